@@ -1,0 +1,124 @@
+"""The original's functions, in Python. They read the catalogue; the Hub is asked only for what it does not have.
+
+A *model* is a model record, a mapping in the Hub's shape, or a parsed :class:`~compat.hub.payloads.HubModel`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from compat import queries, sync
+from compat.criteria import Criteria, DictQuery
+from compat.engine import CompatibilityResult, EngineProfile, default_profile, judge, judge_all
+from compat.engines import engines
+from compat.hub import HubClient
+from compat.hub.payloads import HubModel, is_repo_id, parse_record
+from compat.metadata.extract import Extraction, extract
+from compat.metadata.facts import ModelMetadata
+from compat.models import ModelRecord
+
+Model = ModelRecord | HubModel | Mapping[str, Any]
+M = TypeVar("M", bound=Model)
+
+
+def _extraction(model: Model) -> Extraction:
+    if isinstance(model, ModelRecord):
+        return extract(parse_record(model.payload.data).model)
+    if isinstance(model, HubModel):
+        return extract(model)
+    return extract(parse_record(model).model)
+
+
+def _profile(worker: str | None) -> EngineProfile:
+    available = engines()
+    if worker and worker not in available:
+        raise ValueError(f"There is no worker {worker!r}. There are: {', '.join(available)}.")
+    return available[worker] if worker else next(iter(available.values()))
+
+
+def get_huggingface_model(model_id: str) -> ModelRecord:
+    """The record of one model, from the catalogue or else from the Hub, then kept.
+
+    Raises :class:`~compat.queries.UnknownModel` for an impossible id, and a
+    :class:`~compat.hub.errors.HubError` where the Hub cannot give it.
+    """
+    try:
+        return queries.find(model_id)
+    except queries.UnknownModel:
+        if not is_repo_id(model_id):
+            raise queries.UnknownModel(
+                f"“{model_id[:120]}” is not the id of a model; ids look like author/name."
+            ) from None
+    parsed = parse_record(asyncio.run(_fetch(model_id)))
+    sync.store([parsed], origin="hub")
+    return queries.find(parsed.model.id)
+
+
+async def _fetch(model_id: str) -> dict[str, Any]:
+    async with HubClient(settings.HUB) as client:
+        return await client.full_model(model_id)
+
+
+def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:
+    available = engines()
+    criteria = Criteria.from_query(DictQuery({"compatible": "false", **options, "q": query}), available)
+    profile = queries.worker_of(criteria, available)
+    found = queries.ordered(queries.narrowed(criteria, profile), criteria)
+    return list(found.select_related("payload")[:limit])
+
+
+def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:
+    """The catalogue's models in order, narrowed by browse parameters (``task=...``, ``author=...``).
+
+    Raises :class:`~compat.criteria.CriteriaError` for an option that makes no sense.
+    """
+    return _browse("", limit, {"sort": sort, **options})
+
+
+def search_huggingface_models(query: str, *, limit: int = 50, **options: Any) -> list[ModelRecord]:
+    """The catalogue's models whose id holds every word of the query, best known first."""
+    return _browse(query, limit, options)
+
+
+def list_compatible_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:
+    """Like :func:`list_huggingface_models`, but only what runs: ``limit`` models if there are as many."""
+    return _browse("", limit, {"sort": sort, **options, "compatible": "true"})
+
+
+def search_compatible_models(query: str, *, limit: int = 50, **options: Any) -> list[ModelRecord]:
+    """Like :func:`search_huggingface_models`, but only what runs."""
+    return _browse(query, limit, {**options, "compatible": "true"})
+
+
+def extract_model_metadata(model: Model) -> ModelMetadata:
+    """The six facts of a model's best variant on the default worker."""
+    extraction = _extraction(model)
+    return extraction.metadata(extraction.variants[judge_all(extraction.judged, default_profile()).best])
+
+
+def is_model_compatible(metadata: ModelMetadata) -> CompatibilityResult:
+    """What the default worker says of six facts. Needs no database and no network."""
+    return judge(metadata.variant_facts, default_profile())
+
+
+def check_model_compatibility(model: Model) -> CompatibilityResult:
+    """What the default worker says of a model: the result of its best variant."""
+    return check_model_worker_compatibility(model)
+
+
+def check_model_worker_compatibility(model: Model | ModelMetadata, worker: str | None = None) -> CompatibilityResult:
+    """What one worker, by its slug, says of a model or of its metadata. ValueError names the workers there are."""
+    profile = _profile(worker)
+    if isinstance(model, ModelMetadata):
+        return judge(model.variant_facts, profile)
+    return judge_all(_extraction(model).judged, profile).result
+
+
+def filter_compatible_models(models: Iterable[M], worker: str | None = None) -> list[M]:
+    """Those of the models that run, in their order."""
+    profile = _profile(worker)
+    return [model for model in models if judge_all(_extraction(model).judged, profile).result.compatible]

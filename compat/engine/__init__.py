@@ -1,0 +1,22 @@
+"""Does it run: facts x engine profile -> findings -> result. Pure Python, one way in: :func:`compat.engine.judge`."""
+
+from .judge import RULES_VERSION, Judgement, best_of, judge, judge_all
+from .profile import EngineProfile, ProfileError, all_profiles, default_profile, profile
+from .result import CompatibilityResult, Confidence, Finding, Severity
+
+__all__ = [
+    "RULES_VERSION",
+    "CompatibilityResult",
+    "Confidence",
+    "EngineProfile",
+    "Finding",
+    "Judgement",
+    "ProfileError",
+    "Severity",
+    "all_profiles",
+    "best_of",
+    "default_profile",
+    "judge",
+    "judge_all",
+    "profile",
+]

@@ -1,0 +1,66 @@
+"""What a worker's accelerator can do: just enough for a rule to say "this packing needs a newer GPU"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VENDOR_PLATFORMS: dict[str, tuple[str, ...]] = {
+    "nvidia": ("cuda", "vulkan"),
+    "amd": ("rocm", "vulkan"),
+    "apple": ("metal",),
+    "intel": ("xpu", "vulkan"),
+    "cpu": ("cpu",),
+}
+"""The platforms (as profiles name them) that each vendor's hardware offers."""
+
+PLATFORM_LABELS = {
+    "cuda": "NVIDIA GPUs",
+    "rocm": "AMD GPUs",
+    "metal": "Apple silicon",
+    "xpu": "Intel GPUs",
+    "vulkan": "any GPU with Vulkan",
+    "cpu": "the processor alone",
+}
+
+VENDOR_LABELS = {
+    "nvidia": "an NVIDIA GPU",
+    "amd": "an AMD GPU",
+    "apple": "Apple silicon",
+    "intel": "an Intel GPU",
+    "cpu": "no GPU",
+}
+
+_GENERATIONS = (
+    (10.0, "Blackwell"),
+    (9.0, "Hopper"),
+    (8.9, "Ada"),
+    (8.0, "Ampere"),
+    (7.5, "Turing"),
+    (7.0, "Volta"),
+    (6.0, "Pascal"),
+    (5.0, "Maxwell"),
+)
+
+
+def generation(compute_capability: float) -> str:
+    """The name of the NVIDIA GPU generation of a compute capability, such as ``Ada`` for 8.9."""
+    return next((name for least, name in _GENERATIONS if compute_capability >= least), "older than Maxwell")
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel`` or ``cpu``, and NVIDIA's compute capability (8.9)
+    where it is known.
+    """
+
+    vendor: str
+    compute_capability: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.vendor not in VENDOR_PLATFORMS:
+            raise ValueError(f"vendor {self.vendor!r}: use one of {', '.join(VENDOR_PLATFORMS)}")
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """The platforms an engine may use on it."""
+        return VENDOR_PLATFORMS[self.vendor]

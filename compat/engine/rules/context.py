@@ -1,0 +1,44 @@
+"""Is the context the model was made for within the engine's limit?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.engine.profile import EngineProfile
+from compat.engine.result import Confidence, Finding, Severity
+from compat.metadata.facts import VariantFacts
+
+CODE = "context"
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """Above the limit the profile's policy decides: ``reject`` blocks, ``cap`` and ``warn`` warn."""
+    if facts.context_from.guessed:
+        yield Finding(
+            "guess",
+            Severity.WARNS,
+            f"Nothing tells the model's context length, so {facts.context:,} tokens are assumed.",
+            "context assumed",
+            Confidence.LOW,
+        )
+    limit = profile.context_limit
+    if limit is None:
+        return
+    if facts.context <= limit:
+        if not facts.context_from.guessed:
+            yield Finding(
+                CODE,
+                Severity.SUPPORTS,
+                f"Its context of {facts.context:,} tokens is within {profile.name}'s limit of {limit:,}.",
+            )
+        return
+    made_for = f"It was made for a context of {facts.context:,} tokens; {profile.name}'s limit is {limit:,}"
+    if profile.context_policy == "reject":
+        yield Finding(CODE, Severity.BLOCKS, f"{made_for}.", f"{limit:,}-token limit")
+        yield Finding(
+            CODE,
+            Severity.RECOMMENDS,
+            f"The operator can set the context policy of {profile.name} to “cap”: it would then run, cut to {limit:,} tokens.",
+        )
+    else:
+        yield Finding(CODE, Severity.WARNS, f"{made_for}, so the context is cut to that.", f"context cut to {limit:,}")

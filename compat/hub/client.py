@@ -1,0 +1,207 @@
+"""What this site asks a Hub: lists of models, one model, its configuration, a few bytes of a file.
+
+Knows the Hub's addresses and nothing of rules; answers are plain JSON for :mod:`compat.hub.payloads` to
+check. Everything that goes wrong is raised as an error of :mod:`compat.hub.errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from .errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound
+from .failures import Subject
+from .pace import Clock, Sleep
+from .payloads import decode_json, is_repo_id
+from .settings import HubSettings
+from .transport import Answer, Question, Span, Transport
+
+MAX_PAGE_SIZE = 500
+"""The most models the Hub is asked for at once."""
+
+_CONFIG = "config.json"
+_SORTS = {"trending_score": "trendingScore", "last_modified": "lastModified", "created_at": "createdAt"}
+_NEXT = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
+_log = logging.getLogger(__name__)
+
+
+class HubClient:
+    """An open connection to one Hub; use it in ``async with``.
+
+    ``transport``, ``clock`` and ``sleep`` are for tests: another wire, another time.
+    """
+
+    def __init__(
+        self,
+        settings: HubSettings | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.settings = settings or HubSettings.from_environ()
+        self._transport = Transport(self.settings, transport=transport, clock=clock, sleep=sleep)
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
+
+    async def list_models(
+        self,
+        *,
+        search: str | None = None,
+        author: str | None = None,
+        filter: str | Sequence[str] | None = None,  # noqa: A002 - the Hub's own word
+        sort: str = "downloads",
+        limit: int | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+        expand: Sequence[str] = (),
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Pages of raw list records, best first, ``limit`` records in all (None: all there are).
+
+        ``filter`` is a tag, or several that must all hold. ``expand`` names the fields wanted (with ``id``);
+        without it the Hub sends its short form. A page may hold fewer records than ``page_size``.
+        """
+        if not 1 <= page_size <= MAX_PAGE_SIZE:
+            raise ValueError(f"page_size must be between 1 and {MAX_PAGE_SIZE}")
+        if limit is not None and limit <= 0:
+            return
+        wanted = page_size if limit is None else min(page_size, limit)
+        query: list[tuple[str, str]] = [("sort", _SORTS.get(sort, sort)), ("limit", str(wanted))]
+        query += [("search", search)] if search else []
+        query += [("author", author)] if author else []
+        query += [("filter", tag) for tag in ([filter] if isinstance(filter, str) else filter or ())]
+        query += [("expand[]", name) for name in expand]
+        url: str | None = f"{self.settings.endpoint}/api/models?{urlencode(query)}"
+        seen: set[str] = set()
+        left = limit
+        while url is not None:
+            seen.add(url)
+            answer = await self._transport.get(Question(url, "api", Subject()))
+            page = self._page(answer)
+            if left is not None:
+                page = page[:left]
+                left -= len(page)
+            if not page:
+                return
+            yield page
+            url = None if left == 0 else self._next(answer, seen)
+
+    async def model(self, repo_id: str, *, blobs: bool = True) -> dict[str, Any]:
+        """One model's raw detail record; ``blobs`` adds the sizes of its files.
+
+        A renamed repository answers under its new id: look at ``id`` in the record.
+        """
+        url = f"{self.settings.endpoint}/api/models/{self._checked(repo_id)}" + ("?blobs=true" if blobs else "")
+        subject = Subject(repo_id)
+        record = self._decoded(await self._transport.get(Question(url, "api", subject)), subject)
+        if not isinstance(record, dict):
+            raise self._unusable(subject, "it is not a JSON object")
+        return record
+
+    async def config_json(self, repo_id: str, revision: str = "main") -> dict[str, Any] | None:
+        """The repository's ``config.json``; None if it has none. NaN and Infinity in it become None."""
+        subject = Subject(repo_id, _CONFIG, revision)
+        try:
+            answer = await self._transport.get(Question(self._file_url(subject), "resolvers", subject))
+        except HubFileNotFound:
+            return None
+        config = self._decoded(answer, subject, constants=True)
+        if not isinstance(config, dict):
+            raise self._unusable(subject, "it is not a JSON object")
+        return config
+
+    async def read_range(self, repo_id: str, filename: str, start: int, length: int, revision: str = "main") -> bytes:
+        """Up to ``length`` bytes of a file from ``start``: fewer at its end, none past it."""
+        most = self.settings.max_response_bytes
+        if start < 0 or not 0 <= length <= most:
+            raise ValueError(f"start must not be negative, and length must be between 0 and {most:,} bytes")
+        if length == 0:
+            return b""
+        subject = Subject(repo_id, filename, revision)
+        question = Question(self._file_url(subject), "resolvers", subject, Span(start, length))
+        return (await self._transport.get(question)).body
+
+    async def full_model(self, repo_id: str) -> dict[str, Any]:
+        """One model's detail record whose ``config`` holds the facts of its ``config.json`` as well.
+
+        Where that file is missing, gated or broken, the record comes as the Hub's API tells it.
+        """
+        record = await self.model(repo_id)
+        siblings = record.get("siblings")
+        if isinstance(siblings, list) and not any(_is_config(sibling) for sibling in siblings):
+            return record
+        name, revision = record.get("id"), record.get("sha")
+        try:
+            config = await self.config_json(
+                name if isinstance(name, str) else repo_id,
+                revision if isinstance(revision, str) and revision else "main",
+            )
+        except (HubGated, HubNotFound, HubBadPayload) as error:
+            _log.info("%s comes without its configuration: %s", repo_id, error)
+            return record
+        if config:
+            known = record.get("config")
+            record["config"] = {**known, **config} if isinstance(known, dict) else config
+        return record
+
+    def _page(self, answer: Answer) -> list[dict[str, Any]]:
+        page = self._decoded(answer, Subject())
+        if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
+            raise self._unusable(Subject(), "it is not a list of JSON objects")
+        return page
+
+    def _next(self, answer: Answer, seen: set[str]) -> str | None:
+        """The address of the next page, exactly as the Hub wrote it: its cursor is opaque."""
+        link = _NEXT.search(answer.headers.get("link", ""))
+        if link is None:
+            return None
+        try:
+            url = answer.url.join(link[1])
+        except (httpx.InvalidURL, ValueError):
+            raise self._unusable(Subject(), "its next page is no web address") from None
+        if not self._transport.is_home(url):
+            raise self._unusable(Subject(), f"its next page is on another host, {url.host[:100]!r}")
+        if str(url) in seen:
+            raise self._unusable(Subject(), "its next page is one that was read already")
+        return str(url)
+
+    def _decoded(self, answer: Answer, subject: Subject, *, constants: bool = False) -> Any:
+        try:
+            return decode_json(answer.body, constants=constants)
+        except HubBadPayload as error:
+            raise self._unusable(subject, str(error)) from error
+
+    def _unusable(self, subject: Subject, why: str) -> HubBadPayload:
+        return HubBadPayload(f"The answer of {self.settings.host} for {subject} cannot be used: {why}.")
+
+    def _checked(self, repo_id: str) -> str:
+        if not is_repo_id(repo_id):
+            raise HubNotFound(f"{repo_id[:120]!r} is not the id of a repository: write author/name.")
+        return repo_id
+
+    def _file_url(self, subject: Subject) -> str:
+        parts = subject.filename.split("/")
+        if not all(parts) or any(part in {".", ".."} for part in parts) or not subject.filename.isprintable():
+            raise HubFileNotFound(f"{subject.filename[:120]!r} is not the path of a file in a repository.")
+        if not subject.revision or subject.revision in {".", ".."} or not subject.revision.isprintable():
+            raise HubFileNotFound(f"{subject.revision[:120]!r} is not the name of a revision.")
+        revision, path = quote(subject.revision, safe=""), quote(subject.filename, safe="/")
+        return f"{self.settings.endpoint}/{self._checked(subject.repo_id)}/resolve/{revision}/{path}"
+
+
+def _is_config(sibling: Any) -> bool:
+    return isinstance(sibling, dict) and sibling.get("rfilename") == _CONFIG

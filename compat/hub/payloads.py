@@ -1,0 +1,230 @@
+"""The Hub's list and detail answers as typed, frozen objects.
+
+First step of the flow: JSON from a Hub, a file or a caller comes in, a :class:`HubModel` goes out. Fields the
+Hub itself writes are strict: a wrong type rejects the record, naming the field. What repository authors write
+(``cardData``, ``config``) may hold anything and is read tolerantly. A missing key is unknown, never empty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+from .errors import HubBadPayload
+
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""The largest record accepted, in bytes of JSON; real ones are a few hundred KB at most."""
+
+_SEGMENT = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_.-])?"
+# In JSON a NUL is written \u0000; after another backslash the same letters are only letters.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_REPO_ID = re.compile(rf"(?:{_SEGMENT}/)?{_SEGMENT}", re.ASCII)
+
+
+def is_repo_id(text: str) -> bool:
+    """Whether the text has the form of a Hub repository id: ``name`` or ``author/name``."""
+    return bool(_REPO_ID.fullmatch(text)) and "--" not in text and ".." not in text
+
+
+def _checked_id(value: Any) -> Any:
+    if isinstance(value, str) and not is_repo_id(value):
+        raise ValueError(f"{value[:120]!r} is not a repository id of the form author/name")
+    return value
+
+
+def _only_text_dates(value: Any) -> Any:
+    if value is not None and not isinstance(value, str | datetime):
+        raise ValueError("should be an ISO 8601 date")
+    return value
+
+
+def _with_zone(value: datetime) -> datetime:
+    """The Hub writes UTC; a date that others shortened to the day means UTC as well."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+Count = Annotated[StrictInt, Field(ge=0, le=2**62)]
+RepoId = Annotated[StrictStr, BeforeValidator(_checked_id)]
+Timestamp = Annotated[datetime, BeforeValidator(_only_text_dates), AfterValidator(_with_zone)]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Lfs(_Block):
+    """Where a large file is kept: its digest and size in bytes."""
+
+    sha256: StrictStr | None = None
+    size: Count | None = None
+
+
+class Sibling(_Block):
+    """One file of a repository; ``size`` in bytes where the answer tells it."""
+
+    rfilename: Annotated[StrictStr, Field(min_length=1, max_length=1024)]
+    size: Count | None = None
+    lfs: Lfs | None = None
+
+    @property
+    def bytes(self) -> int | None:
+        """The file's size in bytes, from the entry itself or its large-file pointer; None if untold."""
+        if self.size is not None:
+            return self.size
+        return self.lfs.size if self.lfs else None
+
+
+class SafetensorsBlock(_Block):
+    """What the Hub read from the safetensors headers: parameters (not bytes), in all and by data type."""
+
+    total: Count | None = None
+    parameters: dict[str, Count] | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Parameters in all."""
+        if self.total is not None:
+            return self.total
+        return sum(self.parameters.values()) if self.parameters else None
+
+
+class GgufBlock(_Block):
+    """What the Hub read from one of the repository's GGUF headers. ``total`` counts parameters, not bytes."""
+
+    total: Count | None = None
+    architecture: StrictStr | None = None
+    context_length: Count | None = None
+    total_file_size: Annotated[Count | None, Field(alias="totalFileSize")] = None
+
+
+class HubModel(_Block):
+    """One model repository as a Hub tells it. Only ``id`` is certain; None means untold."""
+
+    id: RepoId
+    author: StrictStr | None = None
+    sha: StrictStr | None = None
+    private: StrictBool | None = None
+    gated: StrictBool | Literal["auto", "manual"] | None = None
+    disabled: StrictBool | None = None
+    downloads: Count | None = None
+    likes: Count | None = None
+    trending_score: Annotated[StrictFloat | None, Field(alias="trendingScore", allow_inf_nan=False)] = None
+    created_at: Annotated[Timestamp | None, Field(alias="createdAt")] = None
+    last_modified: Annotated[Timestamp | None, Field(alias="lastModified")] = None
+    pipeline_tag: StrictStr | None = None
+    library_name: StrictStr | None = None
+    tags: list[StrictStr] | None = None
+    siblings: list[Sibling] | None = None
+    safetensors: SafetensorsBlock | None = None
+    gguf: GgufBlock | None = None
+    config: dict[str, Any] | None = None
+    card_data: Annotated[dict[str, Any] | None, Field(alias="cardData")] = None
+    source: Annotated[dict[str, Any] | None, Field(alias="_source")] = None
+
+    @property
+    def owner(self) -> str:
+        """The account the repository belongs to; empty for the Hub's few unowned ones (``gpt2``)."""
+        return self.id.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The repository's own name, without its owner."""
+        return self.id.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRecord:
+    """A record that passed: its typed form, its canonical JSON and that JSON's digest (32 hex digits)."""
+
+    model: HubModel
+    payload: dict[str, Any]
+    digest: str
+
+
+def _refuse(message: str, field: str = "") -> NoReturn:
+    raise HubBadPayload(message, field)
+
+
+def _no_constants(name: str) -> NoReturn:
+    _refuse(f"{name} is not a JSON number")
+
+
+def _nothing(_name: str) -> None:
+    """What a number that is none stands for."""
+
+
+def decode_json(text: bytes | str, *, constants: bool = False) -> Any:
+    """JSON as Python values, or :class:`HubBadPayload` with a reason a person can use.
+
+    Refuses what the standard parser lets through (NaN, Infinity) and what would exhaust it (deep nesting,
+    numbers of thousands of digits). With ``constants`` NaN and Infinity are read as None instead: the
+    ``config.json`` of some good models holds them.
+    """
+    try:
+        return json.loads(text, parse_constant=_nothing if constants else _no_constants)
+    except json.JSONDecodeError as error:
+        _refuse(f"not valid JSON: {error.msg} at character {error.pos + 1}")
+    except UnicodeDecodeError:
+        _refuse("not valid UTF-8 text")
+    except RecursionError:
+        _refuse("nested too deeply")
+    except ValueError:
+        _refuse("holds a number with too many digits")
+
+
+def parse_record(source: bytes | str | Mapping[str, Any]) -> ParsedRecord:
+    """One Hub-shaped model record, checked; raises :class:`HubBadPayload` naming the field at fault."""
+    given = decode_json(source) if isinstance(source, bytes | str) else source
+    if not isinstance(given, Mapping):
+        _refuse(f"a record should be a JSON object, not {type(given).__name__}")
+    raw = dict(given)
+    try:
+        canonical = json.dumps(raw, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        encoded = canonical.encode()
+    except UnicodeEncodeError:
+        _refuse("holds half of a surrogate pair, which is no character")
+    except RecursionError:
+        _refuse("nested too deeply")
+    except (TypeError, ValueError) as error:
+        _refuse(f"cannot be kept as JSON: {error}")
+    if len(encoded) > MAX_RECORD_BYTES:
+        _refuse(f"is {len(encoded):,} bytes; at most {MAX_RECORD_BYTES:,} are accepted")
+    if "\\u0000" in canonical and _NUL.search(canonical):
+        _refuse("holds a NUL character")
+    try:
+        model = HubModel.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        path = ".".join(str(part)[:80] for part in first["loc"]) or "record"
+        _refuse(f"{path}: {first['msg']}", path)
+    return ParsedRecord(model, raw, hashlib.blake2b(encoded, digest_size=16).hexdigest())
+
+
+def parse_records(items: Sequence[Any]) -> tuple[list[ParsedRecord], list[HubBadPayload]]:
+    """Many records; the bad ones come back as errors beside the good ones and never stop them."""
+    good: list[ParsedRecord] = []
+    bad: list[HubBadPayload] = []
+    for item in items:
+        try:
+            good.append(parse_record(item))
+        except HubBadPayload as error:
+            bad.append(error)
+    return good, bad

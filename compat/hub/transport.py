@@ -1,0 +1,273 @@
+"""One GET to the Hub, made safely: paced, retried, bounded, and never with the token to a stranger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from .errors import HubBadPayload, HubOffline, HubUnavailable
+from .failures import HANDLED, Refusal, Subject, failure, refused
+from .pace import Clock, Pace, Patience, Sleep, Slot, parse_allowance
+from .payloads import decode_json
+from .retry import retry_after, with_retries
+from .settings import HubSettings
+
+_FILE_HOSTS = ("huggingface.co", "hf.co")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 5
+_MAX_REASON_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes of a file that are wanted: so many from a start."""
+
+    start: int
+    length: int
+
+    @property
+    def header(self) -> str:
+        """As the ``Range`` header wants it, with both ends included."""
+        return f"bytes={self.start}-{self.start + self.length - 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to get: the address, the bucket it counts in, what it is about, and which bytes (None: all)."""
+
+    url: str
+    bucket: str
+    subject: Subject
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A success: its status, headers, address (of the last redirect) and unpacked body."""
+
+    status: int
+    headers: httpx.Headers
+    url: httpx.URL
+    body: bytes
+
+
+class Transport:
+    """The connections to one Hub; an async context manager. ``clock`` and ``sleep`` serve the pacing."""
+
+    def __init__(
+        self,
+        settings: HubSettings,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._home = httpx.URL(settings.endpoint)
+        self._pace = Pace(settings.host, clock, sleep)
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            follow_redirects=False,
+            headers={"User-Agent": settings.user_agent, "Accept": "*/*"},
+            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
+            limits=httpx.Limits(max_connections=settings.max_connections),
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, error, trace)
+
+    def is_home(self, url: httpx.URL) -> bool:
+        """Whether an address is the endpoint's own host: the only place that may see the token."""
+        if url.host != self._home.host or url.scheme not in {"http", "https"}:
+            return False
+        if url.scheme == self._home.scheme:
+            return _port(url) == _port(self._home)
+        return url.scheme == "https" and _port(url) == 443 and _port(self._home) == 80
+
+    async def get(self, question: Question) -> Answer:
+        """The answer to a question, after redirects and retries; else an error of the Hub's tree."""
+        if self._settings.offline:
+            raise HubOffline(
+                f"This site runs offline, so {self._settings.host} was not asked for {question.subject}. "
+                "Unset HF_HUB_OFFLINE to let it ask."
+            )
+        patience = Patience(self._settings.max_wait)
+        return await with_retries(lambda: self._follow(question, patience), self._settings)
+
+    async def _follow(self, question: Question, patience: Patience) -> Answer:
+        url = httpx.URL(question.url)
+        for _ in range(_MAX_REDIRECTS + 1):
+            answer = await self._hop(url, question, patience)
+            if answer.status not in _REDIRECTS:
+                return answer
+            url = self._redirected(answer, question)
+        raise HubBadPayload(f"{self._settings.host} redirects {question.subject} without end.")
+
+    def _redirected(self, answer: Answer, question: Question) -> httpx.URL:
+        try:
+            url = answer.url.join(answer.headers.get("location", ""))
+        except (httpx.InvalidURL, ValueError):
+            raise HubBadPayload(f"{self._settings.host} redirects {question.subject} to no web address.") from None
+        if self.is_home(url) or (question.bucket == "resolvers" and _is_file_host(url)):
+            return url
+        raise HubBadPayload(
+            f"{self._settings.host} redirects {question.subject} to {url.host[:100]!r}, which is not "
+            "followed. Check HF_ENDPOINT, or whether this network asks for a login."
+        )
+
+    async def _hop(self, url: httpx.URL, question: Question, patience: Patience) -> Answer:
+        if not self.is_home(url):
+            return await self._exchange(url, question, None)
+        async with self._pace.slot(question.bucket, patience) as slot:
+            return await self._exchange(url, question, slot)
+
+    async def _exchange(self, url: httpx.URL, question: Question, slot: Slot | None) -> Answer:
+        """One request and its answer; ``slot`` is None away from home, where neither pace nor token apply."""
+        try:
+            async with asyncio.timeout(self._settings.total_timeout):
+                request = self._http.build_request(
+                    "GET", url, headers=self._headers(question, at_home=slot is not None)
+                )
+                response = await self._http.send(request, stream=True)
+                try:
+                    return await self._judge(response, question, slot)
+                finally:
+                    await response.aclose()
+        except HANDLED as error:
+            raise failure(error, self._settings) from error
+
+    def _headers(self, question: Question, *, at_home: bool) -> dict[str, str]:
+        headers = {"Accept-Encoding": "identity" if question.span else "gzip, deflate"}
+        if question.span:
+            headers["Range"] = question.span.header
+        if at_home and self._settings.token:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
+        return headers
+
+    async def _judge(self, response: httpx.Response, question: Question, slot: Slot | None) -> Answer:
+        if slot:
+            slot.heard(response.headers)
+        status = response.status_code
+        if status in _REDIRECTS or (status == 416 and question.span):
+            return Answer(status, response.headers, response.url, b"")
+        if not 200 <= status < 300:
+            raise await self._refusal(response, question, slot)
+        if question.span:
+            body = await self._read_span(response, question.span, question)
+        else:
+            body = await self._read_whole(response, question)
+        return Answer(status, response.headers, response.url, body)
+
+    async def _refusal(self, response: httpx.Response, question: Question, slot: Slot | None) -> Exception:
+        headers, status = response.headers, response.status_code
+        pause = retry_after(headers)
+        allowance = parse_allowance(headers, question.bucket)
+        if pause is None and status == 429 and allowance and allowance.left == 0:
+            pause = allowance.resets_in
+        if slot and pause is not None and status in {429, 503}:
+            slot.hold(pause, failure=status != 429)
+        said = _reason(await _read(response, _MAX_REASON_BYTES))
+        return refused(Refusal(status, headers, said, question.bucket, pause), question.subject, self._settings)
+
+    async def _read_whole(self, response: httpx.Response, question: Question) -> bytes:
+        limit = self._settings.max_response_bytes
+        body = await _read(response, limit + 1)
+        if len(body) > limit:
+            raise HubBadPayload(
+                f"{self._settings.host} sent more than {limit:,} bytes for {question.subject}: too many."
+            )
+        return body
+
+    async def _read_span(self, response: httpx.Response, span: Span, question: Question) -> bytes:
+        host, subject = self._settings.host, question.subject
+        if _encoding(response) != "identity":
+            raise HubBadPayload(f"{host} packed a part of {subject} that was asked for as it is.")
+        if response.status_code == 206:
+            expected = _span_length(response.headers.get("content-range", ""), span)
+            if expected is None:
+                raise HubBadPayload(f"{host} sent another part of {subject} than was asked for.")
+            body = await _read(response, expected)
+            if len(body) < expected:
+                raise httpx.RemoteProtocolError("the part ended early")
+            return body
+        if span.start:
+            raise HubUnavailable(f"{host} cannot send parts of {subject}: it ignores the Range header.")
+        return await _read(response, span.length)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _is_file_host(url: httpx.URL) -> bool:
+    return (
+        url.scheme == "https"
+        and _port(url) == 443
+        and any(url.host == host or url.host.endswith("." + host) for host in _FILE_HOSTS)
+    )
+
+
+def _span_length(content_range: str, asked: Span) -> int | None:
+    """The bytes that a ``Content-Range`` promises; None if they are not the ones asked for."""
+    unit, _, rest = content_range.strip().partition(" ")
+    first, _, last = rest.partition("/")[0].partition("-")
+    if unit.lower() != "bytes" or not all(
+        text.isascii() and text.isdigit() and len(text) < 20 for text in (first, last)
+    ):
+        return None
+    length = int(last) - int(first) + 1
+    return length if int(first) == asked.start and 0 < length <= asked.length else None
+
+
+def _encoding(response: httpx.Response) -> str:
+    return response.headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    """The unpacked body, cut at ``limit`` bytes: no more is ever held, however well it was packed."""
+    encoding = _encoding(response)
+    if encoding not in {"identity", "gzip", "x-gzip", "deflate"}:
+        raise httpx.DecodingError(f"unexpected content encoding {encoding[:40]!r}")
+    unpacker = None if encoding == "identity" else zlib.decompressobj(wbits=47)  # 47: gzip or zlib, told by its header
+    body, received = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        received += len(chunk)
+        room = limit - len(body)
+        body += chunk[:room] if unpacker is None else _unpack(unpacker, chunk, room)
+        if len(body) >= limit or received >= limit:
+            break
+        if unpacker is not None and unpacker.eof:
+            break
+    else:
+        if unpacker is not None and received and not unpacker.eof:
+            raise httpx.RemoteProtocolError("the packed body ended early")
+    return bytes(body)
+
+
+def _unpack(unpacker: zlib._Decompress, chunk: bytes, room: int) -> bytes:
+    try:
+        return unpacker.decompress(chunk, room)
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from error
+
+
+def _reason(body: bytes) -> str:
+    """The ``error`` of a JSON body; empty where there is none."""
+    try:
+        said = decode_json(body)
+    except HubBadPayload:
+        return ""
+    text = said.get("error") if isinstance(said, dict) else None
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,29 @@
+"""What the database keeps. Models are data: the engine decides, ``sync`` writes, ``queries`` reads."""
+
+from .curation import CuratedList, ListEntry
+from .operation import Catalogue, EngineSetting, HubFetch, SyncRun
+from .record import (
+    FactSheet,
+    ModelRecord,
+    RecordLanguage,
+    RecordPayload,
+    RecordRelation,
+    RecordVariant,
+    Verdict,
+)
+
+__all__ = [
+    "Catalogue",
+    "CuratedList",
+    "EngineSetting",
+    "FactSheet",
+    "HubFetch",
+    "ListEntry",
+    "ModelRecord",
+    "RecordLanguage",
+    "RecordPayload",
+    "RecordRelation",
+    "RecordVariant",
+    "SyncRun",
+    "Verdict",
+]

@@ -1,0 +1,90 @@
+"""What keeps the site running: the catalogue's version, engine settings, sync runs, and requests to the Hub."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Catalogue(models.Model):
+    """One row that says how new the catalogue is; caches are good as long as ``version`` stays."""
+
+    version = models.BigIntegerField(default=0)
+    changed = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "catalogue state"
+        verbose_name_plural = "catalogue state"
+
+    def __str__(self) -> str:
+        """The version."""
+        return f"catalogue version {self.version}"
+
+
+class EngineSetting(models.Model):
+    """What the operator decides about an engine profile; everything else stands in the profile's own file."""
+
+    POLICY_CHOICES: ClassVar = [
+        ("", "as the profile says"),
+        ("reject", "reject: a longer context is not compatible"),
+        ("cap", "cap: runs, with the context cut to the limit"),
+    ]
+
+    slug = models.SlugField(max_length=40, primary_key=True)
+    enabled = models.BooleanField(default=True, help_text="Whether visitors can pick this engine.")
+    context_policy = models.CharField(max_length=8, blank=True, choices=POLICY_CHOICES)
+
+    class Meta:
+        verbose_name = "engine profile"
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        """The profile's slug."""
+        return self.slug
+
+
+class SyncRun(models.Model):
+    """One filling of the catalogue, with what came of it."""
+
+    STATE_CHOICES: ClassVar = [("running", "running"), ("done", "done"), ("failed", "failed")]
+
+    source = models.CharField(max_length=300, help_text="A file name or the Hub's query.")
+    origin = models.CharField(max_length=8)
+    state = models.CharField(max_length=8, choices=STATE_CHOICES, default="running")
+    started = models.DateTimeField()
+    finished = models.DateTimeField(null=True, blank=True)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list, help_text="The first rejected records, with reasons.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "sync run"
+        ordering = ["-started"]
+
+    def __str__(self) -> str:
+        """Source and time."""
+        return f"{self.source} ({self.state})"
+
+
+class HubFetch(models.Model):
+    """A request for one repository, so that many askers cause one fetch and a failure is remembered."""
+
+    STATE_CHOICES: ClassVar = [("queued", "queued"), ("done", "done"), ("failed", "failed")]
+
+    repo_id = models.CharField("repository", max_length=200, unique=True)
+    state = models.CharField(max_length=8, choices=STATE_CHOICES, default="queued")
+    requested = models.DateTimeField()
+    finished = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, help_text="What the Hub answered, in words.")
+
+    class Meta:
+        verbose_name = "Hub request"
+        ordering = ["-requested"]
+
+    def __str__(self) -> str:
+        """Repository and state."""
+        return f"{self.repo_id}: {self.state}"

@@ -1,0 +1,223 @@
+"""Model records, their variants, the facts the rules judge, and the verdicts on those facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.urls import reverse
+
+from compat.engine import CompatibilityResult, Confidence
+from compat.metadata.facts import Provenance, parameters_text
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+
+class FactSheet(models.Model):
+    """The facts of a record's variants, without names and sizes: all a verdict depends on.
+
+    Records with equal facts share a sheet, so a change of the rules judges a few thousand sheets, not a million
+    records. Sheets are never changed; a record whose facts change points to another.
+    """
+
+    digest = models.CharField(max_length=32, unique=True, help_text="Digest of the facts.")
+    facts = models.JSONField(help_text="One object a variant, in the record's order of variants.")
+    task = models.CharField(max_length=60, blank=True)
+    family = models.CharField(max_length=80, blank=True)
+    architecture = models.CharField(max_length=80, blank=True)
+    formats = models.CharField(max_length=80, blank=True, help_text="Weight formats, separated by blanks.")
+    gated = models.BooleanField(default=False)
+
+    verdicts: RelatedManager[Verdict]
+
+    class Meta:
+        verbose_name = "fact sheet"
+
+    def __str__(self) -> str:
+        """The sheet by its digest."""
+        return f"facts {self.digest[:8]}"
+
+
+class ModelRecord(models.Model):
+    """One cached Hub repository: what the Hub said, read into columns for browsing."""
+
+    GATED_CHOICES: ClassVar = [("", "open"), ("auto", "terms to accept"), ("manual", "approval needed")]
+    ORIGIN_CHOICES: ClassVar = [("snapshot", "bundled snapshot"), ("file", "imported file"), ("hub", "Hub")]
+
+    repo_id = models.CharField("repository", max_length=200, unique=True)
+    owner = models.CharField(max_length=100, db_index=True, blank=True)
+    name = models.CharField(max_length=100)
+    sha = models.CharField(max_length=64, blank=True)
+    gated = models.CharField(max_length=8, blank=True, choices=GATED_CHOICES)
+    disabled = models.BooleanField(default=False)
+    downloads = models.BigIntegerField(null=True, blank=True)
+    likes = models.BigIntegerField(null=True, blank=True)
+    trending = models.FloatField(null=True, blank=True)
+    popularity = models.BigIntegerField(
+        default=0,
+        help_text="Sort key: downloads, then likes, packed into one number; zero where neither is told.",
+    )
+    created = models.DateTimeField(null=True, blank=True)
+    modified = models.DateTimeField(null=True, blank=True)
+
+    task = models.CharField(max_length=60, blank=True)
+    library = models.CharField(max_length=60, blank=True)
+    license = models.CharField(max_length=80, blank=True)
+    family = models.CharField(max_length=80, blank=True)
+    architecture = models.CharField(max_length=80, blank=True)
+    architecture_from = models.CharField(max_length=12, blank=True)
+    parameters = models.BigIntegerField(null=True, blank=True)
+    parameters_from = models.CharField(max_length=12, blank=True)
+    context = models.BigIntegerField(null=True, blank=True, help_text="Tokens; empty where nothing tells it.")
+    formats = models.CharField(max_length=80, blank=True, help_text="Weight formats, separated by blanks.")
+    size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Sum of all files, where all are told.")
+
+    origin = models.CharField(max_length=8, choices=ORIGIN_CHOICES)
+    as_of = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="When the newest of these facts was recorded: a year, month or day.",
+    )
+    fetched = models.DateTimeField(null=True, blank=True, help_text="When this site last asked the Hub for it.")
+    updated = models.DateTimeField(help_text="When this record last changed here.")
+    digest = models.CharField(max_length=32, help_text="Digest of the payload as kept.")
+    search_text = models.TextField(help_text="What searches look in, in lower case.")
+
+    sheet = models.ForeignKey(FactSheet, on_delete=models.PROTECT, related_name="records", db_index=False)
+
+    variants: RelatedManager[RecordVariant]
+    relations: RelatedManager[RecordRelation]
+    payload: RecordPayload
+
+    class Meta:
+        verbose_name = "model record"
+        ordering = ["-popularity", "repo_id"]
+        indexes = [
+            models.Index(fields=["-popularity", "repo_id"], name="record_by_popularity"),
+            models.Index(fields=["-trending", "repo_id"], name="record_by_trending"),
+            models.Index(fields=["-likes", "repo_id"], name="record_by_likes"),
+            models.Index(fields=["-modified", "repo_id"], name="record_by_modified"),
+            models.Index(fields=["-created", "repo_id"], name="record_by_created"),
+            models.Index(fields=["-parameters", "repo_id"], name="record_by_parameters"),
+            models.Index(fields=["sheet", "license"], name="record_by_facts"),
+        ]
+
+    def __str__(self) -> str:
+        """The repository's id."""
+        return self.repo_id
+
+    def get_absolute_url(self) -> str:
+        """The detail page."""
+        return reverse("detail", args=[self.repo_id])
+
+    @property
+    def parameters_text(self) -> str:
+        """The parameter count for people; a count read from the name alone carries a tilde."""
+        text = parameters_text(self.parameters)
+        return f"~{text}" if self.parameters_from == Provenance.NAME else text
+
+
+class RecordPayload(models.Model):
+    """What the Hub answered, whole, apart from the narrow rows that browsing reads."""
+
+    record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="payload")
+    data = models.JSONField()
+
+    class Meta:
+        verbose_name = "Hub answer"
+
+    def __str__(self) -> str:
+        """The record it belongs to."""
+        return f"Hub answer {self.record_id}"
+
+
+class RecordLanguage(models.Model):
+    """A language a record says it speaks, as a lower-case code."""
+
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="languages")
+    code = models.CharField(max_length=12)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["code", "record"], name="language_once_a_record")]
+
+    def __str__(self) -> str:
+        """The code."""
+        return self.code
+
+
+class RecordRelation(models.Model):
+    """A record says that it was made from another repository, which may not be in the catalogue."""
+
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="relations")
+    base = models.CharField(max_length=200)
+    kind = models.CharField(max_length=10)
+
+    class Meta:
+        verbose_name = "relation"
+        constraints = [models.UniqueConstraint(fields=["record", "base"], name="relation_once_a_base")]
+        indexes = [models.Index(fields=["base"], name="relation_by_base")]
+
+    def __str__(self) -> str:
+        """Kind and base."""
+        return f"{self.kind} of {self.base}"
+
+
+class RecordVariant(models.Model):
+    """One runnable set of weight files of a record, in the order of its fact sheet."""
+
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="variants")
+    position = models.PositiveSmallIntegerField()
+    key = models.CharField(max_length=1100)
+    label = models.CharField(max_length=300)
+    format = models.CharField(max_length=20, blank=True)
+    quantization = models.CharField(max_length=40, blank=True)
+    size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Empty unless every file's size is told.")
+    files = models.JSONField(default=list)
+    missing_shards = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = "variant"
+        ordering = ["record_id", "position"]
+        constraints = [models.UniqueConstraint(fields=["record", "position"], name="variant_once_a_position")]
+        indexes = [models.Index(fields=["quantization", "record"], name="variant_by_quantization")]
+
+    def __str__(self) -> str:
+        """The variant's label."""
+        return self.label
+
+
+class Verdict(models.Model):
+    """What one engine profile says of one fact sheet, and with which version of the rules it was judged."""
+
+    CONFIDENCE_CHOICES: ClassVar = [(level.value, level.word) for level in Confidence]
+
+    sheet = models.ForeignKey(FactSheet, on_delete=models.CASCADE, related_name="verdicts")
+    profile = models.CharField(max_length=40)
+    confidence = models.PositiveSmallIntegerField(choices=CONFIDENCE_CHOICES)
+    cause = models.CharField(max_length=20, blank=True, help_text="Code of the first refusal; empty if compatible.")
+    best = models.PositiveSmallIntegerField(help_text="Position of the best variant.")
+    results = models.JSONField(help_text="One result a variant.")
+    rules = models.CharField(max_length=40, help_text="Version of the rules and of the profile.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["profile", "sheet"], name="verdict_once_a_profile")]
+        indexes = [models.Index(fields=["profile", "confidence", "cause"], name="verdict_by_confidence")]
+
+    def __str__(self) -> str:
+        """Engine and answer."""
+        return f"{self.profile}: {self.result.confidence}"
+
+    @property
+    def compatible(self) -> bool:
+        """Whether the best variant runs."""
+        return self.confidence > Confidence.NONE
+
+    @property
+    def result(self) -> CompatibilityResult:
+        """The result of the best variant, which is the record's."""
+        return self.result_of(self.best)
+
+    def result_of(self, position: int) -> CompatibilityResult:
+        """The result of one variant."""
+        return CompatibilityResult.from_stored(self.results[position])

@@ -1,0 +1,29 @@
+"""Searching on each database. SQLite asks its trigram table, PostgreSQL its trigram index; the answers are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from compat.models import ModelRecord
+
+_TRIGRAM = 3
+
+
+def matching(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
+    """The records whose search text holds every word."""
+    if connection.vendor == "sqlite":
+        # Words of one or two characters have no trigram; the plain comparison serves them.
+        long = [word for word in words if len(word) >= _TRIGRAM]
+        words = [word for word in words if len(word) < _TRIGRAM]
+        if long:
+            question = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
+            hits = RawSQL("SELECT rowid FROM compat_search WHERE compat_search MATCH %s", [question])
+            records = records.filter(id__in=hits)
+    condition = Q()
+    for word in words:
+        condition &= Q(search_text__contains=word)
+    return records.filter(condition)

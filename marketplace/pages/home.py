@@ -1,0 +1,27 @@
+"""The first page: what this is, how much runs here, where to begin."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from compat import queries
+
+from .htmx import HtmxHttpRequest, render_page
+from .worker import remember, worker_choice
+
+SAMPLES = (
+    ("qwen 7b instruct", "q=qwen+7b+instruct"),
+    ("Small: under 4B", "max_params=4&sort=popular"),
+    ("Apache 2.0 only", "license=apache-2.0"),
+    ("GGUF files", "format=gguf"),
+    ("What does not run, and why", "compatible=only-incompatible"),
+)
+
+
+@require_safe
+def home(request: HtmxHttpRequest) -> HttpResponse:
+    """``/``"""
+    choice = worker_choice(request)
+    page = queries.home(choice.profile.slug, choice.available)
+    return remember(request, render_page(request, "pages/home.html", {"page": page, "samples": SAMPLES}))

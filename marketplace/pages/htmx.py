@@ -1,0 +1,52 @@
+"""Page or fragment: decided here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
+
+
+class HtmxHttpRequest(HttpRequest):
+    """A request that has passed django-htmx's middleware."""
+
+    htmx: HtmxDetails
+
+
+def wants_fragment(request: HtmxHttpRequest) -> bool:
+    """Whether htmx asks for a part of the page; history restores and links boosted to whole pages need all of it."""
+    if not request.htmx or request.htmx.history_restore_request:
+        return False
+    return not request.htmx.boosted or bool(request.htmx.target)
+
+
+def address_header(request: HtmxHttpRequest, address: str) -> str:
+    """Push the address, or replace the last one: typing on in the search box refines one entry of the history."""
+    here = urlsplit(request.htmx.current_url or "")
+    typing_on = request.htmx.trigger_name == "q" and "q" in parse_qs(here.query)
+    same = f"{here.path}?{here.query}".rstrip("?") == address
+    return "HX-Replace-Url" if typing_on or same else "HX-Push-Url"
+
+
+def render_page(
+    request: HtmxHttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    fragment: str = "",
+    status: int = 200,
+    push: str = "",
+) -> HttpResponse:
+    """Render a page, or its named fragment for htmx. ``push`` is the address the browser should then show."""
+    part = bool(fragment) and wants_fragment(request)
+    response = render(
+        request, f"{template}#{fragment}" if part else template, {**context, "fragment": part}, status=status
+    )
+    if part and push:
+        response[address_header(request, push)] = push
+    patch_vary_headers(response, ["HX-Request"])
+    return response

@@ -1,0 +1,221 @@
+"""How values are shown: icons, badges, sizes, counts and small bar charts. Used in every template."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from compat.engine import CompatibilityResult, Confidence
+from compat.facets import license_label
+from compat.metadata.extract import format_label
+from compat.metadata.facts import Provenance
+from compat.metadata.task import task_label
+
+register = template.Library()
+
+_sprite = ""
+
+
+def sprite() -> str:
+    """The icon sheet's address."""
+    global _sprite  # noqa: PLW0603 - looked up once a process; the manifest does not change under it
+    if not _sprite:
+        _sprite = static("icons/sprite.svg")
+    return _sprite
+
+
+@register.simple_tag
+def icon(name: str, size: int = 18) -> SafeString:
+    """One icon of the sheet, hidden from screen readers: the words beside it say what it means."""
+    return format_html(
+        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="{1}#{2}"/></svg>',
+        size,
+        sprite(),
+        name,
+    )
+
+
+def verdict_class(result: CompatibilityResult) -> str:
+    """The class that colours a verdict; a refusal for want of facts has its own."""
+    return "v-unknown" if result.cause == "unknown" else f"v-{result.confidence}"
+
+
+register.filter("verdict_class", verdict_class)
+
+
+@register.filter
+def verdict_word(result: CompatibilityResult) -> str:
+    """The words of the badge."""
+    return "Unknown" if result.cause == "unknown" else result.level.badge
+
+
+@register.simple_tag
+def badge(result: CompatibilityResult) -> SafeString:
+    """A verdict's badge: shape, colour and word."""
+    kind = verdict_class(result)
+    return format_html('<span class="badge {}">{}{}</span>', kind, icon(kind, 15), verdict_word(result))
+
+
+@register.filter
+def level_class(confidence: str) -> str:
+    """The class of a confidence by its API name."""
+    return f"v-{confidence}"
+
+
+@register.filter
+def compact(number: int | None) -> str:
+    """A count in few characters: ``4.1M``, ``312k``, ``9,120``."""
+    if number is None:
+        return ""
+    for divisor, unit in ((10**9, "B"), (10**6, "M"), (10**4, "k")):
+        if number >= divisor:
+            scaled = number / (10**3 if unit == "k" else divisor)
+            return f"{scaled:.1f}{unit}" if scaled < 10 and unit != "k" else f"{scaled:,.0f}{unit}"
+    return f"{number:,}"
+
+
+@register.filter
+def size(number: int | None) -> str:
+    """Bytes in decimal units, as the Hub shows them: ``4.4 GB``."""
+    if number is None:
+        return ""
+    for divisor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= divisor:
+            return f"{number / divisor:.1f} {unit}"
+    return f"{number} bytes"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """A whole number with thousands separated."""
+    return "" if number is None else f"{number:,}"
+
+
+@register.filter
+def share(part: float, whole: float) -> str:
+    """A part in percent, without decimals unless it is small."""
+    if not whole:
+        return "0 %"
+    percent = 100 * part / whole
+    return f"{percent:.0f} %" if percent >= 10 or percent == int(percent) else f"{percent:.1f} %"
+
+
+register.filter("license_label", license_label)
+register.filter("format_label", format_label)
+register.filter("task_label", task_label)
+
+
+@register.filter
+def provenance(value: str) -> str:
+    """Where a fact was read, in words."""
+    return Provenance(value).label if value else ""
+
+
+@register.filter
+def guessed(value: str) -> bool:
+    """Whether a fact from there is a guess."""
+    return bool(value) and Provenance(value).guessed
+
+
+@register.simple_tag
+def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
+    """A bar filled to part of the whole. With a label it is an image for screen readers, else decoration."""
+    if part is None or not whole:
+        return SafeString("")
+    width = max(0.5, min(100.0, 100 * part / whole))
+    role = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" {}>'
+        '<rect class="{}" width="{}" height="4"/></svg>',
+        role,
+        kind,
+        f"{width:.1f}",
+    )
+
+
+@register.simple_tag
+def verdict_bar(by_confidence: Mapping[int, int], unknown: int = 0, kind: str = "split") -> SafeString:
+    """How many models have which verdict, as one split bar. Decoration: the numbers stand beside it."""
+    parts = [(f"v-{level.word}", by_confidence.get(level, 0)) for level in reversed(Confidence)]
+    parts[-1] = ("v-none", parts[-1][1] - unknown)
+    return _split([*parts, ("v-unknown", unknown)], kind)
+
+
+def _split(parts: Iterable[tuple[str, float]], kind: str) -> SafeString:
+    shown = [(name, part) for name, part in parts if part > 0]
+    whole = sum(part for _, part in shown) or 1
+    start, rects = 0.0, []
+    for name, part in shown:
+        width = 100 * part / whole
+        rects.append((name, f"{start:.2f}", f"{max(0.0, width - 0.25):.2f}"))
+        start += width
+    return format_html(
+        '<svg class="bar {}" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        kind,
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', rects),
+    )
+
+
+@register.simple_tag
+def legend(by_confidence: Mapping[int, int], unknown: int = 0) -> list[dict[str, Any]]:
+    """The same numbers as rows for a legend."""
+    whole = sum(by_confidence.values())
+    rows: list[dict[str, Any]] = [
+        {"kind": f"v-{level.word}", "word": level.badge, "count": by_confidence.get(level, 0)}
+        for level in reversed(Confidence)
+    ]
+    rows[-1]["count"] -= unknown
+    rows.append({"kind": "v-unknown", "word": "Unknown", "count": unknown})
+    return [row | {"share": share(row["count"], whole)} for row in rows]
+
+
+_CELLS = 100
+_RADIUS = 9.2
+_GAP = 1.4
+
+
+def _cells(by_confidence: Mapping[int, int], unknown: int) -> list[str]:
+    """A hundred cells shared out by largest remainder, so that they add up and no verdict that occurs is lost."""
+    parts = [(f"v-{level.word}", by_confidence.get(level, 0)) for level in reversed(Confidence)]
+    parts[-1] = ("v-none", parts[-1][1] - unknown)
+    parts.append(("v-unknown", unknown))
+    whole = sum(part for _, part in parts)
+    if not whole:
+        return []
+    exact = [(kind, _CELLS * part / whole) for kind, part in parts if part > 0]
+    cells = {kind: max(1, int(amount)) for kind, amount in exact}
+    by_remainder = sorted(exact, key=lambda item: int(item[1]) - item[1])
+    for kind, _ in by_remainder[: max(0, _CELLS - sum(cells.values()))]:
+        cells[kind] += 1
+    largest = max(cells, key=lambda kind: cells[kind])
+    cells[largest] -= sum(cells.values()) - _CELLS
+    return [kind for kind, _ in exact for _ in range(cells[kind])]
+
+
+@register.simple_tag
+def comb(by_confidence: Mapping[int, int], unknown: int = 0) -> SafeString:
+    """How many models have which verdict, as a honeycomb of a hundred cells. Decoration: the legend has the numbers."""
+    pitch = math.sqrt(3) * _RADIUS + 1.6
+    row_height = 1.5 * _RADIUS + _GAP
+    paths: dict[str, list[str]] = {}
+    for i, kind in enumerate(_cells(by_confidence, unknown)):
+        column, row = divmod(i, 10)
+        x, y = 10 + column * pitch + (row % 2) * pitch / 2, 11 + row * row_height
+        corners = (
+            (x + (_RADIUS - 0.6) * math.sin(math.pi / 3 * k), y - (_RADIUS - 0.6) * math.cos(math.pi / 3 * k))
+            for k in range(6)
+        )
+        paths.setdefault(kind, []).append("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in corners) + "z")
+    width, height = round(20 + 9.5 * pitch), round(22 + 9 * row_height)
+    return format_html(
+        '<svg class="comb" viewBox="0 0 {0} {1}" width="{0}" height="{1}" aria-hidden="true">{2}</svg>',
+        width,
+        height,
+        format_html_join("", '<path class="{}" d="{}"/>', ((kind, "".join(d)) for kind, d in paths.items())),
+    )
