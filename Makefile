@@ -1,0 +1,62 @@
+# The ways to run, check and measure this project. Everything they make lies in .venv/ and var/.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
+export PATH := $(BIN):$(PATH)
+
+.PHONY: run setup setup-dev test test-sqlite test-postgres browser check types lint fix bench lock audit clean
+.DEFAULT_GOAL := run
+
+run: setup var/secret_key ## Serve on http://127.0.0.1:8000 (PORT changes it); Ctrl-C stops everything.
+	@export SECRET_KEY_FILE=$(CURDIR)/var/secret_key PORT=$${PORT:-8000} PYTHONUNBUFFERED=1 && \
+	python manage.py prepare && \
+	echo "RunsHere: http://127.0.0.1:$$PORT/models/  (Ctrl-C stops it)" && \
+	exec honcho --no-colour start
+
+setup: $(VENV)/.runtime
+
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.runtime: requirements/runtime.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the site needs..."
+	@$(PIP) -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "Installing what the tests need..."
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+var/secret_key:
+	@mkdir -p var
+	@(umask 077; python -c "import secrets; print(secrets.token_urlsafe(50))" > $@)
+
+/usr/bin/chromium:
+	@echo "Installing Chromium for the browser tests..."
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
+
+test: setup-dev /usr/bin/chromium check types ## Everything: lint, types, both databases, browser.
+	@deploy/test.sh
+
+lint check: setup-dev
+	@ruff check . && ruff format --check --quiet . && lint-imports --no-logo 2>/dev/null || lint-imports
+
+types: setup-dev
+	@DEBUG=1 mypy
+
+fix: setup-dev
+	@ruff check --fix . ; ruff format .
+
+bench: setup-dev ## Load rate, verdict rate, and p50/p95 of the pages.
+	@DEBUG=1 python -m bench
+
+lock: ## Compile requirements/*.txt anew from requirements/*.in.
+	@$(PYTHON) -m venv var/lock && var/lock/bin/pip --quiet install pip-tools
+	@for name in runtime dev; do \
+	  var/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links -o requirements/$$name.txt requirements/$$name.in; done
+
+clean:
+	rm -rf $(VENV) var

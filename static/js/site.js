@@ -1,0 +1,109 @@
+// Small comforts on top of pages that work without them. Listens to htmx if it is there.
+(() => {
+  const root = document.documentElement;
+  const one = (selector, from = document) => from.querySelector(selector);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  // Theme: system, light or dark.
+  const showTheme = () => {
+    const theme = root.dataset.theme || "system";
+    for (const button of all("[data-theme-set]")) button.ariaPressed = button.dataset.themeSet === theme;
+  };
+  const setTheme = (theme) => {
+    if (theme === "system") delete root.dataset.theme;
+    else root.dataset.theme = theme;
+    try {
+      if (theme === "system") localStorage.removeItem("theme");
+      else localStorage.setItem("theme", theme);
+    } catch {
+      // Storage is blocked: the choice holds for this page.
+    }
+    showTheme();
+  };
+
+  // Filter sheet. Without JavaScript the same link works through :target.
+  const sheetIsOpen = () => root.classList.contains("has-sheet");
+  const setSheet = (open) => {
+    root.classList.toggle("has-sheet", open);
+    one(".filters")?.classList.toggle("is-open", open);
+    for (const part of all(".site-header, .results, .site-footer")) part.inert = open;
+  };
+  const openSheet = () => {
+    setSheet(true);
+    one(".filters [data-sheet-close]").focus();
+  };
+  const closeSheet = () => {
+    if (!sheetIsOpen()) return false;
+    setSheet(false);
+    one("[data-sheet-open]")?.focus();
+    return true;
+  };
+
+  const closeMenus = (except) => {
+    const menus = all("details.menu[open]").filter((menu) => menu !== except);
+    for (const menu of menus) menu.open = false;
+    return menus[0];
+  };
+
+  const copy = async (button) => {
+    const label = one("[data-label]", button);
+    const source = one(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      label.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(source);
+      label.textContent = "Press Ctrl+C";
+    }
+    button.disabled = true;
+    setTimeout(() => {
+      label.textContent = "Copy";
+      button.disabled = false;
+    }, 1600);
+  };
+
+  document.addEventListener("click", (event) => {
+    const hit = (selector) => event.target.closest(selector);
+    closeMenus(hit("details.menu"));
+    const theme = hit("[data-theme-set]");
+    if (theme) {
+      setTheme(theme.dataset.themeSet);
+      closeMenus();
+    } else if (hit("[data-sheet-open]")) {
+      event.preventDefault();
+      openSheet();
+    } else if (hit("[data-sheet-close]")) {
+      if (closeSheet() || hit("a")) event.preventDefault();
+    } else if (hit("[data-copy]")) copy(hit("[data-copy]"));
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const { target, key } = event;
+    const typing = target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox], [type=radio])");
+    if (key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const field = all("[data-search]").find((input) => input.checkVisibility?.() ?? input.offsetParent);
+      if (!field || sheetIsOpen()) return;
+      event.preventDefault();
+      field.focus();
+      field.select();
+    } else if (key === "Escape") {
+      const menu = closeMenus();
+      if (menu) one("summary", menu).focus();
+      else if (!closeSheet() && target.matches("[data-search]") && !target.value) target.blur();
+    }
+  });
+
+  // What was open stays open when htmx replaces it.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened = all("details[id][open]:not(.menu)").map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (sheetIsOpen()) setSheet(true);
+    showTheme();
+  });
+
+  matchMedia("(min-width: 64em)").addEventListener("change", closeSheet);
+  showTheme();
+})();
