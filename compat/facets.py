@@ -15,10 +15,11 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from compat.criteria import GATED, Criteria
+from compat.criteria import CONFIDENCES, GATED, Criteria
 from compat.engine import Confidence
 from compat.metadata.extract import format_label
 from compat.metadata.families import family_label, kin_of
+from compat.metadata.languages import language_label
 from compat.metadata.task import task_label
 from compat.models import FactSheet, ModelRecord, Verdict
 
@@ -137,7 +138,7 @@ FACETS: tuple[Facet, ...] = (
 
 SIDE_FACETS: tuple[tuple[str, str, str, Callable[[str], str]], ...] = (
     ("quantization", "Quantization", "variants__quantization", str),
-    ("language", "Language", "languages__code", str),
+    ("language", "Language", "languages__code", language_label),
 )
 """Facets whose values lie in tables beside the records: parameter, label, lookup, wording."""
 
@@ -289,6 +290,8 @@ def view_of(
     """A facet's counts as choices with their questions."""
     taken = wanted(criteria, name)
     found = sorted(((value, n) for value, n in counts.items() if value), key=lambda item: (-item[1], item[0]))
+    if name == "confidence":
+        found.sort(key=lambda item: CONFIDENCES.index(item[0]))
     keep = [item for i, item in enumerate(found) if i < SHOWN_AT_MOST or item[0] in taken]
     keep += [(value, 0) for value in taken if value not in counts]
     return FacetView(

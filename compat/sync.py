@@ -192,7 +192,7 @@ def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapp
             label=variant.label[:300],
             format=variant.facts.format or "",
             quantization=(variant.facts.quantization or "")[:40],
-            size_bytes=variant.size_bytes,
+            size_bytes=_storable(variant.size_bytes),
             files=list(variant.files),
             missing_shards=variant.missing_shards,
         )
@@ -228,11 +228,11 @@ def _row(parsed: ParsedRecord, extraction: Extraction, sheet_id: int, origin: st
         family=extraction.family or "",
         architecture=extraction.architecture.value or "",
         architecture_from=extraction.architecture.provenance,
-        parameters=extraction.parameters.value,
+        parameters=_storable(extraction.parameters.value),
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
-        size_bytes=extraction.repository_size,
+        size_bytes=_storable(extraction.repository_size),
         origin=origin,
         as_of=now.date().isoformat() if from_hub else _as_of(parsed),
         fetched=now if from_hub else None,
@@ -249,6 +249,11 @@ _RECORD_COLUMNS = [
     if column.name not in ("id", "repo_id")
 ]
 _READ_COLUMNS = [name for name in _RECORD_COLUMNS if name not in ("origin", "as_of", "fetched", "updated")]
+
+
+def _storable(number: int | None) -> int | None:
+    """A number the database can hold; a sum beyond that says nothing true of any model."""
+    return number if number is not None and number < 2**63 else None
 
 
 def popularity(downloads: int | None, likes: int | None) -> int:

@@ -1,0 +1,34 @@
+"""The only reader of the catalogue: a question comes in, a page's worth of plain data goes out.
+
+Pages, commands and programs all ask here, so that they cannot disagree. Nothing here runs a rule: verdicts are read
+as they are stored. Every function says how many database queries it takes, and tests hold it to that.
+"""
+
+from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, narrowed, ordered
+from .detail import DetailPage, detail, find
+from .overview import HomePage, ListPage, Report, curated_list, home, published_lists, report
+from .rows import Row, UnknownModel, catalogue_state, rows_of, worker_of
+
+__all__ = [
+    "PAGE_SIZE",
+    "BrowsePage",
+    "DetailPage",
+    "HomePage",
+    "ListPage",
+    "NoSuchPage",
+    "Report",
+    "Row",
+    "UnknownModel",
+    "browse",
+    "catalogue_state",
+    "curated_list",
+    "detail",
+    "find",
+    "home",
+    "narrowed",
+    "ordered",
+    "published_lists",
+    "report",
+    "rows_of",
+    "worker_of",
+]

@@ -1,0 +1,307 @@
+"""Browse and search: one page of the catalogue, with facets, what is not shown, and paging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db.models.functions import Lower
+
+from compat import facets
+from compat.criteria import Criteria, CriteriaError, Problem
+from compat.engine import EngineProfile
+from compat.engines import engines
+from compat.hub.payloads import is_repo_id
+from compat.memo import kept
+from compat.models import (
+    CuratedList,
+    ModelRecord,
+    RecordLanguage,
+    RecordVariant,
+)
+from compat.search import matching
+
+from .rows import Row, catalogue_state, rows_of, worker_of
+
+PAGE_SIZE = 30
+CAUSE_WORDS = {
+    "architecture": "architecture",
+    "task": "task",
+    "format": "format",
+    "context": "context",
+    "quantization": "quantization",
+    "platform": "platform",
+    "unknown": "unknown",
+}
+_ORDERS: Mapping[str, Sequence[Any]] = {
+    "popular": ("-popularity", "repo_id"),
+    "trending": (F("trending").desc(nulls_last=True), "-popularity", "repo_id"),
+    "likes": (F("likes").desc(nulls_last=True), "-popularity", "repo_id"),
+    "recent": (F("modified").desc(nulls_last=True), "-popularity", "repo_id"),
+    "created": (F("created").desc(nulls_last=True), "-popularity", "repo_id"),
+    "params": (F("parameters").desc(nulls_last=True), "-popularity", "repo_id"),
+    "name": (Lower("name"), "repo_id"),
+}
+
+
+class NoSuchPage(LookupError):  # noqa: N818 - named for what it tells, as Django names its own
+    """A page beyond the last one; ``pages`` is how many there are."""
+
+    def __init__(self, page: int, pages: int) -> None:
+        super().__init__(f"There is no page {page:,}: this list has {pages:,}.")
+        self.pages = pages
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """An active filter and the question without it."""
+
+    label: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """How many models a list leaves out for one cause, and the question that shows them."""
+
+    cause: str
+    label: str
+    count: int
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where in the list a page is; neighbours are query strings, empty where there is none."""
+
+    page: int
+    pages: int
+    previous: str
+    next: str
+    around: tuple[tuple[int, str, bool], ...]
+    """Page numbers to offer, their query strings, and whether pages were left out before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsePage:
+    """The browse page's data."""
+
+    criteria: Criteria
+    profile: EngineProfile
+    rows: list[Row]
+    total: int
+    by_confidence: Mapping[int, int]
+    hidden: list[Hidden]
+    facets: list[facets.FacetView]
+    chips: list[Chip]
+    paging: Paging
+    changed: datetime | None
+    curated: CuratedList | None
+
+    @property
+    def found_at_all(self) -> int:
+        """How many models match, whatever their verdict."""
+        return sum(self.by_confidence.values())
+
+    @property
+    def active(self) -> int:
+        """How many filters are on."""
+        return len(self.chips)
+
+    @property
+    def everything(self) -> str:
+        """The same question whatever the verdict."""
+        return self.criteria.query(compatible="false", confidence=(), cause=())
+
+    @property
+    def asked_id(self) -> str:
+        """The repository id that was searched for, if the question is one."""
+        words = self.criteria.words
+        return self.criteria.q if len(words) == 1 and "/" in words[0] and is_repo_id(self.criteria.q) else ""
+
+
+def scope(criteria: Criteria) -> QuerySet[ModelRecord]:
+    """What the question narrows outside the cube: search, author, size, context, side tables, list."""
+    records = ModelRecord.objects.all()
+    if criteria.words:
+        records = matching(records, criteria.words)
+    if criteria.author:
+        condition = Q()
+        for author in criteria.author:
+            condition |= Q(search_text__startswith=f"{author.lower()}/")
+        records = records.filter(condition)
+    if criteria.min_params is not None:
+        records = records.filter(parameters__gte=int(criteria.min_params * 10**9))
+    if criteria.max_params is not None:
+        records = records.filter(parameters__lte=int(criteria.max_params * 10**9))
+    if criteria.min_context is not None:
+        records = records.filter(context__gte=criteria.min_context)
+    if criteria.quantization:
+        records = records.filter(
+            id__in=RecordVariant.objects.filter(quantization__in=criteria.quantization).values("record")
+        )
+    if criteria.language:
+        records = records.filter(id__in=RecordLanguage.objects.filter(code__in=criteria.language).values("record"))
+    if criteria.list:
+        records = records.filter(list_entries__curated_list__slug=criteria.list)
+    return records
+
+
+def narrowed(criteria: Criteria, profile: EngineProfile) -> QuerySet[ModelRecord]:
+    """Every condition of the question, for the rows themselves."""
+    records = scope(criteria)
+    sheets = facets.sheets(criteria, profile.slug)
+    if sheets is not None:
+        records = records.filter(sheet__in=sheets.values("id"))
+    for facet in facets.FACETS:
+        if facet.of_record:
+            records = records.filter(facet.condition(facets.wanted(criteria, facet.name)))
+    return records
+
+
+def cube_of(criteria: Criteria, profile: EngineProfile, version: int) -> list[facets.CubeRow]:
+    """The cube of what the question's scope holds, kept until the catalogue changes. Two queries at most."""
+    values = kept(("sheets", version, profile.slug), lambda: facets.sheet_values(profile.slug))
+    scoped = Criteria(
+        q=" ".join(criteria.words),
+        author=criteria.author,
+        quantization=criteria.quantization,
+        language=criteria.language,
+        list=criteria.list,
+        min_params=criteria.min_params,
+        max_params=criteria.max_params,
+        min_context=criteria.min_context,
+    )
+    return kept(("cube", version, profile.slug, scoped), lambda: facets.count_cube(scope(scoped), values))
+
+
+def ordered(records: QuerySet[ModelRecord], criteria: Criteria) -> QuerySet[ModelRecord]:
+    """The question's order; a model whose whole id or name was asked for comes first."""
+    order = _ORDERS[criteria.sort]
+    if len(criteria.words) == 1:
+        exact = Case(
+            When(Q(repo_id__iexact=criteria.words[0]) | Q(name__iexact=criteria.words[0]), then=Value(0)),
+            default=Value(1),
+        )
+        return records.order_by(exact, *order)
+    return records.order_by(*order)
+
+
+def browse(criteria: Criteria, available: Mapping[str, EngineProfile] | None = None) -> BrowsePage:
+    """One page of the catalogue with its facets. At most nine queries, whatever its size.
+
+    Raises :class:`NoSuchPage` beyond the last page and :class:`~compat.criteria.CriteriaError` for an unknown list.
+    """
+    profile = worker_of(criteria, available or engines())
+    version, changed = catalogue_state()
+    curated = _curated(criteria)
+    cube = cube_of(criteria, profile, version)
+    sums = facets.sum_cube(cube, criteria)
+    pages = max(1, -(-sums.total // PAGE_SIZE))
+    if criteria.page > pages:
+        raise NoSuchPage(criteria.page, pages)
+    start = (criteria.page - 1) * PAGE_SIZE
+    records = list(ordered(narrowed(criteria, profile), criteria)[start : start + PAGE_SIZE]) if sums.total else []
+    plain = criteria.changed(sort="popular", page=1)
+    side = kept(("side", version, profile.slug, plain), lambda: _side_counts(plain, profile))
+    return BrowsePage(
+        criteria=criteria,
+        profile=profile,
+        rows=rows_of(records, profile),
+        total=sums.total,
+        by_confidence=sums.by_confidence,
+        hidden=_hidden(sums.hidden, criteria),
+        facets=[
+            view
+            for view in [
+                *facets.views(sums, criteria),
+                *(facets.view_of(n, label, word, side[n], criteria) for n, label, _, word in facets.SIDE_FACETS),
+            ]
+            if view.values
+        ],
+        chips=_chips(criteria, curated),
+        paging=_paging(criteria, pages),
+        changed=changed,
+        curated=curated,
+    )
+
+
+def _curated(criteria: Criteria) -> CuratedList | None:
+    if not criteria.list:
+        return None
+    found = CuratedList.objects.filter(slug=criteria.list, published=True).first()
+    if found is None:
+        raise CriteriaError([Problem("list", criteria.list, f"There is no list “{criteria.list}”.")])
+    return found
+
+
+def _side_counts(criteria: Criteria, profile: EngineProfile) -> dict[str, dict[str, int]]:
+    counts = {}
+    for name, _, lookup, _ in facets.SIDE_FACETS:
+        others = narrowed(criteria.changed(**{name: ()}), profile)
+        rows = (
+            others.order_by()
+            .exclude(**{f"{lookup}__isnull": True})
+            .values_list(lookup)
+            .annotate(n=Count("id", distinct=True))
+            .order_by("-n")[: facets.SHOWN_AT_MOST]
+        )
+        counts[name] = {value: n for value, n in rows if value}
+    return counts
+
+
+def _hidden(counts: Mapping[str, int], criteria: Criteria) -> list[Hidden]:
+    return [
+        Hidden(
+            cause,
+            CAUSE_WORDS[cause],
+            counts[cause],
+            criteria.query(compatible="only-incompatible", cause=(cause,)),
+        )
+        for cause in CAUSE_WORDS
+        if counts.get(cause)
+    ]
+
+
+def _chips(criteria: Criteria, curated: CuratedList | None) -> list[Chip]:
+    chips = []
+    if criteria.q:
+        chips.append(Chip(f"“{criteria.q}”", criteria.query(q="")))
+    if curated:
+        chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
+    chips += [
+        Chip(f"refused for {CAUSE_WORDS[cause]}", criteria.toggled("cause", cause).query()) for cause in criteria.cause
+    ]
+    words = {facet.name: (facet.label, facet.word) for facet in facets.FACETS}
+    words |= {name: (label, word) for name, label, _, word in facets.SIDE_FACETS}
+    words["author"] = ("Author", str)
+    for name, (label, word) in words.items():
+        chips += [
+            Chip(f"{label}: {word(value)}", criteria.toggled(name, value).query())
+            for value in facets.wanted(criteria, name)
+        ]
+    if criteria.min_params is not None:
+        chips.append(Chip(f"from {criteria.min_params:g}B parameters", criteria.query(min_params=None)))
+    if criteria.max_params is not None:
+        chips.append(Chip(f"up to {criteria.max_params:g}B parameters", criteria.query(max_params=None)))
+    if criteria.min_context is not None:
+        chips.append(Chip(f"context from {criteria.min_context:,}", criteria.query(min_context=None)))
+    return chips
+
+
+def _paging(criteria: Criteria, pages: int) -> Paging:
+    page = criteria.page
+    near = sorted({1, pages, *range(max(1, page - 2), min(pages, page + 2) + 1)})
+    return Paging(
+        page,
+        pages,
+        criteria.query(page=page - 1) if page > 1 else "",
+        criteria.query(page=page + 1) if page < pages else "",
+        tuple(
+            (number, criteria.query(page=number), index > 0 and number - near[index - 1] > 1)
+            for index, number in enumerate(near)
+        ),
+    )

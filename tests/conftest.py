@@ -1,0 +1,47 @@
+"""What every test can use: a database with real records, and the record file itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+from compat import memo
+
+RECORDS = Path(__file__).parent / "data" / "records.jsonl"
+"""Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
+
+
+def pytest_configure(config):
+    """WhiteNoise warns of a missing folder; nothing is collected for tests."""
+    from django.conf import settings
+
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The test database, filled once with real records; each test's changes are rolled back."""
+    from compat import sync
+    from compat.engines import ensure_settings
+    from compat.files import RecordFile
+
+    with django_db_blocker.unblock():
+        ensure_settings()
+        with RecordFile(RECORDS) as lines:
+            counts = sync.store_raw(lines, origin="snapshot")
+        assert counts.new
+        assert not counts.rejected, counts.problems
+
+
+@pytest.fixture(autouse=True)
+def _plain_settings(settings):
+    """No manifest of hashed static names, tasks at once, and an empty cache."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
+    cache.clear()
+    memo.forget()
