@@ -20,6 +20,7 @@ from compat.hub.payloads import HubModel, is_repo_id, parse_record
 from compat.metadata.extract import Extraction, extract
 from compat.metadata.facts import ModelMetadata
 from compat.models import ModelRecord
+from compat.workers import workers
 
 Model = ModelRecord | HubModel | Mapping[str, Any]
 M = TypeVar("M", bound=Model)
@@ -64,11 +65,10 @@ async def _fetch(model_id: str) -> dict[str, Any]:
 
 
 def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:
-    available = engines()
+    available = workers()
     criteria = Criteria.from_query(DictQuery({"compatible": "false", **options, "q": query}), available)
-    profile = queries.worker_of(criteria, available)
-    found = queries.ordered(queries.narrowed(criteria, profile), criteria)
-    return list(found.select_related("payload")[:limit])
+    worker = queries.worker_of(criteria, available)
+    return queries.found_records(criteria, worker, queries.catalogue_state()[0], 0, limit)
 
 
 def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:

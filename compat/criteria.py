@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from compat.engine import Confidence
 from compat.engine.result import CAUSES
 from compat.search import MAX_QUERY, words_of
+from compat.workers import KV_TYPES, MOST_ACCELERATORS, accelerator_named
 
 SORTS = {
     "popular": "Best known",
@@ -22,6 +23,8 @@ SORTS = {
 }
 SHOWN = {"true": "Runs here", "false": "Everything", "only-incompatible": "Does not run here"}
 GATED = {"true": "Needs access", "false": "Open"}
+ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
+"""Why a model may not run: what the rules refuse, and what the machine cannot hold."""
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
 _MAX_VALUES = 20
 _MAX_VALUE = 120
@@ -62,6 +65,12 @@ class Criteria:
 
     q: str = ""
     worker: str = ""
+    accelerator: str = ""
+    count: int = 1
+    memory: float | None = None
+    ram: float | None = None
+    context: int | None = None
+    kv: str = ""
     compatible: str = "true"
     confidence: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
@@ -92,9 +101,15 @@ class Criteria:
         found = cls(
             q=reader.question(),
             worker=reader.choice("worker", tuple(workers), "", "the worker"),
+            accelerator=reader.accelerator(),
+            count=reader.whole("count", "accelerators", most=MOST_ACCELERATORS) or 1,
+            memory=reader.number("memory", "GB of memory"),
+            ram=reader.number("ram", "GB of system memory"),
+            context=reader.whole("context", "tokens"),
+            kv=reader.choice("kv", tuple(KV_TYPES), "", "the KV cache type"),
             compatible=reader.choice("compatible", tuple(SHOWN), "true", "which models to show"),
             confidence=reader.choices("confidence", CONFIDENCES),
-            cause=reader.choices("cause", CAUSES),
+            cause=reader.choices("cause", ALL_CAUSES),
             gated=reader.choice("gated", tuple(GATED), "", "whether a model needs access"),
             sort=reader.choice("sort", tuple(SORTS), "popular", "the order"),
             list=reader.text("list"),
@@ -120,7 +135,7 @@ class Criteria:
             if isinstance(value, tuple):
                 yield from ((column.name, item) for item in value)
             else:
-                yield column.name, str(value).removesuffix(".0")
+                yield column.name, str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
     def query(self, *, page: int = 1, **changes: Any) -> str:
         """The query string of this question, or of a changed one; always from the first page unless told."""
@@ -218,9 +233,21 @@ class _Reader:
             return None
         return found
 
-    def whole(self, name: str, unit: str) -> int | None:
+    def accelerator(self) -> str:
+        value = self._one("accelerator")
+        if value and accelerator_named(value) is None:
+            self.problem(
+                "accelerator", value, f"“{value[:60]}” is not an accelerator this site knows. Give its memory instead."
+            )
+            return ""
+        return value
+
+    def whole(self, name: str, unit: str, most: int | None = None) -> int | None:
         value = self._one(name)
         if not value:
+            return None
+        if most is not None and value.isdecimal() and len(value) < 10 and int(value) > most:
+            self.problem(name, value, f"{name} is {value}: {most} is the most.")
             return None
         if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0):
             self.problem(name, value, f"{name} is “{value[:60]}”: use a whole number ({unit}), 1 or more.")

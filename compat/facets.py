@@ -114,7 +114,12 @@ FACETS: tuple[Facet, ...] = (
         "format",
         "Format",
         values=lambda row: row.formats.split(),
-        where=lambda value: Q(formats__contains=value),
+        where=lambda value: (
+            Q(formats=value)
+            | Q(formats__startswith=f"{value} ")
+            | Q(formats__endswith=f" {value}")
+            | Q(formats__contains=f" {value} ")
+        ),
         word=format_label,
     ),
     Facet("task", "Task", values=lambda row: (row.task,), where=lambda value: Q(task=value), word=task_label),
@@ -149,13 +154,19 @@ def wanted(criteria: Criteria, name: str) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else (value,) if value else ()
 
 
-def shown_passes(criteria: Criteria, row: CubeRow) -> bool:
-    """Whether a row is on the side of the verdict that the question shows."""
-    if criteria.cause and row.cause not in criteria.cause:
+def shown_passes(criteria: Criteria, confidence: int, cause: str) -> bool:
+    """Whether a verdict is on the side that the question shows."""
+    if criteria.cause and cause not in criteria.cause:
         return False
     if criteria.compatible == "false":
         return True
-    return (row.confidence > 0) == (criteria.compatible == "true")
+    return (confidence > 0) == (criteria.compatible == "true")
+
+
+def passes_verdict(criteria: Criteria, confidence: int, cause: str) -> bool:
+    """Whether a verdict passes all the question asks of verdicts."""
+    named = not criteria.confidence or Confidence(confidence).word in criteria.confidence
+    return named and shown_passes(criteria, confidence, cause)
 
 
 def shown_condition(criteria: Criteria) -> Q:
@@ -204,6 +215,17 @@ def count_cube(records: QuerySet[ModelRecord], values: SheetValues) -> list[Cube
     for sheet, license_, n in records.order_by().values_list("sheet_id", "license").annotate(n=Count("id")):
         if sheet in values:
             counts[(*values[sheet], license_)] += n
+    return [CubeRow(*(*key, n)) for key, n in counts.items()]
+
+
+def count_each(
+    records: QuerySet[ModelRecord], values: SheetValues, stands: Callable[[int, int], tuple[int, str]]
+) -> list[CubeRow]:
+    """The cube where confidence and cause differ between records of one sheet: every record is looked at. One query."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for pk, sheet, license_ in records.order_by().values_list("id", "sheet_id", "license"):
+        if sheet in values:
+            counts[(*stands(pk, sheet), *values[sheet][2:], license_)] += 1
     return [CubeRow(*(*key, n)) for key, n in counts.items()]
 
 
@@ -269,11 +291,11 @@ def sum_cube(cube: Iterable[CubeRow], criteria: Criteria) -> CubeSums:
         failed = [facet for facet, values in asked if values and not facet.passes(row, values)]
         if len(failed) > 1:
             continue
-        if not failed and shown_passes(anything, row):
+        if not failed and shown_passes(anything, row.confidence, row.cause):
             by_confidence[row.confidence] += row.count
             if hiding and row.confidence == 0:
                 hidden[row.cause] += row.count
-        if not shown_passes(criteria, row):
+        if not shown_passes(criteria, row.confidence, row.cause):
             continue
         if not failed:
             total += row.count

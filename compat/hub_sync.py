@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from asgiref.sync import sync_to_async
 
 from compat import sync
 from compat.hub import HubClient, HubError, HubSettings
-
-log = logging.getLogger(__name__)
 
 LIST_FIELDS = (
     "author", "cardData", "config", "createdAt", "disabled", "downloads", "gated", "gguf", "lastModified",
@@ -44,27 +41,7 @@ async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[st
         limit=wanted.limit,
         expand=LIST_FIELDS,
     ):
-        if wanted.with_config:
-            await asyncio.gather(*(_complete(client, record) for record in page))
-        yield page
-
-
-async def _complete(client: HubClient, record: dict[str, Any]) -> None:
-    """Add the facts of ``config.json``; a model without one, or gated, stays as the list told it."""
-    siblings = record.get("siblings")
-    names = (
-        {item.get("rfilename") for item in siblings if isinstance(item, dict)} if isinstance(siblings, list) else set()
-    )
-    if "config.json" not in names or record.get("gated") or not isinstance(record.get("id"), str):
-        return
-    try:
-        config = await client.config_json(record["id"], record.get("sha") or "main")
-    except HubError as error:
-        log.info("%s comes without its configuration: %s", record["id"], error)
-        return
-    if config:
-        known = record.get("config")
-        record["config"] = {**known, **config} if isinstance(known, dict) else config
+        yield list(await asyncio.gather(*map(client.completed, page))) if wanted.with_config else page
 
 
 async def fill(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -26,6 +27,7 @@ from compat.hub.payloads import ParsedRecord, parse_record
 from compat.metadata.extract import Extraction, extract
 from compat.metadata.facts import VariantFacts
 from compat.metadata.families import kin_of
+from compat.metadata.shape_facts import shape_facts
 from compat.models import (
     Catalogue,
     FactSheet,
@@ -104,7 +106,8 @@ def store_raw(
 def store(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
     """Store one batch in one transaction. Of two records with one id, the later one counts."""
     counts = Counts()
-    latest = {parsed.model.id: parsed for parsed in batch}
+    # Rows are written in one order, whatever the file's, so that two writers cannot wait for each other in a circle.
+    latest = {parsed.model.id: parsed for parsed in sorted(batch, key=lambda parsed: parsed.model.id)}
     if not latest:
         return counts
     now = timezone.now()
@@ -232,6 +235,7 @@ def _row(parsed: ParsedRecord, extraction: Extraction, sheet_id: int, origin: st
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
+        shape_facts=shape_facts(model.config),
         size_bytes=_storable(extraction.repository_size),
         origin=origin,
         as_of=now.date().isoformat() if from_hub else _as_of(parsed),
@@ -271,7 +275,7 @@ def _digest(facts: Sequence[VariantFacts]) -> str:
 
 def ensure_sheets(judged: Iterable[tuple[VariantFacts, ...]]) -> dict[tuple[VariantFacts, ...], int]:
     """The fact sheets' ids; those not seen before are stored and judged on every engine."""
-    digests = {facts: _digest(facts) for facts in judged}
+    digests = dict(sorted(((facts, _digest(facts)) for facts in judged), key=itemgetter(1)))
     wanted = set(digests.values())
     ids = dict(FactSheet.objects.filter(digest__in=wanted).values_list("digest", "id"))
     missing = {digest: facts for facts, digest in digests.items() if digest not in ids}

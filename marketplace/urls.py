@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from .pages import browse, detail, health, home, lists, report, workers
+from .pages import accuracy, browse, detail, health, home, lists, report, workers
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("lists/", lists.lists, name="lists"),
     path("lists/<slug:slug>/", lists.curated, name="list"),
     path("report/", report.report, name="report"),
+    path("accuracy/", accuracy.accuracy, name="accuracy"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -84,7 +84,9 @@ def test_refreshing_asks_the_hub_once_a_record(operator, settings):
 def test_a_curator_makes_a_list_that_visitors_see_in_order(client):
     curator = User.objects.create_user("curator", is_staff=True)
     curator.user_permissions.set(
-        Permission.objects.filter(content_type__app_label="compat", content_type__model__in=["curatedlist", "listentry"])
+        Permission.objects.filter(
+            content_type__app_label="compat", content_type__model__in=["curatedlist", "listentry"]
+        )
     )
     client.force_login(curator)
     names = ["microsoft/phi-2", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"]
@@ -96,7 +98,11 @@ def test_a_curator_makes_a_list_that_visitors_see_in_order(client):
     assert names[0] in [result["text"] for result in found["results"]]
     entries = {"entries-TOTAL_FORMS": 2, "entries-INITIAL_FORMS": 0}
     for place, pk in enumerate(reversed(ids)):
-        entries |= {f"entries-{place}-record": pk, f"entries-{place}-position": place, f"entries-{place}-note": f"note {place}"}
+        entries |= {
+            f"entries-{place}-record": pk,
+            f"entries-{place}-position": place,
+            f"entries-{place}-note": f"note {place}",
+        }
     data = {"title": "Picks <b>", "slug": "picks", "description": "", "published": "on", "position": 0, **entries}
     assert client.post(reverse("admin:compat_curatedlist_add"), data).status_code == 302
     assert ListEntry.objects.count() == 2

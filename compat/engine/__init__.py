@@ -1,11 +1,15 @@
-"""Does it run: facts x engine profile -> findings -> result. Pure Python, one way in: :func:`compat.engine.judge`."""
+"""Does it run: facts x engine profile -> findings -> result. Pure Python, one way in:
+:func:`compat.engine.judge`.
+"""
 
+from .capability import Capability
 from .judge import RULES_VERSION, Judgement, best_of, judge, judge_all
 from .profile import EngineProfile, ProfileError, all_profiles, default_profile, profile
 from .result import CompatibilityResult, Confidence, Finding, Severity
 
 __all__ = [
     "RULES_VERSION",
+    "Capability",
     "CompatibilityResult",
     "Confidence",
     "EngineProfile",

@@ -1,7 +1,9 @@
 """From one name space to another: ``model_type`` to class to GGUF name, exactly, or not at all.
 
-Records often tell only ``model_type`` while an engine goes by the class in ``architectures[]`` or by the name in a
-GGUF header. The tables here are generated from Transformers' auto classes and llama.cpp's converter; a handful of
+Records often tell only ``model_type`` while an engine goes by the class in ``architectures[]`` or by the
+name in a
+GGUF header. The tables here are generated from Transformers' auto classes and llama.cpp's converter; a
+handful of
 model types whose code lives in their own repositories are in ``families.toml``.
 """
 
@@ -71,9 +73,17 @@ def reads_more_than_text(model_type: str) -> bool:
     return any(model_type in tables[name] for name in ("vision", "multimodal", "speech"))
 
 
+def reads_only_text(model_type: str) -> bool:
+    """Whether models of this type are known to take text alone; an unknown type is not known to."""
+    known = families.kin_of(model_type).kind in ("text", "moe") or model_type in _tables()["causal"]
+    return known and not reads_more_than_text(model_type)
+
+
 @lru_cache(maxsize=8192)
 def classes_of(model_type: str, task: str | None) -> tuple[str, ...]:
-    """The classes a ``config.json`` of this type may name for this task, likeliest first; empty if none is known."""
+    """The classes a ``config.json`` of this type may name for this task, likeliest first; empty if none is
+    known.
+    """
     told = families.class_of(model_type)
     if told:
         return (told,)
@@ -113,5 +123,7 @@ def gguf_names(model_type: str, hf_class: str | None) -> tuple[str, ...]:
 
 
 def plain(name: str) -> str:
-    """A class or model type without case, underscores and closing words: ``InternLM2ForCausalLM`` is ``internlm2``."""
+    """A class or model type without case, underscores and closing words: ``InternLM2ForCausalLM`` is
+    ``internlm2``.
+    """
     return _SUFFIX.sub("", re.sub(r"[-_.]", "", name.lower()))

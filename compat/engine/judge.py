@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 from compat.metadata.facts import VariantFacts
 
+from .capability import Capability
 from .profile import EngineProfile
 from .result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
-from .rules import RULES
+from .rules import RULES, platform
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised with every change of a rule; stored verdicts of another version are judged again."""
 
-_QUANTIZATION_ORDER = (
-    "Q4_K_M Q4_K_L Q4_K_XL Q5_K_M Q5_K_L Q5_K_XL Q4_K_S Q4_K Q6_K Q6_K_L Q6_K_XL Q5_K_S Q5_K Q8_0 Q8_K_XL IQ4_XS IQ4_NL "
-    "MXFP4_MOE Q4_1 Q4_0 Q5_1 Q5_0 Q3_K_L Q3_K_XL Q3_K_M IQ3_M BF16 F16 F32"
+_QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages
+    "Q4_K_M Q4_K_L Q4_K_XL Q5_K_M Q5_K_L Q5_K_XL Q4_K_S Q4_K Q6_K Q6_K_L Q6_K_XL Q5_K_S Q5_K Q8_0 Q8_K_XL "
+    "IQ4_XS IQ4_NL MXFP4_MOE Q4_1 Q4_0 Q5_1 Q5_0 Q3_K_L Q3_K_XL Q3_K_M IQ3_M BF16 F16 F32"
 ).split()
+_CAUSE_RANK = {code: rank for rank, code in enumerate(CAUSES)}
+_OF_NO_USE_TO_A_REFUSAL = frozenset({"guess", "derived", "text-only"})
 _RANK = {name: rank for rank, name in enumerate(_QUANTIZATION_ORDER)}
 
 
@@ -39,21 +42,27 @@ def rules_version(profile: EngineProfile) -> str:
     return f"{RULES_VERSION}.{profile.digest}"
 
 
-def judge(facts: VariantFacts, profile: EngineProfile) -> CompatibilityResult:
-    """What one engine says of one variant."""
-    return _result([finding for rule in RULES for finding in rule(facts, profile)])
+def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | None = None) -> CompatibilityResult:
+    """What one engine says of one variant; on given hardware, what that hardware lacks may refuse it too."""
+    findings = [finding for rule in RULES for finding in rule(facts, profile)]
+    findings += platform.check(facts, profile, capability)
+    return _result(findings)
 
 
-def judge_all(variants: Sequence[VariantFacts], profile: EngineProfile) -> Judgement:
+def judge_all(
+    variants: Sequence[VariantFacts], profile: EngineProfile, capability: Capability | None = None
+) -> Judgement:
     """What one engine says of a record: every variant judged, the best one named."""
-    results = tuple(judge(facts, profile) for facts in variants)
+    results = tuple(judge(facts, profile, capability) for facts in variants)
     return Judgement(results, best_of(variants, results, profile))
 
 
 def best_of(variants: Sequence[VariantFacts], results: Sequence[CompatibilityResult], profile: EngineProfile) -> int:
-    """The index of the best variant: surest verdict first, then the engine's preferred format, then quantization.
+    """The index of the best variant: surest verdict first, then the engine's preferred format, then
+    quantization.
 
-    Among refused variants, one that gets further through the rules is better: its cause is the one worth telling.
+    Among refused variants, one that gets further through the rules is better: its cause is the one worth
+    telling.
     """
     formats = [rule.name for rule in profile.formats]
 
@@ -71,32 +80,40 @@ def best_of(variants: Sequence[VariantFacts], results: Sequence[CompatibilityRes
 
 
 def _result(findings: Sequence[Finding]) -> CompatibilityResult:
-    blocks = sorted(
-        (finding for finding in findings if finding.severity is Severity.BLOCKS),
-        key=lambda finding: CAUSES.index(finding.code),
-    )
-    warns = [finding for finding in findings if finding.severity is Severity.WARNS]
-    supports = [finding for finding in findings if finding.severity is Severity.SUPPORTS]
-    if blocks:
-        confidence = Confidence.NONE
-    else:
-        confidence = min((f.limits for f in findings if f.limits is not None), default=Confidence.LOW)
-    cause = blocks[0].code if blocks else ""
+    blocks: list[Finding] = []
+    warns: list[Finding] = []
+    advice: list[Finding] = []
+    supports: list[str] = []
+    confidence: Confidence | None = None
+    for finding in findings:
+        severity = finding.severity
+        if finding.limits is not None and (confidence is None or finding.limits < confidence):
+            confidence = finding.limits
+        if severity is Severity.SUPPORTS:
+            supports.append(finding.text)
+        elif severity is Severity.WARNS:
+            warns.append(finding)
+        elif severity is Severity.BLOCKS:
+            blocks.append(finding)
+        else:
+            advice.append(finding)
+    if confidence is None:
+        confidence = Confidence.LOW
+    cause = ""
     if blocks:
         # A refused model gets only the advice that lifts its first cause, and no warning about guesses.
-        findings = [f for f in findings if f.severity is not Severity.RECOMMENDS or f.code in (cause, "gated")]
-        warns = [finding for finding in warns if finding.code != "guess"]
-    limiting = [finding for finding in warns if finding.limits is confidence]
-    shown = blocks or limiting or [finding for finding in warns if finding.brief]
+        blocks.sort(key=lambda finding: _CAUSE_RANK[finding.code])
+        confidence, cause = Confidence.NONE, blocks[0].code
+        advice = [finding for finding in advice if finding.code in (cause, "gated")]
+        warns = [finding for finding in warns if finding.code not in _OF_NO_USE_TO_A_REFUSAL]
+    shown = blocks or [f for f in warns if f.limits is confidence] or [f for f in warns if f.brief]
     return CompatibilityResult(
         compatible=not blocks,
         confidence=confidence.word,
-        reasons=tuple(finding.text for finding in (blocks or supports)),
-        warnings=tuple(finding.text for finding in warns),
-        recommendations=tuple(
-            dict.fromkeys(finding.text for finding in findings if finding.severity is Severity.RECOMMENDS)
-        ),
+        reasons=tuple([finding.text for finding in blocks] if blocks else supports),
+        warnings=tuple([finding.text for finding in warns]),
+        recommendations=tuple(dict.fromkeys([finding.text for finding in advice])) if advice else (),
         cause=cause,
-        brief=shown[0].brief if shown else "",
-        codes=tuple(dict.fromkeys(finding.code for finding in findings)),
+        brief=next((finding.brief for finding in shown if finding.brief), ""),
+        codes=tuple(dict.fromkeys([finding.code for finding in findings])),
     )

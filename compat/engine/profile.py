@@ -1,21 +1,27 @@
-"""Engine profiles: one TOML file an engine, read strictly. Adding an engine is adding one file to ``profiles/``."""
+"""Engine profiles: what one engine accepts. One TOML file an engine in ``profiles/``; see ``loader`` for its
+form.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
-from importlib import resources
-from typing import Any, NoReturn
+from functools import cache, cached_property
 
 from compat.metadata import families
 
 from .result import Confidence
 
 POLICIES = ("reject", "cap", "warn")
+"""What becomes of a model made for more context than the limit: refused, cut to it, or only told."""
+
+NAME_SPACES = ("model_type", "class", "gguf")
+"""What an engine may know an architecture by: ``model_type``, ``architectures[]``, or the name in a GGUF
+header.
+"""
+
+_MANY_FAMILIES = 8
 
 
 class ProfileError(ValueError):
@@ -23,31 +29,80 @@ class ProfileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """Exact architecture names, in each of the name spaces an engine may read."""
+class Group:
+    """Architectures that an engine treats alike.
 
-    model_types: frozenset[str] = frozenset()
-    gguf: frozenset[str] = frozenset()
+    ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``,
+    ``images`` (pictures or sound too) or ``text part`` (only the language part of a model that could do
+    more);
+    ``limit`` the surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their
+    own in
+    tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but does not run
+    them.
+    """
 
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The families these names belong to, in the order of their labels."""
-        found = {families.kin_of(name).family for name in self.model_types | self.gguf}
-        return tuple(sorted(found, key=families.family_label))
+    by: str
+    names: frozenset[str]
+    tasks: frozenset[str]
+    reads: str = "text"
+    formats: frozenset[str] = frozenset()
+    limit: Confidence | None = None
+    note: str = ""
+    context: int | None = None
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """A weight format an engine loads, and how sure a verdict for it can be at best."""
+    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it
+    goes.
+    """
 
     name: str
     confidence: Confidence
     note: str = ""
+    by: str = "model_type"
+    single_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """A quantization an engine loads: how sure, and on which hardware.
+
+    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``native`` the one from which it
+    runs at
+    full speed. Empty ``platforms`` means all of the engine's.
+    """
+
+    name: str
+    confidence: Confidence
+    note: str = ""
+    platforms: tuple[str, ...] = ()
+    compute_capability: float | None = None
+    native: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTypes:
+    """Quantization labels of GGUF files an engine loads. ``doubtful`` ones may hold types it does not
+    know.
+    """
+
+    accepted: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class EngineProfile:
-    """What one engine accepts. ``digest`` changes with anything that can change a verdict."""
+    """What one engine accepts. ``digest`` changes with anything that can change a verdict.
+
+    ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it
+    looks at
+    the model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python
+    code in
+    the repository: ``runs`` (if the person allows it) or ``ignores``.
+    """
 
     slug: str
     name: str
@@ -55,24 +110,82 @@ class EngineProfile:
     source: str
     summary: str
     checked: date
-    accepts: Names
-    untested: Names
-    untested_note: str
+    groups: tuple[Group, ...]
     tasks: tuple[str, ...]
     formats: tuple[FormatRule, ...]
     context_limit: int | None
     context_policy: str
     default: bool = False
-    digest: str = field(default="", compare=False)
+    criteria: bool = False
+    packings: tuple[Packing, ...] = ()
+    gguf_types: GgufTypes | None = None
+    projector: bool = False
+    platforms: tuple[str, ...] = ()
+    compute_capability: float | None = None
+    remote_code: str = "ignores"
+    advice: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @cached_property
+    def _formats_by_name(self) -> dict[str, FormatRule]:
+        return {rule.name: rule for rule in self.formats}
+
+    @cached_property
+    def _packings_by_name(self) -> dict[str, Packing]:
+        return {packing.name: packing for packing in self.packings}
+
+    @cached_property
+    def _groups_by_name(self) -> dict[tuple[str, str], tuple[Group, ...]]:
+        found: dict[tuple[str, str], tuple[Group, ...]] = {}
+        for group in self.groups:
+            for name in group.names:
+                found[group.by, name] = (*found.get((group.by, name), ()), group)
+        return found
 
     def format(self, name: str) -> FormatRule | None:
         """The rule for a format, None where the engine does not load it."""
-        return next((rule for rule in self.formats if rule.name == name), None)
+        return self._formats_by_name.get(name)
 
-    @property
+    def packing(self, label: str, scheme: str | None = None) -> Packing | None:
+        """How it loads weights packed this way, None where it does not. MLX has one entry for all widths."""
+        if label.startswith("MLX "):
+            label = "MLX"
+        exact = self._packings_by_name.get(f"{label} {scheme}") if scheme else None
+        return exact or self._packings_by_name.get(label)
+
+    def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
+        """The groups that hold a name, in the profile's order; empty where the engine does not know it."""
+        return self._groups_by_name.get((by, name), ())
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families it runs text models of, in the order of their labels. Names in no family are left
+        out.
+        """
+        runs = [group for group in self.groups if not group.refused and group.by != "class" and not _doubted(group)]
+        found = {families.kin_of(name) for group in runs for name in group.names}
+        known = {kin.family for kin in found if kin.kind in ("text", "moe", "newer", "vision")}
+        return tuple(sorted(known, key=families.family_label))
+
+    @cached_property
+    def architecture_count(self) -> int:
+        """How many architecture names it runs, over all name spaces the most."""
+        counts = dict.fromkeys(NAME_SPACES, 0)
+        for group in self.groups:
+            counts[group.by] += 0 if group.refused else len(group.names)
+        return max(counts.values())
+
+    @cached_property
     def family_names(self) -> str:
-        """The families it runs, as words: ``Gemma, Llama and Qwen``."""
-        return join_words(families.family_label(family) for family in self.accepts.families)
+        """What it runs, as words: ``Gemma, Llama and Qwen``, or a count where that would be a page of
+        names.
+        """
+        if self.families and len(self.families) <= _MANY_FAMILIES:
+            return join_words(families.family_label(family) for family in self.families)
+        return f"{self.architecture_count} architectures, most of the well-known ones among them"
 
     def with_context_policy(self, policy: str) -> EngineProfile:
         """The same engine under another context policy."""
@@ -83,7 +196,11 @@ class EngineProfile:
         return replace(self, context_policy=policy, digest=f"{self.digest}-{policy}")
 
 
-def join_words(words: Any) -> str:
+def _doubted(group: Group) -> bool:
+    return group.limit is Confidence.LOW
+
+
+def join_words(words: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     items = list(words)
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
@@ -92,10 +209,9 @@ def join_words(words: Any) -> str:
 @cache
 def all_profiles() -> Mapping[str, EngineProfile]:
     """Every profile that ships, by slug, the default first."""
-    folder = resources.files(__package__).joinpath("profiles")
-    found = [
-        read_profile(entry.read_text("utf-8"), entry.name) for entry in folder.iterdir() if entry.name.endswith(".toml") and not entry.name.endswith(".lists.toml")
-    ]
+    from .loader import read_folder
+
+    found = read_folder()
     if sum(profile.default for profile in found) != 1:
         raise ProfileError("exactly one profile must say default = true")
     return {profile.slug: profile for profile in sorted(found, key=lambda p: (not p.default, p.name.lower()))}
@@ -112,99 +228,3 @@ def profile(slug: str) -> EngineProfile:
 def default_profile() -> EngineProfile:
     """The profile used where none is named."""
     return next(iter(all_profiles().values()))
-
-
-class _Reader:
-    """Takes fields out of a table, checking each; what is left over is an unknown field."""
-
-    def __init__(self, table: Mapping[str, Any], where: str) -> None:
-        self._left = dict(table)
-        self._where = where
-
-    def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
-        if key not in self._left:
-            if default is ...:
-                self.fail(key, "is missing")
-            return default
-        value = self._left.pop(key)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-            kinds = kind if isinstance(kind, tuple) else (kind,)
-            self.fail(key, f"should be {' or '.join(k.__name__ for k in kinds)}, not {value!r}")
-        return value
-
-    def texts(self, key: str) -> frozenset[str]:
-        values = self.take(key, list, [])
-        for value in values:
-            if not isinstance(value, str) or not value:
-                self.fail(key, f"should hold names, not {value!r}")
-        if len(set(values)) != len(values):
-            self.fail(key, "names something twice")
-        return frozenset(values)
-
-    def table(self, key: str) -> _Reader:
-        return _Reader(self.take(key, dict, {}), f"{self._where}: {key}")
-
-    def finish(self) -> None:
-        for key in self._left:
-            self.fail(key, "is not a field of a profile")
-
-    def fail(self, key: str, problem: str) -> NoReturn:
-        raise ProfileError(f"{self._where}: {key} {problem}")
-
-
-def _names(reader: _Reader) -> Names:
-    return Names(reader.texts("model_types"), reader.texts("gguf"))
-
-
-def _formats(reader: _Reader) -> tuple[FormatRule, ...]:
-    rules = []
-    for row in reader.take("formats", list):
-        if not isinstance(row, dict):
-            reader.fail("formats", "should be written as [[formats]] tables")
-        entry = _Reader(row, "formats")
-        word = entry.take("confidence", str)
-        if word not in ("high", "medium", "low"):
-            reader.fail("formats", f"confidence {word!r} should be high, medium or low")
-        rules.append(FormatRule(entry.take("name", str), Confidence[word.upper()], entry.take("note", str, "")))
-        entry.finish()
-    if not rules:
-        reader.fail("formats", "names no format")
-    return tuple(rules)
-
-
-def read_profile(text: str, filename: str) -> EngineProfile:
-    """A profile from its TOML text; raises :class:`ProfileError` naming the file and the field."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{filename}: not valid TOML: {error}") from None
-    reader = _Reader(data, filename)
-    architectures, tasks, context = reader.table("architectures"), reader.table("tasks"), reader.table("context")
-    untested = architectures.table("untested")
-    policy = context.take("policy", str, "warn")
-    if policy not in POLICIES:
-        context.fail("policy", f"should be one of {', '.join(POLICIES)}, not {policy!r}")
-    found = EngineProfile(
-        slug=reader.take("slug", str),
-        name=reader.take("name", str),
-        version=reader.take("version", str),
-        source=reader.take("source", str),
-        summary=reader.take("summary", str),
-        checked=reader.take("checked", date),
-        default=reader.take("default", bool, False),
-        accepts=_names(architectures),
-        untested=_names(untested),
-        untested_note=untested.take("note", str, ""),
-        tasks=tuple(tasks.take("accepted", list)),
-        formats=_formats(reader),
-        context_limit=context.take("limit", int, None),
-        context_policy=policy,
-        digest=hashlib.blake2b(text.encode(), digest_size=6).hexdigest(),
-    )
-    for part in (untested, architectures, tasks, context, reader):
-        part.finish()
-    if found.slug != filename.removesuffix(".toml"):
-        raise ProfileError(f"{filename}: slug {found.slug!r} should be the file's own name")
-    if not found.accepts.model_types and not found.accepts.gguf:
-        raise ProfileError(f"{filename}: architectures names none")
-    return found

@@ -93,4 +93,7 @@ class CompatibilityResult:
     @classmethod
     def from_stored(cls, data: dict[str, Any]) -> CompatibilityResult:
         """The inverse of :meth:`as_stored`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**values)

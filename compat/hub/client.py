@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound
+from .errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound, HubUnauthorized
 from .failures import Subject
 from .pace import Clock, Sleep
 from .payloads import decode_json, is_repo_id
@@ -136,27 +136,28 @@ class HubClient:
         return (await self._transport.get(question)).body
 
     async def full_model(self, repo_id: str) -> dict[str, Any]:
-        """One model's detail record whose ``config`` holds the facts of its ``config.json`` as well.
+        """One model's detail record whose ``config`` holds the facts of its ``config.json`` as well."""
+        return await self.completed(await self.model(repo_id))
 
-        Where that file is missing, gated or broken, the record comes as the Hub's API tells it.
+    async def completed(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A record whose ``config`` holds the facts of its ``config.json`` as well.
+
+        Where that file is missing, gated or broken, the record stays as the Hub's API told it.
         """
-        record = await self.model(repo_id)
-        siblings = record.get("siblings")
-        if isinstance(siblings, list) and not any(_is_config(sibling) for sibling in siblings):
+        name, revision, siblings = record.get("id"), record.get("sha"), record.get("siblings")
+        listed = not isinstance(siblings, list) or any(_is_config(sibling) for sibling in siblings)
+        closed = bool(record.get("gated")) and not self.settings.token
+        if not isinstance(name, str) or closed or not listed:
             return record
-        name, revision = record.get("id"), record.get("sha")
         try:
-            config = await self.config_json(
-                name if isinstance(name, str) else repo_id,
-                revision if isinstance(revision, str) and revision else "main",
-            )
-        except (HubGated, HubNotFound, HubBadPayload) as error:
-            _log.info("%s comes without its configuration: %s", repo_id, error)
+            config = await self.config_json(name, revision if isinstance(revision, str) and revision else "main")
+        except (HubGated, HubNotFound, HubUnauthorized, HubBadPayload) as error:
+            _log.info("%s comes without its configuration: %s", name, error)
             return record
-        if config:
-            known = record.get("config")
-            record["config"] = {**known, **config} if isinstance(known, dict) else config
-        return record
+        if not config:
+            return record
+        known = record.get("config")
+        return {**record, "config": {**known, **config} if isinstance(known, dict) else config}
 
     def _page(self, answer: Answer) -> list[dict[str, Any]]:
         page = self._decoded(answer, Subject())
@@ -198,7 +199,7 @@ class HubClient:
         if not all(parts) or any(part in {".", ".."} for part in parts) or not subject.filename.isprintable():
             raise HubFileNotFound(f"{subject.filename[:120]!r} is not the path of a file in a repository.")
         if not subject.revision or subject.revision in {".", ".."} or not subject.revision.isprintable():
-            raise HubFileNotFound(f"{subject.revision[:120]!r} is not the name of a revision.")
+            raise HubNotFound(f"{subject.revision[:120]!r} is not the name of a revision.")
         revision, path = quote(subject.revision, safe=""), quote(subject.filename, safe="/")
         return f"{self.settings.endpoint}/{self._checked(subject.repo_id)}/resolve/{revision}/{path}"
 

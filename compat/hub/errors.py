@@ -7,7 +7,7 @@
     ├── HubUnavailable       no answer, a time-out, a 5xx, a cut connection; worth trying later
     ├── HubRateLimited       429; ``retry_after`` is the wait in seconds the Hub asked for, if it said
     ├── HubNotFound          the repository does not exist (or is private: the Hub does not tell which)
-    │   └── HubFileNotFound  the repository exists, but not this file or revision of it
+    │   └── HubFileNotFound  the repository exists, but not this file
     ├── HubGated             the repository exists, but its files need access that this token lacks
     ├── HubUnauthorized      the token itself was refused
     └── HubBadPayload        an answer that is too large, is not JSON or has the wrong types
@@ -47,7 +47,7 @@ class HubNotFound(HubError):
 
 
 class HubFileNotFound(HubNotFound):
-    """The repository exists, but has no such file, or no such revision."""
+    """The repository exists, but has no such file."""
 
 
 class HubGated(HubError):

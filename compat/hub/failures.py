@@ -67,6 +67,8 @@ _MEANINGS: tuple[tuple[type[Exception], _Meaning], ...] = (
     (httpx.StreamError, _Meaning(HubUnavailable, True, "The answer of {host} was cut off. " + _LATER)),
     (TimeoutError, _Meaning(HubUnavailable, True, "{host} took too long to answer. " + _LATER)),
     (OSError, _Meaning(HubUnavailable, True, "The connection to {host} broke. " + _LATER)),
+    # Header values that the library itself stumbles over.
+    (ValueError, _Meaning(HubBadPayload, False, "{host} sent an answer that cannot be read.")),
 )
 HANDLED = tuple(kind for kind, _ in _MEANINGS)
 """What to catch around a request; each has its meaning here."""
@@ -138,7 +140,7 @@ def refused(refusal: Refusal, subject: Subject, settings: HubSettings) -> HubErr
     if code == "EntryNotFound" or (status == 404 and subject.filename and not code):
         return HubFileNotFound(f"{host} has no file {subject}.")
     if code == "RevisionNotFound":
-        return HubFileNotFound(f"{subject.repo_id} has no revision {subject.revision or 'of that name'} on {host}.")
+        return HubNotFound(f"{subject.repo_id} has no revision {subject.revision or 'of that name'} on {host}.")
     if reason == "Access to this resource is disabled":
         return HubNotFound(f"{host} has disabled {subject}.")
     if code == "RepoNotFound" or status in {404, 410, 451}:

@@ -6,6 +6,7 @@ import asyncio
 import time
 import zlib
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 
@@ -74,6 +75,7 @@ class Transport:
         self._http = httpx.AsyncClient(
             transport=transport,
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept
             headers={"User-Agent": settings.user_agent, "Accept": "*/*"},
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
             limits=httpx.Limits(max_connections=settings.max_connections),

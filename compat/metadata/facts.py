@@ -1,6 +1,7 @@
 """Facts and where they come from: the vocabulary between what a Hub says and what the rules judge.
 
-A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain values
+A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain
+values
 without names or sizes, so that records with equal facts share one verdict. :class:`ModelMetadata` is the
 original's six-field summary of a model.
 """
@@ -75,10 +76,19 @@ class Fact(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class VariantFacts:
-    """What the rules may know of one variant. Everything but ``gguf_architecture`` is about the weights as stored.
+    """What the rules may know of one variant.
 
-    ``architecture`` is the exact ``model_type`` (for GGUF files the header's ``general.architecture`` if it was
-    read). ``context`` is what the model was made for, in tokens. ``task`` is a Hub task name or None.
+    ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told),
+    ``gguf_architecture`` the
+    header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's
+    ``architectures``.
+    ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context``
+    is what
+    the model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images
+    lies
+    beside; ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer
+    weights than
+    the shape needs.
     """
 
     architecture: str | None = None
@@ -95,6 +105,11 @@ class VariantFacts:
     task_from: Provenance = Provenance.UNKNOWN
     gated: bool = False
     remote_code: bool = False
+    scheme: str | None = None
+    projector: bool = False
+    sharded: bool = False
+    incomplete: bool = False
+    partial: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""
@@ -107,9 +122,10 @@ class VariantFacts:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> VariantFacts:
         """The inverse of :meth:`as_json`."""
-        return cls(
-            **{name: Provenance(value) if name.endswith("_from") else value for name, value in data.items()},
-        )
+        values: dict[str, Any] = {
+            name: Provenance(value) if name.endswith("_from") else value for name, value in data.items()
+        }
+        return cls(**values)
 
 
 _SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}

@@ -23,7 +23,9 @@ KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """Where one ``model_type`` stands: its family, the family's label for people, and the kind of relative."""
+    """Where one ``model_type`` stands: its family, the family's label for people, and the kind of
+    relative.
+    """
 
     family: str
     label: str

@@ -33,7 +33,7 @@ _METHODS = {
     "bitnet": "BitNet",
 }
 _NAME_WORDS = {
-    **{key: value for key, value in _METHODS.items() if "-" not in key and key not in ("quark",)},
+    **{key: value for key, value in _METHODS.items() if "-" not in key and key != "quark"},
     "bnb": "bitsandbytes",
     "autoround": "AutoRound",
     "w4a16": "W4A16",
@@ -43,12 +43,47 @@ _NAME_WORDS = {
     "int8": "INT8",
     "gguf": "",
 }
-_TAG_WORDS = {"awq": "AWQ", "gptq": "GPTQ", "fp8": "FP8", "exl2": "EXL2", "exl3": "EXL3", "bitsandbytes": "bitsandbytes"}
+_TAG_WORDS = {
+    "awq": "AWQ",
+    "gptq": "GPTQ",
+    "fp8": "FP8",
+    "exl2": "EXL2",
+    "exl3": "EXL3",
+    "bitsandbytes": "bitsandbytes",
+}
+_SCHEMES = (
+    ("nvfp4", "NVFP4"),
+    ("mxfp4", "MXFP4"),
+    ("mxfp8", "MXFP8"),
+    ("w4a8", "W4A8"),
+    ("fp8", "FP8"),
+    ("float-quantized", "FP8"),
+)
+"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling
+first.
+"""
+
 _BITS = re.compile(r"(\d)(?:-?bits?)")
 
 
+def scheme_of(config: Mapping[str, Any]) -> str | None:
+    """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), where its own fields tell it."""
+    block = config.get("quantization_config")
+    if not isinstance(block, Mapping):
+        return None
+    told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
+    for word, scheme in _SCHEMES:
+        if word in told:
+            return scheme
+    bits = block.get("bits")
+    if block.get("quant_method") == "bitsandbytes":
+        bits = 4 if block.get("load_in_4bit") is True else 8 if block.get("load_in_8bit") is True else None
+    return f"INT{bits}" if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 8 else None
+
+
 def quantization_of(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
-    """The packing of the safetensors weights (``AWQ``, ``FP8``, ``MLX 4-bit``...); unknown where nothing tells.
+    """The packing of the safetensors weights (``AWQ``, ``FP8``, ``MLX 4-bit``...); unknown where nothing
+    tells.
 
     Unknown is also what plain 16-bit weights give: no field says "not quantized".
     """

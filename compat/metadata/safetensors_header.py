@@ -121,9 +121,7 @@ def _decoded(text: bytes) -> dict[str, Any]:
         raise HeaderError("the header is nested too deeply") from None
     except ValueError:
         raise HeaderError("the header is not valid JSON") from None
-    if not isinstance(found, dict):
-        raise HeaderError("the header is not a JSON object")
-    return found
+    return dict(found)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

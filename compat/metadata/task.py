@@ -1,6 +1,10 @@
-"""What a model is for: the Hub's task name, from the task field, tags, the class name, or the name's words."""
+"""What a model is for: the Hub's task name, from the task field, tags, the class name, or the name's
+words.
+"""
 
 from __future__ import annotations
+
+import re
 
 from compat.hub.payloads import HubModel
 
@@ -75,13 +79,16 @@ _CLASS_TASKS = (
     ("Bidirectional", "feature-extraction"),
 )
 _NAME_TASKS = {
-    "feature-extraction": "embedding embeddings embed embedder retriever retrieval bge gte e5 colbert splade simcse sts",
+    "feature-extraction": "embedding embeddings embed embedder embeddinggemma retriever retrieval bge gte e5 "
+    "colbert splade simcse sts",
     "text-ranking": "reranker rerank ranker",
     "text-classification": "reward rm prm orm classifier classification sentiment",
-    "text-to-speech": "tts neutts outetts",
-    "speculative-draft": "eagle eagle3 medusa dflash speculator",
+    "text-to-speech": "tts neutts outetts orpheus llasa kokoro cosyvoice chatterbox",
     "automatic-speech-recognition": "asr",
 }
+_CAMEL_ENDINGS = (("TTS", "text-to-speech"), ("Reranker", "text-ranking"))
+_DRAFT_WORDS = frozenset({"eagle3", "speculator", "speculators", "medusa", "dspark"})
+_DRAFT_CLASSES = ("Eagle", "Draft", "MTP", "NextN", "Medusa", "Speculator")
 _WORD_TASKS = {word: task for task, words in _NAME_TASKS.items() for word in words.split()}
 
 
@@ -91,7 +98,15 @@ def task_label(task: str) -> str:
 
 
 def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
-    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over the field."""
+    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over
+    the field.
+    """
+    words = name_words(model.name.replace(".", "-"))
+    if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
+        return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
+    draft = _draft_word(words)
+    if draft and model.pipeline_tag in (None, "text-generation"):
+        return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
     if model.pipeline_tag:
         return Fact(model.pipeline_tag[:60], Provenance.HUB, f"the Hub lists it under “{model.pipeline_tag[:60]}”")
     tagged = dict.fromkeys(tag for tag in model.tags or () if tag in TASKS and tag != "other")
@@ -104,10 +119,31 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
                 return Fact(task, Provenance.CONFIG, f"its class is “{hf_class}”")
     if model.library_name == "sentence-transformers" or "sentence-transformers" in (model.tags or ()):
         return Fact("sentence-similarity", Provenance.TAG, "made for the sentence-transformers library")
-    words = name_words(model.name)
+    return _named(model.name, words)
+
+
+def _draft_word(words: tuple[str, ...]) -> str | None:
+    """The word of a name that tells of a draft head: a part that only speeds up another model."""
+    for word in words:
+        if word in _DRAFT_WORDS or word.startswith("dflash"):
+            return word
+    if words and words[0] == "eagle":
+        return words[0]
+    return words[-1] if words and words[-1] in ("draft", "eagle") else None
+
+
+def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
+    """What whole words of the name tell of the task, the weakest evidence."""
     if words[:2] == ("qwen", "vl"):
         return Fact("image-text-to-text", Provenance.NAME, "its name says “Qwen-VL”")
-    for word in words:
-        if word in _WORD_TASKS:
-            return Fact(_WORD_TASKS[word], Provenance.NAME, f"its name says “{word}”")
+    for word, after in zip(words, (*words[1:], ""), strict=True):
+        task = _WORD_TASKS.get(word)
+        if (word, after) == ("text", "encoder"):
+            task = "feature-extraction"
+        if task:
+            return Fact(task, Provenance.NAME, f"its name says “{word}”")
+    for part in re.split(r"[-_.]", name):
+        for ending, task in _CAMEL_ENDINGS:
+            if part.endswith(ending):
+                return Fact(task, Provenance.NAME, f"its name says “{part}”")
     return Fact.unknown()

@@ -1,7 +1,7 @@
 """What the database keeps. Models are data: the engine decides, ``sync`` writes, ``queries`` reads."""
 
 from .curation import CuratedList, ListEntry
-from .operation import Catalogue, EngineSetting, HubFetch, SyncRun
+from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, SyncRun
 from .record import (
     FactSheet,
     ModelRecord,
@@ -24,6 +24,7 @@ __all__ = [
     "RecordPayload",
     "RecordRelation",
     "RecordVariant",
+    "SiteWorker",
     "SyncRun",
     "Verdict",
 ]

@@ -44,6 +44,34 @@ class EngineSetting(models.Model):
         return self.slug
 
 
+class SiteWorker(models.Model):
+    """A worker of this site: an engine on the hardware the operator has."""
+
+    KV_CHOICES: ClassVar = [("f16", "16 bit"), ("q8_0", "8 bit"), ("q4_0", "4 bit")]
+
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=60, unique=True)
+    engine = models.SlugField(max_length=40, help_text="The engine profile's slug, such as llama-cpp.")
+    accelerator = models.CharField(max_length=80, blank=True, help_text="A known accelerator, such as RTX 4090.")
+    count = models.PositiveSmallIntegerField(default=1, help_text="How many of them.")
+    memory_gb = models.FloatField(
+        "memory of one accelerator, GB", null=True, blank=True, help_text="Only where the accelerator does not tell it."
+    )
+    ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
+    context = models.PositiveIntegerField(default=8192, help_text="Tokens of context people use on it.")
+    kv = models.CharField("KV cache type", max_length=8, choices=KV_CHOICES, default="f16")
+    published = models.BooleanField(default=True)
+    position = models.PositiveIntegerField(default=0, help_text="Order among the workers, lowest first.")
+
+    class Meta:
+        verbose_name = "worker"
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        """The name."""
+        return self.name
+
+
 class SyncRun(models.Model):
     """One filling of the catalogue, with what came of it."""
 

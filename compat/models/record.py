@@ -71,6 +71,9 @@ class ModelRecord(models.Model):
     parameters_from = models.CharField(max_length=12, blank=True)
     context = models.BigIntegerField(null=True, blank=True, help_text="Tokens; empty where nothing tells it.")
     formats = models.CharField(max_length=80, blank=True, help_text="Weight formats, separated by blanks.")
+    shape_facts = models.TextField(
+        blank=True, help_text="What the configuration tells of layers, heads and widths, as JSON; for memory estimates."
+    )
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Sum of all files, where all are told.")
 
     origin = models.CharField(max_length=8, choices=ORIGIN_CHOICES)

@@ -4,9 +4,19 @@ Pages, commands and programs all ask here, so that they cannot disagree. Nothing
 as they are stored. Every function says how many database queries it takes, and tests hold it to that.
 """
 
-from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, narrowed, ordered
+from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, found_records, narrowed, ordered
 from .detail import DetailPage, detail, find
-from .overview import HomePage, ListPage, Report, curated_list, home, published_lists, report
+from .overview import (
+    HomePage,
+    ListPage,
+    Report,
+    curated_list,
+    home,
+    published_lists,
+    report,
+    worker_page,
+    workers_page,
+)
 from .rows import Row, UnknownModel, catalogue_state, rows_of, worker_of
 
 __all__ = [
@@ -24,6 +34,7 @@ __all__ = [
     "curated_list",
     "detail",
     "find",
+    "found_records",
     "home",
     "narrowed",
     "ordered",
@@ -31,4 +42,6 @@ __all__ = [
     "report",
     "rows_of",
     "worker_of",
+    "worker_page",
+    "workers_page",
 ]

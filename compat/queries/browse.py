@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,6 @@ from django.db.models.functions import Lower
 from compat import facets
 from compat.criteria import Criteria, CriteriaError, Problem
 from compat.engine import EngineProfile
-from compat.engines import engines
 from compat.hub.payloads import is_repo_id
 from compat.memo import kept
 from compat.models import (
@@ -23,7 +23,9 @@ from compat.models import (
     RecordVariant,
 )
 from compat.search import matching
+from compat.workers import Worker, workers
 
+from .outcome import Standing, standings
 from .rows import Row, catalogue_state, rows_of, worker_of
 
 PAGE_SIZE = 30
@@ -34,6 +36,7 @@ CAUSE_WORDS = {
     "context": "context",
     "quantization": "quantization",
     "platform": "platform",
+    "memory": "memory",
     "unknown": "unknown",
 }
 _ORDERS: Mapping[str, Sequence[Any]] = {
@@ -90,7 +93,7 @@ class BrowsePage:
     """The browse page's data."""
 
     criteria: Criteria
-    profile: EngineProfile
+    worker: Worker
     rows: list[Row]
     total: int
     by_confidence: Mapping[int, int]
@@ -100,6 +103,11 @@ class BrowsePage:
     paging: Paging
     changed: datetime | None
     curated: CuratedList | None
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
 
     @property
     def found_at_all(self) -> int:
@@ -150,10 +158,10 @@ def scope(criteria: Criteria) -> QuerySet[ModelRecord]:
     return records
 
 
-def narrowed(criteria: Criteria, profile: EngineProfile) -> QuerySet[ModelRecord]:
-    """Every condition of the question, for the rows themselves."""
+def narrowed(criteria: Criteria, worker: Worker, *, by_verdict: bool = True) -> QuerySet[ModelRecord]:
+    """Every condition of the question, for the rows themselves; ``by_verdict`` leaves out those on the verdict."""
     records = scope(criteria)
-    sheets = facets.sheets(criteria, profile.slug)
+    sheets = facets.sheets(criteria if by_verdict else _any_verdict(criteria), worker.profile.slug)
     if sheets is not None:
         records = records.filter(sheet__in=sheets.values("id"))
     for facet in facets.FACETS:
@@ -162,9 +170,52 @@ def narrowed(criteria: Criteria, profile: EngineProfile) -> QuerySet[ModelRecord
     return records
 
 
-def cube_of(criteria: Criteria, profile: EngineProfile, version: int) -> list[facets.CubeRow]:
+def _any_verdict(criteria: Criteria) -> Criteria:
+    return criteria.changed(compatible="false", confidence=(), cause=())
+
+
+def found_records(criteria: Criteria, worker: Worker, version: int, start: int, most: int) -> list[ModelRecord]:
+    """A slice of the question's records in order. One query, or two for a worker with a machine.
+
+    What fits a machine is not in the database: the ids in order are read whole, once, and cut here.
+    """
+    if worker.hardware is None:
+        return list(ordered(narrowed(criteria, worker), criteria)[start : start + most])
+    plain = criteria.changed(page=1)
+    ids = kept(("ids", version, worker.profile.digest, plain), lambda: _ids(plain, worker, version))[
+        start : start + most
+    ]
+    records = ModelRecord.objects.in_bulk(ids)
+    return [records[pk] for pk in ids if pk in records]
+
+
+def _ids(criteria: Criteria, worker: Worker, version: int) -> list[int]:
+    standing, values = standings(worker, version), _values(worker, version)
+    rows = ordered(narrowed(criteria, worker, by_verdict=False), criteria).values_list("id", "sheet_id")
+    return [pk for pk, sheet in rows if facets.passes_verdict(criteria, *_stands(pk, sheet, standing, values))]
+
+
+def _stands(pk: int, sheet: int, standing: Mapping[int, Standing], values: facets.SheetValues) -> tuple[int, str]:
+    """Confidence and cause of one record on a worker with a machine."""
+    found = standing.get(pk)
+    return (found.confidence, found.cause) if found else values[sheet][:2]
+
+
+def verdicts_of(rows: Iterable[tuple[int, int]], worker: Worker, version: int) -> list[tuple[int, str]]:
+    """Confidence and cause for records given as pairs of id and sheet."""
+    values = _values(worker, version)
+    standing = standings(worker, version) if worker.hardware is not None else {}
+    return [_stands(pk, sheet, standing, values) for pk, sheet in rows]
+
+
+def _values(worker: Worker, version: int) -> facets.SheetValues:
+    slug = worker.profile.slug
+    return kept(("sheets", version, slug), lambda: facets.sheet_values(slug))
+
+
+def cube_of(criteria: Criteria, worker: Worker, version: int) -> list[facets.CubeRow]:
     """The cube of what the question's scope holds, kept until the catalogue changes. Two queries at most."""
-    values = kept(("sheets", version, profile.slug), lambda: facets.sheet_values(profile.slug))
+    values = _values(worker, version)
     scoped = Criteria(
         q=" ".join(criteria.words),
         author=criteria.author,
@@ -175,7 +226,13 @@ def cube_of(criteria: Criteria, profile: EngineProfile, version: int) -> list[fa
         max_params=criteria.max_params,
         min_context=criteria.min_context,
     )
-    return kept(("cube", version, profile.slug, scoped), lambda: facets.count_cube(scope(scoped), values))
+    if worker.hardware is None:
+        return kept(("cube", version, worker.profile.slug, scoped), lambda: facets.count_cube(scope(scoped), values))
+    standing = standings(worker, version)
+    key = ("cube", version, worker.profile.slug, worker.machine, worker.context, worker.kv, scoped)
+    return kept(
+        key, lambda: facets.count_each(scope(scoped), values, lambda pk, sheet: _stands(pk, sheet, standing, values))
+    )
 
 
 def ordered(records: QuerySet[ModelRecord], criteria: Criteria) -> QuerySet[ModelRecord]:
@@ -190,27 +247,27 @@ def ordered(records: QuerySet[ModelRecord], criteria: Criteria) -> QuerySet[Mode
     return records.order_by(*order)
 
 
-def browse(criteria: Criteria, available: Mapping[str, EngineProfile] | None = None) -> BrowsePage:
+def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
     """One page of the catalogue with its facets. At most nine queries, whatever its size.
 
     Raises :class:`NoSuchPage` beyond the last page and :class:`~compat.criteria.CriteriaError` for an unknown list.
     """
-    profile = worker_of(criteria, available or engines())
+    worker = worker_of(criteria, available or workers())
     version, changed = catalogue_state()
     curated = _curated(criteria)
-    cube = cube_of(criteria, profile, version)
+    cube = cube_of(criteria, worker, version)
     sums = facets.sum_cube(cube, criteria)
     pages = max(1, -(-sums.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
     start = (criteria.page - 1) * PAGE_SIZE
-    records = list(ordered(narrowed(criteria, profile), criteria)[start : start + PAGE_SIZE]) if sums.total else []
+    records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
     plain = criteria.changed(sort="popular", page=1)
-    side = kept(("side", version, profile.slug, plain), lambda: _side_counts(plain, profile))
+    side = kept(("side", version, worker.profile.digest, plain), lambda: _side_counts(plain, worker, version))
     return BrowsePage(
         criteria=criteria,
-        profile=profile,
-        rows=rows_of(records, profile),
+        worker=worker,
+        rows=rows_of(records, worker),
         total=sums.total,
         by_confidence=sums.by_confidence,
         hidden=_hidden(sums.hidden, criteria),
@@ -238,18 +295,19 @@ def _curated(criteria: Criteria) -> CuratedList | None:
     return found
 
 
-def _side_counts(criteria: Criteria, profile: EngineProfile) -> dict[str, dict[str, int]]:
-    counts = {}
+def _side_counts(criteria: Criteria, worker: Worker, version: int) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
     for name, _, lookup, _ in facets.SIDE_FACETS:
-        others = narrowed(criteria.changed(**{name: ()}), profile)
-        rows = (
-            others.order_by()
-            .exclude(**{f"{lookup}__isnull": True})
-            .values_list(lookup)
-            .annotate(n=Count("id", distinct=True))
-            .order_by("-n")[: facets.SHOWN_AT_MOST]
-        )
-        counts[name] = {value: n for value, n in rows if value}
+        asked = criteria.changed(**{name: ()})
+        others = narrowed(asked, worker, by_verdict=worker.hardware is None).order_by()
+        pairs = others.exclude(**{f"{lookup}__isnull": True}).values_list(lookup)
+        if worker.hardware is None:
+            rows = pairs.annotate(n=Count("id", distinct=True)).order_by("-n")[: facets.SHOWN_AT_MOST]
+            counts[name] = {value: n for value, n in rows if value}
+            continue
+        kept_ids = set(_ids(asked, worker, version))
+        found = Counter(value for value, pk in set(pairs.values_list(lookup, "id")) if pk in kept_ids and value)
+        counts[name] = dict(found.most_common(facets.SHOWN_AT_MOST))
     return counts
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from compat.combine import with_fit
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, EngineProfile
-from compat.engines import engines
+from compat.engine.fit import FitResult, SpeedEstimate
+from compat.engine.judge import rules_version
+from compat.fitting import context_room, fit_of, inputs, speed_of
 from compat.hub.payloads import is_repo_id, parse_record
 from compat.metadata.extract import Extraction, Relation, extract, format_label
 from compat.metadata.facts import VariantFacts, parameters_text
@@ -24,8 +27,10 @@ from compat.models import (
     RecordVariant,
     Verdict,
 )
+from compat.workers import Worker, workers
 
-from .rows import Row, UnknownModel, rows_of, worker_of
+from .outcome import SheetAnswer, answers
+from .rows import Row, UnknownModel, row_of, rows_of, worker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,52 @@ class VariantRow:
     variant: RecordVariant
     result: CompatibilityResult
     best: bool
+    fit: FitResult | None = None
+
+
+PART_WORDS = {
+    "weights": "Weights",
+    "kv": "KV cache",
+    "state": "Recurrent state",
+    "compute": "Compute buffers",
+    "overhead": "Engine overhead",
+    "projector": "Vision projector",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail."""
+
+    name: str
+    bytes: int | None
+    basis: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
+
+    ``longest`` is the longest context that still fits, None where it cannot be told.
+    """
+
+    fit: FitResult
+    parts: tuple[MemoryPart, ...]
+    room: int
+    longest: int | None
+    speed: SpeedEstimate | None
+    assumed: tuple[str, ...]
+
+    @property
+    def scale(self) -> int:
+        """What the whole width of the picture stands for: the room, or the need where that is more."""
+        return max(self.room, self.fit.estimate.floor)
+
+    @property
+    def free(self) -> int:
+        """Bytes left over."""
+        return max(0, self.room - self.fit.estimate.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +129,7 @@ class DetailPage:
     """The detail page's data. ``extraction`` carries every fact with its evidence."""
 
     row: Row
-    profile: EngineProfile
+    worker: Worker
     extraction: Extraction
     source: Mapping[str, Sequence[str]]
     files: tuple[FileRow, ...]
@@ -87,6 +138,12 @@ class DetailPage:
     alternatives: list[Row]
     rules: str
     fetch: HubFetch | None
+    memory: MemoryView | None
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
 
     @property
     def record(self) -> ModelRecord:
@@ -149,35 +206,65 @@ def find(repo_id: str) -> ModelRecord:
     raise UnknownModel(repo_id)
 
 
-def detail(repo_id: str, worker: str = "", available: Mapping[str, EngineProfile] | None = None) -> DetailPage:
-    """Everything about one model. At most eleven queries; raises :class:`UnknownModel`."""
+def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
+    """Everything about one model. At most twelve queries; raises :class:`UnknownModel`."""
     record = find(repo_id)
-    profile = worker_of(Criteria(worker=worker), available or engines())
-    verdict = Verdict.objects.get(profile=profile.slug, sheet=record.sheet_id)
+    worker = worker_of(asked or Criteria(), available or workers())
+    answer = answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
+    row = row_of(record, variants, answer, worker)
     parsed = parse_record(record.payload.data)
     extraction = extract(parsed.model)
-    row = Row(
-        record,
-        verdict.result,
-        variants[verdict.best] if verdict.best < len(variants) else None,
-        tuple(dict.fromkeys(variant.quantization for variant in variants if variant.quantization)),
-    )
-    bases = {row.record.repo_id: row for row in _rows_by_id([rel.repo_id for rel in extraction.relations], profile)}
+    related = [relation.repo_id for relation in extraction.relations]
+    bases = {row.record.repo_id: row for row in _rows_by_id(related, worker)}
     return DetailPage(
         row=row,
-        profile=profile,
+        worker=worker,
         extraction=extraction,
         source=_by_note(parsed.model.source or {}),
         files=tuple(_file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
-        variants=[
-            VariantRow(variant, verdict.result_of(variant.position), variant.position == verdict.best)
-            for variant in variants
-        ],
+        variants=_variant_rows(record, variants, answer, row, worker),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
-        alternatives=alternatives(record, [relation.repo_id for relation in extraction.relations], profile),
-        rules=verdict.rules,
+        alternatives=alternatives(record, related, worker),
+        rules=rules_version(worker.profile),
         fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
+        memory=memory_of(record, row.best, row.fit, worker),
+    )
+
+
+def _variant_rows(
+    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker
+) -> list[VariantRow]:
+    rows = []
+    for variant, result in zip(variants, answer.results, strict=False):
+        fit = fit_of(record, variant, worker) if result.compatible else None
+        best = row.best is not None and variant.position == row.best.position
+        rows.append(VariantRow(variant, with_fit(result, fit), best, fit))
+    return rows
+
+
+def memory_of(
+    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker
+) -> MemoryView | None:
+    """The memory picture of the best variant; None where the worker's machine is not told."""
+    if best is None or worker.hardware is None:
+        return None
+    fit = fit or fit_of(record, best, worker)
+    if fit is None:
+        return None
+    rooms = [room for room in worker.hardware.usable() if room is not None]
+    parts = tuple(
+        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail)
+        for part in fit.estimate.components
+        if part.bytes != 0
+    )
+    return MemoryView(
+        fit=fit,
+        parts=parts,
+        room=sum(rooms),
+        longest=context_room(record, best, worker),
+        speed=speed_of(record, best, worker),
+        assumed=(*inputs(record, best)[1], *fit.estimate.assumptions),
     )
 
 
@@ -189,9 +276,9 @@ def _by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
     return notes
 
 
-def _rows_by_id(repo_ids: Sequence[str], profile: EngineProfile) -> list[Row]:
+def _rows_by_id(repo_ids: Sequence[str], worker: Worker) -> list[Row]:
     records = list(ModelRecord.objects.filter(repo_id__in=repo_ids)) if repo_ids else []
-    return rows_of(records, profile) if records else []
+    return rows_of(records, worker) if records else []
 
 
 def running_sheets(profile: EngineProfile) -> QuerySet[Verdict, int]:
@@ -199,15 +286,22 @@ def running_sheets(profile: EngineProfile) -> QuerySet[Verdict, int]:
     return Verdict.objects.filter(profile=profile.slug, confidence__gt=0).values_list("sheet_id", flat=True)
 
 
-def alternatives(record: ModelRecord, bases: Sequence[str], profile: EngineProfile, most: int = 6) -> list[Row]:
+def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most: int = 6) -> list[Row]:
     """Models that do run: others made from the same base first, then the same family up to this size."""
     roots = [record.repo_id, *bases]
-    runs = ModelRecord.objects.exclude(pk=record.pk).filter(sheet__in=running_sheets(profile))
+    runs = ModelRecord.objects.exclude(pk=record.pk).filter(sheet__in=running_sheets(worker.profile))
     kin = Q(id__in=RecordRelation.objects.filter(base__in=roots).values("record")) | Q(repo_id__in=bases)
-    found = list(runs.filter(kin).order_by("-popularity", "repo_id")[:most])
+    found = _that_run(runs.filter(kin), worker, most)
     if len(found) < most and record.family:
-        same = runs.filter(sheet__family=record.family).exclude(pk__in=[other.pk for other in found])
+        same = runs.filter(sheet__family=record.family).exclude(pk__in=[row.record.pk for row in found])
         if record.parameters:
             same = same.filter(parameters__lte=int(record.parameters * 1.1))
-        found += same.order_by("-popularity", "repo_id")[: most - len(found)]
-    return rows_of(found, profile) if found else []
+        found += _that_run(same, worker, most - len(found))
+    return found
+
+
+def _that_run(records: QuerySet[ModelRecord], worker: Worker, most: int) -> list[Row]:
+    """The best known of some records that also fit the worker's machine; a few more are read where some may not."""
+    spare = 1 if worker.hardware is None else 5
+    rows = rows_of(list(records.order_by("-popularity", "repo_id")[: most * spare]), worker)
+    return [row for row in rows if row.result.compatible][:most]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +13,14 @@ from django.db.models import Count
 from compat import facets
 from compat.criteria import Criteria
 from compat.engine import EngineProfile
-from compat.engines import engines
-from compat.memo import kept
 from compat.models import (
     CuratedList,
     ListEntry,
     ModelRecord,
 )
+from compat.workers import Worker, workers
 
-from .browse import cube_of, narrowed, ordered
+from .browse import cube_of, found_records, verdicts_of
 from .rows import Row, catalogue_state, rows_of, worker_of
 
 
@@ -29,7 +28,7 @@ from .rows import Row, catalogue_state, rows_of, worker_of
 class HomePage:
     """The home page's data."""
 
-    profile: EngineProfile
+    worker: Worker
     total: int
     by_confidence: Mapping[int, int]
     unknown: int
@@ -38,29 +37,30 @@ class HomePage:
     changed: datetime | None
 
     @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
     def running(self) -> int:
         """How many models run, with any confidence."""
         return sum(count for level, count in self.by_confidence.items() if level > 0)
 
 
-def home(worker: str = "", available: Mapping[str, EngineProfile] | None = None) -> HomePage:
+def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
     """What the home page shows. At most eight queries."""
-    criteria = Criteria(worker=worker, confidence=("high", "medium"))
-    profile = worker_of(criteria, available or engines())
+    criteria = (asked or Criteria()).changed(confidence=("high", "medium"))
+    worker = worker_of(criteria, available or workers())
     version, changed = catalogue_state()
-    cube = cube_of(Criteria(), profile, version)
-    counts: Counter[int] = Counter()
-    unknown = 0
-    for row in cube:
-        counts[row.confidence] += row.count
-        unknown += row.count if row.cause == "unknown" else 0
-    records = list(ordered(narrowed(criteria, profile), criteria)[:8]) if counts else []
+    cube = cube_of(Criteria(), worker, version)
+    counts, unknown = _by_confidence(cube)
+    records = found_records(criteria, worker, version, 0, 8) if counts else []
     return HomePage(
-        profile=profile,
+        worker=worker,
         total=sum(counts.values()),
         by_confidence=counts,
         unknown=unknown,
-        popular=rows_of(records, profile) if records else [],
+        popular=rows_of(records, worker) if records else [],
         lists=published_lists(),
         changed=changed,
     )
@@ -76,8 +76,13 @@ class ListPage:
     """A curated list with its rows, in the curator's order."""
 
     curated: CuratedList
-    profile: EngineProfile
+    worker: Worker
     rows: list[Row]
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
 
     @property
     def running(self) -> int:
@@ -85,17 +90,17 @@ class ListPage:
         return sum(row.result.compatible for row in self.rows)
 
 
-def curated_list(slug: str, worker: str = "", available: Mapping[str, EngineProfile] | None = None) -> ListPage:
+def curated_list(slug: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> ListPage:
     """A published list. Five queries; raises :class:`CuratedList.DoesNotExist`."""
     curated = CuratedList.objects.get(slug=slug, published=True)
-    profile = worker_of(Criteria(worker=worker), available or engines())
+    worker = worker_of(asked or Criteria(), available or workers())
     entries = list(ListEntry.objects.filter(curated_list=curated).select_related("record"))
-    rows = rows_of([entry.record for entry in entries], profile) if entries else []
+    rows = rows_of([entry.record for entry in entries], worker) if entries else []
     notes = {entry.record_id: entry.note for entry in entries}
     return ListPage(
         curated,
-        profile,
-        [Row(row.record, row.result, row.best, row.quantizations, notes[row.record.pk]) for row in rows],
+        worker,
+        [replace(row, note=notes[row.record.pk]) for row in rows],
     )
 
 
@@ -114,16 +119,21 @@ class ReportLine:
 class Report:
     """The compatibility rate of the best known models. The lines after ``compatible`` add up to the rest."""
 
-    profile: EngineProfile
+    worker: Worker
     asked: int
     total: int
     lines: tuple[ReportLine, ...]
     by_confidence: Mapping[int, int]
 
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
     def as_json(self) -> dict[str, Any]:
         """The report as an object with counts and percents."""
         return {
-            "worker": self.profile.slug,
+            "worker": self.worker.slug,
             "top": self.asked,
             "total": self.total,
             **{line.key: {"count": line.count, "percent": line.percent} for line in self.lines},
@@ -135,22 +145,81 @@ REPORT_LINES = (
     ("incompatibleArchitecture", "Incompatible: architecture", ("architecture", "task")),
     ("incompatibleFormat", "Incompatible: format", ("format",)),
     ("incompatibleContext", "Incompatible: context", ("context",)),
+    ("incompatibleQuantization", "Incompatible: quantization", ("quantization",)),
+    ("incompatiblePlatform", "Incompatible: platform", ("platform",)),
+    ("incompatibleMemory", "Incompatible: memory", ("memory",)),
     ("unknown", "Unknown: the record tells too little", ("unknown",)),
 )
-"""The original's table: key, label, and the causes counted there. Tasks count under architecture."""
+"""Key, label, and the causes counted there. Tasks count under architecture, as in the original's table."""
+
+ALWAYS_REPORTED = frozenset(
+    {"compatible", "incompatibleArchitecture", "incompatibleFormat", "incompatibleContext", "unknown"}
+)
+"""The original's lines; the others are shown where there is something to count."""
 
 
-def report(top: int = 200, worker: str = "", available: Mapping[str, EngineProfile] | None = None) -> Report:
-    """The compatibility rate of the ``top`` best known models. Three queries."""
-    profile = worker_of(Criteria(worker=worker), available or engines())
-    best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("sheet_id", flat=True)[:top]
-    values = kept(("sheets", catalogue_state()[0], profile.slug), lambda: facets.sheet_values(profile.slug))
-    found = [(values[sheet][1], values[sheet][0]) for sheet in best_known]
-    causes = Counter(cause for cause, _ in found)
-    total = len(found)
+def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> Report:
+    """The compatibility rate of the ``top`` best known models. At most five queries."""
+    asked = asked or Criteria()
+    worker = worker_of(asked, available or workers())
+    version, _ = catalogue_state()
+    best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("id", "sheet_id")[:top]
+    found = Counter(verdicts_of(best_known, worker, version))
+    total = found.total()
     lines = []
-    for key, label, keys in REPORT_LINES:
-        count = sum(causes[cause] for cause in keys)
-        query = Criteria() if keys == ("",) else Criteria(compatible="only-incompatible", cause=keys)
-        lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0, query.query()))
-    return Report(profile, top, total, tuple(lines), Counter(confidence for _, confidence in found))
+    for key, label, causes in REPORT_LINES:
+        count = sum(n for (_, cause), n in found.items() if cause in causes)
+        if not count and key not in ALWAYS_REPORTED:
+            continue
+        shown = asked.changed(
+            compatible="true" if causes == ("",) else "only-incompatible", cause=causes if causes[0] else ()
+        )
+        lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0, shown.query()))
+    by_confidence: Counter[int] = Counter()
+    for (confidence, _), n in found.items():
+        by_confidence[confidence] += n
+    return Report(worker, top, total, tuple(lines), by_confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCard:
+    """A worker with how many models run on it, by confidence, and how many there are in all."""
+
+    worker: Worker
+    by_confidence: Mapping[int, int]
+    unknown: int
+
+    @property
+    def total(self) -> int:
+        """All models of the catalogue."""
+        return sum(self.by_confidence.values())
+
+    @property
+    def running(self) -> int:
+        """How many run, with any confidence."""
+        return sum(count for level, count in self.by_confidence.items() if level > 0)
+
+
+def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
+    """Every worker, with its numbers. Two queries, and two more for each engine seen for the first time."""
+    version, _ = catalogue_state()
+    return [_card(worker, version) for worker in available.values()]
+
+
+def worker_page(asked: Criteria, available: Mapping[str, Worker]) -> WorkerCard:
+    """One worker with its numbers."""
+    return _card(worker_of(asked, available), catalogue_state()[0])
+
+
+def _card(worker: Worker, version: int) -> WorkerCard:
+    return WorkerCard(worker, *_by_confidence(cube_of(Criteria(), worker, version)))
+
+
+def _by_confidence(cube: Sequence[facets.CubeRow]) -> tuple[Counter[int], int]:
+    """How many models have which confidence, and how many are refused for want of facts."""
+    counts: Counter[int] = Counter()
+    unknown = 0
+    for row in cube:
+        counts[row.confidence] += row.count
+        unknown += row.count if row.cause == "unknown" else 0
+    return counts, unknown

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from compat.criteria import Criteria
-from compat.engine import CompatibilityResult, Confidence, EngineProfile
+from compat.engine import CompatibilityResult, Confidence
+from compat.engine.fit import FitResult
 from compat.models import (
     Catalogue,
     ModelRecord,
     RecordVariant,
-    Verdict,
 )
+from compat.workers import Worker, chosen
+
+from .outcome import SheetAnswer, answers, outcome_of
 
 
 class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Django names its own
@@ -26,9 +29,18 @@ def catalogue_state() -> tuple[int, datetime | None]:
     return row or (0, None)
 
 
-def worker_of(criteria: Criteria, available: Mapping[str, EngineProfile]) -> EngineProfile:
-    """The engine a question is about; the first one where it names none."""
-    return available[criteria.worker] if criteria.worker else next(iter(available.values()))
+def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:
+    """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
+    return chosen(
+        available,
+        criteria.worker,
+        accelerator=criteria.accelerator,
+        count=criteria.count,
+        memory=criteria.memory,
+        ram=criteria.ram,
+        context=criteria.context,
+        kv=criteria.kv,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,7 @@ class Row:
     result: CompatibilityResult
     best: RecordVariant | None
     quantizations: tuple[str, ...]
+    fit: FitResult | None = None
     note: str = ""
 
     @property
@@ -57,24 +70,22 @@ class Row:
         return self.result.recommendations[0] if not self.result.compatible and self.result.recommendations else ""
 
 
-def rows_of(records: Sequence[ModelRecord], profile: EngineProfile) -> list[Row]:
+def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
+    """One record as a row. No query."""
+    outcome = outcome_of(record, variants, answer, worker)
+    return Row(
+        record,
+        outcome.result,
+        variants[outcome.best] if outcome.best < len(variants) else None,
+        tuple(dict.fromkeys(variant.quantization for variant in variants if variant.quantization)),
+        outcome.fit,
+    )
+
+
+def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
     """Rows for records already read. Two queries."""
-    verdicts = {
-        verdict.sheet_id: verdict
-        for verdict in Verdict.objects.filter(profile=profile.slug, sheet__in={record.sheet_id for record in records})
-    }
+    found = answers([record.sheet_id for record in records], worker)
     variants: dict[int, list[RecordVariant]] = {}
     for variant in RecordVariant.objects.filter(record__in=[record.pk for record in records]).defer("files", "key"):
         variants.setdefault(variant.record_id, []).append(variant)
-    rows = []
-    for record in records:
-        own, verdict = variants.get(record.pk, []), verdicts[record.sheet_id]
-        rows.append(
-            Row(
-                record,
-                verdict.result,
-                own[verdict.best] if verdict.best < len(own) else None,
-                tuple(dict.fromkeys(variant.quantization for variant in own if variant.quantization)),
-            )
-        )
-    return rows
+    return [row_of(record, variants.get(record.pk, []), found[record.sheet_id], worker) for record in records]

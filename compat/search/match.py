@@ -15,6 +15,9 @@ _TRIGRAM = 3
 
 def matching(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
     """The records whose search text holds every word."""
+    if not all(word.isascii() for word in words):
+        # Ids are ASCII. SQLite would fold some other letters into it (a long s), PostgreSQL would not.
+        return records.none()
     if connection.vendor == "sqlite":
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]

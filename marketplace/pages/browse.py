@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -23,7 +22,7 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     """``/models/``: 400 with what is wrong for a senseless parameter, 404 for a page beyond the last."""
     choice = worker_choice(request)
     try:
-        criteria = replace(Criteria.from_query(request.GET, choice.available), worker=choice.slug)
+        criteria = choice.merge(Criteria.from_query(request.GET, choice.available))
         page = queries.browse(criteria, choice.available)
     except CriteriaError as error:
         problems = [(problem, _without(request, problem.parameter)) for problem in error.problems]

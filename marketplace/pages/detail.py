@@ -25,7 +25,7 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         return redirect("detail", repo_id.replace("--", "/", 1), permanent=True)
     choice = worker_choice(request)
     try:
-        page = queries.detail(repo_id, choice.profile.slug, choice.available)
+        page = queries.detail(repo_id, choice.asked, choice.available)
     except queries.UnknownModel:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:

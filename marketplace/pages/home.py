@@ -23,5 +23,5 @@ SAMPLES = (
 def home(request: HtmxHttpRequest) -> HttpResponse:
     """``/``"""
     choice = worker_choice(request)
-    page = queries.home(choice.profile.slug, choice.available)
+    page = queries.home(choice.asked, choice.available)
     return remember(request, render_page(request, "pages/home.html", {"page": page, "samples": SAMPLES}))

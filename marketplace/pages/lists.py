@@ -23,7 +23,7 @@ def curated(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """``/lists/<slug>/``"""
     choice = worker_choice(request)
     try:
-        page = queries.curated_list(slug, choice.profile.slug, choice.available)
+        page = queries.curated_list(slug, choice.asked, choice.available)
     except CuratedList.DoesNotExist:
         raise Http404(f"There is no list “{slug}”.") from None
     return remember(request, render_page(request, "pages/list.html", {"page": page}))

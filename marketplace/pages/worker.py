@@ -1,57 +1,102 @@
-"""The visitor's worker: named in the address, else remembered in a cookie, else the default."""
+"""The visitor's worker: told in the address, else remembered in a cookie, else the site's first one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
+from compat.criteria import Criteria, CriteriaError
 from compat.engine import EngineProfile
-from compat.engines import engines
+from compat.queries import worker_of
+from compat.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 
 COOKIE = "worker"
+PARAMETERS = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
+"""The parameters that describe a worker; told together, they replace what is remembered."""
 _YEAR = 365 * 24 * 3600
 _KEPT = "worker_choice"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkerChoice:
-    """The engines there are, and the one this visitor looks through."""
+    """The workers there are, the one this visitor looks through, and how they described it."""
 
-    available: Mapping[str, EngineProfile]
-    profile: EngineProfile
-    named: bool
+    available: Mapping[str, Worker]
+    worker: Worker
+    asked: Criteria
+    told: bool
+    others: tuple[tuple[str, str], ...] = ()
+    """The address's other parameters, which picking a worker keeps; the page is not among them."""
+    stops: tuple[int, ...] = CONTEXT_STOPS
 
     @property
-    def slug(self) -> str:
-        """The slug for query strings; empty for the default."""
-        return "" if self.profile.default else self.profile.slug
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
+    def context_stops(self) -> tuple[int, ...]:
+        """The contexts offered, the present one among them."""
+        return tuple(sorted({*self.stops, self.worker.context}))
+
+    @property
+    def kv_types(self) -> Mapping[str, str]:
+        """The KV cache types offered."""
+        return KV_TYPES
+
+    @property
+    def query(self) -> str:
+        """The worker's part of an address; empty for the site's first worker as it is."""
+        return self.asked.query()
+
+    def merge(self, criteria: Criteria) -> Criteria:
+        """A question with this worker in it."""
+        return criteria.changed(**{name: getattr(self.asked, name) for name in PARAMETERS})
 
 
 def worker_choice(request: HttpRequest) -> WorkerChoice:
-    """This request's worker, looked up once. An unknown slug is left to the page, which says what is wrong."""
+    """This request's worker, looked up once. Nonsense is left to the page, which says what is wrong."""
     found: WorkerChoice | None = getattr(request, _KEPT, None)
     if found is None:
-        available = engines()
-        asked = request.GET.get("worker", "")
-        slug = asked if asked in available else request.COOKIES.get(COOKIE, "")
-        profile = available.get(slug) or next(iter(available.values()))
-        found = WorkerChoice(available, profile, asked in available)
+        available = workers()
+        told = any(request.GET.get(name) for name in PARAMETERS)
+        asked = _asked(request.GET if told else QueryDict(request.COOKIES.get(COOKIE, "")), available)
+        first = next(iter(available))
+        if asked.worker == first:
+            asked = asked.changed(worker="")
+        others = tuple(
+            (name, value)
+            for name, values in request.GET.lists()
+            if name not in (*PARAMETERS, "page")
+            for value in values
+            if value
+        )
+        found = WorkerChoice(available, worker_of(asked, available), asked, told, others)
         setattr(request, _KEPT, found)
     return found
 
 
+def _asked(query: QueryDict, available: Mapping[str, Worker]) -> Criteria:
+    """The worker's parameters of a query; the defaults where they make no sense."""
+    only = QueryDict(mutable=True)
+    for name in PARAMETERS:
+        only.setlist(name, query.getlist(name))
+    try:
+        return Criteria.from_query(only, available)
+    except CriteriaError:
+        return Criteria()
+
+
 def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Keep the worker for the next visit where this request named one."""
+    """Keep the worker for the next visit where this request told one."""
     choice = worker_choice(request)
-    if choice.named and request.COOKIES.get(COOKIE) != choice.profile.slug:
-        response.set_cookie(
-            COOKIE,
-            choice.profile.slug,
-            max_age=_YEAR,
-            httponly=True,
-            samesite="Lax",
-            secure=request.is_secure(),
-        )
+    if choice.told and response.status_code == 200 and request.COOKIES.get(COOKIE, "") != choice.query:
+        if choice.query:
+            response.set_cookie(
+                COOKIE, choice.query, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+            )
+        else:
+            response.delete_cookie(COOKIE, samesite="Lax")
     return response

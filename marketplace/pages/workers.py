@@ -1,9 +1,13 @@
-"""The engines a visitor can look through, and what each accepts."""
+"""The workers a visitor can look through, what each accepts, and how many models run on it."""
 
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
+
+from compat import queries
+from compat.criteria import Criteria
+from compat.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
@@ -11,15 +15,22 @@ from .worker import remember, worker_choice
 
 @require_safe
 def workers(request: HtmxHttpRequest) -> HttpResponse:
-    """``/workers/``"""
-    profiles = worker_choice(request).available.values()
-    return remember(request, render_page(request, "pages/workers.html", {"profiles": profiles}))
+    """``/workers/``: every worker, and the form to describe one's own."""
+    choice = worker_choice(request)
+    context = {
+        "page": queries.workers_page(choice.available),
+        "accelerators": accelerator_labels(),
+        "stops": CONTEXT_STOPS,
+        "kv_types": KV_TYPES,
+    }
+    return remember(request, render_page(request, "pages/workers.html", context))
 
 
 @require_safe
 def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
-    """``/workers/<slug>/``"""
-    profile = worker_choice(request).available.get(slug)
-    if profile is None:
+    """``/workers/<slug>/``: what it accepts, with sources, and how many models run on it."""
+    choice = worker_choice(request)
+    if slug not in choice.available:
         raise Http404(f"There is no worker “{slug}”.")
-    return remember(request, render_page(request, "pages/worker.html", {"profile": profile}))
+    context = {"page": queries.worker_page(Criteria(worker=slug), choice.available)}
+    return render_page(request, "pages/worker.html", context)

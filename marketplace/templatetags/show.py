@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import calendar
 import math
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from compat.engine import CompatibilityResult, Confidence
 from compat.facets import license_label
 from compat.metadata.extract import format_label
 from compat.metadata.facts import Provenance
+from compat.metadata.languages import language_label
 from compat.metadata.task import task_label
 
 register = template.Library()
@@ -92,6 +97,18 @@ def size(number: int | None) -> str:
 
 
 @register.filter
+def kilo(tokens: int) -> str:
+    """Tokens in few characters: ``8k``, ``128k``; exact where they are no round number."""
+    return f"{tokens // 1024}k" if tokens % 1024 == 0 else f"{tokens:,}"
+
+
+@register.filter
+def gib(number: int | None) -> str:
+    """Bytes as memory is counted: ``4.4 GiB``."""
+    return "" if number is None else f"{number / 1024**3:.1f} GiB"
+
+
+@register.filter
 def count(number: int | None) -> str:
     """A whole number with thousands separated."""
     return "" if number is None else f"{number:,}"
@@ -106,9 +123,41 @@ def share(part: float, whole: float) -> str:
     return f"{percent:.0f} %" if percent >= 10 or percent == int(percent) else f"{percent:.1f} %"
 
 
+@register.filter
+def percent(part: float, whole: float) -> str:
+    """A part in percent with one decimal, for a column of them."""
+    return f"{100 * part / whole if whole else 0:.1f} %"
+
+
 register.filter("license_label", license_label)
 register.filter("format_label", format_label)
 register.filter("task_label", task_label)
+register.filter("language_label", language_label)
+
+
+@register.filter
+def day(value: str) -> str:
+    """A date known to the year, month or day: ``2026``, ``Oct 2026``, ``3 Oct 2026``."""
+    year, *rest = value.split("-")
+    if not rest or not all(part.isdecimal() for part in rest) or not 1 <= int(rest[0]) <= 12:
+        return value
+    words = [calendar.month_abbr[int(rest[0])], year]
+    return "\N{NO-BREAK SPACE}".join([str(int(rest[1])), *words] if len(rest) > 1 else words)
+
+
+@register.filter
+def browse_address(query: str) -> str:
+    """The address of a list of models by its query string."""
+    return reverse("browse") + (f"?{query}" if query else "")
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago something was, in one unit: ``just now``, ``10 minutes ago``."""
+    if moment is None:
+        return ""
+    words = timesince(moment, depth=1)
+    return "just now" if words.startswith("0") else f"{words} ago".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 @register.filter
@@ -123,12 +172,18 @@ def guessed(value: str) -> bool:
     return bool(value) and Provenance(value).guessed
 
 
+@register.filter
+def error_share(part: float) -> str:
+    """A relative error in percent, with one decimal."""
+    return f"{100 * part:.1f} %"
+
+
 @register.simple_tag
 def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
     """A bar filled to part of the whole. With a label it is an image for screen readers, else decoration."""
     if part is None or not whole:
         return SafeString("")
-    width = max(0.5, min(100.0, 100 * part / whole))
+    width = max(0.5, min(100.0, 100 * part / whole)) if part else 0.0
     role = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html(
         '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" {}>'
@@ -218,4 +273,20 @@ def comb(by_confidence: Mapping[int, int], unknown: int = 0) -> SafeString:
         width,
         height,
         format_html_join("", '<path class="{}" d="{}"/>', ((kind, "".join(d)) for kind, d in paths.items())),
+    )
+
+
+@register.simple_tag
+def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
+    """The parts of a memory need against the room there is, as one bar; a tick marks the room where it is exceeded."""
+    start, rects = 0.0, []
+    for number, part in enumerate(parts, 1):
+        width = 100 * (part.bytes or 0) / max(scale, 1)
+        rects.append((f"m{min(number, 4)}", f"{start:.2f}", f"{max(0.0, width - 0.2):.2f}"))
+        start += width
+    if room < scale:
+        rects.append(("limit", f"{100 * room / scale:.2f}", "0.6"))
+    return format_html(
+        '<svg class="bar tall" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', rects),
     )

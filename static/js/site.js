@@ -93,16 +93,55 @@
     }
   });
 
-  // What was open stays open when htmx replaces it.
-  let opened = [];
-  document.addEventListener("htmx:beforeSwap", () => {
-    opened = all("details[id][open]:not(.menu)").map((details) => details.id);
+  // The filters come anew with every answer: what a person opened stays open, what they are typing stays theirs.
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail: { fragment } }) => {
+    for (const details of all("details[id][open]:not(.menu)")) {
+      one(`#${CSS.escape(details.id)}`, fragment)?.setAttribute("open", "");
+    }
+    const field = document.activeElement;
+    if (field.matches(".facets input[type=number]")) {
+      one(`#${CSS.escape(field.id)}`, fragment)?.setAttribute("hx-preserve", "true");
+    }
   });
-  document.addEventListener("htmx:afterSettle", () => {
-    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+
+  // The search box is never replaced, so that no keystroke is lost; it follows the address unless it has the focus.
+  const followAddress = () => {
+    const field = one("#q[hx-get]");
+    if (!field) return;
+    const asked = new URLSearchParams(location.search).get("q") ?? "";
+    field.setAttribute("value", asked);
+    if (field !== document.activeElement) field.value = asked;
+  };
+  document.addEventListener("htmx:pushedIntoHistory", followAddress);
+  document.addEventListener("htmx:replacedInHistory", followAddress);
+
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (detail.target?.id !== "results") return;
     if (sheetIsOpen()) setSheet(true);
+    else if (document.activeElement === document.body) one("#results").focus({ preventScroll: true });
+    const announce = one("#announce");
+    if (announce) announce.textContent = one("#results-title").textContent;
+  });
+  document.addEventListener("htmx:historyRestore", () => {
+    setSheet(false);
+    closeMenus();
     showTheme();
   });
+
+  // A failed request says so where the answer would be; what was there stays.
+  const showTrouble = (why) => ({ detail }) => {
+    if (detail.target?.id !== "results") return;
+    const message = one("#trouble").content.cloneNode(true);
+    one("[data-why]", message).textContent = why;
+    one("[data-again]", message).href = detail.pathInfo.finalRequestPath;
+    one("#trouble-message")?.remove();
+    one("#results").prepend(message);
+    htmx.process(one("#trouble-message"));
+    if (sheetIsOpen()) one("#announce").textContent = one("#trouble-message").textContent;
+  };
+  document.addEventListener("htmx:responseError", showTrouble("Something broke on the server."));
+  document.addEventListener("htmx:sendError", showTrouble("The server cannot be reached."));
+  document.addEventListener("htmx:timeout", showTrouble("The server takes too long to answer."));
 
   matchMedia("(min-width: 64em)").addEventListener("change", closeSheet);
   showTheme();

@@ -21,5 +21,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "needs access",
         )
         yield Finding(
-            CODE, Severity.RECOMMENDS, "Open the model's page on the Hub, accept the terms, and download with your token."
+            CODE,
+            Severity.RECOMMENDS,
+            "Open the model's page on the Hub, accept the terms, and download with your token.",
         )

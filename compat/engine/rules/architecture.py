@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.engine.placing import Place, place
 from compat.engine.profile import EngineProfile
 from compat.engine.result import Confidence, Finding, Severity
 from compat.metadata.facts import VariantFacts
@@ -11,40 +12,37 @@ from compat.metadata.families import KIND_WORDS, family_label, kin_of
 
 CODE = "architecture"
 
+_NOT_TOLD = Finding(
+    "unknown",
+    Severity.BLOCKS,
+    "The record does not tell the model's architecture, so nothing can be promised.",
+    "architecture not known",
+)
+_FETCH = Finding(
+    "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the architecture."
+)
+
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """Equality with the engine's lists; GGUF files by their header's name, everything else by ``model_type``."""
+    """Equality with the engine's lists, in the name space the engine itself goes by for this format."""
     if facts.architecture is None:
+        yield _NOT_TOLD
+        yield _FETCH
+        return
+    where = place(facts, profile)
+    if where.group is None:
+        yield from _refusal(where, facts, profile)
+        return
+    if where.group.refused:
         yield Finding(
-            "unknown",
+            where.group.refused,
             Severity.BLOCKS,
-            "The record does not tell the model's architecture, so nothing can be promised.",
-            "architecture not known",
-        )
-        yield Finding(
-            "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the architecture."
+            f"“{where.name}”: {where.group.note}.",
+            f"{where.name} model",
         )
         return
-    name, accepted, untested = _name_and_lists(facts, profile)
-    label = family_label(kin_of(name).family)
-    if name in accepted:
-        yield Finding(
-            CODE,
-            Severity.SUPPORTS,
-            f"{profile.name} runs {label} models (“{name}”, {facts.architecture_from.label}).",
-        )
-    elif name in untested:
-        yield Finding(
-            CODE,
-            Severity.WARNS,
-            f"“{name}” is a relative of {label}, but {profile.untested_note}.",
-            "untested relative",
-            Confidence.LOW,
-        )
-    else:
-        yield from _refusal(name, profile)
-        return
-    if facts.architecture_from.guessed:
+    yield from _acceptance(where, facts, profile)
+    if facts.architecture_from.guessed and not (where.by == "gguf" and facts.gguf_architecture):
         yield Finding(
             "guess",
             Severity.WARNS,
@@ -54,30 +52,36 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         )
 
 
-def _name_and_lists(facts: VariantFacts, profile: EngineProfile) -> tuple[str, frozenset[str], frozenset[str]]:
-    if facts.format == "gguf" and facts.gguf_architecture:
-        # llama.cpp writes "llama" into Mixtral files too: there the model_type tells the two apart.
-        if facts.architecture in profile.untested.model_types or _is_other_kind(facts):
-            return str(facts.architecture), profile.accepts.model_types, profile.untested.model_types
-        return facts.gguf_architecture, profile.accepts.gguf, profile.untested.gguf
-    return str(facts.architecture), profile.accepts.model_types, profile.untested.model_types
+def _acceptance(where: Place, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    group = where.group
+    if group is None:
+        return
+    label = family_label(kin_of(facts.architecture or "").family)
+    if group.limit is None:
+        yield Finding(
+            CODE,
+            Severity.SUPPORTS,
+            f"{profile.name} runs {label} models (“{where.name}”, {facts.architecture_from.label}).",
+        )
+    elif profile.criteria:
+        text = f"“{where.name}” is a relative of {family_label(kin_of(where.name).family)}, but {group.note}."
+        yield Finding(CODE, Severity.WARNS, text, "untested relative", group.limit)
+    else:
+        yield Finding(
+            CODE, Severity.SUPPORTS, f"{profile.name} knows “{where.name}” ({facts.architecture_from.label})."
+        )
+        yield Finding(CODE, Severity.WARNS, f"{group.note}.", limits=group.limit)
+    if where.doubt and not profile.criteria:
+        low = where.limit is Confidence.LOW
+        yield Finding("derived", Severity.WARNS, where.doubt, "exact class not told" if low else "", where.limit)
 
 
-def _is_other_kind(facts: VariantFacts) -> bool:
-    """Whether the ``model_type`` tells of experts, images or sound that the GGUF name hides.
-
-    A vision model's GGUF holds its language part alone (the projector is a file of its own), so where the GGUF
-    name differs from the model_type's family only mixture of experts counts.
-    """
-    kin = kin_of(facts.architecture or "")
-    hidden = kin_of(facts.gguf_architecture or "")
-    return kin.kind == "moe" and hidden.kind == "text" and facts.architecture != facts.gguf_architecture
-
-
-def _refusal(name: str, profile: EngineProfile) -> Iterator[Finding]:
-    kin = kin_of(name)
-    in_family = kin.family in profile.accepts.families
-    if in_family:
+def _refusal(where: Place, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    if facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
+        return  # the repository's own code says how to load it: see the rule on remote code
+    name = where.name
+    kin = kin_of(name if kin_of(name).kind != "other" else facts.architecture or name)
+    if kin.family in profile.families and profile.criteria:
         text = (
             f"“{name}” is a {KIND_WORDS[kin.kind]} of the {kin.label} line; "
             f"{profile.name} runs only the line's plain text models."
@@ -88,6 +92,13 @@ def _refusal(name: str, profile: EngineProfile) -> Iterator[Finding]:
         text = f"“{name}”{kind} is not an architecture {profile.name} runs. It runs {profile.family_names}."
         brief = f"{kin.label} architecture"
     yield Finding(CODE, Severity.BLOCKS, text, brief)
-    yield Finding(
-        CODE, Severity.RECOMMENDS, f"Look for a {profile.family_names.replace(' and ', ' or ')} model of a similar size."
-    )
+    yield Finding(CODE, Severity.RECOMMENDS, _what_to_look_for(profile))
+
+
+def _what_to_look_for(profile: EngineProfile) -> str:
+    advice = profile.advice.get("architecture")
+    if advice:
+        return advice
+    if profile.family_names[0].isdigit():
+        return f"Look for a model of another architecture, or for a newer version of {profile.name}."
+    return f"Look for a {profile.family_names.replace(' and ', ' or ')} model of a similar size."

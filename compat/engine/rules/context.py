@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.engine.placing import place
 from compat.engine.profile import EngineProfile
 from compat.engine.result import Confidence, Finding, Severity
 from compat.metadata.facts import VariantFacts
@@ -13,15 +14,15 @@ CODE = "context"
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     """Above the limit the profile's policy decides: ``reject`` blocks, ``cap`` and ``warn`` warn."""
+    limit = _limit(facts, profile)
     if facts.context_from.guessed:
         yield Finding(
             "guess",
             Severity.WARNS,
             f"Nothing tells the model's context length, so {facts.context:,} tokens are assumed.",
-            "context assumed",
-            Confidence.LOW,
+            "context assumed" if limit is not None else "",
+            Confidence.LOW if limit is not None else None,
         )
-    limit = profile.context_limit
     if limit is None:
         return
     if facts.context <= limit:
@@ -38,7 +39,15 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield Finding(
             CODE,
             Severity.RECOMMENDS,
-            f"The operator can set the context policy of {profile.name} to “cap”: it would then run, cut to {limit:,} tokens.",
+            f"The operator can set the context policy of {profile.name} to “cap”: it would then run, cut to "
+            f"{limit:,} tokens.",
         )
     else:
         yield Finding(CODE, Severity.WARNS, f"{made_for}, so the context is cut to that.", f"context cut to {limit:,}")
+
+
+def _limit(facts: VariantFacts, profile: EngineProfile) -> int | None:
+    """The engine's limit in tokens, or a smaller one of this architecture's own."""
+    group = place(facts, profile).group if facts.architecture is not None else None
+    limits = [limit for limit in (profile.context_limit, group.context if group else None) if limit is not None]
+    return min(limits, default=None)

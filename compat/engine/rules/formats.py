@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from compat.engine.profile import EngineProfile, join_words
 from compat.engine.result import Confidence, Finding, Severity
@@ -12,10 +13,18 @@ from compat.metadata.facts import VariantFacts
 CODE = "format"
 
 
-def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     """The format must be on the engine's list, which also says how sure a verdict for it can be."""
-    loads = join_words(format_label(rule.name) for rule in profile.formats)
-    if facts.format is None:
+    return _findings(profile, facts.format, facts.sharded, facts.format_from.guessed)
+
+
+@lru_cache(maxsize=1024)
+def _findings(profile: EngineProfile, format_: str | None, sharded: bool, guessed: bool) -> tuple[Finding, ...]:
+    return tuple(_check(profile, format_, sharded=sharded, guessed=guessed))
+
+
+def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guessed: bool) -> Iterator[Finding]:
+    if format_ is None:
         yield Finding(
             "unknown",
             Severity.BLOCKS,
@@ -24,26 +33,33 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         )
         yield Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
         return
-    rule = profile.format(facts.format)
-    label = format_label(facts.format)
+    rule = profile.format(format_)
     if rule is None:
-        what = "only an adapter, without the base model's weights" if facts.format == "adapter" else f"in {label} files"
-        yield Finding(
-            CODE,
-            Severity.BLOCKS,
-            f"The weights are {what}; {profile.name} loads {loads}.",
-            "adapter only" if facts.format == "adapter" else f"{label} files only",
-        )
-        yield Finding(CODE, Severity.RECOMMENDS, f"Look for a {loads.replace(' and ', ' or ')} version of this model.")
+        yield from _refusal(format_, profile)
         return
+    label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files{note}.", limits=rule.confidence)
     best = max(profile.formats, key=lambda other: other.confidence)
     if rule.confidence < best.confidence:
         yield Finding(
-            CODE, Severity.RECOMMENDS, f"A {format_label(best.name)} version, if there is one, is the surer choice."
+            CODE,
+            Severity.RECOMMENDS,
+            f"A {format_label(best.name)} version, if there is one, is the surer choice.",
         )
-    if facts.format_from.guessed:
+    if rule.single_file and sharded:
+        yield Finding(
+            CODE,
+            Severity.BLOCKS,
+            f"The model is split into several files; {profile.name} takes one.",
+            "split into parts",
+        )
+        yield Finding(
+            CODE,
+            Severity.RECOMMENDS,
+            "Join the parts with llama.cpp's llama-gguf-split --merge, or take a smaller file.",
+        )
+    if guessed:
         yield Finding(
             "guess",
             Severity.WARNS,
@@ -51,3 +67,21 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "format guessed",
             Confidence.LOW,
         )
+
+
+def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:
+    loads = join_words(format_label(rule.name) for rule in profile.formats)
+    label = format_label(format_)
+    adapter = format_ == "adapter"
+    what = "only an adapter, without the base model's weights" if adapter else f"in {label} files"
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"The weights are {what}; {profile.name} loads {loads}.",
+        "adapter only" if adapter else f"{label} files only",
+    )
+    if adapter and not profile.criteria:
+        advice = "Load it on top of the base model it was made for, or look for a version merged into one model."
+    else:
+        advice = profile.advice.get(format_) or f"Look for a {loads.replace(' and ', ' or ')} version of this model."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)

@@ -1,28 +1,43 @@
-"""Is the model made for a task the engine serves? An embedding model has a language model's architecture, not its use."""
+"""Is the model made for a task the engine serves? An embedding model has a language model's architecture,
+not its use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.engine.bridge import AUDIO_TASKS, IMAGE_TASKS, reads_only_text
+from compat.engine.placing import place
 from compat.engine.profile import EngineProfile, join_words
 from compat.engine.result import Finding, Severity
 from compat.metadata.facts import VariantFacts
 from compat.metadata.task import task_label
 
 CODE = "task"
+_MANY_TASKS = 6
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """A told task must be among the engine's; an untold one is taken to be the architecture's usual one."""
-    if facts.task is None:
+    """A told task must be among those served with this architecture; an untold one is taken to be the usual
+    one.
+    """
+    task = facts.task
+    if task is None:
         return
-    if facts.task in profile.tasks:
-        yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(facts.task).lower()}.")
+    group = place(facts, profile).group if facts.architecture is not None else None
+    served = group is None or bool(group.refused) or task in group.tasks
+    if served and group is not None and group.by == "model_type" and task in IMAGE_TASKS | AUDIO_TASKS:
+        # A text type that sees holds weights that the type's code does not know.
+        served = not reads_only_text(facts.architecture or "")
+    if task in profile.tasks and served:
+        yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
         return
-    served = join_words(task_label(task).lower() for task in profile.tasks)
-    yield Finding(
-        CODE,
-        Severity.BLOCKS,
-        f"It is made for {task_label(facts.task).lower()} ({facts.task_from.label}); {profile.name} serves {served}.",
-        f"{task_label(facts.task)} model",
-    )
+    made_for = f"It is made for {task_label(task).lower()} ({facts.task_from.label})"
+    if task in profile.tasks and group is not None:
+        text = f"{made_for}, which {profile.name} does not serve with this architecture."
+    elif len(profile.tasks) > _MANY_TASKS:
+        text = f"{made_for}, which {profile.name} does not serve."
+    else:
+        names = join_words(task_label(name).lower() for name in profile.tasks)
+        text = f"{made_for}; {profile.name} serves {names}."
+    yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")

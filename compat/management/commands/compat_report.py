@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from compat import queries
-from compat.engines import engines
+from compat.criteria import Criteria
+from compat.workers import workers
 
 
 def positive(text: str) -> int:
@@ -32,16 +33,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table."""
-        available = engines()
+        available = workers()
         if options["worker"] and options["worker"] not in available:
             raise CommandError(f"There is no worker “{options['worker']}”. There are: {', '.join(available)}.")
-        report = queries.report(options["top"], options["worker"], available)
+        report = queries.report(options["top"], Criteria(worker=options["worker"]), available)
         if not report.total:
             raise CommandError("The catalogue is empty. Load the snapshot first: manage.py load_records --bundled")
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json(), indent=2))
             return
-        self.stdout.write(f"Top {report.total:,} models on {report.profile.name}")
+        self.stdout.write(f"Top {report.total:,} models on {report.worker.label}")
         self.stdout.write(f"{'Total':<40}{report.total:>8,}{100:>9.1f} %")
         for line in report.lines:
             self.stdout.write(f"{line.label:<40}{line.count:>8,}{line.percent:>9.1f} %")

@@ -9,6 +9,7 @@ VENDOR_PLATFORMS: dict[str, tuple[str, ...]] = {
     "amd": ("rocm", "vulkan"),
     "apple": ("metal",),
     "intel": ("xpu", "vulkan"),
+    "qualcomm": ("vulkan",),
     "cpu": ("cpu",),
 }
 """The platforms (as profiles name them) that each vendor's hardware offers."""
@@ -27,6 +28,7 @@ VENDOR_LABELS = {
     "amd": "an AMD GPU",
     "apple": "Apple silicon",
     "intel": "an Intel GPU",
+    "qualcomm": "a Qualcomm GPU",
     "cpu": "no GPU",
 }
 
@@ -48,8 +50,9 @@ def generation(compute_capability: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Hardware:
-    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel`` or ``cpu``, and NVIDIA's compute capability (8.9)
+class Capability:
+    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and NVIDIA's
+    compute capability (8.9)
     where it is known.
     """
 

@@ -1,0 +1,55 @@
+"""The rules' result and the memory estimate as one answer, so that a badge never contradicts the numbers beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from compat.engine import CompatibilityResult, Confidence
+from compat.engine.fit import Fit, FitResult
+
+GIB = 1024**3
+
+FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3}
+"""Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""
+
+
+def with_fit(result: CompatibilityResult, fit: FitResult | None) -> CompatibilityResult:
+    """What remains of a verdict on a machine: too large refuses, partly in system memory lowers, the rest is said.
+
+    A refusal by the rules stays as it is: that it would fit is no comfort.
+    """
+    if fit is None or not result.compatible:
+        return result
+    if fit.fit is Fit.TOO_LARGE:
+        return replace(
+            result,
+            compatible=False,
+            confidence=Confidence.NONE.word,
+            reasons=(fit.sentence,),
+            warnings=(),
+            recommendations=(),
+            cause="memory",
+            brief=_short(fit),
+            codes=(*result.codes, "memory"),
+        )
+    if fit.fit is Fit.PARTIAL:
+        return replace(
+            result,
+            confidence=min(result.level, Confidence.LOW).word,
+            warnings=(fit.sentence, *result.warnings),
+            brief="partly in system memory",
+            codes=(*result.codes, "memory"),
+        )
+    if fit.fit is Fit.UNKNOWN:
+        brief = result.brief or "memory need not known"
+        return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"), brief=brief)
+    brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
+    return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
+
+
+def _short(fit: FitResult) -> str:
+    if fit.need is None or fit.room is None:
+        return "too large for its memory"
+    if fit.need <= 1.05 * fit.room:
+        return "just too large for its memory"
+    return f"needs {fit.need / GIB:.0f} GiB, {fit.room / GIB:.0f} GiB here"

@@ -1,0 +1,29 @@
+"""The engines the estimates know, by one spelling each, and what sets their memory apart."""
+
+LLAMA_FAMILY = frozenset({"llama.cpp", "ollama", "lmstudio"})
+"""llama.cpp and what embeds it: padded cells, embedding left in system memory, partial offload."""
+
+PAGED = frozenset({"vllm", "sglang", "tensorrt-llm"})
+"""Cache in blocks of 16 tokens, taken from a share of the card that is reserved at the start."""
+
+TENSOR_PARALLEL = PAGED | {"tgi"}
+"""Engines that cut every layer over the devices; the others give each device whole layers."""
+
+FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
+"""Engines that store latent attention as full heads."""
+
+_SPELLINGS: dict[str, str] = {
+    **dict.fromkeys(("llama-cpp", "llamacpp", "llama_cpp", "llama.cpp"), "llama.cpp"),
+    **dict.fromkeys(("lm-studio", "lm_studio", "lmstudio"), "lmstudio"),
+    **dict.fromkeys(("mlx", "mlx-lm", "mlx_lm", "mlxlm"), "mlx-lm"),
+    **dict.fromkeys(("tensorrt-llm", "tensorrt_llm", "trt-llm", "trtllm", "tensorrtllm"), "tensorrt-llm"),
+    **dict.fromkeys(("rbee", "rbee-llm-worker", "llm-worker-rbee"), "rbee"),
+    **dict.fromkeys(("exllamav3", "exllama-v3", "exllama3"), "exllamav3"),
+    **dict.fromkeys(("exllamav2", "exllama-v2", "exllama2"), "exllamav2"),
+}
+
+
+def engine_name(slug: str) -> str:
+    """The one spelling of an engine's name; a name not known here comes back lower-cased."""
+    key = slug.strip().lower()
+    return _SPELLINGS.get(key, key)

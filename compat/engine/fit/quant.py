@@ -1,0 +1,283 @@
+"""What a quantisation label says about bits per weight, tensor class by tensor class.
+
+A label names a scheme, not a width: every scheme keeps some tensors wider than the rest. GGUF mixes
+follow ``llama-quant.cpp``; a mix whose rule is not spelled out here takes its body width from the
+measured size of Llama 3.1 8B (``tools/quantize/README.md`` of llama.cpp) after its embedding and head
+are taken off. GPTQ, AWQ, FP8 and the like keep embeddings and head in 16 bits.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import overload
+
+GGML_BITS: dict[str, float] = {
+    "F32": 32.0,
+    "F16": 16.0,
+    "BF16": 16.0,
+    "Q8_0": 8.5,
+    "Q4_0": 4.5,
+    "Q4_1": 5.0,
+    "Q5_0": 5.5,
+    "Q5_1": 6.0,
+    "Q2_K": 2.625,
+    "Q3_K": 3.4375,
+    "Q4_K": 4.5,
+    "Q5_K": 5.5,
+    "Q6_K": 6.5625,
+    "IQ1_S": 1.5625,
+    "IQ1_M": 1.75,
+    "IQ2_XXS": 2.0625,
+    "IQ2_XS": 2.3125,
+    "IQ2_S": 2.5625,
+    "IQ3_XXS": 3.0625,
+    "IQ3_S": 3.4375,
+    "IQ4_XS": 4.25,
+    "IQ4_NL": 4.5,
+    "TQ1_0": 1.6875,
+    "TQ2_0": 2.0625,
+    "MXFP4": 4.25,
+    "NVFP4": 4.5,
+    "Q1_0": 1.125,
+    "Q2_0": 2.25,
+}
+"""Exact bits per weight of the ggml types: ``GGML_QUANT_SIZES`` of gguf-py."""
+
+MEASURED_BPW: dict[str, float] = {
+    "IQ1_S": 2.0042,
+    "IQ1_M": 2.146,
+    "IQ2_XXS": 2.3824,
+    "IQ2_XS": 2.5882,
+    "IQ2_S": 2.7403,
+    "IQ2_M": 2.9294,
+    "IQ3_XXS": 3.2548,
+    "IQ3_XS": 3.4977,
+    "IQ3_S": 3.6606,
+    "IQ3_M": 3.7628,
+    "IQ4_XS": 4.4597,
+    "IQ4_NL": 4.6818,
+    "Q2_K_S": 2.9697,
+    "Q2_K": 3.1593,
+    "Q3_K_S": 3.6429,
+    "Q3_K_M": 3.996,
+    "Q3_K_L": 4.2979,
+    "Q4_K_S": 4.6672,
+    "Q4_K_M": 4.8944,
+    "Q5_K_S": 5.5704,
+    "Q5_K_M": 5.7036,
+    "Q6_K": 6.5633,
+}
+"""Bits per weight of whole files of Llama 3.1 8B."""
+
+_LLAMA_TOTAL, _LLAMA_TABLE = 8_030_261_248, 128_256 * 4096
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Bits per weight by class. None of ``attn_v``, ``attn_o``, ``ffn_down``: the same as ``body``."""
+
+    embed: float
+    head: float
+    body: float
+    attn_v: float | None = None
+    attn_o: float | None = None
+    ffn_down: float | None = None
+    router: float = 32.0
+    measured: bool = False
+    gguf: bool = True
+    k_types: bool = False
+
+    def narrow(self) -> "Mix":
+        """The widths of tensors whose rows are no multiple of 256: K types step up to a 32-block type."""
+        if self.measured or not self.k_types:
+            return self
+        return Mix(
+            _stepped(self.embed),
+            _stepped(self.head),
+            _stepped(self.body),
+            _stepped(self.attn_v),
+            _stepped(self.attn_o),
+            _stepped(self.ffn_down),
+            self.router,
+            k_types=True,
+        )
+
+
+_STEP_UP = {
+    2.625: 4.5,
+    3.4375: 4.5,
+    4.5: 5.5,
+    4.625: 5.5625,
+    5.5: 6.0,
+    5.53125: 7.0,
+    6.03125: 7.25,
+    6.5625: 8.5,
+}
+"""Q2_K and Q3_K to IQ4_NL, Q4_K to Q5_0, Q5_K to Q5_1, Q6_K to Q8_0, and the averages of the mixes."""
+
+
+@overload
+def _stepped(bits: float) -> float: ...
+@overload
+def _stepped(bits: None) -> None: ...
+def _stepped(bits: float | None) -> float | None:
+    return bits if bits is None else _STEP_UP.get(bits, bits)
+
+
+def _half(low: str, high: str) -> float:
+    # "use_more_bits" widens the first and last eighth and every third layer between: half of all.
+    return (GGML_BITS[low] + GGML_BITS[high]) / 2
+
+
+def _eighth(low: str, high: str) -> float:
+    return (7 * GGML_BITS[low] + GGML_BITS[high]) / 8
+
+
+_B = GGML_BITS
+_RULES: dict[str, Mix] = {
+    "Q4_K_M": Mix(_B["Q4_K"], _B["Q6_K"], _B["Q4_K"], _half("Q4_K", "Q6_K"), None, _half("Q4_K", "Q6_K")),
+    "Q5_K_M": Mix(_B["Q5_K"], _B["Q6_K"], _B["Q5_K"], _half("Q5_K", "Q6_K"), None, _half("Q5_K", "Q6_K")),
+    "Q4_K_S": Mix(_B["Q4_K"], _B["Q6_K"], _B["Q4_K"], _eighth("Q4_K", "Q5_K"), None, _eighth("Q4_K", "Q5_K")),
+    "Q5_K_S": Mix(_B["Q5_K"], _B["Q6_K"], _B["Q5_K"]),
+    "Q6_K": Mix(_B["Q6_K"], _B["Q6_K"], _B["Q6_K"]),
+    "Q8_0": Mix(_B["Q8_0"], _B["Q8_0"], _B["Q8_0"]),
+    "Q4_0": Mix(_B["Q4_0"], _B["Q6_K"], _B["Q4_0"]),
+    "Q4_1": Mix(_B["Q4_1"], _B["Q6_K"], _B["Q4_1"]),
+    "Q5_0": Mix(_B["Q5_0"], _B["Q6_K"], _B["Q5_0"]),
+    "Q5_1": Mix(_B["Q5_1"], _B["Q6_K"], _B["Q5_1"]),
+    "MXFP4": Mix(_B["Q8_0"], _B["Q8_0"], _B["MXFP4"], _B["Q8_0"], _B["Q8_0"]),
+    "F32": Mix(32.0, 32.0, 32.0),
+    "F16": Mix(16.0, 16.0, 16.0),
+    "BF16": Mix(16.0, 16.0, 16.0),
+}
+
+
+_RULES.update({label: replace(mix, k_types=True) for label, mix in _RULES.items() if "_K" in label})
+
+
+def _from_measure(label: str) -> Mix:
+    table = {"IQ1": "Q2_K", "IQ2": "Q2_K", "Q2_K": "Q2_K", "IQ3": "IQ3_S", "Q3_K": "Q3_K", "IQ4": "IQ4_XS"}
+    embed = _B[next(kind for start, kind in table.items() if label.startswith(start))]
+    head = _B["Q5_K"] if label.startswith(("IQ1", "IQ2")) else _B["Q6_K"]
+    rest = _LLAMA_TOTAL - 2 * _LLAMA_TABLE
+    body = (MEASURED_BPW[label] * _LLAMA_TOTAL - (embed + head) * _LLAMA_TABLE) / rest
+    return Mix(embed, head, body, measured=True)
+
+
+_ALIASES = {
+    "FP16": "F16",
+    "Q3_K": "Q3_K_M",
+    "Q4_K": "Q4_K_M",
+    "Q5_K": "Q5_K_M",
+    "MXFP4_MOE": "MXFP4",
+    "Q8_K_XL": "Q8_0",
+    "Q6_K_XL": "Q6_K",
+    "Q5_K_XL": "Q5_K_M",
+    "Q4_K_XL": "Q4_K_M",
+    "Q3_K_XL": "Q3_K_M",
+    "Q2_K_XL": "Q2_K",
+}
+_GGUF_LABEL = re.compile(r"(?:I?Q\d|TQ\d|B?F16|F32|FP16|MXFP4)[A-Z0-9_]*")
+_SUFFIXES = ("_QAT", "-QAT")
+
+
+def gguf_mix(label: str | None) -> Mix | None:
+    """The mix of a GGUF file type (``Q4_K_M``, ``UD-Q4_K_XL``); None when the label is not one."""
+    name = (label or "").strip().upper().removeprefix("UD-").rstrip("?")
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    name = _ALIASES.get(name, name)
+    if not _GGUF_LABEL.fullmatch(name):
+        return None
+    if name.endswith("_L") and name[:-2] in (*_RULES, "Q4_K"):
+        base = _RULES["Q4_K_M" if name == "Q4_K_L" else name[:-2]]
+        return Mix(_B["Q8_0"], _B["Q8_0"], base.body, base.attn_v, base.attn_o, base.ffn_down)
+    if name in _RULES:
+        return _RULES[name]
+    return _from_measure(name) if name in MEASURED_BPW else None
+
+
+_PACKED: dict[str, float] = {
+    # Four-bit codes with a 16-bit scale and a 4-bit zero point per 128 weights.
+    "awq": 4 + 20 / 128,
+    "gptq": 4 + 20 / 128,
+    "gptq-int8": 8 + 24 / 128,
+    "int4": 4 + 20 / 128,
+    "w4a16": 4 + 20 / 128,
+    "w8a16": 8 + 24 / 128,
+    "w8a8": 8.0,
+    "int8": 8.0,
+    # One scale per 128 x 128 block.
+    "fp8": 8 + 32 / (128 * 128),
+    "mxfp4": 4.25,
+    "nvfp4": 4.5,
+    # One 32-bit scale per 64 weights, itself kept in 8 bits.
+    "bnb-4bit": 4 + 8 / 64 + 32 / (64 * 256),
+    "bnb-8bit": 8.0,
+}
+_PACKED_NAMES: dict[str, str] = {
+    "awq-int4": "awq",
+    "awq-4bit": "awq",
+    "gptq-int4": "gptq",
+    "gptq-4bit": "gptq",
+    "gptq-8bit": "gptq-int8",
+    "fp8-dynamic": "fp8",
+    "float8": "fp8",
+    "compressed-tensors": "int4",
+    "bitsandbytes": "bnb-4bit",
+    "nf4": "bnb-4bit",
+    "bnb": "bnb-4bit",
+}
+_WIDE = {
+    "bf16": 16.0,
+    "fp16": 16.0,
+    "f16": 16.0,
+    "float16": 16.0,
+    "bfloat16": 16.0,
+    "fp32": 32.0,
+    "f32": 32.0,
+}
+_MLX = re.compile(r"(?:mlx-?)?(?:ud-?)?([2-8])-?bit(?:-dq)?|mlx-([2-8])bit")
+
+
+def packed_mix(label: str | None) -> Mix | None:
+    """The mix of a safetensors scheme (``AWQ``, ``FP8``, ``bf16``, ``4bit`` of MLX); None when unknown."""
+    name = (label or "").strip().lower().replace("_", "-")
+    if name in _WIDE:
+        return Mix(_WIDE[name], _WIDE[name], _WIDE[name], router=_WIDE[name], gguf=False)
+    name = _PACKED_NAMES.get(name, name)
+    if name in _PACKED:
+        return Mix(16.0, 16.0, _PACKED[name], router=16.0, gguf=False)
+    found = _MLX.fullmatch(name)
+    if found:
+        # MLX packs every matrix, embeddings too: a 16-bit scale and bias per 64 weights.
+        bits = int(found.group(1) or found.group(2)) + 32 / 64
+        return Mix(bits, bits, bits, router=bits, gguf=False)
+    return None
+
+
+def mix_of(label: str | None, engine: str | None = None) -> Mix | None:
+    """The mix a label means; ``engine`` decides where two worlds use one word (``BF16``, ``MXFP4``)."""
+    gguf_first = engine in (None, "llama.cpp", "ollama", "lmstudio", "rbee")
+    first, second = (gguf_mix, packed_mix) if gguf_first else (packed_mix, gguf_mix)
+    return first(label) or second(label)
+
+
+def kv_bits(kv_type: str | None) -> float | None:
+    """Bits per stored key or value; None for a type not known here."""
+    name = (kv_type or "").strip().lower().replace("-", "_")
+    return _KV_BITS.get(name)
+
+
+_KV_BITS: dict[str, float] = {
+    "f32": 32.0,
+    "fp32": 32.0,
+    **dict.fromkeys(("f16", "fp16", "bf16", "float16", "bfloat16", "auto", "bf16/fp16", "half"), 16.0),
+    "q8_0": 8.5,
+    "q8": 8.5,
+    "q5_1": 6.0,
+    "q5_0": 5.5,
+    "q4_1": 5.0,
+    "q4_0": 4.5,
+    "iq4_nl": 4.5,
+    **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 8.0),
+}

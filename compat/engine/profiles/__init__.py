@@ -1,0 +1,1 @@
+"""The engine profiles: ``<slug>.toml`` is written by people, ``<slug>.lists.toml`` by ``regenerate``."""

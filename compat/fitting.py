@@ -1,0 +1,110 @@
+"""From the catalogue's records to the memory and speed estimates of the engine package.
+
+A record keeps the few facts of its configuration that shape the estimate; shapes are made from them once a process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compat.engine.fit import (
+    FitResult,
+    ModelShape,
+    SpeedEstimate,
+    VariantInputs,
+    estimate_speed,
+    find_shape,
+    from_config,
+    judge_fit,
+    largest_context,
+)
+from compat.metadata.extract import Variant
+from compat.models import ModelRecord, RecordVariant
+from compat.workers import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A model's shape and where it was read, in words."""
+
+    shape: ModelShape | None
+    source: str
+
+
+@lru_cache(maxsize=20_000)
+def shaped(facts: str, parameters: int | None, name: str) -> Shaped:
+    """The shape told by a record's own configuration, completed by published facts of the model it is named after."""
+    own = from_config(json.loads(facts), parameters) if facts else None
+    if own is not None and own.layers:
+        return Shaped(own, "the repository's config.json")
+    known = find_shape(name)
+    if known is not None and (not own or not own.model_type or own.model_type == known.model_type):
+        return Shaped(known, "published facts of the model it is named after")
+    return Shaped(own, "the repository's config.json" if own else "")
+
+
+def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
+    """What the estimate needs of one variant, and what had to be assumed for it."""
+    if isinstance(variant, Variant):
+        format_, quantization, size = variant.facts.format, variant.facts.quantization, variant.size_bytes
+    else:
+        format_, quantization, size = variant.format, variant.quantization, variant.size_bytes
+    assumed: tuple[str, ...] = ()
+    if format_ == "safetensors" and not quantization and size is None:
+        quantization = "BF16"
+        assumed = ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
+    shape = shaped(record.shape_facts, record.parameters, record.name)
+    if shape.source.startswith("published"):
+        assumed = (*assumed, f"layers and heads from {shape.source}")
+    return (
+        VariantInputs(
+            shape=shape.shape,
+            file_bytes=size,
+            parameters=record.parameters,
+            quant=quantization or None,
+            format=format_ or None,
+        ),
+        assumed,
+    )
+
+
+def fit_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> FitResult | None:
+    """Whether a variant fits the worker's memory at the wanted context; None where the worker's machine is not told."""
+    if worker.hardware is None:
+        return None
+    return judge_fit(inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options)
+
+
+def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) -> int | None:
+    """The longest context that still fits; None where that cannot be told."""
+    if worker.hardware is None:
+        return None
+    limit = min(filter(None, (record.context, worker.profile.context_limit)), default=None)
+    return largest_context(
+        inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options, limit=limit
+    )
+
+
+def speed_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> SpeedEstimate | None:
+    """Tokens a second, as a range with its basis; None where the worker has not exactly one accelerator."""
+    hardware = worker.hardware
+    if hardware is None or len(hardware.accelerators) != 1:
+        return None
+    needed, _ = inputs(record, variant)
+    return estimate_speed(
+        needed.shape,
+        worker.profile.slug,
+        hardware.accelerators[0],
+        file_bytes=needed.file_bytes,
+        parameters=needed.parameters,
+        quant=needed.quant,
+        kv_type=worker.kv,
+    )
+
+
+def fits(pairs: Sequence[tuple[ModelRecord, RecordVariant]], worker: Worker) -> list[FitResult | None]:
+    """The same for many at once."""
+    return [fit_of(record, variant, worker) for record, variant in pairs]

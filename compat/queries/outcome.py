@@ -1,0 +1,133 @@
+"""What a worker makes of a record: the rules' stored results, the memory estimate, and the best variant of both.
+
+One function decides, whoever asks: a row, a detail page, a count. A worker without a machine needs no estimate, and
+its outcomes stay in the database; for one with a machine they are worked out once and kept until the catalogue changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from compat.combine import FIT_RANK, with_fit
+from compat.engine import CompatibilityResult, EngineProfile, best_of, judge_all
+from compat.engine.fit import Fit, FitResult
+from compat.fitting import fit_of
+from compat.memo import kept
+from compat.metadata.facts import VariantFacts
+from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
+from compat.workers import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one record: its result, the position of the variant it is about, and that variant's fit."""
+
+    result: CompatibilityResult
+    best: int
+    fit: FitResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetAnswer:
+    """The rules' answer to one fact sheet: a result per variant, and the variants from best to worst."""
+
+    results: tuple[CompatibilityResult, ...]
+    order: tuple[int, ...]
+
+
+def answers(sheets: Sequence[int] | None, worker: Worker) -> dict[int, SheetAnswer]:
+    """The rules' answers for some fact sheets (None: for all that run); one query.
+
+    Stored verdicts serve a worker whose hardware is not told. Known hardware can refuse more (a packing its
+    generation cannot compute), so the sheets' facts are judged for it, without touching what is stored.
+    """
+    if worker.capability is None:
+        stored = Verdict.objects.filter(profile=worker.profile.slug).select_related("sheet")
+        stored = stored.filter(confidence__gt=0) if sheets is None else stored.filter(sheet__in=sheets)
+        return {
+            verdict.sheet_id: _answer(
+                tuple(verdict.result_of(position) for position in range(len(verdict.results))), verdict.sheet, worker
+            )
+            for verdict in stored
+        }
+    found = FactSheet.objects.all()
+    if sheets is None:
+        found = found.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
+    else:
+        found = found.filter(pk__in=sheets)
+    return {sheet.pk: _judged(sheet, worker) for sheet in found}
+
+
+def _facts(sheet: FactSheet) -> list[VariantFacts]:
+    return [VariantFacts.from_json(fact) for fact in sheet.facts]
+
+
+def _answer(results: tuple[CompatibilityResult, ...], sheet: FactSheet, worker: Worker) -> SheetAnswer:
+    return SheetAnswer(results, _order(_facts(sheet), results, worker.profile))
+
+
+def _order(
+    facts: list[VariantFacts], results: tuple[CompatibilityResult, ...], profile: EngineProfile
+) -> tuple[int, ...]:
+    """The variants from best to worst."""
+    left, order = list(range(len(facts))), []
+    while left:
+        place = best_of([facts[i] for i in left], [results[i] for i in left], profile)
+        order.append(left.pop(place))
+    return tuple(order)
+
+
+def _judged(sheet: FactSheet, worker: Worker) -> SheetAnswer:
+    return _answer(judge_all(_facts(sheet), worker.profile, worker.capability).results, sheet, worker)
+
+
+def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Outcome:
+    """The outcome for one record whose variants, in order of position, are given."""
+    first = answer.order[0]
+    if worker.hardware is None or not answer.results[first].compatible:
+        return Outcome(answer.results[first], first)
+    best: tuple[int, int, FitResult | None] | None = None
+    for place in answer.order:
+        if not answer.results[place].compatible or place >= len(variants):
+            continue
+        fit = fit_of(record, variants[place], worker)
+        rank = FIT_RANK[fit.fit] if fit else 0
+        if best is None or rank < best[0]:
+            best = (rank, place, fit)
+        if fit is None or fit.fit in (Fit.FITS, Fit.TIGHT):
+            break
+    if best is None:
+        return Outcome(answer.results[first], first)
+    _, place, fit = best
+    return Outcome(with_fit(answer.results[place], fit), place, fit)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As much of an outcome as counting needs."""
+
+    confidence: int
+    cause: str
+
+
+def standings(worker: Worker, version: int) -> Mapping[int, Standing]:
+    """Where every record stands that the rules accept, on a worker with a machine; kept until the catalogue changes."""
+    key = ("standings", version, worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv)
+    return kept(key, lambda: _standings(worker))
+
+
+def _standings(worker: Worker) -> dict[int, Standing]:
+    found = answers(None, worker)
+    variants: dict[int, list[RecordVariant]] = {}
+    columns = ("record_id", "position", "format", "quantization", "size_bytes")
+    for variant in (
+        RecordVariant.objects.filter(record__sheet__in=found).only(*columns).order_by("record_id", "position")
+    ):
+        variants.setdefault(variant.record_id, []).append(variant)
+    wanted = ("sheet_id", "name", "parameters", "shape_facts", "context")
+    standing = {}
+    for record in ModelRecord.objects.filter(sheet__in=found).only(*wanted).order_by():
+        outcome = outcome_of(record, variants.get(record.pk, []), found[record.sheet_id], worker)
+        standing[record.pk] = Standing(int(outcome.result.level), outcome.result.cause)
+    return standing

@@ -1,0 +1,116 @@
+"""What holds on every page: accessible in both themes, nothing overflows, nothing moves long, and pages are light."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+PAGES = {
+    "home": "/",
+    "browse": "/models/",
+    "many filters": "/models/?compatible=false&task=text-generation&license=mit&license=apache-2.0&min_params=1",
+    "what does not run": "/models/?compatible=only-incompatible",
+    "nothing found": "/models/?q=zzzzqqq&license=mit",
+    "an id not found": "/models/?q=nobody%2Fnothing-7b",
+    "senseless parameters": "/models/?sort=nonsense&min_params=x",
+    "a page beyond the last": "/models/?page=9999",
+    "a question too long": f"/models/?q={'a' * 3000}",
+    "detail": "/models/microsoft/phi-2/",
+    "detail of a refusal": "/models/meta-llama/Llama-3.2-1B/",
+    "detail with many variants": "/models/unsloth/Qwen3.6-35B-A3B-GGUF/",
+    "detail without an owner": "/models/t5-small/",
+    "detail of a long name": (
+        "/models/interlinguistic-language-modeling/"
+        "BabyLM-130M-ilm_it-ilm_pl-tokenizer_ilm_bilingual_it_pl_bpe_trailing_ws_32000/"
+    ),
+    "search for a long name": "/models/?q=interlinguistic-language-modeling&compatible=false",
+    "unknown model": "/models/nobody/nothing/",
+    "report": "/report/",
+    "lists": "/lists/",
+    "list": "/lists/small-and-open/",
+    "workers": "/workers/",
+    "worker": "/workers/rbee/",
+    "worker described": "/workers/?worker=llama-cpp&accelerator=RTX+4090&count=2",
+    "browse by memory": "/models/?worker=llama-cpp&memory=8&context=16384&compatible=false&format=gguf",
+    "detail with memory": "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&context=16384",
+    "accuracy": "/accuracy/",
+    "no such page": "/no-such-page/",
+}
+
+OVERFLOWING = """() => {
+  if (document.documentElement.scrollWidth <= innerWidth) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, .vh"))
+    .map((e) => `${e.tagName}.${e.getAttribute("class")}`).slice(0, 5);
+}"""
+
+LONGEST_MOTION = """() => Math.max(...[...document.querySelectorAll("*")].flatMap((e) => {
+  const style = getComputedStyle(e);
+  return [style.transitionDuration, style.animationDuration].flatMap((times) => times.split(",").map(parseFloat));
+}))"""
+
+
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+
+def violations(page, **options):
+    found = Axe().run(page, **options).response["violations"]
+    return [(violation["id"], [node["target"] for node in violation["nodes"]][:3]) for violation in found]
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1440])
+def test_every_page_is_accessible_and_fits(visit, watch, width):
+    """At two widths axe runs all its rules in the light theme, and in the dark one those that colours can break."""
+    watch.expect(r"status of 40[04]")
+    page = visit("/", width=width, color_scheme="light", reduced_motion="reduce")
+    found = []
+    for name, path in PAGES.items():
+        page.emulate_media(color_scheme="light")
+        page.context.clear_cookies()  # a worker described in an address is remembered
+        page.goto(path)
+        overflowing = page.evaluate(OVERFLOWING)
+        if overflowing or page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append((name, "overflow", overflowing))
+        if width in (375, 1440):
+            found += [(name, "light", *violation) for violation in violations(page)]
+            page.emulate_media(color_scheme="dark")
+            found += [(name, "dark", *violation) for violation in violations(page, options=CONTRAST)]
+    assert not found
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_unfolds_is_accessible(visit, theme):
+    page = visit("/models/", width=375, color_scheme=theme, reduced_motion="reduce")
+    for menu in page.locator("details.menu summary").all():
+        menu.click()
+        assert not violations(page)
+        menu.click()
+    page.get_by_role("link", name="Filters").click()
+    assert not violations(page)
+
+
+@pytest.mark.parametrize("path", ["/", "/models/", "/models/microsoft/phi-2/"])
+def test_motion_is_short_and_stops_for_those_who_want_none(visit, path):
+    assert visit(path).evaluate(LONGEST_MOTION) < 0.2
+    assert visit(path, reduced_motion="reduce").evaluate(LONGEST_MOTION) == 0
+
+
+@pytest.mark.parametrize(("path", "most"), [("/models/", 60), ("/", 60), ("/models/microsoft/phi-2/", 60)])
+def test_a_first_visit_weighs_little(visit, base_url, path, most):
+    page = visit("about:blank")
+    sizes = {}
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.responseReceived", lambda event: sizes.setdefault(event["requestId"], 0))
+    network.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
+    page.goto(base_url + path, wait_until="networkidle")
+    assert len(sizes) >= 5, "page, sheet, scripts and icons should all be counted"
+    assert sum(sizes.values()) < most * 1024, sizes
+
+
+def test_static_files_are_kept_for_ever_and_pages_are_not(visit, base_url):
+    page = visit("/models/")
+    sheet = page.locator("link[rel=stylesheet]").get_attribute("href")
+    kept = page.request.get(base_url + sheet).headers["cache-control"]
+    assert "immutable" in kept
+    assert "immutable" not in page.request.get(base_url + "/models/").headers.get("cache-control", "")

@@ -1,0 +1,137 @@
+"""Real processes on a database of their own, of the kind the test run uses: for commits, crashes and several writers.
+
+with OwnDatabase(tmp_path) as own:
+    own.run("load_records", path)
+    own.value("SELECT count(*) FROM compat_modelrecord")
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import psycopg
+from django.conf import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT = 300
+"""Seconds; only a process that hangs takes that long."""
+_numbers = itertools.count()
+
+
+def environment(url: str, **more: str) -> dict[str, str]:
+    """What a process needs; the Hub is at an address where nothing listens, unless told otherwise."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "SECRET_KEY": "only for tests",
+        "DATABASE_URL": url,
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "PYTHONUNBUFFERED": "1",
+        **more,
+    }
+
+
+def manage(*arguments: object, env: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` to its end."""
+    command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]
+    return subprocess.run(
+        command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False, **options
+    )
+
+
+class OwnDatabase:
+    """An empty, migrated database that disappears at the end."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self._sqlite = _is_sqlite()
+        self._name = f"runshere_own_{os.getpid()}_{next(_numbers)}"
+        self.path = folder / "own.sqlite3"
+        self.url = f"sqlite:///{quote(str(self.path))}" if self._sqlite else _postgres_url(self._name)
+        self.env = environment(self.url, **env)
+
+    def __enter__(self) -> Self:
+        if self._sqlite:
+            shutil.copy(_template(), self.path)
+        else:
+            _on_server(f'CREATE DATABASE "{self._name}" TEMPLATE "{_template()}"')
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._sqlite:
+            _on_server(f'DROP DATABASE "{self._name}" WITH (FORCE)')
+
+    def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return manage(*arguments, env=self.env, **options)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a command."""
+        command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]
+        return subprocess.Popen(
+            command, env=self.env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a query answers."""
+        if self._sqlite:
+            with closing(sqlite3.connect(self.path, timeout=20)) as connection:
+                return connection.execute(sql).fetchall()
+        with closing(psycopg.connect(self.url)) as connection:
+            return connection.execute(sql).fetchall()  # type: ignore[call-overload]
+
+    def value(self, sql: str) -> Any:
+        """The one value a query answers."""
+        return self.rows(sql)[0][0]
+
+    def records(self) -> int:
+        """How many records it holds."""
+        return int(self.value("SELECT count(*) FROM compat_modelrecord"))
+
+
+def _is_sqlite() -> bool:
+    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+
+
+def _postgres_url(name: str) -> str:
+    told = settings.DATABASES["default"]
+    user = quote(told["USER"]) + (f":{quote(told['PASSWORD'])}" if told["PASSWORD"] else "")
+    return f"postgresql://{user}@{told['HOST']}:{told['PORT'] or 5432}/{name}"
+
+
+def _on_server(sql: str) -> None:
+    with closing(psycopg.connect(_postgres_url("postgres"), autocommit=True)) as connection:
+        connection.execute(sql)  # type: ignore[call-overload]
+
+
+@functools.cache
+def _template() -> str:
+    """A migrated database to copy: a file's path or a database's name."""
+    if _is_sqlite():
+        folder = tempfile.mkdtemp(prefix="runshere-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        name = f"{folder}/template.sqlite3"
+        url = f"sqlite:///{quote(name)}"
+    else:
+        name = f"runshere_template_{os.getpid()}"
+        _on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        _on_server(f'CREATE DATABASE "{name}"')
+        atexit.register(_on_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        url = _postgres_url(name)
+    done = manage("migrate", "--verbosity", "0", env=environment(url))
+    assert done.returncode == 0, done.stderr
+    return name

@@ -1,0 +1,239 @@
+"""Browse and search: answers, refusals and fragments."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin
+
+import pytest
+
+from compat import queries
+from compat.criteria import SORTS
+from compat.models import ModelRecord
+from tests.markup import Page
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+def get(client, query="", **options):
+    return client.get(f"/models/{query}", **options)
+
+
+def ids(page):
+    """The models of a list, in order."""
+    rows = [link for link in page.links if re.fullmatch(r"/models/[^?#]+/", link)]
+    return [link.removeprefix("/models/").removesuffix("/") for link in rows]
+
+
+def test_the_first_page_shows_what_runs_best_known_first(client):
+    response = get(client)
+    assert response.status_code == 200
+    page = Page(response)
+    shown = response.context["page"]
+    assert len(ids(page)) == queries.PAGE_SIZE == len(shown.rows)
+    assert all(row.result.compatible for row in shown.rows)
+    known = [row.record.popularity for row in shown.rows]
+    assert known == sorted(known, reverse=True)
+    assert f"{shown.total} models run here" in page.text
+
+
+def test_every_row_has_a_badge_with_shape_and_word(client):
+    for query in ("", "?compatible=false", "?compatible=only-incompatible"):
+        page = Page(get(client, query))
+        rows = page.classed("row")
+        badges = page.classed("badge")
+        assert len(rows) == queries.PAGE_SIZE
+        assert len(badges) >= len(rows)
+        assert all(any(name.startswith("v-") for name in told["class"].split()) for _, told in badges)
+
+
+def test_a_search_finds_and_orders(client):
+    page = Page(get(client, "?q=llama&compatible=false"))
+    found = ids(page)
+    assert found
+    assert all("llama" in repo_id.lower() for repo_id in found)
+    expected = ModelRecord.objects.filter(search_text__contains="llama").order_by("-popularity", "repo_id")
+    assert found == list(expected.values_list("repo_id", flat=True)[: queries.PAGE_SIZE])
+    assert page.title == "llama · Models · RunsHere"
+
+
+def test_what_is_left_out_is_said_with_links_that_show_it(client):
+    page = Page(get(client))
+    assert "Not shown:" in page.text
+    shown = queries.browse(get(client).context["criteria"])
+    for hidden in shown.hidden:
+        assert f"{hidden.count} {hidden.label}" in page.text
+        other = get(client, f"?{hidden.query}")
+        assert other.status_code == 200
+        assert other.context["page"].total == hidden.count
+        assert len(Page(other).classed("fails")) == min(hidden.count, queries.PAGE_SIZE)
+
+
+def test_pages_follow_each_other(client):
+    first = Page(get(client, "?compatible=false"))
+    second = get(client, "?compatible=false&page=2")
+    assert "/models/?compatible=false&page=2" in first.internal()
+    assert not set(ids(first)) & set(ids(Page(second)))
+    assert "/models/?compatible=false" in Page(second).internal()
+
+
+def test_a_page_beyond_the_last_is_not_found_and_leads_back(client):
+    response = get(client, "?q=llama&page=9999")
+    assert response.status_code == 404
+    page = Page(response)
+    assert "There is no page 9,999" in page.text
+    last = next(link for link in page.internal() if link.startswith("/models/?q=llama"))
+    assert client.get(last).status_code == 200
+
+
+@pytest.mark.parametrize("parameter", ["sort", "compatible", "gated", "confidence", "cause", "worker"])
+def test_a_senseless_value_is_refused_with_the_allowed_ones(client, parameter):
+    response = get(client, f"?q=llama&{parameter}=nonsense")
+    assert response.status_code == 400
+    page = Page(response)
+    assert f"“nonsense” is not a value of {parameter}" in page.text
+    if parameter == "sort":
+        assert all(value in page.text for value in SORTS)
+    assert "/models/?q=llama" in page.internal()
+    assert get(client, "?q=llama").status_code == 200
+
+
+def test_several_senseless_values_are_all_named(client):
+    response = get(client, "?sort=x&page=y&min_params=z")
+    assert response.status_code == 400
+    page = Page(response)
+    assert all(f"It came from “{name}”" in page.text for name in ("sort", "page", "min_params"))
+
+
+def test_a_very_long_question_is_refused(client):
+    response = get(client, "?q=" + "x" * 10_000)
+    assert response.status_code == 400
+    assert "10,000 characters" in Page(response).text
+    assert len(response.content) < 60_000
+
+
+def test_too_many_parameters_are_refused(client):
+    assert get(client, "?" + "&".join(f"a{n}=1" for n in range(2000))).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["?q=%00", "?q=a%00b", "?task=%F0%9F%A6%99", "?q=%FF%FE", "?q=" + "%C3%A9" * 199, "?&&=&", "?q"]
+)
+def test_odd_bytes_are_no_error(client, query):
+    assert get(client, query).status_code == 200
+
+
+def test_an_unknown_list_is_refused(client):
+    response = get(client, "?list=nothing")
+    assert response.status_code == 400
+    assert "There is no list “nothing”" in Page(response).text
+
+
+def test_html_in_the_question_stays_text(client):
+    attack = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+    for query in ({"q": attack}, {"sort": attack}, {"license": attack}, {"author": attack}, {"list": attack}):
+        response = client.get("/models/", query)
+        page = Page(response)
+        assert not page.forbidden
+        assert not [tag for tag, _ in page.tags if tag == "img"]
+        assert b"<script>alert" not in response.content
+
+
+def test_nothing_found_offers_the_next_step(client):
+    page = Page(get(client, "?q=zzzzzz"))
+    assert "Nothing matches “zzzzzz”" in page.text
+    assert not ids(page)
+    refused = Page(get(client, "?q=meta-llama/Llama-3.1-70B-Instruct"))
+    assert "Show them, and why" in refused.text
+
+
+def test_a_model_that_is_not_there_can_be_looked_for_on_the_hub(client):
+    page = Page(get(client, "?q=nobody/nothing"))
+    form = page.form_to("/fetch/")
+    assert (form.method, form.fields["id"]) == ("post", "nobody/nothing")
+
+
+def test_an_empty_catalogue_says_how_to_fill_it(client):
+    from compat.models import Catalogue
+
+    ModelRecord.objects.all().delete()
+    Catalogue.objects.all().delete()
+    page = Page(get(client))
+    assert "The catalogue is empty" in page.text
+    assert "load_records --bundled" in page.text
+
+
+def test_the_filters_are_a_form_that_works_without_javascript(client):
+    page = Page(get(client, "?q=llama&architecture=llama&sort=likes"))
+    form = page.form_to("/models/")
+    assert form.method == "get"
+    named = {told.get("name") for tag, told in page.tags if told.get("form") == "facets"}
+    assert {"q", "sort"} <= named
+    checked = [told for tag, told in page.tags if tag == "input" and "checked" in told]
+    assert {(told["name"], told["value"]) for told in checked} >= {("architecture", "llama"), ("compatible", "true")}
+    fields = [told["id"] for tag, told in page.tags if "id" in told]
+    assert len(fields) == len(set(fields))
+
+
+def test_active_filters_can_be_taken_away(client):
+    page = Page(get(client, "?architecture=llama&license=apache-2.0&min_params=1"))
+    chips = {urljoin("/models/", told["href"]) for tag, told in page.classed("chip") if tag == "a"}
+    assert chips >= {
+        "/models/?license=apache-2.0&min_params=1",
+        "/models/?architecture=llama&min_params=1",
+        "/models/?architecture=llama&license=apache-2.0",
+    }
+
+
+# --- htmx ------------------------------------------------------------------------------------------------------
+
+
+def test_htmx_gets_the_fragment_and_the_address_to_show(client):
+    response = get(client, "?q=llama&sort=likes&compatible=true&format=", headers=HTMX)
+    body = response.content.decode()
+    assert response.status_code == 200
+    assert "<html" not in body
+    assert body.lstrip().startswith("<section")
+    assert response["HX-Push-Url"] == "/models/?q=llama&sort=likes"
+    assert "HX-Request" in response["Vary"]
+    assert 'hx-swap-oob="true"' in body
+
+
+@pytest.mark.parametrize("more", [{}, {**HTMX, "HX-Boosted": "true"}, {**HTMX, "HX-History-Restore-Request": "true"}])
+def test_plain_boosted_and_restored_requests_get_the_whole_page(client, more):
+    response = get(client, "?q=llama", headers=more)
+    assert "<html" in response.content.decode()
+    assert "HX-Push-Url" not in response
+    assert "HX-Request" in response["Vary"]
+
+
+@pytest.mark.parametrize(("query", "status"), [("?sort=nonsense", 400), ("?page=9999", 404)])
+def test_a_refusal_is_a_fragment_for_htmx_too(client, query, status):
+    response = get(client, query, headers=HTMX)
+    assert response.status_code == status
+    assert "<html" not in response.content.decode()
+    assert 'role="alert"' in response.content.decode()
+    assert "HX-Push-Url" not in response
+
+
+def test_fragment_and_page_show_the_same_rows(client):
+    whole, part = (get(client, "?q=b&compatible=false", headers=more) for more in ({}, HTMX))
+    assert ids(Page(whole)) == ids(Page(part))
+
+
+# --- methods ---------------------------------------------------------------------------------------------------
+
+
+def test_head_answers_as_get_without_a_body(client):
+    response = client.head("/models/?q=llama")
+    assert response.status_code == 200
+    assert response.content == b""
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_nothing_can_be_written_here(client, method):
+    response = getattr(client, method)("/models/")
+    assert response.status_code == 405
+    assert "GET" in response["Allow"]

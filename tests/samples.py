@@ -1,0 +1,44 @@
+"""The real records of ``tests/data``, for tests that store them again or change them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+RECORDS = Path(__file__).parent / "data" / "records.jsonl"
+
+
+@functools.cache
+def _all() -> tuple[dict[str, Any], ...]:
+    return tuple(json.loads(line) for line in RECORDS.read_text("utf-8").splitlines())
+
+
+def every_record() -> list[dict[str, Any]]:
+    """Copies of all records, in the file's order."""
+    return copy.deepcopy(list(_all()))
+
+
+def record(repo_id: str, **changes: Any) -> dict[str, Any]:
+    """A copy of one record, with some fields changed."""
+    return copy.deepcopy(next(item for item in _all() if item["id"] == repo_id)) | changes
+
+
+def renamed(count: int, owner: str = "sample", start: int = 0) -> list[dict[str, Any]]:
+    """Many records with real content under names of their own: ``sample/0-phi-2``."""
+    known = _all()
+    return [
+        {
+            **known[i % len(known)],
+            "id": f"{owner}/{i}-{known[i % len(known)]['id'].rpartition('/')[2][:80].rstrip('-.')}",
+        }
+        for i in range(start, start + count)
+    ]
+
+
+def write_lines(path: Path, records: list[dict[str, Any]]) -> Path:
+    """Write a record file."""
+    path.write_text("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in records), "utf-8")
+    return path

@@ -1,0 +1,94 @@
+"""``prepare``: everything the site needs before it starts, and nothing where nothing is missing."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+
+from compat.engines import engines
+from compat.models import CuratedList, EngineSetting, FactSheet, Verdict
+from marketplace import starter
+from tests.own_database import ROOT, OwnDatabase, environment, manage
+
+
+@pytest.fixture
+def static(settings, tmp_path):
+    """A folder of its own to collect into, with the storage of a real site."""
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
+    return settings.STATIC_ROOT
+
+
+@pytest.mark.django_db
+def test_a_ready_site_is_left_alone(static, capsys):
+    call_command("prepare")
+    capsys.readouterr()
+    collected = {path: path.stat().st_mtime_ns for path in static.rglob("*")}
+    verdicts = list(Verdict.objects.order_by("pk").values_list("pk", flat=True))
+    call_command("prepare")
+    assert capsys.readouterr().out == ""
+    assert {path: path.stat().st_mtime_ns for path in static.rglob("*")} == collected
+    assert list(Verdict.objects.order_by("pk").values_list("pk", flat=True)) == verdicts
+
+
+@pytest.mark.django_db
+def test_stale_verdicts_are_made_again(static, capsys):
+    Verdict.objects.filter(profile="rbee").update(rules="0.old")
+    call_command("prepare")
+    assert (
+        f"The rules or engines changed: {FactSheet.objects.count():,} verdicts made again." in capsys.readouterr().out
+    )
+    assert not Verdict.objects.filter(rules="0.old").exists()
+
+
+@pytest.mark.django_db
+def test_static_files_are_collected_with_hashed_names_and_compressed(static):
+    call_command("prepare")
+    names = [path.name for path in static.rglob("site*.css*")]
+    assert any(name.count(".") == 2 and name.endswith(".css") for name in names)
+    assert any(name.endswith(".css.gz") for name in names)
+    assert (static / "staticfiles.json").is_file()
+
+
+@pytest.mark.django_db
+def test_an_operators_settings_are_never_overwritten(static):
+    EngineSetting.objects.filter(slug="rbee").update(context_policy="cap")
+    call_command("prepare")
+    assert EngineSetting.objects.get(slug="rbee").context_policy == "cap"
+    assert set(EngineSetting.objects.values_list("slug", flat=True)) >= set(engines())
+
+
+@pytest.mark.django_db
+def test_the_starter_lists_are_made_once():
+    assert starter.create_lists() == len(starter.LISTS)
+    assert starter.create_lists() == 0
+    small = CuratedList.objects.get(slug="small-and-open")
+    assert small.entries.order_by("position").first().record.repo_id == "Qwen/Qwen2.5-1.5B-Instruct"
+
+
+def test_an_empty_database_becomes_a_site(tmp_path):
+    """The whole bundled snapshot, as a process, on a database file that does not exist yet."""
+    env = environment(f"sqlite:///{tmp_path}/folder/site.sqlite3")
+    done = manage("prepare", "--no-snapshot", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "The database is up to date." in done.stdout
+    again = manage("prepare", "--no-snapshot", env=env)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert (ROOT / "compat/data/snapshot.jsonl.gz").is_file()
+
+
+def test_a_database_that_does_not_answer_is_an_error(tmp_path):
+    done = manage("prepare", env=environment("postgresql://nobody@127.0.0.1:1/nothing"))
+    assert done.returncode != 0
+    assert "refused" in done.stderr
+
+
+def test_migrations_are_complete(tmp_path):
+    with OwnDatabase(tmp_path) as own:
+        done = own.run("makemigrations", "--check", "--dry-run")
+        assert done.returncode == 0, done.stdout
+        assert own.run("migrate", "--check").returncode == 0

@@ -1,0 +1,147 @@
+"""How values are shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.template import Context, Template
+
+from compat.engine import CompatibilityResult, Confidence
+from marketplace.templatetags import show
+
+
+def result(confidence="none", cause=""):
+    return CompatibilityResult(confidence != "none", confidence, (), (), (), cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, ""), (0, "0"), (999, "999"), (9_120, "9,120"), (9_999, "9,999"), (10_000, "10k"), (312_400, "312k"),
+        (1_000_000, "1.0M"), (4_140_000, "4.1M"), (41_000_000, "41M"), (1_500_000_000, "1.5B"), (2**62, "4,611,686,018B"),
+    ],
+)  # fmt: skip
+def test_a_count_in_few_characters(number, text):
+    assert show.compact(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, ""), (0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 kB"), (5_559_367_680, "5.6 GB"),
+        (1_500_000, "1.5 MB"), (2_500_000_000_000, "2.5 TB"),
+    ],
+)  # fmt: skip
+def test_a_size(number, text):
+    assert show.size(number) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(None, ""), (0, "0"), (1234567, "1,234,567")])
+def test_a_whole_number(number, text):
+    assert show.count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 0, "0 %"), (0, 5, "0 %"), (1, 2, "50 %"), (1, 3, "33 %"), (1, 30, "3.3 %"), (1, 100, "1 %"), (5, 5, "100 %")],
+)
+def test_a_share(part, whole, text):
+    assert show.share(part, whole) == text
+
+
+@pytest.mark.parametrize(
+    ("confidence", "cause", "word", "kind"),
+    [
+        ("high", "", "Runs", "v-high"),
+        ("medium", "", "Should run", "v-medium"),
+        ("low", "", "Might run", "v-low"),
+        ("none", "context", "Won't run", "v-none"),
+        ("none", "unknown", "Unknown", "v-unknown"),
+    ],
+)
+def test_a_badge_has_a_shape_a_colour_and_a_word(confidence, cause, word, kind):
+    html = str(show.badge(result(confidence, cause)))
+    assert html.startswith(f'<span class="badge {kind}">')
+    assert f"#{kind}" in html
+    assert word.replace("'", "&#x27;") in html
+    assert show.verdict_word(result(confidence, cause)) == word
+    assert show.verdict_class(result(confidence, cause)) == kind
+
+
+def test_a_name_is_escaped():
+    html = str(show.icon('"><script>'))
+    assert "<script>" not in html
+
+
+@pytest.mark.parametrize(
+    ("value", "words", "guess"),
+    [
+        ("config", "config.json", False),
+        ("name", "guessed from the name", True),
+        ("default", "assumed", True),
+        ("", "", False),
+    ],
+)
+def test_where_a_fact_is_from(value, words, guess):
+    assert show.provenance(value) == words
+    assert show.guessed(value) is guess
+
+
+def test_a_bar_is_drawn_to_scale_and_within_bounds():
+    assert 'width="50.0"' in show.bar(1, 2)
+    assert 'width="100.0"' in show.bar(9, 2)
+    assert 'width="0.0"' in show.bar(0, 2)
+    assert 'width="0.0"' not in show.bar(1, 10_000)
+    assert show.bar(None, 2) == show.bar(1, 0) == show.bar(1, None) == ""
+    assert 'aria-label="&lt;b&gt;"' in show.bar(1, 2, "fill", "<b>")
+
+
+COUNTS = {Confidence.HIGH: 600, Confidence.MEDIUM: 1, Confidence.LOW: 0, Confidence.NONE: 399}
+
+
+def test_a_split_bar_fills_its_width():
+    html = str(show.verdict_bar(COUNTS, 99))
+    widths = [float(width) for width in re.findall(r'width="([\d.]+)"', html)]
+    assert len(widths) == 4
+    assert 98 < sum(widths) <= 100
+    assert "v-low" not in html
+    assert show.verdict_bar({}, 0).count("<rect") == 0
+
+
+def test_a_legend_adds_up():
+    rows = show.legend(COUNTS, 99)
+    assert sum(row["count"] for row in rows) == 1000
+    assert [row["count"] for row in rows] == [600, 1, 0, 300, 99]
+    assert rows[0]["share"] == "60 %"
+
+
+@pytest.mark.parametrize(
+    ("counts", "unknown"),
+    [
+        (COUNTS, 99),
+        ({3: 1}, 0),
+        ({3: 1, 2: 1, 1: 1, 0: 1}, 1),
+        ({3: 999_999, 0: 1}, 0),
+        ({0: 5}, 5),
+        ({3: 1, 2: 1, 0: 1}, 0),
+    ],
+)
+def test_a_comb_has_a_hundred_cells_and_loses_no_verdict_that_occurs(counts, unknown):
+    html = str(show.comb(counts, unknown))
+    assert html.count("M") == 100
+    kinds = {f"v-{level.word}" for level in Confidence if counts.get(level, 0) - (unknown if level == 0 else 0) > 0}
+    kinds |= {"v-unknown"} if unknown else set()
+    assert set(re.findall(r'class="(v-\w+)"', html)) == kinds
+
+
+def test_an_empty_comb_is_no_error():
+    assert "<path" not in show.comb({}, 0)
+
+
+def test_the_filters_work_in_templates():
+    text = Template(
+        "{{ n|compact }} {{ n|size }} {{ n|count }} {{ l|license_label }} {{ f|format_label }} {{ t|task_label }} {% badge r %}"
+    ).render(Context({"n": 12_000, "l": "apache-2.0", "f": "gguf", "t": "text-generation", "r": result("high")}))
+    assert text.startswith("12k 12.0 kB 12,000 Apache 2.0 GGUF")
+    assert "<span" in text
