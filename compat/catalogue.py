@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from compat import queries, sync
+from compat.bases import extraction_of
 from compat.criteria import Criteria, DictQuery
 from compat.engine import CompatibilityResult, EngineProfile, default_profile, judge, judge_all
 from compat.engines import engines
 from compat.hub import HubClient
 from compat.hub.payloads import HubModel, is_repo_id, parse_record
-from compat.metadata.extract import Extraction, extract
+from compat.hub_headers import with_gguf_header
+from compat.metadata.extract import Extraction
 from compat.metadata.facts import ModelMetadata
 from compat.models import ModelRecord
 from compat.workers import workers
@@ -28,10 +30,8 @@ M = TypeVar("M", bound=Model)
 
 def _extraction(model: Model) -> Extraction:
     if isinstance(model, ModelRecord):
-        return extract(parse_record(model.payload.data).model)
-    if isinstance(model, HubModel):
-        return extract(model)
-    return extract(parse_record(model).model)
+        return extraction_of(parse_record(model.payload.data).model)
+    return extraction_of(model if isinstance(model, HubModel) else parse_record(model).model)
 
 
 def _profile(worker: str | None) -> EngineProfile:
@@ -61,7 +61,7 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
 
 async def _fetch(model_id: str) -> dict[str, Any]:
     async with HubClient(settings.HUB) as client:
-        return await client.full_model(model_id)
+        return await with_gguf_header(client, await client.full_model(model_id))
 
 
 def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:

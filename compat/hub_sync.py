@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from pydantic import ValidationError
 
 from compat import sync
 from compat.hub import HubClient, HubError, HubSettings
+from compat.hub_headers import with_gguf_header
 
 LIST_FIELDS = (
     "author", "cardData", "config", "createdAt", "disabled", "downloads", "gated", "gguf", "lastModified",
@@ -29,6 +31,7 @@ class Wanted:
     tags: tuple[str, ...] = ()
     sort: str = "downloads"
     with_config: bool = True
+    with_headers: bool = False
 
 
 async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[str, Any]]]:
@@ -41,7 +44,19 @@ async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[st
         limit=wanted.limit,
         expand=LIST_FIELDS,
     ):
-        yield list(await asyncio.gather(*map(client.completed, page))) if wanted.with_config else page
+        if wanted.with_config:
+            page = list(await asyncio.gather(*map(client.completed, page)))
+        if wanted.with_headers:
+            page = list(await asyncio.gather(*(_with_header(client, item) for item in page)))
+        yield page
+
+
+async def _with_header(client: HubClient, record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its GGUF header; one that is no valid record stays as it is, to be rejected where it is stored."""
+    try:
+        return await with_gguf_header(client, record)
+    except ValidationError:
+        return record
 
 
 async def fill(

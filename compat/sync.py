@@ -16,15 +16,17 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils import timezone
 
+from compat.bases import extracted_with_bases
 from compat.engine import EngineProfile, judge_all
+from compat.engine.fit.gguf_keys import config_from_gguf
 from compat.engine.judge import rules_version
 from compat.engines import engines
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, parse_record
-from compat.metadata.extract import Extraction, extract
+from compat.metadata.extract import Extraction
 from compat.metadata.facts import VariantFacts
 from compat.metadata.families import kin_of
 from compat.metadata.shape_facts import shape_facts
@@ -100,6 +102,8 @@ def store_raw(
         if progress:
             progress(1)
     flush()
+    if counts.new or counts.changed:
+        inherit()
     return counts
 
 
@@ -157,9 +161,11 @@ def _as_of(parsed: ParsedRecord) -> str:
 
 
 def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None) -> None:
-    extracted = [(parsed, extract(parsed.model)) for parsed in batch]
-    sheets = ensure_sheets(extraction.judged for _, extraction in extracted)
-    rows = [_row(parsed, extraction, sheets[extraction.judged], origin, now) for parsed, extraction in extracted]
+    extracted = extracted_with_bases(batch)
+    sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
+    rows = [
+        _row(parsed, extraction, base, sheets[extraction.judged], origin, now) for parsed, extraction, base in extracted
+    ]
     ModelRecord.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -174,7 +180,7 @@ def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: S
         unique_fields=["record"],
         update_fields=["data"],
     )
-    _write_parts(extracted, ids)
+    _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
 
 
 def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
@@ -209,7 +215,45 @@ def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapp
     )
 
 
-def _row(parsed: ParsedRecord, extraction: Extraction, sheet_id: int, origin: str, now: datetime) -> ModelRecord:
+def inherit(progress: Callable[[int], None] | None = None) -> int:
+    """Let base models speak for records stored before them. Returns how many records changed; safe to repeat."""
+    known = ModelRecord.objects.exclude(architecture="").exclude(architecture_from__in=("name", "base"))
+    lacking = ModelRecord.objects.filter(architecture_from__in=("unknown", "name"))
+    one_base = lacking.annotate(bases=Count("relations", distinct=True)).filter(bases=1)
+    waiting = one_base.filter(relations__base__in=known.values("repo_id"))
+    single = waiting.exclude(relations__kind__in=("adapter", "merge")).values_list("pk", flat=True)
+    done = 0
+    for chunk in _chunks(iter(list(single))):
+        with transaction.atomic():
+            rows = RecordPayload.objects.filter(pk__in=chunk).values_list("data", flat=True)
+            _write([parse_record(data) for data in rows], "file", timezone.now(), _READ_COLUMNS)
+        done += len(chunk)
+        if progress:
+            progress(len(chunk))
+    if done:
+        touch()
+    return done
+
+
+def _shape_facts(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
+    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
+    header = parsed.model.gguf_header
+    if header and header.architecture:
+        config = config_from_gguf(header.values, header.architecture)
+        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
+        if told:
+            return told
+    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")
+
+
+def _row(
+    parsed: ParsedRecord,
+    extraction: Extraction,
+    base: ParsedRecord | None,
+    sheet_id: int,
+    origin: str,
+    now: datetime,
+) -> ModelRecord:
     model = parsed.model
     from_hub = origin == "hub"
     return ModelRecord(
@@ -235,7 +279,7 @@ def _row(parsed: ParsedRecord, extraction: Extraction, sheet_id: int, origin: st
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
-        shape_facts=shape_facts(model.config),
+        shape_facts=_shape_facts(parsed, base),
         size_bytes=_storable(extraction.repository_size),
         origin=origin,
         as_of=now.date().isoformat() if from_hub else _as_of(parsed),
@@ -349,7 +393,7 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
     profiles = list(engines().values())
     versions = {profile.slug: rules_version(profile) for profile in profiles}
     _, deleted = FactSheet.objects.filter(records__isnull=True).delete()
-    dropped = deleted.get(FactSheet._meta.label, 0)
+    dropped = deleted.get("compat.FactSheet", 0)
     Verdict.objects.exclude(profile__in=versions).delete()
     sheets = verdicts = 0
     for chunk in _chunks(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH)):

@@ -14,6 +14,7 @@ from django_tasks import task
 from compat import sync
 from compat.hub import HubClient, HubError
 from compat.hub.payloads import parse_record
+from compat.hub_headers import with_gguf_header
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def fetch_record(repo_id: str) -> str:
 
 async def _full_model(repo_id: str) -> dict[str, object]:
     async with HubClient(settings.HUB) as client:
-        return await client.full_model(repo_id)
+        return await with_gguf_header(client, await client.full_model(repo_id))
 
 
 @task()

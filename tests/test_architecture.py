@@ -109,7 +109,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize("path", TEXTS, ids=name)
 def test_no_file_holds_what_does_not_belong_there(path):
-    if path == Path(__file__) or path.name in ("Makefile",) or "vendor" in path.parts:
+    if path == Path(__file__) or path.name == "Makefile" or "vendor" in path.parts:
         return
     text = path.read_text("utf-8", errors="replace")
     found = {what: match[0] for what, pattern in FORBIDDEN.items() if (match := pattern.search(text))}

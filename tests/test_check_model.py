@@ -83,7 +83,7 @@ def test_what_cannot_be_an_id_is_an_error(repo_id, capsys):
 
 def test_an_unknown_model_offline_is_an_error(settings, capsys):
     settings.HUB = dataclasses.replace(settings.HUB, offline=True)
-    with pytest.raises(CommandError, match="(?i)offline"):
+    with pytest.raises(CommandError, match=r"(?i)offline"):
         check("nobody/nothing", capsys=capsys)
 
 

@@ -214,7 +214,6 @@ def test_any_question_is_read_or_refused_and_means_the_same_again(values):
     query.update(values)
     try:
         criteria = Criteria.from_query(query, WORKERS)
-    except CriteriaError as error:
-        assert error.problems
-    else:
-        assert read(criteria.query()) == criteria
+    except CriteriaError:
+        return
+    assert read(criteria.query()) == criteria

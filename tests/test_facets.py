@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import SimpleNamespace
 
 import pytest
 from django.http import QueryDict
@@ -14,6 +15,7 @@ from compat.engine import Confidence
 from compat.engines import engines
 from compat.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST, SIDE_FACETS
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordVariant, Verdict
+from compat.workers import workers
 from marketplace import starter
 from tests.samples import record
 
@@ -107,7 +109,7 @@ def everything(profile):
 
 
 def read(query):
-    return Criteria.from_query(QueryDict(query), engines())
+    return Criteria.from_query(QueryDict(query), workers())
 
 
 QUESTIONS = (
@@ -197,6 +199,43 @@ def test_counts_are_right_on_every_engine():
         for query in ("", "compatible=only-incompatible", "format=gguf&language=en&language=zh&compatible=false"):
             asked = read(f"worker={slug}&{query}")
             assert_page_is_right(asked, everything(slug), queries.browse(asked))
+
+
+def all_verdicts(prefix):
+    """Confidence and cause of every record as the pages of a worker show them."""
+    asked = read(f"{prefix}&compatible=false")
+    found = {}
+    for number in range(1, queries.browse(asked).paging.pages + 1):
+        for row in queries.browse(asked.changed(page=number)).rows:
+            assert row.record.pk not in found
+            found[row.record.pk] = SimpleNamespace(confidence=int(row.result.level), cause=row.result.cause)
+    return found
+
+
+@pytest.mark.parametrize(
+    "machine", ["worker=llama-cpp&memory=6&ram=8", "worker=vllm&memory=24&context=32768", "memory=1"]
+)
+def test_counts_are_right_on_a_machine_whose_memory_is_told(machine):
+    shown = all_verdicts(machine)
+    rows = everything(next(iter(engines())))
+    assert len(shown) == len(rows)
+    assert "memory" in {verdict.cause for verdict in shown.values()}
+    for row in rows:
+        row.verdict = shown[row.record.pk]
+    for query in (
+        "",
+        "compatible=false",
+        "compatible=only-incompatible&cause=memory",
+        "format=gguf&format=safetensors&language=en",
+        "quantization=Q4_K_M&compatible=false",
+        "q=llama&confidence=high&confidence=medium",
+        "license=apache-2.0&architecture=qwen",
+    ):
+        asked = read(f"{machine}&{query}")
+        page = queries.browse(asked)
+        assert_page_is_right(asked, rows, page)
+        expected = {row.record.pk for row in rows if row.passes(asked) and row.shown(asked)}
+        assert {kept.pk for kept in all_rows(asked)} == expected
 
 
 def test_a_taken_choice_shows_its_count_however_rare_it_is():

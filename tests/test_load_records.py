@@ -140,7 +140,7 @@ def test_an_empty_file_says_that_it_held_nothing(tmp_path, capsys):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path, capsys):
-    with pytest.raises(CommandError, match="missing.jsonl cannot be read: No such file"):
+    with pytest.raises(CommandError, match=r"missing\.jsonl cannot be read: No such file"):
         load(tmp_path / "missing.jsonl", capsys)
     with pytest.raises(CommandError, match="cannot be read: Is a directory"):
         load(tmp_path, capsys)

@@ -33,14 +33,17 @@ def ids():
     return ModelRecord.objects.values_list("repo_id", flat=True)
 
 
+# Letters beyond ASCII are escaped: a long s, a Turkish I, a sharp s, a ligature, a llama.
 QUESTIONS = (
-    "llama", "LLaMA", "phi-2", "phi2", "microsoft/phi-2", "qwen 7b", "7b qwen", "qwen2.5-coder-0.5b", "q", "a b", "7", "2.",
-    "b-", "-gguf", "/", "//", ".", "--", "_", "__", "%", "%%%", "a%b", "a_b", "*", "llam*", "lla?a", '"', '""', '"""',
-    '"llama"', "llama'", "'; DROP TABLE compat_search; --", "AND", "OR", "NOT", "NEAR", "llama AND qwen", "llama OR qwen",
-    "NOT llama", "NEAR(llama qwen)", "NEAR(llama qwen, 5)", "llama NOT", "AND AND AND", "(llama)", "^llama", "llama:",
-    "search_text:llama", "{search_text}: llama", "llama + chat", "llama\\", "\\", "\\%", "l\\_ama", "日本語", "ллама", "é",
-    "ſmol", "smolLM", "İstanbul", "ß", "🦙", "llama🦙", "ﬁne", "\u0301", "llama\u200b", "\tllama\n", "llama\0", "\0", "x" * 200,
-    "zzzzzz", "the quick brown fox", "rowid", "rank", "1=1", "llama -chat", "a" * 3, "ab", "bert-base",
+    "llama", "LLaMA", "phi-2", "phi2", "microsoft/phi-2", "qwen 7b", "7b qwen", "qwen2.5-coder-0.5b", "q",
+    "a b", "7", "2.", "b-", "-gguf", "/", "//", ".", "--", "_", "__", "%", "%%%", "a%b", "a_b", "*", "llam*",
+    "lla?a", '"', '""', '"""', '"llama"', "llama'", "'; DROP TABLE compat_search; --", "AND", "OR", "NOT",
+    "NEAR", "llama AND qwen", "llama OR qwen", "NOT llama", "NEAR(llama qwen)", "NEAR(llama qwen, 5)",
+    "llama NOT", "AND AND AND", "(llama)", "^llama", "llama:", "search_text:llama", "{search_text}: llama",
+    "llama + chat", "llama\\", "\\", "\\%", "l\\_ama", "\u65e5\u672c\u8a9e", "\u043b\u043b\u0430\u043c\u0430",
+    "\xe9", "\u017fmol", "smolLM", "\u0130stanbul", "\xdf", "\U0001f999", "llama\U0001f999", "\ufb01ne",
+    "\u0301", "llama\u200b", "\tllama\n", "llama\x00", "\x00", "x" * 200, "zzzzzz", "the quick brown fox",
+    "rowid", "rank", "1=1", "llama -chat", "aaa", "ab", "bert-base",
 )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ def result(confidence="none", cause=""):
     ("number", "text"),
     [
         (None, ""), (0, "0"), (999, "999"), (9_120, "9,120"), (9_999, "9,999"), (10_000, "10k"), (312_400, "312k"),
-        (1_000_000, "1.0M"), (4_140_000, "4.1M"), (41_000_000, "41M"), (1_500_000_000, "1.5B"), (2**62, "4,611,686,018B"),
+        (1_000_000, "1.0M"), (4_140_000, "4.1M"), (41_000_000, "41M"), (1_500_000_000, "1.5B"),
+        (2**62, "4,611,686,018B"),
     ],
 )  # fmt: skip
 def test_a_count_in_few_characters(number, text):
@@ -141,7 +142,8 @@ def test_an_empty_comb_is_no_error():
 
 def test_the_filters_work_in_templates():
     text = Template(
-        "{{ n|compact }} {{ n|size }} {{ n|count }} {{ l|license_label }} {{ f|format_label }} {{ t|task_label }} {% badge r %}"
+        "{{ n|compact }} {{ n|size }} {{ n|count }} {{ l|license_label }} {{ f|format_label }} {{ t|task_label }} "
+        "{% badge r %}"
     ).render(Context({"n": 12_000, "l": "apache-2.0", "f": "gguf", "t": "text-generation", "r": result("high")}))
     assert text.startswith("12k 12.0 kB 12,000 Apache 2.0 GGUF")
     assert "<span" in text

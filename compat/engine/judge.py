@@ -58,11 +58,16 @@ def judge_all(
 
 
 def best_of(variants: Sequence[VariantFacts], results: Sequence[CompatibilityResult], profile: EngineProfile) -> int:
-    """The index of the best variant: surest verdict first, then the engine's preferred format, then
-    quantization.
+    """The index of the best variant."""
+    return order_of(variants, results, profile)[0]
 
-    Among refused variants, one that gets further through the rules is better: its cause is the one worth
-    telling.
+
+def order_of(
+    variants: Sequence[VariantFacts], results: Sequence[CompatibilityResult], profile: EngineProfile
+) -> list[int]:
+    """The variants from best to worst: surest verdict, then the engine's preferred format, then quantization.
+
+    Among refused variants, one that gets further through the rules is better: its cause is the one worth telling.
     """
     formats = [rule.name for rule in profile.formats]
 
@@ -76,7 +81,7 @@ def best_of(variants: Sequence[VariantFacts], results: Sequence[CompatibilityRes
             index,
         )
 
-    return min(range(len(variants)), key=rank)
+    return sorted(range(len(variants)), key=rank)
 
 
 def _result(findings: Sequence[Finding]) -> CompatibilityResult:

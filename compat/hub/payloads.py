@@ -115,6 +115,29 @@ class GgufBlock(_Block):
     total_file_size: Annotated[Count | None, Field(alias="totalFileSize")] = None
 
 
+class GgufFileHeader(_Block):
+    """What this site itself read from the header of one of the repository's GGUF files.
+
+    ``values`` holds the header's short values under their own keys; ``vocab_size`` counts the tokens.
+    """
+
+    file: StrictStr
+    values: dict[str, Any]
+    vocab_size: Count | None = None
+
+    @property
+    def architecture(self) -> str | None:
+        """The header's ``general.architecture``."""
+        name = self.values.get("general.architecture")
+        return name[:80] if isinstance(name, str) and name else None
+
+    @property
+    def context_length(self) -> int | None:
+        """The context the header tells, in tokens."""
+        length = self.values.get(f"{self.architecture}.context_length")
+        return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
+
+
 class HubModel(_Block):
     """One model repository as a Hub tells it. Only ``id`` is certain; None means untold."""
 
@@ -138,6 +161,7 @@ class HubModel(_Block):
     config: dict[str, Any] | None = None
     card_data: Annotated[dict[str, Any] | None, Field(alias="cardData")] = None
     source: Annotated[dict[str, Any] | None, Field(alias="_source")] = None
+    gguf_header: Annotated[GgufFileHeader | None, Field(alias="_gguf_header")] = None
 
     @property
     def owner(self) -> str:

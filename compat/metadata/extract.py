@@ -91,13 +91,37 @@ class Extraction:
         )
 
 
-def extract(model: HubModel) -> Extraction:
-    """Everything one Hub record tells, with evidence. Never raises for odd content."""
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model that a record says it was made from, as its own record tells it."""
+
+    repo_id: str
+    extraction: Extraction
+
+
+def wanted_base(model: HubModel, extraction: Extraction) -> str | None:
+    """The one base model whose record could tell what this one leaves out; None if there is none or nothing to ask.
+
+    Only a single base counts, and no adapter or merge: what was made of several models may be like none of them.
+    """
+    lacking = extraction.architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME)
+    if not lacking or len(extraction.relations) != 1 or extraction.relations[0].kind in ("adapter", "merge"):
+        return None
+    return extraction.relations[0].repo_id
+
+
+def extract(model: HubModel, base: Base | None = None) -> Extraction:
+    """Everything one Hub record tells, with evidence. Never raises for odd content.
+
+    Where the record is silent, a given ``base`` speaks: conversions and quantizations keep its architecture.
+    """
     config = model.config or {}
     hf_class = _hf_class(config)
     architecture = _architecture(model, config)
     context = _context(config)
     task = task_of(model, hf_class)
+    if base is not None:
+        architecture, context, task = _inherited(base, architecture, context, task)
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
     common = VariantFacts(
         architecture=architecture.value,
@@ -130,6 +154,24 @@ def extract(model: HubModel) -> Extraction:
     )
 
 
+def _inherited(
+    base: Base, architecture: Fact[str], context: Fact[int], task: Fact[str]
+) -> tuple[Fact[str], Fact[int], Fact[str]]:
+    """The three facts, with those that the record itself does not tell taken from its base."""
+    told = base.extraction
+    name = told.architecture
+    if architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME) and name.known and not name.provenance.guessed:
+        architecture = Fact(name.value, Provenance.BASE, f"{base.repo_id}, which it is made from, is “{name.value}”")
+    if architecture.provenance is not Provenance.BASE:
+        return architecture, context, task
+    if context.provenance.guessed and not told.context.provenance.guessed and told.context.value:
+        evidence = f"{base.repo_id} was made for {told.context.value:,}"
+        context = Fact(told.context.value, Provenance.BASE, evidence)
+    if not task.known and told.task.known:
+        task = Fact(told.task.value, Provenance.BASE, f"{base.repo_id} is made for it")
+    return architecture, context, task
+
+
 # --- facts --------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +198,10 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
         pipeline = next((tag for tag in model.tags or () if tag.startswith("diffusers:")), "diffusers:diffusers")
         value = pipeline.removeprefix("diffusers:")[:80]
         return Fact(value, Provenance.HUB, "its files hold a model_index.json: a Diffusers pipeline of several models")
+    header = model.gguf_header
+    if header and header.architecture:
+        evidence = f"general.architecture of {header.file} is “{header.architecture}”"
+        return Fact(header.architecture, Provenance.GGUF_HEADER, evidence)
     if model.gguf and model.gguf.architecture:
         value = model.gguf.architecture[:80]
         if value == "llama" and any(_EXPERTS_WORD.fullmatch(word) for word in families.name_words(model.name)):
@@ -201,6 +247,8 @@ def _context(config: Mapping[str, Any]) -> Fact[int]:
 
 
 def _gguf_context_evidence(model: HubModel) -> str:
+    if model.gguf_header and model.gguf_header.context_length:
+        return f"{model.gguf_header.file} says {model.gguf_header.context_length:,}"
     length = model.gguf.context_length if model.gguf else None
     return f"the Hub read {length:,} from a GGUF file of this repository" if length else ""
 

@@ -28,6 +28,7 @@ class Provenance(StrEnum):
     CONFIG = "config"
     HUB = "hub"
     TAG = "tag"
+    BASE = "base"
     NAME = "name"
     DEFAULT = "default"
     UNKNOWN = "unknown"
@@ -49,6 +50,7 @@ _PROVENANCE_LABELS = {
     Provenance.CONFIG: "config.json",
     Provenance.HUB: "Hub answer",
     Provenance.TAG: "Hub tag",
+    Provenance.BASE: "the base model's record",
     Provenance.NAME: "guessed from the name",
     Provenance.DEFAULT: "assumed",
     Provenance.UNKNOWN: "not known",

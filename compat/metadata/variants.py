@@ -195,6 +195,15 @@ def _gguf_facts(model: HubModel, common: VariantFacts) -> VariantFacts:
     block = model.gguf
     if block and block.context_length and common.context_from is Provenance.DEFAULT:
         facts = replace(facts, context=block.context_length, context_from=Provenance.HUB)
+    header = model.gguf_header
+    if header and header.architecture:
+        return replace(
+            facts,
+            gguf_architecture=header.architecture,
+            architecture=common.architecture or header.architecture,
+            context=header.context_length or facts.context,
+            context_from=Provenance.GGUF_HEADER if header.context_length else facts.context_from,
+        )
     if block and block.architecture:
         facts = replace(
             facts,

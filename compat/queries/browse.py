@@ -302,12 +302,12 @@ def _side_counts(criteria: Criteria, worker: Worker, version: int) -> dict[str, 
         others = narrowed(asked, worker, by_verdict=worker.hardware is None).order_by()
         pairs = others.exclude(**{f"{lookup}__isnull": True}).values_list(lookup)
         if worker.hardware is None:
-            rows = pairs.annotate(n=Count("id", distinct=True)).order_by("-n")[: facets.SHOWN_AT_MOST]
+            rows = pairs.annotate(n=Count("id", distinct=True))
             counts[name] = {value: n for value, n in rows if value}
             continue
         kept_ids = set(_ids(asked, worker, version))
         found = Counter(value for value, pk in set(pairs.values_list(lookup, "id")) if pk in kept_ids and value)
-        counts[name] = dict(found.most_common(facets.SHOWN_AT_MOST))
+        counts[name] = dict(found)
     return counts
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from compat.bases import extraction_of
 from compat.combine import with_fit
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, EngineProfile
@@ -15,7 +16,7 @@ from compat.engine.fit import FitResult, SpeedEstimate
 from compat.engine.judge import rules_version
 from compat.fitting import context_room, fit_of, inputs, speed_of
 from compat.hub.payloads import is_repo_id, parse_record
-from compat.metadata.extract import Extraction, Relation, extract, format_label
+from compat.metadata.extract import Extraction, Relation, format_label
 from compat.metadata.facts import VariantFacts, parameters_text
 from compat.metadata.families import family_label
 from compat.metadata.filenames import read_name
@@ -214,7 +215,7 @@ def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, 
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
     parsed = parse_record(record.payload.data)
-    extraction = extract(parsed.model)
+    extraction = extraction_of(parsed.model)
     related = [relation.repo_id for relation in extraction.relations]
     bases = {row.record.repo_id: row for row in _rows_by_id(related, worker)}
     return DetailPage(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compat.combine import FIT_RANK, with_fit
-from compat.engine import CompatibilityResult, EngineProfile, best_of, judge_all
+from compat.engine import CompatibilityResult, judge_all, order_of
 from compat.engine.fit import Fit, FitResult
 from compat.fitting import fit_of
 from compat.memo import kept
@@ -64,18 +64,7 @@ def _facts(sheet: FactSheet) -> list[VariantFacts]:
 
 
 def _answer(results: tuple[CompatibilityResult, ...], sheet: FactSheet, worker: Worker) -> SheetAnswer:
-    return SheetAnswer(results, _order(_facts(sheet), results, worker.profile))
-
-
-def _order(
-    facts: list[VariantFacts], results: tuple[CompatibilityResult, ...], profile: EngineProfile
-) -> tuple[int, ...]:
-    """The variants from best to worst."""
-    left, order = list(range(len(facts))), []
-    while left:
-        place = best_of([facts[i] for i in left], [results[i] for i in left], profile)
-        order.append(left.pop(place))
-    return tuple(order)
+    return SheetAnswer(results, tuple(order_of(_facts(sheet), results, worker.profile)))
 
 
 def _judged(sheet: FactSheet, worker: Worker) -> SheetAnswer:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compat.engine.placing import Place, place
 from compat.engine.profile import EngineProfile
 from compat.engine.result import Confidence, Finding, Severity
-from compat.metadata.facts import VariantFacts
+from compat.metadata.facts import Provenance, VariantFacts
 from compat.metadata.families import KIND_WORDS, family_label, kin_of
 
 CODE = "architecture"
@@ -42,14 +42,15 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         )
         return
     yield from _acceptance(where, facts, profile)
-    if facts.architecture_from.guessed and not (where.by == "gguf" and facts.gguf_architecture):
-        yield Finding(
-            "guess",
-            Severity.WARNS,
-            f"The architecture “{facts.architecture}” is only guessed from the model's name.",
-            "architecture guessed",
-            Confidence.LOW,
+    inherited = facts.architecture_from is Provenance.BASE
+    if (inherited or facts.architecture_from.guessed) and not (where.by == "gguf" and facts.gguf_architecture):
+        text = (
+            f"The architecture “{facts.architecture}” is taken from the model it says it is made from."
+            if inherited
+            else f"The architecture “{facts.architecture}” is only guessed from the model's name."
         )
+        brief = "architecture of its base" if inherited else "architecture guessed"
+        yield Finding("guess", Severity.WARNS, text, brief, Confidence.LOW)
 
 
 def _acceptance(where: Place, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

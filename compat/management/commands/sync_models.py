@@ -36,6 +36,12 @@ class Command(BaseCommand):
             help="do not read config.json: quicker, but contexts stay unknown",
         )
 
+        parser.add_argument(
+            "--headers",
+            action="store_true",
+            help="also read the header of a GGUF file of each model: exact, but slower",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run, say what came of it, fail if the Hub did."""
         wanted = hub_sync.Wanted(
@@ -45,6 +51,7 @@ class Command(BaseCommand):
             tags=tuple(options["filter"]),
             sort=options["sort"],
             with_config=not options["no_config"],
+            with_headers=options["headers"],
         )
         ensure_settings()
         run = sync.start_run(f"{settings.HUB.endpoint} {wanted}", "hub")
