@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
+
 from compat.hub import HubClient, HubError
+from compat.hub.errors import HubBadPayload
 from compat.hub.headers import read_header
-from compat.hub.payloads import HubModel
+from compat.hub.payloads import HubModel, parse_record
 from compat.metadata.filenames import read_name
 from compat.metadata.gguf_header import gguf_header_reads
 from compat.metadata.header_bytes import HeaderError
@@ -18,6 +22,7 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 2 * 1024 * 1024
 """The most that is read of one file. A header without its vocabulary is a few kilobytes."""
 _LONGEST = 200
+_MOST_VALUES = 500
 
 
 def file_to_read(model: HubModel) -> str | None:
@@ -29,7 +34,10 @@ def file_to_read(model: HubModel) -> str | None:
 
 async def with_gguf_header(client: HubClient, record: dict[str, Any]) -> dict[str, Any]:
     """The record with what the header of one of its GGUF files says; unchanged where there is none that can be read."""
-    model = HubModel.model_validate(record)
+    try:
+        model = parse_record(record).model
+    except HubBadPayload:
+        return record  # whoever stores it says what is wrong with it
     file = file_to_read(model)
     if file is None or (model.gated and not client.settings.token):
         return record
@@ -43,9 +51,10 @@ async def with_gguf_header(client: HubClient, record: dict[str, Any]) -> dict[st
 
 
 def _short(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values worth keeping: no texts of any length, no long lists."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value
+    """The values worth keeping: no texts of any length, no long lists, and not more of them than real files have."""
+    short = (
+        (key, list(value) if isinstance(value, tuple) else value)
         for key, value in values.items()
-        if not (isinstance(value, str | bytes | list | tuple) and len(value) > _LONGEST)
-    }
+        if len(key) <= _LONGEST and not (isinstance(value, str | tuple) and len(value) > _LONGEST)
+    )
+    return dict(islice(short, _MOST_VALUES))

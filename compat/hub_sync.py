@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from pydantic import ValidationError
 
 from compat import sync
 from compat.hub import HubClient, HubError, HubSettings
@@ -47,16 +46,8 @@ async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[st
         if wanted.with_config:
             page = list(await asyncio.gather(*map(client.completed, page)))
         if wanted.with_headers:
-            page = list(await asyncio.gather(*(_with_header(client, item) for item in page)))
+            page = list(await asyncio.gather(*(with_gguf_header(client, item) for item in page)))
         yield page
-
-
-async def _with_header(client: HubClient, record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its GGUF header; one that is no valid record stays as it is, to be rejected where it is stored."""
-    try:
-        return await with_gguf_header(client, record)
-    except ValidationError:
-        return record
 
 
 async def fill(

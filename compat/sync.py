@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from compat.bases import extracted_with_bases
 from compat.engine import EngineProfile, judge_all
+from compat.engine.fit.conventions import GGUF_MODEL_TYPES
 from compat.engine.fit.gguf_keys import config_from_gguf
 from compat.engine.judge import rules_version
 from compat.engines import engines
@@ -239,7 +240,8 @@ def _shape_facts(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
     """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
     header = parsed.model.gguf_header
     if header and header.architecture:
-        config = config_from_gguf(header.values, header.architecture)
+        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
+        config = config_from_gguf(header.values, model_type)
         told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
         if told:
             return told

@@ -124,7 +124,7 @@ def accelerator_labels() -> Mapping[str, Accelerator]:
 
 
 def workers() -> Mapping[str, Worker]:
-    """Every worker a visitor can pick, by slug: the site's own first, then the engines alone. Two queries."""
+    """Every worker a visitor can pick, by slug: the engines alone, default first, then the site's own. Two queries."""
     available = engines()
     found: dict[str, Worker] = {}
     own = [row for row in SiteWorker.objects.filter(published=True) if row.engine in available]

@@ -219,7 +219,8 @@ def test_counts_are_right_on_a_machine_whose_memory_is_told(machine):
     shown = all_verdicts(machine)
     rows = everything(next(iter(engines())))
     assert len(shown) == len(rows)
-    assert "memory" in {verdict.cause for verdict in shown.values()}
+    if "llama-cpp" not in machine:  # which takes what does not fit into system memory
+        assert "memory" in {verdict.cause for verdict in shown.values()}
     for row in rows:
         row.verdict = shown[row.record.pk]
     for query in (

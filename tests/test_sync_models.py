@@ -84,6 +84,20 @@ def test_a_gated_or_broken_configuration_does_not_stop_the_rest(own):
         assert not any("gated" in path for path in hub.paths())
 
 
+def test_a_senseless_record_in_a_list_is_named_and_does_not_stop_the_rest(own):
+    records = [
+        record("microsoft/phi-2", id="sample/one", siblings=FILES),
+        record("microsoft/phi-2", id="sample/two", siblings=FILES, likes="many"),
+        record("microsoft/phi-2", id="sample/three", siblings=[{"rfilename": "a.gguf"}]),
+    ]
+    with HubServer(records) as hub:
+        done = run(own, hub)
+        assert done.returncode == 0, done.stderr
+        assert "2 new, 0 changed, 0 unchanged, 1 rejected." in done.stdout
+        assert "rejected: sample/two: likes" in done.stdout
+        assert own.records() == 2
+
+
 def test_the_rate_limit_is_waited_for_not_broken(own):
     records = [record("microsoft/phi-2", id=f"sample/phi-{n}", siblings=FILES) for n in range(20)]
     with HubServer(records, quota=8, window=1.0) as hub:

@@ -135,7 +135,7 @@ class GgufFileHeader(_Block):
     def context_length(self) -> int | None:
         """The context the header tells, in tokens."""
         length = self.values.get(f"{self.architecture}.context_length")
-        return length if isinstance(length, int) and not isinstance(length, bool) and length > 0 else None
+        return length if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**15 else None
 
 
 class HubModel(_Block):

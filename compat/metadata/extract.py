@@ -201,6 +201,8 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     header = model.gguf_header
     if header and header.architecture:
         evidence = f"general.architecture of {header.file} is “{header.architecture}”"
+        if header.architecture == "llama" and positive_int(header.values.get("llama.expert_count")):
+            return Fact("mixtral", Provenance.GGUF_HEADER, f"{evidence}, with several experts a layer")
         return Fact(header.architecture, Provenance.GGUF_HEADER, evidence)
     if model.gguf and model.gguf.architecture:
         value = model.gguf.architecture[:80]

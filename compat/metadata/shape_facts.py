@@ -8,23 +8,26 @@ from typing import Any
 
 _KEYS = """
     active_parameters attention_chunk_size attention_head_dim attention_k_eq_v attn_layer_indices attn_layer_offset
-    attn_layer_period conv_L_cache conv_kernel d_conv d_inner d_model d_state dim expand expert_intermediate_size
-    ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs global_attn_every_n_layers
+    attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state dim expand expert_intermediate_size
+    ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs full_heads global_attn_every_n_layers
     global_head_dim head_dim hidden_size hidden_size_per_layer_input hybrid_override_pattern index_head_dim
-    intermediate_size kv_lora_rank layer_types layers_block_type linear_conv_kernel_dim linear_key_head_dim
-    linear_num_key_heads linear_num_value_heads linear_value_head_dim mamba_d_conv mamba_d_head mamba_d_ssm
-    mamba_d_state mamba_expand mamba_head_dim mamba_inner mamba_n_groups mamba_n_heads mamba_num_heads
+    intermediate_size kv_heads_per_layer kv_lora_rank layer_types layers_block_type linear_conv_kernel_dim
+    linear_key_head_dim linear_num_key_heads linear_num_value_heads linear_value_head_dim mamba_d_conv mamba_d_head
+    mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_inner mamba_n_groups mamba_n_heads mamba_num_heads
     max_position_embeddings max_seq_len model_type moe_intermediate_size moe_k moe_layer_start_index moe_num_experts
     multi_query multi_query_group_num n_embd n_groups n_head n_head_kv n_heads n_inner n_layer n_layers n_positions
     n_routed_experts n_shared_experts n_vocab num_attention_heads num_dense_layers num_experts num_experts_per_tok
     num_experts_per_token num_global_key_value_heads num_hidden_layers num_key_value_heads num_kv_heads
-    num_kv_shared_layers num_layers num_local_experts num_shared_experts qk_nope_head_dim qk_rope_head_dim
-    seq_length shared_expert_intermediate_size shared_intermediate_size sliding_window sliding_window_pattern
-    sliding_window_size ssm_state_size state_size tie_word_embeddings top_k_experts v_head_dim value_head_dim
-    vocab_size
+    num_kv_shared_layers num_layers num_local_experts num_shared_experts qk_nope_head_dim qk_rope_head_dim seq_length
+    shared_expert_intermediate_size shared_intermediate_size sliding_window sliding_window_pattern sliding_window_size
+    ssm_state_size state_size tie_word_embeddings top_k_experts v_head_dim value_head_dim vocab_size
 """
 SHAPE_KEYS = frozenset(_KEYS.split())
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config", "vision_config")
+_TELLING_NULLS = frozenset({"num_key_value_heads", "sliding_window"})
+"""Keys whose null says something: as many key heads as query heads, no window."""
+_TOWERS = ("vision_config", "vision_encoder")
+_DEEPEST = 4
+_NESTED = ("text_config", "llm_config", "language_config", "thinker_config", *_TOWERS)
 
 
 def shape_facts(config: Mapping[str, Any] | None) -> str:
@@ -33,13 +36,17 @@ def shape_facts(config: Mapping[str, Any] | None) -> str:
     return json.dumps(kept, sort_keys=True, separators=(",", ":")) if kept else ""
 
 
-def _kept(config: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key in SHAPE_KEYS and _small(value)}
+def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    kept = {
+        key: value
+        for key, value in config.items()
+        if (key in SHAPE_KEYS and _small(value)) or (value is None and key in _TELLING_NULLS)
+    }
     for name in _NESTED:
         nested = config.get(name)
-        if isinstance(nested, Mapping):
-            inner = _kept(nested)
-            kept |= {name: inner} if inner or name == "vision_config" else {}
+        if isinstance(nested, Mapping) and depth < _DEEPEST:
+            inner = _kept(nested, depth + 1)
+            kept |= {name: inner} if inner or name in _TOWERS else {}
     packing = config.get("quantization_config")
     if isinstance(packing, Mapping) and isinstance(packing.get("quant_method"), str):
         kept["quantization_config"] = {"quant_method": packing["quant_method"][:40]}

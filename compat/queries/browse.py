@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -182,11 +182,16 @@ def found_records(criteria: Criteria, worker: Worker, version: int, start: int, 
     if worker.hardware is None:
         return list(ordered(narrowed(criteria, worker), criteria)[start : start + most])
     plain = criteria.changed(page=1)
-    ids = kept(("ids", version, worker.profile.digest, plain), lambda: _ids(plain, worker, version))[
+    ids = kept(("ids", version, *_worker_key(worker), plain), lambda: _ids(plain, worker, version))[
         start : start + most
     ]
     records = ModelRecord.objects.in_bulk(ids)
     return [records[pk] for pk in ids if pk in records]
+
+
+def _worker_key(worker: Worker) -> tuple[Hashable, ...]:
+    """All of a worker that an answer depends on: its slug does not tell, as an operator may change its machine."""
+    return worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv
 
 
 def _ids(criteria: Criteria, worker: Worker, version: int) -> list[int]:
@@ -263,7 +268,7 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     start = (criteria.page - 1) * PAGE_SIZE
     records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
     plain = criteria.changed(sort="popular", page=1)
-    side = kept(("side", version, worker.profile.digest, plain), lambda: _side_counts(plain, worker, version))
+    side = kept(("side", version, *_worker_key(worker), plain), lambda: _side_counts(plain, worker, version))
     return BrowsePage(
         criteria=criteria,
         worker=worker,

@@ -12,7 +12,7 @@ from compat.bases import extraction_of
 from compat.combine import with_fit
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, EngineProfile
-from compat.engine.fit import FitResult, SpeedEstimate
+from compat.engine.fit import FitResult, SpeedEstimate, rooms_of
 from compat.engine.judge import rules_version
 from compat.fitting import context_room, fit_of, inputs, speed_of
 from compat.hub.payloads import is_repo_id, parse_record
@@ -253,7 +253,7 @@ def memory_of(
     fit = fit or fit_of(record, best, worker)
     if fit is None:
         return None
-    rooms = [room for room in worker.hardware.usable() if room is not None]
+    rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
     parts = tuple(
         MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail)
         for part in fit.estimate.components

@@ -106,13 +106,12 @@ def curated_list(slug: str, asked: Criteria | None = None, available: Mapping[st
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One line of the report: a category, its count, its share of all in percent, and the question that lists it."""
+    """One line of the report: a category, its count, and its share of all in percent."""
 
     key: str
     label: str
     count: int
     percent: float
-    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +170,7 @@ def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str
         count = sum(n for (_, cause), n in found.items() if cause in causes)
         if not count and key not in ALWAYS_REPORTED:
             continue
-        shown = asked.changed(
-            compatible="true" if causes == ("",) else "only-incompatible", cause=causes if causes[0] else ()
-        )
-        lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0, shown.query()))
+        lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0))
     by_confidence: Counter[int] = Counter()
     for (confidence, _), n in found.items():
         by_confidence[confidence] += n

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from compat import queries
 from compat.hub.payloads import is_repo_id
-from compat.models import HubFetch
+from compat.models import HubFetch, ModelRecord
 from compat.tasks import request_fetch
 
 from .htmx import HtmxHttpRequest, render_page
@@ -30,8 +33,18 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
         return redirect(page.record)
-    context = {"page": page, "offline": settings.HUB.offline, "ttl": settings.RECORD_TTL}
-    return remember(request, render_page(request, "pages/detail.html", context))
+    context = {"page": page, "offline": settings.HUB.offline, "stale": _is_stale(page.record)}
+    response = render_page(request, "pages/detail.html", context)
+    if request.htmx and not request.htmx.boosted:
+        # The controls send every field; the address keeps only what was told.
+        response["HX-Push-Url"] = request.path + (f"?{choice.query}" if choice.query else "")
+    return remember(request, response)
+
+
+def _is_stale(record: ModelRecord) -> bool:
+    """Whether the Hub has not been asked for longer than a record counts as fresh."""
+    fresh_until = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
+    return record.fetched is None or record.fetched < fresh_until
 
 
 def _unknown(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:

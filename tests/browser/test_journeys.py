@@ -301,6 +301,21 @@ def test_the_answer_is_on_the_first_screen(visit):
     expect(page.locator(".take")).to_be_in_viewport(ratio=0.9)
 
 
+def test_another_context_changes_the_memory_picture_and_the_worker(visit):
+    page = visit("/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&context=16384")
+    before = page.locator("#memory p").first.inner_text()
+    page.locator("#c-context").focus()
+    page.locator("#c-context").select_option("32768")
+    expect(page.locator(".worker summary")).to_contain_text("32k")
+    expect(page.locator("#c-context")).to_be_focused()
+    assert page.locator("#memory p").first.inner_text() != before
+    page.goto("/models/")
+    expect(page.locator(".worker summary")).to_contain_text("24 GB · 32k")
+    page.locator("#f-architecture-qwen").check()
+    page.wait_for_url(re.compile("architecture=qwen"))
+    assert params(page) >= {"worker=llama-cpp", "memory=24", "context=32768"}
+
+
 def test_copy_the_command(visit):
     page = visit("/models/microsoft/phi-2/", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").click()

@@ -13,7 +13,7 @@ from compat.engine.fit.rows import Accuracy, MemoryAccuracy, Row, SpeedAccuracy
 from compat.engine.fit.shape import ModelShape, from_config, from_gguf
 from compat.engine.fit.speed import SpeedEstimate, estimate_speed
 from compat.engine.fit.speed_points import speed_accuracy
-from compat.engine.fit.verdict import Fit, FitResult, judge_fit, largest_context
+from compat.engine.fit.verdict import Fit, FitResult, judge_fit, largest_context, rooms_of
 from compat.engine.fit.weights import Basis, Weights, estimate_weights
 
 __all__ = [
@@ -49,5 +49,6 @@ __all__ = [
     "load_points",
     "memory_accuracy",
     "read_points",
+    "rooms_of",
     "speed_accuracy",
 ]

@@ -17,7 +17,7 @@ _SPELLINGS: dict[str, str] = {
     **dict.fromkeys(("lm-studio", "lm_studio", "lmstudio"), "lmstudio"),
     **dict.fromkeys(("mlx", "mlx-lm", "mlx_lm", "mlxlm"), "mlx-lm"),
     **dict.fromkeys(("tensorrt-llm", "tensorrt_llm", "trt-llm", "trtllm", "tensorrtllm"), "tensorrt-llm"),
-    **dict.fromkeys(("rbee", "rbee-llm-worker", "llm-worker-rbee"), "rbee"),
+    **dict.fromkeys(("rbee", "rbee-worker", "rbee-llm-worker", "llm-worker-rbee"), "rbee"),
     **dict.fromkeys(("exllamav3", "exllama-v3", "exllama3"), "exllamav3"),
     **dict.fromkeys(("exllamav2", "exllama-v2", "exllama2"), "exllamav2"),
 }

@@ -43,11 +43,11 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     options = options or LoadOptions()
     engine = engine_name(engine)
     estimate = estimate_memory(variant, engine, hardware, options)
-    rooms = _rooms(hardware, engine, options)
+    rooms = rooms_of(hardware, engine, options)
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     if estimate.per_device is None:
-        if estimate.floor > sum(rooms) and not (engine in LLAMA_FAMILY and hardware.accelerators):
+        if estimate.floor > sum(rooms) + _spill(engine, hardware):
             return FitResult(
                 Fit.TOO_LARGE,
                 f"Needs at least {_gib(estimate.floor, sum(rooms))}, "
@@ -112,12 +112,21 @@ def largest_context(
     return low
 
 
-def _rooms(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int, ...] | None:
+def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int, ...] | None:
+    """Bytes a model may take on each device: what is usable, less what the engine leaves alone; None if not known."""
+    engine = engine_name(engine)
     usable = hardware.usable()
     if None in usable:
         return None
     share = options.memory_utilization if engine in PAGED else 1.0
     return tuple(round(u * share) for u in usable if u is not None)
+
+
+def _spill(engine: str, hardware: Hardware) -> int:
+    """Bytes of system memory that could take what the accelerators cannot; 0 where the engine or machine has no such way."""
+    if engine not in LLAMA_FAMILY or not hardware.accelerators or hardware.unified:
+        return 0
+    return round((hardware.system_memory or 0) * CPU_FRACTION)
 
 
 def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float:
