@@ -135,8 +135,9 @@ def pages() -> None:
     """Milliseconds a page takes inside the server, after one round to warm up; and its weight compressed."""
     import gzip
 
-    from compat import memo
     from django.test import Client
+
+    from compat import memo
 
     client = Client(headers={"host": "127.0.0.1"})
     print(f"{'page':<10}{'p50 ms':>9}{'p95 ms':>9}{'cold ms':>9}{'kB gzip':>9}")

@@ -52,4 +52,6 @@ def _short(fit: FitResult) -> str:
         return "too large for its memory"
     if fit.need <= 1.05 * fit.room:
         return "just too large for its memory"
-    return f"needs {fit.need / GIB:.0f} GiB, {fit.room / GIB:.0f} GiB here"
+    need, room = fit.need / GIB, fit.room / GIB
+    digits = int(f"{need:.0f}" == f"{room:.0f}")
+    return f"needs {need:.{digits}f} GiB, {room:.{digits}f} GiB here"

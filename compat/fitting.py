@@ -15,6 +15,7 @@ from compat.engine.fit import (
     ModelShape,
     SpeedEstimate,
     VariantInputs,
+    complete,
     estimate_speed,
     find_shape,
     from_config,
@@ -28,22 +29,41 @@ from compat.workers import Worker
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """A model's shape and where it was read, in words."""
+    """A model's shape, and what was taken for it from elsewhere than the record, in words."""
 
     shape: ModelShape | None
-    source: str
+    assumed: tuple[str, ...] = ()
+
+
+_COMPARED = ("model_type", "layers", "heads", "kv_heads", "head_dim", "hidden")
+_PUBLISHED = "from published facts of the model it is named after"
 
 
 @lru_cache(maxsize=20_000)
 def shaped(facts: str, parameters: int | None, name: str) -> Shaped:
-    """The shape told by a record's own configuration, completed by published facts of the model it is named after."""
-    own = from_config(json.loads(facts), parameters) if facts else None
-    if own is not None and own.layers:
-        return Shaped(own, "the repository's config.json")
+    """The shape told by a record's own configuration, completed by published facts of the model it is named after.
+
+    Nothing is taken from a published model that disagrees with the record in anything both tell.
+    """
+    own = complete(from_config(json.loads(facts), parameters)) if facts else None
+    if own is not None and own.hidden and own.vocab and own.caches is not None:
+        return Shaped(own)
     known = find_shape(name)
-    if known is not None and (not own or not own.model_type or own.model_type == known.model_type):
-        return Shaped(known, "published facts of the model it is named after")
-    return Shaped(own, "the repository's config.json" if own else "")
+    if known is None:
+        return Shaped(own)
+    if own is None:
+        return Shaped(known.with_facts(parameters=parameters), (f"layers and heads {_PUBLISHED}",))
+    told = [(getattr(own, key), getattr(known, key)) for key in _COMPARED]
+    if any(mine is not None and theirs is not None and mine != theirs for mine, theirs in told):
+        return Shaped(own)
+    filled = own.with_facts(**{key: getattr(known, key) for key in _FILLED})
+    return Shaped(filled, (f"widths {_PUBLISHED}" if own.layers else f"layers and heads {_PUBLISHED}",))
+
+
+_FILLED = (
+    *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
+    *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),
+)
 
 
 def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
@@ -57,8 +77,6 @@ def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[Varia
         quantization = "BF16"
         assumed = ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shaped(record.shape_facts, record.parameters, record.name)
-    if shape.source.startswith("published"):
-        assumed = (*assumed, f"layers and heads from {shape.source}")
     return (
         VariantInputs(
             shape=shape.shape,
@@ -67,7 +85,7 @@ def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[Varia
             quant=quantization or None,
             format=format_ or None,
         ),
-        assumed,
+        (*assumed, *shape.assumed),
     )
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from pydantic import ValidationError
-
 from compat.hub import HubClient, HubError
 from compat.hub.errors import HubBadPayload
 from compat.hub.headers import read_header

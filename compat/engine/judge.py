@@ -12,7 +12,7 @@ from .profile import EngineProfile
 from .result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
 from .rules import RULES, platform
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised with every change of a rule; stored verdicts of another version are judged again."""
 
 _QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages
@@ -111,7 +111,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         confidence, cause = Confidence.NONE, blocks[0].code
         advice = [finding for finding in advice if finding.code in (cause, "gated")]
         warns = [finding for finding in warns if finding.code not in _OF_NO_USE_TO_A_REFUSAL]
-    shown = blocks or [f for f in warns if f.limits is confidence] or [f for f in warns if f.brief]
+    shown = blocks or [f for f in findings if f.brief and f.limits is confidence] or warns
     return CompatibilityResult(
         compatible=not blocks,
         confidence=confidence.word,

@@ -183,6 +183,7 @@ def _format(reader: _Reader) -> FormatRule:
         reader.take("note", str, ""),
         reader.choice("by", NAME_SPACES),
         reader.take("single_file", bool, False),
+        reader.take("brief", str, ""),
     )
     reader.finish()
     return rule

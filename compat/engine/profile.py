@@ -63,6 +63,7 @@ class FormatRule:
     note: str = ""
     by: str = "model_type"
     single_file: bool = False
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)

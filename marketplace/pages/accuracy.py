@@ -15,7 +15,8 @@ QUANTITIES = {
     "weights": "Weights",
     "kv": "KV cache",
     "compute": "Compute buffers",
-    "speed": "Decode speed",
+    "state": "Recurrent state",
+    "decode": "Decode speed",
 }
 FIRM = "firm"
 """The group of points an estimator is held to: engine logs, vendor tables, runs of the engine itself."""

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from compat.engine import CompatibilityResult, Confidence
+from compat.engine.fit import Fit, FitResult
 from compat.facets import license_label
 from compat.metadata.extract import format_label
 from compat.metadata.facts import Provenance
@@ -290,3 +291,26 @@ def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
         '<svg class="bar tall" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', rects),
     )
+
+
+@register.simple_tag
+def fit_bar(fit: FitResult) -> SafeString:
+    """A variant's memory need against its device's room; a tick marks the room where the need is more."""
+    if not fit.need or not fit.room:
+        return SafeString("")
+    need = whole_need(fit)
+    kind = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}.get(fit.fit, "over")
+    rects = [(kind, "0", f"{min(100.0, 100 * need / fit.room):.1f}")]
+    if need > fit.room:
+        rects.append(("limit", f"{100 * fit.room / need:.1f}", "2"))
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        fit.sentence,
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="4"/>', rects),
+    )
+
+
+@register.filter
+def whole_need(fit: FitResult) -> int:
+    """What a variant needs on its fullest device, and in system memory where it spills over; bytes."""
+    return (fit.need or 0) + (fit.host_need or 0)

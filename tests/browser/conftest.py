@@ -48,7 +48,16 @@ def base_url(tmp_path_factory):
     }
     subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=environment, check=True, capture_output=True)
     address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "gunicorn", "marketplace.wsgi", "--bind", f"127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-c",
+        "deploy/gunicorn.conf.py",
+        "marketplace.wsgi",
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
     log = (folder / "log").open("wb")
     server = subprocess.Popen(
         [*command, "--threads", "4", "--no-control-socket"], cwd=ROOT, env=environment, stdout=log, stderr=log

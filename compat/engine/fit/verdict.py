@@ -123,7 +123,7 @@ def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int
 
 
 def _spill(engine: str, hardware: Hardware) -> int:
-    """Bytes of system memory that could take what the accelerators cannot; 0 where the engine or machine has no such way."""
+    """Bytes of system memory that could take what the accelerators cannot; 0 where there is no such way."""
     if engine not in LLAMA_FAMILY or not hardware.accelerators or hardware.unified:
         return 0
     return round((hardware.system_memory or 0) * CPU_FRACTION)

@@ -39,7 +39,7 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
-    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files{note}.", limits=rule.confidence)
+    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files{note}.", rule.brief, rule.confidence)
     best = max(profile.formats, key=lambda other: other.confidence)
     if rule.confidence < best.confidence:
         yield Finding(

@@ -1,0 +1,331 @@
+"""From records to estimates: what is kept of a configuration, and what an estimate rests on."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from compat import sync
+from compat.engine import all_profiles
+from compat.engine.fit import (
+    Basis,
+    Fit,
+    VariantInputs,
+    estimate_memory,
+    find_shape,
+    from_config,
+    from_gguf,
+    known_shape,
+)
+from compat.engine.fit.gguf_keys import config_from_gguf
+from compat.fitting import context_room, fit_of, fits, inputs, shaped, speed_of
+from compat.hub.payloads import parse_record
+from compat.metadata.extract import extract
+from compat.metadata.gguf_header import parse_gguf_header
+from compat.metadata.shape_facts import SHAPE_KEYS, shape_facts
+from compat.models import ModelRecord
+from compat.workers import GIB, chosen, workers
+from tests.metadata.test_gguf_header import WRITTEN
+from tests.samples import every_record, record
+
+LLAMA = {
+    "model_type": "llama",
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "intermediate_size": 14336,
+    "max_position_embeddings": 131072,
+}
+
+
+def kept(config):
+    return json.loads(shape_facts(config) or "{}")
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_of_a_configuration_gives_the_same_shape():
+    told = 0
+    for item in every_record():
+        config, count = item.get("config") or {}, (item.get("safetensors") or {}).get("total")
+        if config:
+            assert from_config(kept(config), count) == from_config(config, count), item["id"]
+            told += bool(from_config(config).layers)
+    assert told > 50
+
+
+class Asked(dict):
+    """A configuration that notes what is looked up in it."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.keys_asked = set()
+
+    def get(self, key, default=None):
+        self.keys_asked.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key):
+        self.keys_asked.add(key)
+        return super().__contains__(key)
+
+
+def test_every_key_an_estimate_looks_up_is_kept():
+    asked = set()
+    for model_type in ("llama", "gemma3", "deepseek_v3", "mamba", "jamba", "nemotron_h", "qwen3_next", "exaone4"):
+        for more in ({}, {"layer_types": ["full_attention", "sliding_attention"] * 16, "sliding_window": 4096}):
+            config = Asked(LLAMA | {"model_type": model_type} | more)
+            from_config(config)
+            asked |= config.keys_asked
+    nested = {"text_config", "llm_config", "language_config", "thinker_config", "vision_config", "vision_encoder"}
+    assert asked - nested - {"quantization_config"} <= SHAPE_KEYS
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        (LLAMA, {"num_key_value_heads": None}),
+        (LLAMA, {"num_key_value_heads": None, "model_type": "a-type-nobody-knows"}),
+        (LLAMA, {"model_type": "exaone4", "sliding_window": None, "sliding_window_pattern": None}),
+        (LLAMA, {"sliding_window": 4096, "model_type": "exaone4"}),
+        (LLAMA, {"vision_encoder": {}}),
+        (LLAMA, {"vision_config": {"hidden_size": 7}}),
+        (LLAMA, {"quantization_config": {"quant_method": "awq", "bits": 4}}),
+        (LLAMA, {"text_config": LLAMA | {"num_hidden_layers": 4}}),
+        (LLAMA, {"text_config": {}, "llm_config": {"num_hidden_layers": 4}}),
+    ],
+)
+def test_what_a_null_or_a_nested_part_says_is_kept(base, change):
+    config = base | change
+    assert from_config(kept(config)) == from_config(config)
+
+
+def test_long_and_senseless_values_are_left_out():
+    config = {
+        "model_type": "x" * 700,
+        "num_hidden_layers": 10**700,
+        "layer_types": ["full_attention"] * 600,
+        "hidden_size": {"a": 1},
+        "head_dim": [{"a": 1}],
+        "chat_template": "x",
+        "vocab_size": None,
+    }
+    assert shape_facts(config) == shape_facts({}) == shape_facts(None) == ""
+
+
+def test_endless_nesting_is_cut():
+    config = {"hidden_size": 64}
+    for _ in range(800):
+        config = {"text_config": config}
+    assert len(shape_facts(config)) < 1000
+    assert shape_facts({"text_config": {"hidden_size": 64}}) == '{"text_config":{"hidden_size":64}}'
+
+
+def test_what_is_kept_is_small_and_always_written_alike():
+    for item in every_record():
+        text = shape_facts(item.get("config"))
+        assert len(text) < 8_000, item["id"]
+        assert shape_facts(dict(reversed((item.get("config") or {}).items()))) == text
+
+
+# --- GGUF headers ----------------------------------------------------------------------------------------------
+
+
+def header_of(values, **more):
+    return {"_gguf_header": {"file": "model.gguf", "values": values, **more}}
+
+
+def test_what_is_kept_of_a_header_gives_the_same_shape():
+    values = parse_gguf_header(WRITTEN.read_bytes()).values
+    config = config_from_gguf(values, "gemma3")
+    assert config["kv_heads_per_layer"] == [1, 1, 2, 1]
+    assert from_config(kept(config)) == from_config(config) == from_gguf(values)
+    assert len({cache.k_width for cache in from_config(kept(config)).caches}) > 1
+
+
+@pytest.mark.django_db
+def test_the_header_speaks_before_the_configuration():
+    told = header_of(
+        {
+            "general.architecture": "qwen3moe",
+            "qwen3moe.block_count": 48,
+            "qwen3moe.embedding_length": 2048,
+            "qwen3moe.attention.head_count": 32,
+            "qwen3moe.attention.head_count_kv": 4,
+            "qwen3moe.context_length": 40960,
+        },
+        vocab_size=151936,
+    )
+    sync.store([parse_record({"id": "sample/header", "config": LLAMA, **told})], origin="file")
+    shape = shaped(ModelRecord.objects.get(repo_id="sample/header").shape_facts, None, "header").shape
+    assert (shape.layers, shape.hidden, shape.vocab, shape.context) == (48, 2048, 151936, 40960)
+    # The header's own name for it is led to the family whose heads are 128 wide, which the header need not say.
+    assert (shape.model_type, shape.head_dim) == ("qwen3_moe", 128)
+    assert shape.assumptions == ()
+
+
+@pytest.mark.django_db
+def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
+    sync.store(
+        [parse_record({"id": "sample/mute", "config": LLAMA, **header_of({"general.name": "x"})})], origin="file"
+    )
+    assert ModelRecord.objects.get(repo_id="sample/mute").shape_facts == shape_facts(LLAMA)
+
+
+@pytest.mark.django_db
+def test_a_record_without_either_takes_its_bases():
+    base = record("microsoft/phi-2", id="sample/base")
+    made = {"id": "sample/made-GGUF", "tags": ["base_model:sample/base", "base_model:quantized:sample/base"]}
+    sync.store([parse_record(item) for item in (base, made)], origin="file")
+    first, second = ModelRecord.objects.filter(repo_id__startswith="sample/").order_by("repo_id")
+    assert first.shape_facts == second.shape_facts == shape_facts(base["config"])
+
+
+# --- whose shape -----------------------------------------------------------------------------------------------
+
+KNOWN = "Llama-3.1-8B-Instruct"
+
+
+def test_a_whole_configuration_of_its_own_is_believed():
+    found = shaped(shape_facts(LLAMA | {"num_hidden_layers": 7}), None, KNOWN)
+    assert found.shape.layers == 7
+    assert found.source == "the repository's config.json"
+
+
+@pytest.mark.parametrize("facts", ["", shape_facts({"model_type": "llama", "max_position_embeddings": 8192})])
+def test_published_facts_complete_what_says_nothing_of_layers(facts):
+    found = shaped(facts, None, KNOWN)
+    assert found.shape == find_shape(KNOWN) == known_shape(KNOWN)
+    assert found.source.startswith("published facts")
+
+
+def test_published_facts_of_another_type_are_not_taken():
+    found = shaped(shape_facts({"model_type": "whisper"}), None, KNOWN)
+    assert found.shape.model_type == "whisper"
+    assert found.shape.layers is None
+    assert found.source == "the repository's config.json"
+
+
+def test_of_nothing_nothing_is_known():
+    assert shaped("", None, "nobody-knows-me") == shaped("", 7, "nobody-knows-me")
+    assert shaped("", None, "nobody-knows-me").shape is None
+
+
+# --- inputs ----------------------------------------------------------------------------------------------------
+
+
+def variant(format_="safetensors", quantization="", size=None):
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size)
+
+
+def model(config=LLAMA, parameters=None, name="sample"):
+    return SimpleNamespace(shape_facts=shape_facts(config), parameters=parameters, name=name, context=131072)
+
+
+def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
+    needed, assumed = inputs(model(parameters=10**9), variant())
+    assert needed.quant == "BF16"
+    assert assumed == ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
+    for told in (variant(quantization="AWQ"), variant(size=2 * 10**9), variant("gguf", "Q4_K_M"), variant("gguf")):
+        needed, assumed = inputs(model(parameters=10**9), told)
+        assert assumed == ()
+        assert needed.quant == (told.quantization or None)
+
+
+def test_published_facts_are_named_as_assumed():
+    _, assumed = inputs(model({}, name=KNOWN), variant(size=16 * GIB))
+    assert assumed == ("layers and heads from published facts of the model it is named after",)
+
+
+def test_the_size_of_the_files_beats_the_formula():
+    needed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M", 5 * GIB))
+    weights = estimate_memory(needed, "transformers").component("weights")
+    assert (weights.bytes, weights.basis) == (5 * GIB, Basis.FILE)
+    guessed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M"))
+    weights = estimate_memory(guessed, "transformers").component("weights")
+    assert weights.basis is not Basis.FILE
+    assert weights.bytes != 5 * GIB
+
+
+@pytest.mark.django_db
+def test_an_extracted_variant_and_a_stored_one_need_the_same():
+    for kept_record in ModelRecord.objects.select_related("payload").prefetch_related("variants")[:120]:
+        if kept_record.architecture_from == "base":
+            continue
+        extracted = extract(parse_record(kept_record.payload.data).model).variants
+        for stored, fresh in zip(kept_record.variants.all(), extracted, strict=True):
+            assert inputs(kept_record, stored) == inputs(kept_record, fresh), kept_record.repo_id
+
+
+# --- estimates -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def phi(db):
+    found = ModelRecord.objects.get(repo_id="microsoft/phi-2")
+    return found, found.variants.first()
+
+
+def test_without_a_machine_nothing_is_estimated(phi):
+    worker = chosen(workers(), "vllm")
+    assert fit_of(*phi, worker) is context_room(*phi, worker) is speed_of(*phi, worker) is None
+    assert fits([phi], worker) == [None]
+
+
+def test_a_machine_gets_a_fit_a_context_and_a_speed(phi):
+    worker = chosen(workers(), "vllm", accelerator="RTX 4090")
+    fit = fit_of(*phi, worker)
+    assert fit.fit is Fit.FITS
+    assert fits([phi, phi], worker) == [fit, fit]
+    assert context_room(*phi, worker) == phi[0].context == 2048
+    speed = speed_of(*phi, worker)
+    assert 0 < speed.low <= speed.tokens_per_second <= speed.high
+
+
+@pytest.mark.django_db
+def test_the_longest_context_is_where_the_fit_turns():
+    llama = model(parameters=8_030_261_248), variant(size=16 * GIB)
+
+    def worker(context):
+        return chosen(workers(), "transformers", memory=22.0, context=context)
+
+    longest = context_room(*llama, worker(8192))
+    assert 8192 < longest < 131072
+    assert fit_of(*llama, worker(longest)).fit in (Fit.FITS, Fit.TIGHT)
+    assert fit_of(*llama, worker(longest + 1)).fit is Fit.TOO_LARGE
+
+
+def test_speed_is_told_for_exactly_one_accelerator(phi):
+    assert speed_of(*phi, chosen(workers(), "vllm", accelerator="RTX 4090", count=2)) is None
+    assert speed_of(*phi, chosen(workers(), "llama-cpp", ram=64.0)) is None
+    unknown = speed_of(*phi, chosen(workers(), "vllm", memory=24.0))
+    assert unknown.tokens_per_second is None
+    assert unknown.reason
+
+
+@pytest.mark.parametrize("slug", all_profiles())
+def test_every_engine_can_be_estimated(slug):
+    needed = VariantInputs(known_shape(KNOWN), parameters=8_030_261_248, quant="BF16", format="safetensors")
+    assert estimate_memory(needed, slug).total > 8_030_261_248
+
+
+def test_the_two_rbee_profiles_are_one_engine():
+    needed = VariantInputs(known_shape(KNOWN), parameters=8_030_261_248, quant="BF16", format="safetensors")
+    assert estimate_memory(needed, "rbee") == estimate_memory(needed, "rbee-worker")
+
+
+def test_every_record_of_the_catalogue_can_be_estimated(db):
+    worker = chosen(workers(), "llama-cpp", accelerator="RTX 4090", ram=64.0)
+    found = fits(
+        [(one, each) for one in ModelRecord.objects.prefetch_related("variants") for each in one.variants.all()], worker
+    )
+    assert len(found) > 500
+    assert {one.fit for one in found} >= {Fit.FITS, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNKNOWN}
+    for one in found:
+        assert isinstance(one.estimate.components, tuple)
+        assert one.sentence.endswith(".")
