@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
@@ -20,11 +21,14 @@ from compat.models import (
     ListEntry,
     ModelRecord,
     RecordVariant,
+    SiteWorker,
     SyncRun,
     Verdict,
 )
 from compat.search import matching, words_of
+from compat.sync import touch
 from compat.tasks import reevaluate_all, request_fetch
+from compat.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 
 MANY = 200
 """How many records one refresh action may ask the Hub for."""
@@ -275,6 +279,79 @@ class EngineSettingAdmin(admin.ModelAdmin[EngineSetting]):
         return setting.context_policy or all_profiles()[setting.slug].context_policy
 
 
+def _engine_choices() -> list[tuple[str, str]]:
+    return [(slug, profile.name) for slug, profile in all_profiles().items()]
+
+
+class SiteWorkerForm(ModelForm[SiteWorker]):
+    """A worker as an operator describes it; whatever could not be estimated later is refused here."""
+
+    engine = forms.ChoiceField(choices=_engine_choices, help_text="The program that loads the models.")
+    accelerator = forms.CharField(
+        max_length=80,
+        required=False,
+        help_text="A label of the list under /workers/, such as RTX 4090; or leave it empty and give the memory.",
+    )
+    count = forms.IntegerField(min_value=1, max_value=MOST_ACCELERATORS, initial=1, help_text="How many of them.")
+    context = forms.IntegerField(
+        min_value=1, max_value=10**9, initial=8192, help_text="Tokens of context people use on it."
+    )
+
+    class Meta:
+        model = SiteWorker
+        fields = (
+            "name", "slug", "engine", "accelerator", "count", "memory_gb", "ram_gb", "context", "kv", "published",
+            "position",
+        )  # fmt: skip
+
+    def clean_accelerator(self) -> str:
+        """Only what the estimates know; close labels are named."""
+        label: str = self.cleaned_data["accelerator"].strip()
+        if not label or accelerator_named(label):
+            return label
+        words = label.lower().split()
+        near = [known for known in accelerator_labels() if any(word in known.lower().split() for word in words)]
+        hint = f" Did you mean {', '.join(near[:5])}?" if near else ""
+        raise forms.ValidationError(f"“{label}” is not an accelerator this site knows.{hint} Or give its memory alone.")
+
+    def clean_memory_gb(self) -> float | None:
+        """More than nothing, where it is told."""
+        return self._above_zero("memory_gb")
+
+    def clean_ram_gb(self) -> float | None:
+        """More than nothing, where it is told."""
+        return self._above_zero("ram_gb")
+
+    def _above_zero(self, name: str) -> float | None:
+        value: float | None = self.cleaned_data[name]
+        if value is not None and not 0 < value < 1e6:
+            raise forms.ValidationError("Give a number of GB above 0, or leave it empty.")
+        return value
+
+
+@admin.register(SiteWorker)
+class SiteWorkerAdmin(admin.ModelAdmin[SiteWorker]):
+    """Workers of this site: an engine on the hardware that is there."""
+
+    form = SiteWorkerForm
+    list_display = ("name", "engine_name", "machine", "context", "published", "position")
+    list_editable = ("published", "position")
+    list_filter = ("published", "engine")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+    @admin.display(description="engine", ordering="engine")
+    def engine_name(self, worker: SiteWorker) -> str:
+        """The engine's name, or what is wrong with it."""
+        profile = all_profiles().get(worker.engine)
+        return profile.name if profile else f"{worker.engine}: no longer known, so the worker is not shown"
+
+    @admin.display(description="machine")
+    def machine(self, worker: SiteWorker) -> str:
+        """The machine in a few words."""
+        return Machine(worker.accelerator, worker.count, worker.memory_gb, worker.ram_gb).label or "not told"
+
+
 class ListEntryInline(admin.TabularInline[ListEntry, CuratedList]):
     """A list's models, in order."""
 
@@ -297,6 +374,16 @@ class CuratedListAdmin(admin.ModelAdmin[CuratedList]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CuratedList]:
         """With the number of models."""
         return super().get_queryset(request).annotate(entry_count=Count("entries"))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Entries count in the pages' numbers, which are kept until the catalogue changes."""
+        super().save_related(request, form, formsets, change)
+        touch()
+
+    def delete_model(self, request: HttpRequest, obj: CuratedList) -> None:
+        """The same for a list that goes."""
+        super().delete_model(request, obj)
+        touch()
 
     @admin.display(description="models", ordering="entry_count")
     def size(self, curated: CuratedList) -> int:

@@ -101,7 +101,10 @@ def extract_model_metadata(model: Model) -> ModelMetadata:
 
 
 def is_model_compatible(metadata: ModelMetadata) -> CompatibilityResult:
-    """What the default worker says of six facts. Needs no database and no network."""
+    """What the default worker's criteria say of six facts, as they ship. Needs no database and no network.
+
+    :func:`check_model_worker_compatibility` also applies what this site's operator decided (the context policy).
+    """
     return judge(metadata.variant_facts, default_profile())
 
 

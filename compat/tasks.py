@@ -44,6 +44,8 @@ def fetch_record(repo_id: str) -> str:
     try:
         parsed = parse_record(asyncio.run(_full_model(repo_id)))
         counts = sync.store([parsed], origin="hub")
+        if counts.new or counts.changed:
+            sync.inherit()
         if parsed.model.id.lower() != repo_id.lower():
             error = f"The Hub has renamed it: it is now {parsed.model.id}."
         outcome = "new" if counts.new else "changed" if counts.changed else "unchanged"

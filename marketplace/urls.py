@@ -5,6 +5,8 @@ from django.urls import path
 
 from .pages import accuracy, browse, detail, health, home, lists, report, workers
 
+handler400 = "marketplace.pages.errors.bad_request"
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("models/", browse.browse, name="browse"),

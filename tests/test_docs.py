@@ -546,7 +546,7 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
         ).stdout
 
     assert told("sh", "-c", "echo $HF_TOKEN") == "hf_from_a_file\n"
-    assert told("web").startswith("marketplace.wsgi --bind 127.0.0.1:8123 ")
+    assert told("web").startswith("-c deploy/gunicorn.conf.py marketplace.wsgi --bind 127.0.0.1:8123 ")
     assert told("pwd").strip() == str(ROOT)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compat import sync
 from compat.engine import all_profiles
@@ -14,7 +17,6 @@ from compat.engine.fit import (
     Fit,
     VariantInputs,
     estimate_memory,
-    find_shape,
     from_config,
     from_gguf,
     known_shape,
@@ -26,7 +28,7 @@ from compat.metadata.extract import extract
 from compat.metadata.gguf_header import parse_gguf_header
 from compat.metadata.shape_facts import SHAPE_KEYS, shape_facts
 from compat.models import ModelRecord
-from compat.workers import GIB, chosen, workers
+from compat.workers import GIB, Machine, Worker, chosen, workers
 from tests.metadata.test_gguf_header import WRITTEN
 from tests.samples import every_record, record
 
@@ -166,7 +168,7 @@ def test_the_header_speaks_before_the_configuration():
     assert (shape.layers, shape.hidden, shape.vocab, shape.context) == (48, 2048, 151936, 40960)
     # The header's own name for it is led to the family whose heads are 128 wide, which the header need not say.
     assert (shape.model_type, shape.head_dim) == ("qwen3_moe", 128)
-    assert shape.assumptions == ()
+    assert not any("attends to all" in assumption for assumption in shape.assumptions)
 
 
 @pytest.mark.django_db
@@ -189,26 +191,42 @@ def test_a_record_without_either_takes_its_bases():
 # --- whose shape -----------------------------------------------------------------------------------------------
 
 KNOWN = "Llama-3.1-8B-Instruct"
+FROM = "from published facts of the model it is named after"
 
 
 def test_a_whole_configuration_of_its_own_is_believed():
     found = shaped(shape_facts(LLAMA | {"num_hidden_layers": 7}), None, KNOWN)
     assert found.shape.layers == 7
-    assert found.source == "the repository's config.json"
+    assert found.assumed == ()
 
 
-@pytest.mark.parametrize("facts", ["", shape_facts({"model_type": "llama", "max_position_embeddings": 8192})])
-def test_published_facts_complete_what_says_nothing_of_layers(facts):
-    found = shaped(facts, None, KNOWN)
-    assert found.shape == find_shape(KNOWN) == known_shape(KNOWN)
-    assert found.source.startswith("published facts")
+def test_published_facts_stand_in_for_a_record_that_tells_nothing():
+    found = shaped("", 8_030_261_248, KNOWN)
+    assert found.shape == replace(known_shape(KNOWN), parameters=8_030_261_248)
+    assert found.assumed == (f"layers and heads {FROM}",)
 
 
-def test_published_facts_of_another_type_are_not_taken():
-    found = shaped(shape_facts({"model_type": "whisper"}), None, KNOWN)
-    assert found.shape.model_type == "whisper"
-    assert found.shape.layers is None
-    assert found.source == "the repository's config.json"
+def test_published_facts_complete_what_says_nothing_of_layers():
+    found = shaped(shape_facts({"model_type": "llama", "max_position_embeddings": 8192}), None, KNOWN)
+    assert (found.shape.layers, found.shape.kv_heads, found.shape.hidden) == (32, 8, 4096)
+    assert found.shape.context == 8192
+    assert found.assumed == (f"layers and heads {FROM}",)
+
+
+def test_published_facts_complete_widths():
+    told = {key: LLAMA[key] for key in ("model_type", "num_hidden_layers", "num_attention_heads")}
+    found = shaped(shape_facts(told), None, KNOWN)
+    assert (found.shape.hidden, found.shape.ffn, len(found.shape.caches)) == (4096, 14336, 32)
+    assert found.assumed == (f"widths {FROM}",)
+
+
+@pytest.mark.parametrize(
+    "told", [{"model_type": "whisper"}, {"model_type": "llama", "num_hidden_layers": 7}, {"hidden_size": 64}]
+)
+def test_a_published_model_that_disagrees_in_anything_is_not_taken(told):
+    found = shaped(shape_facts(told), None, KNOWN)
+    assert found.shape == from_config(told)
+    assert found.assumed == ()
 
 
 def test_of_nothing_nothing_is_known():
@@ -239,7 +257,7 @@ def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
 
 def test_published_facts_are_named_as_assumed():
     _, assumed = inputs(model({}, name=KNOWN), variant(size=16 * GIB))
-    assert assumed == ("layers and heads from published facts of the model it is named after",)
+    assert assumed == (f"layers and heads {FROM}",)
 
 
 def test_the_size_of_the_files_beats_the_formula():
@@ -329,3 +347,41 @@ def test_every_record_of_the_catalogue_can_be_estimated(db):
     for one in found:
         assert isinstance(one.estimate.components, tuple)
         assert one.sentence.endswith(".")
+
+
+# --- nothing in a record breaks a page -------------------------------------------------------------------------
+
+NUMBERS = st.one_of(
+    st.integers(-5, 200),
+    st.sampled_from([4096, 2**31, 2**62, 10**18, 10**300]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=5),
+)
+VALUES = NUMBERS | st.lists(NUMBERS, max_size=6) | st.lists(st.sampled_from(["full_attention", "mamba"]), max_size=6)
+CONFIGS = st.dictionaries(st.sampled_from(sorted(SHAPE_KEYS)), VALUES, max_size=25)
+MODEL_TYPES = st.sampled_from(["llama", "gemma3", "deepseek_v3", "mamba", "jamba", "qwen3_next", "falcon_h1", "nobody"])
+COUNTS = st.none() | st.integers(0, 2**62)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CONFIGS, MODEL_TYPES, st.booleans(), COUNTS, COUNTS, st.sampled_from(["vllm", "ollama", "transformers", "rbee"]))
+def test_no_configuration_however_senseless_breaks_an_estimate(config, model_type, whole, count, size, engine):
+    config = {**(LLAMA if whole else {}), **config, "model_type": model_type}
+    profile = all_profiles()[engine]
+    odd = model(config, parameters=count)
+    for machine in (Machine("RTX 4090", ram=64.0), Machine(memory=8.0, count=3), Machine(ram=64.0)):
+        worker = Worker(engine, profile.name, profile, machine)
+        found = fit_of(odd, variant("gguf", "Q4_K_M", size), worker)
+        assert found.estimate.floor >= 0
+        context_room(odd, variant("gguf", "Q4_K_M", size), worker)
+        speed_of(odd, variant("gguf", "Q4_K_M", size), worker)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "hidden_size", "vocab_size", "kv_heads_per_layer"])
+def test_a_number_beyond_any_model_is_not_known(key):
+    shape = from_config(LLAMA | {key: [10**15] * 32 if key == "kv_heads_per_layer" else 10**15})
+    assert None in (shape.layers, shape.hidden, shape.vocab, shape.caches)
+    assert from_config(LLAMA, 10**12).parameters == 10**12
+    assert from_config(LLAMA | {"active_parameters": 37 * 10**9}).active_parameters == 37 * 10**9

@@ -58,7 +58,12 @@ def _only_text_dates(value: Any) -> Any:
 
 def _with_zone(value: datetime) -> datetime:
     """The Hub writes UTC; a date that others shortened to the day means UTC as well."""
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not value.tzinfo:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is a date outside the calendar") from None
 
 
 Count = Annotated[StrictInt, Field(ge=0, le=2**62)]

@@ -170,7 +170,7 @@ class RecordVariant(models.Model):
     """One runnable set of weight files of a record, in the order of its fact sheet."""
 
     record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="variants")
-    position = models.PositiveSmallIntegerField()
+    position = models.PositiveIntegerField()
     key = models.CharField(max_length=1100)
     label = models.CharField(max_length=300)
     format = models.CharField(max_length=20, blank=True)
@@ -199,7 +199,7 @@ class Verdict(models.Model):
     profile = models.CharField(max_length=40)
     confidence = models.PositiveSmallIntegerField(choices=CONFIDENCE_CHOICES)
     cause = models.CharField(max_length=20, blank=True, help_text="Code of the first refusal; empty if compatible.")
-    best = models.PositiveSmallIntegerField(help_text="Position of the best variant.")
+    best = models.PositiveIntegerField(help_text="Position of the best variant.")
     results = models.JSONField(help_text="One result a variant.")
     rules = models.CharField(max_length=40, help_text="Version of the rules and of the profile.")
 

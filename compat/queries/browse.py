@@ -182,9 +182,7 @@ def found_records(criteria: Criteria, worker: Worker, version: int, start: int, 
     if worker.hardware is None:
         return list(ordered(narrowed(criteria, worker), criteria)[start : start + most])
     plain = criteria.changed(page=1)
-    ids = kept(("ids", version, *_worker_key(worker), plain), lambda: _ids(plain, worker, version))[
-        start : start + most
-    ]
+    ids = _ids(plain, worker, version)[start : start + most]
     records = ModelRecord.objects.in_bulk(ids)
     return [records[pk] for pk in ids if pk in records]
 
@@ -195,15 +193,24 @@ def _worker_key(worker: Worker) -> tuple[Hashable, ...]:
 
 
 def _ids(criteria: Criteria, worker: Worker, version: int) -> list[int]:
+    """The question's records in order, on a worker with a machine; kept until the catalogue changes."""
+    return kept(("ids", version, *_worker_key(worker), criteria), lambda: _passing(criteria, worker, version))
+
+
+def _passing(criteria: Criteria, worker: Worker, version: int) -> list[int]:
     standing, values = standings(worker, version), _values(worker, version)
     rows = ordered(narrowed(criteria, worker, by_verdict=False), criteria).values_list("id", "sheet_id")
     return [pk for pk, sheet in rows if facets.passes_verdict(criteria, *_stands(pk, sheet, standing, values))]
 
 
+_UNJUDGED = (0, "unknown", "", "", "", "", False)
+"""Where a record stands whose facts no engine has judged yet."""
+
+
 def _stands(pk: int, sheet: int, standing: Mapping[int, Standing], values: facets.SheetValues) -> tuple[int, str]:
     """Confidence and cause of one record on a worker with a machine."""
     found = standing.get(pk)
-    return (found.confidence, found.cause) if found else values[sheet][:2]
+    return (found.confidence, found.cause) if found else values.get(sheet, _UNJUDGED)[:2]
 
 
 def verdicts_of(rows: Iterable[tuple[int, int]], worker: Worker, version: int) -> list[tuple[int, str]]:
@@ -253,7 +260,7 @@ def ordered(records: QuerySet[ModelRecord], criteria: Criteria) -> QuerySet[Mode
 
 
 def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
-    """One page of the catalogue with its facets. At most nine queries, whatever its size.
+    """One page of the catalogue with its facets. At most nine queries, whatever its size; sixteen on a machine.
 
     Raises :class:`NoSuchPage` beyond the last page and :class:`~compat.criteria.CriteriaError` for an unknown list.
     """

@@ -39,24 +39,26 @@ class SheetAnswer:
 def answers(sheets: Sequence[int] | None, worker: Worker) -> dict[int, SheetAnswer]:
     """The rules' answers for some fact sheets (None: for all that run); one query.
 
-    Stored verdicts serve a worker whose hardware is not told. Known hardware can refuse more (a packing its
-    generation cannot compute), so the sheets' facts are judged for it, without touching what is stored.
+    Stored verdicts serve a worker whose hardware is not told, and every refusal. Known hardware can refuse more (a
+    packing its generation cannot compute), so what is accepted is judged for it, without touching what is stored.
     """
-    if worker.capability is None:
-        stored = Verdict.objects.filter(profile=worker.profile.slug).select_related("sheet")
-        stored = stored.filter(confidence__gt=0) if sheets is None else stored.filter(sheet__in=sheets)
-        return {
-            verdict.sheet_id: _answer(
-                tuple(verdict.result_of(position) for position in range(len(verdict.results))), verdict.sheet, worker
-            )
-            for verdict in stored
-        }
-    found = FactSheet.objects.all()
-    if sheets is None:
-        found = found.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
-    else:
-        found = found.filter(pk__in=sheets)
-    return {sheet.pk: _judged(sheet, worker) for sheet in found}
+    stored = Verdict.objects.filter(profile=worker.profile.slug).select_related("sheet")
+    stored = stored.filter(confidence__gt=0) if sheets is None else stored.filter(sheet__in=sheets)
+    known = worker.capability is not None
+    found = {
+        verdict.sheet_id: _judged(verdict.sheet, worker) if known and verdict.compatible else _stored(verdict, worker)
+        for verdict in stored
+    }
+    missing = set(sheets or ()) - found.keys()
+    if missing:
+        # An engine that was just switched on has no verdicts until the background work has made them.
+        found |= {sheet.pk: _judged(sheet, worker) for sheet in FactSheet.objects.filter(pk__in=missing)}
+    return found
+
+
+def _stored(verdict: Verdict, worker: Worker) -> SheetAnswer:
+    results = tuple(verdict.result_of(position) for position in range(len(verdict.results)))
+    return _answer(results, verdict.sheet, worker)
 
 
 def _facts(sheet: FactSheet) -> list[VariantFacts]:

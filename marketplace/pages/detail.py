@@ -32,7 +32,8 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     except queries.UnknownModel:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
-        return redirect(page.record)
+        query = request.GET.urlencode()
+        return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""))
     context = {"page": page, "offline": settings.HUB.offline, "stale": _is_stale(page.record)}
     response = render_page(request, "pages/detail.html", context)
     if request.htmx and not request.htmx.boosted:

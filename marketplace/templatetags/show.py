@@ -79,9 +79,9 @@ def compact(number: int | None) -> str:
     """A count in few characters: ``4.1M``, ``312k``, ``9,120``."""
     if number is None:
         return ""
-    for divisor, unit in ((10**9, "B"), (10**6, "M"), (10**4, "k")):
-        if number >= divisor:
-            scaled = number / (10**3 if unit == "k" else divisor)
+    for least, divisor, unit in ((999_950_000, 10**9, "B"), (999_500, 10**6, "M"), (10**4, 10**3, "k")):
+        if number >= least:
+            scaled = number / divisor
             return f"{scaled:.1f}{unit}" if scaled < 10 and unit != "k" else f"{scaled:,.0f}{unit}"
     return f"{number:,}"
 
@@ -92,7 +92,7 @@ def size(number: int | None) -> str:
     if number is None:
         return ""
     for divisor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if number >= divisor:
+        if number >= 0.99995 * divisor:
             return f"{number / divisor:.1f} {unit}"
     return f"{number} bytes"
 

@@ -54,8 +54,15 @@ def _bundled(name: str) -> tuple[dict[str, Any], ...]:
 
 
 def read_points(path: Path) -> tuple[dict[str, Any], ...]:
-    """Points from a JSON-lines file of the same shape as the bundled ones."""
-    return tuple(json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip())
+    """Points from a JSON-lines file of the same shape as the bundled ones; ValueError names a line that is none."""
+    points = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.strip():
+            point = json.loads(line)
+            if not isinstance(point, dict):
+                raise ValueError(f"line {number} of {path.name} is no JSON object")
+            points.append(point)
+    return tuple(points)
 
 
 def point_id(point: Point) -> str:

@@ -22,6 +22,10 @@ from compat.engine.fit.gguf_keys import config_from_gguf
 
 _PLAIN_GUESS = Convention()
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
+_DEEPEST = 4
+_MOST_LAYERS = 2048
+_MOST = 10**13
+"""No number of a real model is larger, its parameter count included; what is, was not meant, and is unknown."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         assumed.append(f"every layer of '{model_type}' attends to all tokens")
         convention = _PLAIN_GUESS
     layers = _int(text, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    if layers is not None and layers > _MOST_LAYERS:
+        layers = None
     hidden = _int(text, "hidden_size", "n_embd", "d_model", "dim")
     heads = _int(text, "num_attention_heads", "n_head", "n_heads")
     kv_heads = _kv_heads(text, heads, convention)
@@ -173,12 +179,12 @@ def from_gguf(metadata: Mapping[str, Any]) -> ModelShape:
     return from_config(config, _int(metadata, "general.parameter_count"))
 
 
-def _text(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _text(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
     """The mapping that holds the language model's own sizes."""
-    for key in _NESTED:
+    for key in _NESTED if depth < _DEEPEST else ():
         inner = config.get(key)
         if isinstance(inner, Mapping) and inner:
-            return _text({**{k: v for k, v in config.items() if k not in _NESTED}, **inner})
+            return _text({**{k: v for k, v in config.items() if k not in _NESTED}, **inner}, depth + 1)
     return config
 
 
@@ -187,9 +193,9 @@ def _int(mapping: Mapping[str, Any], *keys: str) -> int | None:
         value = mapping.get(key)
         if isinstance(value, bool):
             continue
-        if isinstance(value, int) and value > 0:
+        if isinstance(value, int) and 0 < value <= _MOST:
             return value
-        if isinstance(value, float) and value > 0 and value.is_integer():
+        if isinstance(value, float) and 0 < value <= _MOST and value.is_integer():
             return int(value)
     return None
 
@@ -289,7 +295,7 @@ def _kinds(text: Mapping[str, Any], layers: int, convention: Convention) -> tupl
     if isinstance(letters, str) and len(letters) == layers and set(letters) <= set(PATTERN_LETTERS):
         return tuple(PATTERN_LETTERS[letter] for letter in letters)
     full = text.get("full_attn_idxs") or text.get("attn_layer_indices")
-    if isinstance(full, Sequence):
+    if isinstance(full, Sequence) and not isinstance(full, str):
         return tuple(LayerKind.FULL if i in full else LayerKind.STATE for i in range(layers))
     period, offset = _int(text, "attn_layer_period"), text.get("attn_layer_offset")
     if period and isinstance(offset, int):
@@ -327,7 +333,10 @@ def _caches(shape: ModelShape, text: Mapping[str, Any], convention: Convention) 
         if kind is LayerKind.FULL and windowed:
             dim, heads = wide[0] or dim, wide[1] or heads
         if isinstance(per_layer, Sequence) and len(per_layer) == len(kinds):
-            heads = int(per_layer[index])
+            own = per_layer[index]
+            if not isinstance(own, int) or not 0 <= own <= _MOST:
+                return None
+            heads = own
         if index >= len(kinds) - shared:
             kind = LayerKind.NONE
         if kind in (LayerKind.STATE, LayerKind.NONE):

@@ -33,11 +33,13 @@ class Command(BaseCommand):
         try:
             memory = read_points(options["memory_points"]) if options["memory_points"] else load_points("memory_points")
             speed = read_points(options["speed_points"]) if options["speed_points"] else load_points("speed_points")
+            found = ledger(memory, speed)
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
         except ValueError as error:
             raise CommandError(f"The points cannot be read: {error}") from None
-        found = ledger(memory, speed)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise CommandError(f"The points cannot be read: one lacks or holds what it should not: {error}") from None
         if options["json"]:
             self.stdout.write(json.dumps(found.as_json(), indent=2))
             return

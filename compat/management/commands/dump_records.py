@@ -36,6 +36,8 @@ class Command(BaseCommand):
                 sys.stdout.write(_line(data))
             return
         target = Path(options["file"])
+        if target.is_dir():
+            raise CommandError(f"{target} is a folder: name a file in it, such as {target / 'records.jsonl.gz'}.")
         partial = target.with_name(f".{target.name}.partial")
         try:
             with partial.open("wb") as raw, progress(f"Writing {target.name}", total) as advance:

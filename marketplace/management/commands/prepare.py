@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from compat import sync
 from compat.engine.judge import rules_version
 from compat.engines import engines, ensure_settings
-from compat.models import ModelRecord, Verdict
+from compat.models import FactSheet, ModelRecord, Verdict
 from marketplace import starter
 
 
@@ -39,7 +39,8 @@ class Command(BaseCommand):
             starter.create_lists()
         versions = {slug: rules_version(profile) for slug, profile in engines().items()}
         stored = set(Verdict.objects.values_list("profile", "rules").distinct())
-        if stored != set(versions.items()) and ModelRecord.objects.exists():
+        complete = Verdict.objects.count() == FactSheet.objects.count() * len(versions)
+        if (stored != set(versions.items()) or not complete) and ModelRecord.objects.exists():
             done = sync.reevaluate()
             self.stdout.write(f"The rules or engines changed: {done.verdicts:,} verdicts made again.")
         self._collect()

@@ -1,0 +1,183 @@
+"""What programs ask: lists by cursor, the answer for one model, and answers for models the catalogue does not have.
+
+Everything is worked out by the functions that pages use, so that a program and a page cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from compat import facets
+from compat.bases import extracted_with_bases
+from compat.criteria import Criteria
+from compat.engine import judge, judge_all, order_of
+from compat.engine.fit.conventions import GGUF_MODEL_TYPES
+from compat.engine.fit.gguf_keys import config_from_gguf
+from compat.hub.payloads import ParsedRecord
+from compat.metadata.extract import Extraction
+from compat.metadata.facts import ModelMetadata, VariantFacts, parameters_text
+from compat.metadata.shape_facts import shape_facts
+from compat.models import FactSheet, ModelRecord, RecordVariant
+from compat.workers import Worker
+
+from . import keyset
+from .browse import _curated, cube_of
+from .detail import find
+from .outcome import SheetAnswer, answers
+from .rows import Row, catalogue_state, row_of, rows_of, worker_of
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A model in an answer: its row, and the original's six facts of the variant that the verdict is about."""
+
+    row: Row
+    metadata: ModelMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end."""
+
+    criteria: Criteria
+    worker: Worker
+    items: list[Item]
+    total: int
+    hidden: Mapping[str, int]
+    next: str
+    changed: datetime | None
+
+
+def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
+    """So many models of a question from a cursor on. At most nine queries; more on a machine, whatever the limit.
+
+    Raises :class:`~compat.criteria.CriteriaError` for an unknown list or a cursor of another question.
+    """
+    worker = worker_of(criteria, available)
+    version, changed = catalogue_state()
+    _curated(criteria)
+    order, question = keyset.order_of(criteria), criteria.query()
+    place = keyset.read_cursor(cursor, question, order) if cursor else None
+    sums = facets.sum_cube(cube_of(criteria, worker, version), criteria)
+    found = keyset.take(keyset.within(criteria, worker), order, place, criteria, worker, version, limit + 1)
+    records = found[:limit]
+    return Listing(
+        criteria=criteria,
+        worker=worker,
+        items=items_of(rows_of(records, worker) if records else []),
+        total=sums.total,
+        hidden=sums.hidden,
+        next=keyset.cursor_to(question, order, records[-1]) if len(found) > limit else "",
+        changed=changed,
+    )
+
+
+def items_of(rows: Sequence[Row]) -> list[Item]:
+    """Rows of stored records with their six facts. One query."""
+    sheets = FactSheet.objects.filter(pk__in={row.record.sheet_id for row in rows}) if rows else []
+    facts = {sheet.pk: sheet.facts for sheet in sheets}
+    return [
+        Item(row, metadata_of(row, VariantFacts.from_json(facts[row.record.sheet_id][row.best.position if row.best else 0])))
+        for row in rows
+    ]
+
+
+def metadata_of(row: Row, facts: VariantFacts) -> ModelMetadata:
+    """The original's six facts of a row's variant."""
+    return ModelMetadata(
+        architecture=facts.gguf_architecture or facts.architecture or "unknown",
+        format=facts.format or "unknown",
+        quantization=facts.quantization,
+        parameters=parameters_text(row.record.parameters),
+        size_bytes=row.best.size_bytes if row.best else None,
+        max_context_length=facts.context,
+        facts=facts,
+    )
+
+
+def one(repo_id: str, asked: Criteria, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
+    """The answer for one model of the catalogue. At most five queries; raises :class:`~compat.queries.UnknownModel`."""
+    worker = worker_of(asked, available)
+    record = find(repo_id)
+    answer = answers([record.sheet_id], worker)[record.sheet_id]
+    return worker, items_of([row_of(record, list(record.variants.all()), answer, worker)])[0]
+
+
+# --- models that are not in the catalogue ----------------------------------------------------------------------
+
+
+def judged(models: Sequence[ParsedRecord], worker: Worker) -> list[Item]:
+    """The answers for models given in the Hub's shape. One query, for the base models they name."""
+    return [_judged(*found, worker) for found in extracted_with_bases(models)]
+
+
+def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | None, worker: Worker) -> Item:
+    model = parsed.model
+    record = ModelRecord(
+        repo_id=model.id,
+        owner=model.owner,
+        name=model.name,
+        parameters=extraction.parameters.value,
+        context=None if extraction.context.provenance.guessed else extraction.context.value,
+        shape_facts=_shape_facts(parsed, base),
+    )
+    variants = [
+        RecordVariant(
+            position=position,
+            key=variant.key,
+            label=variant.label,
+            format=variant.facts.format or "",
+            quantization=variant.facts.quantization or "",
+            size_bytes=variant.size_bytes,
+            files=list(variant.files),
+            missing_shards=variant.missing_shards,
+        )
+        for position, variant in enumerate(extraction.variants)
+    ]
+    results = judge_all(extraction.judged, worker.profile, worker.capability).results
+    answer = SheetAnswer(results, tuple(order_of(extraction.judged, results, worker.profile)))
+    row = row_of(record, variants, answer, worker)
+    return Item(row, metadata_of(row, extraction.judged[row.best.position if row.best else 0]))
+
+
+def _shape_facts(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
+    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
+    header = parsed.model.gguf_header
+    if header and header.architecture:
+        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
+        config = config_from_gguf(header.values, model_type)
+        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
+        if told:
+            return told
+    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")
+
+
+_UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "K": 10**3, "": 1}
+_WRITTEN = re.compile(r"~?\s*(\d{1,15}(?:\.\d{1,6})?)\s*([TBMK]?)", re.IGNORECASE | re.ASCII)
+
+
+def parameter_count(text: str) -> int | None:
+    """A count as people write it (``8.0B``, ``270M``, ``1100048384``); None for anything else."""
+    found = _WRITTEN.fullmatch(text.strip())
+    count = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    return count if 0 < count < 2**63 else None
+
+
+def judged_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
+    """The answer for six facts alone. No query."""
+    facts = metadata.variant_facts
+    record = ModelRecord(
+        name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length
+    )
+    variant = RecordVariant(
+        position=0,
+        label=metadata.quantization or metadata.format,
+        format=facts.format or "",
+        quantization=facts.quantization or "",
+        size_bytes=metadata.size_bytes,
+    )
+    answer = SheetAnswer((judge(facts, worker.profile, worker.capability),), (0,))
+    return Item(row_of(record, [variant], answer, worker), metadata)

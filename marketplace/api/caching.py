@@ -1,0 +1,60 @@
+"""Conditional requests: an answer's tag is made of all it depends on, so that an unchanged one is not made again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date, parse_etags
+
+from compat.engine.judge import RULES_VERSION
+from compat.queries import catalogue_state
+from compat.workers import Worker
+from marketplace import VERSION
+
+from .parameters import available
+
+CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
+
+
+def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
+    known = [
+        (one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()
+    ]
+    parts = repr((VERSION, RULES_VERSION, version, changed, request.get_full_path(), request.get_host(), known))
+    return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
+
+
+def conditional(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Answer 304 where the client already has this answer; give every good answer its tag, date and lifetime."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        version, changed = catalogue_state()
+        tag = _tag(request, version, changed, available(request))
+        known = {one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))}
+        if tag in known:
+            # Only good answers carry a tag, so this question was a good one.
+            return _labelled(HttpResponseNotModified(), tag, changed)
+        response = view(request, *args, **kwargs)
+        if response.status_code != 200:
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
+        _labelled(response, tag, changed)
+        moment = int(changed.timestamp()) if changed else None
+        found = get_conditional_response(request, etag=tag, last_modified=moment, response=response)
+        return found if isinstance(found, HttpResponse) else response
+
+    return answered
+
+
+def _labelled(response: HttpResponse, tag: str, changed: Any) -> HttpResponse:
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = CACHE_CONTROL
+    if changed:
+        response.headers["Last-Modified"] = http_date(changed.timestamp())
+    return response

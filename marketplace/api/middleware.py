@@ -1,0 +1,80 @@
+"""What holds for every address under ``/api/``: readable from any site, HEAD and OPTIONS answered, errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import resolve
+
+from .problems import problem
+
+PREFIX = "/api/"
+READING = "GET, HEAD, OPTIONS"
+EXPOSED = "ETag, Last-Modified, Link, X-Error-Code, X-Error-Message"
+_WORDS = {
+    400: "The request is not one this site can read.",
+    404: "There is nothing at this address. /api/docs says what there is.",
+    405: "This address does not answer this method.",
+    413: "The body is too large.",
+    500: "Something went wrong here. It was logged.",
+}
+
+
+class ApiMiddleware:
+    """Applies to the API alone; pages pass through untouched."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """One request."""
+        if not request.path_info.startswith(PREFIX):
+            return self._get_response(request)
+        response = self._answer(request)
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method == "OPTIONS" and _exists(request):
+            return _options()
+        head = request.method == "HEAD"
+        if head:
+            request.method = "GET"
+        response = self._get_response(request)
+        if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
+            response = _as_problem(response)
+        if head and isinstance(response, HttpResponse):
+            response.headers["Content-Length"] = str(len(response.content))
+            response.content = b""
+        return response
+
+
+def _exists(request: HttpRequest) -> bool:
+    try:
+        resolve(request.path_info)
+    except Http404:
+        return False
+    return True
+
+
+def _options() -> HttpResponse:
+    response = HttpResponse(status=204, headers={"Allow": READING, "Access-Control-Allow-Methods": READING})
+    response.headers["Access-Control-Allow-Headers"] = "Accept, If-None-Match, If-Modified-Since"
+    response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
+    """An error that Django itself made, in the API's form. While debugging, its own pages say more."""
+    status = response.status_code
+    if settings.DEBUG and status >= 500:
+        return response
+    found = problem(status, _WORDS.get(status, "The request was refused."))
+    if "Allow" in response.headers:
+        found.headers["Allow"] = response.headers["Allow"]
+    return found

@@ -1,0 +1,242 @@
+"""From the answers of queries to plain values for JSON. Nothing is decided here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compat import queries
+from compat.engine import CompatibilityResult, Confidence
+from compat.engine.fit import FitResult
+from compat.metadata.facts import Fact, ModelMetadata
+from compat.models import CuratedList, RecordVariant
+from compat.queries.api import Item, Listing, metadata_of
+from compat.queries.detail import DetailPage, RelatedRow, VariantRow
+from compat.queries.overview import ListPage, WorkerCard
+from compat.workers import Worker
+
+Json = dict[str, Any]
+LEVELS = {level.word: level for level in reversed(Confidence)}
+
+
+def worker(one: Worker) -> Json:
+    """A worker in short."""
+    machine = one.machine
+    return {
+        "slug": one.slug,
+        "name": one.name,
+        "label": one.label,
+        "engine": one.profile.slug,
+        "machine": {
+            "accelerator": machine.accelerator,
+            "count": machine.count,
+            "memoryGb": machine.memory,
+            "ramGb": machine.ram,
+        }
+        if machine.told
+        else None,
+        "context": one.context,
+        "kvType": one.kv,
+    }
+
+
+def fit(found: FitResult | None) -> Json | None:
+    """Whether it fits."""
+    if found is None:
+        return None
+    return {
+        "fit": str(found.fit),
+        "sentence": found.sentence,
+        "needBytes": found.need,
+        "roomBytes": found.room,
+    }
+
+
+def _variant_ref(variant: RecordVariant | None) -> Json | None:
+    if variant is None:
+        return None
+    return {
+        "position": variant.position,
+        "label": variant.label,
+        "format": variant.format or None,
+        "quantization": variant.quantization or None,
+        "sizeBytes": variant.size_bytes,
+    }
+
+
+def verdict(result: CompatibilityResult) -> Json:
+    """A verdict in short."""
+    return {
+        "compatible": result.compatible,
+        "confidence": result.confidence,
+        "cause": result.cause or None,
+        "brief": result.brief or None,
+    }
+
+
+def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
+    """The original's answer with what it is about."""
+    result = item.row.result
+    return {
+        **result.as_json(),
+        "id": model_id,
+        "cause": result.cause or None,
+        "brief": result.brief or None,
+        "codes": list(result.codes),
+        "fit": fit(item.row.fit),
+        "metadata": item.metadata.as_json(),
+        "variant": _variant_ref(item.row.best),
+        "worker": worker(on),
+    }
+
+
+def model(item: Item) -> Json:
+    """A model in a list."""
+    return _model(item.row, item.metadata)
+
+
+def _model(row: queries.Row, metadata: ModelMetadata) -> Json:
+    record = row.record
+    return {
+        "id": record.repo_id,
+        "author": record.owner or None,
+        "name": record.name,
+        "url": record.get_absolute_url(),
+        "task": record.task or None,
+        "library": record.library or None,
+        "license": record.license or None,
+        "gated": record.gated or None,
+        "family": record.family or None,
+        "downloads": record.downloads,
+        "likes": record.likes,
+        "createdAt": record.created,
+        "lastModified": record.modified,
+        "metadata": metadata.as_json(),
+        "quantizations": list(row.quantizations),
+        "compatibility": verdict(row.result),
+        "variant": _variant_ref(row.best),
+        "fit": fit(row.fit),
+    }
+
+
+def listing(found: Listing) -> Json:
+    """A part of a list."""
+    return {
+        "items": [model(item) for item in found.items],
+        "total": found.total,
+        "nextCursor": found.next or None,
+        "hidden": dict(found.hidden),
+        "worker": worker(found.worker),
+    }
+
+
+def _variant(row: VariantRow) -> Json:
+    variant = row.variant
+    return {
+        **(_variant_ref(variant) or {}),
+        "files": list(variant.files),
+        "missingShards": variant.missing_shards,
+        "best": row.best,
+        "compatibility": row.result.as_json(),
+        "fit": fit(row.fit),
+    }
+
+
+def _fact(fact: Fact[Any]) -> Json:
+    return {"value": fact.value, "provenance": str(fact.provenance), "evidence": fact.evidence}
+
+
+def _related(row: RelatedRow) -> Json:
+    return {
+        "id": row.relation.repo_id,
+        "kind": row.relation.kind,
+        "known": row.row is not None,
+        "compatible": row.row.result.compatible if row.row else None,
+    }
+
+
+def _memory(page: DetailPage) -> Json | None:
+    memory = page.memory
+    if memory is None:
+        return None
+    return {
+        "parts": [
+            {"name": part.name, "bytes": part.bytes, "basis": part.basis, "detail": part.detail}
+            for part in memory.parts
+        ],
+        "roomBytes": memory.room,
+        "longestContext": memory.longest,
+        "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,
+        "assumptions": list(memory.assumed),
+    }
+
+
+def detail(page: DetailPage, alternatives: list[Item]) -> Json:
+    """Everything about one model."""
+    record = page.record
+    item = Item(page.row, metadata_of(page.row, page.judged))
+    extraction = page.extraction
+    return {
+        **model(item),
+        "result": compatibility(item, page.worker, record.repo_id),
+        "variants": [_variant(row) for row in page.variants],
+        "facts": {
+            "architecture": _fact(extraction.architecture),
+            "parameters": _fact(extraction.parameters),
+            "context": _fact(extraction.context),
+            "task": _fact(extraction.task),
+        },
+        "languages": list(extraction.languages),
+        "bases": [_related(row) for row in page.bases],
+        "alternatives": [model(one) for one in alternatives],
+        "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
+        "memory": _memory(page),
+        "sha": record.sha or None,
+        "origin": record.origin,
+        "asOf": record.as_of or None,
+        "updatedAt": record.updated,
+        "rules": page.rules,
+        "worker": worker(page.worker),
+    }
+
+
+def worker_card(card: WorkerCard, *, default: bool) -> Json:
+    """A worker with what it accepts and its numbers."""
+    profile = card.worker.profile
+    return {
+        **worker(card.worker),
+        "engineVersion": profile.version,
+        "source": profile.source,
+        "summary": profile.summary,
+        "default": default,
+        "registered": card.worker.registered,
+        "architectures": sorted({name for group in profile.groups for name in group.names}),
+        "formats": [rule.name for rule in profile.formats],
+        "tasks": list(profile.tasks),
+        "contextLimit": profile.context_limit,
+        "contextPolicy": profile.context_policy,
+        "total": card.total,
+        "running": card.running,
+        "byConfidence": {word: card.by_confidence.get(level, 0) for word, level in LEVELS.items()},
+        "unknown": card.unknown,
+    }
+
+
+def curated(one: CuratedList, size: int) -> Json:
+    """A curated list in short."""
+    return {
+        "slug": one.slug,
+        "title": one.title,
+        "description": one.description,
+        "size": size,
+        "url": one.get_absolute_url(),
+    }
+
+
+def curated_models(page: ListPage, items: list[Item]) -> Json:
+    """A curated list with its models."""
+    return {
+        **curated(page.curated, len(items)),
+        "items": [{**model(item), "note": item.row.note} for item in items],
+        "running": page.running,
+        "worker": worker(page.worker),
+    }

@@ -1,0 +1,325 @@
+"""What an export shows, read in bulk: a handful of queries, and a few for every chunk of pages that is made anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+
+from compat.bases import extracted_with_bases
+from compat.engine import CompatibilityResult, Confidence, EngineProfile
+from compat.engine.judge import rules_version
+from compat.engines import engines
+from compat.hub.payloads import parse_record
+from compat.metadata.extract import Relation
+from compat.models import CuratedList, ListEntry, ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
+from compat.queries import DetailPage, Report, Row, published_lists
+from compat.queries.detail import RelatedRow, VariantRow
+from compat.queries.overview import ALWAYS_REPORTED, REPORT_LINES, ReportLine
+from compat.workers import Worker
+
+CHUNK = 250
+ALTERNATIVES = 6
+CAUSE_CODES = {
+    "architecture": "a",
+    "task": "t",
+    "format": "f",
+    "context": "c",
+    "quantization": "q",
+    "platform": "p",
+    "unknown": "u",
+}
+"""A refusal in one character, by its cause. What runs is its confidence: 1, 2 or 3."""
+OTHER_CAUSE = "n"
+_NOT_JUDGED = CompatibilityResult(
+    compatible=False,
+    confidence=Confidence.NONE.word,
+    reasons=("This engine has not judged the model yet.",),
+    warnings=(),
+    recommendations=(),
+    cause="unknown",
+    brief="not judged yet",
+)
+
+
+def code_of(confidence: int, cause: str) -> str:
+    """A verdict in one character."""
+    return str(confidence) if confidence else CAUSE_CODES.get(cause, OTHER_CAUSE)
+
+
+@dataclass(frozen=True)
+class SheetVerdicts:
+    """What every engine says of one fact sheet; the results are read only where they are shown."""
+
+    codes: str
+    best: tuple[int, ...]
+    raw: tuple[str, ...]
+
+    @cached_property
+    def results(self) -> tuple[tuple[CompatibilityResult, ...], ...]:
+        """For every engine, a result a variant."""
+        return tuple(
+            tuple(CompatibilityResult.from_stored(result) for result in json.loads(text)) or (_NOT_JUDGED,)
+            for text in self.raw
+        )
+
+    @cached_property
+    def outcomes(self) -> tuple[CompatibilityResult, ...]:
+        """For every engine, the result of the best variant: the model's verdict."""
+        return tuple(results[best] for results, best in zip(self.results, self.best, strict=True))
+
+    def codes_of(self, position: int) -> str:
+        """One variant's verdicts, a character an engine."""
+        found = (results[position] if position < len(results) else _NOT_JUDGED for results in self.results)
+        return "".join(code_of(int(result.level), result.cause) for result in found)
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with anything an engine says."""
+        return hashlib.blake2b(repr((self.codes, self.best, self.raw)).encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the export, and how well known it is."""
+
+    place: int
+    record: ModelRecord
+    verdicts: SheetVerdicts
+    relations: tuple[tuple[str, str], ...]
+
+    @property
+    def slug(self) -> str:
+        """Its folder below ``models/``."""
+        return slug_of(self.record.repo_id)
+
+    @property
+    def codes(self) -> str:
+        """Its verdicts, a character an engine."""
+        return self.verdicts.codes
+
+    @property
+    def result(self) -> CompatibilityResult:
+        """What the default engine says."""
+        return self.verdicts.outcomes[0]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs on the default engine."""
+        return self.codes[0].isdigit()
+
+
+def slug_of(repo_id: str) -> str:
+    """A repository's folder name: ids hold no double hyphen, so it is no other's."""
+    return repo_id.replace("/", "--", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A model's page: the site's own data, with every engine's answer beside the default one's."""
+
+    entry: Entry
+    page: DetailPage
+    variants: tuple[RecordVariant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """A curated list: the models of it that the export has, and those it leaves to the Hub."""
+
+    curated: CuratedList
+    rows: tuple[tuple[Entry | None, str, str], ...]
+    """Entry (None where it is not exported), repository id, and the curator's note."""
+
+
+class Catalogue:
+    """The best known models of the catalogue, and everything about them that pages show."""
+
+    def __init__(self, top: int) -> None:
+        self.profiles: tuple[EngineProfile, ...] = tuple(engines().values())
+        first = self.profiles[0]
+        self.worker = Worker(first.slug, first.name, first)
+        records = list(_best_known(top))
+        verdicts = _verdicts({record.sheet_id for record in records}, [profile.slug for profile in self.profiles])
+        relations = _relations([record.pk for record in records])
+        self.entries = [
+            Entry(place, record, verdicts[record.sheet_id], tuple(relations.get(record.pk, ())))
+            for place, record in enumerate(records)
+        ]
+        self.by_id = {entry.record.repo_id: entry for entry in self.entries}
+        self._by_pk = {entry.record.pk: entry for entry in self.entries}
+        wanted = {base for entry in self.entries for base, _ in entry.relations}
+        self._digests = {
+            repo_id: digest
+            for some in _chunks(sorted(wanted))
+            for repo_id, digest in ModelRecord.objects.filter(repo_id__in=some).values_list("repo_id", "digest")
+        }
+
+    @cached_property
+    def _running(self) -> tuple[Mapping[str, list[Entry]], Mapping[str, list[Entry]]]:
+        """What runs on the default engine, by base model and by family; best known first."""
+        by_base: dict[str, list[Entry]] = {}
+        by_family: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            if entry.runs:
+                by_family.setdefault(entry.record.family, []).append(entry)
+                for base, _ in entry.relations:
+                    by_base.setdefault(base, []).append(entry)
+        return by_base, by_family
+
+    def alternatives(self, entry: Entry) -> list[Entry]:
+        """What the site offers instead: made from the same base first, then the same family up to this size."""
+        by_base, by_family = self._running
+        bases = [base for base, _ in entry.relations]
+        kin = {other.place: other for base in (entry.record.repo_id, *bases) for other in by_base.get(base, ())}
+        kin |= {other.place: other for base in bases if (other := self.by_id.get(base)) and other.runs}
+        kin.pop(entry.place, None)
+        found = [kin[place] for place in sorted(kin)[:ALTERNATIVES]]
+        if len(found) < ALTERNATIVES and entry.record.family:
+            most = int(entry.record.parameters * 1.1) if entry.record.parameters else None
+            taken = {entry.place, *(other.place for other in found)}
+            same = (
+                other
+                for other in by_family.get(entry.record.family, ())
+                if other.place not in taken
+                and (most is None or (other.record.parameters is not None and other.record.parameters <= most))
+            )
+            found += islice(same, ALTERNATIVES - len(found))
+        return found
+
+    def key_of(self, entry: Entry) -> str:
+        """Changes with anything that a model's page shows."""
+        record = entry.record
+        linked = [(other.record.repo_id, other.codes, other.record.parameters) for other in self.alternatives(entry)]
+        bases = [
+            (base, kind, self._digests.get(base), self.by_id[base].codes if base in self.by_id else None)
+            for base, kind in entry.relations
+        ]
+        own = (record.repo_id, record.digest, record.downloads, record.likes, record.updated, record.fetched)
+        return hashlib.blake2b(
+            repr((own, record.as_of, entry.verdicts.digest, linked, bases)).encode(), digest_size=12
+        ).hexdigest()
+
+    def best_variants(self, entries: Sequence[Entry]) -> dict[int, RecordVariant]:
+        """By place, the variant that each model's verdict on the default engine is about. One query a chunk."""
+        found: dict[int, RecordVariant] = {}
+        for some in _chunks(entries):
+            rows = RecordVariant.objects.filter(record__in=[entry.record.pk for entry in some]).defer("files", "key")
+            for variant in rows.order_by():
+                entry = self._by_pk[variant.record_id]
+                if variant.position == entry.verdicts.best[0]:
+                    found[entry.place] = variant
+        return found
+
+    def details(self, entries: Sequence[Entry]) -> Iterator[Detail]:
+        """The pages of some models. Three queries a chunk."""
+        for some in _chunks(entries):
+            pks = [entry.record.pk for entry in some]
+            payloads = dict(RecordPayload.objects.filter(record__in=pks).values_list("record_id", "data"))
+            variants: dict[int, list[RecordVariant]] = {}
+            for variant in RecordVariant.objects.filter(record__in=pks).order_by("record_id", "position"):
+                variants.setdefault(variant.record_id, []).append(variant)
+            parsed = [parse_record(payloads[pk]) for pk in pks]
+            for entry, (_, extraction, _) in zip(some, extracted_with_bases(parsed), strict=True):
+                own = tuple(variants.get(entry.record.pk, ()))
+                page = DetailPage(
+                    row=self._row(entry, own),
+                    worker=self.worker,
+                    extraction=extraction,
+                    source={},
+                    files=(),
+                    variants=[
+                        VariantRow(variant, result, variant.position == entry.verdicts.best[0])
+                        for variant, result in zip(own, entry.verdicts.results[0], strict=False)
+                    ],
+                    bases=[RelatedRow(relation, self._related(relation)) for relation in extraction.relations],
+                    alternatives=[self._row(other) for other in self.alternatives(entry)],
+                    rules=rules_version(self.worker.profile),
+                    fetch=None,
+                    memory=None,
+                )
+                yield Detail(entry, page, own)
+
+    def _row(self, entry: Entry, variants: Sequence[RecordVariant] = ()) -> Row:
+        best = entry.verdicts.best[0]
+        return Row(entry.record, entry.result, variants[best] if best < len(variants) else None, ())
+
+    def _related(self, relation: Relation) -> Row | None:
+        entry = self.by_id.get(relation.repo_id)
+        return self._row(entry) if entry else None
+
+    def lists(self) -> list[ListView]:
+        """The published lists. Two queries."""
+        found = published_lists()
+        rows: dict[int, list[tuple[Entry | None, str, str]]] = {}
+        told = ListEntry.objects.filter(curated_list__in=found).order_by("position", "id")
+        for pk, repo_id, note in told.values_list("curated_list_id", "record__repo_id", "note"):
+            rows.setdefault(pk, []).append((self.by_id.get(repo_id), repo_id, note))
+        return [ListView(curated, tuple(rows.get(curated.pk, ()))) for curated in found]
+
+    def reports(self) -> list[Report]:
+        """The compatibility rate of the exported models, for every engine."""
+        causes = {code: cause for cause, code in CAUSE_CODES.items()}
+        total = len(self.entries)
+        made = []
+        for number, profile in enumerate(self.profiles):
+            codes = Counter(entry.codes[number] for entry in self.entries)
+            by_cause: Counter[str] = Counter()
+            by_confidence: Counter[int] = Counter()
+            for code, count in codes.items():
+                by_cause["" if code.isdigit() else causes.get(code, "")] += count if code != OTHER_CAUSE else 0
+                by_confidence[int(code) if code.isdigit() else 0] += count
+            lines = []
+            for key, label, told in REPORT_LINES:
+                count = sum(by_cause[cause] for cause in told)
+                if count or key in ALWAYS_REPORTED:
+                    lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0))
+            worker = replace(self.worker, slug=profile.slug, name=profile.name, profile=profile)
+            made.append(Report(worker, total, total, tuple(lines), by_confidence))
+        return made
+
+
+def _best_known(top: int) -> QuerySet[ModelRecord]:
+    """The catalogue's best known models, without the columns that no page shows."""
+    return ModelRecord.objects.order_by("-popularity", "repo_id").defer("search_text", "shape_facts")[:top]
+
+
+def _chunks(items: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdicts]:
+    """Every engine's verdicts on some fact sheets. One query a thousand sheets."""
+    told: dict[tuple[int, str], tuple[int, str, int, str]] = {}
+    for some in _chunks(sorted(sheets), 1000):
+        stored = Verdict.objects.filter(sheet__in=some, profile__in=profiles).annotate(
+            text=Cast("results", TextField())
+        )
+        for sheet, profile, *rest in stored.values_list("sheet_id", "profile", "confidence", "cause", "best", "text"):
+            told[sheet, profile] = (rest[0], rest[1], rest[2], rest[3])
+    missing = (0, "unknown", 0, "[]")
+    found = {}
+    for sheet in sheets:
+        rows = [told.get((sheet, profile), missing) for profile in profiles]
+        codes = "".join(code_of(confidence, cause) for confidence, cause, _, _ in rows)
+        found[sheet] = SheetVerdicts(codes, tuple(row[2] for row in rows), tuple(row[3] for row in rows))
+    return found
+
+
+def _relations(pks: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """By record, the repositories it was made from, with the kind of each. One query a thousand records."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for some in _chunks(pks, 1000):
+        rows = RecordRelation.objects.filter(record__in=some).order_by("id")
+        for pk, base, kind in rows.values_list("record_id", "base", "kind"):
+            found.setdefault(pk, []).append((base, kind))
+    return found

@@ -1,0 +1,66 @@
+"""The site's icons and badges without its static files' addresses: an exported page finds the icon sheet by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from compat.engine import CompatibilityResult, Confidence
+from marketplace.templatetags.show import verdict_class, verdict_word
+
+register = template.Library()
+
+SPRITE = '<use href="@sprite#'
+"""Stands for the icon sheet's address, which differs with a page's depth. No text can hold it: quotes are escaped."""
+
+
+@register.simple_tag
+@cache
+def icon(name: str, size: int = 18) -> SafeString:
+    """One icon of the sheet, hidden from screen readers."""
+    return SafeString(
+        format_html('<svg class="icon" width="{0}" height="{0}" aria-hidden="true">', size)
+        + SafeString(SPRITE)
+        + format_html('{}"/></svg>', name)
+    )
+
+
+@cache
+def badge_of(kind: str, word: str) -> SafeString:
+    """A badge by its class and word."""
+    return format_html('<span class="badge {}">{}{}</span>', kind, icon(kind, 15), word)
+
+
+@register.simple_tag
+def badge(result: CompatibilityResult) -> SafeString:
+    """A verdict's badge: shape, colour and word."""
+    return badge_of(verdict_class(result), verdict_word(result))
+
+
+@register.filter
+def path(assets: Mapping[str, str], name: str) -> str:
+    """Where an asset is, by the name it has in the project."""
+    return assets[name]
+
+
+CODES: dict[str, tuple[str, str, str]] = {
+    **{str(int(level)): (f"v-{level.word}", level.badge, "") for level in reversed(Confidence) if level},
+    **{
+        code: ("v-none", Confidence.NONE.badge, cause)
+        for code, cause in (
+            ("a", "architecture"),
+            ("t", "task"),
+            ("f", "format"),
+            ("c", "context"),
+            ("q", "quantization"),
+            ("p", "platform"),
+            ("n", ""),
+        )
+    },
+    "u": ("v-unknown", "Unknown", "too few facts"),
+}
+"""What each character of a verdict string stands for: class, word, and short cause."""

@@ -1,0 +1,262 @@
+"""A visitor's own machine: told in the address, kept in a cookie, and the same on every page."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from compat import check_model_worker_compatibility, get_huggingface_model
+from compat.engine import all_profiles
+from compat.models import SiteWorker
+from tests.markup import Page
+
+pytestmark = pytest.mark.django_db
+
+LLAMA = "NousResearch/Meta-Llama-3.1-8B-Instruct"
+PHI = "microsoft/phi-2"
+
+
+def total(client, query):
+    return client.get(f"/models/?{query}").context["page"].total
+
+
+def verdict(client, repo_id, query=""):
+    return client.get(f"/models/{repo_id}/?{query}").context["page"].result
+
+
+# --- what changes the badges -----------------------------------------------------------------------------------
+
+
+def test_memory_changes_what_runs(client):
+    counts = [total(client, f"worker=vllm&memory={size}") for size in (8, 24, 96)]
+    assert counts[0] < counts[1] < counts[2] <= total(client, "worker=vllm")
+    assert verdict(client, PHI, "worker=vllm&memory=24").compatible
+    refused = verdict(client, PHI, "worker=vllm&memory=3")
+    assert (refused.compatible, refused.cause) == (False, "memory")
+    page = Page(client.get(f"/models/{PHI}/?worker=vllm&memory=3"))
+    assert "Won't run" in page.text
+    assert refused.reasons[0] in page.text
+
+
+def test_what_memory_leaves_out_is_said_and_can_be_shown(client):
+    response = client.get("/models/?worker=vllm&memory=8")
+    hidden = next(one for one in response.context["page"].hidden if one.cause == "memory")
+    assert f"{hidden.count} memory" in Page(response).text
+    shown = client.get(f"/models/?{hidden.query}")
+    assert shown.context["page"].total == hidden.count
+    assert parse_qs(hidden.query)["memory"] == ["8"]
+    assert "GiB" in Page(shown).text
+
+
+def test_context_changes_what_runs(client):
+    few, many = (total(client, f"worker=vllm&memory=24&context={n}") for n in (131072, 2048))
+    assert few < many
+    rows = client.get("/models/?worker=vllm&memory=24&context=131072").context["page"]
+    assert rows.worker.context == 131072
+
+
+def test_a_smaller_cache_can_make_the_difference(client):
+    wide, narrow = (total(client, f"worker=llama-cpp&memory=24&context=131072&kv={kv}") for kv in ("f16", "q4_0"))
+    assert wide <= narrow
+    for kv in ("f16", "q8_0", "q4_0"):
+        page = client.get(f"/models/{PHI}/?worker=llama-cpp&memory=24&kv={kv}").context["page"]
+        assert page.worker.kv == kv
+
+
+def test_an_accelerator_can_refuse_what_its_generation_cannot_compute(client):
+    fp8 = "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8"
+    assert verdict(client, fp8, "worker=vllm&accelerator=V100+32+GB").cause == "platform"
+    assert verdict(client, fp8, "worker=vllm&accelerator=RTX+4090").compatible
+
+
+def test_two_cards_hold_more_than_one(client):
+    assert total(client, "worker=vllm&memory=24") < total(client, "worker=vllm&memory=24&count=4")
+
+
+def test_the_page_of_a_model_shows_the_memory_picture(client):
+    response = client.get(f"/models/{PHI}/?worker=vllm&accelerator=RTX+4090&context=2048")
+    memory = response.context["page"].memory
+    page = Page(response)
+    assert "Memory on vLLM, RTX 4090" in page.text
+    assert memory.fit.sentence in page.text
+    assert "Longest context that fits 2,048 tokens" in page.text
+    assert "tokens a second" in page.text
+    assert all(part.name in page.text for part in memory.parts)
+    assert not Page(client.get(f"/models/{PHI}/?worker=vllm")).classed("memory-bar") or memory
+
+
+def test_what_is_assumed_is_named(client):
+    from compat.models import ModelRecord
+
+    told = 0
+    for kept in ModelRecord.objects.filter(sheet__verdicts__profile="vllm", sheet__verdicts__confidence__gt=0)[:40]:
+        response = client.get(f"/models/{kept.repo_id}/?worker=vllm&memory=80")
+        for text in response.context["page"].memory.assumed:
+            assert text in Page(response).text
+            told += 1
+    assert told
+
+
+# --- remembered ------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_is_remembered_and_filters_are_not(client):
+    response = client.get("/models/?worker=vllm&memory=24&context=4096&kv=q8_0&q=llama&format=safetensors")
+    cookie = parse_qs(response.cookies["worker"].value)
+    assert cookie == {"worker": ["vllm"], "memory": ["24"], "context": ["4096"], "kv": ["q8_0"]}
+    after = client.get("/models/").context["page"]
+    assert (after.worker.machine.memory, after.worker.context, after.worker.kv) == (24.0, 4096, "q8_0")
+    assert not after.criteria.q
+    assert client.get(f"/models/{PHI}/").context["page"].memory is not None
+    assert client.get("/report/").context["page"].worker.machine.memory == 24.0
+
+
+def test_picking_a_worker_keeps_the_filters(client):
+    page = Page(client.get("/models/?q=llama&format=safetensors&sort=likes&page=1&worker=vllm&memory=24"))
+    form = next(form for form in page.forms if "worker" in form.fields and "memory" in form.fields)
+    assert (form.fields["q"], form.fields["format"], form.fields["sort"]) == ("llama", "safetensors", "likes")
+    assert "page" not in form.fields
+
+
+def test_links_carry_the_remembered_machine(client):
+    client.get("/models/?worker=vllm&memory=8")
+    page = client.get("/models/").context["page"]
+    assert all("memory=8" in hidden.query for hidden in page.hidden)
+    assert "memory=8" in page.paging.next
+
+
+def test_describing_another_worker_replaces_the_remembered_one_whole(client):
+    client.get("/models/?worker=vllm&memory=24&context=4096")
+    client.get("/models/?worker=llama-cpp")
+    after = client.get("/models/").context["page"].worker
+    assert (after.slug, after.machine.told, after.context) == ("llama-cpp", False, 8192)
+
+
+def test_the_first_worker_without_a_machine_is_nothing_to_remember(client):
+    client.get("/models/?worker=vllm&memory=24")
+    response = client.get("/models/?worker=rbee")
+    assert response.cookies["worker"].value == ""
+    assert client.get("/models/").context["page"].worker.slug == "rbee"
+
+
+def test_a_registered_worker_can_be_picked_and_repriced(client):
+    SiteWorker.objects.create(name="Big box", slug="big-box", engine="vllm", memory_gb=24, context=4096)
+    assert client.get("/models/?worker=big-box").context["page"].worker.label == "Big box"
+    after = client.get("/models/").context["page"].worker
+    assert (after.slug, after.machine.memory, after.context) == ("big-box", 24, 4096)
+    assert client.get("/models/?worker=big-box&memory=8").context["page"].worker.label == "Big box, 8 GB"
+    SiteWorker.objects.all().delete()
+    assert client.get("/models/").context["page"].worker.slug == "rbee"
+
+
+# --- refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("accelerator=RTX+9999", "“RTX 9999” is not an accelerator this site knows"),
+        ("memory=lots", "memory is “lots”"),
+        ("memory=-4", "memory is “-4”"),
+        ("count=0", "count is “0”"),
+        ("count=17", "16 is the most"),
+        ("context=0", "context is “0”"),
+        ("kv=q1", "“q1” is not a value of kv"),
+        ("ram=nan", "ram is “nan”"),
+        ("worker=nobody", "“nobody” is not a value of worker"),
+    ],
+)
+def test_a_senseless_machine_is_refused_in_words_and_not_remembered(client, query, message):
+    response = client.get(f"/models/?{query}&q=llama")
+    assert response.status_code == 400
+    assert message in Page(response).text
+    assert "worker" not in response.cookies
+    for place in ("/", f"/models/{PHI}/", "/report/", "/workers/"):
+        assert client.get(f"{place}?{query}").status_code < 500
+
+
+def test_html_in_an_accelerator_stays_text(client):
+    response = client.get("/models/", {"accelerator": '"><script>alert(1)</script>'})
+    assert response.status_code == 400
+    assert b"<script>alert" not in response.content
+
+
+@pytest.mark.parametrize("memory", ["0", "0.001", "999999"])
+def test_the_smallest_and_largest_machine_are_no_error(client, memory):
+    for place in ("/models/", f"/models/{PHI}/", "/report/", "/"):
+        assert client.get(f"{place}?worker=llama-cpp&memory={memory}&ram={memory}").status_code == 200
+
+
+# --- pages of workers ------------------------------------------------------------------------------------------
+
+
+def test_every_engine_is_listed_with_its_numbers(client):
+    response = client.get("/workers/")
+    cards = response.context["page"]
+    assert [card.worker.slug for card in cards] == list(all_profiles())
+    assert len(cards) == 12
+    page = Page(response)
+    for card in cards:
+        assert card.total == cards[0].total
+        assert f"/workers/{card.worker.slug}/" in page.internal()
+        assert card.worker.profile.name in page.text
+        assert card.worker.profile.version in page.text
+
+
+def test_the_form_of_ones_own_worker_has_every_part(client):
+    page = Page(client.get("/workers/?worker=vllm&accelerator=RTX+4090&count=2&context=4096"))
+    form = next(form for form in page.forms if "accelerator" in form.fields and "ram" in form.fields)
+    assert set(form.fields) >= {"worker", "accelerator", "count", "memory", "ram", "context", "kv"}
+    assert (form.fields["accelerator"], form.fields["count"], form.fields["context"]) == ("RTX 4090", "2", "4096")
+
+
+@pytest.mark.parametrize("slug", all_profiles())
+def test_the_page_of_an_engine_says_what_it_accepts_and_who_says_so(client, slug):
+    profile = all_profiles()[slug]
+    response = client.get(f"/workers/{slug}/")
+    page, card = Page(response), response.context["page"]
+    assert f"{card.running:,} of {card.total:,} models of the catalogue run on it" in page.text
+    assert " ".join(profile.source.split()) in page.text
+    assert profile.version in page.text
+    assert card.running == total(client, f"worker={slug}")
+    assert f"/models/?worker={slug}" in page.internal()
+    assert f"/report/?worker={slug}" in page.internal()
+
+
+@pytest.mark.parametrize("slug", all_profiles())
+def test_every_engine_is_accepted_everywhere(client, capsys, slug):
+    assert client.get(f"/models/?worker={slug}").context["page"].worker.slug == slug
+    detail = client.get(f"/models/{PHI}/?worker={slug}").context["page"]
+    assert detail.worker.slug == slug
+    assert client.get(f"/report/?worker={slug}").context["page"].worker.slug == slug
+    call_command("check_model", PHI, "--worker", slug, "--json")
+    assert json.loads(capsys.readouterr().out) == detail.result.as_json()
+    call_command("compat_report", "--worker", slug, "--json")
+    assert json.loads(capsys.readouterr().out)["worker"] == slug
+    assert check_model_worker_compatibility(get_huggingface_model(PHI), slug) == detail.result
+
+
+def test_an_engine_nobody_knows_is_refused_everywhere(client):
+    assert client.get("/models/?worker=nobody").status_code == 400
+    assert client.get("/workers/nobody/").status_code == 404
+    with pytest.raises(CommandError, match="nobody"):
+        call_command("check_model", PHI, "--worker", "nobody")
+    with pytest.raises(ValueError, match="nobody"):
+        check_model_worker_compatibility(get_huggingface_model(PHI), "nobody")
+
+
+def test_the_report_of_a_machine_adds_up(client):
+    response = client.get("/report/?worker=vllm&memory=16&top=5000")
+    report = response.context["page"]
+    counts = {line.key: line.count for line in report.lines}
+    assert sum(counts.values()) == report.total
+    assert counts["incompatibleMemory"] > 0
+    assert "Incompatible: memory" in Page(response).text
+    # The best known of all are the whole catalogue here, so the list must say the same.
+    page = client.get("/models/?worker=vllm&memory=16").context["page"]
+    assert counts["compatible"] == page.total
+    assert counts["incompatibleMemory"] == next(one.count for one in page.hidden if one.cause == "memory")
+    assert counts["unknown"] == next(one.count for one in page.hidden if one.cause == "unknown")
