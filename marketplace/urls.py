@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import path
 
+from .api import docs, hub
+from .api.v1 import api
 from .pages import accuracy, browse, detail, health, home, lists, report, workers
 
 handler400 = "marketplace.pages.errors.bad_request"
@@ -18,6 +20,12 @@ urlpatterns = [
     path("lists/<slug:slug>/", lists.curated, name="list"),
     path("report/", report.report, name="report"),
     path("accuracy/", accuracy.accuracy, name="accuracy"),
+    path("api/v1/", api.urls),
+    path("api/openapi.json", docs.openapi, name="openapi"),
+    path("api/docs", docs.docs, name="api-docs"),
+    path("api/models", hub.models, name="hub-models"),
+    path("api/models/<path:repo_id>/revision/<path:revision>", hub.model, name="hub-revision"),
+    path("api/models/<path:repo_id>", hub.model, name="hub-model"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from compat.engine import all_profiles, default_profile
@@ -134,6 +137,19 @@ def test_sizes_of_one_name_are_told_apart():
 def test_every_bundled_accelerator_can_be_judged():
     for label in accelerator_labels():
         assert alone(Machine(label)).capability.platforms, label
+
+
+def test_the_documentation_says_what_each_engine_goes_by():
+    text = (Path(__file__).parent.parent / "docs/verdicts.md").read_text("utf-8")
+    words = {"gguf": "the name in the file's header", "class": "class in", "model_type": "`model_type` in"}
+    rows = re.findall(r"^\| (GGUF|safetensors) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    told = {(kind.lower(), name, by) for kind, names, by in rows for name in names.split(", ")}
+    for profile in all_profiles().values():
+        for rule in profile.formats:
+            if rule.name in ("gguf", "safetensors"):
+                found = [by for kind, name, by in told if (kind, name) == (rule.name, profile.name)]
+                assert len(found) == 1, (profile.name, rule.name)
+                assert words[rule.by] in found[0]
 
 
 # --- workers ---------------------------------------------------------------------------------------------------

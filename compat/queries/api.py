@@ -80,7 +80,10 @@ def items_of(rows: Sequence[Row]) -> list[Item]:
     sheets = FactSheet.objects.filter(pk__in={row.record.sheet_id for row in rows}) if rows else []
     facts = {sheet.pk: sheet.facts for sheet in sheets}
     return [
-        Item(row, metadata_of(row, VariantFacts.from_json(facts[row.record.sheet_id][row.best.position if row.best else 0])))
+        Item(
+            row,
+            metadata_of(row, VariantFacts.from_json(facts[row.record.sheet_id][row.best.position if row.best else 0])),
+        )
         for row in rows
     ]
 
@@ -169,9 +172,7 @@ def parameter_count(text: str) -> int | None:
 def judged_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
     """The answer for six facts alone. No query."""
     facts = metadata.variant_facts
-    record = ModelRecord(
-        name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length
-    )
+    record = ModelRecord(name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length)
     variant = RecordVariant(
         position=0,
         label=metadata.quantization or metadata.format,

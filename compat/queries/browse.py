@@ -267,8 +267,8 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     worker = worker_of(criteria, available or workers())
     version, changed = catalogue_state()
     curated = _curated(criteria)
-    cube = cube_of(criteria, worker, version)
-    sums = facets.sum_cube(cube, criteria)
+    key = (version, *_worker_key(worker), criteria.changed(page=1))
+    sums = kept(("sums", *key), lambda: facets.sum_cube(cube_of(criteria, worker, version), criteria))
     pages = max(1, -(-sums.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
@@ -283,19 +283,18 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
         total=sums.total,
         by_confidence=sums.by_confidence,
         hidden=_hidden(sums.hidden, criteria),
-        facets=[
-            view
-            for view in [
-                *facets.views(sums, criteria),
-                *(facets.view_of(n, label, word, side[n], criteria) for n, label, _, word in facets.SIDE_FACETS),
-            ]
-            if view.values
-        ],
+        facets=kept(("views", *key), lambda: _views(sums, side, criteria)),
         chips=_chips(criteria, curated),
         paging=_paging(criteria, pages),
         changed=changed,
         curated=curated,
     )
+
+
+def _views(sums: facets.CubeSums, side: Mapping[str, Mapping[str, int]], criteria: Criteria) -> list[facets.FacetView]:
+    views = facets.views(sums, criteria)
+    views += [facets.view_of(name, label, word, side[name], criteria) for name, label, _, word in facets.SIDE_FACETS]
+    return [view for view in views if view.values]
 
 
 def _curated(criteria: Criteria) -> CuratedList | None:

@@ -198,13 +198,11 @@ def find(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
-    found = list(ModelRecord.objects.filter(repo_id__iexact=repo_id).select_related("payload")[:5])
-    for record in found:
-        if record.repo_id == repo_id:
-            return record
-    if found:
-        return found[0]
-    raise UnknownModel(repo_id)
+    records = ModelRecord.objects.select_related("payload")
+    found = records.filter(repo_id=repo_id).first() or records.filter(repo_id__iexact=repo_id).first()
+    if found is None:
+        raise UnknownModel(repo_id)
+    return found
 
 
 def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:

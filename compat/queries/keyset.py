@@ -6,7 +6,6 @@ Rows that are added or taken away between two pages therefore neither repeat a m
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -131,15 +130,22 @@ def cursor_to(question: str, order: Order, record: ModelRecord) -> str:
 def read_cursor(cursor: str, question: str, order: Order) -> list[Any]:
     """The place a cursor names. Raises :class:`CriteriaError` for one of another question, or that is none."""
     try:
-        if len(cursor) > _LONGEST:
-            raise ValueError(cursor[:20])
-        found = json.loads(base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), b"-_", validate=True))
-        if not isinstance(found, list) or len(found) != len(order.keys) + 1 or found[0] != _digest(question):
-            raise ValueError(cursor[:20])
-        return [_value(key, value) for key, value in zip(order.keys, found[1:], strict=True)]
-    except (ValueError, binascii.Error, RecursionError):
+        found = _unpacked(cursor, question, order)
+    except (ValueError, TypeError, RecursionError):
         message = "This cursor does not belong to this question. Begin without one, then follow nextCursor as it is."
         raise CriteriaError([Problem("cursor", cursor[:60], message)]) from None
+    return found
+
+
+def _unpacked(cursor: str, question: str, order: Order) -> list[Any]:
+    """The values in a cursor; ValueError or TypeError for anything that is none."""
+    if len(cursor) > _LONGEST:
+        raise ValueError("too long")
+    text = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), b"-_", validate=True)
+    found = json.loads(text)
+    if not isinstance(found, list) or len(found) != len(order.keys) + 1 or found[0] != _digest(question):
+        raise ValueError("of another question")
+    return [_value(key, value) for key, value in zip(order.keys, found[1:], strict=True)]
 
 
 def _value(key: Key, value: Any) -> Any:
@@ -154,15 +160,20 @@ def _value(key: Key, value: Any) -> Any:
     if key.kind is float and isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, key.kind):
-        raise ValueError(value)
+        raise TypeError(key.name)
     if (isinstance(value, int) and abs(value) >= 2**63) or (isinstance(value, str) and "\0" in value):
         raise ValueError(value)
     return value
 
 
 def take(
-    records: QuerySet[ModelRecord], order: Order, place: Sequence[Any] | None, criteria: Criteria, worker: Worker,
-    version: int, most: int,
+    records: QuerySet[ModelRecord],
+    order: Order,
+    place: Sequence[Any] | None,
+    criteria: Criteria,
+    worker: Worker,
+    version: int,
+    most: int,
 ) -> list[ModelRecord]:
     """At most so many records from a place on. One query, or a few for a worker with a machine.
 
@@ -178,9 +189,7 @@ def take(
             return batch
         verdicts = verdicts_of([(record.pk, record.sheet_id) for record in batch], worker, version)
         passing = [
-            record
-            for record, verdict in zip(batch, verdicts, strict=True)
-            if facets.passes_verdict(criteria, *verdict)
+            record for record, verdict in zip(batch, verdicts, strict=True) if facets.passes_verdict(criteria, *verdict)
         ]
         found += passing
         if len(found) >= most or len(batch) < size:

@@ -22,9 +22,7 @@ CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
-    known = [
-        (one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()
-    ]
+    known = [(one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()]
     parts = repr((VERSION, RULES_VERSION, version, changed, request.get_full_path(), request.get_host(), known))
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-
 from .caching import conditional
 from .parameters import available, documented
 from .v1 import OPEN_PARAMETERS, api
@@ -113,7 +112,8 @@ def _operations(found: dict[str, Any], here: str) -> Iterator[Operation]:
                 ],
                 body=body,
                 answers=[
-                    (status, response["description"], _answer(response)) for status, response in one["responses"].items()
+                    (status, response["description"], _answer(response))
+                    for status, response in one["responses"].items()
                 ],
                 curl=_curl(method, path, one["operationId"], here),
             )
@@ -157,5 +157,3 @@ def _kind(schema: dict[str, Any]) -> str:
 def _fields(shape: dict[str, Any]) -> Iterator[Field]:
     for name, one in shape.get("properties", {}).items():
         yield Field(name, _kind(one), one.get("description", ""), name in shape.get("required", ()))
-
-

@@ -31,7 +31,7 @@ def _many(*, what: str, **schema: Any) -> tuple[str, dict[str, Any]]:
         value["pattern"] = r"^[^\u0000]*$"
     else:
         value["enum"] = [*schema["enum"], ""]
-    return what + " Give it again for several: any of them will do.", {"type": "array", "items": value, "maxItems": 20}
+    return what + " Give it again for several (20 at most): any of them will do.", {"type": "array", "items": value}
 
 
 def _number(what: str) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from compat.queries import UnknownModel
 
 CONTENT_TYPE = "application/problem+json"
 _MOST = 20
-_WHERE = ("body", "query", "path", "payload")
+_WHERE = ("body", "query", "path", "given")
 
 
 class Refused(Exception):  # noqa: N818 - named for what it tells

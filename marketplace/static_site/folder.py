@@ -86,8 +86,9 @@ class SiteFolder:
         if self._staged or gone:
             unsure = Kept("", 0, "")
             self._write({**self._before, **dict.fromkeys([*self._staged, *gone], unsure)})
-            for path in sorted(self._staged, key=self._before.__contains__):
-                target = self._path / path
+            targets = {path: self._path / path for path in self._staged}
+            for path in sorted(targets, key=lambda path: targets[path].exists()):
+                target = targets[path]
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._staged[path].replace(target)
             for path in gone:

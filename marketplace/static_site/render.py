@@ -18,6 +18,7 @@ from django.template.backends.django import DjangoTemplates
 from django.utils.safestring import SafeString, mark_safe
 
 from compat.engine import CompatibilityResult, EngineProfile
+from compat.facets import license_label
 from compat.queries import Report
 from marketplace import VERSION
 
@@ -222,14 +223,17 @@ class Renderer:
     def home(self, lists: Sequence[ListView], changed: datetime | None) -> str:
         """The first page."""
         entries = self.catalogue.entries
+        sure = [entry for entry in entries if entry.codes[0] in "23"][:8]
         return self.page(
             "home.html",
             "",
             "",
             canonical=self.base,
             total=len(entries),
+            worker=self._profiles[0].name,
             shares=[_Share.of(report) for report in self.reports],
-            rows=self._rows(entries[:8]),
+            rows=self._rows(sure or entries[:8]),
+            sure=bool(sure),
             lists=lists[:6],
             changed=changed,
         )
@@ -270,7 +274,7 @@ class Renderer:
                 entry.record.repo_id,
                 entry.codes,
                 entry.record.parameters_text if entry.record.parameters else "",
-                entry.record.license,
+                license_label(entry.record.license),
             ]
             for entry in self.catalogue.entries
         ]

@@ -40,9 +40,7 @@ class Command(BaseCommand):
         """How many, where to, and under which address."""
         parser.add_argument("--top", type=positive, default=100, help="how many of the best known models (100)")
         parser.add_argument("--output", type=Path, required=True, help="the folder to write to; made if it is missing")
-        parser.add_argument(
-            "--base-url", type=address, default="", help="the address the site will have, for sitemap and feed"
-        )
+        parser.add_argument("--base-url", type=address, help="the address the site will have, for sitemap and feed")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, then say what was done."""
@@ -53,7 +51,7 @@ class Command(BaseCommand):
                 return stack.enter_context(progress("Pages", total))
 
             try:
-                done = export(options["output"], options["top"], options["base_url"], counted)
+                done = export(options["output"], options["top"], options["base_url"] or "", counted)
             except FolderError as error:
                 raise CommandError(str(error)) from None
         files = done.files
