@@ -151,7 +151,9 @@ def test_every_model_has_one_verdict_everywhere(client, worker):
         assert detail["result"] == result
         assert detail["metadata"] == result["metadata"] == listed[repo_id]["metadata"]
         assert detail["compatibility"] == listed[repo_id]["compatibility"]
-        assert result["metadata"] == page.extraction.metadata(page.extraction.variants[page.row.best.position]).as_json()
+        assert (
+            result["metadata"] == page.extraction.metadata(page.extraction.variants[page.row.best.position]).as_json()
+        )
         payload = ModelRecord.objects.select_related("payload").get(repo_id=repo_id).payload.data
         given = post(client, "check", {"model": payload, "worker": worker})
         assert given == result
@@ -163,9 +165,7 @@ def test_a_machine_judges_given_models_like_stored_ones(client):
     found = get(client, "/api/v1/models?compatible=false&limit=60&worker=desk&format=gguf")
     assert {item["fit"]["fit"] for item in found["items"] if item["fit"]} & {"fits", "too large", "partial offload"}
     payloads = dict(ModelRecord.objects.values_list("repo_id", "payload__data"))
-    filtered = post(
-        client, "filter", {"models": [payloads[item["id"]] for item in found["items"]], "worker": "desk"}
-    )
+    filtered = post(client, "filter", {"models": [payloads[item["id"]] for item in found["items"]], "worker": "desk"})
     for item, result in zip(found["items"], filtered["results"], strict=True):
         assert result["id"] == item["id"]
         assert {key: result[key] for key in item["compatibility"]} == item["compatibility"]

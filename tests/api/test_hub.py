@@ -1,0 +1,236 @@
+"""The Hub's own client, unmodified, talks to this site as if it were the Hub."""
+
+from __future__ import annotations
+
+import httpx2
+import huggingface_hub
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.utils import RepositoryNotFoundError as SameError
+
+from compat import sync
+from compat.models import ModelRecord
+from marketplace.api.hub_shape import EXPANDABLE, pointer_size
+from tests.samples import record, renamed
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "http://testserver"
+
+
+@pytest.fixture
+def hub(settings):
+    """The client, with the site in the place of the network."""
+    settings.ALLOWED_HOSTS = ["testserver"]
+    transport = httpx2.WSGITransport(app=WSGIHandler())
+    default = huggingface_hub.utils._http.default_client_factory
+    huggingface_hub.set_client_factory(lambda: httpx2.Client(transport=transport, follow_redirects=True))
+    yield HfApi(endpoint=ADDRESS, token=False)
+    huggingface_hub.set_client_factory(default)
+
+
+def ids(found):
+    return [model.id for model in found]
+
+
+def test_all_models_come_page_by_page(hub):
+    found = ids(hub.list_models())
+    assert len(found) == len(set(found)) == ModelRecord.objects.count() > 100
+
+
+def test_limit_and_order(hub):
+    known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("repo_id", flat=True)
+    assert ids(hub.list_models(sort="downloads", limit=150)) == list(known[:150])
+    likes = [model.likes for model in hub.list_models(sort="likes", limit=20)]
+    assert likes == sorted(likes, reverse=True)
+    for sort in ("created_at", "last_modified", "trending_score"):
+        assert len(ids(hub.list_models(sort=sort, limit=120))) == 120
+
+
+def test_search_and_author(hub):
+    found = ids(hub.list_models(search="Phi-2"))
+    assert "microsoft/phi-2" in found
+    assert all("phi-2" in one.lower() or "phi2" in one.lower() for one in found)
+    assert {one.partition("/")[0] for one in ids(hub.list_models(author="Qwen"))} == {"Qwen"}
+    assert ids(hub.list_models(search="no such model anywhere")) == []
+
+
+def test_filters_are_all_kept(hub):
+    found = list(hub.list_models(filter=["text-generation", "license:mit"], full=True))
+    assert found
+    assert {model.pipeline_tag for model in found} <= {"text-generation", None}
+    assert "microsoft/phi-2" in ids(found)
+    narrower = ids(hub.list_models(filter=["text-generation", "license:mit", "safetensors"]))
+    assert set(narrower) <= set(ids(found))
+    assert set(ids(hub.list_models(pipeline_tag="text-generation", filter="license:mit"))) == set(ids(found))
+
+
+@pytest.mark.parametrize("tag", ["nlp", "region:us", "no-such-tag", "%", 'a"b', "it's"])
+def test_any_other_tag_is_looked_up_as_it_is(hub, tag):
+    found = set(ids(hub.list_models(filter=tag)))
+    payloads = ModelRecord.objects.values_list("repo_id", "payload__data")
+    assert found == {repo_id for repo_id, data in payloads if tag in (data.get("tags") or ())}
+
+
+def test_filter_by_base_model_language_and_library(hub):
+    item = record("microsoft/phi-2", id="sample/tuned", library_name="transformers")
+    item["tags"] = ["base_model:microsoft/phi-2", "base_model:finetune:microsoft/phi-2", "en"]
+    sync.store_raw([("1", item)], origin="file")
+    assert "sample/tuned" in ids(hub.list_models(filter="base_model:finetune:microsoft/phi-2"))
+    assert "sample/tuned" not in ids(hub.list_models(filter="base_model:quantized:microsoft/phi-2"))
+    assert "sample/tuned" in ids(hub.list_models(filter=["transformers", "en"]))
+
+
+def test_gated_and_size(hub):
+    gated = set(ids(hub.list_models(gated=True)))
+    assert gated == set(ModelRecord.objects.exclude(gated="").values_list("repo_id", flat=True))
+    small = set(ids(hub.list_models(num_parameters="min:1B,max:3B")))
+    known = ModelRecord.objects.filter(parameters__gte=10**9, parameters__lte=3 * 10**9)
+    assert small == set(known.values_list("repo_id", flat=True))
+
+
+def test_only_what_runs(client):
+    found, address = [], "/api/models?runs_on=vllm&sort=downloads&limit=40"
+    while address:
+        response = client.get(address)
+        found += [model["id"] for model in response.json()]
+        link = response.headers.get("Link", "")
+        address = link.partition(">")[0].removeprefix(f"<{ADDRESS}")
+        assert not link or link.endswith('>; rel="next"')
+    known = client.get("/api/v1/models?worker=vllm&limit=200").json()
+    assert found[:200] == [item["id"] for item in known["items"]]
+    assert len(found) == known["total"]
+
+
+def test_every_model_has_its_own_answer(hub):
+    for repo_id in ModelRecord.objects.values_list("repo_id", flat=True):
+        model = hub.model_info(repo_id, files_metadata=True)
+        assert model.id == repo_id
+        hub.model_info(repo_id)
+
+
+def test_what_the_hub_said_is_what_is_told(hub):
+    data = ModelRecord.objects.select_related("payload").get(repo_id="microsoft/phi-2").payload.data
+    model = hub.model_info("microsoft/phi-2")
+    assert model.tags == data["tags"]
+    assert (model.downloads, model.likes) == (data["downloads"], data["likes"])
+    assert model.author == "microsoft"
+
+
+def test_blocks_that_are_not_whole(hub):
+    digest = "a" * 64
+    item = record("microsoft/phi-2", id="sample/blocks", safetensors={"parameters": {"BF16": 3, "F32": 4}})
+    item["siblings"] = [
+        {"rfilename": "a.safetensors", "size": 7, "lfs": {"sha256": digest, "size": 7}},
+        {"rfilename": "b.safetensors", "lfs": {"sha256": digest}},
+        {"rfilename": "c.json"},
+    ]
+    sync.store_raw(
+        [("1", item), ("2", record("microsoft/phi-2", id="sample/total", safetensors={"total": 9}))], origin="file"
+    )
+    model = hub.model_info("sample/blocks", files_metadata=True)
+    assert model.safetensors.total == 7
+    assert [one.lfs.pointer_size if one.lfs else None for one in model.siblings] == [
+        pointer_size(digest, 7),
+        None,
+        None,
+    ]
+    assert [one.size for one in hub.model_info("sample/blocks").siblings] == [None, None, None]
+    assert hub.model_info("sample/total").safetensors.parameters == {}
+    assert pointer_size(digest, 12345678) == 133
+
+
+def test_the_size_of_a_pointer_is_the_hubs(client):
+    """As recorded: a pointer to a file of ten digits has 135 bytes."""
+    assert pointer_size("0" * 64, 5_000_000_000) == 135
+
+
+def test_expand(hub, client):
+    model = hub.model_info("microsoft/phi-2", expand=["downloads", "likes"])
+    assert (model.downloads is not None, model.tags, model.siblings) == (True, None, None)
+    assert all(model.tags is None for model in hub.list_models(expand=["likes"], limit=5))
+    found = client.get("/api/models?expand[]=likes&expand[]=sha&limit=3").json()
+    assert all(set(one) <= {"_id", "id", "likes", "sha"} for one in found)
+    for name in EXPANDABLE:
+        list(hub.list_models(expand=[name], limit=3))
+    with pytest.raises(HfHubHTTPError, match="400"):
+        hub.model_info("microsoft/phi-2", expand=["nonsense"])
+
+
+def test_an_unknown_model(hub, client):
+    with pytest.raises(RepositoryNotFoundError):
+        hub.model_info("nobody/nothing")
+    with pytest.raises(SameError):
+        HfApi(endpoint=ADDRESS, token="hf_example").model_info("nobody/nothing")
+    response = client.get("/api/models/nobody/nothing")
+    assert (response.status_code, response.headers["X-Error-Code"]) == (401, "RepoNotFound")
+    told = client.get("/api/models/nobody/nothing", headers={"Authorization": "Bearer x"})
+    assert (told.status_code, told.headers["X-Error-Code"]) == (404, "RepoNotFound")
+    for path in ("a%00b", "a/b/c", "..%2f", "%0d%0aX: 1", "nobody/nothing/tree/main"):
+        assert client.get(f"/api/models/{path}").status_code == 401
+
+
+def test_revisions(hub):
+    item = record("microsoft/phi-2", id="sample/revised", sha="f" * 40)
+    sync.store_raw([("1", item)], origin="file")
+    assert hub.model_info("sample/revised", revision="main").sha == "f" * 40
+    assert hub.model_info("sample/revised", revision="f" * 40).id == "sample/revised"
+    with pytest.raises(RevisionNotFoundError):
+        hub.model_info("sample/revised", revision="v1")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sort=best",
+        "direction=2",
+        "limit=0",
+        "limit=x",
+        "cursor=x",
+        "runs_on=nothing",
+        "gated=maybe",
+        "num_parameters=6B",
+        "inference_provider=all",
+        "apps=vllm",
+        "full=perhaps",
+        "search=" + "x" * 300,
+        "filter=%00",
+        "filter=" + ",".join(map(str, range(30))),
+        "colour=red",
+    ],
+)
+def test_what_cannot_be_answered_is_said(client, query):
+    response = client.get(f"/api/models?{query}")
+    assert response.status_code == 400
+    assert response.json()["error"]
+    assert response.headers["X-Error-Message"]
+
+
+@pytest.mark.parametrize("sort", ["downloads", "likes", "lastModified", "createdAt", "trendingScore"])
+def test_both_directions_hold_the_same_models(client, sort):
+    def walk(direction):
+        found, address = [], f"/api/models?sort={sort}&direction={direction}&limit=90"
+        while address:
+            response = client.get(address)
+            found += [model["id"] for model in response.json()]
+            address = response.headers.get("Link", "").partition(">")[0].removeprefix(f"<{ADDRESS}")
+        return found
+
+    down, up = walk(-1), walk(1)
+    assert len(down) == len(set(down)) == len(up)
+    assert set(down) == set(up)
+
+
+def test_nothing_of_this_sites_own_is_told(client):
+    for one in client.get("/api/models?full=true&config=true&cardData=true&limit=500").json():
+        assert not [name for name in one if name.startswith("_") and name != "_id"]
+
+
+def test_queries_do_not_grow(client, django_assert_max_num_queries):
+    sync.store_raw([(item["id"], item) for item in renamed(60)], origin="file")
+    for limit in (2, 400):
+        with django_assert_max_num_queries(8):
+            assert len(client.get(f"/api/models?limit={limit}&full=true").json()) == limit
+    with django_assert_max_num_queries(6):
+        client.get("/api/models/microsoft/phi-2")
