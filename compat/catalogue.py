@@ -56,6 +56,7 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
             ) from None
     parsed = parse_record(asyncio.run(_fetch(model_id)))
     sync.store([parsed], origin="hub")
+    sync.inherit()
     return queries.find(parsed.model.id)
 
 
