@@ -576,6 +576,7 @@ def test_search_and_workers_in_a_browser(site, address):
         page.goto(f"{address}models/")
         shown = page.locator(".rows .badge").all_inner_texts()
         assert shown == [words[row[1][other]] for row in index["models"][:50]]
+        assert not page.locator(".row-size [data-for]:visible").count(), "sizes are about the first engine's files"
         check("dark")
         for path in ("lists/", "lists/small-and-open/", "report/", "404.html"):
             page.goto(address + path)

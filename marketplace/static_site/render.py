@@ -90,7 +90,8 @@ class Renderer:
     def page(self, template: str, root: str, section: str, **context: Any) -> str:
         """A whole page; ``root`` leads from it to the site's first page."""
         shell = self._shell(root, section)
-        made = self._make(template, {"root": root, "shell": shell, "policy": POLICY, "hub": HUB, **context})
+        common = {"root": root, "shell": shell, "policy": POLICY, "hub": HUB, "default": self._slugs[0]}
+        made = self._make(template, common | context)
         return made.replace(SPRITE, f'<use href="{root}{self._hashed["icons/sprite.svg"]}#')
 
     def _make(self, template: str, context: Mapping[str, Any]) -> str:

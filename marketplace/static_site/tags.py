@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from compat.engine import CompatibilityResult, Confidence
 from marketplace.templatetags.show import verdict_class, verdict_word
 
+from .catalogue import CAUSE_CODES, OTHER_CAUSE
+
 register = template.Library()
 
 SPRITE = '<use href="@sprite#'
@@ -49,18 +51,8 @@ def path(assets: Mapping[str, str], name: str) -> str:
 
 CODES: dict[str, tuple[str, str, str]] = {
     **{str(int(level)): (f"v-{level.word}", level.badge, "") for level in reversed(Confidence) if level},
-    **{
-        code: ("v-none", Confidence.NONE.badge, cause)
-        for code, cause in (
-            ("a", "architecture"),
-            ("t", "task"),
-            ("f", "format"),
-            ("c", "context"),
-            ("q", "quantization"),
-            ("p", "platform"),
-            ("n", ""),
-        )
-    },
-    "u": ("v-unknown", "Unknown", "too few facts"),
+    **{code: ("v-none", Confidence.NONE.badge, cause) for cause, code in CAUSE_CODES.items()},
+    OTHER_CAUSE: ("v-none", Confidence.NONE.badge, ""),
+    CAUSE_CODES["unknown"]: ("v-unknown", "Unknown", "too few facts"),
 }
 """What each character of a verdict string stands for: class, word, and short cause."""

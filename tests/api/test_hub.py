@@ -5,7 +5,6 @@ from __future__ import annotations
 import httpx2
 import huggingface_hub
 import pytest
-from django.core.handlers.wsgi import WSGIHandler
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import RepositoryNotFoundError as SameError
@@ -20,10 +19,10 @@ ADDRESS = "http://testserver"
 
 
 @pytest.fixture
-def hub(settings):
+def hub(site, settings):
     """The client, with the site in the place of the network."""
     settings.ALLOWED_HOSTS = ["testserver"]
-    transport = httpx2.WSGITransport(app=WSGIHandler())
+    transport = httpx2.WSGITransport(app=site)
     default = huggingface_hub.utils._http.default_client_factory
     huggingface_hub.set_client_factory(lambda: httpx2.Client(transport=transport, follow_redirects=True))
     yield HfApi(endpoint=ADDRESS, token=False)
@@ -154,7 +153,7 @@ def test_expand(hub, client):
     assert all(set(one) <= {"_id", "id", "likes", "sha"} for one in found)
     for name in EXPANDABLE:
         list(hub.list_models(expand=[name], limit=3))
-    with pytest.raises(HfHubHTTPError, match="400"):
+    with pytest.raises(HfHubHTTPError, match="cannot be expanded"):
         hub.model_info("microsoft/phi-2", expand=["nonsense"])
 
 
@@ -167,7 +166,7 @@ def test_an_unknown_model(hub, client):
     assert (response.status_code, response.headers["X-Error-Code"]) == (401, "RepoNotFound")
     told = client.get("/api/models/nobody/nothing", headers={"Authorization": "Bearer x"})
     assert (told.status_code, told.headers["X-Error-Code"]) == (404, "RepoNotFound")
-    for path in ("a%00b", "a/b/c", "..%2f", "%0d%0aX: 1", "nobody/nothing/tree/main"):
+    for path in ("a%00b", "a/b/c", "..%2f", "nobody/nothing/tree/main"):
         assert client.get(f"/api/models/{path}").status_code == 401
 
 

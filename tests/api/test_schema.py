@@ -8,7 +8,6 @@ from dataclasses import fields
 import hypothesis
 import pytest
 import schemathesis
-from django.core.handlers.wsgi import WSGIHandler
 from hypothesis import settings as bounds
 from schemathesis.config import SchemathesisConfig
 
@@ -57,12 +56,6 @@ def test_workers_are_named(document):
     assert {"rbee", "vllm", "llama-cpp"} <= set(worker["schema"]["enum"])
 
 
-def wsgi(environ, start_response):
-    """The site as a WSGI application, inside the test's transaction; the tool does not unpack answers."""
-    environ.pop("HTTP_ACCEPT_ENCODING", None)
-    return WSGIHandler()(environ, start_response)
-
-
 OPERATIONS = [
     ("GET", "/api/v1/models", 25),
     ("GET", "/api/v1/models/{org}/{name}", 10),
@@ -78,11 +71,11 @@ OPERATIONS = [
 
 
 @pytest.mark.parametrize(("method", "path", "examples"), OPERATIONS, ids=[f"{m} {p}" for m, p, _ in OPERATIONS])
-def test_generated_requests(document, settings, method, path, examples):
+def test_generated_requests(site, document, settings, method, path, examples):
     settings.ALLOWED_HOSTS = ["*"]
     config = SchemathesisConfig.from_dict({"checks": {"positive_data_acceptance": {"expected-statuses": EXPECTED}}})
     schema = schemathesis.openapi.from_dict(json.loads(json.dumps(document)), config=config)
-    schema.app = wsgi
+    schema.app = site
     schema.location = ADDRESS
     operation = schema[path][method]
 

@@ -1,0 +1,25 @@
+"""The site as a WSGI application inside a test's transaction, for clients that bring their own way to ask."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+
+@pytest.fixture
+def site():
+    """The application; the end of a request must not close the connection that holds the test's transaction."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    handler = WSGIHandler()
+
+    def application(environ, start_response):
+        # Not every client unpacks what is sent compressed.
+        environ.pop("HTTP_ACCEPT_ENCODING", None)
+        return handler(environ, start_response)
+
+    yield application
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
