@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from compat.engine.fit.conventions import GGUF_MODEL_TYPES
+from compat.engine.fit.gguf_keys import config_from_gguf
 from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.metadata.extract import Base, Extraction, extract, wanted_base
+from compat.metadata.shape_facts import shape_facts
 from compat.models import RecordPayload
 
 
@@ -40,3 +43,15 @@ def extraction_of(model: HubModel) -> Extraction:
     wanted = wanted_base(model, alone)
     base = _bases({wanted}, ()).get(wanted) if wanted else None
     return extract(model, Base(base.model.id, extract(base.model))) if base else alone
+
+
+def shape_facts_of(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
+    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
+    header = parsed.model.gguf_header
+    if header and header.architecture:
+        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
+        config = config_from_gguf(header.values, model_type)
+        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
+        if told:
+            return told
+    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")

@@ -14,31 +14,35 @@ from django.conf import settings
 from compat import queries, sync
 from compat.bases import extraction_of
 from compat.criteria import Criteria, DictQuery
-from compat.engine import CompatibilityResult, EngineProfile, default_profile, judge, judge_all
-from compat.engines import engines
+from compat.engine import CompatibilityResult, default_profile, judge, judge_all
 from compat.hub import HubClient
-from compat.hub.payloads import HubModel, is_repo_id, parse_record
+from compat.hub.payloads import HubModel, ParsedRecord, is_repo_id, parse_record
 from compat.hub_headers import with_gguf_header
 from compat.metadata.extract import Extraction
 from compat.metadata.facts import ModelMetadata
 from compat.models import ModelRecord
-from compat.workers import workers
+from compat.queries.api import judged
+from compat.workers import Worker, workers
 
 Model = ModelRecord | HubModel | Mapping[str, Any]
 M = TypeVar("M", bound=Model)
 
 
 def _extraction(model: Model) -> Extraction:
-    if isinstance(model, ModelRecord):
-        return extraction_of(parse_record(model.payload.data).model)
-    return extraction_of(model if isinstance(model, HubModel) else parse_record(model).model)
+    return extraction_of(_parsed(model).model)
 
 
-def _profile(worker: str | None) -> EngineProfile:
-    available = engines()
-    if worker and worker not in available:
-        raise ValueError(f"There is no worker {worker!r}. There are: {', '.join(available)}.")
-    return available[worker] if worker else next(iter(available.values()))
+def _worker(slug: str | None) -> Worker:
+    available = workers()
+    if slug and slug not in available:
+        raise ValueError(f"There is no worker {slug!r}. There are: {', '.join(available)}.")
+    return available[slug] if slug else next(iter(available.values()))
+
+
+def _parsed(model: Model) -> ParsedRecord:
+    if isinstance(model, HubModel):
+        return ParsedRecord(model, {}, "")
+    return parse_record(model.payload.data if isinstance(model, ModelRecord) else model)
 
 
 def get_huggingface_model(model_id: str) -> ModelRecord:
@@ -115,14 +119,18 @@ def check_model_compatibility(model: Model) -> CompatibilityResult:
 
 
 def check_model_worker_compatibility(model: Model | ModelMetadata, worker: str | None = None) -> CompatibilityResult:
-    """What one worker, by its slug, says of a model or of its metadata. ValueError names the workers there are."""
-    profile = _profile(worker)
+    """What one worker, by its slug, says of a model or of its metadata. ValueError names the workers there are.
+
+    A worker of this site that has a machine is asked about memory too; six facts alone cannot tell that.
+    """
+    asked = _worker(worker)
     if isinstance(model, ModelMetadata):
-        return judge(model.variant_facts, profile)
-    return judge_all(_extraction(model).judged, profile).result
+        return judge(model.variant_facts, asked.profile, asked.capability)
+    return judged([_parsed(model)], asked)[0].row.result
 
 
 def filter_compatible_models(models: Iterable[M], worker: str | None = None) -> list[M]:
     """Those of the models that run, in their order."""
-    profile = _profile(worker)
-    return [model for model in models if judge_all(_extraction(model).judged, profile).result.compatible]
+    given = list(models)
+    answers = judged([_parsed(model) for model in given], _worker(worker))
+    return [model for model, answer in zip(given, answers, strict=True) if answer.row.result.compatible]

@@ -26,6 +26,8 @@ GATED = {"true": "Needs access", "false": "Open"}
 ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
 """Why a model may not run: what the rules refuse, and what the machine cannot hold."""
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
+LEAST_MEMORY = 0.01
+"""The smallest memory that can be meant, in GB."""
 _MAX_VALUES = 20
 _MAX_VALUE = 120
 
@@ -103,8 +105,8 @@ class Criteria:
             worker=reader.choice("worker", tuple(workers), "", "the worker"),
             accelerator=reader.accelerator(),
             count=reader.whole("count", "accelerators", most=MOST_ACCELERATORS) or 1,
-            memory=reader.number("memory", "GB of memory"),
-            ram=reader.number("ram", "GB of system memory"),
+            memory=reader.number("memory", "GB of memory", LEAST_MEMORY),
+            ram=reader.number("ram", "GB of system memory", LEAST_MEMORY),
             context=reader.whole("context", "tokens"),
             kv=reader.choice("kv", tuple(KV_TYPES), "", "the KV cache type"),
             compatible=reader.choice("compatible", tuple(SHOWN), "true", "which models to show"),
@@ -220,7 +222,7 @@ class _Reader:
                 return ()
         return values[:_MAX_VALUES]
 
-    def number(self, name: str, unit: str) -> float | None:
+    def number(self, name: str, unit: str, least: float = 0) -> float | None:
         value = self._one(name)
         if not value:
             return None
@@ -228,7 +230,7 @@ class _Reader:
             found = float(value)
         except ValueError:
             found = -1.0
-        if not 0 <= found < 1e6:
+        if not least <= found < 1e6:
             self.problem(name, value, f"{name} is “{value[:60]}”: use a number of {unit}, such as 7 or 0.5.")
             return None
         return found

@@ -19,10 +19,8 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
-from compat.bases import extracted_with_bases
+from compat.bases import extracted_with_bases, shape_facts_of
 from compat.engine import EngineProfile, judge_all
-from compat.engine.fit.conventions import GGUF_MODEL_TYPES
-from compat.engine.fit.gguf_keys import config_from_gguf
 from compat.engine.judge import rules_version
 from compat.engines import engines
 from compat.hub.errors import HubBadPayload
@@ -30,7 +28,6 @@ from compat.hub.payloads import ParsedRecord, parse_record
 from compat.metadata.extract import Extraction
 from compat.metadata.facts import VariantFacts
 from compat.metadata.families import kin_of
-from compat.metadata.shape_facts import shape_facts
 from compat.models import (
     Catalogue,
     FactSheet,
@@ -236,18 +233,6 @@ def inherit(progress: Callable[[int], None] | None = None) -> int:
     return done
 
 
-def _shape_facts(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
-    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
-    header = parsed.model.gguf_header
-    if header and header.architecture:
-        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
-        config = config_from_gguf(header.values, model_type)
-        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
-        if told:
-            return told
-    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")
-
-
 def _row(
     parsed: ParsedRecord,
     extraction: Extraction,
@@ -281,7 +266,7 @@ def _row(
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
-        shape_facts=_shape_facts(parsed, base),
+        shape_facts=shape_facts_of(parsed, base),
         size_bytes=_storable(extraction.repository_size),
         origin=origin,
         as_of=now.date().isoformat() if from_hub else _as_of(parsed),

@@ -11,20 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from compat import facets
-from compat.bases import extracted_with_bases
+from compat.bases import extracted_with_bases, shape_facts_of
 from compat.criteria import Criteria
 from compat.engine import judge, judge_all, order_of
-from compat.engine.fit.conventions import GGUF_MODEL_TYPES
-from compat.engine.fit.gguf_keys import config_from_gguf
 from compat.hub.payloads import ParsedRecord
 from compat.metadata.extract import Extraction
 from compat.metadata.facts import ModelMetadata, VariantFacts, parameters_text
-from compat.metadata.shape_facts import shape_facts
 from compat.models import FactSheet, ModelRecord, RecordVariant
 from compat.workers import Worker
 
 from . import keyset
-from .browse import _curated, cube_of
+from .browse import cube_of, curated_of
 from .detail import find
 from .outcome import SheetAnswer, answers
 from .rows import Row, catalogue_state, row_of, rows_of, worker_of
@@ -58,7 +55,7 @@ def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cur
     """
     worker = worker_of(criteria, available)
     version, changed = catalogue_state()
-    _curated(criteria)
+    curated_of(criteria)
     order, question = keyset.order_of(criteria), criteria.query()
     place = keyset.read_cursor(cursor, question, order) if cursor else None
     sums = facets.sum_cube(cube_of(criteria, worker, version), criteria)
@@ -125,7 +122,7 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
         name=model.name,
         parameters=extraction.parameters.value,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
-        shape_facts=_shape_facts(parsed, base),
+        shape_facts=shape_facts_of(parsed, base),
     )
     variants = [
         RecordVariant(
@@ -144,18 +141,6 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
     answer = SheetAnswer(results, tuple(order_of(extraction.judged, results, worker.profile)))
     row = row_of(record, variants, answer, worker)
     return Item(row, metadata_of(row, extraction.judged[row.best.position if row.best else 0]))
-
-
-def _shape_facts(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
-    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
-    header = parsed.model.gguf_header
-    if header and header.architecture:
-        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
-        config = config_from_gguf(header.values, model_type)
-        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
-        if told:
-            return told
-    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")
 
 
 _UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "K": 10**3, "": 1}

@@ -266,7 +266,7 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     """
     worker = worker_of(criteria, available or workers())
     version, changed = catalogue_state()
-    curated = _curated(criteria)
+    curated = curated_of(criteria)
     key = (version, *_worker_key(worker), criteria.changed(page=1))
     sums = kept(("sums", *key), lambda: facets.sum_cube(cube_of(criteria, worker, version), criteria))
     pages = max(1, -(-sums.total // PAGE_SIZE))
@@ -297,7 +297,8 @@ def _views(sums: facets.CubeSums, side: Mapping[str, Mapping[str, int]], criteri
     return [view for view in views if view.values]
 
 
-def _curated(criteria: Criteria) -> CuratedList | None:
+def curated_of(criteria: Criteria) -> CuratedList | None:
+    """The list a question names; raises :class:`~compat.criteria.CriteriaError` where there is none. One query."""
     if not criteria.list:
         return None
     found = CuratedList.objects.filter(slug=criteria.list, published=True).first()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from compat.criteria import ALL_CAUSES, CONFIDENCES, GATED, SHOWN, SORTS, Criteria, CriteriaError, Problem
+from compat.criteria import ALL_CAUSES, CONFIDENCES, GATED, LEAST_MEMORY, SHOWN, SORTS, Criteria, CriteriaError, Problem
 from compat.search import MAX_QUERY
 from compat.workers import KV_TYPES, MOST_ACCELERATORS, Worker, accelerator_labels, workers
 
@@ -16,6 +16,7 @@ MOST = 200
 """The longest page of a list."""
 DEFAULT = 30
 MOST_REPORTED = 1_000_000
+"""GB; there is no accelerator with less, and nothing to share out among several with none."""
 WORKER = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
 _BLANK = {"const": "", "description": "Blank is the same as not given."}
 _KEPT = "_api_workers"
@@ -34,8 +35,8 @@ def _many(*, what: str, **schema: Any) -> tuple[str, dict[str, Any]]:
     return what + " Give it again for several (20 at most): any of them will do.", {"type": "array", "items": value}
 
 
-def _number(what: str) -> tuple[str, dict[str, Any]]:
-    return _one(what=what, type="number", minimum=0, exclusiveMaximum=1_000_000)
+def _number(what: str, least: float = 0) -> tuple[str, dict[str, Any]]:
+    return _one(what=what, type="number", minimum=least, exclusiveMaximum=1_000_000)
 
 
 def _whole(what: str, most: int = 999_999_999) -> tuple[str, dict[str, Any]]:
@@ -54,7 +55,7 @@ def _described(slugs: Iterable[str]) -> dict[str, tuple[str, dict[str, Any]]]:
         "worker": _choice("The engine or worker to judge for; the site's first one if not given.", slugs),
         "accelerator": _choice("The worker's accelerator, by its name in the site's list.", accelerator_labels()),
         "count": _whole("How many accelerators it has.", MOST_ACCELERATORS),
-        "memory": _number("Memory of one accelerator, in GB."),
+        "memory": _number("Memory of one accelerator, in GB.", LEAST_MEMORY),
         "ram": _number("System memory, in GB."),
         "context": _whole("The context you want, in tokens; 8,192 if not given."),
         "kv": _choice("The type of the KV cache.", KV_TYPES),

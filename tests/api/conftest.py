@@ -11,11 +11,12 @@ from django.db import close_old_connections
 @pytest.fixture
 def site():
     """The application; the end of a request must not close the connection that holds the test's transaction."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
     handler = WSGIHandler()
 
     def application(environ, start_response):
+        for signal in (request_started, request_finished):
+            # Each time anew: the test client connects it again.
+            signal.disconnect(close_old_connections)
         # Not every client unpacks what is sent compressed.
         environ.pop("HTTP_ACCEPT_ENCODING", None)
         return handler(environ, start_response)

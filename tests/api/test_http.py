@@ -130,6 +130,7 @@ def test_pages_are_not_opened_to_other_sites(client):
         ("min_params=9&max_params=1", "max_params"),
         ("memory=NaN", "memory"),
         ("memory=-1", "memory"),
+        ("memory=0&count=5&worker=llama-cpp", "memory"),
         ("context=1e9", "context"),
         ("q=" + "x" * 201, "q"),
         ("licence=mit", "licence"),

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from compat import check_model_worker_compatibility, get_huggingface_model
-from compat.engines import engines
 from compat.hub import HubError
 from compat.queries import UnknownModel
+from compat.workers import workers
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the result; an unknown model or worker is an error."""
-        available = engines()
+        available = workers()
         slug = options["worker"] or next(iter(available))
         if slug not in available:
             raise CommandError(f"There is no worker “{slug}”. There are: {', '.join(available)}.")
