@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# All tests: on SQLite (with the browser), then on PostgreSQL. Called by `make test`.
+# All tests: on SQLite, in a browser, then on PostgreSQL. Called by `make test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export SECRET_KEY=${SECRET_KEY:-tests-only} PYTHONUNBUFFERED=1
+sqlite=sqlite:///var/test.sqlite3
 postgres=${TEST_POSTGRES_URL:-postgresql://postgres@127.0.0.1:5432/runshere}
+pytest() { python -m pytest -n 2 --dist loadfile "$@"; }
 
 echo "== SQLite =="
-DATABASE_URL=sqlite:///var/test.sqlite3 python -m pytest -n 2 --dist loadfile "$@"
-echo "== PostgreSQL =="
+DATABASE_URL=$sqlite pytest -m "not browser"
+# A process of its own: the browser's driver keeps an event loop running, in which nothing else could run one.
+echo "== Browser =="
+DATABASE_URL=$sqlite pytest -m browser
 # What needs no database was tested above.
-DATABASE_URL=$postgres python -m pytest -n 2 --dist loadfile -m "not browser" \
-  --ignore tests/engine --ignore tests/hub --ignore tests/metadata "$@"
+echo "== PostgreSQL =="
+DATABASE_URL=$postgres pytest -m "not browser" --ignore tests/engine --ignore tests/hub --ignore tests/metadata

@@ -54,7 +54,7 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("dump_records", tmp_path / "no" / "such" / "folder.jsonl")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(CommandError, match="cannot be written: Is a directory"):
+    with pytest.raises(CommandError, match="is a folder: name a file in it"):
         call_command("dump_records", tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 

@@ -184,10 +184,21 @@ def test_html_in_an_accelerator_stays_text(client):
     assert b"<script>alert" not in response.content
 
 
-@pytest.mark.parametrize("memory", ["0", "0.001", "999999"])
+@pytest.mark.parametrize("memory", ["0.01", "0.5", "999999"])
 def test_the_smallest_and_largest_machine_are_no_error(client, memory):
     for place in ("/models/", f"/models/{PHI}/", "/report/", "/"):
-        assert client.get(f"{place}?worker=llama-cpp&memory={memory}&ram={memory}").status_code == 200
+        for count in (1, 5):
+            asked = f"worker=llama-cpp&count={count}&memory={memory}&ram={memory}"
+            assert client.get(f"{place}?{asked}").status_code == 200
+
+
+@pytest.mark.parametrize("memory", ["0", "0.001", "-1"])
+def test_a_machine_without_memory_is_named_where_it_is_asked_and_ignored_elsewhere(client, memory):
+    response = client.get(f"/models/?worker=llama-cpp&memory={memory}")
+    assert response.status_code == 400
+    assert "GB of memory" in response.content.decode()
+    for place in (f"/models/{PHI}/", "/report/", "/"):
+        assert client.get(f"{place}?worker=llama-cpp&count=5&memory={memory}").status_code == 200
 
 
 # --- pages of workers ------------------------------------------------------------------------------------------
