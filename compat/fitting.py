@@ -77,12 +77,18 @@ def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[Varia
         quantization = "BF16"
         assumed = ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shaped(record.shape_facts, record.parameters, record.name)
+    projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
+    if projector is None:
+        assumed = (*assumed, "used for text only: the size of its vision projector is not told")
+    elif projector:
+        assumed = (*assumed, "loaded with its vision projector")
     return (
         VariantInputs(
             shape=shape.shape,
             file_bytes=size,
             parameters=record.parameters,
             quant=quantization or None,
+            projector_bytes=projector or 0,
             format=format_ or None,
         ),
         (*assumed, *shape.assumed),

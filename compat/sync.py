@@ -267,6 +267,8 @@ def _row(
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
         shape_facts=shape_facts_of(parsed, base),
+        projector=bool(extraction.projectors),
+        projector_bytes=extraction.projector_bytes,
         size_bytes=_storable(extraction.repository_size),
         origin=origin,
         as_of=now.date().isoformat() if from_hub else _as_of(parsed),

@@ -242,7 +242,14 @@ def variant(format_="safetensors", quantization="", size=None):
 
 
 def model(config=LLAMA, parameters=None, name="sample"):
-    return SimpleNamespace(shape_facts=shape_facts(config), parameters=parameters, name=name, context=131072)
+    return SimpleNamespace(
+        projector=False,
+        projector_bytes=None,
+        shape_facts=shape_facts(config),
+        parameters=parameters,
+        name=name,
+        context=131072,
+    )
 
 
 def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
@@ -385,3 +392,24 @@ def test_a_number_beyond_any_model_is_not_known(key):
     assert None in (shape.layers, shape.hidden, shape.vocab, shape.caches)
     assert from_config(LLAMA, 10**12).parameters == 10**12
     assert from_config(LLAMA | {"active_parameters": 37 * 10**9}).active_parameters == 37 * 10**9
+
+
+def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_is_not(db):
+    payload = {
+        "id": "sample/seeing-GGUF",
+        "gguf": {"total": 4_000_000_000, "architecture": "llama", "context_length": 8192},
+        "siblings": [{"rfilename": "seeing-Q4_K_M.gguf", "size": 2_400_000_000}],
+    }
+    small = {"rfilename": "mmproj-seeing-f16.gguf", "size": 800_000_000}
+    large = {"rfilename": "mmproj-seeing-f32.gguf", "size": 1_600_000_000}
+    untold = {"rfilename": "mmproj-seeing-f16.gguf"}
+    for extra, expected, words in (
+        ([], 0, ""),
+        ([small, large], 800_000_000, "with its vision projector"),
+        ([untold], 0, "used for text only"),
+    ):
+        sync.store([parse_record({**payload, "siblings": payload["siblings"] + extra})], origin="file")
+        record = ModelRecord.objects.get(repo_id="sample/seeing-GGUF")
+        told, assumed = inputs(record, record.variants.get())
+        assert told.projector_bytes == expected
+        assert words in " ".join(assumed)

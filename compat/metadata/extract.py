@@ -17,7 +17,7 @@ from compat.hub.payloads import HubModel, Sibling
 
 from . import families
 from .facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
-from .filenames import read_name
+from .filenames import FileName, read_name
 from .shape import is_partial, named_sizes
 from .task import task_of
 from .variants import Variant, format_label, variants_of
@@ -67,6 +67,7 @@ class Extraction:
     relations: tuple[Relation, ...]
     variants: tuple[Variant, ...]
     projectors: tuple[str, ...]
+    projector_bytes: int | None
     repository_size: int | None
 
     @property
@@ -150,6 +151,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         relations=_relations(model),
         variants=variants,
         projectors=tuple(name.path for name in names if name.role == "projector"),
+        projector_bytes=_projector_bytes(model, names),
         repository_size=_sum_sizes(model.siblings),
     )
 
@@ -246,6 +248,14 @@ def _context(config: Mapping[str, Any]) -> Fact[int]:
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
     return Fact(DEFAULT_CONTEXT, Provenance.DEFAULT, f"nothing tells it, so {DEFAULT_CONTEXT:,} tokens are assumed")
+
+
+def _projector_bytes(model: HubModel, names: Sequence[FileName]) -> int | None:
+    """The size of the vision projector an engine would load: the 16-bit one where there are several; None if untold."""
+    sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
+    known = [(name, size) for name in names if name.role == "projector" and (size := sizes.get(name.path)) is not None]
+    usual = [size for name, size in known if name.quantization in ("F16", "BF16")]
+    return max(usual or [size for _, size in known], default=None)
 
 
 def _gguf_context_evidence(model: HubModel) -> str:

@@ -75,6 +75,8 @@ class ModelRecord(models.Model):
         blank=True, help_text="What the configuration tells of layers, heads and widths, as JSON; for memory estimates."
     )
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Sum of all files, where all are told.")
+    projector = models.BooleanField(default=False, help_text="Whether a vision projector lies beside GGUF files.")
+    projector_bytes = models.BigIntegerField(null=True, blank=True, help_text="Its size, where it is told.")
 
     origin = models.CharField(max_length=8, choices=ORIGIN_CHOICES)
     as_of = models.CharField(

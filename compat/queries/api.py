@@ -123,6 +123,8 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
         parameters=extraction.parameters.value,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         shape_facts=shape_facts_of(parsed, base),
+        projector=bool(extraction.projectors),
+        projector_bytes=extraction.projector_bytes,
     )
     variants = [
         RecordVariant(

@@ -116,7 +116,7 @@ def _standings(worker: Worker) -> dict[int, Standing]:
         RecordVariant.objects.filter(record__sheet__in=found).only(*columns).order_by("record_id", "position")
     ):
         variants.setdefault(variant.record_id, []).append(variant)
-    wanted = ("sheet_id", "name", "parameters", "shape_facts", "context")
+    wanted = ("sheet_id", "name", "parameters", "shape_facts", "context", "projector", "projector_bytes")
     standing = {}
     for record in ModelRecord.objects.filter(sheet__in=found).only(*wanted).order_by():
         outcome = outcome_of(record, variants.get(record.pk, []), found[record.sheet_id], worker)
