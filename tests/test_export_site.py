@@ -519,12 +519,23 @@ def address(site):
         thread.join()
 
 
-@pytest.mark.browser
-def test_search_and_workers_in_a_browser(site, address):
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    """Debian's Chromium, as the other browser tests start it."""
+    return {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu"]}
 
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's event loop makes Django refuse the database
+
+@pytest.fixture(scope="session")
+def beside_playwright():
+    """Playwright keeps an event loop running, in which Django refuses the database unless it is told otherwise."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("beside_playwright")
+def test_search_and_workers_in_a_browser(site, address, browser):
+    from axe_playwright_python.sync_playwright import Axe
+
     index = json.loads((site / "models/index.json").read_text("utf-8"))
     slugs = [slug for slug, _ in index["workers"]]
     other = slugs.index("vllm")
@@ -532,65 +543,63 @@ def test_search_and_workers_in_a_browser(site, address):
     found = [row for row in index["models"] if "qwen" in row[0].lower()]
     model = next(row for row in index["models"] if words[row[1][0]] != words[row[1][other]])
     problems = []
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(reduced_motion="reduce")
-        page.set_default_timeout(8000)
-        page.on("console", lambda message: problems.append(message.text) if message.type != "info" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
-        page.on("request", lambda request: problems.append(request.url) if address not in request.url else None)
+    page = browser.new_page(reduced_motion="reduce")
+    page.set_default_timeout(8000)
+    page.on("console", lambda message: problems.append(message.text) if message.type != "info" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
+    page.on("request", lambda request: problems.append(request.url) if address not in request.url else None)
 
-        def check(scheme="light"):
-            page.emulate_media(color_scheme=scheme)
-            violations = Axe().run(page).response["violations"]
-            assert not violations, [(page.url, one["id"], one["nodes"][0]["html"]) for one in violations]
+    def check(scheme="light"):
+        page.emulate_media(color_scheme=scheme)
+        violations = Axe().run(page).response["violations"]
+        assert not violations, [(page.url, one["id"], one["nodes"][0]["html"]) for one in violations]
 
-        page.goto(address)
+    page.goto(address)
+    check()
+    page.locator("#q").fill("qwen")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search/?q=qwen")
+    page.get_by_text(f"{len(found)} models").wait_for()
+    assert page.locator("#found-rows a").all_inner_texts() == [row[0] for row in found[:100]]
+    shown = page.locator("#found-rows .badge").all_inner_texts()
+    assert shown == [words[row[1][0]] for row in found[:100]]
+
+    page.locator("#worker-menu summary").click()
+    page.locator("#worker").select_option("vllm")
+    shown = page.locator("#found-rows .badge").all_inner_texts()
+    assert shown == [words[row[1][other]] for row in found[:100]]
+    page.keyboard.press("Escape")
+    page.locator("#running").check()
+    running = [row for row in found if row[1][other].isdecimal()]
+    page.get_by_text(f"{len(running)} models").wait_for()
+    check("dark")
+    page.locator("#q").fill(f"https://huggingface.co/{model[0]}")
+    page.locator("#running").uncheck()
+    page.locator("#found-rows a").first.click()
+    page.wait_for_url(f"**/models/{slug_of(model[0])}/")
+    verdict = page.locator(".panel.verdict:visible")
+    assert verdict.get_attribute("data-for") == "vllm"
+    assert words[model[1][other]] in verdict.inner_text()
+    check()
+    page.goto(f"{address}models/")
+    shown = page.locator(".rows .badge").all_inner_texts()
+    assert shown == [words[row[1][other]] for row in index["models"][:50]]
+    assert not page.locator(".row-size [data-for]:visible").count(), "sizes are about the first engine's files"
+    check("dark")
+    for path in ("lists/", "lists/small-and-open/", "report/", "404.html"):
+        page.goto(address + path)
         check()
-        page.locator("#q").fill("qwen")
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/search/?q=qwen")
-        page.get_by_text(f"{len(found)} models").wait_for()
-        assert page.locator("#found-rows a").all_inner_texts() == [row[0] for row in found[:100]]
-        shown = page.locator("#found-rows .badge").all_inner_texts()
-        assert shown == [words[row[1][0]] for row in found[:100]]
-
-        page.locator("#worker-menu summary").click()
-        page.locator("#worker").select_option("vllm")
-        shown = page.locator("#found-rows .badge").all_inner_texts()
-        assert shown == [words[row[1][other]] for row in found[:100]]
-        page.keyboard.press("Escape")
-        page.locator("#running").check()
-        running = [row for row in found if row[1][other].isdecimal()]
-        page.get_by_text(f"{len(running)} models").wait_for()
-        check("dark")
-        page.locator("#q").fill(f"https://huggingface.co/{model[0]}")
-        page.locator("#running").uncheck()
-        page.locator("#found-rows a").first.click()
-        page.wait_for_url(f"**/models/{slug_of(model[0])}/")
-        verdict = page.locator(".panel.verdict:visible")
-        assert verdict.get_attribute("data-for") == "vllm"
-        assert words[model[1][other]] in verdict.inner_text()
-        check()
-        page.goto(f"{address}models/")
-        shown = page.locator(".rows .badge").all_inner_texts()
-        assert shown == [words[row[1][other]] for row in index["models"][:50]]
-        assert not page.locator(".row-size [data-for]:visible").count(), "sizes are about the first engine's files"
-        check("dark")
-        for path in ("lists/", "lists/small-and-open/", "report/", "404.html"):
-            page.goto(address + path)
-            check()
-        assert page.locator("[data-worker-name]").first.inner_text() == index["workers"][other][1]
-        page.goto(address)
-        page.evaluate("localStorage.clear()")
-        page.goto(f"{address}models/")
-        assert page.locator(".rows .badge").all_inner_texts() == [words[row[1][0]] for row in index["models"][:50]]
-        plain = browser.new_context(java_script_enabled=False).new_page()
-        plain.goto(f"{address}models/{slug_of(model[0])}/")
-        assert words[model[1][0]] in plain.locator(".panel.verdict:visible").inner_text()
-        assert not plain.locator("#q").is_visible()
-        browser.close()
+    assert page.locator("[data-worker-name]").first.inner_text() == index["workers"][other][1]
+    page.goto(address)
+    page.evaluate("localStorage.clear()")
+    page.goto(f"{address}models/")
+    assert page.locator(".rows .badge").all_inner_texts() == [words[row[1][0]] for row in index["models"][:50]]
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(f"{address}models/{slug_of(model[0])}/")
+    assert words[model[1][0]] in plain.locator(".panel.verdict:visible").inner_text()
+    assert not plain.locator("#q").is_visible()
+    page.close()
     assert problems == []
 
 
