@@ -15,9 +15,7 @@ from compat import queries, sync
 from compat.bases import extraction_of
 from compat.criteria import Criteria, DictQuery
 from compat.engine import CompatibilityResult, default_profile, judge, judge_all
-from compat.hub import HubClient
 from compat.hub.payloads import HubModel, ParsedRecord, is_repo_id, parse_record
-from compat.hub_headers import with_gguf_header
 from compat.metadata.extract import Extraction
 from compat.metadata.facts import ModelMetadata
 from compat.models import ModelRecord
@@ -65,6 +63,10 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
 
 
 async def _fetch(model_id: str) -> dict[str, Any]:
+    # Here, not above: most callers only read the catalogue, and speak no HTTP.
+    from compat.hub import HubClient
+    from compat.hub_headers import with_gguf_header
+
     async with HubClient(settings.HUB) as client:
         return await with_gguf_header(client, await client.full_model(model_id))
 

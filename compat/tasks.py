@@ -12,9 +12,8 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat import sync
-from compat.hub import HubClient, HubError
+from compat.hub import HubError
 from compat.hub.payloads import parse_record
-from compat.hub_headers import with_gguf_header
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
@@ -59,6 +58,10 @@ def fetch_record(repo_id: str) -> str:
 
 
 async def _full_model(repo_id: str) -> dict[str, object]:
+    # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
+    from compat.hub import HubClient
+    from compat.hub_headers import with_gguf_header
+
     async with HubClient(settings.HUB) as client:
         return await with_gguf_header(client, await client.full_model(repo_id))
 
