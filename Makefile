@@ -54,7 +54,7 @@ bench: setup-dev ## Load rate, verdict rate, and p50/p95 of the pages.
 
 lock: ## Compile requirements/*.txt anew from requirements/*.in.
 	@$(PYTHON) -m venv var/lock && var/lock/bin/pip --quiet install pip-tools
-	@for name in runtime dev; do \
+	@for name in runtime mcp dev; do \
 	  var/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-emit-index-url \
 	    --no-emit-trusted-host --no-emit-find-links -o requirements/$$name.txt requirements/$$name.in; done
 
