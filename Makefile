@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
 export PATH := $(BIN):$(PATH)
 
-.PHONY: run setup setup-dev test test-sqlite test-postgres browser check types lint fix bench lock audit clean
+.PHONY: run setup setup-dev setup-npm test test-sqlite test-postgres browser check types lint fix bench lock audit clean
 .DEFAULT_GOAL := run
 
 run: setup var/secret_key ## Serve on http://127.0.0.1:8000 (PORT changes it); Ctrl-C stops everything.
@@ -29,6 +29,14 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
+.PHONY: setup-mcp
+setup-mcp: $(VENV)/.mcp ## What `manage.py mcp_server` needs beside the site.
+
+$(VENV)/.mcp: $(VENV)/.runtime requirements/mcp.txt
+	@echo "Installing what the MCP server needs..."
+	@$(PIP) -r requirements/mcp.txt
+	@touch $@
+
 var/secret_key:
 	@mkdir -p var
 	@(umask 077; python -c "import secrets; print(secrets.token_urlsafe(50))" > $@)
@@ -37,7 +45,23 @@ var/secret_key:
 	@echo "Installing Chromium for the browser tests..."
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
 
-test: setup-dev /usr/bin/chromium check types ## Everything: lint, types, both databases, browser.
+/usr/sbin/nginx:
+	@echo "Installing nginx for the tests of caches in front..."
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nginx-light > /dev/null
+
+NPM_LISTS := $(addprefix tests/npm/,package.json package-lock.json .npmrc)
+
+setup-npm: var/npm/.stamp
+
+var/npm/.stamp: $(NPM_LISTS)
+	@command -v npm > /dev/null || { echo "Installing Node.js for the tests of its clients..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm > /dev/null; }
+	@echo "Installing what the tests need of npm..."
+	@mkdir -p var/npm && cp $(NPM_LISTS) var/npm/
+	@cd var/npm && npm ci --ignore-scripts --loglevel=error > /dev/null
+	@touch $@
+
+test: setup-dev setup-npm /usr/bin/chromium /usr/sbin/nginx check types ## Everything: lint, types, both databases, browser.
 	@deploy/test.sh
 
 lint check: setup-dev

@@ -33,16 +33,17 @@ _TAGGED = {
 
 @dataclass(frozen=True, slots=True)
 class HubQuestion:
-    """A question to ``/api/models``: what the pages' criteria can say, and the tags that must all be there."""
+    """A question to ``/api/models``: what the pages' criteria can say, the tags that must all be there, the task."""
 
     criteria: Criteria
     tags: tuple[str, ...] = ()
+    task: str = ""
     ascending: bool = False
 
     @property
     def text(self) -> str:
         """The same as text, for cursors."""
-        return f"{self.criteria.query()}|{'|'.join(self.tags)}|{self.ascending}"
+        return f"{self.criteria.query()}|{'|'.join(self.tags)}|{self.task}|{self.ascending}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     order = keyset.plain_order(criteria.sort, ascending=question.ascending)
     place = keyset.read_cursor(cursor, question.text, order) if cursor else None
     records = keyset.within(criteria, worker)
+    if question.task:
+        records = records.filter(task=question.task)
     for tag in question.tags:
         records = _tagged(records, tag, version)
     found = keyset.take(records, order, place, criteria, worker, version, limit + 1)

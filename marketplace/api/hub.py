@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 
 from compat import queries
 from compat.criteria import Criteria, CriteriaError, DictQuery, Problem
+from compat.models import ModelRecord
 from compat.queries.hub import HubQuestion, hub_page
+from marketplace.freshness import absence_of, refresh_if_stale
 
 from . import hub_shape, parameters
 from .caching import conditional
@@ -26,19 +28,42 @@ SORTS = {
     "lastModified": "recent",
     "createdAt": "created",
     "trendingScore": "trending",
+    "num_parameters": "params",
 }
 ASKED = (
     *("search", "author", "filter", "pipeline_tag", "library", "gated", "num_parameters", "runs_on", "sort"),
     *("direction", "limit", "cursor", "full", "config", "cardData", "expand", "expand[]"),
 )
 _SHOWN = ("blobs", "expand", "expand[]", "securityStatus", "full", "config", "cardData")
+_NO_FACTS = {
+    "inference_provider": "which providers serve a model",
+    "inference": "which models are served elsewhere",
+    "apps": "which apps open a model",
+}
+"""What the Hub's clients can ask for and this catalogue cannot tell."""
+_CURRENT = ("main", "HEAD")
+_ELSEWHERE = frozenset(
+    {"paths-info", "commits", "compare", "refs", "discussions", "treesize", "scan", "resolve", "raw"}
+)
 _COUNT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)([KMBT]?)", re.IGNORECASE | re.ASCII)
 _BILLIONS = {"K": 1e-6, "M": 1e-3, "B": 1, "T": 1e3, "": 1e-9}
 _BOUNDS = {"min": "min_params", "max": "max_params"}
 
 
+class _Absent(Exception):  # noqa: N818 - named for what it tells
+    """What was asked for is not here: an error's message, and the code by which the Hub's clients know it.
+
+    ``retry_after`` are the seconds after which it may be here, if that is known.
+    """
+
+    def __init__(self, message: str, code: str = "", retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.code, self.retry_after = code, retry_after
+
+
 def _refused(status: int, message: str, code: str = "") -> JsonResponse:
-    """An error as the Hub tells it."""
+    """An error as the Hub tells it: in the body and, the same, in a header."""
+    message = " ".join(message.translate({ord("“"): '"', ord("”"): '"'}).split())
     response = JsonResponse({"error": message}, status=status)
     response.headers["X-Error-Message"] = message.encode("ascii", "replace").decode()
     if code:
@@ -46,15 +71,32 @@ def _refused(status: int, message: str, code: str = "") -> JsonResponse:
     return response
 
 
-def _answered(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    @wraps(view)
+def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What every view here is: reading alone, conditional, and with its errors told as the Hub tells them."""
+
+    @conditional
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except CriteriaError as error:
-            return _refused(400, " ".join(str(error).split()))
+            return _refused(400, str(error))
+        except _Absent as error:
+            response = _refused(404, str(error), error.code)
+            if error.retry_after:
+                response.headers["Retry-After"] = str(error.retry_after)
+            return response
 
-    return answered
+    # There is nothing to forge where nothing is written, and a program that tries to write should learn so.
+    @csrf_exempt
+    @wraps(view)
+    def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            response = _refused(405, f"This site only tells of models: {request.method} is for the Hub itself.")
+            response.headers["Allow"] = "GET, HEAD, OPTIONS"
+            return response
+        return answered(request, *args, **kwargs)
+
+    return read
 
 
 def _values(request: HttpRequest, *names: str) -> list[str]:
@@ -85,8 +127,12 @@ def _expand(request: HttpRequest) -> list[str]:
 
 def _known(request: HttpRequest, names: tuple[str, ...]) -> None:
     for name in request.GET:
+        if name in _NO_FACTS:
+            instead = "Leave it out; runs_on=<worker> asks for what runs on a worker of this site."
+            raise _problem(name, "", f"{name} cannot be answered: this site does not know {_NO_FACTS[name]}. {instead}")
         if name not in names:
-            raise _problem(name, "", f"This site does not know the parameter “{name[:60]}”.")
+            there = ", ".join(one for one in names if one != "expand[]")
+            raise _problem(name, "", f"There is no parameter “{name[:60]}” here. There are: {there}.")
 
 
 def _sized(request: HttpRequest) -> dict[str, float]:
@@ -106,14 +152,19 @@ def _question(request: HttpRequest) -> HubQuestion:
     _known(request, ASKED)
     sort, direction = request.GET.get("sort", "trendingScore"), request.GET.get("direction", "-1")
     if sort not in SORTS:
-        raise _problem("sort", sort, f"“{sort[:60]}” is not an order: use {', '.join(SORTS)}.")
+        raise _problem("sort", sort, f"“{sort[:60]}” is not an order this site has: use {', '.join(SORTS)}.")
     if direction not in ("-1", "1"):
         raise _problem("direction", direction, f"direction is “{direction[:60]}”: use -1 or 1.")
     runs_on = request.GET.get("runs_on", "").strip()
-    tags = tuple(dict.fromkeys(_values(request, "filter", "pipeline_tag", "library")))
-    for tag in tags:
+    tags = tuple(dict.fromkeys(_values(request, "filter", "library")))
+    tasks = list(dict.fromkeys(_values(request, "pipeline_tag")))
+    for tag in (*tags, *tasks):
         if "\0" in tag or len(tag) > 250:
             raise _problem("filter", tag, "A filter is not one this catalogue could hold.")
+    if len(tasks) > 1:
+        raise _problem(
+            "pipeline_tag", "", f"pipeline_tag names {len(tasks)} tasks; a model has one: ask for each alone."
+        )
     if len(tags) > 20:
         raise _problem("filter", "", f"There are {len(tags)} filters; 20 are the most.")
     criteria = Criteria.from_query(
@@ -130,16 +181,14 @@ def _question(request: HttpRequest) -> HubQuestion:
         ),
         parameters.available(request),
     )
-    return HubQuestion(criteria, tags, direction == "1")
+    return HubQuestion(criteria, tags, "".join(tasks), ascending=direction == "1")
 
 
 def _gated(request: HttpRequest) -> str:
     return str(_flag(request, "gated")).lower() if request.GET.get("gated") else ""
 
 
-@require_safe
-@conditional
-@_answered
+@_reads
 def models(request: HttpRequest) -> HttpResponse:
     """``/api/models``: an array of models; the next part is named by the ``Link`` header."""
     question = _question(request)
@@ -158,21 +207,51 @@ def models(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
-@conditional
-@_answered
+@_reads
 def model(request: HttpRequest, repo_id: str, revision: str = "main") -> HttpResponse:
-    """``/api/models/<org>/<name>``: one model; an unknown one answers as the Hub does."""
+    """``/api/models/<org>/<name>``: one model; an unknown one is 404, whoever asks."""
+    _elsewhere(repo_id)
     _known(request, _SHOWN)
     expand = _expand(request)
     blobs = _flag(request, "blobs")
+    security = ("securityRepoStatus",) if _flag(request, "securityStatus") else ()
+    record = _record(request, repo_id, revision)
+    fields = ("_id", "id", *expand) if expand else (*hub_shape.DETAILED, *security)
+    return JsonResponse(hub_shape.shaped(record, fields, blobs=blobs))
+
+
+@_reads
+def tree(request: HttpRequest, repo_id: str, place: str) -> HttpResponse:
+    """``/api/models/<org>/<name>/tree/<revision>/<folder>``: what lies in a folder; what is not known of it is null."""
+    _known(request, ("recursive", "expand"))
+    recursive = _flag(request, "recursive")
+    revision, _, folder = place.strip("/").partition("/")
+    files = hub_shape.files_of(_record(request, repo_id, revision))
+    if files is None:
+        raise _Absent(f"This catalogue does not know all files of “{repo_id[:200]}”: ask the Hub.")
+    found = hub_shape.tree(files, folder, recursive=recursive)
+    if folder and not found:
+        raise _Absent(f"“{repo_id[:200]}” has no folder “{folder[:200]}”.", "EntryNotFound")
+    return JsonResponse(found, safe=False)
+
+
+def _record(request: HttpRequest, repo_id: str, revision: str) -> ModelRecord:
     try:
         record = queries.find(repo_id)
     except queries.UnknownModel:
-        # The Hub does not tell a caller without a token whether a repository is missing or private.
-        if request.headers.get("Authorization"):
-            return _refused(404, "Repository not found", "RepoNotFound")
-        return _refused(401, "Invalid username or password.", "RepoNotFound")
-    if revision not in ("main", record.sha):
-        return _refused(404, f"Invalid rev id: {revision[:100]}", "RevisionNotFound")
-    return JsonResponse(hub_shape.shaped(record, ("_id", "id", *expand) if expand else hub_shape.DETAILED, blobs=blobs))
+        absence = absence_of(request, repo_id)
+        told = f"There is no model “{repo_id[:200]}” in this catalogue. {absence.words}"
+        raise _Absent(told, "RepoNotFound", absence.retry_after) from None
+    refresh_if_stale(request, record, None)
+    if revision not in (*_CURRENT, record.sha):
+        told = f"This site keeps one revision of each model: ask for main instead of “{revision[:100]}”."
+        raise _Absent(told, "RevisionNotFound")
+    return record
+
+
+def _elsewhere(path: str) -> None:
+    """Refuse what belongs to a repository but is on the Hub alone."""
+    parts = path.split("/")
+    if len(parts) > 2:
+        for what in _ELSEWHERE.intersection(parts[1:3]):
+            raise _Absent(f"This site does not tell a repository's {what}: ask the Hub.")

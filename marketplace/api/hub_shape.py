@@ -17,8 +17,9 @@ EXPANDABLE = (
     *("downloadsAllTime", "evalResults", "gated", "gguf", "inference", "inferenceProviderMapping", "lastModified"),
     *("library_name", "likes", "mask_token", "model-index", "pipeline_tag", "private", "resourceGroup", "safetensors"),
     *("sha", "siblings", "spaces", "tags", "transformersInfo", "trendingScore", "usedStorage", "widgetData"),
+    "gitalyUid",
 )
-"""What ``expand[]`` may name, as on the Hub."""
+"""What ``expand[]`` may name: all that the Hub's clients for Python and JavaScript can ask for."""
 LISTED = (
     *("_id", "id", "likes", "trendingScore", "private", "downloads", "tags", "pipeline_tag", "library_name"),
     *("createdAt", "modelId"),
@@ -58,18 +59,20 @@ def _value(record: ModelRecord, data: Mapping[str, Any], name: str, blobs: bool)
     if value is None:
         return None
     if name == "siblings":
-        return [_sibling(one, blobs=blobs) for one in value if isinstance(one, dict) and "rfilename" in one]
+        exact = blobs and _files_from_the_hub(data)
+        return [_sibling(one, blobs=exact) for one in value if isinstance(one, dict) and "rfilename" in one]
     if name == "safetensors":
         return _safetensors(value)
     return value if isinstance(value, _TYPES.get(name, object)) else None
 
 
-_TYPES: Mapping[str, type] = {
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
     "cardData": dict,
     "config": dict,
     "gguf": dict,
-    "inferenceProviderMapping": list,
+    "inferenceProviderMapping": (list, dict),
     "evalResults": list,
+    "securityRepoStatus": dict,
     "transformersInfo": dict,
     "spaces": list,
     "tags": list,
@@ -110,6 +113,42 @@ def _sibling(one: Mapping[str, Any], *, blobs: bool) -> dict[str, Any]:
             length = pointer.get("pointerSize", pointer_size(digest, size))
             found["lfs"] = {"sha256": digest, "size": size, "pointerSize": length}
     return found
+
+
+def files_of(record: ModelRecord) -> list[dict[str, Any]] | None:
+    """The repository's files as the Hub tells them in a tree; None where the Hub itself did not tell them."""
+    data: Mapping[str, Any] = record.payload.data
+    siblings = data.get("siblings")
+    if not siblings or not _files_from_the_hub(data):
+        return None
+    return [_file(_sibling(one, blobs=True)) for one in siblings]
+
+
+def _files_from_the_hub(data: Mapping[str, Any]) -> bool:
+    """Whether the list of files is the Hub's own; others' lists may have gaps, and round the sizes."""
+    return "siblings" not in (data.get("_source") or {})
+
+
+def _file(one: Mapping[str, Any]) -> dict[str, Any]:
+    found = {"type": "file", "path": one["rfilename"], "size": one.get("size"), "oid": one.get("blobId")}
+    if "lfs" in one:
+        pointer = one["lfs"]
+        found["lfs"] = {"oid": pointer["sha256"], "size": pointer["size"], "pointerSize": pointer["pointerSize"]}
+    return found
+
+
+def tree(files: Iterable[Mapping[str, Any]], folder: str, *, recursive: bool) -> list[Mapping[str, Any]]:
+    """What lies in a folder, the repository's own if it is blank: first folders, then files, each by name."""
+    start = f"{folder.strip('/')}/" if folder else ""
+    inside = [one for one in files if one["path"].startswith(start)]
+    folders: set[str] = set()
+    for one in inside:
+        *above, _ = one["path"].removeprefix(start).split("/")
+        folders.update(start + "/".join(above[:depth]) for depth in range(1, (len(above) if recursive else 1) + 1))
+    folders.discard(start)
+    held = [{"type": "directory", "path": path, "size": 0, "oid": None} for path in sorted(folders)]
+    here = [one for one in inside if recursive or "/" not in one["path"].removeprefix(start)]
+    return held + sorted(here, key=lambda one: str(one["path"]))
 
 
 def pointer_size(digest: str, size: int) -> int:

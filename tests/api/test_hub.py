@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import get_args
+
 import httpx2
 import huggingface_hub
 import pytest
+from django.test import Client
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import RepositoryNotFoundError as SameError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.hf_api import ExpandModelProperty_T, ModelSort_T
 
 from compat import sync
 from compat.models import ModelRecord
@@ -158,24 +162,100 @@ def test_expand(hub, client):
 
 
 def test_an_unknown_model(hub, client):
+    """This site has nothing private: what is missing is missing, whoever asks."""
+    for token in (False, "hf_example"):
+        with pytest.raises(RepositoryNotFoundError, match='There is no model "nobody/nothing" in this catalogue'):
+            HfApi(endpoint=ADDRESS, token=token).model_info("nobody/nothing")
+    assert not hub.repo_exists("nobody/nothing")
+    for path in ("nobody/nothing", "a%00b", "a/b/c", "..%2f", "é%0dX-Evil: 1", "“/”"):
+        response = client.get(f"/api/models/{path}")
+        assert (response.status_code, response.headers["X-Error-Code"]) == (404, "RepoNotFound"), path
+        assert "X-Evil" not in response.headers
+
+
+@pytest.mark.parametrize("what", ["commits/main", "refs", "resolve/main/config.json", "compare/a..b"])
+def test_what_only_the_hub_has_is_said(client, what):
+    response = client.get(f"/api/models/microsoft/phi-2/{what}?recursive=true")
+    assert response.status_code == 404
+    assert f"a repository's {what.partition('/')[0]}: ask the Hub" in response.json()["error"]
+    assert "X-Error-Code" not in response.headers
+
+
+def test_writing_is_refused(hub):
+    strict = Client(enforce_csrf_checks=True)
+    for method in ("post", "put", "delete"):
+        for address in ("/api/models", "/api/models/microsoft/phi-2", "/api/models/microsoft/phi-2/paths-info/main"):
+            response = getattr(strict, method)(address)
+            assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+            assert "for the Hub itself" in response.json()["error"]
+    with pytest.raises(HfHubHTTPError, match="POST is for the Hub itself"):
+        hub.get_paths_info("microsoft/phi-2", "config.json")
+
+
+FILES = [
+    {"rfilename": "model.safetensors", "size": 7, "blobId": "b" * 40, "lfs": {"sha256": "a" * 64, "size": 7}},
+    {"rfilename": "README.md", "size": 3, "blobId": "c" * 40},
+    {"rfilename": "onnx/model.onnx"},
+    {"rfilename": "onnx/int8/model.onnx"},
+]
+
+
+def test_files_as_a_tree(hub):
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/tree", siblings=FILES))], origin="file")
+
+    def listed(folder=None, **options):
+        return [one.path for one in hub.list_repo_tree("sample/tree", folder, **options)]
+
+    assert hub.list_repo_files("sample/tree") == [
+        "README.md",
+        "model.safetensors",
+        "onnx/int8/model.onnx",
+        "onnx/model.onnx",
+    ]
+    assert listed() == ["onnx", "README.md", "model.safetensors"]
+    assert listed("onnx") == ["onnx/int8", "onnx/model.onnx"]
+    assert listed("onnx/int8") == ["onnx/int8/model.onnx"]
+    assert listed("onnx", recursive=True) == ["onnx/int8", "onnx/int8/model.onnx", "onnx/model.onnx"]
+    assert listed(recursive=True, expand=True, revision="HEAD")[:2] == ["onnx", "onnx/int8"]
+    with pytest.raises(EntryNotFoundError, match='"sample/tree" has no folder "on"'):
+        listed("on")
+    with pytest.raises(RevisionNotFoundError):
+        listed(revision="v1")
     with pytest.raises(RepositoryNotFoundError):
-        hub.model_info("nobody/nothing")
-    with pytest.raises(SameError):
-        HfApi(endpoint=ADDRESS, token="hf_example").model_info("nobody/nothing")
-    response = client.get("/api/models/nobody/nothing")
-    assert (response.status_code, response.headers["X-Error-Code"]) == (401, "RepoNotFound")
-    told = client.get("/api/models/nobody/nothing", headers={"Authorization": "Bearer x"})
-    assert (told.status_code, told.headers["X-Error-Code"]) == (404, "RepoNotFound")
-    for path in ("a%00b", "a/b/c", "..%2f", "nobody/nothing/tree/main"):
-        assert client.get(f"/api/models/{path}").status_code == 401
+        list(hub.list_repo_tree("nobody/nothing"))
+
+
+def test_sizes_in_a_tree_are_those_that_are_known(hub):
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/tree", siblings=FILES))], origin="file")
+    found = {one.path: one for one in hub.list_repo_tree("sample/tree", recursive=True)}
+    large, small, unknown = found["model.safetensors"], found["README.md"], found["onnx/model.onnx"]
+    digest = "a" * 64
+    assert (large.size, large.blob_id, large.lfs.sha256) == (7, "b" * 40, digest)
+    assert large.lfs.pointer_size == pointer_size(digest, 7)
+    assert (small.size, small.blob_id, small.lfs) == (3, "c" * 40, None)
+    assert (unknown.size, unknown.blob_id, unknown.lfs) == (None, None, None)
+
+
+def test_files_that_others_listed_are_no_tree_and_have_no_sizes(hub):
+    """The bundled snapshot has lists with gaps, and sizes rounded to two digits."""
+    data = ModelRecord.objects.select_related("payload").get(repo_id="unsloth/Qwen3.5-9B-GGUF").payload.data
+    assert "siblings" in data["_source"]
+    assert data["siblings"][0]["size"] % 10**8 == 0
+    model = hub.model_info("unsloth/Qwen3.5-9B-GGUF", files_metadata=True)
+    assert len(model.siblings) == len(data["siblings"])
+    assert {one.size for one in model.siblings} == {None}
+    for repo_id in ("unsloth/Qwen3.5-9B-GGUF", "microsoft/phi-2"):
+        with pytest.raises(HfHubHTTPError, match="does not know all files of"):
+            hub.list_repo_files(repo_id)
 
 
 def test_revisions(hub):
     item = record("microsoft/phi-2", id="sample/revised", sha="f" * 40)
     sync.store_raw([("1", item)], origin="file")
     assert hub.model_info("sample/revised", revision="main").sha == "f" * 40
-    assert hub.model_info("sample/revised", revision="f" * 40).id == "sample/revised"
-    with pytest.raises(RevisionNotFoundError):
+    for revision in ("HEAD", "f" * 40):
+        assert hub.model_info("sample/revised", revision=revision).id == "sample/revised"
+    with pytest.raises(RevisionNotFoundError, match='ask for main instead of "v1"'):
         hub.model_info("sample/revised", revision="v1")
 
 
@@ -192,6 +272,9 @@ def test_revisions(hub):
         "num_parameters=6B",
         "inference_provider=all",
         "apps=vllm",
+        "inference=warm",
+        "pipeline_tag=text-generation,fill-mask",
+        "pipeline_tag=%00",
         "full=perhaps",
         "search=" + "x" * 300,
         "filter=%00",
@@ -233,3 +316,97 @@ def test_queries_do_not_grow(client, django_assert_max_num_queries):
             assert len(client.get(f"/api/models?limit={limit}&full=true").json()) == limit
     with django_assert_max_num_queries(6):
         client.get("/api/models/microsoft/phi-2")
+
+
+# --- everything the client can send ------------------------------------------------------------------------------
+
+LIST = {
+    "filter": "text-generation",
+    "author": "microsoft",
+    "gated": False,
+    "trained_dataset": "no/such",
+    "search": "phi",
+    "pipeline_tag": "text-generation",
+    "num_parameters": "min:1B",
+    "sort": "downloads",
+    "limit": 2,
+    "expand": ["likes"],
+    "full": True,
+    "cardData": True,
+    "fetch_config": True,
+    "emissions_thresholds": (1, 100),
+    "apps": "vllm",
+    "inference": "warm",
+    "inference_provider": "all",
+    "token": "hf_example",
+}
+REFUSED = {"apps", "inference", "inference_provider"}
+ONE = {
+    "revision": "main",
+    "timeout": 5.0,
+    "securityStatus": True,
+    "files_metadata": True,
+    "expand": ["likes"],
+    "token": "hf_example",
+}
+
+
+def asked(function):
+    return set(inspect.signature(function).parameters) - {"self", "repo_id"}
+
+
+def test_every_parameter_of_the_client_is_tried():
+    assert asked(HfApi.list_models) == set(LIST)
+    assert asked(HfApi.model_info) == set(ONE)
+
+
+@pytest.mark.parametrize("name", LIST)
+def test_a_parameter_of_a_list_is_kept_or_refused(hub, name):
+    needed = {"cardData": True} if name == "emissions_thresholds" else {}
+    if name in REFUSED:
+        with pytest.raises(HfHubHTTPError, match=f"{name} cannot be answered: this site does not know which"):
+            list(hub.list_models(**{name: LIST[name]}))
+    else:
+        list(hub.list_models(**{"limit": 20, name: LIST[name], **needed}))
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_parameter_of_one_model_is_kept(hub, name):
+    assert hub.model_info("microsoft/phi-2", **{name: ONE[name]}).id == "microsoft/phi-2"
+
+
+def test_every_order_and_field_of_the_client_is_answered(hub):
+    for sort in get_args(ModelSort_T):
+        assert len(list(hub.list_models(sort=sort, limit=3))) == 3
+    assert set(get_args(ExpandModelProperty_T)) <= set(EXPANDABLE)
+
+
+def test_datasets_and_emissions_narrow_a_list(hub):
+    item = record("microsoft/phi-2", id="sample/trained", tags=["dataset:acme/words"])
+    item["cardData"] = {"co2_eq_emissions": {"emissions": 12.5}}
+    sync.store_raw([("1", item)], origin="file")
+    assert ids(hub.list_models(trained_dataset="acme/words")) == ["sample/trained"]
+    assert "sample/trained" in ids(hub.list_models(emissions_thresholds=(10, 20), cardData=True))
+    assert "sample/trained" not in ids(hub.list_models(emissions_thresholds=(20, 30), cardData=True))
+
+
+def test_security_is_told_where_the_hub_told_it(hub):
+    found = {"scansDone": True, "filesWithIssues": []}
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/safe", securityRepoStatus=found))], origin="file")
+    assert hub.model_info("sample/safe", securityStatus=True).security_repo_status == found
+    assert hub.model_info("sample/safe").security_repo_status is None
+    assert hub.model_info("microsoft/phi-2", securityStatus=True).security_repo_status is None
+
+
+@pytest.mark.parametrize("word", ["safetensors", "license:mit", "no-such-task"])
+def test_a_task_is_no_other_tag(hub, word):
+    """Else a misspelt task would bring models that merely carry the word."""
+    assert ids(hub.list_models(filter=word)) or word == "no-such-task"
+    assert ids(hub.list_models(pipeline_tag=word)) == []
+
+
+def test_the_most_parameters_first(client):
+    found = client.get("/api/models?sort=num_parameters&limit=20").json()
+    counts = [ModelRecord.objects.get(repo_id=one["id"]).parameters for one in found]
+    assert counts == sorted(counts, reverse=True)
+    assert len(set(counts)) > 10

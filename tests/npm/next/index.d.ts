@@ -1,0 +1,5 @@
+/// <reference types="react" />
+
+interface RequestInit {
+  next?: { revalidate?: number | false; tags?: string[] };
+}

@@ -1,0 +1,3 @@
+import type { AnchorHTMLAttributes, JSX } from "react";
+
+export default function Link(props: AnchorHTMLAttributes<HTMLAnchorElement> & { href: string }): JSX.Element;

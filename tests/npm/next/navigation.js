@@ -1,0 +1,3 @@
+exports.notFound = () => {
+  throw new Error("Next.js answers 404");
+};
