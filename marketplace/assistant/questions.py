@@ -1,0 +1,161 @@
+"""What each tool answers: the queries of the JSON API, asked and serialised by the API's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compat import queries
+from compat.criteria import Criteria, CriteriaError, DictQuery
+from compat.hub.payloads import is_repo_id
+from compat.metadata.facts import ModelMetadata
+from compat.models import CuratedList, RecordRelation
+from compat.queries import api as asked
+from compat.queries.detail import DetailPage
+from compat.workers import Worker
+from marketplace.api import serialise
+from marketplace.api.serialise import Json
+
+from . import arguments as a
+from .plain import line, quoted
+
+Available = Mapping[str, Worker]
+MOST_FILES = 20
+"""File names in one answer."""
+
+
+class NotAnsweredError(ValueError):
+    """The question cannot be answered; the message says why and what to do."""
+
+
+def find_models(given: a.Find, available: Available) -> Json:
+    """A part of a list."""
+    found = asked.listing(given.criteria(available), available, given.limit, given.cursor or "")
+    return serialise.listing(found)
+
+
+def does_it_run(given: a.OneModel, available: Available) -> Json:
+    """The verdict on one model, with what it was made from."""
+    page = _page(given, available)
+    told = serialise.detail(page, [])
+    best = page.row.best
+    return {
+        **told["result"],
+        **{name: told[name] for name in ("url", "task", "license", "gated", "memory", "facts")},
+        **{name: told[name] for name in ("origin", "asOf", "updatedAt", "rules")},
+        "take": {
+            **told["variant"],
+            "files": list(best.files)[:MOST_FILES],
+            "fileCount": len(best.files),
+            "missingShards": best.missing_shards,
+        }
+        if best is not None and page.result.compatible
+        else None,
+    }
+
+
+def alternatives(given: a.OneModel, available: Available) -> Json:
+    """What runs instead of one model."""
+    page = _page(given, available)
+    reasons = _reasons(page)
+    return {
+        "id": page.record.repo_id,
+        "url": page.record.get_absolute_url(),
+        "compatibility": serialise.verdict(page.result),
+        "items": [
+            {**serialise.model(item), "reason": reasons[item.row.record.repo_id]}
+            for item in asked.items_of(page.alternatives)
+        ],
+        "worker": serialise.worker(page.worker),
+    }
+
+
+def _reasons(page: DetailPage) -> dict[str, str]:
+    """Why each alternative is offered: how it is akin to the model, as their records say it."""
+    own, record = page.record.repo_id, page.record
+    bases = [relation.repo_id for relation in page.extraction.relations]
+    same = f"of the same architecture family, {record.family}" + (", and no larger" if record.parameters else "")
+    found = {row.record.repo_id: same for row in page.alternatives}
+    kin = RecordRelation.objects.filter(record__in=[row.record for row in page.alternatives], base__in=[own, *bases])
+    for repo_id, base, kind in kin.values_list("record__repo_id", "base", "kind"):
+        what = "made from it" if base == own else f"made from the same base, {base}"
+        found[repo_id] = what if kind == "base" else f"{what} ({kind})"
+    return found | {repo_id: "the model it was made from" for repo_id in bases if repo_id in found}
+
+
+def _page(given: a.OneModel, available: Available) -> DetailPage:
+    criteria = given.criteria(available)
+    try:
+        return queries.detail(given.model, criteria, available)
+    except queries.UnknownModel:
+        raise NotAnsweredError(_unknown(given.model, available)) from None
+
+
+def _unknown(repo_id: str, available: Available) -> str:
+    """What to say of an id the catalogue does not have: never anything about the model itself."""
+    if not is_repo_id(repo_id):
+        return f"{quoted(repo_id)} is not the id of a model. Ids look like author/name; find_models finds them."
+    alike = asked.listing(Criteria(q=repo_id.rpartition("/")[2], compatible="false"), available, 5).items
+    hint = (
+        f" Ids in it that hold the same name: {', '.join(item.row.record.repo_id for item in alike)}." if alike else ""
+    )
+    return (
+        f"The catalogue has no model {quoted(repo_id)}, so nothing can be said of it.{hint} Search with find_models, "
+        "open the model's page on this site to see whether it can be fetched from the Hub, have an operator run "
+        f"“manage.py check_model {repo_id}”, or give its six facts to check_metadata."
+    )
+
+
+def list_workers(given: a.WorkersAsked, available: Available) -> Json:
+    """Every worker, or one with all that it accepts."""
+    criteria = Criteria.from_query(DictQuery({"worker": given.worker}), available)
+    first = next(iter(available))
+    if not given.worker:
+        cards = queries.workers_page(available)
+        return {"items": [_brief(serialise.worker_card(one, default=one.worker.slug == first)) for one in cards]}
+    card = queries.worker_page(criteria, available)
+    return {"items": [serialise.worker_card(card, default=card.worker.slug == first)]}
+
+
+def _brief(card: Json) -> Json:
+    return {name: value for name, value in card.items() if name not in ("architectures", "tasks")}
+
+
+def curated_lists(_given: a.Nothing, _available: Available) -> Json:
+    """The published lists."""
+    return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in queries.published_lists()]}
+
+
+def curated_list(given: a.OneList, available: Available) -> Json:
+    """One list with the first of its models; ``size`` and ``running`` count all of them."""
+    criteria = given.criteria(available)
+    try:
+        page = queries.curated_list(given.list.replace("\0", ""), criteria, available)
+    except CuratedList.DoesNotExist:
+        known = ", ".join(one.slug for one in queries.published_lists()[:20]) or "none yet"
+        raise NotAnsweredError(f"There is no list {quoted(given.list)}. There are: {known}.") from None
+    items = [{**serialise.model(item), "note": item.row.note} for item in asked.items_of(page.rows[: given.limit])]
+    return {**serialise.curated_models(page, []), "size": len(page.rows), "items": items}
+
+
+def compatibility_report(given: a.ReportAsked, available: Available) -> Json:
+    """How much of the best known models runs."""
+    return queries.report(given.top, given.criteria(available), available).as_json()
+
+
+def check_metadata(given: a.Facts, available: Available) -> Json:
+    """The verdict on six facts alone."""
+    worker = queries.worker_of(given.criteria(available), available)
+    metadata = ModelMetadata(
+        architecture=given.architecture,
+        format=given.format,
+        quantization=given.quantization or None,
+        parameters=given.parameters,
+        size_bytes=given.size_bytes,
+        max_context_length=given.max_context_length,
+    )
+    return serialise.compatibility(asked.judged_metadata(metadata, worker), worker, None)
+
+
+def told(error: CriteriaError) -> str:
+    """What is wrong with a question, in sentences."""
+    return " ".join(line(problem.message) for problem in error.problems[:5])

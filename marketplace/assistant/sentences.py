@@ -1,0 +1,189 @@
+"""The same answers in a few sentences. Made of the structured answer alone, so that the two cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from compat.metadata.facts import Provenance
+from marketplace.api.serialise import LEVELS, Json
+from marketplace.templatetags.show import day, gib, size
+
+from . import arguments as a
+from .plain import MOST_QUOTED, line
+
+_ORIGINS = {"hub": "fetched from the Hub", "snapshot": "from the bundled snapshot", "file": "from an imported file"}
+
+
+def _verdict(told: Json) -> str:
+    word = "Unknown" if told["cause"] == "unknown" else LEVELS[told["confidence"]].badge
+    return f"{word} (confidence {told['confidence']}" + (f"; {told['brief']})" if told["brief"] else ")")
+
+
+def _on(worker: Json) -> str:
+    """The worker in words; the context matters only where there is a machine to hold it."""
+    return f"{worker['label']}" + (f" at {worker['context']:,} tokens" if worker["machine"] else "")
+
+
+def _causes(hidden: dict[str, int]) -> str:
+    return ", ".join(f"{cause} {count:,}" for cause, count in hidden.items())
+
+
+def _model(number: int, one: Json) -> str:
+    facts, variant, guessed = one["metadata"], one["variant"] or {}, one["guessed"]
+    parameters, context = facts["parameters"], f"made for {facts['maxContextLength']:,} tokens"
+    sure = "" if "parameters" not in guessed else " by its name"
+    parts = [
+        f"{parameters} parameters{sure}" if parameters != "unknown" else "parameters unknown",
+        variant.get("label") or "",
+        size(variant.get("sizeBytes")),
+        context if "maxContextLength" not in guessed else "context unknown",
+        f"licence {one['license']}" if one["license"] else "licence unknown",
+        "access must be asked for" if one["gated"] else "",
+    ]
+    fit = f" Memory: {one['fit']['sentence']}" if one["fit"] else ""
+    return f"{number}. {one['id']}: {_verdict(one['compatibility'])}. " + ", ".join(filter(None, parts)) + f".{fit}"
+
+
+def _models(items: Iterable[Json]) -> list[str]:
+    return [_model(number, one) for number, one in enumerate(items, 1)]
+
+
+def find_models(told: Json, given: a.Find) -> str:
+    """How many match, and the first of them."""
+    number, where = told["total"], _on(told["worker"])
+    which = {"false": f", run on {where} or not", "only-incompatible": f" that do not run on {where}"}
+    lines = [
+        f"Matching models of this catalogue{which.get(given.compatible or '', f' that run on {where}')}: {number:,}."
+    ]
+    if told["hidden"]:
+        lines.append(f"Left out, since they match but do not run, by cause: {_causes(told['hidden'])}.")
+    lines += _models(told["items"])
+    if told["nextCursor"]:
+        lines.append(f"There are more: ask the same with cursor {told['nextCursor']}")
+    return "\n".join(lines)
+
+
+def _judged(told: Json) -> list[str]:
+    """The original's answer, line by line."""
+    titles = (("Why", "reasons"), ("Mind", "warnings"), ("Advice", "recommendations"))
+    return [f"{title}: {text}" for title, name in titles for text in told[name]]
+
+
+def does_it_run(told: Json, _given: a.OneModel) -> str:
+    """The verdict, why, what to take, memory, facts, and how old they are."""
+    lines = [f"{told['id']} on {_on(told['worker'])}: {_verdict(told)}.", *_judged(told)]
+    if take := told["take"]:
+        lines.append(f"Take: {', '.join(filter(None, (take['label'], size(take['sizeBytes']))))}; {_files(take)}.")
+    if not told["compatible"]:
+        lines.append("What runs instead: ask alternatives.")
+    if told["gated"]:
+        lines.append("Access: its terms must be accepted on the Hub before a download.")
+    lines.append(_memory(told["memory"]))
+    read = (f"{name} {fact['value']} ({_read(fact)})" for name, fact in told["facts"].items() if fact["value"])
+    lines.append(f"Facts: {'; '.join(read) or 'none known'}.")
+    dated = line(day(told["asOf"])) if told["asOf"] else "an unknown date"
+    lines.append(f"Record: facts of {dated}, {_ORIGINS[told['origin']]}.")
+    return "\n".join(lines)
+
+
+def _files(take: Json) -> str:
+    if not take["files"]:
+        return "the record does not list its files"
+    more = take["fileCount"] - min(3, len(take["files"]))
+    missing = f"; {take['missingShards']} parts are missing" if take["missingShards"] else ""
+    return ", ".join(take["files"][:3]) + (f" and {more} more" if more else "") + missing
+
+
+def _memory(memory: Json | None) -> str:
+    if memory is None:
+        return "Memory: not judged, since the worker's memory is not told. Give memory in GB."
+    parts = (
+        f"{one['name']} {gib(one['bytes']) or 'unknown'} ({one['basis']}: {one['detail']})" for one in memory["parts"]
+    )
+    longest = memory["longestContext"]
+    room = f" The longest context that fits: {longest:,} tokens." if longest else ""
+    assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
+    return f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
+
+
+def _read(fact: Json) -> str:
+    label = Provenance(fact["provenance"]).label
+    return f"{label}: {fact['evidence']}" if fact["evidence"] else label
+
+
+def alternatives(told: Json, _given: a.OneModel) -> str:
+    """What to take instead, each with its reason."""
+    where = _on(told["worker"])
+    lines = [f"{told['id']} itself on {where}: {_verdict(told['compatibility'])}."]
+    if not told["items"]:
+        lines.append(f"The catalogue has none of the same base, nor of its family and size, that runs on {where}.")
+    lines += [f"{_model(number, one)} Why this one: {one['reason']}." for number, one in enumerate(told["items"], 1)]
+    return "\n".join(lines)
+
+
+def list_workers(told: Json, _given: a.WorkersAsked) -> str:
+    """The workers, one a line."""
+    lines = []
+    for one in told["items"]:
+        limit = (
+            f" Context limit {one['contextLimit']:,} tokens ({one['contextPolicy']})." if one["contextLimit"] else ""
+        )
+        first = " The default." if one["default"] else ""
+        lines.append(
+            f"{one['slug']} ({one['label']}, version {one['engineVersion']}): {one['running']:,} of {one['total']:,} "
+            f"models run. {one['summary']}{limit}{first}"
+        )
+        if one.get("architectures"):
+            lines.append(f"Architectures: {', '.join(one['architectures'])}.")
+            lines.append(f"Formats: {', '.join(one['formats'])}. Tasks: {', '.join(one['tasks'])}.")
+    return "\n".join(lines)
+
+
+def curated_lists(told: Json, _given: a.Nothing) -> str:
+    """The lists, one a line."""
+    if not told["items"]:
+        return "This site has no curated list yet."
+    return "\n".join(
+        f"{one['slug']}: “{line(one['title'], MOST_QUOTED)}”, {one['size']:,} models. "
+        f"“{line(one['description'], MOST_QUOTED)}”"
+        for one in told["items"]
+    )
+
+
+def curated_list(told: Json, _given: a.OneList) -> str:
+    """The list's models with verdicts and the curator's notes."""
+    counts = f"{told['running']:,} of {told['size']:,} models run on {_on(told['worker'])}."
+    lines = [f"“{line(told['title'], MOST_QUOTED)}” ({told['slug']}): {counts}"]
+    for number, one in enumerate(told["items"], 1):
+        note = f" The curator's note: “{line(one['note'], MOST_QUOTED)}”" if one["note"] else ""
+        lines.append(_model(number, one) + note)
+    if len(told["items"]) < told["size"]:
+        lines.append(f"These are the first {len(told['items'])}. For all: find_models with list {told['slug']}.")
+    return "\n".join(lines)
+
+
+_LINES = {
+    "compatible": "run",
+    "incompatibleArchitecture": "refused for their architecture or task",
+    "incompatibleFormat": "refused for their format",
+    "incompatibleContext": "refused for their context",
+    "incompatibleQuantization": "refused for their quantization",
+    "incompatiblePlatform": "refused for the platform",
+    "incompatibleMemory": "too large for the memory",
+    "unknown": "unknown: the record tells too little",
+}
+
+
+def compatibility_report(told: Json, _given: a.ReportAsked) -> str:
+    """The report in one paragraph."""
+    parts = (
+        f"{told[key]['count']:,} {words} ({told[key]['percent']} %)" for key, words in _LINES.items() if key in told
+    )
+    return f"Of the {told['total']:,} best known models, on {told['worker']}: {'; '.join(parts)}."
+
+
+def check_metadata(told: Json, _given: a.Facts) -> str:
+    """The verdict on the facts given."""
+    lines = [f"These facts on {_on(told['worker'])}: {_verdict(told)}.", *_judged(told)]
+    lines.append("Judged from the facts as given; no record of the catalogue was looked at.")
+    return "\n".join(lines)
