@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_etags
@@ -23,7 +25,9 @@ CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
     known = [(one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()]
-    parts = repr((VERSION, RULES_VERSION, version, changed, request.get_full_path(), request.get_host(), known))
+    # A tag does not outlive a record's freshness, so that a client which always asks for changes finds stale ones.
+    period = int(time.time()) // max(1, settings.RECORD_TTL // 4)
+    parts = repr((VERSION, RULES_VERSION, version, changed, period, request.get_full_path(), request.get_host(), known))
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 

@@ -26,9 +26,53 @@ _EXAMPLES = {
 _PLACES = {"org": "microsoft", "name": "phi-2", "slug": "small-and-open"}
 
 
+_REFUSALS = {
+    "401": ("The token is wrong, expired or switched off, or this site wants one.", ("WWW-Authenticate",)),
+    "429": ("More requests than the client's rate allows.", ("Retry-After",)),
+}
+_HEADERS = {
+    "RateLimit-Policy": (
+        "string",
+        "The client's rate: `q` requests in any `w` seconds. A filter counts once for every 100 models.",
+        '"default";q=300;w=60',
+    ),
+    "RateLimit": ("string", "`r` requests are left; in `t` seconds there are more.", '"default";r=299;t=42'),
+    "Retry-After": ("integer", "The seconds to wait.", 12),
+    "WWW-Authenticate": ("string", "How to send a token.", 'Bearer realm="api", error="invalid_token"'),
+}
+_LIMITED = ("RateLimit-Policy", "RateLimit")
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API token of this site, which curators make. Most sites answer without one, at a lower rate.",
+}
+
+
+def _with_limits(found: dict[str, Any]) -> None:
+    """What holds for every operation: the rate, its headers, and the token."""
+    parts = found["components"]
+    parts["headers"] = {
+        name: {"description": what, "schema": {"type": kind}, "example": example}
+        for name, (kind, what, example) in _HEADERS.items()
+    }
+    parts["securitySchemes"] = {"token": _TOKEN}
+    found["security"] = [{}, {"token": []}]
+    for path in found["paths"].values():
+        for operation in path.values():
+            answers = operation["responses"]
+            for status, (what, _) in _REFUSALS.items():
+                content = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                answers[status] = {"description": what, "content": content}
+            operation["responses"] = answers = dict(sorted(answers.items()))
+            for status, answer in answers.items():
+                names = (*_LIMITED, *_REFUSALS.get(status, ("", ()))[1])
+                answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
 @cache
 def _plain() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema(path_prefix=PREFIX)))
+    _with_limits(found)
     for path in found["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():

@@ -1,4 +1,6 @@
-"""What holds for every address under ``/api/``: readable from any site, HEAD and OPTIONS answered, errors as JSON."""
+"""What holds for every address under ``/api/``: readable from any site, HEAD and OPTIONS answered, errors as JSON, and
+no more requests than a client's rate.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
+from .limits import admit
 from .problems import problem
 
 PREFIX = "/api/"
+PAGES = frozenset({"/api/docs"})
+"""Pages for people: like all pages neither limited nor closed."""
 READING = "GET, HEAD, OPTIONS"
-EXPOSED = "ETag, Last-Modified, Link, X-Error-Code, X-Error-Message"
+EXPOSED = (
+    "ETag, Last-Modified, Link, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Error-Code, "
+    "X-Error-Message"
+)
 _WORDS = {
     400: "The request is not one this site can read.",
     404: "There is nothing at this address. /api/docs says what there is.",
@@ -45,13 +53,25 @@ class ApiMiddleware:
         head = request.method == "HEAD"
         if head:
             request.method = "GET"
-        response = self._get_response(request)
+        is_page = request.path_info in PAGES
+        refusal, told = (None, {}) if is_page else admit(request)
+        response = refusal or self._get_response(request)
         if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
             response = _as_problem(response)
+        for name, value in told.items():
+            response.headers[name] = value
+        if not settings.API_ANONYMOUS and not is_page:
+            _keep_private(response)
         if head and isinstance(response, HttpResponse):
             response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
         return response
+
+
+def _keep_private(response: HttpResponseBase) -> None:
+    """Where a token is needed, no cache that others share may answer in the site's place."""
+    told = response.headers.get("Cache-Control", "")
+    response.headers["Cache-Control"] = told.replace("public", "private") or "no-store"
 
 
 def _exists(request: HttpRequest) -> bool:
@@ -64,7 +84,7 @@ def _exists(request: HttpRequest) -> bool:
 
 def _options() -> HttpResponse:
     response = HttpResponse(status=204, headers={"Allow": READING, "Access-Control-Allow-Methods": READING})
-    response.headers["Access-Control-Allow-Headers"] = "Accept, If-None-Match, If-Modified-Since"
+    response.headers["Access-Control-Allow-Headers"] = "Accept, Authorization, If-None-Match, If-Modified-Since"
     response.headers["Access-Control-Max-Age"] = "86400"
     return response
 

@@ -12,8 +12,15 @@ from ninja.errors import HttpError, ValidationError
 from compat.criteria import CriteriaError
 from compat.hub.errors import HubBadPayload
 from compat.queries import UnknownModel
+from marketplace.freshness import absence_of
+
+from .rates import Rate
 
 CONTENT_TYPE = "application/problem+json"
+HUB = "/api/models"
+"""Where errors have the Hub's shape."""
+_BAD_CREDENTIALS = "Invalid credentials in Authorization header"
+"""The Hub's words; by these its clients tell a bad token from a repository that is not there."""
 _MOST = 20
 _WHERE = ("body", "query", "path", "given")
 
@@ -42,8 +49,6 @@ def answer_to(error: Exception) -> HttpResponse:
     if isinstance(error, CriteriaError):
         found = [(one.parameter, one.message) for one in error.problems]
         return problem(400, "The question cannot be answered as asked: " + found[0][1], found)
-    if isinstance(error, UnknownModel):
-        return problem(404, f"The catalogue has no model “{str(error)[:200]}”.")
     if isinstance(error, HubBadPayload):
         return problem(422, str(error), [(error.field or "body", str(error))])
     if isinstance(error, ValidationError):
@@ -62,6 +67,46 @@ def _field(loc: Sequence[object]) -> str:
     return ".".join(parts)
 
 
-def handle(_request: HttpRequest, error: Any) -> HttpResponse:
-    """The same as an exception handler."""
-    return answer_to(error)
+def too_many(path: str, rate: Rate, wait: int, cost: int = 1) -> HttpResponse:
+    """The answer to a client that asks more than its rate; ``wait`` in seconds."""
+    weight = f" This request counts as {cost}." if cost > 1 else ""
+    response = _in_shape(path, 429, f"Too many requests: the limit is {rate}.{weight} Try again in {_in_words(wait)}.")
+    response.headers["Retry-After"] = str(wait)
+    return response
+
+
+def _in_words(seconds: int) -> str:
+    """A time to wait, rounded up."""
+    unit, size = next((unit, size) for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)) if seconds >= size)
+    count = -(-seconds // size)
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def unauthorized(request: HttpRequest, detail: str) -> HttpResponse:
+    """The answer to a client without a token that counts."""
+    given = "Authorization" in request.headers
+    response = _in_shape(request.path_info, 401, detail, _BAD_CREDENTIALS if given else "")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="api"' + (', error="invalid_token"' if given else "")
+    return response
+
+
+def _in_shape(path: str, status: int, detail: str, hub_words: str = "") -> HttpResponse:
+    """An error in the shape of the API that was asked; never kept by a cache, as the next client may fare better."""
+    if path == HUB or path.startswith(f"{HUB}/"):
+        response: HttpResponse = JsonResponse({"error": detail}, status=status)
+        response.headers["X-Error-Message"] = (hub_words or detail).encode("ascii", "replace").decode()
+    else:
+        response = problem(status, detail)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def handle(request: HttpRequest, error: Any) -> HttpResponse:
+    """The same as an exception handler. A model that is not here may be on the Hub: it is asked for."""
+    if not isinstance(error, UnknownModel):
+        return answer_to(error)
+    absence = absence_of(request, str(error))
+    response = problem(404, f"The catalogue has no model “{str(error)[:200]}”. {absence.words}")
+    if absence.retry_after:
+        response.headers["Retry-After"] = str(absence.retry_after)
+    return response

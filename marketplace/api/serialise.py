@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from compat import queries
 from compat.engine import CompatibilityResult, Confidence
 from compat.engine.fit import FitResult
-from compat.metadata.facts import Fact, ModelMetadata
+from compat.metadata.facts import Fact
 from compat.models import CuratedList, RecordVariant
 from compat.queries.api import Item, Listing, metadata_of
 from compat.queries.detail import DetailPage, RelatedRow, VariantRow
@@ -84,6 +83,7 @@ def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
         "codes": list(result.codes),
         "fit": fit(item.row.fit),
         "metadata": item.metadata.as_json(),
+        "guessed": item.guessed,
         "variant": _variant_ref(item.row.best),
         "worker": worker(on),
     }
@@ -91,11 +91,7 @@ def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
 
 def model(item: Item) -> Json:
     """A model in a list."""
-    return _model(item.row, item.metadata)
-
-
-def _model(row: queries.Row, metadata: ModelMetadata) -> Json:
-    record = row.record
+    row, record = item.row, item.row.record
     return {
         "id": record.repo_id,
         "author": record.owner or None,
@@ -110,7 +106,8 @@ def _model(row: queries.Row, metadata: ModelMetadata) -> Json:
         "likes": record.likes,
         "createdAt": record.created,
         "lastModified": record.modified,
-        "metadata": metadata.as_json(),
+        "metadata": item.metadata.as_json(),
+        "guessed": item.guessed,
         "quantizations": list(row.quantizations),
         "compatibility": verdict(row.result),
         "variant": _variant_ref(row.best),

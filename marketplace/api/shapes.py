@@ -51,6 +51,11 @@ class Metadata(Shape):
     max_context_length: int = Field(description="The tokens it was made for.")
 
 
+Guessed = Annotated[
+    list[str], Field(description="Facts that nothing told, by their names here: read out of the name, or assumed.")
+]
+
+
 class MachineOut(Shape):
     """What a worker runs on."""
 
@@ -122,6 +127,7 @@ class Compatibility(Result):
     codes: list[str] = Field(description="The rules that had something to say.")
     fit: Fit | None
     metadata: Metadata
+    guessed: Guessed
     variant: VariantRef | None
     worker: WorkerOut
 
@@ -152,6 +158,7 @@ class ModelItem(Shape):
     created_at: datetime | None
     last_modified: datetime | None
     metadata: Metadata
+    guessed: Guessed
     quantizations: list[str]
     compatibility: Verdict
     variant: VariantRef | None

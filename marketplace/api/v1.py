@@ -22,6 +22,7 @@ from compat.models import CuratedList
 from compat.queries import api as asked
 from compat.queries.accuracy import shipped_ledger
 from compat.workers import Worker
+from marketplace.freshness import refresh_if_stale
 
 from . import parameters, problems, serialise
 from . import shapes as s
@@ -112,6 +113,7 @@ def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
 def _compatibility(request: HttpRequest, repo_id: str) -> serialise.Json:
     criteria = parameters.criteria(request, parameters.WORKER)
     worker, item = asked.one(repo_id, criteria, parameters.available(request))
+    refresh_if_stale(request, item.row.record, None)
     return serialise.compatibility(item, worker, item.row.record.repo_id)
 
 
@@ -135,6 +137,7 @@ def unowned_model(request: HttpRequest, name: str) -> Any:
 def _model(request: HttpRequest, repo_id: str) -> serialise.Json:
     criteria = parameters.criteria(request, parameters.WORKER)
     page = queries.detail(repo_id, criteria, parameters.available(request))
+    refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, asked.items_of(page.alternatives))
 
 

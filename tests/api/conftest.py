@@ -1,4 +1,4 @@
-"""The site as a WSGI application inside a test's transaction, for clients that bring their own way to ask."""
+"""No limits, and the site as a WSGI application inside a test's transaction for clients with their own way to ask."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+
+from marketplace.api import limits, tokens
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(settings):
+    """Tests ask more than a client may; those of the limits set their own. Every test begins with nothing counted."""
+    settings.API_RATE = settings.API_TOKEN_RATE = None
+    settings.REDIS_URL = ""
+    limits.forget()
+    tokens.forget()
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def test_compatibility_has_the_originals_fields_and_more_beside_them(client):
     assert {key: found[key] for key in FIVE} == check_model_compatibility(
         get_huggingface_model("microsoft/phi-2")
     ).as_json()
-    assert set(found) - FIVE == {"id", "cause", "brief", "codes", "fit", "metadata", "variant", "worker"}
+    assert set(found) - FIVE == {"id", "cause", "brief", "codes", "fit", "metadata", "guessed", "variant", "worker"}
 
 
 def test_detail_tells_variants_facts_and_alternatives(client):
