@@ -138,6 +138,10 @@ def test_json_is_the_same(capsys, shipped):
     assert set(found["memory"]["rows"][0]) == set(Row.__dataclass_fields__)
 
 
+def test_json_is_what_the_api_answers(capsys, client):
+    assert json.loads(told(capsys, "--json")) == client.get("/api/v1/accuracy").json()
+
+
 def test_points_of_ones_own_replace_the_shipped_ones(capsys, tmp_path):
     memory = write(tmp_path / "memory.jsonl", MEMORY[:40])
     speed = write(tmp_path / "speed.jsonl", SPEED[:30])

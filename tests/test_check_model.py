@@ -1,4 +1,4 @@
-"""``check_model``: one model, one worker, one answer, as words and as the original's object."""
+"""``check_model``: whether models run on a worker, as words and as the JSON API's object."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from compat import check_model_worker_compatibility, get_huggingface_model
 from compat.engines import engines
+from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
 from tests.hub_server import HubServer
 from tests.own_database import OwnDatabase
@@ -18,6 +19,9 @@ from tests.samples import RECORDS, record
 pytestmark = pytest.mark.django_db
 
 FIVE = ["compatible", "confidence", "reasons", "warnings", "recommendations"]
+CARD = ["--worker", "llama-cpp", "--memory", "24"]
+MOE = "unsloth/Qwen3.5-35B-A3B-GGUF"
+REFUSED = "meta-llama/Llama-3.1-70B-Instruct"
 
 
 def check(*arguments, capsys, **options):
@@ -25,9 +29,23 @@ def check(*arguments, capsys, **options):
     return capsys.readouterr().out
 
 
-def test_json_is_exactly_the_originals_five_fields(capsys):
+def five(answer):
+    return {key: answer[key] for key in FIVE}
+
+
+def code_of(*arguments, **options):
+    """What the process would end with."""
+    with pytest.raises(CommandError) as caught:
+        call_command("check_model", *arguments, **options)
+    return caught.value.returncode
+
+
+# --- one model -------------------------------------------------------------------------------------------------
+
+
+def test_json_begins_with_the_originals_five_fields(capsys):
     answer = json.loads(check("microsoft/phi-2", "--json", capsys=capsys))
-    assert list(answer) == FIVE
+    assert list(answer)[:5] == FIVE
     assert answer["compatible"] is True
     assert answer["confidence"] == "high"
     assert answer["reasons"]
@@ -38,14 +56,20 @@ def test_words_name_model_engine_verdict_and_reasons(capsys):
     out = check("microsoft/phi-2", capsys=capsys)
     assert out.startswith("microsoft/phi-2 on rbee: Runs (confidence high)\n")
     assert "\n  Why: " in out
+    assert "\n  Take: Safetensors (size unknown, files not listed)\n" in out
 
 
-def test_a_refused_model_says_why_and_is_no_error(capsys):
-    out = check("meta-llama/Llama-3.1-70B-Instruct", capsys=capsys)
+def test_a_refused_model_says_why_and_what_to_take_instead_and_is_no_error(capsys):
+    out = check(REFUSED, capsys=capsys)
     assert "Won't run (confidence none)" in out
     assert "32,768" in out
-    answer = json.loads(check("meta-llama/Llama-3.1-70B-Instruct", "--json", capsys=capsys))
+    answer = json.loads(check(REFUSED, "--json", capsys=capsys))
     assert (answer["compatible"], answer["confidence"]) == (False, "none")
+    assert answer["alternatives"]
+    for other in answer["alternatives"]:
+        assert other["compatibility"]["compatible"] is True
+        assert f"\n  Instead: {other['id']} (" in out
+    assert "  Take: " not in out
 
 
 def test_a_model_of_which_too_little_is_told_is_unknown(capsys):
@@ -60,12 +84,80 @@ def test_every_engine_answers_as_its_stored_verdict(repo_id, capsys):
     for slug in engines():
         answer = json.loads(check(repo_id, "--json", "--worker", slug, capsys=capsys))
         stored = Verdict.objects.get(sheet=sheet, profile=slug).result
-        assert answer == stored.as_json()
+        assert five(answer) == stored.as_json()
         assert check_model_worker_compatibility(get_huggingface_model(repo_id), slug) == stored
+
+
+@pytest.mark.parametrize("arguments", [[], CARD, [*CARD, "--context", "65536", "--kv", "q8_0"]], ids=len)
+@pytest.mark.parametrize("repo_id", ["microsoft/phi-2", MOE, REFUSED])
+def test_json_is_what_the_api_answers(repo_id, arguments, capsys, client):
+    found = json.loads(check(repo_id, "--json", *arguments, capsys=capsys))
+    asked = dict(zip((word.removeprefix("--") for word in arguments[::2]), arguments[1::2], strict=True))
+    detail = client.get(f"/api/v1/models/{repo_id}", asked).json()
+    compatibility = client.get(f"/api/v1/models/{repo_id}/compatibility", asked).json()
+    best = next(one for one in detail["variants"] if one["best"])
+    assert {**found, "variant": None} == {
+        **compatibility,
+        "variant": None,
+        "memory": detail["memory"],
+        "alternatives": detail["alternatives"],
+    }
+    assert found["variant"] == {key: best[key] for key in found["variant"]}
+    assert set(found["variant"]) == {*compatibility["variant"], "files", "missingShards"}
+
+
+def test_the_file_to_take_is_named_with_its_size_and_memory(capsys):
+    answer = json.loads(check(MOE, "--json", *CARD, capsys=capsys))
+    out = check(MOE, *CARD, capsys=capsys)
+    assert answer["variant"]["files"]
+    assert f"\n  Take: {answer['variant']['label']} ({answer['variant']['sizeBytes'] / 1e9:.1f} GB)\n" in out
+    for name in answer["variant"]["files"]:
+        assert f"\n  File: {name}\n" in out
+    weights = next(part for part in answer["memory"]["parts"] if part["name"] == "Weights")
+    assert f"Memory: at 8,192 tokens: Weights {weights['bytes'] / 1024**3:.1f} GiB" in out
+
+
+def test_a_larger_machine_changes_the_answer(capsys):
+    small = json.loads(check(MOE, "--json", "--worker", "llama-cpp", "--memory", "4", capsys=capsys))
+    assert (small["compatible"], small["cause"]) == (False, "memory")
+    assert json.loads(check(MOE, "--json", *CARD, capsys=capsys))["compatible"] is True
+
+
+def test_memory_that_is_not_known_is_called_so(capsys):
+    out = check("TheBloke/phi-2-GGUF", *CARD, capsys=capsys)
+    assert "Weights unknown" in out
+    assert "free" not in out
 
 
 def test_the_case_of_an_id_does_not_matter(capsys):
     assert json.loads(check("MICROSOFT/PHI-2", "--json", capsys=capsys))["compatible"] is True
+
+
+# --- several ---------------------------------------------------------------------------------------------------
+
+
+def test_several_are_answered_in_their_order_each_once(capsys):
+    ids = [REFUSED, "microsoft/phi-2", REFUSED]
+    found = json.loads(check(*ids, "--json", capsys=capsys))
+    assert [one["id"] for one in found["items"]] == ids[:2]
+    for one in found["items"]:
+        assert one == json.loads(check(one["id"], "--json", capsys=capsys))
+    out = check(*ids, capsys=capsys)
+    assert out == "\n".join(check(repo_id, capsys=capsys) for repo_id in ids[:2])
+
+
+def test_one_that_cannot_be_asked_keeps_none_of_the_others_back(settings, capsys):
+    settings.HUB = dataclasses.replace(settings.HUB, offline=True)
+    with pytest.raises(CommandError, match="HF_HUB_OFFLINE") as caught:
+        call_command("check_model", "microsoft/phi-2", "nobody/nothing", REFUSED, "--json")
+    assert caught.value.returncode == Exit.NO_ANSWER
+    found = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in found["items"]] == ["microsoft/phi-2", "nobody/nothing", REFUSED]
+    assert found["items"][0]["compatible"] is True
+    assert found["items"][1]["error"]["exitCode"] == found["error"]["exitCode"] == Exit.NO_ANSWER
+
+
+# --- what is no answer -----------------------------------------------------------------------------------------
 
 
 def test_an_unknown_worker_is_an_error_that_names_the_known(capsys):
@@ -73,23 +165,48 @@ def test_an_unknown_worker_is_an_error_that_names_the_known(capsys):
         check("microsoft/phi-2", "--worker", "nobody", capsys=capsys)
     assert "“nobody”" in str(caught.value)
     assert all(slug in str(caught.value) for slug in engines())
+    assert caught.value.returncode == Exit.USAGE
+    with pytest.raises(CommandError, match=r"Did you mean vllm\?"):
+        check("microsoft/phi-2", "--worker", "vlm", capsys=capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--memory", "much"], "memory"),
+        (["--memory", "0"], "memory"),
+        (["--kv", "q1"], "q4_0"),
+        (["--count", "99"], "16 is the most"),
+        (["--context", "-1"], "context"),
+        (["--accelerator", "Abacus"], "“Abacus”"),
+        (["--accelerator", "RTX4090"], "Or do you mean RTX 4090"),
+    ],
+)
+def test_a_senseless_machine_is_wrong_usage(arguments, word):
+    with pytest.raises(CommandError, match=word) as caught:
+        call_command("check_model", "microsoft/phi-2", *arguments)
+    assert caught.value.returncode == Exit.USAGE
 
 
 @pytest.mark.parametrize("repo_id", ["../../etc/passwd", "a/b/c", "<script>", "x" * 500, "a b"])
-def test_what_cannot_be_an_id_is_an_error(repo_id, capsys):
-    with pytest.raises(CommandError, match="not the id of a model"):
+def test_what_cannot_be_an_id_is_wrong_usage(repo_id, capsys):
+    with pytest.raises(CommandError, match="not the id of a model") as caught:
         check(repo_id, capsys=capsys)
+    assert caught.value.returncode == Exit.USAGE
+    assert code_of("microsoft/phi-2", repo_id) == Exit.USAGE
+    assert capsys.readouterr().out == ""
 
 
-def test_an_unknown_model_offline_is_an_error(settings, capsys):
+def test_an_unknown_model_offline_is_no_answer(settings, capsys):
     settings.HUB = dataclasses.replace(settings.HUB, offline=True)
-    with pytest.raises(CommandError, match=r"(?i)offline"):
+    with pytest.raises(CommandError, match=r"(?i)offline") as caught:
         check("nobody/nothing", capsys=capsys)
+    assert caught.value.returncode == Exit.NO_ANSWER
 
 
 def test_an_unknown_model_is_asked_from_the_hub_and_kept(settings, capsys):
     with HubServer([record("microsoft/phi-2", id="sample/phi-new")]) as hub:
-        settings.HUB = dataclasses.replace(settings.HUB, endpoint=hub.url)
+        settings.HUB = dataclasses.replace(settings.HUB, endpoint=hub.url, offline=False)
         out = check("sample/phi-new", capsys=capsys)
         asked = len(hub.requests)
         assert "sample/phi-new on rbee: Runs" in out
@@ -98,22 +215,33 @@ def test_an_unknown_model_is_asked_from_the_hub_and_kept(settings, capsys):
     assert ModelRecord.objects.get(repo_id="sample/phi-new").origin == "hub"
 
 
-def test_a_model_the_hub_does_not_have_is_an_error(settings, capsys):
+def test_a_model_the_hub_does_not_have_is_a_failure_and_a_failing_hub_no_answer(settings, capsys):
     with HubServer() as hub:
-        settings.HUB = dataclasses.replace(settings.HUB, endpoint=hub.url)
-        with pytest.raises(CommandError, match="nobody/nothing"):
+        settings.HUB = dataclasses.replace(settings.HUB, endpoint=hub.url, offline=False, backoff=0.01)
+        with pytest.raises(CommandError, match="nobody/nothing") as caught:
             check("nobody/nothing", capsys=capsys)
+        assert caught.value.returncode == Exit.FAILED
+        hub.fail_next(50, status=503)
+        assert code_of("nobody/nothing") == Exit.NO_ANSWER
 
 
-def test_as_a_process(tmp_path):
+# --- as a process ----------------------------------------------------------------------------------------------
+
+
+def test_its_exit_codes_tell_a_script_what_the_answer_is(tmp_path):
     with OwnDatabase(tmp_path, HF_HUB_OFFLINE="1") as own:
         assert own.run("load_records", RECORDS).returncode == 0
         good = own.run("check_model", "microsoft/phi-2", "--json")
-        assert good.returncode == 0, good.stderr
-        assert list(json.loads(good.stdout)) == FIVE
+        assert (good.returncode, good.stderr) == (Exit.DONE, "")
+        assert list(json.loads(good.stdout))[:5] == FIVE
+        no = own.run("check_model", "microsoft/phi-2", REFUSED)
+        assert (no.returncode, no.stderr) == (Exit.NO, "")
         unknown = own.run("check_model", "nobody/nothing", "--json")
-        assert unknown.returncode == 1
-        assert unknown.stdout == ""
-        assert unknown.stderr.startswith("CommandError: ")
+        assert unknown.returncode == Exit.NO_ANSWER
+        assert unknown.stderr.startswith("Error: ")
         assert "HF_HUB_OFFLINE" in unknown.stderr
-        assert own.run("check_model", "microsoft/phi-2", "--worker", "nobody").returncode == 1
+        error = json.loads(unknown.stdout)["error"]
+        assert error["exitCode"] == Exit.NO_ANSWER
+        assert unknown.stderr == f"Error: {error['message']}\n"
+        wrong = own.run("check_model", "microsoft/phi-2", "--worker", "nobody")
+        assert (wrong.returncode, wrong.stdout) == (Exit.USAGE, "")

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from compat import queries
 from compat.criteria import Criteria
 from compat.engines import engines
+from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
 
 pytestmark = pytest.mark.django_db
@@ -79,18 +80,34 @@ def test_the_table_in_words(capsys):
     assert sum(int(line[40:48].replace(",", "")) for line in lines[2:]) == 50
 
 
-@pytest.mark.parametrize("top", ["0", "-1", "two", "1.5", "²", ""])
+@pytest.mark.parametrize("arguments", [[], ["--worker", "vllm", "--memory", "8"]], ids=["an engine", "a machine"])
+def test_json_is_what_the_api_answers(arguments, capsys, client):
+    asked = dict(zip((word.removeprefix("--") for word in arguments[::2]), arguments[1::2], strict=True))
+    found = json.loads(report("--top", 300, "--json", *arguments, capsys=capsys))
+    assert found == client.get("/api/v1/report", {"top": 300, **asked}).json()
+
+
+def test_a_machine_refuses_for_memory_and_the_title_names_it(capsys):
+    out = report("--worker", "vllm", "--memory", 8, capsys=capsys)
+    assert out.startswith("Top 200 models on vLLM, 8 GB\n")
+    assert "Incompatible: memory" in out
+
+
+@pytest.mark.parametrize("top", ["0", "-1", "two", "1.5", "²", "", "9" * 30])
 def test_a_senseless_number_is_refused(top, capsys):
-    with pytest.raises(CommandError, match="whole number above zero"):
+    with pytest.raises(CommandError, match="whole number above zero") as caught:
         report("--top", top, capsys=capsys)
+    assert caught.value.returncode == Exit.USAGE
 
 
 def test_an_unknown_worker_is_refused(capsys):
-    with pytest.raises(CommandError, match="no worker “nobody”"):
+    with pytest.raises(CommandError, match="no worker “nobody”") as caught:
         report("--worker", "nobody", capsys=capsys)
+    assert caught.value.returncode == Exit.USAGE
 
 
 def test_an_empty_catalogue_says_how_to_fill_it(capsys):
     ModelRecord.objects.all().delete()
-    with pytest.raises(CommandError, match="load_records --bundled"):
+    with pytest.raises(CommandError, match="load_records --bundled") as caught:
         report(capsys=capsys)
+    assert caught.value.returncode == Exit.FAILED

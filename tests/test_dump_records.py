@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from compat.management.command import Exit
+from compat.management.commands.dump_records import replaced
 from compat.models import ModelRecord
 from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, every_record
@@ -25,6 +29,13 @@ def test_what_is_written_is_what_was_read(tmp_path, capsys):
         ModelRecord.objects.order_by("repo_id").values_list("repo_id", flat=True)
     )
     assert capsys.readouterr().out.startswith(f"{len(by_id)} records written to {target}")
+
+
+def test_a_dash_writes_the_same_to_standard_output(tmp_path):
+    out = io.StringIO()
+    call_command("dump_records", tmp_path / "all.jsonl")
+    call_command("dump_records", "-", stdout=out)
+    assert out.getvalue() == (tmp_path / "all.jsonl").read_text("utf-8")
 
 
 def test_loading_a_dump_changes_nothing(tmp_path, capsys):
@@ -54,9 +65,49 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         call_command("dump_records", tmp_path / "no" / "such" / "folder.jsonl")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(CommandError, match="is a folder: name a file in it"):
+    with pytest.raises(CommandError, match="is a folder: name a file in it") as caught:
         call_command("dump_records", tmp_path / "folder")
+    assert caught.value.returncode == Exit.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_full_disk_is_told_and_a_device_is_written_to_not_replaced():
+    full = Path("/dev/full")
+    with pytest.raises(CommandError, match="/dev/full cannot be written: No space left on device") as caught:
+        call_command("dump_records", full)
+    assert caught.value.returncode == Exit.FAILED
+    assert full.is_char_device()
+    assert not list(full.parent.glob(".full*"))
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "all.jsonl"
+    link.symlink_to(tmp_path / "folder/real.jsonl")
+    call_command("dump_records", link)
+    assert link.is_symlink()
+    assert len((tmp_path / "folder/real.jsonl").read_text("utf-8").splitlines()) == len(every_record())
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["real.jsonl"]
+
+
+def test_a_broken_run_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "all.jsonl"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), replaced(target) as out:  # noqa: PT012 - what happens in it is the test
+        out.write(b"half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_says_how_much_was_written(tmp_path, capsys):
+    target = tmp_path / "all.jsonl.gz"
+    call_command("dump_records", target, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"file": str(target), "records": len(every_record()), "bytes": target.stat().st_size}
+    with pytest.raises(CommandError, match="leave out --json") as caught:
+        call_command("dump_records", "-", "--json")
+    assert caught.value.returncode == Exit.USAGE
 
 
 def test_a_whole_database_moves_to_another_one(tmp_path):
@@ -66,8 +117,8 @@ def test_a_whole_database_moves_to_another_one(tmp_path):
         assert one.run("load_records", RECORDS).returncode == 0
         piped = one.run("dump_records", "-")
         assert piped.returncode == 0, piped.stderr
-        (tmp_path / "piped.jsonl").write_text(piped.stdout, "utf-8")
-        loaded = two.run("load_records", tmp_path / "piped.jsonl")
+        loaded = two.run("load_records", "-", input=piped.stdout)
         assert loaded.returncode == 0, loaded.stderr
+        assert two.rows("SELECT source, state FROM compat_syncrun") == [("standard input", "done")]
         digests = "SELECT repo_id, digest, popularity FROM compat_modelrecord"
         assert sorted(one.rows(digests)) == sorted(two.rows(digests))

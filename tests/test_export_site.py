@@ -429,22 +429,38 @@ def test_two_exports_at_once_are_told_apart(tmp_path):
 
 
 def test_the_command_says_what_it_did(tmp_path):
-    out = StringIO()
-    call_command("export_site", top=20, output=tmp_path / "dist", stdout=out)
+    out, err = StringIO(), StringIO()
+    call_command("export_site", top=20, output=tmp_path / "dist", stdout=out, stderr=err)
     assert "20 models in " in out.getvalue()
     assert " 0 unchanged, 0 removed, in " in out.getvalue()
-    assert "--base-url" in out.getvalue()
+    assert "--base-url" in err.getvalue()
     (tmp_path / "other").mkdir()
     (tmp_path / "other/file").touch()
     with pytest.raises(CommandError, match="did not write"):
         call_command("export_site", top=20, output=tmp_path / "other", stdout=out)
 
 
+def test_the_commands_json_sums_up_what_was_done(tmp_path):
+    out, err = StringIO(), StringIO()
+    call_command("export_site", top=20, output=tmp_path / "dist", json=True, stdout=out, stderr=err)
+    found = json.loads(out.getvalue())
+    assert found.pop("seconds") >= 0
+    assert found == {
+        "output": str(tmp_path / "dist"),
+        "models": 20,
+        "written": sum(path.is_file() for path in (tmp_path / "dist").rglob("*") if OWN not in path.parts),
+        "unchanged": 0,
+        "removed": 0,
+    }
+    assert err.getvalue() == ""
+
+
 @pytest.mark.parametrize("arguments", [["--top", "0"], ["--top", "many"], ["--base-url", "models.example.org"], []])
 def test_senseless_options_are_refused(tmp_path, arguments):
     told = ["--output", str(tmp_path / "dist")] if arguments else []
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError) as caught:
         call_command("export_site", *arguments, *told)
+    assert caught.value.returncode == 2
     assert not (tmp_path / "dist").exists()
 
 

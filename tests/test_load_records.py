@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compat.hub.payloads import MAX_RECORD_BYTES
+from compat.management.command import Exit
 from compat.models import ModelRecord, SyncRun
 from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, every_record, renamed, write_lines
@@ -128,8 +129,32 @@ def test_a_gzip_file_damaged_in_the_middle_is_an_error_too(tmp_path, capsys):
 def test_a_file_of_nothing_usable_is_an_error(tmp_path, capsys):
     path = tmp_path / "a.jsonl"
     path.write_text("<html>Not Found</html>\n")
-    with pytest.raises(CommandError, match="No record of this file could be used"):
+    with pytest.raises(CommandError, match="No record of this file could be used") as caught:
         load(path, capsys)
+    assert caught.value.returncode == Exit.FAILED
+    assert "1 rejected" in capsys.readouterr().out
+
+
+def test_json_sums_up_what_was_done(tmp_path, capsys):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(lines(3) + b'["no object"]\n')
+    call_command("load_records", path, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("seconds") >= 0
+    assert found.pop("problems") == ["line 4: a record should be a JSON object, not list"]
+    assert found == {
+        "file": str(path), "total": 4, "new": 3, "changed": 0, "unchanged": 0, "older": 0, "rejected": 1,
+    }  # fmt: skip
+
+
+def test_json_of_a_damaged_file_says_what_was_kept_and_what_is_wrong(tmp_path, capsys):
+    path = tmp_path / "cut.jsonl.gz"
+    path.write_bytes(gzip.compress(lines(600))[:-400])
+    with pytest.raises(CommandError) as caught:
+        call_command("load_records", path, "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["new"] == stored() > 0
+    assert found["error"] == {"exitCode": Exit.FAILED, "message": str(caught.value)}
 
 
 def test_an_empty_file_says_that_it_held_nothing(tmp_path, capsys):
@@ -146,9 +171,11 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path, capsys):
         load(tmp_path, capsys)
 
 
-def test_without_a_file_it_says_what_to_do():
-    with pytest.raises(CommandError, match="--bundled"):
-        call_command("load_records")
+@pytest.mark.parametrize("arguments", [[], [RECORDS, "--bundled"]], ids=["neither", "both"])
+def test_without_one_file_it_says_what_to_do(arguments):
+    with pytest.raises(CommandError, match="--bundled") as caught:
+        call_command("load_records", *arguments)
+    assert caught.value.returncode == Exit.USAGE
 
 
 def test_as_a_process_it_ends_with_an_error_and_no_traceback(tmp_path):
@@ -157,12 +184,17 @@ def test_as_a_process_it_ends_with_an_error_and_no_traceback(tmp_path):
     cut.write_bytes(whole[:-400])
     with OwnDatabase(tmp_path) as own:
         missing = own.run("load_records", tmp_path / "missing.jsonl")
-        assert missing.returncode == 1
-        assert missing.stderr.startswith("CommandError: ")
+        assert missing.returncode == Exit.FAILED
+        assert missing.stderr.startswith("Error: ")
         damaged = own.run("load_records", cut)
-        assert damaged.returncode == 1
+        assert damaged.returncode == Exit.FAILED
         assert "Traceback" not in damaged.stderr
         assert 0 < own.records() < 300
         good = own.run("load_records", RECORDS)
         assert good.returncode == 0, good.stderr
         assert good.stderr == ""
+        (tmp_path / "partly.jsonl").write_bytes(lines(3) + b"nonsense\n")
+        partly = own.run("load_records", tmp_path / "partly.jsonl")
+        assert (partly.returncode, partly.stderr) == (Exit.PARTLY, "")
+        assert "0 new, 0 changed, 3 unchanged, 1 rejected." in partly.stdout
+        assert "rejected: line 4: " in partly.stdout

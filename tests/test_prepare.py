@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.core.management import call_command
 
 from compat.engines import engines
-from compat.models import CuratedList, EngineSetting, FactSheet, Verdict
+from compat.management.command import Exit
+from compat.models import CuratedList, EngineSetting, FactSheet, ModelRecord, Verdict
 from marketplace import starter
 from tests.own_database import ROOT, OwnDatabase, environment, manage
+from tests.samples import RECORDS
 
 
 @pytest.fixture
@@ -43,6 +47,31 @@ def test_stale_verdicts_are_made_again(static, capsys):
         f"The rules or engines changed: {FactSheet.objects.count():,} verdicts made again." in capsys.readouterr().out
     )
     assert not Verdict.objects.filter(rules="0.old").exists()
+
+
+@pytest.mark.django_db
+def test_json_says_which_steps_were_needed(static, capsys):
+    def told():
+        call_command("prepare", "--json")
+        return json.loads(capsys.readouterr().out)
+
+    assert told() == {"migrated": False, "loaded": None, "verdicts": 0, "collected": True}
+    Verdict.objects.filter(profile="rbee").update(rules="0.old")
+    assert told() == {
+        "migrated": False, "loaded": None, "verdicts": FactSheet.objects.count(), "collected": False,
+    }  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_an_empty_catalogue_is_filled_with_the_snapshot_and_the_starter_lists(static, monkeypatch, capsys):
+    monkeypatch.setattr("compat.management.commands.load_records.BUNDLED", RECORDS)
+    ModelRecord.objects.all().delete()
+    call_command("prepare", "--no-snapshot", "--json")
+    assert json.loads(capsys.readouterr().out)["loaded"] is None
+    call_command("prepare", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert (found["loaded"]["new"], found["loaded"]["rejected"]) == (ModelRecord.objects.count(), 0)
+    assert CuratedList.objects.count() == len(starter.LISTS)
 
 
 @pytest.mark.django_db
@@ -83,8 +112,10 @@ def test_an_empty_database_becomes_a_site(tmp_path):
 
 def test_a_database_that_does_not_answer_is_an_error(tmp_path):
     done = manage("prepare", env=environment("postgresql://nobody@127.0.0.1:1/nothing"))
-    assert done.returncode != 0
+    assert done.returncode == Exit.FAILED
+    assert done.stderr.startswith("Error: The database cannot be used: ")
     assert "refused" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_migrations_are_complete(tmp_path):

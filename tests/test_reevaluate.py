@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.core.management import call_command
 
@@ -35,3 +37,11 @@ def test_extract_reads_every_record_again(capsys):
     out = reevaluate("--extract", capsys=capsys)
     assert out.startswith(f"{ModelRecord.objects.count():,} records read again.")
     assert not ModelRecord.objects.filter(family="wrong").exists()
+
+
+def test_json_sums_up_what_was_done(capsys):
+    sheets, verdicts = FactSheet.objects.count(), FactSheet.objects.count() * len(engines())
+    found = json.loads(reevaluate("--all", "--json", capsys=capsys))
+    assert found.pop("seconds") >= 0
+    assert found == {"recordsRead": None, "sheets": sheets, "verdicts": verdicts, "dropped": 0}
+    assert json.loads(reevaluate("--extract", "--json", capsys=capsys))["recordsRead"] == ModelRecord.objects.count()

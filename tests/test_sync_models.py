@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import signal
+import time
 
+import pytest
+from django.core.management import CommandError, call_command
+
+from compat.management.command import Exit
 from tests.hub_server import HubServer
 from tests.own_database import OwnDatabase
 from tests.samples import every_record, record
@@ -92,7 +98,7 @@ def test_a_senseless_record_in_a_list_is_named_and_does_not_stop_the_rest(own):
     ]
     with HubServer(records) as hub:
         done = run(own, hub)
-        assert done.returncode == 0, done.stderr
+        assert (done.returncode, done.stderr) == (Exit.PARTLY, "")
         assert "2 new, 0 changed, 0 unchanged, 1 rejected." in done.stdout
         assert "rejected: sample/two: likes" in done.stdout
         assert own.records() == 2
@@ -113,11 +119,14 @@ def test_what_was_read_before_a_fault_is_kept(own):
     with HubServer(records) as hub:
         hub.fail_next(1, path="/api/models", delay=0)  # the first page is answered
         hub.fail_next(50, path="/api/models", status=404, body=b'{"error": "gone"}')
-        done = run(own, hub, "--no-config")
-        assert done.returncode == 1
-        assert done.stderr.startswith("CommandError: ")
+        done = run(own, hub, "--no-config", "--json")
+        assert done.returncode == Exit.NO_ANSWER
+        assert done.stderr.startswith("Error: ")
+        assert done.stderr.endswith("What was fetched before that is kept.\n")
         assert "Traceback" not in done.stderr
-        assert "500 new" in done.stdout
+        told = json.loads(done.stdout)
+        assert (told["hub"], told["new"], told["rejected"]) == (hub.url, 500, 0)
+        assert told["error"]["exitCode"] == Exit.NO_ANSWER
         assert own.records() == 500
         state, new, error = last_run(own)
         assert (state, new) == ("failed", 500)
@@ -137,18 +146,41 @@ def test_a_hub_that_talks_nonsense_or_is_not_there_is_an_error(own):
     with HubServer() as hub:
         hub.fail_next(50, status=200, body=b"<html>captive portal</html>")
         done = run(own, hub)
-        assert done.returncode == 1
-        assert done.stderr.startswith("CommandError: ")
+        assert done.returncode == Exit.NO_ANSWER
+        assert done.stderr.startswith("Error: ")
     own.env["HF_HUB_OFFLINE"] = "1"
     done = own.run("sync_models")
-    assert done.returncode == 1
+    assert done.returncode == Exit.NO_ANSWER
     assert "HF_HUB_OFFLINE" in done.stderr
     assert own.records() == 0
 
 
 @pytest.mark.parametrize("arguments", [["--limit", "0"], ["--limit", "x"], ["--sort", "nonsense"]])
 def test_senseless_arguments_are_refused(arguments):
-    from django.core.management import CommandError, call_command
-
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError) as caught:
         call_command("sync_models", *arguments)
+    assert caught.value.returncode == Exit.USAGE
+
+
+def test_ctrl_c_keeps_what_was_fetched_and_says_so(own):
+    records = [record("microsoft/phi-2", id=f"sample/phi-{n}", downloads=9000 - n) for n in range(700)]
+    with HubServer(records) as hub:
+        hub.fail_next(1, path="/api/models", delay=0)  # the first page is answered
+        hub.fail_next(50, path="/api/models", delay=60)
+        own.env["HF_ENDPOINT"] = hub.url
+        with own.start("sync_models", "--no-config") as process:
+            wait_for(lambda: own.records() == 500)
+            process.send_signal(signal.SIGINT)
+            out, told = process.communicate(timeout=30)
+        assert (process.returncode, out) == (Exit.STOPPED, "")
+        assert told == "\nStopped. What was fetched until then is kept. Run it again to go on.\n"
+        assert own.records() == 500
+        assert last_run(own)[0] == "failed"
+
+
+def wait_for(condition):
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come to pass in 30 seconds")

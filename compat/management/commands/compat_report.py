@@ -2,47 +2,91 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 
-from compat import queries
-from compat.criteria import Criteria
-from compat.workers import workers
+from compat.management.command import Answer, CatalogueCommand
+from compat.management.console import (
+    VERDICT_SHAPES,
+    VERDICT_STYLES,
+    Cell,
+    Column,
+    PlainScreen,
+    Screen,
+    Told,
+    bar,
+)
+from compat.management.questions import EMPTY, add_worker, asked, positive
+
+if TYPE_CHECKING:
+    from compat.queries import Report
 
 
-def positive(text: str) -> int:
-    """A whole number above zero."""
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
-
-
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``compat_report``"""
 
     help = "Print how many of the best known models run, and why the others do not. The parts add up."
+    examples = (
+        ("compat_report", "the 200 best known models on the first worker"),
+        ("compat_report --top 1000 --worker vllm --memory 24", "a thousand models on vLLM with 24 GB"),
+        ("compat_report --top 50 --json", "the numbers for a program"),
+    )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """How many models, which worker, the form."""
-        parser.add_argument("--top", type=positive, default=200, help="how many of the best known models (200)")
-        parser.add_argument("--worker", default="", help="engine profile; the default one if not given")
-        parser.add_argument("--json", action="store_true", help="print JSON")
+    def arguments(self, parser: CommandParser) -> None:
+        """How many models, which worker."""
+        parser.add_argument(
+            "--top", metavar="N", type=positive, default=200, help="how many of the best known models (200)"
+        )
+        add_worker(parser)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Print the table."""
-        available = workers()
-        if options["worker"] and options["worker"] not in available:
-            raise CommandError(f"There is no worker “{options['worker']}”. There are: {', '.join(available)}.")
-        report = queries.report(options["top"], Criteria(worker=options["worker"]), available)
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """The same numbers as the report's page."""
+        from compat import queries
+
+        criteria, available = asked(options)
+        report = queries.report(options["top"], criteria, available)
         if not report.total:
-            raise CommandError("The catalogue is empty. Load the snapshot first: manage.py load_records --bundled")
-        if options["json"]:
-            self.stdout.write(json.dumps(report.as_json(), indent=2))
-            return
-        self.stdout.write(f"Top {report.total:,} models on {report.worker.label}")
-        self.stdout.write(f"{'Total':<40}{report.total:>8,}{100:>9.1f} %")
+            raise CommandError(EMPTY)
+        return Answer(report.as_json(), lambda screen: _show(report, screen))
+
+
+def _show(report: Report, screen: Screen) -> None:
+    title = f"Top {report.total:,} models on {report.worker.label}"
+    if isinstance(screen, PlainScreen):
+        screen.line(title)
+        screen.line(f"{'Total':<40}{report.total:>8,}{100:>9.1f} %")
         for line in report.lines:
-            self.stdout.write(f"{line.label:<40}{line.count:>8,}{line.percent:>9.1f} %")
+            screen.line(f"{line.label:<40}{line.count:>8,}{line.percent:>9.1f} %")
+        return
+    screen.line(Cell(title, "bold"))
+    columns = [
+        Column("Verdict or cause", bends=True),
+        Column("Models", right=True),
+        Column("Share", right=True),
+        Column("", drawn=True),
+    ]
+    rows: list[list[Told]] = [_row(Cell("Total"), report.total, report.total, "")]
+    for line in report.lines:
+        key = "high" if line.key == "compatible" else "unknown" if line.key == "unknown" else "none"
+        rows.append(_row(Cell(line.label), line.count, report.total, VERDICT_STYLES[key]))
+        if line.key == "compatible":
+            rows += _levels(report)
+    screen.table(columns, rows)
+
+
+def _levels(report: Report) -> list[list[Told]]:
+    """How sure it is of those that run, as rows below their sum."""
+    from compat.engine import Confidence
+
+    rows = []
+    for level in (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW):
+        style = VERDICT_STYLES[level.word]
+        label = Cell(f"  {VERDICT_SHAPES[level.word]} {level.badge}", style)
+        rows.append(_row(label, report.by_confidence.get(level, 0), report.total, style))
+    return rows
+
+
+def _row(label: Cell, count: int, total: int, style: str) -> list[Told]:
+    return [label, f"{count:,}", f"{100 * count / total:.1f} %", Cell(bar(count, total), style or "bright_black")]

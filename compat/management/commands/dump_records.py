@@ -4,57 +4,120 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
-from argparse import ArgumentParser
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 
-from compat.management.console import progress
-from compat.models import RecordPayload
+from compat.management.command import Answer, CatalogueCommand, Exit
 
 
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``dump_records FILE``"""
 
     help = (
         "Write every record, as the Hub told it, to FILE: one JSON object a line, gzipped if the name ends in .gz; "
-        "- means standard output."
+        "- means standard output. The file appears whole or not at all."
     )
+    examples = (
+        ("dump_records models.jsonl.gz", "write a file for another site"),
+        ("dump_records -", "write to standard output, for a pipe"),
+        ("dump_records models.jsonl --json", "say for a program how much was written"),
+    )
+    stopped = "No file was written."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """One file."""
         parser.add_argument("file", help="a .jsonl or .jsonl.gz file, or - for standard output")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Write to a file beside the target and move it there whole, so that a broken run leaves no half file."""
-        rows = RecordPayload.objects.order_by("record__repo_id").values_list("data", flat=True)
-        total = rows.count()
-        if options["file"] == "-":
-            for data in rows.iterator(500):
-                sys.stdout.write(_line(data))
-            return
-        target = Path(options["file"])
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """Write the records in the order of their ids, so that equal catalogues make equal files."""
+        name = options["file"]
+        if name == "-":
+            if options["json"]:
+                raise CommandError(
+                    "With - the records themselves go to standard output: leave out --json.", returncode=Exit.USAGE
+                )
+            self._write(self._to_stdout())
+            return Answer({}, lambda screen: None)
+        target = Path(name)
         if target.is_dir():
-            raise CommandError(f"{target} is a folder: name a file in it, such as {target / 'records.jsonl.gz'}.")
-        partial = target.with_name(f".{target.name}.partial")
+            raise CommandError(
+                f"{target} is a folder: name a file in it, such as {target / 'records.jsonl.gz'}.",
+                returncode=Exit.USAGE,
+            )
         try:
-            with partial.open("wb") as raw, progress(f"Writing {target.name}", total) as advance:
-                # Without a time stamp, so that equal records make equal files.
-                zipped = gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) if target.suffix == ".gz" else None
-                out = zipped or raw
-                for data in rows.iterator(500):
-                    out.write(_line(data).encode())
-                    advance(1)
-                if zipped:
-                    zipped.close()
-            partial.replace(target)
+            with replaced(target) as out, zipped(out, target.suffix == ".gz") as inner:
+                records = self._write(inner.write, target.name)
+            size = target.stat().st_size
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise CommandError(f"{target} cannot be written: {error.strerror}.") from None
-        self.stdout.write(f"{total:,} records written to {target} ({target.stat().st_size:,} bytes).")
+        return Answer(
+            {"file": str(target), "records": records, "bytes": size},
+            lambda screen: screen.line(f"{records:,} records written to {target} ({size:,} bytes)."),
+        )
+
+    def _write(self, write: Callable[[bytes], object], name: str = "") -> int:
+        from compat.models import RecordPayload
+
+        rows = RecordPayload.objects.order_by("record__repo_id").values_list("data", flat=True)
+        written = 0
+        with self.progress(f"Writing {name}", rows.count()) if name else nothing() as advance:
+            for data in rows.iterator(500):
+                write(_line(data))
+                advance(1)
+                written += 1
+        return written
+
+    def _to_stdout(self) -> Callable[[bytes], object]:
+        """Standard output for bytes, where it takes them: a record file is UTF-8, whatever the terminal speaks."""
+        raw = getattr(self.stdout, "buffer", None)
+        if raw is None:
+            return lambda line: self.stdout.write(line.decode(), ending="")
+        return cast("BinaryIO", raw).write
 
 
-def _line(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+@contextmanager
+def nothing() -> Iterator[Callable[[int], None]]:
+    """In place of progress, where the records themselves are what is shown."""
+    yield lambda done: None
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[BinaryIO]:
+    """A file beside the target that takes its place when all is written, and disappears when it is not.
+
+    A link stays a link, and a device or pipe is written to as it is.
+    """
+    if target.exists() and not target.is_file():
+        with target.open("wb") as raw:
+            yield raw
+        return
+    place = target.resolve()
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("xb") as raw:
+            yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        partial.replace(place)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def zipped(out: BinaryIO, wanted: bool) -> Iterator[IO[bytes]]:
+    """The same file, gzipped if wanted; without a time stamp, so that equal records make equal files."""
+    if not wanted:
+        yield out
+        return
+    with gzip.GzipFile(fileobj=out, mode="wb", filename="", mtime=0) as inner:
+        yield cast("IO[bytes]", inner)
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"

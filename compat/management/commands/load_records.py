@@ -2,63 +2,125 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 
-from compat import sync
-from compat.engines import ensure_settings
 from compat.files import BUNDLED, RecordFile
-from compat.management.console import progress, summary
+from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit, Json
+from compat.management.console import counts_json, summary
+
+if TYPE_CHECKING:
+    from compat.sync import Counts
+
+Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
 
-class Command(BaseCommand):
+@dataclass(frozen=True)
+class Loaded:
+    """What came of a file. ``error`` says why it ended too early."""
+
+    path: Path
+    counts: Counts
+    seconds: float
+    error: str
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return summary(self.counts, self.seconds)
+
+    def as_json(self) -> Json:
+        """For programs."""
+        return {"file": str(self.path), **counts_json(self.counts, self.seconds)}
+
+
+class Command(CatalogueCommand):
     """``load_records FILE``"""
 
     help = (
-        "Load model records from FILE: one Hub-shaped JSON object a line, plain or gzipped, of any size. "
-        "Loading the same file again changes nothing. Bad records are counted, named and skipped."
+        "Load model records from FILE: one Hub-shaped JSON object a line, plain or gzipped, of any size; "
+        "- means standard input. Loading the same file again changes nothing. Bad records are counted, named and "
+        "skipped."
     )
+    examples = (
+        ("load_records --bundled", "load the snapshot that ships with the project"),
+        ("load_records models.jsonl.gz", "load a file that dump_records wrote"),
+        ("load_records models.jsonl --json", "say for a program what came of it"),
+    )
+    codes = {Exit.PARTLY: MEANINGS[Exit.PARTLY]}
+    stopped = "Whole batches read until then are kept. Load the file again to go on."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """One file, or the bundled one."""
-        parser.add_argument("file", nargs="?", type=Path, help="a .jsonl or .jsonl.gz file")
+        parser.add_argument("file", nargs="?", type=Path, help="a .jsonl or .jsonl.gz file, or - for standard input")
         parser.add_argument("--bundled", action="store_true", help="load the snapshot that ships with the project")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Stream the file into the catalogue; exit with an error if it is damaged or holds nothing usable."""
-        path = BUNDLED if options["bundled"] else options["file"]
-        if path is None:
-            raise CommandError("Name a file, or say --bundled for the snapshot that ships with the project.")
-        ensure_settings()
-        started = time.monotonic()
-        try:
-            with RecordFile(path) as lines, progress(f"Loading {path.name}", lines.size) as advance:
-                counts, error = self._load(lines, advance, "snapshot" if options["bundled"] else "file")
-        except OSError as problem:
-            raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
-        self.stdout.write(summary(counts, time.monotonic() - started))
-        if error:
-            raise CommandError(f"{error}. What stands before it is loaded; get the file again and load it again.")
-        if counts.total and counts.total == counts.rejected:
-            raise CommandError("No record of this file could be used.")
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """Stream the file into the catalogue; a failure if it is damaged or holds nothing usable."""
+        if bool(options["file"]) == options["bundled"]:
+            raise CommandError(
+                "Name a file, or say --bundled for the snapshot that ships with the project.", returncode=Exit.USAGE
+            )
+        done = load(options["file"], self.progress)
+        code, problem = (Exit.PARTLY if done.counts.rejected else Exit.DONE), ""
+        if done.error:
+            code = Exit.FAILED
+            problem = f"{done.error}. What stands before it is loaded; get the file again and load it again."
+        elif done.counts.total and done.counts.total == done.counts.rejected:
+            code, problem = Exit.FAILED, "No record of this file could be used."
+        return Answer(done.as_json(), lambda screen: screen.line(done.words), code, problem)
 
-    def _load(self, lines: RecordFile, advance: Any, origin: str) -> tuple[sync.Counts, str]:
-        run = sync.start_run(lines.path.name, origin)
-        counts, error = sync.Counts(), "interrupted"
-        before = 0
 
-        def step(_: int) -> None:
-            nonlocal before
-            advance(lines.position - before)
-            before = lines.position
+def load(file: Path | None, progress: Progress) -> Loaded:
+    """Load a file, or the bundled snapshot. Raises :class:`CommandError` where it cannot be read at all."""
+    from compat import sync
+    from compat.engines import ensure_settings
 
-        try:
-            counts = sync.store_raw(lines, origin=origin, progress=step)
-            error = lines.error
-        finally:
-            sync.finish_run(run, counts, error)
-        return counts, error
+    path, origin = (file, "file") if file else (BUNDLED, "snapshot")
+    started = time.monotonic()
+    try:
+        with (
+            at_rest(path) as whole,
+            RecordFile(whole) as lines,
+            progress(f"Loading {whole.name}", lines.size) as advance,
+        ):
+            ensure_settings()
+            run = sync.start_run(lines.path.name, origin)
+            counts, error = sync.Counts(), "interrupted"
+            before = 0
+
+            def step(_: int) -> None:
+                nonlocal before
+                advance(lines.position - before)
+                before = lines.position
+
+            try:
+                counts = sync.store_raw(lines, origin=origin, progress=step)
+                error = lines.error
+            finally:
+                sync.finish_run(run, counts, error)
+    except OSError as problem:
+        raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
+    return Loaded(path, counts, time.monotonic() - started, error)
+
+
+@contextmanager
+def at_rest(path: Path) -> Iterator[Path]:
+    """The file itself; standard input is first written to one, as its end and form must be known to read it."""
+    if str(path) != "-":
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "standard input"
+        with whole.open("wb") as out:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        yield whole

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandParser
 
-from compat import sync
-from compat.management.console import progress
-from compat.models import FactSheet, ModelRecord
+from compat.management.command import Answer, CatalogueCommand
+from compat.management.console import Screen
 
 
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``reevaluate``"""
 
     help = "Judge again whatever was judged by other rules or engine profiles. Needs no network."
+    examples = (
+        ("reevaluate", "judge what is out of date"),
+        ("reevaluate --all --json", "judge everything, and sum up for a program"),
+        ("reevaluate --extract", "after an upgrade: read the stored answers of the Hub again, then judge"),
+    )
+    stopped = "Whole batches done until then are kept. Run it again to go on."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """How much."""
         parser.add_argument("--all", action="store_true", help="judge everything, changed or not")
         parser.add_argument(
@@ -27,14 +32,24 @@ class Command(BaseCommand):
             help="first read the stored Hub answers again, after a new release",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, options: Mapping[str, Any]) -> Answer:
         """Extract again if asked, then judge."""
+        from compat import sync
+        from compat.models import FactSheet, ModelRecord
+
         started = time.monotonic()
+        read: int | None = None
         if options["extract"]:
-            with progress("Reading records", ModelRecord.objects.count()) as advance:
-                self.stdout.write(f"{sync.extract_again(advance):,} records read again.")
-        with progress("Judging", FactSheet.objects.count()) as advance:
+            with self.progress("Reading records", ModelRecord.objects.count()) as advance:
+                read = sync.extract_again(advance)
+        with self.progress("Judging", FactSheet.objects.count()) as advance:
             done = sync.reevaluate(everything=options["all"], progress=advance)
-        self.stdout.write(
-            f"{done.verdicts:,} verdicts made for {done.sheets:,} fact sheets in {time.monotonic() - started:.1f} s."
-        )
+        seconds = time.monotonic() - started
+
+        def show(screen: Screen) -> None:
+            if read is not None:
+                screen.line(f"{read:,} records read again.")
+            screen.line(f"{done.verdicts:,} verdicts made for {done.sheets:,} fact sheets in {seconds:.1f} s.")
+
+        data = {"recordsRead": read, "sheets": done.sheets, "verdicts": done.verdicts, "dropped": done.dropped}
+        return Answer(data | {"seconds": round(seconds, 3)}, show)

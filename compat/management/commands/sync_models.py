@@ -4,46 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import time
-from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandParser
 
-from compat import hub_sync, sync
-from compat.engines import ensure_settings
-from compat.management.commands.compat_report import positive
-from compat.management.console import progress, summary
+from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
+from compat.management.console import counts_json, summary
+from compat.management.questions import positive
 
 
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``sync_models``"""
 
     help = "Fetch the best known models from the Hub (HF_ENDPOINT) into the catalogue, never above its rate limit."
+    examples = (
+        ("sync_models --limit 1000", "fetch the thousand most downloaded models"),
+        ("sync_models --author Qwen --sort likes --limit 50", "fetch the best liked models of one account"),
+        ("sync_models --search phi --filter text-generation --no-config", "fetch quickly, without reading config.json"),
+        ("sync_models --limit 200 --headers --json", "read the headers of GGUF files too, and sum up for a program"),
+    )
+    codes = {
+        Exit.NO_ANSWER: "the Hub was not reached or did not give everything; what came before is kept",
+        Exit.PARTLY: MEANINGS[Exit.PARTLY],
+    }
+    stopped = "What was fetched until then is kept. Run it again to go on."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """Which models."""
-        parser.add_argument("--limit", type=positive, default=1000, help="how many models (1000)")
-        parser.add_argument("--search", default="", help="only models whose name holds this")
-        parser.add_argument("--author", default="", help="only models of this account")
-        parser.add_argument("--filter", action="append", default=[], help="only models with this tag; may be repeated")
+        parser.add_argument("--limit", metavar="N", type=positive, default=1000, help="how many models (1000)")
+        parser.add_argument("--search", metavar="WORDS", default="", help="only models whose name holds this")
+        parser.add_argument("--author", metavar="NAME", default="", help="only models of this account")
         parser.add_argument(
-            "--sort", default="downloads", choices=["downloads", "likes", "trending_score", "last_modified"]
+            "--filter", metavar="TAG", action="append", default=[], help="only models with this tag; may be repeated"
+        )
+        parser.add_argument(
+            "--sort",
+            default="downloads",
+            choices=["downloads", "likes", "trending_score", "last_modified"],
+            help="which models come first (downloads)",
         )
         parser.add_argument(
             "--no-config",
             action="store_true",
             help="do not read config.json: quicker, but contexts stay unknown",
         )
-
         parser.add_argument(
             "--headers",
             action="store_true",
             help="also read the header of a GGUF file of each model: exact, but slower",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        """Run, say what came of it, fail if the Hub did."""
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """Run, say what came of it, and what was wrong if the Hub did not give everything."""
+        from compat import hub_sync, sync
+        from compat.engines import ensure_settings
+
         wanted = hub_sync.Wanted(
             limit=options["limit"],
             search=options["search"],
@@ -58,10 +75,12 @@ class Command(BaseCommand):
         counts, error = sync.Counts(), "interrupted"
         started = time.monotonic()
         try:
-            with progress("Fetching models", wanted.limit) as advance:
+            with self.progress("Fetching models", wanted.limit) as advance:
                 counts, error = asyncio.run(hub_sync.fill(wanted, settings.HUB, advance))
         finally:
             sync.finish_run(run, counts, error)
-        self.stdout.write(summary(counts, time.monotonic() - started))
-        if error:
-            raise CommandError(error)
+        seconds = time.monotonic() - started
+        code = Exit.NO_ANSWER if error else Exit.PARTLY if counts.rejected else Exit.DONE
+        kept = " What was fetched before that is kept." if error and counts.total else ""
+        data = {"hub": settings.HUB.endpoint, **counts_json(counts, seconds)}
+        return Answer(data, lambda screen: screen.line(summary(counts, seconds)), code, error and error + kept)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import time
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError, CommandParser
 
-from compat.management.console import progress
-from marketplace.static_site import FolderError, export
-from marketplace.static_site.export import Progress
+from compat.management.command import Answer, CatalogueCommand
+from compat.management.questions import EMPTY, positive
 
-
-def positive(text: str) -> int:
-    """A whole number above zero."""
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        raise ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
+if TYPE_CHECKING:
+    from marketplace.static_site.export import Progress
 
 
 def address(text: str) -> str:
@@ -31,35 +27,63 @@ def address(text: str) -> str:
     return text
 
 
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``export_site``"""
 
     help = "Write the best known models as a site of plain files that any static host can serve."
+    examples = (
+        ("export_site --top 100 --output dist/", "write a hundred models to a folder"),
+        (
+            "export_site --output dist/ --base-url https://models.example.org/",
+            "give sitemap and feed full addresses",
+        ),
+        ("export_site --top 20 --output dist/ --json", "say for a program what was written"),
+    )
+    stopped = "The site in the folder is as it was, or completed by the next run."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """How many, where to, and under which address."""
-        parser.add_argument("--top", type=positive, default=100, help="how many of the best known models (100)")
-        parser.add_argument("--output", type=Path, required=True, help="the folder to write to; made if it is missing")
-        parser.add_argument("--base-url", type=address, help="the address the site will have, for sitemap and feed")
+        parser.add_argument(
+            "--top", metavar="N", type=positive, default=100, help="how many of the best known models (100)"
+        )
+        parser.add_argument(
+            "--output", metavar="FOLDER", type=Path, required=True, help="the folder to write to; made if it is missing"
+        )
+        parser.add_argument(
+            "--base-url", metavar="URL", type=address, help="the address the site will have, for sitemap and feed"
+        )
+        parser.add_argument(
+            "--live-url", metavar="URL", type=address, help="a running site, to lead to for models not exported"
+        )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, options: Mapping[str, Any]) -> Answer:
         """Export, then say what was done."""
+        from marketplace.static_site import FolderError, export
+
         started = time.monotonic()
         with ExitStack() as stack:
 
             def counted(total: int) -> Progress:
-                return stack.enter_context(progress("Pages", total))
+                return stack.enter_context(self.progress("Pages", total))
 
             try:
-                done = export(options["output"], options["top"], options["base_url"] or "", counted)
+                base, live = options["base_url"] or "", options["live_url"] or ""
+                done = export(options["output"], options["top"], base, counted, live)
             except FolderError as error:
                 raise CommandError(str(error)) from None
-        files = done.files
-        self.stdout.write(
+        files, seconds = done.files, time.monotonic() - started
+        words = (
             f"{done.models:,} models in {options['output']}: {files.written:,} files written, "
-            f"{files.unchanged:,} unchanged, {files.removed:,} removed, in {time.monotonic() - started:.1f} s."
+            f"{files.unchanged:,} unchanged, {files.removed:,} removed, in {seconds:.1f} s."
         )
-        if not done.models:
-            self.stdout.write("The catalogue is empty. Load the snapshot first: manage.py load_records --bundled")
-        elif not options["base_url"]:
-            self.stdout.write("Tell --base-url to give sitemap and feed full addresses.")
+        note = "" if options["base_url"] else "Tell --base-url to give sitemap and feed full addresses."
+        data = {
+            "output": str(options["output"]),
+            "models": done.models,
+            "written": files.written,
+            "unchanged": files.unchanged,
+            "removed": files.removed,
+            "seconds": round(seconds, 3),
+        }
+        notes = (note if done.models else EMPTY,)
+        return Answer(data, lambda screen: screen.line(words), notes=tuple(filter(None, notes)))

@@ -3,58 +3,95 @@
 from __future__ import annotations
 
 import hashlib
-from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import django
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from compat import sync
-from compat.engine.judge import rules_version
-from compat.engines import engines, ensure_settings
-from compat.models import FactSheet, ModelRecord, Verdict
-from marketplace import starter
+from compat.management.command import Answer, CatalogueCommand, Json
+from compat.management.commands.load_records import load
+from compat.management.console import Screen
 
 
-class Command(BaseCommand):
+class Command(CatalogueCommand):
     """``prepare``"""
 
     help = "Migrate, load the bundled snapshot into an empty catalogue, judge what is stale, collect static files."
+    examples = (
+        ("prepare", "before every start of the site"),
+        ("prepare --no-snapshot", "for a catalogue that you fill yourself"),
+        ("prepare --json", "say for a program which steps were needed"),
+    )
+    stopped = "Steps done until then are kept. Run it again to go on."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def arguments(self, parser: CommandParser) -> None:
         """What to leave out."""
         parser.add_argument("--no-snapshot", action="store_true", help="leave an empty catalogue empty")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, options: Mapping[str, Any]) -> Answer:
         """Each step looks first whether it is needed."""
-        self._migrate()
-        ensure_settings()
-        if not options["no_snapshot"] and not ModelRecord.objects.exists():
-            call_command("load_records", bundled=True, stdout=self.stdout, stderr=self.stderr)
-            starter.create_lists()
-        versions = {slug: rules_version(profile) for slug, profile in engines().items()}
-        stored = set(Verdict.objects.values_list("profile", "rules").distinct())
-        complete = Verdict.objects.count() == FactSheet.objects.count() * len(versions)
-        if (stored != set(versions.items()) or not complete) and ModelRecord.objects.exists():
-            done = sync.reevaluate()
-            self.stdout.write(f"The rules or engines changed: {done.verdicts:,} verdicts made again.")
-        self._collect()
+        done: Json = {"migrated": self._migrate(), "loaded": None, "verdicts": 0}
+        told = ["The database is up to date."] if done["migrated"] else []
+        if not options["no_snapshot"]:
+            done["loaded"], words = self._load()
+            told += words
+        done["verdicts"] = verdicts = self._judge()
+        if verdicts:
+            told.append(f"The rules or engines changed: {verdicts:,} verdicts made again.")
+        done["collected"] = self._collect()
 
-    def _migrate(self) -> None:
+        def show(screen: Screen) -> None:
+            for line in told:
+                screen.line(line)
+
+        return Answer(done, show)
+
+    def _migrate(self) -> bool:
         database = settings.DATABASES[DEFAULT_DB_ALIAS]
         if database["ENGINE"].endswith("sqlite3"):
             Path(database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        needed = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        if needed:
             call_command("migrate", verbosity=0, interactive=False)
-            self.stdout.write("The database is up to date.")
+        return needed
 
-    def _collect(self) -> None:
+    def _load(self) -> tuple[Json | None, list[str]]:
+        """The bundled snapshot and the starter lists, where the catalogue is empty."""
+        from compat.models import ModelRecord
+        from marketplace import starter
+
+        if ModelRecord.objects.exists():
+            return None, []
+        loaded = load(None, self.progress)
+        if loaded.error:
+            raise CommandError(f"{loaded.error}. Get the project's files again.")
+        starter.create_lists()
+        return loaded.as_json(), [loaded.words]
+
+    def _judge(self) -> int:
+        """Judge where rules or engines are others than before; returns how many verdicts were made."""
+        from compat import sync
+        from compat.engine.judge import rules_version
+        from compat.engines import engines, ensure_settings
+        from compat.models import FactSheet, ModelRecord, Verdict
+
+        ensure_settings()
+        versions = {slug: rules_version(profile) for slug, profile in engines().items()}
+        stored = set(Verdict.objects.values_list("profile", "rules").distinct())
+        complete = Verdict.objects.count() == FactSheet.objects.count() * len(versions)
+        if (stored == set(versions.items()) and complete) or not ModelRecord.objects.exists():
+            return 0
+        with self.progress("Judging", FactSheet.objects.count()) as advance:
+            return sync.reevaluate(progress=advance).verdicts
+
+    def _collect(self) -> bool:
         """Collect static files where a source file is newer or another than last time."""
         root = Path(settings.STATIC_ROOT)
         state = hashlib.blake2b(django.get_version().encode())
@@ -64,6 +101,7 @@ class Command(BaseCommand):
                     state.update(f"{path.relative_to(folder)} ".encode() + path.read_bytes())
         mark = root / ".collected"
         if mark.is_file() and mark.read_text() == state.hexdigest():
-            return
+            return False
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
         mark.write_text(state.hexdigest())
+        return True

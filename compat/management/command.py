@@ -1,0 +1,261 @@
+"""The one form of this project's commands: their help, their answers for people and for programs, their exit codes.
+
+A command gives an :class:`Answer`; this module writes it, as a table or as one JSON document, and ends the process with
+a code that a script can branch on. Called from Python (``call_command``) a command that failed raises
+:class:`CommandError` with the same code as its ``returncode``.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import sys
+import textwrap
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from functools import partial
+from typing import IO, Any, ClassVar, NoReturn, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+    SystemCheckError,
+    handle_default_options,
+)
+from django.db import OperationalError, ProgrammingError, connections
+
+from compat.management.console import (
+    PlainScreen,
+    Screen,
+    TerminalScreen,
+    colours_wanted,
+    is_terminal,
+    progress,
+)
+
+Json = dict[str, Any]
+
+
+class Exit(IntEnum):
+    """How a command ended. docs/commands.md is the reference, and a test compares it with this."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NO = 3
+    NO_ANSWER = 4
+    PARTLY = 5
+    STOPPED = 130
+    CLOSED = 141
+
+
+MEANINGS: Mapping[Exit, str] = {
+    Exit.DONE: "done",
+    Exit.FAILED: "failed: nothing, or only a part, was done, and the message says which",
+    Exit.USAGE: "wrong usage: an option or value makes no sense, and nothing was done",
+    Exit.NO: "answered, and the answer is no",
+    Exit.NO_ANSWER: "no answer could be had: the Hub was not reached, or too little is known",
+    Exit.PARTLY: "done, but some records were rejected, and the message names them",
+    Exit.STOPPED: "stopped by Ctrl-C",
+    Exit.CLOSED: "nobody read the output to its end, as with “| head”",
+}
+EVERY = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.STOPPED, Exit.CLOSED)
+"""The codes with which every command may end."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found or did.
+
+    ``data`` is the JSON document, ``show`` writes the same for people. ``notes`` are hints, and go to standard error.
+    ``problem`` says in a sentence why it is not all done; without one, another ``code`` than 0 is a plain answer.
+    """
+
+    data: Json
+    show: Callable[[Screen], None]
+    code: Exit = Exit.DONE
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class HelpFormatter(DjangoHelpFormatter):
+    """Django's, but lines of the description that begin with a blank stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = text.splitlines()
+        return "\n".join(line if line.startswith(" ") else textwrap.fill(line, width) for line in lines)
+
+
+class CatalogueCommand(BaseCommand):
+    """What all commands share. A command defines ``help``, ``examples``, ``answer`` and perhaps ``arguments``."""
+
+    examples: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Command lines after ``manage.py``, each with a few words on what it does."""
+    codes: ClassVar[Mapping[Exit, str]] = {}
+    """The exit codes this command has beside those of :data:`EVERY`, or which mean something more exact in it."""
+    stopped: ClassVar[str] = "Nothing was changed."
+    """What Ctrl-C leaves behind, as a sentence."""
+
+    def arguments(self, parser: CommandParser) -> None:
+        """The command's own options."""
+
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """Do the work. Raises :class:`CommandError`, with an :class:`Exit` as ``returncode``, where it cannot."""
+        raise NotImplementedError
+
+    # --- the parser --------------------------------------------------------------------------------------------
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """With examples and exit codes at the end of its help; a wrong argument raises with the code for it."""
+        kwargs = {"formatter_class": HelpFormatter, "epilog": self._epilog(), "allow_abbrev": False, **kwargs}
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.error = partial(_refuse, parser.prog)  # type: ignore[method-assign]
+        return parser
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command's own options, then ``--json``."""
+        self.arguments(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON document, for programs")
+
+    def _epilog(self) -> str:
+        lines = ["Examples:"]
+        for line, what in self.examples:
+            lines += [f"  manage.py {line}", f"      {what}"]
+        lines += ["", "Exit codes:"]
+        meanings = {code: MEANINGS[code] for code in EVERY} | dict(self.codes)
+        lines += [f"  {code:<4} {meanings[code]}" for code in sorted(meanings)]
+        return "\n".join(lines)
+
+    # --- the answer --------------------------------------------------------------------------------------------
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write the answer; CommandError where it comes with a problem."""
+        self._quiet = options.get("verbosity") == 0
+        self._code, self._written = Exit.DONE, False
+        found = self.answer(options)
+        if options["json"]:
+            self._write_json(found.data | (_error(found.problem, found.code) if found.problem else {}))
+        else:
+            found.show(self._screen(options))
+            if not self._quiet:
+                for note in found.notes:
+                    self.stderr.write(note, lambda text: text)
+        self._code = found.code
+        if found.problem:
+            raise CommandError(found.problem, returncode=found.code)
+
+    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar or lines on standard error; nothing with ``--verbosity 0``."""
+        return progress(what, total, quiet=self._quiet)
+
+    def _screen(self, options: Mapping[str, Any]) -> Screen:
+        forced = bool(options.get("force_color"))
+        if forced or is_terminal(self.stdout):
+            colours = forced or (colours_wanted() and not options.get("no_color"))
+            return TerminalScreen(cast("IO[str]", self.stdout), colours=colours)
+        return PlainScreen(self.stdout.write)
+
+    def _write_json(self, data: Json) -> None:
+        encoding = (getattr(self.stdout, "encoding", None) or "utf-8").lower().replace("-", "")
+        self.stdout.write(json.dumps(data, indent=2, ensure_ascii=encoding != "utf8", default=_value))
+        self._written = True
+
+    # --- as a process ------------------------------------------------------------------------------------------
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a process: every end is a sentence and a code, never a traceback for what is no fault in here."""
+        self._called_from_command_line = True
+        self._code, self._written = Exit.DONE, False
+        _write_what_the_encoding_has()
+        try:
+            code = self._run(argv)
+        finally:
+            with suppress(ImproperlyConfigured):
+                connections.close_all()
+        if code:
+            sys.exit(code)
+
+    def _run(self, argv: list[str]) -> int:
+        words = argv[2:]
+        told = Namespace(json="--json" in words, traceback="--traceback" in words)
+        try:
+            options = self.create_parser(argv[0], argv[1]).parse_args(words)
+            handle_default_options(options)
+            self.execute(**vars(options))
+            self.stdout.flush()
+        except KeyboardInterrupt:
+            return self._ends(f"Stopped. {self.stopped}", Exit.STOPPED, told)
+        except BrokenPipeError:
+            _let_go_of_stdout()
+            return Exit.CLOSED
+        except CommandError as error:
+            if told.traceback:
+                raise
+            if isinstance(error, SystemCheckError):
+                self.stderr.write(str(error), lambda text: text)
+                return error.returncode
+            return self._ends(str(error), error.returncode, told)
+        except (OperationalError, ProgrammingError) as error:
+            if told.traceback or not _is_about_the_database(error):
+                raise
+            reason = " ".join(str(error).split()).rstrip(".")
+            return self._ends(
+                f"The database cannot be used: {reason}. If it is new, run manage.py prepare first.", Exit.FAILED, told
+            )
+        except OSError as error:
+            if told.traceback or error.filename or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+                raise
+            _let_go_of_stdout()
+            return self._ends(f"The output cannot be written: {error.strerror}.", Exit.FAILED, told)
+        return self._code
+
+    def _ends(self, sentence: str, code: int, told: Namespace) -> int:
+        """Say why it ended: in words on standard error, and as the JSON document if none was written yet."""
+        if told.json and not self._written:
+            with suppress(OSError):
+                self._write_json(_error(sentence, code))
+                self.stdout.flush()
+        self.stderr.write(f"Error: {sentence}" if code != Exit.STOPPED else f"\n{sentence}")
+        return code
+
+
+def _error(sentence: str, code: int) -> Json:
+    return {"error": {"exitCode": int(code), "message": sentence}}
+
+
+def _refuse(program: str, message: str) -> NoReturn:
+    raise CommandError(f"{message.rstrip('.')}. See {program} --help.", returncode=Exit.USAGE)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _is_about_the_database(error: Exception) -> bool:
+    """Whether it cannot be reached or has no tables yet: other errors of this kind are faults of the program."""
+    return isinstance(error, OperationalError) or type(error.__cause__).__name__ == "UndefinedTable"
+
+
+def _write_what_the_encoding_has() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="plain_letters")
+
+
+def _let_go_of_stdout() -> None:
+    """Nothing can be written any more; without this the interpreter would try, and complain, once again at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,189 @@
+"""Say whether models run, and why: what their pages say first, on the command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from compat.management.command import Answer, CatalogueCommand, Exit, Json
+from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
+from compat.management.questions import add_worker, asked
+
+if TYPE_CHECKING:
+    from compat.models import RecordVariant
+    from compat.queries.detail import DetailPage, MemoryView
+
+_MOST_FILES = 8
+_MOST_ALTERNATIVES = 4
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One model: its page, or why there is none."""
+
+    repo_id: str
+    page: DetailPage | None
+    code: Exit
+    problem: str = ""
+
+
+class Command(CatalogueCommand):
+    """``check_model ID...``"""
+
+    help = (
+        "Say whether models run on a worker, why, and which files to take; or what to take instead. "
+        "A model the catalogue does not have is asked from the Hub, then kept. "
+        "Of several models the most serious exit code counts: 1, then 4, then 3."
+    )
+    examples = (
+        ("check_model microsoft/phi-2", "on the first worker"),
+        ("check_model microsoft/phi-2 --worker llama-cpp --memory 8", "on a machine with one accelerator of 8 GB"),
+        ("check_model Qwen/Qwen2.5-7B-Instruct microsoft/phi-2 --json", "several, for a program"),
+    )
+    codes = {
+        Exit.DONE: "every model runs: Runs, Should run or Might run",
+        Exit.FAILED: "failed: there is no such model, or something else went wrong that the message names",
+        Exit.NO: "a model does not run: Won't run",
+        Exit.NO_ANSWER: "it cannot be told: the record tells too little (Unknown), or the Hub gave no answer",
+    }
+
+    def arguments(self, parser: CommandParser) -> None:
+        """The models and the worker."""
+        parser.add_argument("id", nargs="+", help="a model's id, such as microsoft/phi-2")
+        add_worker(parser)
+
+    def answer(self, options: Mapping[str, Any]) -> Answer:
+        """Ask for each model by itself: what is wrong with one does not keep the others from being answered."""
+        from compat.hub.payloads import is_repo_id
+
+        criteria, available = asked(options)
+        for repo_id in options["id"]:
+            if not is_repo_id(repo_id):
+                raise CommandError(
+                    f"“{repo_id[:120]}” is not the id of a model; ids look like author/name.", returncode=Exit.USAGE
+                )
+        with _failures_told_here():
+            found = [_checked(repo_id, criteria, available) for repo_id in dict.fromkeys(options["id"])]
+        code = next((code for code in _SERIOUS if any(one.code is code for one in found)), Exit.DONE)
+        problems = " ".join(one.problem for one in found if one.problem)
+        if len(found) == 1 and found[0].page is None:
+            raise CommandError(problems, returncode=code)
+        documents = [_document(one) for one in found]
+        data = documents[0] if len(found) == 1 else {"items": documents}
+        return Answer(data, lambda screen: _show(found, screen), code, problems)
+
+
+_SERIOUS = (Exit.FAILED, Exit.NO_ANSWER, Exit.NO)
+
+
+@contextmanager
+def _failures_told_here() -> Iterator[None]:
+    """The answer says why a model could not be fetched; the log need not say it beside it."""
+    log = logging.getLogger("compat.tasks")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Checked:
+    from compat import get_huggingface_model, queries
+    from compat.hub.errors import HubError, HubNotFound
+
+    try:
+        page = queries.detail(get_huggingface_model(repo_id).repo_id, criteria, available)
+    except HubNotFound as error:
+        return Checked(repo_id, None, Exit.FAILED, str(error))
+    except HubError as error:
+        return Checked(repo_id, None, Exit.NO_ANSWER, str(error))
+    if page.result.compatible:
+        return Checked(repo_id, page, Exit.DONE)
+    return Checked(repo_id, page, Exit.NO_ANSWER if page.result.cause == "unknown" else Exit.NO)
+
+
+def _document(one: Checked) -> Json:
+    """The compatibility answer of the JSON API, with the parts of its detail answer that say what to take."""
+    from compat.queries import api
+    from marketplace.api import serialise
+
+    if one.page is None:
+        return {"id": one.repo_id, "error": {"exitCode": int(one.code), "message": one.problem}}
+    whole = serialise.detail(one.page, api.items_of(one.page.alternatives))
+    best = next((variant for variant in whole["variants"] if variant["best"]), None)
+    kept = ("position", "label", "format", "quantization", "sizeBytes", "files", "missingShards")
+    return {
+        **whole["result"],
+        "variant": {key: best[key] for key in kept} if best else None,
+        "memory": whole["memory"],
+        "alternatives": whole["alternatives"],
+    }
+
+
+def _show(found: list[Checked], screen: Screen) -> None:
+    shown = [one.page for one in found if one.page is not None]
+    for number, page in enumerate(shown):
+        if number:
+            screen.line("")
+        word, plain = verdict_cell(page.result), isinstance(screen, PlainScreen)
+        head = Cell(f"{page.record.repo_id} on {page.worker.label}", "bold", "")
+        sure = f" (confidence {page.result.confidence})"
+        screen.line(head, ": ", Cell(word.text if plain else f"{word.mark} {word.text}", f"bold {word.style}"), sure)
+        screen.labelled(_lines(page, whole=plain))
+
+
+def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
+    """What there is to say, each line with its label. ``whole`` leaves nothing out."""
+    result = page.result
+    lines: list[tuple[str, Told]] = [("Why", text) for text in result.reasons]
+    lines += [("Mind", text) for text in result.warnings]
+    lines += [("Advice", text) for text in result.recommendations]
+    if result.compatible and page.row.best is not None:
+        lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
+    if page.memory is not None and result.cause in ("", "memory"):
+        lines += _memory(page.memory, page.worker.context)
+    if not result.compatible:
+        for row in page.alternatives[: None if whole else _MOST_ALTERNATIVES]:
+            size = f", {row.record.parameters_text} parameters" if row.record.parameters else ""
+            word = verdict_cell(row.result)
+            lines.append(("Instead", f"{row.record.repo_id} ({word.text}{size})"))
+    return lines
+
+
+def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
+    from compat.metadata.extract import format_label
+    from marketplace.templatetags.show import size
+
+    about = [format_label(best.format), best.quantization, size(best.size_bytes) or "size unknown"]
+    if not best.files:
+        about.append("files not listed")
+    told = ", ".join(part for part in about if part and part not in best.label.replace(",", " ").split())
+    lines: list[tuple[str, Told]] = [("Take", f"{best.label} ({told})")]
+    lines += [("File", name) for name in best.files[:most]]
+    if most is not None and len(best.files) > most:
+        lines.append(("File", f"and {len(best.files) - most:,} more"))
+    if best.missing_shards:
+        lines.append(("Mind", f"The record lists all but {best.missing_shards:,} parts, so the size is not known."))
+    return lines
+
+
+def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
+    from marketplace.templatetags.show import gib
+
+    parts = [f"{part.name} {gib(part.bytes) if part.bytes is not None else 'unknown'}" for part in memory.parts]
+    if not memory.fit.estimate.missing:
+        parts.append(f"free {gib(memory.free)} of {gib(memory.room)}")
+    lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]
+    if memory.longest:
+        lines.append(("Memory", f"The longest context that fits is {memory.longest:,} tokens."))
+    speed = memory.speed
+    if speed and speed.low is not None and speed.high is not None:
+        lines.append(("Speed", f"{speed.low:.0f} to {speed.high:.0f} tokens a second ({speed.basis})"))
+    lines += [("Assumed", text) for text in memory.assumed]
+    return lines
