@@ -5,13 +5,10 @@ A *model* is a model record, a mapping in the Hub's shape, or a parsed :class:`~
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from django.conf import settings
-
-from compat import queries, sync
+from compat import queries
 from compat.bases import extraction_of
 from compat.criteria import Criteria, DictQuery
 from compat.engine import CompatibilityResult, default_profile, judge, judge_all
@@ -20,6 +17,7 @@ from compat.metadata.extract import Extraction
 from compat.metadata.facts import ModelMetadata
 from compat.models import ModelRecord
 from compat.queries.api import judged
+from compat.tasks import fetch_now
 from compat.workers import Worker, workers
 
 Model = ModelRecord | HubModel | Mapping[str, Any]
@@ -56,19 +54,7 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
             raise queries.UnknownModel(
                 f"“{model_id[:120]}” is not the id of a model; ids look like author/name."
             ) from None
-    parsed = parse_record(asyncio.run(_fetch(model_id)))
-    sync.store([parsed], origin="hub")
-    sync.inherit()
-    return queries.find(parsed.model.id)
-
-
-async def _fetch(model_id: str) -> dict[str, Any]:
-    # Here, not above: most callers only read the catalogue, and speak no HTTP.
-    from compat.hub import HubClient
-    from compat.hub_headers import with_gguf_header
-
-    async with HubClient(settings.HUB) as client:
-        return await with_gguf_header(client, await client.full_model(model_id))
+    return queries.find(fetch_now(model_id)[0])
 
 
 def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -12,58 +11,86 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat import sync
+from compat.freshness import MOST_QUEUED, may_ask, note_outcome
 from compat.hub import HubError
-from compat.hub.payloads import parse_record
+from compat.hub.payloads import ParsedRecord, parse_record
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
 
-PATIENCE = timedelta(minutes=2)
-"""How long a request that is under way, or just failed, keeps others from asking the Hub again."""
+URGENT = 50
+"""The priority of a fetch that somebody waits for; one that only makes a record newer has none."""
 
 
 def request_fetch(repo_id: str) -> bool:
-    """Ask for one repository to be fetched; False where it was already asked for a moment ago."""
+    """Ask for one repository to be fetched, as somebody told to; False where it was asked for a moment ago."""
+    return _request(repo_id, URGENT, insisting=True)
+
+
+def request_fetch_for_visitor(repo_id: str, *, waiting: bool) -> bool:
+    """Ask for one repository because a visitor came by, and perhaps is waiting for it; False where that is too early.
+
+    Visitors cannot fill the queue: beyond :data:`~compat.freshness.MOST_QUEUED` requests nothing is asked for.
+    """
+    if HubFetch.objects.filter(state="queued").count() >= MOST_QUEUED:
+        return False
+    return _request(repo_id, URGENT if waiting else 0, insisting=False)
+
+
+def _request(repo_id: str, priority: int, *, insisting: bool) -> bool:
+    # Looked at before anything is locked: most visitors find that it is too early.
+    if not may_ask(HubFetch.objects.filter(repo_id=repo_id).first(), insisting=insisting):
+        return False
     now = timezone.now()
     with transaction.atomic():
         request, new = HubFetch.objects.select_for_update().get_or_create(repo_id=repo_id, defaults={"requested": now})
         if not new:
-            if request.requested > now - PATIENCE:
+            if not may_ask(request, insisting=insisting):
                 return False
             request.state, request.requested, request.finished, request.error = "queued", now, None, ""
             request.save()
-    fetch_record.enqueue(repo_id)
+        fetch_record.using(priority=priority).enqueue(repo_id)
     return True
 
 
 @task()
 def fetch_record(repo_id: str) -> str:
     """Fetch one repository from the Hub into the catalogue; a failure is kept in words on its request."""
-    error = ""
+    if HubFetch.objects.filter(repo_id=repo_id).exclude(state="queued").exists():
+        return "answered meanwhile"
     try:
-        parsed = parse_record(asyncio.run(_full_model(repo_id)))
-        counts = sync.store([parsed], origin="hub")
-        if counts.new or counts.changed:
-            sync.inherit()
-        if parsed.model.id.lower() != repo_id.lower():
-            error = f"The Hub has renamed it: it is now {parsed.model.id}."
-        outcome = "new" if counts.new else "changed" if counts.changed else "unchanged"
-    except HubError as problem:
-        outcome, error = "failed", str(problem)
-        log.warning("fetching %s failed: %s", repo_id, problem)
-    now = timezone.now()
-    result = {"state": "failed" if error else "done", "finished": now, "error": error}
-    HubFetch.objects.update_or_create(repo_id=repo_id, defaults=result, create_defaults={**result, "requested": now})
+        _, outcome = fetch_now(repo_id)
+    except HubError:
+        return "failed"
     return outcome
 
 
-async def _full_model(repo_id: str) -> dict[str, object]:
+def fetch_now(repo_id: str) -> tuple[str, str]:
+    """Ask the Hub and keep its answer. Returns the id it has there, and "new", "changed" or "unchanged".
+
+    Raises the :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
+    """
+    try:
+        parsed = asyncio.run(_parsed(repo_id))
+    except HubError as problem:
+        note_outcome(repo_id, problem)
+        log.warning("fetching %s failed: %s", repo_id, problem)
+        raise
+    counts = sync.store([parsed], origin="hub")
+    if counts.new or counts.changed:
+        sync.inherit()
+    found = parsed.model.id
+    note_outcome(repo_id, None, renamed_to=found if found.lower() != repo_id.lower() else "")
+    return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
+
+
+async def _parsed(repo_id: str) -> ParsedRecord:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
     from compat.hub import HubClient
     from compat.hub_headers import with_gguf_header
 
     async with HubClient(settings.HUB) as client:
-        return await with_gguf_header(client, await client.full_model(repo_id))
+        return parse_record(await with_gguf_header(client, await client.full_model(repo_id)))
 
 
 @task()

@@ -9,7 +9,9 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from compat.hub import HubSettings
+from compat.webhooks.hosts import is_origin, read_hosts
 
+from .api import rates
 from .env import Environment, database
 
 django_stubs_ext.monkeypatch()
@@ -55,9 +57,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "marketplace.freshness.BehindMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
     "marketplace.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -144,6 +148,29 @@ except ValueError as error:
 
 # How long a record counts as fresh, in seconds: 48 hours, as the original revalidated.
 RECORD_TTL = env.number("RECORD_TTL", 172_800, least=1)
+# Whether visitors make the site ask the Hub: for a model it lacks, and for a newer record than it has.
+FETCH_ON_DEMAND = env.flag("FETCH_ON_DEMAND", default=True)
+
+# Where webhooks may be sent; without hosts there are none.
+try:
+    WEBHOOK_HOSTS = read_hosts(env.words("WEBHOOK_HOSTS"))
+except ValueError as error:
+    raise ImproperlyConfigured(f"WEBHOOK_HOSTS: {error}") from None
+
+# This site's own address, for what is read elsewhere than on its pages.
+SITE_URL = env.text("SITE_URL").rstrip("/")
+if SITE_URL and not is_origin(SITE_URL):
+    raise ImproperlyConfigured(f"SITE_URL is {SITE_URL!r}: use an address such as https://models.example.org")
+
+# The API: how much one client may ask, and who it is. Without Redis each web process counts for itself.
+REDIS_URL = _redis
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL is no address of a Redis: use redis://host:6379/0, rediss:// or unix://")
+API_RATE: rates.Rate | None = rates.setting("API_RATE", env.text("API_RATE", "300/minute"))
+API_TOKEN_RATE: rates.Rate | None = rates.setting("API_TOKEN_RATE", env.text("API_TOKEN_RATE", "3000/minute"))
+API_ANONYMOUS = env.flag("API_ANONYMOUS", default=True)
+# How many proxies stand in front and add to X-Forwarded-For; with 0 that header is not looked at.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
 
 LOGGING = {
     "version": 1,

@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/docs", docs.docs, name="api-docs"),
     path("api/models", hub.models, name="hub-models"),
     path("api/models/<path:repo_id>/revision/<path:revision>", hub.model, name="hub-revision"),
+    path("api/models/<path:repo_id>/tree/<path:place>", hub.tree, name="hub-tree"),
     path("api/models/<path:repo_id>", hub.model, name="hub-model"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),

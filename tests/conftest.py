@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings):
-    """No manifest of hashed static names, tasks at once, and an empty cache."""
+    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts."""
+    settings.HUB = replace(settings.HUB, offline=True)
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

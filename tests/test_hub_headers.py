@@ -17,7 +17,7 @@ from compat.hub_headers import MOST_BYTES, file_to_read, with_gguf_header
 from compat.metadata.extract import extract
 from compat.metadata.facts import Provenance
 from compat.models import HubFetch, ModelRecord, Verdict
-from compat.tasks import fetch_record
+from compat.tasks import fetch_now, fetch_record
 from tests.hub_server import HubServer
 from tests.metadata.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
 from tests.metadata.test_gguf_header import WRITTEN
@@ -313,8 +313,8 @@ def at(settings):
 def test_fetching_stores_what_the_header_says(at):
     with hub_with(pipeline_tag="text-generation", tags=["gguf"]) as hub:
         at(hub)
-        assert fetch_record.func(TINY) == "new"
-        assert fetch_record.func(TINY) == "unchanged"
+        assert fetch_now(TINY) == (TINY, "new")
+        assert fetch_now(TINY) == (TINY, "unchanged")
     kept = ModelRecord.objects.get(repo_id=TINY)
     assert (kept.architecture, kept.architecture_from, kept.context) == ("gemma3", "gguf-header", 32768)
     assert '"num_hidden_layers":4' in kept.shape_facts

@@ -87,7 +87,12 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("queued", "queued"), ("done", "done"), ("failed", "failed")],
+                        choices=[
+                            ("queued", "queued"),
+                            ("done", "done"),
+                            ("missing", "not on the Hub"),
+                            ("failed", "failed"),
+                        ],
                         default="queued",
                         max_length=8,
                     ),

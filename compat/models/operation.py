@@ -101,7 +101,12 @@ class SyncRun(models.Model):
 class HubFetch(models.Model):
     """A request for one repository, so that many askers cause one fetch and a failure is remembered."""
 
-    STATE_CHOICES: ClassVar = [("queued", "queued"), ("done", "done"), ("failed", "failed")]
+    STATE_CHOICES: ClassVar = [
+        ("queued", "queued"),
+        ("done", "done"),
+        ("missing", "not on the Hub"),
+        ("failed", "failed"),
+    ]
 
     repo_id = models.CharField("repository", max_length=200, unique=True)
     state = models.CharField(max_length=8, choices=STATE_CHOICES, default="queued")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import queries
+from compat.freshness import is_stale
 from compat.hub.payloads import is_repo_id
-from compat.models import HubFetch, ModelRecord
+from compat.models import ModelRecord
 from compat.tasks import request_fetch
+from marketplace.freshness import absence_of, refresh_if_stale
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
@@ -34,41 +33,63 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     if page.record.repo_id != repo_id:
         query = request.GET.urlencode()
         return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""))
-    context = {"page": page, "offline": settings.HUB.offline, "stale": _is_stale(page.record)}
+    context = {
+        "page": page,
+        "stale": is_stale(page.record),
+        "refreshing": refresh_if_stale(request, page.record, page.fetch),
+        "may_fetch": may_fetch(request),
+        "offline": settings.HUB.offline,
+    }
     response = render_page(request, "pages/detail.html", context)
     if request.htmx and not request.htmx.boosted:
         # The controls send every field; the address keeps only what was told.
         response["HX-Push-Url"] = request.path + (f"?{choice.query}" if choice.query else "")
-    return remember(request, response)
+    remember(request, response)
+    # A page that waits for a newer record asks again and again.
+    return _unkept(response) if page.fetch and page.fetch.state == "queued" else response
 
 
-def _is_stale(record: ModelRecord) -> bool:
-    """Whether the Hub has not been asked for longer than a record counts as fresh."""
-    fresh_until = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
-    return record.fetched is None or record.fetched < fresh_until
+def may_fetch(request: HtmxHttpRequest) -> bool:
+    """Whether this visitor can have a model fetched from the Hub."""
+    return not settings.HUB.offline and (settings.FETCH_ON_DEMAND or request.user.is_staff)
 
 
 def _unknown(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
-    """Not in the catalogue: say so, and offer to ask the Hub."""
-    possible = is_repo_id(repo_id)
+    """Not in the catalogue: a place holder that completes itself while it is fetched, else what is known of it."""
+    absence = absence_of(request, repo_id)
     context = {
-        "repo_id": repo_id,
-        "possible": possible,
-        "offline": settings.HUB.offline,
-        "fetch": HubFetch.objects.filter(repo_id=repo_id).first() if possible else None,
+        "absence": absence,
+        "may_fetch": absence.state in ("missing", "failed", "busy") and may_fetch(request),
         "search": repo_id.rpartition("/")[2][:100],
     }
-    return render_page(request, "pages/unknown_model.html", context, status=404)
+    waiting = absence.state == "fetching"
+    response = render_page(request, "pages/unknown_model.html", context, status=202 if waiting else 404)
+    if absence.retry_after:
+        response["Retry-After"] = str(absence.retry_after)
+    return _unkept(response)
 
 
-@require_POST
-def fetch(request: HtmxHttpRequest) -> HttpResponseRedirect:
-    """``/fetch/``: ask the background worker to fetch one model from the Hub, then show its page."""
-    repo_id = request.POST.get("id", "")
+def _unkept(response: HttpResponse) -> HttpResponse:
+    """An answer that the next one may differ from at any moment: no cache may keep it."""
+    response["Cache-Control"] = "no-store"
+    del response["CDN-Cache-Control"]
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def fetch(request: HtmxHttpRequest) -> HttpResponse:
+    """``/fetch/?id=``: asks first, because a form's token would keep a model's own page out of caches; then fetches."""
+    repo_id = (request.POST if request.method == "POST" else request.GET).get("id", "")
     if not is_repo_id(repo_id):
         raise BadRequest("This is not the id of a model. Ids look like author/name.")
+    if request.method != "POST":
+        record = ModelRecord.objects.filter(repo_id=repo_id).first()
+        context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
+        return _unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
     if settings.HUB.offline:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")
+    elif not may_fetch(request):
+        messages.error(request, "Only this site's operator can have models fetched from the Hub.")
     elif request_fetch(repo_id):
         messages.success(request, f"{repo_id} is being fetched from the Hub. This page shows it when it is there.")
     else:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
+
+from .worker import COOKIE
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -48,5 +51,24 @@ def render_page(
     )
     if part and push:
         response[address_header(request, push)] = push
-    patch_vary_headers(response, ["HX-Request"])
+    return _labelled(request, response)
+
+
+SHARED = "public, max-age=0, s-maxage=60"
+"""Browsers ask each time (an unchanged page costs them a 304); a cache in front may answer for a minute."""
+BEHIND = "public, max-age=60, stale-while-revalidate=172800"
+"""The same for caches that know RFC 9213: for two days they may answer first and ask for a newer page afterwards."""
+
+
+def _labelled(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
+    """Say what caches may do. A page for somebody with a cookie of ours is theirs alone, and so is what htmx asks for.
+
+    ``Vary`` would do for caches that heed it; the large ones in front of sites do not.
+    """
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    if request.htmx or not {settings.SESSION_COOKIE_NAME, "messages", COOKIE}.isdisjoint(request.COOKIES):
+        response["Cache-Control"] = "private, no-cache"
+    elif response.status_code == 200:
+        response["Cache-Control"] = SHARED
+        response["CDN-Cache-Control"] = BEHIND
     return response

@@ -99,4 +99,6 @@ def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
             )
         else:
             response.delete_cookie(COOKIE, samesite="Lax")
+        response["Cache-Control"] = "private, no-cache"
+        del response["CDN-Cache-Control"]
     return response

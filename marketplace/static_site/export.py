@@ -28,15 +28,17 @@ class Exported:
     files: Counts
 
 
-def export(output: Path, top: int, base: str, progress: Callable[[int], Progress]) -> Exported:
+def export(output: Path, top: int, base: str, progress: Callable[[int], Progress], live: str = "") -> Exported:
     """Write the ``top`` best known models to a folder. ``progress`` is told how many there are, then each step.
+
+    ``base`` is the address the exported site will have, ``live`` that of a running one with the whole catalogue.
 
     Raises :class:`~marketplace.static_site.folder.FolderError` where the folder cannot be used.
     """
     with opened(output) as folder:
         catalogue = Catalogue(top)
         advance = progress(len(catalogue.entries))
-        renderer = Renderer(catalogue, base)
+        renderer = Renderer(catalogue, base, live)
         for path, content in renderer.assets.values():
             folder.put(path, content)
         keys = _write_models(folder, catalogue, renderer, advance)
@@ -47,7 +49,7 @@ def export(output: Path, top: int, base: str, progress: Callable[[int], Progress
 
 def _write_models(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer, advance: Progress) -> list[str]:
     """Every model's page and JSON, made only where something they show has changed; the keys say of what."""
-    common = f"{_release()} {renderer.base} {[(one.slug, one.digest) for one in catalogue.profiles]}"
+    common = f"{_release()} {renderer.base} {renderer.live} {[(one.slug, one.digest) for one in catalogue.profiles]}"
     keys = [_digest(f"{common} {catalogue.key_of(entry)}") for entry in catalogue.entries]
     stale = []
     for entry, key in zip(catalogue.entries, keys, strict=True):

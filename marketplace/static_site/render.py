@@ -64,11 +64,14 @@ class Take:
 
 
 class Renderer:
-    """Makes the content of every file. ``base`` is the address the site will have; empty where it is not told."""
+    """Makes the content of every file. ``base`` is the address the site will have; empty where it is not told.
 
-    def __init__(self, catalogue: Catalogue, base: str) -> None:
+    ``live`` is the address of a running site, which knows the models that are not exported; empty without one.
+    """
+
+    def __init__(self, catalogue: Catalogue, base: str, live: str = "") -> None:
         self.catalogue = catalogue
-        self.base = base.rstrip("/") + "/" if base else ""
+        self.base, self.live = (told.rstrip("/") + "/" if told else "" for told in (base, live))
         self._profiles = catalogue.profiles
         self._slugs = [profile.slug for profile in self._profiles]
         self._engine = DjangoTemplates(
@@ -90,7 +93,8 @@ class Renderer:
     def page(self, template: str, root: str, section: str, **context: Any) -> str:
         """A whole page; ``root`` leads from it to the site's first page."""
         shell = self._shell(root, section)
-        common = {"root": root, "shell": shell, "policy": POLICY, "hub": HUB, "default": self._slugs[0]}
+        common = {"root": root, "shell": shell, "policy": POLICY, "hub": HUB, "live": self.live}
+        common["default"] = self._slugs[0]
         made = self._make(template, common | context)
         return made.replace(SPRITE, f'<use href="{root}{self._hashed["icons/sprite.svg"]}#')
 
@@ -108,6 +112,7 @@ class Renderer:
             "codes": json.dumps(CODES, separators=(",", ":")),
             "version": VERSION,
             "feed": self.base,
+            "live": self.live,
         }
         return {name: mark_safe(self._make(f"_{name}.html", context)) for name in ("head", "header", "footer")}  # noqa: S308 - made by an escaping template
 

@@ -75,6 +75,7 @@
   };
 
   // Live only on the search page; the box on other pages leads there.
+  const live = one("[data-live]");
   const list = one("#found-rows");
   const box = one("#q");
   const running = one("#running");
@@ -88,6 +89,7 @@
       const found = models.filter((model) => words.every((word) => model[0].includes(word)) && (!running.checked || runs(model[2][select.selectedIndex])));
       list.replaceChildren(...found.slice(0, MOST).map(row));
       const more = found.length > MOST ? `, the best known ${MOST} shown` : "";
+      if (live) live.href = `${live.dataset.live}models/?${new URLSearchParams({ q: box.value, compatible: false })}`;
       status.textContent = `${found.length.toLocaleString("en")} ${found.length === 1 ? "model" : "models"}${more}`;
     } catch {
       index = undefined;
@@ -110,6 +112,9 @@
       changed();
     });
   }
+  // On the page for missing addresses: the running site may have a model's page under the same name.
+  const missing = location.pathname.match(/\/models\/([^/]+)\/?$/);
+  if (live && !list && missing) live.href = `${live.dataset.live}models/${missing[1]}`;
   showWorker();
   search();
 })();

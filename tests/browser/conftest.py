@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.own_database import environment as environment_of
+from tests.own_database import manage
+from tests.running import running_site
+
 CHROMIUM = "/usr/bin/chromium"
 
 
@@ -34,52 +32,19 @@ def _database_beside_playwright():
 @pytest.fixture(scope="session")
 def base_url(tmp_path_factory):
     """The address of a running site; one for each process that tests."""
-    folder = tmp_path_factory.mktemp("site")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
-    } | {
-        "SECRET_KEY": "only for the browser tests of this project",
-        "DATABASE_URL": f"sqlite:///{folder}/site.sqlite3",
-        "STATIC_ROOT": f"{folder}/static",
-        "HF_ENDPOINT": "http://127.0.0.1:9",
-    }
-    subprocess.run([sys.executable, "manage.py", "prepare"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    address = f"http://127.0.0.1:{port}"
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "-c",
-        "deploy/gunicorn.conf.py",
-        "marketplace.wsgi",
-        "--bind",
-        f"127.0.0.1:{port}",
-    ]
-    log = (folder / "log").open("wb")
-    server = subprocess.Popen(
-        [*command, "--threads", "4", "--no-control-socket"], cwd=ROOT, env=environment, stdout=log, stderr=log
-    )
-    try:
-        _wait_for(f"{address}/healthz", server, folder / "log")
-        yield address
-    finally:
-        server.terminate()
-        server.wait(10)
-        log.close()
+    with prepared_site(tmp_path_factory.mktemp("site"), "prepare", HF_ENDPOINT="http://127.0.0.1:9") as (site, _):
+        yield site.address
 
 
-def _wait_for(address, server, log):
-    for _ in range(150):
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.1)
-    pytest.fail(f"The site does not answer: {log.read_text()}")
+@contextmanager
+def prepared_site(folder, *first_command, **env):
+    """A site in a folder, after a first command of ``manage.py``; gives the site and its environment."""
+    environment = environment_of(f"sqlite:///{folder}/site.sqlite3", STATIC_ROOT=f"{folder}/static", **env)
+    for command in (first_command, ["collectstatic", "--noinput"]):
+        ran = manage(*command, env=environment)
+        assert ran.returncode == 0, ran.stderr
+    with running_site(environment, folder) as site:
+        yield site, environment
 
 
 @pytest.fixture(scope="session")

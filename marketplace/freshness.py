@@ -1,0 +1,142 @@
+"""Asking the Hub behind a request: a visitor gets the answer at once, and what is asked for is asked afterwards."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from math import ceil
+from threading import Lock
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from compat.freshness import MOST_QUEUED, asked_again_at, is_stale, may_ask
+from compat.hub.payloads import is_repo_id
+from compat.models import HubFetch, ModelRecord
+from compat.tasks import request_fetch_for_visitor
+
+log = logging.getLogger(__name__)
+
+POLL = 2
+"""Seconds after which somebody who waits for a fetch may ask again."""
+LONG = timedelta(seconds=30)
+"""A fetch that takes longer than this makes one wonder whether the tasks process runs."""
+_KEPT = "behind_the_answer"
+_one_at_a_time = Lock()
+
+
+class BehindMiddleware:
+    """Does what views left to be done after their answer. Outermost, so that the answer is the one that is sent."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """One request."""
+        response = self._get_response(request)
+        # Django closes these after the last byte was sent, and has no public name for them.
+        response._resource_closers += getattr(request, _KEPT, ())  # type: ignore[attr-defined]  # noqa: SLF001
+        return response
+
+
+def behind(request: HttpRequest, work: Callable[[], object]) -> None:
+    """Do some work after the answer to this request was sent.
+
+    It must be work that the next visitor would ask for again: it is left out where this process is at such work
+    already (a busy database must not hold more than one thread), and a database error only gets into the log.
+    """
+
+    def done() -> None:
+        if not _one_at_a_time.acquire(blocking=False):
+            return
+        try:
+            work()
+        except DatabaseError as error:
+            log.warning("what was to be done behind %s was not done: %s", request.path, error)
+        finally:
+            _one_at_a_time.release()
+
+    setattr(request, _KEPT, (*getattr(request, _KEPT, ()), done))
+
+
+def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch | None) -> bool:
+    """Have a stale record fetched again behind the request; whether that is so.
+
+    ``fetch`` is the last request for it as far as that is known; it is looked up again behind the answer.
+    """
+    if settings.HUB.offline or not settings.FETCH_ON_DEMAND or not is_stale(record) or not may_ask(fetch):
+        return False
+    if request.method == "GET":
+        behind(request, partial(request_fetch_for_visitor, record.repo_id, waiting=False))
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """What this site can say of a model it has no record of.
+
+    ``state`` is ``impossible`` (no id), ``offline``, ``closed`` (visitors may not add models), ``busy`` (too many
+    requests wait), ``fetching``, ``missing`` (not on the Hub) or ``failed``; ``fetch`` is the request, if there is one.
+    """
+
+    repo_id: str
+    state: str
+    fetch: HubFetch | None = None
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which asking again may bring another answer; None where nobody knows."""
+        if self.state == "fetching":
+            return POLL
+        if self.state == "busy":
+            return 60
+        if self.state in ("missing", "failed") and self.fetch:
+            return max(1, ceil((asked_again_at(self.fetch) - timezone.now()).total_seconds()))
+        return None
+
+    @property
+    def slow(self) -> bool:
+        """Whether the fetch takes longer than it should."""
+        return self.state == "fetching" and self.fetch is not None and self.fetch.requested < timezone.now() - LONG
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence or two."""
+        said = self.fetch.error if self.fetch else ""
+        return {
+            "impossible": "This cannot be the id of a model: ids look like author/name.",
+            "offline": "This site works offline, so the Hub was not asked.",
+            "closed": "Only this site's operator can add models to its catalogue.",
+            "busy": "Many models are being fetched from the Hub at the moment. Try again in a minute.",
+            "fetching": "It is being fetched from the Hub. Ask again in a few seconds.",
+            "missing": said,
+            "failed": said,
+        }[self.state]
+
+
+def absence_of(request: HttpRequest, repo_id: str) -> Absence:
+    """What is known of a model that the catalogue lacks. If it may exist, it is fetched behind the request.
+
+    Two queries at most, and what :func:`behind` does later.
+    """
+    if not is_repo_id(repo_id):
+        return Absence(repo_id, "impossible")
+    fetch = HubFetch.objects.filter(repo_id=repo_id).first()
+    if settings.HUB.offline:
+        return Absence(repo_id, "offline", fetch)
+    if fetch and not may_ask(fetch):
+        state = {"queued": "fetching", "missing": "missing", "failed": "failed", "done": "busy"}[fetch.state]
+        return Absence(repo_id, state, fetch)
+    if not settings.FETCH_ON_DEMAND:
+        return Absence(repo_id, "closed", fetch)
+    if HubFetch.objects.filter(state="queued").count() >= MOST_QUEUED:
+        return Absence(repo_id, "busy", fetch)
+    if request.method == "GET":
+        behind(request, partial(request_fetch_for_visitor, repo_id, waiting=True))
+    return Absence(repo_id, "fetching")

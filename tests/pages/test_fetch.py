@@ -1,0 +1,429 @@
+"""Fetching a model on demand, refreshing a stale one behind the request, and what caches are told meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import OperationalError, connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from compat.freshness import MOST_QUEUED, WAITS
+from compat.models import HubFetch, ModelRecord, Verdict
+from marketplace import freshness
+from tests.hub_server import HubServer
+from tests.markup import Page
+from tests.own_database import OwnDatabase
+from tests.samples import record
+
+pytestmark = pytest.mark.django_db
+
+PHI = "/models/microsoft/phi-2/"
+NEW = "sample/phi-new"
+PLACE = f"/models/{NEW}/"
+NEVER = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+"""A tasks process that does not come round to its work."""
+
+
+@pytest.fixture
+def hub(settings):
+    """A Hub that has one model the catalogue lacks; this site asks it once, without patience."""
+    with HubServer([record("microsoft/phi-2", id=NEW), record("microsoft/phi-2")], renames={"old/phi": NEW}) as server:
+        settings.HUB = dataclasses.replace(
+            settings.HUB, endpoint=server.url, max_attempts=1, backoff=0.0, offline=False
+        )
+        yield server
+
+
+@pytest.fixture
+def ask(client):
+    """Press the fetch button."""
+
+    def post(repo_id, **options):
+        return client.post("/fetch/", {"id": repo_id}, **options)
+
+    return post
+
+
+def questions(hub):
+    return [path for path in hub.paths() if path.startswith("/api/models/")]
+
+
+def rewind(**ago):
+    """Let time pass for every request."""
+    for fetch in HubFetch.objects.all():
+        fetch.requested -= timedelta(**ago)
+        fetch.finished = fetch.finished and fetch.finished - timedelta(**ago)
+        fetch.save()
+
+
+# --- a model the catalogue lacks -------------------------------------------------------------------------------
+
+
+def test_opening_an_unknown_model_fetches_it_and_the_page_completes_itself(client, hub):
+    first = client.get(PLACE)
+    assert first.status_code == 202
+    assert (first["Cache-Control"], first["Retry-After"]) == ("no-store", "2")
+    page = Page(first)
+    assert f"Fetching {NEW}" in page.text
+    main = next(told for tag, told in page.tags if tag == "main")
+    assert (main["hx-get"], main["hx-trigger"], main["hx-select"]) == (PLACE, "every 2s", "#main")
+    assert ("meta", {"http-equiv": "refresh", "content": "3"}) in page.tags, "it works without scripts too"
+
+    second = client.get(PLACE)
+    assert second.status_code == 200
+    assert "Fetched from the Hub" in Page(second).text
+    kept = ModelRecord.objects.get(repo_id=NEW)
+    assert kept.origin == "hub"
+    assert Verdict.objects.get(sheet=kept.sheet_id, profile="rbee").compatible
+    assert questions(hub) == [f"/api/models/{NEW}"]
+
+
+def test_while_it_is_fetched_many_visitors_cause_one_request(client, hub, settings):
+    settings.TASKS = NEVER
+    for _ in range(6):
+        assert Client().get(PLACE).status_code == 202
+    assert HubFetch.objects.get().state == "queued"
+    assert HubFetch.objects.count() == 1
+
+
+def test_a_fetch_that_takes_too_long_says_what_may_be_wrong(client, hub):
+    HubFetch.objects.create(repo_id=NEW, requested=timezone.now() - timedelta(minutes=1))
+    response = client.get(PLACE)
+    assert response.status_code == 202
+    assert "tasks process" in Page(response).text
+
+
+def test_a_fetch_whose_process_died_is_asked_for_again(client, hub):
+    HubFetch.objects.create(repo_id=NEW, requested=timezone.now() - WAITS["queued"])
+    client.get(PLACE)
+    assert ModelRecord.objects.filter(repo_id=NEW).exists()
+
+
+def test_a_missing_model_is_remembered_as_missing_for_a_while(client, hub):
+    client.get("/models/nobody/nothing/")
+    assert HubFetch.objects.get().state == "missing"
+    for _ in range(3):
+        response = client.get("/models/nobody/nothing/")
+        assert response.status_code == 404
+        assert response["Cache-Control"] == "no-store"
+        assert 3500 < int(response["Retry-After"]) <= 3600
+        assert " ".join(HubFetch.objects.get().error.split()) in Page(response).text
+    assert len(questions(hub)) == 1
+    hub.put(record("microsoft/phi-2", id="nobody/nothing"))
+    rewind(hours=1)
+    assert client.get("/models/nobody/nothing/").status_code == 202
+    assert client.get("/models/nobody/nothing/").status_code == 200
+
+
+def test_a_hub_in_trouble_is_left_alone_for_some_minutes(client, hub):
+    hub.fail_next(20, status=503)
+    client.get(PLACE)
+    response = client.get(PLACE)
+    assert response.status_code == 404
+    assert "is not in this catalogue" in Page(response).text
+    assert 290 < int(response["Retry-After"]) <= 300
+    assert len(questions(hub)) == 1
+
+
+def test_a_full_queue_takes_no_more_from_visitors(client, hub):
+    now = timezone.now()
+    HubFetch.objects.bulk_create(HubFetch(repo_id=f"a/{i}", requested=now) for i in range(MOST_QUEUED))
+    response = client.get(PLACE)
+    assert response.status_code == 404
+    assert "Many models are being fetched" in Page(response).text
+    assert response["Retry-After"] == "60"
+    client.get(PHI)
+    assert questions(hub) == []
+
+
+@pytest.mark.parametrize("path", ["/models/a b/", "/models/..%2Fetc/", "/models/a/b/c/"])
+def test_what_cannot_be_an_id_is_never_asked_for(client, hub, path):
+    assert client.get(path).status_code == 404
+    assert not HubFetch.objects.exists()
+
+
+def test_looking_with_head_asks_nobody(client, hub):
+    assert client.head(PLACE).status_code == 202
+    assert client.head(PHI).status_code == 200
+    assert hub.requests == []
+
+
+def test_old_requests_are_forgotten(client, hub):
+    HubFetch.objects.create(
+        repo_id="a/old", state="missing", requested=timezone.now(), finished=timezone.now() - timedelta(days=3)
+    )
+    client.get(PLACE)
+    assert list(HubFetch.objects.values_list("repo_id", flat=True)) == [NEW]
+
+
+# --- a stale record --------------------------------------------------------------------------------------------
+
+
+def test_a_stale_record_is_served_at_once_and_refreshed_behind_the_request(client, hub):
+    hub.put(record("microsoft/phi-2", likes=123456))
+    first = client.get(PHI)
+    assert first.status_code == 200
+    assert "may be out of date: the Hub is being asked for a newer record" in Page(first).text
+    assert "123k" not in Page(first).text
+    second = Page(client.get(PHI))
+    assert "123k" in second.text
+    assert "may be out of date" not in second.text
+    client.get(PHI)
+    assert len(questions(hub)) == 1
+
+
+def test_a_record_is_stale_again_after_its_time(client, hub, settings):
+    client.get(PHI)
+    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(
+        fetched=timezone.now() - timedelta(seconds=settings.RECORD_TTL + 1)
+    )
+    rewind(seconds=settings.RECORD_TTL)
+    client.get(PHI)
+    assert len(questions(hub)) == 2
+
+
+def test_work_is_done_behind_the_answer_and_by_one_thread_at_a_time(rf):
+    done, going, go_on = [], Event(), Event()
+
+    def slow():
+        going.set()
+        assert go_on.wait(10)
+        done.append("slow")
+
+    def answered(work):
+        def view(request):
+            freshness.behind(request, work)
+            return HttpResponse("answer")
+
+        return freshness.BehindMiddleware(view)(rf.get("/"))
+
+    first, second = answered(slow), answered(lambda: done.append("second"))
+    assert done == []
+    thread = Thread(target=first.close)
+    thread.start()
+    assert going.wait(10)
+    second.close()
+    go_on.set()
+    thread.join()
+    assert done == ["slow"], "what the next visitor asks for again is not waited for"
+    answered(lambda: done.append("third")).close()
+    assert done == ["slow", "third"]
+
+
+def test_a_database_that_cannot_be_written_takes_no_page_down(rf, caplog):
+    def view(request):
+        freshness.behind(request, fails)
+        return HttpResponse("answer")
+
+    def fails():
+        raise OperationalError("database is locked")
+
+    freshness.BehindMiddleware(view)(rf.get("/models/x/")).close()
+    assert "database is locked" in caplog.text
+
+
+def test_showing_a_stale_page_writes_nothing(client, hub):
+    with CaptureQueriesContext(connection) as asked:
+        client.head(PHI)
+    assert asked.captured_queries
+    assert not [query for query in asked.captured_queries if not query["sql"].lstrip("(").startswith("SELECT")]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429, "retry_after": 900},
+        {"cut_after": 10},
+        {"body": b"<html>"},
+        {"body": b"[]"},
+        {"body": b'{"id": "x y"}'},
+    ],
+    ids=str,
+)
+def test_a_failing_hub_never_takes_a_page_down(client, hub, fault):
+    hub.fail_next(20, **fault)
+    client.get(PHI)
+    failure = HubFetch.objects.get(repo_id="microsoft/phi-2")
+    assert failure.state == "failed"
+    response = client.get(PHI)
+    assert response.status_code == 200
+    text = Page(response).text
+    assert "The last refresh failed" in text
+    assert " ".join(failure.error.split()) in text
+    assert "hf download microsoft/phi-2" in text
+    assert len(questions(hub)) == 1
+
+
+def test_a_model_that_left_the_hub_is_said_to_have_left(client, hub):
+    hub.remove("microsoft/phi-2")
+    client.get(PHI)
+    response = client.get(PHI)
+    assert response.status_code == 200
+    assert "The Hub does not have this model any more" in Page(response).text
+
+
+def test_an_operator_can_switch_asking_off(client, hub, settings):
+    settings.FETCH_ON_DEMAND = False
+    response = client.get(PLACE)
+    assert response.status_code == 404
+    assert "only this site's operator adds models" in Page(response).text
+    page = Page(client.get(PHI))
+    assert "Only this site's operator can refresh the record" in page.text
+    assert hub.requests == []
+
+
+# --- the button ------------------------------------------------------------------------------------------------
+
+
+def test_a_fetch_is_confirmed_on_a_page_of_its_own(client, hub):
+    page = Page(client.get(PHI))
+    link = next(link for link in page.internal() if link.startswith("/fetch/"))
+    response = client.get(link)
+    assert response["Cache-Control"] == "no-store"
+    form = Page(response).form_to("/fetch/")
+    assert (form.method, form.fields["id"]) == ("post", "microsoft/phi-2")
+    assert form.fields["csrfmiddlewaretoken"]
+
+
+def test_the_button_fetches_and_says_so(client, hub, ask):
+    response = ask(NEW)
+    assert response.status_code == 302
+    assert response["Location"] == PLACE
+    assert f"{NEW} is being fetched from the Hub" in Page(client.get(PLACE)).text
+    assert HubFetch.objects.get(repo_id=NEW).state == "done"
+
+
+def test_many_askers_cause_one_request(hub, ask):
+    for _ in range(6):
+        assert ask(NEW).status_code == 302
+    assert questions(hub) == [f"/api/models/{NEW}"]
+    assert HubFetch.objects.count() == 1
+
+
+def test_a_second_asker_is_told_so(client, hub, ask):
+    ask(NEW)
+    client.get(PLACE)
+    assert "was asked for a moment ago" in Page(ask(NEW, follow=True)).text
+
+
+def test_after_a_while_it_may_be_asked_again(hub, ask):
+    ask(NEW)
+    rewind(minutes=5)
+    hub.put(record("microsoft/phi-2", id=NEW, likes=1))
+    ask(NEW)
+    assert ModelRecord.objects.get(repo_id=NEW).likes == 1
+
+
+def test_a_renamed_model_is_kept_under_its_new_name_and_said_so(client, hub, ask):
+    ask("old/phi")
+    assert ModelRecord.objects.filter(repo_id=NEW).exists()
+    text = Page(client.get("/models/old/phi/")).text
+    assert f"it is now {NEW}" in text
+
+
+def test_a_fetch_needs_the_forms_token(hub):
+    strict = Client(enforce_csrf_checks=True)
+    assert strict.post("/fetch/", {"id": NEW}).status_code == 403
+    assert hub.requests == []
+    page = Page(strict.get("/fetch/", {"id": NEW}))
+    assert strict.post("/fetch/", page.form_to("/fetch/").fields).status_code == 302
+
+
+@pytest.mark.parametrize("repo_id", ["", "a b", "../etc", "<script>", "a/b/c", "a\0b", "x" * 5000])
+def test_a_fetch_of_what_cannot_be_an_id_is_refused(client, ask, hub, repo_id):
+    assert ask(repo_id).status_code == 400
+    assert client.get("/fetch/", {"id": repo_id}).status_code == 400
+    assert hub.requests == []
+    assert not HubFetch.objects.exists()
+
+
+def test_a_fetch_offline_says_so_and_asks_nobody(hub, ask, settings):
+    settings.HUB = dataclasses.replace(settings.HUB, offline=True)
+    response = ask(NEW, follow=True)
+    assert "This site works offline" in Page(response).text
+    assert hub.requests == []
+
+
+def test_a_closed_site_lets_only_its_staff_fetch(client, hub, ask, settings):
+    settings.FETCH_ON_DEMAND = False
+    assert "Only this site's operator" in Page(ask(NEW, follow=True)).text
+    assert hub.requests == []
+    client.force_login(get_user_model().objects.create_user("curator", is_staff=True))
+    ask(NEW)
+    assert ModelRecord.objects.filter(repo_id=NEW).exists()
+
+
+# --- what caches are told --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/models/", "/models/?q=phi&compatible=false", PHI, "/workers/", "/report/"])
+def test_a_page_may_be_kept_for_a_minute_and_served_stale_while_a_newer_one_is_made(client, path):
+    response = client.get(path)
+    assert response["Cache-Control"] == "public, max-age=0, s-maxage=60"
+    assert response["CDN-Cache-Control"] == "public, max-age=60, stale-while-revalidate=172800"
+    assert {"Cookie", "HX-Request"} <= {name.strip() for name in response["Vary"].split(",")}
+    assert not response.cookies
+    again = client.get(path, headers={"If-None-Match": response["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_an_unchanged_page_still_refreshes_a_stale_record(client, hub, settings):
+    tasks, settings.TASKS = settings.TASKS, NEVER
+    tag = client.get(PHI)["ETag"]
+    HubFetch.objects.all().delete()
+    settings.TASKS = tasks
+    assert client.get(PHI, headers={"If-None-Match": tag}).status_code == 304
+    assert len(questions(hub)) == 1
+
+
+@pytest.mark.parametrize("path", ["/models/?worker=vllm", f"{PHI}?worker=vllm"])
+def test_a_page_for_one_visitor_is_kept_by_nobody_else(client, path):
+    told = client.get(path)
+    remembered = client.get(path.partition("?")[0])
+    for response in (told, remembered):
+        assert response["Cache-Control"] == "private, no-cache"
+        assert "CDN-Cache-Control" not in response
+
+
+def test_what_htmx_asks_for_is_kept_by_nobody(client):
+    response = client.get("/models/?q=phi", headers={"HX-Request": "true", "HX-Target": "results"})
+    assert response["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("path", ["/models/?sort=nonsense", "/models/?page=9999", "/nonsense/"])
+def test_an_error_is_not_kept(client, path):
+    assert "public" not in client.get(path).get("Cache-Control", "")
+
+
+# --- at the same time ------------------------------------------------------------------------------------------
+
+
+ASKERS = """
+from threading import Thread
+from django.db import connection
+from compat.models import HubFetch
+from compat.tasks import request_fetch
+asked = []
+def one():
+    asked.append(request_fetch("sample/new"))
+    connection.close()
+threads = [Thread(target=one) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sorted(asked), HubFetch.objects.count())
+"""
+
+
+def test_askers_at_the_same_moment_cause_one_request(tmp_path):
+    with OwnDatabase(tmp_path) as own:
+        ran = own.run("shell", "-c", ASKERS)
+        assert ran.stdout.splitlines()[-1] == f"{[False] * 7 + [True]} 1", ran.stderr
+        assert own.value("SELECT count(*) FROM django_tasks_database_dbtaskresult") == 1
