@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 
 import pytest
 
 from compat.models import HubFetch, ModelRecord
 from tests.hub_server import HubServer
+from tests.own_database import ROOT
 from tests.samples import record
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +73,12 @@ def test_a_stale_record_is_answered_at_once_and_refreshed_behind_the_answer(clie
     assert again.status_code == 200, "the newer record has a tag of its own"
     assert ModelRecord.objects.get(repo_id="microsoft/phi-2").likes == 123456
     assert len([path for path in hub.paths() if path.startswith(HUBS)]) == 1
+
+
+def test_the_documentation_shows_the_answer(client, hub):
+    page = (ROOT / "docs" / "freshness.md").read_text("utf-8")
+    shown = re.search(r"^\$ curl -s \S+?(/api/\S+)\n(\{.*\})$", page, re.MULTILINE)
+    assert client.get(shown[1]).json() == json.loads(shown[2])
 
 
 def test_the_hubs_clients_have_records_refreshed_too(client, hub):
