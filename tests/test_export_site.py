@@ -54,8 +54,8 @@ def quiet(total):
     return lambda done: None
 
 
-def exported(folder, top=ALL, base=""):
-    return export(folder, top, base, quiet)
+def exported(folder, top=ALL, base="", live=""):
+    return export(folder, top, base, quiet, live)
 
 
 @pytest.fixture(scope="module")
@@ -623,3 +623,32 @@ def test_the_script_is_small():
     script = ROOT / "static/js/static-search.js"
     assert script.stat().st_size < 6 * 1024
     assert Path(script).name not in (ROOT / "templates/base.html").read_text("utf-8")
+
+
+# --- beside a running site -------------------------------------------------------------------------------------
+
+LIVE = "https://live.example.org/"
+
+
+def test_what_is_not_exported_is_on_the_running_site(tmp_path):
+    starter.create_lists()
+    exported(tmp_path / "dist", 3, live=LIVE.rstrip("/"))
+    pages = {str(path.relative_to(tmp_path / "dist")): path.read_text("utf-8") for path in tmp_path.rglob("*.html")}
+    assert all(f'<a href="{LIVE}models/">Whole catalogue</a>' in page for page in pages.values())
+    for name in ("search/index.html", "404.html"):
+        assert f'data-live="{LIVE}"' in pages[name]
+    outside = [page for name, page in pages.items() if name.startswith("lists/") and "not among these pages" in page]
+    assert outside
+    for page in outside:
+        assert "this leads to the whole catalogue" in page
+        assert "huggingface.co" not in page
+
+
+def test_leading_to_a_running_site_or_not_makes_other_pages(tmp_path):
+    folder = tmp_path / "dist"
+    exported(folder, 3)
+    plain = (folder / "index.html").read_text("utf-8")
+    assert exported(folder, 3, live=LIVE).files.written > 3
+    assert "Whole catalogue" in (folder / "index.html").read_text("utf-8")
+    exported(folder, 3)
+    assert (folder / "index.html").read_text("utf-8") == plain
