@@ -40,6 +40,7 @@ from compat.models import (
     Verdict,
 )
 from compat.search import squash
+from compat.webhooks import runnable, runs
 
 BATCH = 500
 _MAX_PROBLEMS = 50
@@ -159,6 +160,7 @@ def _as_of(parsed: ParsedRecord) -> str:
 
 
 def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None) -> None:
+    watch = runnable.before_writing(parsed.model.id for parsed in batch)
     extracted = extracted_with_bases(batch)
     sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
     rows = [
@@ -179,6 +181,7 @@ def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: S
         update_fields=["data"],
     )
     _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
+    runnable.after_writing(watch)
 
 
 def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
@@ -387,6 +390,7 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
     sheets = verdicts = 0
     for chunk in _chunks(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH)):
         with transaction.atomic():
+            watch = runnable.before_judging(sheet_id for sheet_id, _ in chunk)
             current = set(
                 Verdict.objects.filter(sheet_id__in=[sheet_id for sheet_id, _ in chunk]).values_list(
                     "sheet_id", "profile", "rules"
@@ -399,6 +403,7 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
                     if everything or (sheet_id, profile.slug, versions[profile.slug]) not in current
                 ]
                 verdicts += _judge(stale, [profile])
+            runnable.after_judging(watch)
         sheets += len(chunk)
         if progress:
             progress(len(chunk))
@@ -436,7 +441,9 @@ def extract_again(progress: Callable[[int], None] | None = None) -> int:
 
 def start_run(source: str, origin: str) -> SyncRun:
     """Note that a filling of the catalogue has begun."""
-    return SyncRun.objects.create(source=source[:300], origin=origin, started=timezone.now())
+    run = SyncRun.objects.create(source=source[:300], origin=origin, started=timezone.now())
+    runs.began(run)
+    return run
 
 
 def finish_run(run: SyncRun, counts: Counts, error: str = "") -> None:
@@ -445,4 +452,6 @@ def finish_run(run: SyncRun, counts: Counts, error: str = "") -> None:
     run.rejected, run.problems, run.error = counts.rejected, counts.problems, error
     run.state = "failed" if error else "done"
     run.finished = timezone.now()
-    run.save()
+    with transaction.atomic():
+        run.save()
+        runs.ended(run)

@@ -11,12 +11,14 @@ from .record import (
     RecordVariant,
     Verdict,
 )
+from .webhook import GatheredModel, Webhook, WebhookDelivery
 
 __all__ = [
     "Catalogue",
     "CuratedList",
     "EngineSetting",
     "FactSheet",
+    "GatheredModel",
     "HubFetch",
     "ListEntry",
     "ModelRecord",
@@ -27,4 +29,6 @@ __all__ = [
     "SiteWorker",
     "SyncRun",
     "Verdict",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -1,0 +1,21 @@
+"""The curators' and operators' view: records come from the Hub and are read-only, lists are made here."""
+
+from .catalogue import ModelRecordAdmin, RecordVariantAdmin, VerdictAdmin
+from .engines import EngineSettingAdmin, SiteWorkerAdmin, SiteWorkerForm
+from .lists import CuratedListAdmin
+from .operation import HubFetchAdmin, SyncRunAdmin
+from .webhooks import WebhookAdmin, WebhookDeliveryAdmin
+
+__all__ = [
+    "CuratedListAdmin",
+    "EngineSettingAdmin",
+    "HubFetchAdmin",
+    "ModelRecordAdmin",
+    "RecordVariantAdmin",
+    "SiteWorkerAdmin",
+    "SiteWorkerForm",
+    "SyncRunAdmin",
+    "VerdictAdmin",
+    "WebhookAdmin",
+    "WebhookDeliveryAdmin",
+]

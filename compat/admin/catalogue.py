@@ -1,0 +1,180 @@
+"""Records, variants and verdicts: they come from the Hub and from the rules, and are read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from compat.engine import Confidence
+from compat.engines import engines
+from compat.models import ModelRecord, RecordVariant, Verdict
+from compat.search import matching, words_of
+from compat.tasks import reevaluate_all, request_fetch
+
+from .read_only import ReadOnly
+
+MANY = 200
+"""How many records one refresh action may ask the Hub for."""
+
+
+class VariantInline(ReadOnly, admin.TabularInline[RecordVariant, ModelRecord]):
+    """A record's variants."""
+
+    model = RecordVariant
+    fields = ("position", "label", "format", "quantization", "size_bytes", "missing_shards")
+    extra = 0
+    can_delete = False
+
+
+@admin.register(ModelRecord)
+class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
+    """Records: search, look, refresh from the Hub."""
+
+    list_display = ("repo_id", "family", "formats", "size", "task", "license", "origin", "as_of", "updated")
+    list_filter = ("origin", "gated", "disabled")
+    search_fields = ("search_text",)
+    search_help_text = "Words of the id; a pasted Hub address works too."
+    ordering = ("-popularity", "repo_id")
+    list_per_page = 50
+    show_full_result_count = False
+    inlines = (VariantInline,)
+    actions = ("refresh",)
+    fields = (
+        "repo_id", "verdicts", "family", "architecture", "architecture_from", "parameters", "parameters_from",
+        "context", "formats", "task", "library", "license", "gated", "disabled", "downloads", "likes", "size_bytes",
+        "created", "modified", "origin", "as_of", "fetched", "updated", "sha", "answer",
+    )  # fmt: skip
+    readonly_fields = ("verdicts", "answer")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """As the user's permissions say: a record may have to go."""
+        return request.user.has_perm("compat.delete_modelrecord")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever may see records; the autocomplete of lists asks this too."""
+        return request.user.has_perm("compat.view_modelrecord") or request.user.has_perm("compat.change_curatedlist")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelRecord]:
+        """Without the search text, which no page shows."""
+        return super().get_queryset(request).defer("search_text")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ModelRecord], search_term: str
+    ) -> tuple[QuerySet[ModelRecord], bool]:
+        """The site's own search."""
+        words = words_of(search_term)
+        return (matching(queryset, words) if words else queryset), False
+
+    @admin.display(description="parameters", ordering="parameters")
+    def size(self, record: ModelRecord) -> str:
+        """The parameter count for people."""
+        return record.parameters_text
+
+    @admin.display(description="verdicts")
+    def verdicts(self, record: ModelRecord) -> SafeString:
+        """What every engine says of it, with reasons."""
+        names = engines()
+        rows = (
+            (names[verdict.profile].name, verdict.result.level.badge, "; ".join(verdict.result.reasons))
+            for verdict in Verdict.objects.filter(sheet=record.sheet_id).order_by("-confidence", "profile")
+            if verdict.profile in names
+        )
+        return format_html("<ul>{}</ul>", format_html_join("", "<li><b>{}: {}</b><br>{}</li>", rows))
+
+    @admin.display(description="Hub answer")
+    def answer(self, record: ModelRecord) -> SafeString:
+        """What the Hub said, as kept."""
+        import json
+
+        return format_html("<pre>{}</pre>", json.dumps(record.payload.data, indent=1, ensure_ascii=False)[:20_000])
+
+    @admin.action(description="Refresh from the Hub, in the background")
+    def refresh(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
+        """Enqueue a fetch for each chosen record."""
+        chosen = list(queryset.values_list("repo_id", flat=True)[: MANY + 1])
+        if len(chosen) > MANY:
+            self.message_user(request, f"Choose at most {MANY} records at once, or use sync_models.", messages.ERROR)
+            return
+        asked = sum(request_fetch(repo_id) for repo_id in chosen)
+        self.message_user(
+            request, f"{asked} of {len(chosen)} are being refreshed; the others were asked for a moment ago."
+        )
+
+
+@admin.register(RecordVariant)
+class RecordVariantAdmin(ReadOnly, admin.ModelAdmin[RecordVariant]):
+    """Variants across records."""
+
+    list_display = ("record", "label", "format", "quantization", "size_bytes", "missing_shards")
+    list_filter = ("format",)
+    search_fields = ("record__search_text",)
+    list_select_related = ("record",)
+    list_per_page = 50
+    show_full_result_count = False
+    ordering = ("record_id", "position")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Variants go with their record."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[RecordVariant], search_term: str
+    ) -> tuple[QuerySet[RecordVariant], bool]:
+        """The site's own search, on the records."""
+        words = words_of(search_term)
+        if words:
+            queryset = queryset.filter(record__in=matching(ModelRecord.objects.order_by(), words).values("id"))
+        return queryset, False
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnly, admin.ModelAdmin[Verdict]):
+    """Verdicts: one for each set of facts and engine, with the number of records that share it."""
+
+    list_display = ("profile", "answer", "cause", "why", "records", "rules")
+    list_filter = ("profile", "confidence", "cause")
+    list_per_page = 50
+    show_full_result_count = False
+    ordering = ("profile", "-confidence", "id")
+    actions = ("judge_again",)
+    fields = ("profile", "confidence", "cause", "why", "rules", "results", "facts")
+    readonly_fields = ("why", "facts")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Verdict]:
+        """With the number of records."""
+        return super().get_queryset(request).annotate(size=Count("sheet__records"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A deleted verdict would leave records without one."""
+        return False
+
+    @admin.display(description="answer", ordering="confidence")
+    def answer(self, verdict: Verdict) -> str:
+        """The badge's words."""
+        return Confidence(verdict.confidence).badge
+
+    @admin.display(description="first reason")
+    def why(self, verdict: Verdict) -> str:
+        """The first reason or warning."""
+        return next(iter((*verdict.result.reasons, *verdict.result.warnings)), "")
+
+    @admin.display(description="records", ordering="size")
+    def records(self, verdict: Verdict) -> int:
+        """How many records have these facts."""
+        return getattr(verdict, "size", 0)
+
+    @admin.display(description="facts")
+    def facts(self, verdict: Verdict) -> str:
+        """What was judged."""
+        return str(verdict.sheet.facts)
+
+    @admin.action(description="Judge everything again, in the background")
+    def judge_again(self, request: HttpRequest, queryset: QuerySet[Verdict]) -> None:
+        """Enqueue a re-evaluation of the whole catalogue."""
+        reevaluate_all.enqueue()
+        self.message_user(request, "Everything is being judged again in the background.")

@@ -1,0 +1,164 @@
+"""Engine profiles and the site's own workers: what the operator decides about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from compat.engine import all_profiles
+from compat.models import EngineSetting, SiteWorker
+from compat.tasks import reevaluate_all
+from compat.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
+
+
+@admin.register(EngineSetting)
+class EngineSettingAdmin(admin.ModelAdmin[EngineSetting]):
+    """Engine profiles: what ships is shown, what the operator decides is edited."""
+
+    list_display = ("slug", "called", "enabled", "policy", "formats")
+    fields = (
+        "slug",
+        "called",
+        "summary",
+        "families",
+        "formats",
+        "version",
+        "source",
+        "enabled",
+        "context_policy",
+    )
+    readonly_fields = ("slug", "called", "summary", "families", "formats", "version", "source")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Profiles are files."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Profiles are files."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EngineSetting]:
+        """Only profiles that still ship."""
+        return super().get_queryset(request).filter(slug__in=all_profiles())
+
+    def save_model(
+        self, request: HttpRequest, obj: EngineSetting, form: ModelForm[EngineSetting], change: bool
+    ) -> None:
+        """Save, and judge again what the change touches."""
+        super().save_model(request, obj, form, change)
+        if form.changed_data:
+            reevaluate_all.enqueue()
+            self.message_user(request, "The verdicts are being made again in the background.")
+
+    @admin.display(description="name")
+    def called(self, setting: EngineSetting) -> str:
+        """The engine's name."""
+        return all_profiles()[setting.slug].name
+
+    @admin.display(description="summary")
+    def summary(self, setting: EngineSetting) -> str:
+        """What it runs, in a sentence."""
+        return all_profiles()[setting.slug].summary
+
+    @admin.display(description="families")
+    def families(self, setting: EngineSetting) -> str:
+        """The architecture families it runs."""
+        return all_profiles()[setting.slug].family_names
+
+    @admin.display(description="formats")
+    def formats(self, setting: EngineSetting) -> str:
+        """The formats it loads."""
+        return ", ".join(rule.name for rule in all_profiles()[setting.slug].formats)
+
+    @admin.display(description="version")
+    def version(self, setting: EngineSetting) -> str:
+        """The engine version the profile describes."""
+        return all_profiles()[setting.slug].version
+
+    @admin.display(description="source")
+    def source(self, setting: EngineSetting) -> str:
+        """Where the profile was read."""
+        return all_profiles()[setting.slug].source
+
+    @admin.display(description="context policy")
+    def policy(self, setting: EngineSetting) -> str:
+        """The policy in force."""
+        return setting.context_policy or all_profiles()[setting.slug].context_policy
+
+
+def _engine_choices() -> list[tuple[str, str]]:
+    return [(slug, profile.name) for slug, profile in all_profiles().items()]
+
+
+class SiteWorkerForm(ModelForm[SiteWorker]):
+    """A worker as an operator describes it; whatever could not be estimated later is refused here."""
+
+    engine = forms.ChoiceField(choices=_engine_choices, help_text="The program that loads the models.")
+    accelerator = forms.CharField(
+        max_length=80,
+        required=False,
+        help_text="A label of the list under /workers/, such as RTX 4090; or leave it empty and give the memory.",
+    )
+    count = forms.IntegerField(min_value=1, max_value=MOST_ACCELERATORS, initial=1, help_text="How many of them.")
+    context = forms.IntegerField(
+        min_value=1, max_value=10**9, initial=8192, help_text="Tokens of context people use on it."
+    )
+
+    class Meta:
+        model = SiteWorker
+        fields = (
+            "name", "slug", "engine", "accelerator", "count", "memory_gb", "ram_gb", "context", "kv", "published",
+            "position",
+        )  # fmt: skip
+
+    def clean_accelerator(self) -> str:
+        """Only what the estimates know; close labels are named."""
+        label: str = self.cleaned_data["accelerator"].strip()
+        if not label or accelerator_named(label):
+            return label
+        words = label.lower().split()
+        near = [known for known in accelerator_labels() if any(word in known.lower().split() for word in words)]
+        hint = f" Did you mean {', '.join(near[:5])}?" if near else ""
+        raise forms.ValidationError(f"“{label}” is not an accelerator this site knows.{hint} Or give its memory alone.")
+
+    def clean_memory_gb(self) -> float | None:
+        """More than nothing, where it is told."""
+        return self._above_zero("memory_gb")
+
+    def clean_ram_gb(self) -> float | None:
+        """More than nothing, where it is told."""
+        return self._above_zero("ram_gb")
+
+    def _above_zero(self, name: str) -> float | None:
+        value: float | None = self.cleaned_data[name]
+        if value is not None and not 0 < value < 1e6:
+            raise forms.ValidationError("Give a number of GB above 0, or leave it empty.")
+        return value
+
+
+@admin.register(SiteWorker)
+class SiteWorkerAdmin(admin.ModelAdmin[SiteWorker]):
+    """Workers of this site: an engine on the hardware that is there."""
+
+    form = SiteWorkerForm
+    list_display = ("name", "engine_name", "machine", "context", "published", "position")
+    list_editable = ("published", "position")
+    list_filter = ("published", "engine")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+    @admin.display(description="engine", ordering="engine")
+    def engine_name(self, worker: SiteWorker) -> str:
+        """The engine's name, or what is wrong with it."""
+        profile = all_profiles().get(worker.engine)
+        return profile.name if profile else f"{worker.engine}: no longer known, so the worker is not shown"
+
+    @admin.display(description="machine")
+    def machine(self, worker: SiteWorker) -> str:
+        """The machine in a few words."""
+        return Machine(worker.accelerator, worker.count, worker.memory_gb, worker.ram_gb).label or "not told"

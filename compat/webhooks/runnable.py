@@ -1,0 +1,229 @@
+"""Which models run now that did not run before, worked out by the functions that pages use.
+
+What stood before a change is looked up inside its transaction, then again after it. Where nothing is known of before,
+such as an engine that was just switched on, nothing is said to be new; a record that is new itself is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from compat.engine import Confidence
+from compat.models import ListEntry, ModelRecord, RecordVariant, Verdict, Webhook
+from compat.queries.outcome import SheetAnswer, answers
+from compat.queries.rows import row_of, rows_of
+from compat.workers import Worker, workers
+
+from . import outbox, runs
+
+_CHUNK = 500
+_RAN = 1
+"""Taken for what is not known of before: that something still runs is no news."""
+Standing = dict[str, dict[str, int]]
+"""The confidence of each record by worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """The workers that matter to some webhook: engines by rules alone, and machines, whose memory counts too."""
+
+    hooks: Sequence[Webhook]
+    engines: Mapping[str, str]
+    machines: Mapping[str, Worker]
+    by_hook: Mapping[int, Collection[str]]
+
+
+def _watched() -> _Watched | None:
+    """None where no webhook wants to know. One query then, or none."""
+    hooks = outbox.hooks_wanting(outbox.NEWLY_RUNNABLE)
+    if not hooks or runs.is_first_fill():
+        return None
+    available = workers()
+    alone = [slug for slug, worker in available.items() if not worker.registered]
+    by_hook = {hook.pk: ([hook.worker] if hook.worker in available else []) if hook.worker else alone for hook in hooks}
+    slugs = {slug for watched in by_hook.values() for slug in watched}
+    return _Watched(
+        hooks,
+        {slug: available[slug].profile.slug for slug in slugs if available[slug].hardware is None},
+        {slug: available[slug] for slug in slugs if available[slug].hardware is not None},
+        by_hook,
+    )
+
+
+# --- records that are written ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWatch:
+    """Where some records stood before they are written: their fact sheets, and what machines made of them.
+
+    For engines the sheets are enough: a record whose facts change points to another sheet, and what is said of a sheet
+    is not changed by writing records.
+    """
+
+    watched: _Watched
+    repo_ids: Sequence[str]
+    sheets: Mapping[str, int]
+    machines: Standing
+
+
+def before_writing(repo_ids: Iterable[str]) -> RecordWatch | None:
+    """Look where records stand that are about to be written; None, and nothing looked at, where nobody asks."""
+    watched = _watched()
+    if watched is None:
+        return None
+    wanted = list(repo_ids)
+    return RecordWatch(watched, wanted, _sheets(wanted), _on_machines(watched, wanted))
+
+
+def after_writing(watch: RecordWatch | None) -> None:
+    """Tell of the records that run now and did not before."""
+    if watch is None:
+        return
+    found: Standing = {}
+    sheets = _sheets(watch.repo_ids)
+    moved = {repo_id: sheet for repo_id, sheet in sheets.items() if watch.sheets.get(repo_id) != sheet}
+    left = {watch.sheets[repo_id] for repo_id in moved if repo_id in watch.sheets}
+    levels = _levels(watch.watched, [*left, *moved.values()])
+    for repo_id, sheet in moved.items():
+        before = watch.sheets.get(repo_id)
+        for slug, profile in watch.watched.engines.items():
+            level = levels.get((sheet, profile), 0)
+            if level and (before is None or levels.get((before, profile), _RAN) == 0):
+                found.setdefault(repo_id, {})[slug] = level
+    for repo_id, standing in _on_machines(watch.watched, watch.repo_ids).items():
+        for slug, level in standing.items():
+            if level and not watch.machines.get(repo_id, {}).get(slug):
+                found.setdefault(repo_id, {})[slug] = level
+    _tell(watch.watched, found)
+
+
+def _sheets(repo_ids: Sequence[str]) -> dict[str, int]:
+    return dict(ModelRecord.objects.filter(repo_id__in=repo_ids).values_list("repo_id", "sheet_id"))
+
+
+def _on_machines(watched: _Watched, repo_ids: Sequence[str]) -> Standing:
+    """A query, and three for each machine; none where there is no machine."""
+    if not watched.machines:
+        return {}
+    found: Standing = {}
+    records = list(ModelRecord.objects.filter(repo_id__in=repo_ids).defer("search_text"))
+    for slug, worker in watched.machines.items():
+        for row in rows_of(records, worker):
+            found.setdefault(row.record.repo_id, {})[slug] = int(row.level)
+    return found
+
+
+# --- fact sheets that are judged again ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SheetWatch:
+    """What was said of some fact sheets before they are judged again."""
+
+    watched: _Watched
+    sheets: Sequence[int]
+    levels: Mapping[tuple[int, str], int]
+    answers: Mapping[str, Mapping[int, SheetAnswer]]
+
+
+def before_judging(sheets: Iterable[int]) -> SheetWatch | None:
+    """Look what is said of fact sheets that are about to be judged again; None where nobody asks."""
+    watched = _watched()
+    if watched is None:
+        return None
+    wanted = list(sheets)
+    return SheetWatch(watched, wanted, _levels(watched, wanted), _answers(watched, wanted))
+
+
+def after_judging(watch: SheetWatch | None) -> None:
+    """Tell of the records whose facts are accepted now and were not before."""
+    if watch is None:
+        return
+    found: Standing = {}
+    after = _levels(watch.watched, watch.sheets)
+    risen = {key: level for key, level in after.items() if level and watch.levels.get(key, _RAN) == 0}
+    for record in _records(sheet for sheet, _ in risen):
+        for slug, profile in watch.watched.engines.items():
+            if level := risen.get((record.sheet_id, profile)):
+                found.setdefault(record.repo_id, {})[slug] = level
+    for slug, newly in _answers(watch.watched, watch.sheets).items():
+        _on_machine(watch.watched.machines[slug], watch.answers[slug], newly, found)
+    _tell(watch.watched, found)
+
+
+def _levels(watched: _Watched, sheets: Sequence[int]) -> dict[tuple[int, str], int]:
+    """What is said of each sheet for each engine that matters. One query, or none."""
+    if not watched.engines or not sheets:
+        return {}
+    stored = Verdict.objects.filter(sheet__in=sheets, profile__in=set(watched.engines.values()))
+    return {(sheet, profile): level for sheet, profile, level in stored.values_list("sheet", "profile", "confidence")}
+
+
+def _answers(watched: _Watched, sheets: Sequence[int]) -> dict[str, dict[int, SheetAnswer]]:
+    return {slug: answers(sheets, worker) for slug, worker in watched.machines.items()}
+
+
+def _on_machine(
+    worker: Worker, before: Mapping[int, SheetAnswer], after: Mapping[int, SheetAnswer], found: Standing
+) -> None:
+    """Another answer to the facts may name another variant, which may fit where the first did not."""
+    changed = [sheet for sheet, answer in after.items() if answer != before[sheet]]
+    records = _records(changed)
+    while chunk := list(islice(records, _CHUNK)):
+        variants: dict[int, list[RecordVariant]] = {}
+        for variant in RecordVariant.objects.filter(record__in=chunk).order_by("record_id", "position"):
+            variants.setdefault(variant.record_id, []).append(variant)
+        for record in chunk:
+            own = variants.get(record.pk, [])
+            level = row_of(record, own, after[record.sheet_id], worker).level
+            if level and not row_of(record, own, before[record.sheet_id], worker).level:
+                found.setdefault(record.repo_id, {})[worker.slug] = int(level)
+
+
+def _records(sheets: Iterable[int]) -> Iterator[ModelRecord]:
+    return ModelRecord.objects.filter(sheet__in=set(sheets)).defer("search_text").order_by("pk").iterator(_CHUNK)
+
+
+# --- telling -----------------------------------------------------------------------------------------------------
+
+
+def _tell(watched: _Watched, found: Standing) -> None:
+    if not found:
+        return
+    popularity = {
+        repo_id: number
+        for chunk in _chunks(list(found))
+        for repo_id, number in ModelRecord.objects.filter(repo_id__in=chunk).values_list("repo_id", "popularity")
+    }
+    for hook in watched.hooks:
+        own = _for(hook, watched.by_hook[hook.pk], found)
+        if own:
+            outbox.gather(
+                hook,
+                {
+                    repo_id: (popularity[repo_id], {slug: Confidence(level).word for slug, level in levels.items()})
+                    for repo_id, levels in own.items()
+                },
+                runs.patience(),
+            )
+
+
+def _for(hook: Webhook, slugs: Collection[str], found: Standing) -> Standing:
+    """As much of it as a webhook is told."""
+    own = {
+        repo_id: kept
+        for repo_id, levels in found.items()
+        if (kept := {slug: level for slug, level in levels.items() if slug in slugs})
+    }
+    if hook.curated_list_id is None or not own:
+        return own
+    listed = set(ListEntry.objects.filter(curated_list=hook.curated_list_id).values_list("record__repo_id", flat=True))
+    return {repo_id: levels for repo_id, levels in own.items() if repo_id in listed}
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), _CHUNK):
+        yield names[start : start + _CHUNK]
