@@ -634,7 +634,7 @@ def test_what_is_not_exported_is_on_the_running_site(tmp_path):
     starter.create_lists()
     exported(tmp_path / "dist", 3, live=LIVE.rstrip("/"))
     pages = {str(path.relative_to(tmp_path / "dist")): path.read_text("utf-8") for path in tmp_path.rglob("*.html")}
-    assert all(f'<a href="{LIVE}models/">Whole catalogue</a>' in page for page in pages.values())
+    assert all(f'<li><a href="{LIVE}models/">Whole catalogue</a></li>' in page for page in pages.values())
     for name in ("search/index.html", "404.html"):
         assert f'data-live="{LIVE}"' in pages[name]
     outside = [page for name, page in pages.items() if name.startswith("lists/") and "not among these pages" in page]

@@ -147,3 +147,7 @@ def test_the_filters_work_in_templates():
     ).render(Context({"n": 12_000, "l": "apache-2.0", "f": "gguf", "t": "text-generation", "r": result("high")}))
     assert text.startswith("12k 12.0 kB 12,000 Apache 2.0 GGUF")
     assert "<span" in text
+
+
+def test_code_in_backticks_is_marked_and_the_rest_stays_text():
+    assert show.code_spans("give `a<b` or <i>`c`") == "give <code>a&lt;b</code> or &lt;i&gt;<code>c</code>"

@@ -47,6 +47,13 @@ def icon(name: str, size: int = 18) -> SafeString:
     )
 
 
+@register.filter
+def code_spans(text: str) -> SafeString:
+    """Text in which backticks mark code."""
+    parts = (("<code>", part, "</code>") if at % 2 else ("", part, "") for at, part in enumerate(text.split("`")))
+    return format_html_join("", "{}{}{}", ((SafeString(opens), part, SafeString(closes)) for opens, part, closes in parts))
+
+
 def verdict_class(result: CompatibilityResult) -> str:
     """The class that colours a verdict; a refusal for want of facts has its own."""
     return "v-unknown" if result.cause == "unknown" else f"v-{result.confidence}"

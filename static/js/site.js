@@ -143,6 +143,17 @@
   document.addEventListener("htmx:sendError", showTrouble("The server cannot be reached."));
   document.addEventListener("htmx:timeout", showTrouble("The server takes too long to answer."));
 
+  // A link to something folded away unfolds it first; not every browser does so by itself.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = target && target.closest("details:not([open])");
+    if (!folded) return;
+    folded.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
   matchMedia("(min-width: 64em)").addEventListener("change", closeSheet);
   showTheme();
 })();
