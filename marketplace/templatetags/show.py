@@ -50,8 +50,8 @@ def icon(name: str, size: int = 18) -> SafeString:
 @register.filter
 def code_spans(text: str) -> SafeString:
     """Text in which backticks mark code."""
-    parts = (("<code>", part, "</code>") if at % 2 else ("", part, "") for at, part in enumerate(text.split("`")))
-    return format_html_join("", "{}{}{}", ((SafeString(opens), part, SafeString(closes)) for opens, part, closes in parts))
+    parts = (format_html("<code>{}</code>" if at % 2 else "{}", part) for at, part in enumerate(text.split("`")))
+    return format_html_join("", "{}", ((part,) for part in parts))
 
 
 def verdict_class(result: CompatibilityResult) -> str:

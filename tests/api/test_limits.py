@@ -486,6 +486,7 @@ def test_this_sites_own_client_understands_the_headers(rate, client):
 
 # --- Redis -----------------------------------------------------------------------------------------------------
 
+
 @contextmanager
 def redis_at(port):
     """A Redis of this test's own."""
