@@ -73,8 +73,8 @@ types: setup-dev
 fix: setup-dev
 	@ruff check --fix . ; ruff format .
 
-bench: setup-dev ## Load rate, verdict rate, and p50/p95 of the pages.
-	@DEBUG=1 python -m bench
+bench: setup-dev ## Load rate, verdict rate, and p50/p95 of every kind of request; RECORDS=1000000 for a big catalogue.
+	@python -m bench $(if $(RECORDS),--records $(RECORDS))
 
 lock: ## Compile requirements/*.txt anew from requirements/*.in.
 	@$(PYTHON) -m venv var/lock && var/lock/bin/pip --quiet install pip-tools

@@ -1,55 +1,74 @@
-"""Load rate, verdict rate, and p50/p95 of the pages, on the bundled snapshot in a database of its own."""
+"""Load rate, verdict rate, and p50/p95 of every kind of request.
+
+By default on the bundled snapshot in a database of its own. ``--records N`` makes a catalogue of that size there first
+(see :mod:`bench.big`), and ``BENCH_DATABASE_URL`` names another database, which is filled only if it is empty.
+"""
 
 from __future__ import annotations
 
+import argparse
+import atexit
 import gc
+import gzip
 import os
 import platform
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from itertools import cycle, islice
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-PAGES = {
-    "home": ["/"],
-    "browse": [
-        "/models/",
-        "/models/?page=2",
-        "/models/?architecture=llama",
-        "/models/?format=gguf&sort=likes",
-        "/models/?license=apache-2.0&max_params=8",
-        "/models/?compatible=false",
-        "/models/?compatible=only-incompatible&cause=context",
-        "/models/?quantization=Q4_K_M&compatible=false",
-    ],
-    "search": [f"/models/?q={word}" for word in ("l", "ll", "lla", "llam", "llama", "qwen+7b", "phi-2", "gguf", "zzz")],
-    "detail": [
-        f"/models/{name}/"
-        for name in (
-            "microsoft/phi-2",
-            "meta-llama/Llama-3.2-1B",
-            "unsloth/Qwen3.6-35B-A3B-GGUF",
-            "mistralai/Mistral-7B-Instruct-v0.2",
-            "t5-small",
-        )
-    ],
-    "report": ["/report/"],
-}
-ROUNDS = 200
+from bench.big import fill
+from bench.requests import DEEP, REQUESTS
+
+if TYPE_CHECKING:
+    from django.http import HttpResponseBase
+    from django.test import Client
+
+ROUNDS = 120
+SECONDS = 3.0
+"""A kind is measured this many times, or for this long, whatever ends first; but every address at least once."""
+CURSORS = 40
+"""How many parts of a list are followed."""
 
 
-def main() -> None:
-    """Measure and print; takes about a minute."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print; about two minutes for the snapshot."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--records", type=int, help="measure a catalogue of so many records made from the snapshot")
+    parser.add_argument("--only", choices=("load", "requests", "export"), help="measure only this")
+    told = parser.parse_args(arguments)
+    _start()
+    parts: dict[str, Callable[[], None]] = {"load": _load_and_judge, "requests": requests, "export": exports}
+    from compat.models import ModelRecord
+
+    if told.records or told.only or ModelRecord.objects.exists():
+        total = fill(told.records or 0)
+        parts = {name: part for name, part in parts.items() if name != "load"}
+    else:
+        _load_and_judge()
+        total = ModelRecord.objects.count()
+    print(f"{total:,} records")
+    for name, part in parts.items():
+        if name != "load" and told.only in (None, name):
+            part()
+
+
+def _start() -> None:
+    """Settings as a site has them, but the database and the static files' names."""
     folder = Path(tempfile.mkdtemp(prefix="runshere-bench-"))
-    os.environ.setdefault("BENCH_DATABASE_URL", f"sqlite:///{folder}/bench.sqlite3")
-    os.environ["DATABASE_URL"] = os.environ["BENCH_DATABASE_URL"]
-    os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings"
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["DATABASE_URL"] = os.environ.get("BENCH_DATABASE_URL") or f"sqlite:///{folder}/bench.sqlite3"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     os.environ["DEBUG"] = "false"
     os.environ.setdefault("SECRET_KEY", "measuring")
+    # One client asks more here than any visitor may.
+    os.environ["API_RATE"] = "off"
     import django
 
     django.setup()
@@ -64,11 +83,6 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {engine}")
-    load()
-    verdicts()
-    pages()
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"memory: {most:.0f} MB at most, all of the above in one process")
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
@@ -79,9 +93,25 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
+def memory() -> str:
+    """What this process holds for itself: without the pages of the database that the system shares and may drop."""
+    told = Path("/proc/self/status")
+    lines = dict(line.split(":", 1) for line in told.read_text().splitlines()) if told.exists() else {}
+    if "RssAnon" in lines:
+        return f"{int(lines['RssAnon'].split()[0]) / 1024:.0f} MB"
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most"
+
+
+# --- load and judge --------------------------------------------------------------------------------------------
+
+
+def _load_and_judge() -> None:
+    load()
+    verdicts()
+
+
 def load() -> None:
     """Records a second from a file, new and unchanged, beside only reading the file as JSON."""
-    import gzip
     import json
 
     from compat import sync
@@ -131,27 +161,107 @@ def verdicts() -> None:
     )
 
 
-def pages() -> None:
-    """Milliseconds a page takes inside the server, after one round to warm up; and its weight compressed."""
-    import gzip
+# --- requests --------------------------------------------------------------------------------------------------
 
+
+def requests() -> None:
+    """Milliseconds a request takes inside the server, and its weight compressed.
+
+    ``new`` is the slowest question of the kind when it is asked for the first time, in a process that has answered
+    others before.
+    """
     from django.test import Client
 
-    from compat import memo
+    from compat import memo, sync
 
     client = Client(headers={"host": "127.0.0.1"})
-    print(f"{'page':<10}{'p50 ms':>9}{'p95 ms':>9}{'cold ms':>9}{'kB gzip':>9}")
-    for name, urls in PAGES.items():
-        memo.forget()
-        cold = [timed(lambda url=url: client.get(url))[0] for url in urls]  # type: ignore[misc]
-        weight = max(len(gzip.compress(client.get(url).content, 6)) for url in urls)
-        times = []
-        for url in islice(cycle(urls), ROUNDS):
-            start = time.perf_counter()
-            assert client.get(url).status_code == 200
-            times.append(1000 * (time.perf_counter() - start))
-        p95 = statistics.quantiles(times, n=20)[-1]
-        print(f"{name:<10}{statistics.median(times):>9.1f}{p95:>9.1f}{1000 * max(cold):>9.1f}{weight / 1000:>9.1f}")
+    memo.forget()
+    start, _ = timed(lambda: _asked(client, "/models/"))
+    print(f"first page of a new process {1000 * start:,.0f} ms", end="")
+    sync.touch()
+    changed, _ = timed(lambda: _asked(client, "/models/"))
+    print(f", first after the catalogue changed {1000 * changed:,.0f} ms; {memory()}")
+    _settle(client)
+    print(f"{'request':<22}{'p50 ms':>9}{'p95 ms':>9}{'new ms':>9}{'kB gzip':>9}")
+    for kind, addresses in REQUESTS.items():
+        new, weight = [], 0
+        for address in addresses:
+            seconds, response = timed(lambda address=address: _asked(client, address))  # type: ignore[misc]
+            new.append(seconds)
+            weight = max(weight, len(gzip.compress(response.content, 6)))  # type: ignore[attr-defined]
+        times, until = [], time.perf_counter() + SECONDS
+        for number, address in enumerate(cycle(addresses)):
+            if number >= len(addresses) and (number >= ROUNDS or time.perf_counter() > until):
+                break
+            times.append(_seconds(client, address))
+        _line(kind, times, max(new), weight)
+    for kind, address in DEEP.items():
+        _line(kind, _followed(client, address))
+    tag = _asked(client, "/api/v1/models?limit=50").headers["ETag"]
+    _line("api list, 304", [_seconds(client, "/api/v1/models?limit=50", 304, tag) for _ in range(ROUNDS)])
+    print(f"memory: {memory()}, all of the above in one process")
+
+
+def _settle(client: Client) -> None:
+    """Let work that a change set off beside the requests come to its end."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and _seconds(client, "/models/?page=3") > 0.1:
+        time.sleep(1)
+
+
+def _asked(client: Client, address: str, status: int = 200, tag: str = "") -> HttpResponseBase:
+    headers = {"If-None-Match": tag} if tag else {}
+    response = client.get(address, headers=headers)
+    assert response.status_code == status, (address, response.status_code)
+    return response
+
+
+def _seconds(client: Client, address: str, status: int = 200, tag: str = "") -> float:
+    start = time.perf_counter()
+    _asked(client, address, status, tag)
+    return time.perf_counter() - start
+
+
+def _followed(client: Client, address: str) -> list[float]:
+    """Seconds of each part of a list whose cursors are followed."""
+    times, next_ = [], address
+    for _ in range(CURSORS):
+        start = time.perf_counter()
+        response = _asked(client, next_)
+        times.append(time.perf_counter() - start)
+        if "Link" in response.headers:
+            next_ = response.headers["Link"].split(">")[0].removeprefix("<").removeprefix("http://127.0.0.1")
+        else:
+            cursor = response.json()["nextCursor"]  # type: ignore[attr-defined]
+            if not cursor:
+                break
+            next_ = f"{address}&cursor={cursor}"
+    return times
+
+
+def _line(kind: str, times: list[float], new: float | None = None, weight: int = 0) -> None:
+    p50 = 1000 * statistics.median(times)
+    p95 = 1000 * statistics.quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else p50
+    first = f"{1000 * new:>9.1f}" if new is not None else " " * 9
+    print(f"{kind:<22}{p50:>9.1f}{p95:>9.1f}{first}" + (f"{weight / 1000:>9.1f}" if weight else ""))
+
+
+# --- the exported site -----------------------------------------------------------------------------------------
+
+
+def exports() -> None:
+    """Seconds to write the site as plain files: the first time, and again where nothing changed."""
+    from django.core.management import call_command
+
+    for top in (100, 10_000):
+        with tempfile.TemporaryDirectory(prefix="runshere-bench-") as folder, Path(os.devnull).open("w") as silence:
+
+            def write(top: int = top, folder: str = folder, silence: object = silence) -> None:
+                call_command("export_site", top=top, output=Path(folder), stdout=silence, stderr=silence)
+
+            first, _ = timed(write)
+            again, _ = timed(write)
+            print(f"export of the top {top:,}: {first:.2f} s, again {again:.2f} s")
 
 
 if __name__ == "__main__":

@@ -158,12 +158,6 @@ class Criteria:
             return self.changed(**{name: changed})
         return self.changed(**{name: "" if current == value else value})
 
-    @property
-    def filtered(self) -> bool:
-        """Whether anything but search, worker, order and page narrows the answer."""
-        plain = replace(self, q="", worker="", sort="popular", page=1)
-        return plain != Criteria()
-
 
 MULTIPLE = ("task", "architecture", "format", "quantization", "license", "language", "author")
 

@@ -2,34 +2,35 @@
 
 The columns a verdict page is cut along are few and repeat much, so they are counted once, together (the "cube"):
 one row for each combination that occurs. Facet counts, the total and the "not shown" figures are all sums over
-those rows, which is why they cannot contradict each other. All but the licence are facts of the sheet that records
-share, so the database only counts records by sheet and licence, straight from an index.
+those rows, which is why they cannot contradict each other. All but the licence and the languages are facts of the
+sheet that records share.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from compat.criteria import CONFIDENCES, GATED, Criteria
 from compat.engine import Confidence
+from compat.memo import kept
 from compat.metadata.extract import format_label
+from compat.metadata.facts import VariantFacts
 from compat.metadata.families import family_label, kin_of
 from compat.metadata.languages import language_label
 from compat.metadata.task import task_label
-from compat.models import FactSheet, ModelRecord, Verdict
+from compat.models import FactSheet, RecordLanguage, RecordVariant, Verdict
 
 SHOWN_AT_FIRST = 6
 SHOWN_AT_MOST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class CubeRow:
-    """How many records have this combination of values."""
+class CubeRow(NamedTuple):
+    """A combination of values that records have."""
 
     confidence: int
     cause: str
@@ -38,8 +39,32 @@ class CubeRow:
     architecture: str
     formats: str
     gated: bool
+    quantizations: tuple[str, ...]
     license: str
-    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """Combinations of values, each with the fact sheet it comes from and how many records have it.
+
+    ``languages`` are how many of them speak a language: the language, the number of the row, and how many.
+    """
+
+    rows: Sequence[CubeRow]
+    sheets: Sequence[int]
+    counts: Sequence[int]
+    languages: Sequence[tuple[str, int, int]]
+    columns: dict[str, list[tuple[str, ...]]] = field(default_factory=dict, compare=False)
+
+    def __len__(self) -> int:
+        """How large it is."""
+        return len(self.rows) + len(self.languages)
+
+    def column(self, facet: Facet) -> list[tuple[str, ...]]:
+        """Every row's values of one facet."""
+        if facet.name not in self.columns:
+            self.columns[facet.name] = [facet.values(row) for row in self.rows]
+        return self.columns[facet.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +72,38 @@ class Facet:
     """One way to narrow.
 
     ``values`` are the values a cube row has; ``word`` is what a value is called; ``where`` is the same as a condition
-    on fact sheets joined to their verdict, except for a facet of the record itself (``of_record``).
+    on fact sheets joined to their verdict, except for a facet of the record itself (``of_record``). Where a record may
+    have several values, they lie in a table of their own, ``beside`` the records: the table and its column.
     """
 
     name: str
     label: str
-    values: Callable[[CubeRow], Sequence[str]]
-    where: Callable[[str], Q]
+    values: Callable[[CubeRow], tuple[str, ...]]
+    where: Callable[[tuple[str, ...]], Q]
     word: Callable[[str], str] = str
     of_record: bool = False
+    beside: tuple[type[RecordVariant | RecordLanguage], str] | None = None
 
-    def passes(self, row: CubeRow, wanted: Sequence[str]) -> bool:
-        """Whether a row has any of the wanted values."""
-        return not wanted or any(value in wanted for value in self.values(row))
+    def condition(self, wanted: tuple[str, ...], *, along: bool = False) -> Q:
+        """Any of the wanted values as a database condition; empty where nothing is wanted.
 
-    def condition(self, wanted: Sequence[str]) -> Q:
-        """The same as a database condition; empty where nothing is wanted."""
-        condition = Q()
-        for value in wanted:
-            condition |= self.where(value)
-        return condition
+        ``along`` makes it one to try on record after record, rather than one to find records by.
+        """
+        if not wanted:
+            return Q()
+        if along and self.beside:
+            table, column = self.beside
+            return Q(Exists(table._default_manager.filter(**{f"{column}__in": wanted, "record": OuterRef("pk")})))  # noqa: SLF001
+        return self.where(wanted)
+
+
+def _format_condition(values: tuple[str, ...]) -> Q:
+    """Formats are kept as words separated by blanks."""
+    condition = Q()
+    for value in values:
+        condition |= Q(formats=value) | Q(formats__startswith=f"{value} ") | Q(formats__endswith=f" {value}")
+        condition |= Q(formats__contains=f" {value} ")
+    return condition
 
 
 def license_label(value: str) -> str:
@@ -100,34 +137,29 @@ FACETS: tuple[Facet, ...] = (
         "confidence",
         "Verdict",
         values=lambda row: (Confidence(row.confidence).word,),
-        where=lambda value: Q(verdicts__confidence=Confidence[value.upper()].value),
+        where=lambda values: Q(verdicts__confidence__in=[Confidence[value.upper()].value for value in values]),
         word=lambda value: Confidence[value.upper()].badge,
     ),
     Facet(
         "architecture",
         "Architecture",
         values=lambda row: (row.family, row.architecture) if row.family != row.architecture else (row.family,),
-        where=lambda value: Q(family=value) | Q(architecture=value),
+        where=lambda values: Q(family__in=values) | Q(architecture__in=values),
         word=family_label,
     ),
     Facet(
         "format",
         "Format",
-        values=lambda row: row.formats.split(),
-        where=lambda value: (
-            Q(formats=value)
-            | Q(formats__startswith=f"{value} ")
-            | Q(formats__endswith=f" {value}")
-            | Q(formats__contains=f" {value} ")
-        ),
+        values=lambda row: tuple(row.formats.split()),
+        where=_format_condition,
         word=format_label,
     ),
-    Facet("task", "Task", values=lambda row: (row.task,), where=lambda value: Q(task=value), word=task_label),
+    Facet("task", "Task", values=lambda row: (row.task,), where=lambda values: Q(task__in=values), word=task_label),
     Facet(
         "license",
         "Licence",
         values=lambda row: (row.license,),
-        where=lambda value: Q(license=value),
+        where=lambda values: Q(license__in=values),
         word=license_label,
         of_record=True,
     ),
@@ -135,17 +167,29 @@ FACETS: tuple[Facet, ...] = (
         "gated",
         "Access",
         values=lambda row: ("true" if row.gated else "false",),
-        where=lambda value: Q(gated=value == "true"),
+        where=lambda values: Q(gated=values == ("true",)),
         word=GATED.__getitem__,
     ),
+    Facet(
+        "quantization",
+        "Quantization",
+        values=lambda row: row.quantizations,
+        where=lambda values: Q(id__in=RecordVariant.objects.filter(quantization__in=values).values("record")),
+        beside=(RecordVariant, "quantization"),
+        of_record=True,
+    ),
+    Facet(
+        "language",
+        "Language",
+        values=lambda _: (),
+        where=lambda values: Q(id__in=RecordLanguage.objects.filter(code__in=values).values("record")),
+        beside=(RecordLanguage, "code"),
+        word=language_label,
+        of_record=True,
+    ),
 )
-"""Every facet counted in the cube; pages, API and queries iterate this one tuple."""
-
-SIDE_FACETS: tuple[tuple[str, str, str, Callable[[str], str]], ...] = (
-    ("quantization", "Quantization", "variants__quantization", str),
-    ("language", "Language", "languages__code", language_label),
-)
-"""Facets whose values lie in tables beside the records: parameter, label, lookup, wording."""
+"""Every facet; pages, API and queries iterate this one tuple. A language is not a value of the cube's rows: a record
+may speak several, so a question for languages has a cube of its own, and their counts lie beside the rows."""
 
 
 def wanted(criteria: Criteria, name: str) -> tuple[str, ...]:
@@ -190,12 +234,27 @@ def sheets(criteria: Criteria, profile: str) -> QuerySet[FactSheet] | None:
     return FactSheet.objects.filter(Q(verdicts__profile=profile) & condition)
 
 
-SheetValues = Mapping[int, tuple[int, str, str, str, str, str, bool]]
-"""What the cube needs of each fact sheet: confidence and cause on one engine, then the sheet's own columns."""
+class SheetValues(NamedTuple):
+    """What the cube needs of a fact sheet: confidence and cause on one engine, then the sheet's own columns."""
+
+    confidence: int
+    cause: str
+    task: str
+    family: str
+    architecture: str
+    formats: str
+    gated: bool
+    quantizations: tuple[str, ...]
+
+    def row(self, license_: str, verdict: tuple[int, str] | None = None) -> CubeRow:
+        """The cube's row with these facts and a licence; ``verdict`` is that of a machine, where one is asked for."""
+        confidence, cause = verdict or (self.confidence, self.cause)
+        facts = (self.task, self.family, self.architecture, self.formats, self.gated, self.quantizations)
+        return CubeRow(confidence, cause, *facts, license_)
 
 
-def sheet_values(profile: str) -> SheetValues:
-    """Every fact sheet's values on one engine. One query over a few thousand rows."""
+def sheet_values(profile: str) -> Mapping[int, SheetValues]:
+    """Every fact sheet's values on one engine. One query over a few thousand rows, and more for sheets not yet seen."""
     columns = (
         "confidence",
         "cause",
@@ -205,28 +264,24 @@ def sheet_values(profile: str) -> SheetValues:
         "sheet__formats",
         "sheet__gated",
     )
-    rows = Verdict.objects.filter(profile=profile).values_list("sheet_id", *columns)
-    return {row[0]: row[1:] for row in rows}
+    rows = list(Verdict.objects.filter(profile=profile).values_list("sheet_id", *columns))
+    quantizations = _quantizations([row[0] for row in rows])
+    return {row[0]: SheetValues._make((*row[1:], quantizations[row[0]])) for row in rows}
 
 
-def count_cube(records: QuerySet[ModelRecord], values: SheetValues) -> list[CubeRow]:
-    """The cube of a set of records: counted by fact sheet and licence in one query, then told apart by their values."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    for sheet, license_, n in records.order_by().values_list("sheet_id", "license").annotate(n=Count("id")):
-        if sheet in values:
-            counts[(*values[sheet], license_)] += n
-    return [CubeRow(*(*key, n)) for key, n in counts.items()]
+def _quantizations(sheets: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+    """The quantizations of fact sheets' variants. Sheets never change, so each is read once."""
+    known: dict[int, tuple[str, ...]] = kept(("quantizations of sheets",), dict)
+    missing = [sheet for sheet in sheets if sheet not in known]
+    for start in range(0, len(missing), _AT_ONCE):
+        rows = FactSheet.objects.filter(id__in=missing[start : start + _AT_ONCE]).values_list("id", "facts")
+        for sheet, facts in rows.iterator():
+            told = (VariantFacts.from_json(fact).quantization for fact in facts)
+            known[sheet] = tuple(dict.fromkeys(name[:40] for name in told if name))
+    return known
 
 
-def count_each(
-    records: QuerySet[ModelRecord], values: SheetValues, stands: Callable[[int, int], tuple[int, str]]
-) -> list[CubeRow]:
-    """The cube where confidence and cause differ between records of one sheet: every record is looked at. One query."""
-    counts: Counter[tuple[Any, ...]] = Counter()
-    for pk, sheet, license_ in records.order_by().values_list("id", "sheet_id", "license"):
-        if sheet in values:
-            counts[(*stands(pk, sheet), *values[sheet][2:], license_)] += 1
-    return [CubeRow(*(*key, n)) for key, n in counts.items()]
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,44 +321,73 @@ class FacetView:
 
 @dataclass(frozen=True, slots=True)
 class CubeSums:
-    """What a question makes of a cube."""
+    """What a question makes of a cube. ``sheets`` are the fact sheets that the records found have."""
 
     total: int
+    sheets: frozenset[int]
     by_confidence: Mapping[int, int]
     hidden: Mapping[str, int]
     facets: Mapping[str, Counter[str]]
 
 
-def sum_cube(cube: Iterable[CubeRow], criteria: Criteria) -> CubeSums:
-    """Total, hidden causes and facet counts in one pass.
+class _Sieve:
+    """What a question leaves of a cube's rows, and what each facet's own choice takes away."""
+
+    def __init__(self, cube: Cube, criteria: Criteria) -> None:
+        verdicts = {(row.confidence, row.cause) for row in cube.rows}
+        shown = {verdict: shown_passes(criteria, *verdict) for verdict in verdicts}
+        self.shown = [shown[row.confidence, row.cause] for row in cube.rows]
+        self.lost = [0] * len(cube.rows)
+        """How many facets' choices each row fails."""
+        self.fails: dict[str, list[bool]] = {}
+        for facet in FACETS:
+            values = wanted(criteria, facet.name)
+            if values and facet.name != "language":
+                column = cube.column(facet)
+                passes = {found: any(value in values for value in found) for found in set(column)}
+                fails = self.fails[facet.name] = [not passes[found] for found in column]
+                self.lost = [lost + failed for lost, failed in zip(self.lost, fails, strict=True)]
+        self.good = [row for row, lost in enumerate(self.lost) if not lost]
+        self.taken = [row for row in self.good if self.shown[row]]
+
+    def near(self, name: str) -> list[int]:
+        """The rows that a question leaves if one facet's own choice is ignored."""
+        if name not in self.fails:
+            return self.taken
+        one = zip(self.fails[name], self.lost, self.shown, strict=True)
+        return self.taken + [row for row, (fails, lost, shown) in enumerate(one) if fails and lost == 1 and shown]
+
+
+def sum_cube(cube: Cube, criteria: Criteria, spoken: Cube | None = None) -> CubeSums:
+    """Total, hidden causes and facet counts.
 
     A facet's counts ignore its own choice, as a visitor expects of check boxes: they say what taking another box
-    would give. ``hidden`` counts, by cause, what passes every filter but does not run.
+    would give. For a question with languages, ``spoken`` is therefore the cube without them. ``hidden`` counts, by
+    cause, what passes every filter but does not run.
     """
-    total = 0
+    sieve = _Sieve(cube, criteria)
     by_confidence: Counter[int] = Counter()
     hidden: Counter[str] = Counter()
-    counts: dict[str, Counter[str]] = {facet.name: Counter() for facet in FACETS}
-    asked = [(facet, wanted(criteria, facet.name)) for facet in FACETS]
-    anything = replace(criteria, compatible="false", cause=())
     hiding = criteria.compatible == "true" and not criteria.confidence
-    for row in cube:
-        failed = [facet for facet, values in asked if values and not facet.passes(row, values)]
-        if len(failed) > 1:
-            continue
-        if not failed and shown_passes(anything, row.confidence, row.cause):
-            by_confidence[row.confidence] += row.count
-            if hiding and row.confidence == 0:
-                hidden[row.cause] += row.count
-        if not shown_passes(criteria, row.confidence, row.cause):
-            continue
-        if not failed:
-            total += row.count
-        for facet in failed or FACETS:
-            counter = counts[facet.name]
-            for value in facet.values(row):
-                counter[value] += row.count
-    return CubeSums(total, by_confidence, hidden, counts)
+    for number in sieve.good:
+        row, n = cube.rows[number], cube.counts[number]
+        by_confidence[row.confidence] += n
+        if hiding and row.confidence == 0:
+            hidden[row.cause] += n
+    counts: dict[str, Counter[str]] = {}
+    for facet in FACETS:
+        counter = counts[facet.name] = Counter()
+        column = cube.column(facet)
+        for number in sieve.near(facet.name):
+            for value in column[number]:
+                counter[value] += cube.counts[number]
+    wider = spoken or cube
+    taken = set(_Sieve(wider, criteria).taken if spoken else sieve.taken)
+    for code, number, n in wider.languages:
+        if number in taken:
+            counts["language"][code] += n
+    total = sum(cube.counts[number] for number in sieve.taken)
+    return CubeSums(total, frozenset(cube.sheets[number] for number in sieve.taken), by_confidence, hidden, counts)
 
 
 def view_of(

@@ -6,7 +6,6 @@ A record keeps the few facts of its configuration that shape the estimate; shape
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,14 +38,30 @@ _COMPARED = ("model_type", "layers", "heads", "kv_heads", "head_dim", "hidden")
 _PUBLISHED = "from published facts of the model it is named after"
 
 
-@lru_cache(maxsize=20_000)
+def _own_shape(facts: str, parameters: int | None) -> ModelShape | None:
+    """The shape told by a record's own configuration."""
+    return complete(from_config(json.loads(facts), parameters)) if facts else None
+
+
+def _is_whole(own: ModelShape | None) -> bool:
+    """Whether a shape leaves nothing to take from elsewhere."""
+    return own is not None and bool(own.hidden and own.vocab and own.caches is not None)
+
+
+@lru_cache(maxsize=50_000)
+def needs_name(facts: str, parameters: int | None) -> bool:
+    """Whether :func:`shaped` looks at the name as well, for the published shape of the model it is named after."""
+    return not _is_whole(_own_shape(facts, parameters))
+
+
+@lru_cache(maxsize=1000)
 def shaped(facts: str, parameters: int | None, name: str) -> Shaped:
     """The shape told by a record's own configuration, completed by published facts of the model it is named after.
 
     Nothing is taken from a published model that disagrees with the record in anything both tell.
     """
-    own = complete(from_config(json.loads(facts), parameters)) if facts else None
-    if own is not None and own.hidden and own.vocab and own.caches is not None:
+    own = _own_shape(facts, parameters)
+    if _is_whole(own):
         return Shaped(own)
     known = find_shape(name)
     if known is None:
@@ -75,7 +90,7 @@ def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[Varia
     assumed: tuple[str, ...] = ()
     if format_ == "safetensors" and not quantization and size is None:
         quantization = "BF16"
-        assumed = ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
+        assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shaped(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
     if projector is None:
@@ -127,8 +142,3 @@ def speed_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> Spe
         quant=needed.quant,
         kv_type=worker.kv,
     )
-
-
-def fits(pairs: Sequence[tuple[ModelRecord, RecordVariant]], worker: Worker) -> list[FitResult | None]:
-    """The same for many at once."""
-    return [fit_of(record, variant, worker) for record, variant in pairs]

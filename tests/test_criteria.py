@@ -150,20 +150,6 @@ def test_a_changed_question_starts_at_its_first_page():
     assert asked.query(sort="likes") == "q=llama&sort=likes"
 
 
-@pytest.mark.parametrize(
-    ("criteria", "filtered"),
-    [
-        (Criteria(), False),
-        (Criteria(q="a", worker="rbee", sort="name", page=3), False),
-        (Criteria(task=("a",)), True),
-        (Criteria(compatible="false"), True),
-        (Criteria(min_params=0.0), True),
-    ],
-)
-def test_whether_anything_narrows(criteria, filtered):
-    assert criteria.filtered is filtered
-
-
 def test_a_plain_mapping_serves_as_a_question():
     options = {"task": ["a", "b"], "compatible": False, "min_params": 7, "gated": True, "author": "x", "q": None}
     found = Criteria.from_query(DictQuery(options), WORKERS)

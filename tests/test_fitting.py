@@ -22,7 +22,7 @@ from compat.engine.fit import (
     known_shape,
 )
 from compat.engine.fit.gguf_keys import config_from_gguf
-from compat.fitting import context_room, fit_of, fits, inputs, shaped, speed_of
+from compat.fitting import context_room, fit_of, inputs, shaped, speed_of
 from compat.hub.payloads import parse_record
 from compat.metadata.extract import extract
 from compat.metadata.gguf_header import parse_gguf_header
@@ -255,7 +255,7 @@ def model(config=LLAMA, parameters=None, name="sample"):
 def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
     needed, assumed = inputs(model(parameters=10**9), variant())
     assert needed.quant == "BF16"
-    assert assumed == ("16 bits a weight, as unquantized models usually have: the record tells no data type",)
+    assert assumed == ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     for told in (variant(quantization="AWQ"), variant(size=2 * 10**9), variant("gguf", "Q4_K_M"), variant("gguf")):
         needed, assumed = inputs(model(parameters=10**9), told)
         assert assumed == ()
@@ -299,14 +299,12 @@ def phi(db):
 def test_without_a_machine_nothing_is_estimated(phi):
     worker = chosen(workers(), "vllm")
     assert fit_of(*phi, worker) is context_room(*phi, worker) is speed_of(*phi, worker) is None
-    assert fits([phi], worker) == [None]
 
 
 def test_a_machine_gets_a_fit_a_context_and_a_speed(phi):
     worker = chosen(workers(), "vllm", accelerator="RTX 4090")
     fit = fit_of(*phi, worker)
     assert fit.fit is Fit.FITS
-    assert fits([phi, phi], worker) == [fit, fit]
     assert context_room(*phi, worker) == phi[0].context == 2048
     speed = speed_of(*phi, worker)
     assert 0 < speed.low <= speed.tokens_per_second <= speed.high
@@ -346,9 +344,8 @@ def test_the_two_rbee_profiles_are_one_engine():
 
 def test_every_record_of_the_catalogue_can_be_estimated(db):
     worker = chosen(workers(), "llama-cpp", accelerator="RTX 4090", ram=64.0)
-    found = fits(
-        [(one, each) for one in ModelRecord.objects.prefetch_related("variants") for each in one.variants.all()], worker
-    )
+    records = ModelRecord.objects.prefetch_related("variants")
+    found = [fit_of(one, each, worker) for one in records for each in one.variants.all()]
     assert len(found) > 500
     assert {one.fit for one in found} >= {Fit.FITS, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNKNOWN}
     for one in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.urls import reverse
 
 from compat.engine import CompatibilityResult, Confidence
@@ -99,13 +100,17 @@ class ModelRecord(models.Model):
         verbose_name = "model record"
         ordering = ["-popularity", "repo_id"]
         indexes = [
-            models.Index(fields=["-popularity", "repo_id"], name="record_by_popularity"),
-            models.Index(fields=["-trending", "repo_id"], name="record_by_trending"),
-            models.Index(fields=["-likes", "repo_id"], name="record_by_likes"),
-            models.Index(fields=["-modified", "repo_id"], name="record_by_modified"),
-            models.Index(fields=["-created", "repo_id"], name="record_by_created"),
-            models.Index(fields=["-parameters", "repo_id"], name="record_by_parameters"),
-            models.Index(fields=["sheet", "license"], name="record_by_facts"),
+            # Each order whole, to walk along; the first one with what verdicts and licences are looked up by.
+            models.Index(fields=["-popularity", "repo_id", "sheet", "license"], name="record_in_order_popular"),
+            models.Index(fields=["-trending", "-popularity", "repo_id"], name="record_in_order_trending"),
+            models.Index(fields=["-likes", "-popularity", "repo_id"], name="record_in_order_likes"),
+            models.Index(fields=["-modified", "-popularity", "repo_id"], name="record_in_order_modified"),
+            models.Index(fields=["-created", "-popularity", "repo_id"], name="record_in_order_created"),
+            models.Index(fields=["-parameters", "-popularity", "repo_id"], name="record_in_order_size"),
+            models.Index(Lower("name"), "repo_id", name="record_in_order_name"),
+            models.Index(Lower("owner"), name="record_by_owner"),
+            # All that the census counts by, so that it reads this index alone.
+            models.Index(fields=["sheet", "license", "parameters", "context"], name="record_by_kind"),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ Pages, commands and programs all ask here, so that they cannot disagree. Nothing
 as they are stored. Every function says how many database queries it takes, and tests hold it to that.
 """
 
-from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, found_records, narrowed, ordered
+from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, found_records, narrowed
 from .detail import DetailPage, detail, find
 from .overview import (
     HomePage,
@@ -37,7 +37,6 @@ __all__ = [
     "found_records",
     "home",
     "narrowed",
-    "ordered",
     "published_lists",
     "report",
     "rows_of",

@@ -10,18 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from compat import facets
 from compat.bases import extracted_with_bases, shape_facts_of
 from compat.criteria import Criteria
 from compat.engine import judge, judge_all, order_of
 from compat.hub.payloads import ParsedRecord
 from compat.metadata.extract import Extraction
-from compat.metadata.facts import ModelMetadata, VariantFacts, parameters_text
+from compat.metadata.facts import ModelMetadata, Provenance, VariantFacts, parameters_text
 from compat.models import FactSheet, ModelRecord, RecordVariant
 from compat.workers import Worker
 
 from . import keyset
-from .browse import cube_of, curated_of
+from .browse import curated_of, sums_of
 from .detail import find
 from .outcome import SheetAnswer, answers
 from .rows import Row, catalogue_state, row_of, rows_of, worker_of
@@ -33,6 +32,20 @@ class Item:
 
     row: Row
     metadata: ModelMetadata
+
+    @property
+    def guessed(self) -> list[str]:
+        """Those of the facts that nothing told, by the API's names: read out of the model's name, or assumed."""
+        facts = self.metadata.variant_facts
+        sources = {
+            "architecture": facts.architecture_from,
+            "format": facts.format_from,
+            "quantization": facts.quantization_from,
+            "parameters": self.row.record.parameters_from or Provenance.UNKNOWN,
+            "maxContextLength": facts.context_from,
+            "task": facts.task_from,
+        }
+        return [name for name, source in sources.items() if Provenance(source).guessed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,8 @@ def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cur
     curated_of(criteria)
     order, question = keyset.order_of(criteria), criteria.query()
     place = keyset.read_cursor(cursor, question, order) if cursor else None
-    sums = facets.sum_cube(cube_of(criteria, worker, version), criteria)
-    found = keyset.take(keyset.within(criteria, worker), order, place, criteria, worker, version, limit + 1)
+    sums = sums_of(criteria, worker, version)
+    found = keyset.take(keyset.within(criteria, worker, sums), order, place, criteria, worker, version, limit + 1)
     records = found[:limit]
     return Listing(
         criteria=criteria,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import compress, islice
 
-from django.db.models import Case, Count, F, Q, QuerySet, Value, When
+from django.db import connection
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from compat import facets
@@ -16,15 +18,14 @@ from compat.criteria import Criteria, CriteriaError, Problem
 from compat.engine import EngineProfile
 from compat.hub.payloads import is_repo_id
 from compat.memo import kept
-from compat.models import (
-    CuratedList,
-    ModelRecord,
-    RecordLanguage,
-    RecordVariant,
-)
+from compat.models import CuratedList, ModelRecord
 from compat.search import matching
 from compat.workers import Worker, workers
 
+from . import census
+from .census import Census, Kind
+from .lots import Lots, lots_of, whole
+from .order import order_of, slice_of
 from .outcome import Standing, standings
 from .rows import Row, catalogue_state, rows_of, worker_of
 
@@ -38,15 +39,6 @@ CAUSE_WORDS = {
     "platform": "platform",
     "memory": "memory",
     "unknown": "unknown",
-}
-_ORDERS: Mapping[str, Sequence[Any]] = {
-    "popular": ("-popularity", "repo_id"),
-    "trending": (F("trending").desc(nulls_last=True), "-popularity", "repo_id"),
-    "likes": (F("likes").desc(nulls_last=True), "-popularity", "repo_id"),
-    "recent": (F("modified").desc(nulls_last=True), "-popularity", "repo_id"),
-    "created": (F("created").desc(nulls_last=True), "-popularity", "repo_id"),
-    "params": (F("parameters").desc(nulls_last=True), "-popularity", "repo_id"),
-    "name": (Lower("name"), "repo_id"),
 }
 
 
@@ -131,60 +123,93 @@ class BrowsePage:
         return self.criteria.q if len(words) == 1 and "/" in words[0] and is_repo_id(self.criteria.q) else ""
 
 
-def scope(criteria: Criteria) -> QuerySet[ModelRecord]:
-    """What the question narrows outside the cube: search, author, size, context, side tables, list."""
+RARE = 5000
+"""Up to so many records are found and then ordered; of more, the order is walked along until a page is full."""
+
+
+def scope(criteria: Criteria, *, along: bool = False) -> QuerySet[ModelRecord]:
+    """What the question singles out by other than facets: search, author and list."""
     records = ModelRecord.objects.all()
     if criteria.words:
-        records = matching(records, criteria.words)
-    if criteria.author:
-        condition = Q()
+        records = matching(records, criteria.words, along=along)
+    if criteria.author and along:
+        owned = Q()
         for author in criteria.author:
-            condition |= Q(search_text__startswith=f"{author.lower()}/")
-        records = records.filter(condition)
-    if criteria.min_params is not None:
-        records = records.filter(parameters__gte=int(criteria.min_params * 10**9))
-    if criteria.max_params is not None:
-        records = records.filter(parameters__lte=int(criteria.max_params * 10**9))
-    if criteria.min_context is not None:
-        records = records.filter(context__gte=criteria.min_context)
-    if criteria.quantization:
-        records = records.filter(
-            id__in=RecordVariant.objects.filter(quantization__in=criteria.quantization).values("record")
-        )
-    if criteria.language:
-        records = records.filter(id__in=RecordLanguage.objects.filter(code__in=criteria.language).values("record"))
+            owned |= Q(search_text__startswith=f"{author.lower()}/")
+        records = records.filter(owned)
+    elif criteria.author:
+        owners = [author.lower() for author in criteria.author]
+        records = records.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=owners)
     if criteria.list:
         records = records.filter(list_entries__curated_list__slug=criteria.list)
     return records
 
 
-def narrowed(criteria: Criteria, worker: Worker, *, by_verdict: bool = True) -> QuerySet[ModelRecord]:
-    """Every condition of the question, for the rows themselves; ``by_verdict`` leaves out those on the verdict."""
-    records = scope(criteria)
+def narrowed(
+    criteria: Criteria, worker: Worker, *, by_verdict: bool = True, found: facets.CubeSums | None = None
+) -> QuerySet[ModelRecord]:
+    """Every condition of the question, for the rows themselves; ``by_verdict`` leaves out those on the verdict.
+
+    ``found`` are the question's numbers. They tell which way is the shorter one, which SQLite does not see by itself:
+    to look up the records of the few fact sheets that occur, or to walk along the order asked for.
+    """
+    sqlite = connection.vendor == "sqlite"
+    along = sqlite and found is not None and found.total > RARE
+    records = scope(criteria, along=along)
+    if criteria.min_params is not None:
+        records = records.filter(parameters__gte=_count(criteria.min_params))
+    if criteria.max_params is not None:
+        records = records.filter(parameters__lte=_count(criteria.max_params))
+    if criteria.min_context is not None:
+        records = records.filter(context__gte=criteria.min_context)
+    if found is not None and by_verdict and found.total <= RARE:
+        records = records.filter(sheet__in=found.sheets)
     sheets = facets.sheets(criteria if by_verdict else _any_verdict(criteria), worker.profile.slug)
-    if sheets is not None:
+    if sheets is not None and along:
+        # A sum is in no index: it can only be looked at on the way.
+        records = records.alias(facts=ExpressionWrapper(F("sheet_id") + 0, BigIntegerField()))
+        records = records.filter(facts__in=sheets.values("id"))
+    elif sheets is not None:
         records = records.filter(sheet__in=sheets.values("id"))
     for facet in facets.FACETS:
         if facet.of_record:
-            records = records.filter(facet.condition(facets.wanted(criteria, facet.name)))
+            records = records.filter(facet.condition(facets.wanted(criteria, facet.name), along=along))
     return records
+
+
+def _count(billions: float) -> int:
+    return int(billions * 10**9)
 
 
 def _any_verdict(criteria: Criteria) -> Criteria:
     return criteria.changed(compatible="false", confidence=(), cause=())
 
 
-def found_records(criteria: Criteria, worker: Worker, version: int, start: int, most: int) -> list[ModelRecord]:
-    """A slice of the question's records in order. One query, or two for a worker with a machine.
+def _within(criteria: Criteria) -> Callable[[Kind], bool]:
+    """Whether a kind has the size and the context that are asked for."""
+    low = _count(criteria.min_params) if criteria.min_params is not None else None
+    high = _count(criteria.max_params) if criteria.max_params is not None else None
+    context = criteria.min_context
 
-    What fits a machine is not in the database: the ids in order are read whole, once, and cut here.
-    """
-    if worker.hardware is None:
-        return list(ordered(narrowed(criteria, worker), criteria)[start : start + most])
+    def within(kind: Kind) -> bool:
+        size = kind.parameters
+        if (low is not None and (size is None or size < low)) or (high is not None and (size is None or size > high)):
+            return False
+        return context is None or (kind.context is not None and kind.context >= context)
+
+    return within
+
+
+def found_records(criteria: Criteria, worker: Worker, version: int, start: int, most: int) -> list[ModelRecord]:
+    """A slice of the question's records in order. One query beyond those for its numbers, or a few."""
     plain = criteria.changed(page=1)
-    ids = _ids(plain, worker, version)[start : start + most]
-    records = ModelRecord.objects.in_bulk(ids)
-    return [records[pk] for pk in ids if pk in records]
+    if worker.hardware is None:
+        sums = sums_of(plain, worker, version)
+        records = narrowed(plain, worker, found=sums)
+        return slice_of(records, order_of(plain), start, most, few=sums.total <= RARE)
+    ids = list(islice(_on_machine(plain, worker, version), start, start + most))
+    known = ModelRecord.objects.in_bulk(ids)
+    return [known[pk] for pk in ids if pk in known]
 
 
 def _worker_key(worker: Worker) -> tuple[Hashable, ...]:
@@ -192,25 +217,69 @@ def _worker_key(worker: Worker) -> tuple[Hashable, ...]:
     return worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv
 
 
-def _ids(criteria: Criteria, worker: Worker, version: int) -> list[int]:
-    """The question's records in order, on a worker with a machine; kept until the catalogue changes."""
-    return kept(("ids", version, *_worker_key(worker), criteria), lambda: _passing(criteria, worker, version))
+def _on_machine(criteria: Criteria, worker: Worker, version: int) -> Iterator[int]:
+    """The ids of the question's records in order, on a worker with a machine: what fits it is not in the database."""
+    singled = _singled(criteria)
+    if singled is None:
+        return map(lots_of(version).ids.__getitem__, _in_order(criteria, worker, version))
+
+    def found() -> array[int]:
+        return _singled_on_machine(criteria, singled, worker, version)
+
+    key = ("ids", version, *_worker_key(worker), criteria)
+    ids = kept(key, found, lambda ids: len(ids) // 8)
+    return iter(ids)
 
 
-def _passing(criteria: Criteria, worker: Worker, version: int) -> list[int]:
-    standing, values = standings(worker, version), _values(worker, version)
-    rows = ordered(narrowed(criteria, worker, by_verdict=False), criteria).values_list("id", "sheet_id")
-    return [pk for pk, sheet in rows if facets.passes_verdict(criteria, *_stands(pk, sheet, standing, values))]
+def _in_order(criteria: Criteria, worker: Worker, version: int) -> Iterator[int]:
+    """The places of the lots' records that pass what is asked of facts, in the question's order."""
+    lots, passes = lots_of(version), _passing(criteria, worker, version)
+    order = lots.in_order(criteria.sort)
+    return compress(order, map(passes.__getitem__, map(lots.numbers.__getitem__, order)))
 
 
-_UNJUDGED = (0, "unknown", "", "", "", "", False)
-"""Where a record stands whose facts no engine has judged yet."""
+def _singled_on_machine(criteria: Criteria, singled: QuerySet[ModelRecord], worker: Worker, version: int) -> array[int]:
+    """The same for records that are singled out; those whose whole id or name was asked for come first."""
+    lots, order = lots_of(version), order_of(criteria)
+    hits = bytearray(len(lots))
+    for place in lots.places_of(singled.values_list("id", flat=True).iterator(RARE)):
+        hits[place] = True
+    found = list(filter(hits.__getitem__, _in_order(criteria, worker, version)))
+    if order.first:
+        named = set(lots.places_of(order.named(ModelRecord.objects.all()).values_list("id", flat=True)))
+        found.sort(key=lambda place: place not in named)
+    return array("q", map(lots.ids.__getitem__, found))
 
 
-def _stands(pk: int, sheet: int, standing: Mapping[int, Standing], values: facets.SheetValues) -> tuple[int, str]:
-    """Confidence and cause of one record on a worker with a machine."""
-    found = standing.get(pk)
-    return (found.confidence, found.cause) if found else values.get(sheet, _UNJUDGED)[:2]
+def _singled(criteria: Criteria) -> QuerySet[ModelRecord] | None:
+    """The records that search, author, list and several languages single out; None where nothing of that is asked."""
+    if not (criteria.words or criteria.author or criteria.list or criteria.language):
+        return None
+    language = next(facet for facet in facets.FACETS if facet.name == "language")
+    return scope(criteria).filter(language.condition(criteria.language)).order_by()
+
+
+def _passing(criteria: Criteria, worker: Worker, version: int) -> bytes:
+    """For every lot by number, whether its records pass all that is asked of facts."""
+    key = ("passing", version, *_worker_key(worker), criteria.changed(page=1, sort="popular"))
+    return kept(key, lambda: _passing_lots(criteria, worker, version), lambda found: len(found) // 8)
+
+
+def _passing_lots(criteria: Criteria, worker: Worker, version: int) -> bytes:
+    standing, values, within = standings(worker, version), _values(worker, version), _within(criteria)
+    asked = [(facet, facets.wanted(criteria, facet.name)) for facet in facets.FACETS if facet.name != "language"]
+    asked = [(facet, wanted) for facet, wanted in asked if wanted]
+
+    def passes(kind: Kind) -> bool:
+        if kind.sheet not in values or not within(kind):
+            return False
+        found = standing.by_fit[kind.fit]
+        row = values[kind.sheet].row(kind.license, found)
+        return facets.shown_passes(criteria, row.confidence, row.cause) and all(
+            any(value in wanted for value in facet.values(row)) for facet, wanted in asked
+        )
+
+    return bytes(map(passes, standing.lots.kinds))
 
 
 def verdicts_of(rows: Iterable[tuple[int, int]], worker: Worker, version: int) -> list[tuple[int, str]]:
@@ -220,62 +289,108 @@ def verdicts_of(rows: Iterable[tuple[int, int]], worker: Worker, version: int) -
     return [_stands(pk, sheet, standing, values) for pk, sheet in rows]
 
 
-def _values(worker: Worker, version: int) -> facets.SheetValues:
+_UNJUDGED = (0, "unknown")
+"""Where a record stands whose facts no engine has judged yet."""
+
+
+def _stands(
+    pk: int, sheet: int, standing: Mapping[int, Standing], values: Mapping[int, facets.SheetValues]
+) -> tuple[int, str]:
+    """Confidence and cause of one record on a worker with a machine."""
+    found = standing.get(pk)
+    return found or (values[sheet][:2] if sheet in values else _UNJUDGED)
+
+
+def _values(worker: Worker, version: int) -> Mapping[int, facets.SheetValues]:
     slug = worker.profile.slug
-    return kept(("sheets", version, slug), lambda: facets.sheet_values(slug))
+    return kept(("sheets", version, slug), lambda: facets.sheet_values(slug), len)
 
 
-def cube_of(criteria: Criteria, worker: Worker, version: int) -> list[facets.CubeRow]:
-    """The cube of what the question's scope holds, kept until the catalogue changes. Two queries at most."""
-    values = _values(worker, version)
+def sums_of(criteria: Criteria, worker: Worker, version: int) -> facets.CubeSums:
+    """The numbers of a question, kept until the catalogue changes. Three queries at most."""
+    key = ("sums", version, *_worker_key(worker), criteria.changed(page=1, sort="popular"))
+    return kept(key, lambda: _sums(criteria, worker, version), lambda found: len(found.sheets))
+
+
+def _sums(criteria: Criteria, worker: Worker, version: int) -> facets.CubeSums:
+    spoken = cube_of(criteria.changed(language=()), worker, version) if criteria.language else None
+    return facets.sum_cube(cube_of(criteria, worker, version), criteria, spoken)
+
+
+def cube_of(criteria: Criteria, worker: Worker, version: int) -> facets.Cube:
+    """The cube of what the question singles out by other than facets, kept until the catalogue changes."""
     scoped = Criteria(
         q=" ".join(criteria.words),
         author=criteria.author,
-        quantization=criteria.quantization,
         language=criteria.language,
         list=criteria.list,
         min_params=criteria.min_params,
         max_params=criteria.max_params,
         min_context=criteria.min_context,
     )
-    if worker.hardware is None:
-        return kept(("cube", version, worker.profile.slug, scoped), lambda: facets.count_cube(scope(scoped), values))
-    standing = standings(worker, version)
-    key = ("cube", version, worker.profile.slug, worker.machine, worker.context, worker.kv, scoped)
-    return kept(
-        key, lambda: facets.count_each(scope(scoped), values, lambda pk, sheet: _stands(pk, sheet, standing, values))
-    )
+    key = ("cube", version, *_worker_key(worker), scoped)
+    return kept(key, lambda: _cube(scoped, worker, version), len)
 
 
-def ordered(records: QuerySet[ModelRecord], criteria: Criteria) -> QuerySet[ModelRecord]:
-    """The question's order; a model whose whole id or name was asked for comes first."""
-    order = _ORDERS[criteria.sort]
-    if len(criteria.words) == 1:
-        exact = Case(
-            When(Q(repo_id__iexact=criteria.words[0]) | Q(name__iexact=criteria.words[0]), then=Value(0)),
-            default=Value(1),
-        )
-        return records.order_by(exact, *order)
-    return records.order_by(*order)
+def _cube(scoped: Criteria, worker: Worker, version: int) -> facets.Cube:
+    values, within = _values(worker, version), _within(scoped)
+    standing = standings(worker, version) if worker.hardware is not None else None
+    taken = _census(scoped, version, standing.lots if standing is not None else whole(version).lots)
+    places: dict[tuple[int, str, Standing | None], int] = {}
+    rows: list[facets.CubeRow] = []
+    sheets: list[int] = []
+    counts: list[int] = []
+
+    def place_of(kind: Kind) -> int:
+        found = standing.by_fit[kind.fit] if standing is not None else None
+        place = places.setdefault((kind.sheet, kind.license, found), len(rows))
+        if place == len(rows):
+            rows.append(values[kind.sheet].row(kind.license, found))
+            sheets.append(kind.sheet)
+            counts.append(0)
+        return place
+
+    for kind, n in taken.kinds:
+        if kind.sheet in values and within(kind):
+            counts[place_of(kind)] += n
+    languages: Counter[tuple[str, int]] = Counter()
+    for code, kind, n in taken.languages:
+        if kind.sheet in values and within(kind):
+            languages[code, place_of(kind)] += n
+    return facets.Cube(rows, sheets, counts, [(code, place, n) for (code, place), n in languages.items()])
+
+
+def _census(scoped: Criteria, version: int, lots: Lots | None) -> Census:
+    """The census of a scope: out of what is known of the whole catalogue, else counted by the database."""
+    alone = scoped.language[0] if len(scoped.language) == 1 else ""
+    several = () if alone else scoped.language
+    singled = Criteria(q=scoped.q, author=scoped.author, list=scoped.list, language=several)
+    found = _singled(singled)
+    if found is None:
+        return whole(version).census(alone)
+    if lots is not None:
+        pks = found.values_list("id", flat=True).iterator(RARE)
+        counted = kept(("census", version, singled, "lots"), lambda: lots.census(pks), len)
+    else:
+        counted = kept(("census", version, singled), lambda: census.count(found), len)
+    return counted.speaking(alone) if alone else counted
 
 
 def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
-    """One page of the catalogue with its facets. At most nine queries, whatever its size; sixteen on a machine.
+    """One page of the catalogue with its facets. At most ten queries, whatever its size; sixteen on a machine.
 
     Raises :class:`NoSuchPage` beyond the last page and :class:`~compat.criteria.CriteriaError` for an unknown list.
     """
     worker = worker_of(criteria, available or workers())
     version, changed = catalogue_state()
     curated = curated_of(criteria)
-    key = (version, *_worker_key(worker), criteria.changed(page=1))
-    sums = kept(("sums", *key), lambda: facets.sum_cube(cube_of(criteria, worker, version), criteria))
+    sums = sums_of(criteria, worker, version)
     pages = max(1, -(-sums.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
     start = (criteria.page - 1) * PAGE_SIZE
     records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
-    plain = criteria.changed(sort="popular", page=1)
-    side = kept(("side", version, *_worker_key(worker), plain), lambda: _side_counts(plain, worker, version))
+    views = ("views", version, *_worker_key(worker), criteria.changed(page=1))
     return BrowsePage(
         criteria=criteria,
         worker=worker,
@@ -283,7 +398,7 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
         total=sums.total,
         by_confidence=sums.by_confidence,
         hidden=_hidden(sums.hidden, criteria),
-        facets=kept(("views", *key), lambda: _views(sums, side, criteria)),
+        facets=kept(views, lambda: _views(sums, criteria), lambda found: sum(len(view.values) for view in found)),
         chips=_chips(criteria, curated),
         paging=_paging(criteria, pages),
         changed=changed,
@@ -291,10 +406,8 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     )
 
 
-def _views(sums: facets.CubeSums, side: Mapping[str, Mapping[str, int]], criteria: Criteria) -> list[facets.FacetView]:
-    views = facets.views(sums, criteria)
-    views += [facets.view_of(name, label, word, side[name], criteria) for name, label, _, word in facets.SIDE_FACETS]
-    return [view for view in views if view.values]
+def _views(sums: facets.CubeSums, criteria: Criteria) -> list[facets.FacetView]:
+    return [view for view in facets.views(sums, criteria) if view.values]
 
 
 def curated_of(criteria: Criteria) -> CuratedList | None:
@@ -305,22 +418,6 @@ def curated_of(criteria: Criteria) -> CuratedList | None:
     if found is None:
         raise CriteriaError([Problem("list", criteria.list, f"There is no list “{criteria.list}”.")])
     return found
-
-
-def _side_counts(criteria: Criteria, worker: Worker, version: int) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for name, _, lookup, _ in facets.SIDE_FACETS:
-        asked = criteria.changed(**{name: ()})
-        others = narrowed(asked, worker, by_verdict=worker.hardware is None).order_by()
-        pairs = others.exclude(**{f"{lookup}__isnull": True}).values_list(lookup)
-        if worker.hardware is None:
-            rows = pairs.annotate(n=Count("id", distinct=True))
-            counts[name] = {value: n for value, n in rows if value}
-            continue
-        kept_ids = set(_ids(asked, worker, version))
-        found = Counter(value for value, pk in set(pairs.values_list(lookup, "id")) if pk in kept_ids and value)
-        counts[name] = dict(found)
-    return counts
 
 
 def _hidden(counts: Mapping[str, int], criteria: Criteria) -> list[Hidden]:
@@ -346,7 +443,6 @@ def _chips(criteria: Criteria, curated: CuratedList | None) -> list[Chip]:
         Chip(f"refused for {CAUSE_WORDS[cause]}", criteria.toggled("cause", cause).query()) for cause in criteria.cause
     ]
     words = {facet.name: (facet.label, facet.word) for facet in facets.FACETS}
-    words |= {name: (label, word) for name, label, _, word in facets.SIDE_FACETS}
     words["author"] = ("Author", str)
     for name, (label, word) in words.items():
         chips += [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet
 
 from compat.bases import extraction_of
 from compat.combine import with_fit
@@ -22,14 +22,15 @@ from compat.metadata.families import family_label
 from compat.metadata.filenames import read_name
 from compat.metadata.task import task_label
 from compat.models import (
+    FactSheet,
     HubFetch,
     ModelRecord,
     RecordRelation,
     RecordVariant,
-    Verdict,
 )
 from compat.workers import Worker, workers
 
+from .browse import RARE
 from .outcome import SheetAnswer, answers
 from .rows import Row, UnknownModel, row_of, rows_of, worker_of
 
@@ -206,7 +207,7 @@ def find(repo_id: str) -> ModelRecord:
 
 
 def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
-    """Everything about one model. At most twelve queries; raises :class:`UnknownModel`."""
+    """Everything about one model. At most fourteen queries; raises :class:`UnknownModel`."""
     record = find(repo_id)
     worker = worker_of(asked or Criteria(), available or workers())
     answer = answers([record.sheet_id], worker)[record.sheet_id]
@@ -280,27 +281,36 @@ def _rows_by_id(repo_ids: Sequence[str], worker: Worker) -> list[Row]:
     return rows_of(records, worker) if records else []
 
 
-def running_sheets(profile: EngineProfile) -> QuerySet[Verdict, int]:
-    """The ids of the fact sheets that run on an engine."""
-    return Verdict.objects.filter(profile=profile.slug, confidence__gt=0).values_list("sheet_id", flat=True)
-
-
 def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most: int = 6) -> list[Row]:
     """Models that do run: others made from the same base first, then the same family up to this size."""
-    roots = [record.repo_id, *bases]
-    runs = ModelRecord.objects.exclude(pk=record.pk).filter(sheet__in=running_sheets(worker.profile))
-    kin = Q(id__in=RecordRelation.objects.filter(base__in=roots).values("record")) | Q(repo_id__in=bases)
-    found = _that_run(runs.filter(kin), worker, most)
+    running = FactSheet.objects.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
+    others = ModelRecord.objects.exclude(pk=record.pk)
+    made = RecordRelation.objects.filter(base__in=[record.repo_id, *bases])
+    kin = [others.filter(id__in=made.values("record")), *([others.filter(repo_id__in=bases)] if bases else [])]
+    # A sum is in no index: the few that are related are looked up, and then ordered.
+    by_popularity = (F("popularity") + 0).desc()
+    related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in kin]
+    found = _that_run(related, worker, most)
     if len(found) < most and record.family:
-        same = runs.filter(sheet__family=record.family).exclude(pk__in=[row.record.pk for row in found])
+        others = others.exclude(pk__in=[row.record.pk for row in found])
         if record.parameters:
-            same = same.filter(parameters__lte=int(record.parameters * 1.1))
-        found += _that_run(same, worker, most - len(found))
+            others = others.filter(parameters__lte=int(record.parameters * 1.1))
+        family = running.filter(family=record.family).values("id")
+        same = others.filter(sheet__in=family)
+        if same.order_by()[: RARE + 1].count() <= RARE:
+            same = same.order_by(by_popularity, "repo_id")
+        else:
+            # So many that the best known are soon met.
+            same = others.alias(facts=ExpressionWrapper(F("sheet_id") + 0, BigIntegerField()))
+            same = same.filter(facts__in=family).order_by("-popularity", "repo_id")
+        found += _that_run([same], worker, most - len(found))
     return found
 
 
-def _that_run(records: QuerySet[ModelRecord], worker: Worker, most: int) -> list[Row]:
+def _that_run(lists: Sequence[QuerySet[ModelRecord]], worker: Worker, most: int) -> list[Row]:
     """The best known of some records that also fit the worker's machine; a few more are read where some may not."""
     spare = 1 if worker.hardware is None else 5
-    rows = rows_of(list(records.order_by("-popularity", "repo_id")[: most * spare]), worker)
+    records = {record.pk: record for some in lists for record in some[: most * spare]}
+    best = sorted(records.values(), key=lambda record: (-record.popularity, record.repo_id))
+    rows = rows_of(best[: most * spare], worker) if best else []
     return [row for row in rows if row.result.compatible][:most]

@@ -8,112 +8,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
 
 from compat import facets
 from compat.criteria import Criteria, CriteriaError, Problem
 from compat.models import ModelRecord
 from compat.workers import Worker
 
-from .browse import narrowed, verdicts_of
+from .browse import narrowed, sums_of, verdicts_of
+from .order import Key, Order, order_of, plain_order
+from .rows import catalogue_state
+
+__all__ = ["Order", "cursor_to", "order_of", "plain_order", "read_cursor", "take", "within"]
 
 _LONGEST = 2000
 _MOST_READ = 5000
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One column of an order. ``kind`` is the type of its values; values that are not told always come last."""
-
-    name: str
-    kind: type
-    descending: bool = True
-    nullable: bool = True
-
-    def beyond(self, value: Any) -> Q | None:
-        """What comes after a value in this column alone; None where nothing can."""
-        if value is None:
-            return None
-        after = Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
-        return after | Q(**{f"{self.name}__isnull": True}) if self.nullable else after
-
-    def equal(self, value: Any) -> Q:
-        """The rows with this value."""
-        return Q(**{f"{self.name}__isnull": True}) if value is None else Q(**{self.name: value})
-
-    @property
-    def order(self) -> Any:
-        """The same for ``order_by``."""
-        if self.nullable:
-            return F(self.name).desc(nulls_last=True) if self.descending else F(self.name).asc(nulls_last=True)
-        return f"-{self.name}" if self.descending else self.name
-
-
-_POPULARITY = Key("popularity", int, nullable=False)
-_REPO_ID = Key("repo_id", str, descending=False, nullable=False)
-_EXACT = Key("exact", int, descending=False, nullable=False)
-_ORDERS: Mapping[str, tuple[Key, ...]] = {
-    "popular": (_POPULARITY, _REPO_ID),
-    "trending": (Key("trending", float), _POPULARITY, _REPO_ID),
-    "likes": (Key("likes", int), _POPULARITY, _REPO_ID),
-    "recent": (Key("modified", datetime), _POPULARITY, _REPO_ID),
-    "created": (Key("created", datetime), _POPULARITY, _REPO_ID),
-    "params": (Key("parameters", int), _POPULARITY, _REPO_ID),
-    "name": (Key("lowered", str, descending=False, nullable=False), _REPO_ID),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """The columns a question is ordered by, and the whole id or name that comes first, if one was asked for."""
-
-    keys: tuple[Key, ...]
-    first: str = ""
-
-    def applied(self, records: QuerySet[ModelRecord]) -> QuerySet[ModelRecord]:
-        """The records in this order."""
-        names = {key.name for key in self.keys}
-        if "lowered" in names:
-            records = records.annotate(lowered=Lower("name"))
-        if "exact" in names:
-            whole = Q(repo_id__iexact=self.first) | Q(name__iexact=self.first)
-            records = records.annotate(exact=Case(When(whole, then=Value(0)), default=Value(1)))
-        return records.order_by(*(key.order for key in self.keys))
-
-    def after(self, values: Sequence[Any]) -> Q:
-        """The rows that come after the one with these values."""
-        found, equal = Q(), Q()
-        for key, value in zip(self.keys, values, strict=True):
-            beyond = key.beyond(value)
-            if beyond is not None:
-                found |= equal & beyond
-            equal &= key.equal(value)
-        if not self.keys[0].nullable:
-            # Says nothing new, but lets the database begin in the middle of its index.
-            found &= Q(**{f"{self.keys[0].name}__{'lte' if self.keys[0].descending else 'gte'}": values[0]})
-        return found
-
-    def place(self, record: ModelRecord) -> list[Any]:
-        """Where a record stands."""
-        return [getattr(record, key.name) for key in self.keys]
-
-
-def order_of(criteria: Criteria) -> Order:
-    """The order of the pages: a model whose whole id or name was asked for comes first."""
-    keys = _ORDERS[criteria.sort]
-    return Order((_EXACT, *keys), criteria.words[0]) if len(criteria.words) == 1 else Order(keys)
-
-
-def plain_order(sort: str, *, ascending: bool = False) -> Order:
-    """The Hub's order: nothing comes first for its name; ``ascending`` turns the first column around."""
-    first, *rest = _ORDERS[sort]
-    return Order((replace(first, descending=False) if ascending else first, *rest))
 
 
 def _digest(question: str) -> str:
@@ -175,28 +88,41 @@ def take(
     version: int,
     most: int,
 ) -> list[ModelRecord]:
-    """At most so many records from a place on. One query, or a few for a worker with a machine.
+    """At most so many records from a place on. One query for each range of the order's index that is read, usually one.
 
     What fits a machine is not in the database, so there rows are read until enough of them pass. ``records`` are those
     of :func:`within`.
     """
+    if worker.hardware is None:
+        return _first(order.parts(records, place), most)
     found: list[ModelRecord] = []
     size = most
     while True:
-        rows = order.applied(records)
-        batch = list((rows.filter(order.after(place)) if place is not None else rows)[:size])
-        if worker.hardware is None:
-            return batch
+        batch = _first(order.parts(records, place), size)
         verdicts = verdicts_of([(record.pk, record.sheet_id) for record in batch], worker, version)
-        passing = [
+        found += [
             record for record, verdict in zip(batch, verdicts, strict=True) if facets.passes_verdict(criteria, *verdict)
         ]
-        found += passing
         if len(found) >= most or len(batch) < size:
             return found[:most]
         place, size = order.place(batch[-1]), min(size * 4, _MOST_READ)
 
 
-def within(criteria: Criteria, worker: Worker) -> QuerySet[ModelRecord]:
-    """The records of a question, as far as the database can tell: verdicts on a machine are left to :func:`take`."""
-    return narrowed(criteria, worker, by_verdict=worker.hardware is None)
+def _first(parts: Iterable[QuerySet[ModelRecord]], most: int) -> list[ModelRecord]:
+    found: list[ModelRecord] = []
+    for part in parts:
+        found += part[: most - len(found)]
+        if len(found) == most:
+            break
+    return found
+
+
+def within(criteria: Criteria, worker: Worker, found: facets.CubeSums | None = None) -> QuerySet[ModelRecord]:
+    """The records of a question, as far as the database can tell: verdicts on a machine are left to :func:`take`.
+
+    ``found`` are the question's numbers; where they are not given, they are asked for if anything is narrowed.
+    """
+    alone = worker.hardware is None
+    if found is None and alone and criteria != Criteria(sort=criteria.sort, worker=criteria.worker, compatible="false"):
+        found = sums_of(criteria, worker, catalogue_state()[0])
+    return narrowed(criteria, worker, by_verdict=alone, found=found)

@@ -6,8 +6,9 @@ its outcomes stay in the database; for one with a machine they are worked out on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from compat.combine import FIT_RANK, with_fit
 from compat.engine import CompatibilityResult, judge_all, order_of
@@ -17,6 +18,8 @@ from compat.memo import kept
 from compat.metadata.facts import VariantFacts
 from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
 from compat.workers import Worker
+
+from .lots import Lots, lots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,31 +97,74 @@ def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: S
     return Outcome(with_fit(answer.results[place], fit), place, fit)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """As much of an outcome as counting needs."""
 
     confidence: int
     cause: str
 
 
-def standings(worker: Worker, version: int) -> Mapping[int, Standing]:
-    """Where every record stands that the rules accept, on a worker with a machine; kept until the catalogue changes."""
-    key = ("standings", version, worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv)
-    return kept(key, lambda: _standings(worker))
+class Standings(Mapping[int, Standing]):
+    """Where every record stands that the rules accept, by its id, on a worker with a machine."""
+
+    def __init__(self, lots: Lots, by_fit: Sequence[Standing | None]) -> None:
+        self.lots = lots
+        self.by_fit = by_fit
+
+    def __getitem__(self, pk: int) -> Standing:
+        """Where one record stands; KeyError for one that the rules refuse, or that came later."""
+        place = self.lots.place_of(pk)
+        found = None if place is None else self.by_fit[self.lots.kinds[self.lots.numbers[place]].fit]
+        if found is None:
+            raise KeyError(pk)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        """The records' ids."""
+        lots = self.lots
+        accepted = [self.by_fit[kind.fit] is not None for kind in lots.kinds]
+        return (pk for pk, number in zip(lots.ids, lots.numbers, strict=True) if accepted[number])
+
+    def __len__(self) -> int:
+        """How many records the rules accept."""
+        return sum(n for number, n in self.lots.counts.items() if self.by_fit[self.lots.kinds[number].fit] is not None)
 
 
-def _standings(worker: Worker) -> dict[int, Standing]:
-    found = answers(None, worker)
-    variants: dict[int, list[RecordVariant]] = {}
-    columns = ("record_id", "position", "format", "quantization", "size_bytes")
-    for variant in (
-        RecordVariant.objects.filter(record__sheet__in=found).only(*columns).order_by("record_id", "position")
-    ):
-        variants.setdefault(variant.record_id, []).append(variant)
-    wanted = ("sheet_id", "name", "parameters", "shape_facts", "context", "projector", "projector_bytes")
-    standing = {}
-    for record in ModelRecord.objects.filter(sheet__in=found).only(*wanted).order_by():
-        outcome = outcome_of(record, variants.get(record.pk, []), found[record.sheet_id], worker)
-        standing[record.pk] = Standing(int(outcome.result.level), outcome.result.cause)
-    return standing
+def standings(worker: Worker, version: int) -> Standings:
+    """Where the records stand on a worker with a machine; kept until the catalogue changes."""
+    machine = (worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv)
+    return kept(
+        ("standings", version, *machine), lambda: _standings(worker, version, machine), lambda one: len(one.by_fit)
+    )
+
+
+def _standings(worker: Worker, version: int, machine: tuple[Hashable, ...]) -> Standings:
+    """Each memory need is judged once, by one record that has it; those judged for an earlier version not again."""
+    lots, found = lots_of(version), answers(None, worker)
+    known: dict[bytes, Standing] = kept(("standings by need", *machine), dict)
+    by_fit: list[Standing | None] = [None] * len(lots.needs)
+    sheets = {kind.fit: kind.sheet for kind in lots.kinds}
+    waiting = []
+    for fit, need in enumerate(lots.needs):
+        if sheets[fit] in found:
+            by_fit[fit] = known.get(need)
+            if by_fit[fit] is None:
+                waiting.append(fit)
+    for start in range(0, len(waiting), _AT_ONCE):
+        fits = {lots.members[fit]: fit for fit in waiting[start : start + _AT_ONCE]}
+        variants: dict[int, list[RecordVariant]] = {}
+        for variant in RecordVariant.objects.filter(record__in=list(fits)).only(*_OF_VARIANTS):
+            variants.setdefault(variant.record_id, []).append(variant)
+        for record in ModelRecord.objects.filter(pk__in=list(fits)).only(*_OF_RECORDS).order_by():
+            if record.sheet_id not in found:
+                continue
+            outcome = outcome_of(record, variants.get(record.pk, []), found[record.sheet_id], worker)
+            by_fit[fits[record.pk]] = Standing(int(outcome.result.level), outcome.result.cause)
+    known.clear()
+    known.update((need, standing) for need, standing in zip(lots.needs, by_fit, strict=True) if standing is not None)
+    return Standings(lots, by_fit)
+
+
+_AT_ONCE = 5000
+_OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes")
+_OF_RECORDS = ("sheet_id", "name", "parameters", "shape_facts", "context", "projector", "projector_bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -211,11 +211,11 @@ def _card(worker: Worker, version: int) -> WorkerCard:
     return WorkerCard(worker, *_by_confidence(cube_of(Criteria(), worker, version)))
 
 
-def _by_confidence(cube: Sequence[facets.CubeRow]) -> tuple[Counter[int], int]:
+def _by_confidence(cube: facets.Cube) -> tuple[Counter[int], int]:
     """How many models have which confidence, and how many are refused for want of facts."""
     counts: Counter[int] = Counter()
     unknown = 0
-    for row in cube:
-        counts[row.confidence] += row.count
-        unknown += row.count if row.cause == "unknown" else 0
+    for row, n in zip(cube.rows, cube.counts, strict=True):
+        counts[row.confidence] += n
+        unknown += n if row.cause == "unknown" else 0
     return counts, unknown

@@ -9,6 +9,7 @@ from datetime import datetime
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, Confidence
 from compat.engine.fit import FitResult
+from compat.memo import kept
 from compat.models import (
     Catalogue,
     ModelRecord,
@@ -16,6 +17,7 @@ from compat.models import (
 )
 from compat.workers import Worker, chosen
 
+from .lots import version_at_hand
 from .outcome import SheetAnswer, answers, outcome_of
 
 
@@ -24,9 +26,16 @@ class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Dja
 
 
 def catalogue_state() -> tuple[int, datetime | None]:
-    """The catalogue's version and when it last changed. One query."""
+    """The version of the catalogue that answers are made from, and when it last changed. One query.
+
+    After a change of a large catalogue that is the version before, until its numbers are made anew in a few seconds.
+    """
     row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first()
-    return row or (0, None)
+    if row is None:
+        return 0, None
+    version = version_at_hand(row[0])
+    changed: datetime | None = kept(("changed", row[0]), lambda: row[1])
+    return version, changed if version == row[0] else kept(("changed", version), lambda: changed)
 
 
 def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:

@@ -13,12 +13,16 @@ from compat.models import ModelRecord
 _TRIGRAM = 3
 
 
-def matching(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
-    """The records whose search text holds every word."""
+def matching(records: QuerySet[ModelRecord], words: Sequence[str], *, along: bool = False) -> QuerySet[ModelRecord]:
+    """The records whose search text holds every word.
+
+    ``along``: the records are walked along in some order, and so many hold the words that looking at each on the way
+    is shorter than looking all of them up.
+    """
     if not all(word.isascii() for word in words):
         # Ids are ASCII. SQLite would fold some other letters into it (a long s), PostgreSQL would not.
         return records.none()
-    if connection.vendor == "sqlite":
+    if connection.vendor == "sqlite" and not along:
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]
         words = [word for word in words if len(word) < _TRIGRAM]
