@@ -21,6 +21,13 @@ def pytest_configure(config):
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
+def pytest_collection_modifyitems(items):
+    """Every test of a process shares one filled database, which a test with real commits would empty at its end."""
+    for item in items:
+        if {"transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ())):
+            raise pytest.UsageError(f"{item.nodeid} would empty the database of the others: use tests/own_database.py")
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """The test database, filled once with real records; each test's changes are rolled back."""

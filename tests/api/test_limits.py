@@ -29,6 +29,7 @@ from marketplace.api import limits, problems, rates
 from marketplace.api.clients import UNKNOWN, client_address
 from marketplace.api.limits import Counter, left_of, wait_for
 from marketplace.api.rates import Rate
+from tests.hub_server import HubServer
 from tests.own_database import environment, manage
 from tests.running import free_port
 
@@ -571,10 +572,8 @@ def told(caplog):
 def test_a_redis_that_refuses_takes_nothing_down(rate, settings, client, caplog):
     rate("2/day")
     settings.REDIS_URL = f"redis://:secret@127.0.0.1:{free_port()}/0"
-    start = time.perf_counter()
     with caplog.at_level(logging.WARNING):
         assert [ask(client)[0] for _ in range(3)] == [PASSED, PASSED, 429]
-    assert time.perf_counter() - start < 2
     (line,) = told(caplog)
     assert "each process counts for itself" in line
     assert "secret" not in line
@@ -584,12 +583,15 @@ def test_a_redis_that_never_answers_holds_up_one_request_only(rate, settings, cl
     rate("50/day")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        start = time.perf_counter()
         assert [ask(client)[0] for _ in range(20)] == [PASSED] * 20
-        assert time.perf_counter() - start < limits.TIMEOUT * 4
+        silent.settimeout(0.2)
+        silent.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            silent.accept()
 
 
-def test_something_else_at_redis_address_takes_nothing_down(rate, settings, client, live_server):
+def test_something_else_at_redis_address_takes_nothing_down(rate, settings, client):
     rate("50/day")
-    settings.REDIS_URL = live_server.url.replace("http:", "redis:")
-    assert ask(client) == (PASSED, '"default";r=49')
+    with HubServer([]) as other:
+        settings.REDIS_URL = other.url.replace("http:", "redis:")
+        assert ask(client) == (PASSED, '"default";r=49')
