@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from compat.hub.errors import HubError, HubNotFound
@@ -22,7 +23,7 @@ WAITS = {
 }
 """How long each state of a request keeps others from asking: a fetch that never ended counts as lost after its wait."""
 MOST_QUEUED = 200
-"""Visitors cannot put more requests than this into the queue; an operator's own commands and buttons can."""
+"""Beyond so many requests under way, only staff and commands can ask for more."""
 
 
 def is_stale(record: ModelRecord) -> bool:
@@ -44,6 +45,17 @@ def may_ask(fetch: HubFetch | None, *, insisting: bool = False) -> bool:
     return fetch is None or asked_again_at(fetch, insisting=insisting) <= timezone.now()
 
 
+def under_way(fetch: HubFetch | None) -> bool:
+    """Whether a fetch has been asked for and may still end."""
+    return fetch is not None and fetch.state == "queued" and not may_ask(fetch)
+
+
+def queue_is_full() -> bool:
+    """Whether visitors have asked for as much as they may. One query."""
+    since = timezone.now() - WAITS["queued"]
+    return HubFetch.objects.filter(state="queued", requested__gt=since).count() >= MOST_QUEUED
+
+
 def note_outcome(repo_id: str, error: HubError | None, renamed_to: str = "") -> HubFetch:
     """Keep what came of asking for a repository, in words; requests that nobody needs any more are dropped."""
     now = timezone.now()
@@ -51,7 +63,8 @@ def note_outcome(repo_id: str, error: HubError | None, renamed_to: str = "") -> 
     words = str(error or "")
     if renamed_to:
         state, words = "missing", f"The Hub has renamed it: it is now {renamed_to}."
-    HubFetch.objects.exclude(state="queued").filter(finished__lt=now - timedelta(seconds=settings.RECORD_TTL)).delete()
+    old = now - timedelta(seconds=settings.RECORD_TTL) - max(WAITS.values())
+    HubFetch.objects.filter(Q(finished__lt=old) | Q(state="queued", requested__lt=old)).delete()
     outcome = {"state": state, "finished": now, "error": words}
     fetch, _ = HubFetch.objects.update_or_create(
         repo_id=repo_id, defaults=outcome, create_defaults={**outcome, "requested": now}

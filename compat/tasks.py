@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat import sync
-from compat.freshness import MOST_QUEUED, may_ask, note_outcome
+from compat.freshness import may_ask, note_outcome, queue_is_full
 from compat.hub import HubError
 from compat.hub.payloads import ParsedRecord, parse_record
 from compat.models import HubFetch
@@ -22,24 +22,16 @@ URGENT = 50
 """The priority of a fetch that somebody waits for; one that only makes a record newer has none."""
 
 
-def request_fetch(repo_id: str) -> bool:
-    """Ask for one repository to be fetched, as somebody told to; False where it was asked for a moment ago."""
-    return _request(repo_id, URGENT, insisting=True)
+def request_fetch(repo_id: str, *, urgent: bool = True, insisting: bool = False, bounded: bool = True) -> bool:
+    """Ask for one repository to be fetched; False where it was asked for a moment ago, or too many others were.
 
-
-def request_fetch_for_visitor(repo_id: str, *, waiting: bool) -> bool:
-    """Ask for one repository because a visitor came by, and perhaps is waiting for it; False where that is too early.
-
-    Visitors cannot fill the queue: beyond :data:`~compat.freshness.MOST_QUEUED` requests nothing is asked for.
+    ``urgent`` where somebody waits for it, ``insisting`` where somebody pressed a button, ``bounded`` unless the
+    operator asks: visitors cannot fill the queue.
     """
-    if HubFetch.objects.filter(state="queued").count() >= MOST_QUEUED:
-        return False
-    return _request(repo_id, URGENT if waiting else 0, insisting=False)
-
-
-def _request(repo_id: str, priority: int, *, insisting: bool) -> bool:
     # Looked at before anything is locked: most visitors find that it is too early.
     if not may_ask(HubFetch.objects.filter(repo_id=repo_id).first(), insisting=insisting):
+        return False
+    if bounded and queue_is_full():
         return False
     now = timezone.now()
     with transaction.atomic():
@@ -49,7 +41,7 @@ def _request(repo_id: str, priority: int, *, insisting: bool) -> bool:
                 return False
             request.state, request.requested, request.finished, request.error = "queued", now, None, ""
             request.save()
-        fetch_record.using(priority=priority).enqueue(repo_id)
+        fetch_record.using(priority=URGENT if urgent else 0).enqueue(repo_id)
     return True
 
 
@@ -72,13 +64,16 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     """
     try:
         parsed = asyncio.run(_parsed(repo_id))
+        counts = sync.store([parsed], origin="hub")
+        if counts.new or counts.changed:
+            sync.inherit()
     except HubError as problem:
         note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)
         raise
-    counts = sync.store([parsed], origin="hub")
-    if counts.new or counts.changed:
-        sync.inherit()
+    except Exception:
+        note_outcome(repo_id, HubError("What the Hub told could not be kept here. The site's log tells why."))
+        raise
     found = parsed.model.id
     note_outcome(repo_id, None, renamed_to=found if found.lower() != repo_id.lower() else "")
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"

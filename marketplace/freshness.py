@@ -16,10 +16,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from compat.freshness import MOST_QUEUED, asked_again_at, is_stale, may_ask
+from compat.freshness import asked_again_at, is_stale, may_ask, queue_is_full
 from compat.hub.payloads import is_repo_id
 from compat.models import HubFetch, ModelRecord
-from compat.tasks import request_fetch_for_visitor
+from compat.tasks import request_fetch
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +72,16 @@ def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch 
     """
     if settings.HUB.offline or not settings.FETCH_ON_DEMAND or not is_stale(record) or not may_ask(fetch):
         return False
-    if request.method == "GET":
-        behind(request, partial(request_fetch_for_visitor, record.repo_id, waiting=False))
+    if queue_is_full():
+        return False
+    if _reads_all(request):
+        behind(request, partial(request_fetch, record.repo_id, urgent=False))
     return True
+
+
+def _reads_all(request: HttpRequest) -> bool:
+    """Whether somebody looks at the answer; ``request.method`` says GET for a HEAD where a middleware made it one."""
+    return request.META.get("REQUEST_METHOD", request.method) == "GET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class Absence:
     """What this site can say of a model it has no record of.
 
     ``state`` is ``impossible`` (no id), ``offline``, ``closed`` (visitors may not add models), ``busy`` (too many
-    requests wait), ``fetching``, ``missing`` (not on the Hub) or ``failed``; ``fetch`` is the request, if there is one.
+    requests wait), ``fetching``, ``missing`` (not on the Hub), ``failed`` or ``gone`` (fetched a moment ago, and taken
+    out since); ``fetch`` is the request, if there is one.
     """
 
     repo_id: str
@@ -96,7 +104,7 @@ class Absence:
             return POLL
         if self.state == "busy":
             return 60
-        if self.state in ("missing", "failed") and self.fetch:
+        if self.state in ("missing", "failed", "gone") and self.fetch:
             return max(1, ceil((asked_again_at(self.fetch) - timezone.now()).total_seconds()))
         return None
 
@@ -115,6 +123,7 @@ class Absence:
             "closed": "Only this site's operator can add models to its catalogue.",
             "busy": "Many models are being fetched from the Hub at the moment. Try again in a minute.",
             "fetching": "It is being fetched from the Hub. Ask again in a few seconds.",
+            "gone": "It was fetched a moment ago, and taken out of the catalogue since.",
             "missing": said,
             "failed": said,
         }[self.state]
@@ -131,12 +140,12 @@ def absence_of(request: HttpRequest, repo_id: str) -> Absence:
     if settings.HUB.offline:
         return Absence(repo_id, "offline", fetch)
     if fetch and not may_ask(fetch):
-        state = {"queued": "fetching", "missing": "missing", "failed": "failed", "done": "busy"}[fetch.state]
+        state = {"queued": "fetching", "missing": "missing", "failed": "failed", "done": "gone"}[fetch.state]
         return Absence(repo_id, state, fetch)
     if not settings.FETCH_ON_DEMAND:
         return Absence(repo_id, "closed", fetch)
-    if HubFetch.objects.filter(state="queued").count() >= MOST_QUEUED:
+    if queue_is_full():
         return Absence(repo_id, "busy", fetch)
-    if request.method == "GET":
-        behind(request, partial(request_fetch_for_visitor, repo_id, waiting=True))
+    if _reads_all(request):
+        behind(request, partial(request_fetch, repo_id))
     return Absence(repo_id, "fetching")

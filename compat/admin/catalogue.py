@@ -100,7 +100,7 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         if len(chosen) > MANY:
             self.message_user(request, f"Choose at most {MANY} records at once, or use sync_models.", messages.ERROR)
             return
-        asked = sum(request_fetch(repo_id) for repo_id in chosen)
+        asked = sum(request_fetch(repo_id, insisting=True, bounded=False) for repo_id in chosen)
         self.message_user(
             request, f"{asked} of {len(chosen)} are being refreshed; the others were asked for a moment ago."
         )

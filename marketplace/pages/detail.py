@@ -10,12 +10,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import queries
-from compat.freshness import is_stale
+from compat.freshness import is_stale, queue_is_full, under_way
 from compat.hub.payloads import is_repo_id
 from compat.models import ModelRecord
 from compat.tasks import request_fetch
 from marketplace.freshness import absence_of, refresh_if_stale
 
+from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
@@ -37,6 +38,7 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         "page": page,
         "stale": is_stale(page.record),
         "refreshing": refresh_if_stale(request, page.record, page.fetch),
+        "under_way": under_way(page.fetch),
         "may_fetch": may_fetch(request),
         "offline": settings.HUB.offline,
     }
@@ -46,7 +48,7 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         response["HX-Push-Url"] = request.path + (f"?{choice.query}" if choice.query else "")
     remember(request, response)
     # A page that waits for a newer record asks again and again.
-    return _unkept(response) if page.fetch and page.fetch.state == "queued" else response
+    return _unkept(response) if context["under_way"] else response
 
 
 def may_fetch(request: HtmxHttpRequest) -> bool:
@@ -59,7 +61,7 @@ def _unknown(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     absence = absence_of(request, repo_id)
     context = {
         "absence": absence,
-        "may_fetch": absence.state in ("missing", "failed", "busy") and may_fetch(request),
+        "may_fetch": absence.state in ("missing", "failed", "gone") and may_fetch(request),
         "search": repo_id.rpartition("/")[2][:100],
     }
     waiting = absence.state == "fetching"
@@ -81,7 +83,7 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
     """``/fetch/?id=``: asks first, because a form's token would keep a model's own page out of caches; then fetches."""
     repo_id = (request.POST if request.method == "POST" else request.GET).get("id", "")
     if not is_repo_id(repo_id):
-        raise BadRequest("This is not the id of a model. Ids look like author/name.")
+        return bad_request(request, BadRequest("This is not the id of a model. Ids look like author/name."))
     if request.method != "POST":
         record = ModelRecord.objects.filter(repo_id=repo_id).first()
         context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
@@ -90,8 +92,10 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")
     elif not may_fetch(request):
         messages.error(request, "Only this site's operator can have models fetched from the Hub.")
-    elif request_fetch(repo_id):
+    elif request_fetch(repo_id, insisting=True, bounded=not request.user.is_staff):
         messages.success(request, f"{repo_id} is being fetched from the Hub. This page shows it when it is there.")
+    elif queue_is_full():
+        messages.info(request, "Many models are being fetched from the Hub at the moment. Try again in a minute.")
     else:
         messages.info(request, f"{repo_id} was asked for a moment ago. Give it a little time.")
     return redirect("detail", repo_id)

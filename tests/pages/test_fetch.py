@@ -163,6 +163,56 @@ def test_old_requests_are_forgotten(client, hub):
     assert list(HubFetch.objects.values_list("repo_id", flat=True)) == [NEW]
 
 
+def test_a_full_queue_opens_again_when_what_is_in_it_is_lost(client, hub):
+    long_ago = timezone.now() - WAITS["queued"] - timedelta(seconds=1)
+    HubFetch.objects.bulk_create(HubFetch(repo_id=f"a/{i}", requested=long_ago) for i in range(MOST_QUEUED))
+    assert client.get(PLACE).status_code == 202
+    assert ModelRecord.objects.filter(repo_id=NEW).exists()
+
+
+def test_a_full_queue_takes_nothing_from_the_button_but_from_staff(client, hub, ask):
+    now = timezone.now()
+    HubFetch.objects.bulk_create(HubFetch(repo_id=f"a/{i}", requested=now) for i in range(MOST_QUEUED))
+    assert "Many models are being fetched" in Page(ask(NEW, follow=True)).text
+    assert hub.requests == []
+    client.force_login(get_user_model().objects.create_user("curator", is_staff=True))
+    ask(NEW)
+    assert ModelRecord.objects.filter(repo_id=NEW).exists()
+
+
+def test_a_full_queue_makes_no_page_promise_a_newer_record(client, hub):
+    now = timezone.now()
+    HubFetch.objects.bulk_create(HubFetch(repo_id=f"a/{i}", requested=now) for i in range(MOST_QUEUED))
+    text = Page(client.get(PHI)).text
+    assert "may be out of date" in text
+    assert "the Hub is being asked" not in text
+
+
+def test_what_cannot_be_kept_here_is_a_failure_that_is_noted(client, hub, monkeypatch):
+    def broken(*_, **__):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr("compat.sync.store", broken)
+    client.get(PLACE)
+    fetch = HubFetch.objects.get()
+    assert (fetch.state, "could not be kept here" in fetch.error) == ("failed", True)
+
+
+def test_a_model_taken_out_a_moment_after_it_was_fetched(client, hub):
+    client.get(PLACE)
+    ModelRecord.objects.filter(repo_id=NEW).delete()
+    response = client.get(PLACE)
+    assert response.status_code == 404
+    assert "taken out of the catalogue since" in Page(response).text
+
+
+def test_whoever_waits_keeps_the_worker_they_asked_for(client, hub, settings):
+    settings.TASKS = NEVER
+    page = Page(client.get(f"{PLACE}?worker=vllm&memory=24"))
+    main = next(told for tag, told in page.tags if tag == "main")
+    assert main["hx-get"] == f"{PLACE}?worker=vllm&memory=24"
+
+
 # --- a stale record --------------------------------------------------------------------------------------------
 
 
@@ -234,6 +284,15 @@ def test_showing_a_stale_page_writes_nothing(client, hub):
         client.head(PHI)
     assert asked.captured_queries
     assert not [query for query in asked.captured_queries if not query["sql"].lstrip("(").startswith("SELECT")]
+
+
+def test_a_refresh_that_was_lost_is_not_waited_for(client, hub, settings):
+    settings.TASKS = NEVER
+    HubFetch.objects.create(repo_id="microsoft/phi-2", requested=timezone.now() - timedelta(days=1))
+    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(fetched=timezone.now())
+    response = client.get(PHI)
+    assert response["Cache-Control"] == "public, max-age=0, s-maxage=60"
+    assert "is being fetched" not in Page(response).text
 
 
 @pytest.mark.parametrize(
