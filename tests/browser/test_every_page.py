@@ -24,7 +24,10 @@ PAGES = {
         "BabyLM-130M-ilm_it-ilm_pl-tokenizer_ilm_bilingual_it_pl_bpe_trailing_ws_32000/"
     ),
     "search for a long name": "/models/?q=interlinguistic-language-modeling&compatible=false",
-    "unknown model": "/models/nobody/nothing/",
+    "a model that is being fetched": "/models/nobody/a-model-whose-name-goes-on-and-on-and-on-for-very-long-GGUF/",
+    "an id that cannot be": "/models/nobody/no%20thing/",
+    "fetching asked for": "/fetch/?id=microsoft/phi-2",
+    "API": "/api/docs",
     "report": "/report/",
     "lists": "/lists/",
     "list": "/lists/small-and-open/",
