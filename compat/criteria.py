@@ -28,6 +28,8 @@ ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
 LEAST_MEMORY = 0.01
 """The smallest memory that can be meant, in GB."""
+WORKER = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
+"""The parameters that describe a worker."""
 _MAX_VALUES = 20
 _MAX_VALUE = 120
 

@@ -402,6 +402,26 @@ def test_wrong_usage_ends_with_2_and_says_so_in_words_and_json(own):
     }
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("find_models", b"\xff"), ("find_models", "--author", b"\xff"), ("find_models", b"--\xff"),
+        ("find_models", "--limit", b"\xff"), ("check_model", b"\xff", "--worker", "rbee"),
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_text_end_with_2_and_are_told_escaped(own, arguments):
+    done = subprocess.run(
+        [sys.executable, ROOT / "manage.py", *arguments, "--json"],
+        env=own.env,
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == Exit.USAGE, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert "\\udcff" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_output_that_nobody_reads_to_its_end_ends_quietly(own):
     with own.start("dump_records", "-") as process:
         assert process.stdout.readline().startswith('{"')

@@ -13,6 +13,7 @@ from compat.management.command import Exit
 from compat.models import EngineSetting, ModelRecord, SiteWorker
 from marketplace import starter
 from marketplace.api.parameters import LISTING
+from marketplace.management.commands import find_models
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,42 @@ def test_a_cursor_goes_on_where_the_answer_ended(capsys):
     first = found("--compatible", "false", "--limit", 20, capsys=capsys)
     rest = found("--compatible", "false", "--limit", 30, "--cursor", first["nextCursor"], capsys=capsys)
     assert [item["id"] for item in (*first["items"], *rest["items"])] == whole
+
+
+BYTES = "\udcff"
+"""How Python keeps an argument's byte that is not UTF-8."""
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "named"),
+    [
+        ("find_models", (BYTES,), "A word"),
+        ("find_models", ("--author", BYTES), "--author"),
+        ("find_models", ("--author", "Qwen", "--author", f"x{BYTES}"), "--author"),
+        ("find_models", ("--list", BYTES), "--list"),
+        ("find_models", ("--min-params", BYTES), "--min-params"),
+        ("find_models", ("--cursor", BYTES), "--cursor"),
+        ("find_models", ("--worker", BYTES), "--worker"),
+        ("find_models", ("--accelerator", BYTES), "--accelerator"),
+        ("check_model", (BYTES,), "An id"),
+        ("compat_report", ("--worker", BYTES), "--worker"),
+    ],
+)
+def test_bytes_that_are_no_text_are_wrong_usage(command, arguments, named):
+    with pytest.raises(CommandError, match=rf"^{named} is '.*', which is not UTF-8\.$") as error:
+        call_command(command, *arguments)
+    assert error.value.returncode == Exit.USAGE
+    str(error.value).encode("utf-8")
+
+
+def test_it_says_how_to_see_more(capsys, monkeypatch):
+    def said(limit):
+        return told("find_models", "--compatible", "false", "--limit", limit, capsys=capsys).err
+
+    assert said(5).endswith(" --limit shows more.\n")
+    monkeypatch.setattr(find_models, "MOST", 5)
+    assert said(5).endswith(" --cursor shows more: give it “nextCursor” of a --json answer.\n")
+    assert said(4).endswith(" --limit shows more.\n")
 
 
 def test_plain_text_is_a_line_a_model_with_its_whole_id_first(capsys):

@@ -33,6 +33,7 @@ from django.core.management.base import (
 )
 from django.db import OperationalError, ProgrammingError, connections
 
+from compat.documents import Json, moment
 from compat.management.console import (
     PlainScreen,
     Screen,
@@ -41,8 +42,6 @@ from compat.management.console import (
     is_terminal,
     progress,
 )
-
-Json = dict[str, Any]
 
 
 class Exit(IntEnum):
@@ -229,6 +228,8 @@ class CatalogueCommand(BaseCommand):
 
 
 def _error(sentence: str, code: int) -> Json:
+    # An argument that is not UTF-8 may be quoted in it.
+    sentence = sentence.encode("utf-8", "backslashreplace").decode()
     return {"error": {"exitCode": int(code), "message": sentence}}
 
 
@@ -238,7 +239,7 @@ def _refuse(program: str, message: str) -> NoReturn:
 
 def _value(value: object) -> str:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return moment(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 

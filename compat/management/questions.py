@@ -37,16 +37,20 @@ def add_worker(parser: CommandParser) -> None:
     group.add_argument("--kv", metavar="TYPE", help="the type of the KV cache: f16, q8_0 or q4_0")
 
 
-WORKER = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
-
-
 def asked(
-    options: Mapping[str, Any], names: Iterable[str] = WORKER, **more: object
+    options: Mapping[str, Any], names: Iterable[str] = (), **more: object
 ) -> tuple[Criteria, Mapping[str, Worker]]:
-    """The question that options ask, and the workers there are. A value that makes no sense is wrong usage."""
-    from compat.criteria import Criteria, CriteriaError, DictQuery
+    """The question that options ask about a worker and, with more ``names``, about models; and the workers there are.
+
+    A value that makes no sense is wrong usage, and so is any option that is no text.
+    """
+    from compat.criteria import WORKER, Criteria, CriteriaError, DictQuery
     from compat.workers import accelerator_labels, workers
 
+    for name, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not _is_text(text):
+                raise CommandError(f"{_named(name)} is {text[:60]!r}, which is not UTF-8.", returncode=Exit.USAGE)
     available = workers()
     slug = options["worker"]
     if slug and slug not in available:
@@ -56,10 +60,21 @@ def asked(
             f"There is no worker “{slug[:60]}”.{hint} There are: {', '.join(available)}.", returncode=Exit.USAGE
         )
     try:
-        return Criteria.from_query(DictQuery({name: options[name] for name in names} | more), available), available
+        given = DictQuery({name: options[name] for name in (*WORKER, *names)} | more)
+        return Criteria.from_query(given, available), available
     except CriteriaError as error:
         messages = [one.message for one in error.problems]
         if any(one.parameter == "accelerator" for one in error.problems):
             near = difflib.get_close_matches(options["accelerator"][:60], accelerator_labels(), 3, 0.5)
             messages += [f"Or do you mean {' or '.join(near)}?"] if near else []
         raise CommandError(" ".join(messages), returncode=Exit.USAGE) from None
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be encoded: Python keeps an argument's bytes that are not UTF-8 as halves of characters."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _named(name: str) -> str:
+    """An option as it is written, or an argument without one."""
+    return {"q": "A word", "id": "An id"}.get(name, f"--{name.replace('_', '-')}")

@@ -14,6 +14,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_etags
 
 from compat.engine.judge import RULES_VERSION
+from compat.models import ModelRecord
 from compat.queries import catalogue_state
 from compat.workers import Worker
 from marketplace import VERSION
@@ -21,13 +22,24 @@ from marketplace import VERSION
 from .parameters import available
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
+_FETCHED = "_api_fetched"
+
+
+def made_of(request: HttpRequest, record: ModelRecord) -> None:
+    """Note that the answer tells when this record was fetched, which changes without the catalogue's version.
+
+    Its tag is then one that only the view can make: the client's is compared after it.
+    """
+    setattr(request, _FETCHED, (record.fetched,))
 
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
     known = [(one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()]
     # A tag does not outlive a record's freshness, so that a client which always asks for changes finds stale ones.
     period = int(time.time()) // max(1, settings.RECORD_TTL // 4)
-    parts = repr((VERSION, RULES_VERSION, version, changed, period, request.get_full_path(), request.get_host(), known))
+    fetched = getattr(request, _FETCHED, ())
+    asked = (request.get_full_path(), request.get_host())
+    parts = repr((VERSION, RULES_VERSION, version, changed, fetched, period, *asked, known))
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 
@@ -43,6 +55,9 @@ def conditional(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
             # Only good answers carry a tag, so this question was a good one.
             return _labelled(HttpResponseNotModified(), tag, changed)
         response = view(request, *args, **kwargs)
+        if hasattr(request, _FETCHED):
+            tag = _tag(request, version, changed, available(request))
+            changed = max(filter(None, (changed, *getattr(request, _FETCHED))), default=None)
         if response.status_code != 200:
             response.headers.setdefault("Cache-Control", "no-store")
             return response

@@ -19,6 +19,7 @@ from marketplace.freshness import absence_of, refresh_if_stale
 
 from . import hub_shape, parameters
 from .caching import conditional
+from .problems import hub_problem
 
 MOST = 1000
 DEFAULT = 100
@@ -61,16 +62,6 @@ class _Absent(Exception):  # noqa: N818 - named for what it tells
         self.code, self.retry_after = code, retry_after
 
 
-def _refused(status: int, message: str, code: str = "") -> JsonResponse:
-    """An error as the Hub tells it: in the body and, the same, in a header."""
-    message = " ".join(message.translate({ord("“"): '"', ord("”"): '"'}).split())
-    response = JsonResponse({"error": message}, status=status)
-    response.headers["X-Error-Message"] = message.encode("ascii", "replace").decode()
-    if code:
-        response.headers["X-Error-Code"] = code
-    return response
-
-
 def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """What every view here is: reading alone, conditional, and with its errors told as the Hub tells them."""
 
@@ -79,9 +70,9 @@ def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         try:
             return view(request, *args, **kwargs)
         except CriteriaError as error:
-            return _refused(400, str(error))
+            return hub_problem(400, str(error))
         except _Absent as error:
-            response = _refused(404, str(error), error.code)
+            response = hub_problem(404, str(error), error.code)
             if error.retry_after:
                 response.headers["Retry-After"] = str(error.retry_after)
             return response
@@ -91,7 +82,7 @@ def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def read(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            response = _refused(405, f"This site only tells of models: {request.method} is for the Hub itself.")
+            response = hub_problem(405, f"This site only tells of models: {request.method} is for the Hub itself.")
             response.headers["Allow"] = "GET, HEAD, OPTIONS"
             return response
         return answered(request, *args, **kwargs)

@@ -7,9 +7,9 @@ counted from the rest, it is; else the block is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from compat.documents import moment
 from compat.models import ModelRecord
 
 EXPANDABLE = (
@@ -52,9 +52,9 @@ def _value(record: ModelRecord, data: Mapping[str, Any], name: str, blobs: bool)
     if name == "author":
         return record.owner or None
     if name == "createdAt":
-        return _moment(record.created)
+        return moment(record.created, "milliseconds") if record.created else None
     if name == "lastModified":
-        return _moment(record.modified)
+        return moment(record.modified, "milliseconds") if record.modified else None
     value = data.get(name)
     if value is None:
         return None
@@ -77,14 +77,6 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "spaces": list,
     "tags": list,
 }
-
-
-def _moment(value: datetime | None) -> str | None:
-    """A moment as the Hub writes it."""
-    if value is None:
-        return None
-    value = value.astimezone(UTC)
-    return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
 
 
 def _safetensors(value: Any) -> dict[str, Any] | None:

@@ -27,14 +27,14 @@ from compat.hub.payloads import decode_json
 from . import problems
 from .clients import client_address
 from .rates import Rate
-from .tokens import TokenRefused, token_of
+from .tokens import UNKNOWN, TokenRefused, is_remembered, secret_of, token_of
 from .v1 import MOST_BYTES
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 MOST = 50_000
-"""Counts kept in a process, a client having at most two; the oldest go first."""
+"""Counts kept in a process, a client having at most two, and two more for its wrong tokens; the oldest go first."""
 TIMEOUT = 0.5
 """Seconds that an answer of Redis may take."""
 PAUSE = 10.0
@@ -204,21 +204,26 @@ def forget() -> None:
 
 def admit(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
     """The answer to a request that must not go on, None for one that may; and the headers for whatever is answered."""
+    counts = counter(settings.REDIS_URL)
+    policy, client, rate = "default", f"address/{_address(request)}", settings.API_RATE
     token, refused = None, ""
-    try:
-        token = token_of(request)
-        if token is None and not settings.API_ANONYMOUS:
-            refused = _NEEDED
-    except TokenRefused as error:
-        refused = str(error)
+    secret = secret_of(request)
+    # Wrong tokens count for the address they come from, so that trying many is slow, but by themselves: who has a good
+    # one is not kept out by neighbours without.
+    wrong = f"wrong/{client}"
+    if secret and rate and not is_remembered(secret) and not counts.left(rate, wrong):
+        client, refused = wrong, UNKNOWN
+    else:
+        try:
+            token = token_of(request)
+            if token is None and not settings.API_ANONYMOUS:
+                refused = _NEEDED
+        except TokenRefused as error:
+            client, refused = wrong, str(error)
     if token:
         policy, client, rate = "token", f"token/{token.pk}", token.rate
-    else:
-        # A wrong token counts for the address it came from, so that trying many is slow.
-        policy, client, rate = "default", f"address/{_address(request)}", settings.API_RATE
     headers: dict[str, str] = {}
     if rate:
-        counts = counter(settings.REDIS_URL)
         cost = 1 if refused or not _is_long(request) or not counts.left(rate, client) else _cost(request)
         taken = counts.take(rate, client, min(cost, rate.amount))
         headers = {

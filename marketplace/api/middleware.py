@@ -4,15 +4,19 @@ no more requests than a client's rate.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
 from .limits import admit
-from .problems import problem
+from .problems import problem, unavailable
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "/api/"
 PAGES = frozenset({"/api/docs"})
@@ -52,9 +56,10 @@ class ApiMiddleware:
             return _options()
         head = request.method == "HEAD"
         if head:
+            # Views answer as to GET; META still says what was asked.
             request.method = "GET"
         is_page = request.path_info in PAGES
-        refusal, told = (None, {}) if is_page else admit(request)
+        refusal, told = (None, {}) if is_page else _admitted(request)
         response = refusal or self._get_response(request)
         if response.status_code >= 400 and "json" not in response.headers.get("Content-Type", ""):
             response = _as_problem(response)
@@ -66,6 +71,14 @@ class ApiMiddleware:
             response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
         return response
+
+
+def _admitted(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
+    try:
+        return admit(request)
+    except DatabaseError as error:
+        logger.error("Who asks for %r cannot be looked up: %s", request.path, error)  # noqa: TRY400 - no bug in here
+        return unavailable(request), {}
 
 
 def _keep_private(response: HttpResponseBase) -> None:

@@ -8,7 +8,18 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from compat.criteria import ALL_CAUSES, CONFIDENCES, GATED, LEAST_MEMORY, SHOWN, SORTS, Criteria, CriteriaError, Problem
+from compat.criteria import (
+    ALL_CAUSES,
+    CONFIDENCES,
+    GATED,
+    LEAST_MEMORY,
+    SHOWN,
+    SORTS,
+    WORKER,
+    Criteria,
+    CriteriaError,
+    Problem,
+)
 from compat.search import MAX_QUERY
 from compat.workers import KV_TYPES, MOST_ACCELERATORS, Worker, accelerator_labels, workers
 
@@ -17,7 +28,6 @@ MOST = 200
 DEFAULT = 30
 MOST_REPORTED = 1_000_000
 """GB; there is no accelerator with less, and nothing to share out among several with none."""
-WORKER = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
 _BLANK = {"const": "", "description": "Blank is the same as not given."}
 _KEPT = "_api_workers"
 

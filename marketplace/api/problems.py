@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,11 @@ HUB = "/api/models"
 _BAD_CREDENTIALS = "Invalid credentials in Authorization header"
 """The Hub's words; by these its clients tell a bad token from a repository that is not there."""
 _MOST = 20
+_STRAIGHT = {ord("“"): '"', ord("”"): '"'}
+_NO_HEADER = re.compile(r"[^ -~]")
+"""What a header cannot hold; the server would answer 500 instead."""
+_SOON = 5
+"""Seconds after which a database that failed may answer again."""
 _WHERE = ("body", "query", "path", "given")
 
 
@@ -40,6 +46,19 @@ def problem(status: int, detail: str, errors: Sequence[tuple[str, str]] = ()) ->
     if errors:
         body["errors"] = [{"field": field, "message": message} for field, message in errors[:_MOST]]
     return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+
+
+def hub_problem(status: int, message: str, code: str = "", words: str = "") -> HttpResponse:
+    """An error as the Hub tells it: in the body, and the same in a header.
+
+    ``code`` is the Hub's name for it, and ``words`` are its own, by which its clients know it, for the header alone.
+    """
+    message = " ".join(message.translate(_STRAIGHT).split())
+    response = JsonResponse({"error": message}, status=status)
+    response.headers["X-Error-Message"] = _NO_HEADER.sub("?", words or message)
+    if code:
+        response.headers["X-Error-Code"] = code
+    return response
 
 
 def answer_to(error: Exception) -> HttpResponse:
@@ -90,11 +109,17 @@ def unauthorized(request: HttpRequest, detail: str) -> HttpResponse:
     return response
 
 
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """The answer while the database cannot say who asks."""
+    response = _in_shape(request.path_info, 503, "This site cannot use its database at the moment. Try again soon.")
+    response.headers["Retry-After"] = str(_SOON)
+    return response
+
+
 def _in_shape(path: str, status: int, detail: str, hub_words: str = "") -> HttpResponse:
     """An error in the shape of the API that was asked; never kept by a cache, as the next client may fare better."""
     if path == HUB or path.startswith(f"{HUB}/"):
-        response: HttpResponse = JsonResponse({"error": detail}, status=status)
-        response.headers["X-Error-Message"] = (hub_words or detail).encode("ascii", "replace").decode()
+        response = hub_problem(status, detail, words=hub_words)
     else:
         response = problem(status, detail)
     response.headers["Cache-Control"] = "no-store"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compat.documents import Json
 from compat.engine import CompatibilityResult, Confidence
 from compat.engine.fit import FitResult
 from compat.metadata.facts import Fact
@@ -13,7 +14,6 @@ from compat.queries.detail import DetailPage, RelatedRow, VariantRow
 from compat.queries.overview import ListPage, WorkerCard
 from compat.workers import Worker
 
-Json = dict[str, Any]
 LEVELS = {level.word: level for level in reversed(Confidence)}
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 
+from marketplace.freshness import behind
 from marketplace.models import TOKEN_START, ApiToken, digest_of
 
 from .rates import Rate, parse
-
-logger = logging.getLogger(__name__)
 
 FRESH = 30.0
 """Seconds for which a token is remembered: so long may another process accept one that was just switched off."""
@@ -26,6 +24,7 @@ USED_EVERY = timedelta(hours=1)
 """How often its last use is written down."""
 MOST = 1000
 """Tokens remembered at once."""
+UNKNOWN = "This site does not know this API token. See that it was copied whole."
 _LONGEST = 200
 
 
@@ -49,19 +48,31 @@ _known: OrderedDict[str, Token] = OrderedDict()
 _lock = Lock()
 
 
-def token_of(request: HttpRequest) -> Token | None:
-    """The request's token, None where it has none of this site's. Raises :class:`TokenRefused` for a bad one.
+def secret_of(request: HttpRequest) -> str:
+    """What the request carries as a token of this site, blank if nothing.
 
     A token that does not begin as ours do belongs to another site: programs made for the Hub send theirs along. It is
     left unread.
     """
     scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
     secret = secret.strip()
-    if scheme.lower() != "bearer" or not secret.startswith(TOKEN_START):
+    return secret if scheme.lower() == "bearer" and secret.startswith(TOKEN_START) else ""
+
+
+def is_remembered(secret: str) -> bool:
+    """Whether this process has seen that there is such a token."""
+    with _lock:
+        return digest_of(secret) in _known
+
+
+def token_of(request: HttpRequest) -> Token | None:
+    """The request's token, None where it has none of this site's. Raises :class:`TokenRefused` for a bad one."""
+    secret = secret_of(request)
+    if not secret:
         return None
     token = _find(digest_of(secret)) if len(secret) <= _LONGEST else None
     if token is None:
-        raise TokenRefused("This site does not know this API token. See that it was copied whole.")
+        raise TokenRefused(UNKNOWN)
     now = timezone.now()
     if not token.active:
         raise TokenRefused("This API token was switched off. Ask this site's curators for another.")
@@ -70,7 +81,9 @@ def token_of(request: HttpRequest) -> Token | None:
             f"This API token expired on {token.expires:%Y-%m-%d at %H:%M} UTC. Ask this site's curators for another."
         )
     if token.last_used is None or now - token.last_used >= USED_EVERY:
-        _used(digest_of(secret), token, now)
+        # Written behind the answer: reading must not wait until somebody else has written.
+        _keep(digest_of(secret), replace(token, last_used=now))
+        behind(request, partial(ApiToken.objects.filter(pk=token.pk).update, last_used=now))
     return token
 
 
@@ -101,11 +114,3 @@ def _keep(digest: str, token: Token) -> None:
         _known.move_to_end(digest)
         while len(_known) > MOST:
             _known.popitem(last=False)
-
-
-def _used(digest: str, token: Token, now: datetime) -> None:
-    _keep(digest, replace(token, last_used=now))
-    try:
-        ApiToken.objects.filter(pk=token.pk).update(last_used=now)
-    except DatabaseError as error:
-        logger.warning("The last use of API token %s could not be written down: %s", token.pk, error)

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 
 from compat import queries
-from compat.criteria import CriteriaError
+from compat.criteria import WORKER, CriteriaError
+from compat.documents import Json
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.metadata.facts import ModelMetadata
@@ -26,7 +27,7 @@ from marketplace.freshness import refresh_if_stale
 
 from . import parameters, problems, serialise
 from . import shapes as s
-from .caching import conditional
+from .caching import conditional, made_of
 from .problems import Refused
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -95,7 +96,7 @@ def models(request: HttpRequest) -> Any:
 @api.get(
     "/models/{org}/{name}/compatibility", response={200: s.Compatibility, **_ASKED}, by_alias=True, tags=["Models"],
     operation_id="getCompatibility", summary="Whether one model runs, and why",
-    openapi_extra=_takes(*parameters.WORKER),
+    openapi_extra=_takes(*WORKER),
 )  # fmt: skip
 @decorate_view(conditional)
 def compatibility(request: HttpRequest, org: str, name: str) -> Any:
@@ -110,8 +111,8 @@ def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
     return _compatibility(request, name)
 
 
-def _compatibility(request: HttpRequest, repo_id: str) -> serialise.Json:
-    criteria = parameters.criteria(request, parameters.WORKER)
+def _compatibility(request: HttpRequest, repo_id: str) -> Json:
+    criteria = parameters.criteria(request, WORKER)
     worker, item = asked.one(repo_id, criteria, parameters.available(request))
     refresh_if_stale(request, item.row.record, None)
     return serialise.compatibility(item, worker, item.row.record.repo_id)
@@ -119,7 +120,7 @@ def _compatibility(request: HttpRequest, repo_id: str) -> serialise.Json:
 
 @api.get(
     "/models/{org}/{name}", response={200: s.ModelDetail, **_ASKED}, by_alias=True, tags=["Models"],
-    operation_id="getModel", summary="Everything about one model", openapi_extra=_takes(*parameters.WORKER),
+    operation_id="getModel", summary="Everything about one model", openapi_extra=_takes(*WORKER),
 )  # fmt: skip
 @decorate_view(conditional)
 def model(request: HttpRequest, org: str, name: str) -> Any:
@@ -134,9 +135,10 @@ def unowned_model(request: HttpRequest, name: str) -> Any:
     return _model(request, name)
 
 
-def _model(request: HttpRequest, repo_id: str) -> serialise.Json:
-    criteria = parameters.criteria(request, parameters.WORKER)
+def _model(request: HttpRequest, repo_id: str) -> Json:
+    criteria = parameters.criteria(request, WORKER)
     page = queries.detail(repo_id, criteria, parameters.available(request))
+    made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, asked.items_of(page.alternatives))
 
@@ -257,12 +259,12 @@ def lists(request: HttpRequest) -> Any:
 
 @api.get(
     "/lists/{slug}", response={200: s.ListDetail, **_ASKED}, by_alias=True, tags=["Site"], operation_id="getList",
-    summary="One curated list with its models", openapi_extra=_takes(*parameters.WORKER),
+    summary="One curated list with its models", openapi_extra=_takes(*WORKER),
 )  # fmt: skip
 @decorate_view(conditional)
 def curated_list(request: HttpRequest, slug: str) -> Any:
     """The list's models with their verdicts, in the curator's order."""
-    criteria = parameters.criteria(request, parameters.WORKER)
+    criteria = parameters.criteria(request, WORKER)
     try:
         page = queries.curated_list(slug.replace("\0", ""), criteria, parameters.available(request))
     except CuratedList.DoesNotExist:

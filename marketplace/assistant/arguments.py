@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from compat.criteria import GATED, LEAST_MEMORY, SHOWN, SORTS, Criteria, DictQuery
+from compat.criteria import GATED, LEAST_MEMORY, SHOWN, SORTS, WORKER, Criteria, DictQuery
 from compat.metadata.facts import DEFAULT_CONTEXT
 from compat.search import MAX_QUERY
 from compat.workers import MOST_ACCELERATORS, Worker
-from marketplace.api.parameters import LISTING, WORKER
+from marketplace.api.parameters import LISTING
 
 from .plain import line, quoted
 

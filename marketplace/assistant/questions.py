@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from compat import queries
 from compat.criteria import Criteria, CriteriaError, DictQuery
+from compat.documents import Json
 from compat.hub.payloads import is_repo_id
 from compat.metadata.facts import ModelMetadata
 from compat.models import CuratedList, RecordRelation
@@ -13,7 +14,6 @@ from compat.queries import api as asked
 from compat.queries.detail import DetailPage
 from compat.workers import Worker
 from marketplace.api import serialise
-from marketplace.api.serialise import Json
 
 from . import arguments as a
 from .plain import line, quoted

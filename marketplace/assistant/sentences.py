@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from compat.documents import Json
 from compat.metadata.facts import Provenance
-from marketplace.api.serialise import LEVELS, Json
+from marketplace.api.serialise import LEVELS
 from marketplace.templatetags.show import day, gib, size
 
 from . import arguments as a

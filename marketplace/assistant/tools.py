@@ -11,9 +11,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from pydantic import BaseModel, ValidationError
 
 from compat.criteria import CriteriaError
+from compat.documents import Json
 from compat.workers import workers
 from marketplace.api import shapes as s
-from marketplace.api.serialise import Json
 
 from . import arguments as a
 from . import questions, sentences, shapes

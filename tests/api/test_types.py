@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import os
@@ -11,9 +12,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from compat import sync
-from compat.models import ModelRecord
+from compat.models import HubFetch, ModelRecord
 from marketplace.models import ApiToken
 from tests.node import SOURCES, Node, NodeError, listening, prepared, serving
 from tests.samples import renamed
@@ -36,7 +38,7 @@ def project(tmp_path_factory):
     own = shutil.ignore_patterns("node_modules", ".next", "schema.d.ts")
     shutil.copytree(EXAMPLE, folder, ignore=own)
     shutil.copytree(SOURCES / "next", folder / "node_modules" / "next")
-    for name in ("refused.ts", "shown.tsx"):
+    for name in ("refused.ts", "shown.tsx", "kept.ts"):
         shutil.copy(SOURCES / name, folder)
     readme = (EXAMPLE / "README.md").read_text("utf-8")
     (folder / "readme.ts").write_text(re.search(r"^```ts\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)[1])
@@ -67,7 +69,7 @@ def run(project, *command, **environment):
 
 @pytest.fixture(scope="module")
 def node(project, place):
-    own = [project / name for name in ("shown.tsx", "lib/runshere.ts")] + list(project.glob("app/**/*.tsx"))
+    own = [project / name for name in ("shown.tsx", "kept.ts", "lib/runshere.ts")] + list(project.glob("app/**/*.tsx"))
     run(project, "node", "../compile.mjs", *map(str, own))
     address = "http://127.0.0.1:{1}".format(*place.getsockname())
     with Node("./project/shown.js", project.parent, RUNSHERE_URL=address) as process:
@@ -236,6 +238,16 @@ def test_the_page_of_a_model(ask):
     assert "<h2>Good to know</h2>" in shown or "<h2>Why</h2>" in shown
     with pytest.raises(NodeError, match=r"Next\.js answers 404"):
         ask("modelPage", "nobody", "nothing")
+
+
+def test_a_page_of_a_model_that_is_being_fetched_is_looked_at_again_soon(ask, settings):
+    """Next.js keeps a page as long as the answer in it that is kept shortest."""
+    settings.HUB = dataclasses.replace(settings.HUB, offline=False, endpoint="http://127.0.0.1:9")
+    HubFetch.objects.create(repo_id="nobody/soon", state="queued", requested=timezone.now())
+    assert ask("keptOfNoPage", "nobody", "soon") == [172_800, 2]
+    settings.HUB = dataclasses.replace(settings.HUB, offline=True)
+    assert ask("keptOfNoPage", "nobody", "nothing") == [172_800, 3600]
+    assert ask("keptOfNoPage", "microsoft", "phi-2") == [172_800]
 
 
 def test_pages_are_made_anew_every_two_days():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -141,3 +141,14 @@ def test_pages_are_compressed(client):
     assert response["Content-Encoding"] == "gzip"
     assert "Accept-Encoding" in response["Vary"]
     assert len(response.content) < 60_000
+
+
+@pytest.mark.parametrize("place", ["http://[", "http://[x]/", "http://\u2100/", "http%3A%2F%2F%5B", "\x01", "//["])
+def test_a_place_that_is_no_address_is_as_none(client, place):
+    """Where htmx says the visitor is may be anything that a program sends."""
+    headers = {"HX-Request": "true", "HX-Target": "results"}
+    named = {"HX-Trigger-Name": "q", "HX-Current-URL": quote(place), "HX-Current-URL-URI-AutoEncoded": "true"}
+    for told in ({"HX-Current-URL": place}, named):
+        response = client.get("/models/?q=llama", headers=headers | told)
+        assert response.status_code == 200
+        assert response["HX-Push-Url"] == "/models/?q=llama"

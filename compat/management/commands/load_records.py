@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from compat.documents import Json
 from compat.files import BUNDLED, RecordFile
-from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit, Json
+from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
 from compat.management.console import counts_json, summary
 
 if TYPE_CHECKING:

@@ -19,14 +19,17 @@ type Answer<Body> = { data?: Body; error?: unknown; response: Response };
 
 const MOST_AT_ONCE = 200;
 /** Next.js keeps an answer for so many seconds: two days, as long as the pages. */
-const KEPT = { next: { revalidate: 172_800 } };
+const KEPT = 172_800;
 const { RUNSHERE_URL = "http://127.0.0.1:8000", RUNSHERE_TOKEN } = process.env;
 const headers = RUNSHERE_TOKEN ? { Authorization: `Bearer ${RUNSHERE_TOKEN}` } : {};
 const site = createClient<paths>({ baseUrl: RUNSHERE_URL, headers });
 
-/** The site refused a question; `problem` says why, field by field. */
+/** The site refused a question; `problem` says why, field by field, and `retryAfter` in how many seconds to ask again. */
 export class RunsHereError extends Error {
-  constructor(readonly problem: Problem) {
+  constructor(
+    readonly problem: Problem,
+    readonly retryAfter: number | null,
+  ) {
     super(problem.detail);
     this.name = "RunsHereError";
   }
@@ -45,17 +48,22 @@ export async function searchCompatibleModels(words: string, options: SearchOptio
   do {
     const limit = Math.min(wanted - found.length, MOST_AT_ONCE);
     const query = { ...options, q: words, limit, cursor };
-    const part = answered(await site.GET("/api/v1/models", { params: { query }, ...KEPT }));
+    const part = answered(await site.GET("/api/v1/models", { params: { query }, next: { revalidate: KEPT } }));
     found.push(...part.items);
     cursor = part.nextCursor ?? undefined;
   } while (cursor && found.length < wanted);
   return found;
 }
 
-/** Everything about one model: verdict, variants, facts, alternatives. */
-export async function getModel(org: string, name: string, query: WorkerOptions = {}): Promise<ModelDetail> {
-  const path = { org, name };
-  return answered(await site.GET("/api/v1/models/{org}/{name}", { params: { path, query }, ...KEPT }));
+/** Everything about one model: verdict, variants, facts, alternatives. Next.js keeps it for so many seconds. */
+export async function getModel(
+  org: string,
+  name: string,
+  query: WorkerOptions = {},
+  revalidate = KEPT,
+): Promise<ModelDetail> {
+  const params = { path: { org, name }, query };
+  return answered(await site.GET("/api/v1/models/{org}/{name}", { params, next: { revalidate } }));
 }
 
 /** The same with its tag, or null while nothing changed since `tag`: for programs that keep answers themselves. */
@@ -97,7 +105,8 @@ export async function filterCompatibleModels<Given extends HubModel>(
 
 function answered<Body>({ data, error, response }: Answer<Body>): Body {
   if (data !== undefined) return data;
-  throw new RunsHereError(isProblem(error) ? error : unexpected(response));
+  const wait = Number(response.headers.get("Retry-After"));
+  throw new RunsHereError(isProblem(error) ? error : unexpected(response), wait > 0 ? wait : null);
 }
 
 function isProblem(error: unknown): error is Problem {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.management.command import Answer, CatalogueCommand, Exit, Json
+from compat.documents import Json
+from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
 from compat.management.questions import add_worker, asked
 

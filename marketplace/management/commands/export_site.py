@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from marketplace.static_site.export import Progress
 
 
-def address(text: str) -> str:
+def site_address(text: str) -> str:
     """The address of a site."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -50,10 +50,10 @@ class Command(CatalogueCommand):
             "--output", metavar="FOLDER", type=Path, required=True, help="the folder to write to; made if it is missing"
         )
         parser.add_argument(
-            "--base-url", metavar="URL", type=address, help="the address the site will have, for sitemap and feed"
+            "--base-url", metavar="URL", type=site_address, help="the address the site will have, for sitemap and feed"
         )
         parser.add_argument(
-            "--live-url", metavar="URL", type=address, help="a running site, to lead to for models not exported"
+            "--live-url", metavar="URL", type=site_address, help="a running site, to lead to for models not exported"
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Column, Screen, Told, verdict_cell
-from compat.management.questions import EMPTY, WORKER, add_worker, asked, positive
+from compat.management.questions import EMPTY, add_worker, asked, positive
 
 if TYPE_CHECKING:
     from compat.queries.api import Listing
@@ -72,20 +72,21 @@ class Command(CatalogueCommand):
 
         if options["limit"] > MOST:
             raise CommandError(f"--limit is {options['limit']:,}: {MOST:,} is the most.", returncode=Exit.USAGE)
-        names = [*WORKER, *(name for name, _, _ in (*_FILTERS, *_SEVERAL))]
+        names = [name for name, _, _ in (*_FILTERS, *_SEVERAL)]
         criteria, available = asked(options, names, q=" ".join(options["q"] or ()))
         try:
             found = listing(criteria, available, options["limit"], options["cursor"])
         except CriteriaError as error:
             raise CommandError(str(error), returncode=Exit.USAGE) from None
-        return Answer(serialise.listing(found), lambda screen: _show(found, screen), notes=(_sums(found),))
+        notes = (_sums(found, options["limit"]),)
+        return Answer(serialise.listing(found), lambda screen: _show(found, screen), notes=notes)
 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _sums(found: Listing) -> str:
+def _sums(found: Listing, limit: int) -> str:
     """How many there are, and what is not among them: nothing vanishes in silence."""
     if not found.total and not found.hidden and found.changed is None:
         return EMPTY
@@ -95,7 +96,8 @@ def _sums(found: Listing) -> str:
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
     if found.next:
-        said += " --limit shows more."
+        on = "--limit shows more." if limit < MOST else "--cursor shows more: give it “nextCursor” of a --json answer."
+        said += f" {on}"
     return said
 
 

@@ -19,7 +19,7 @@ from marketplace.assistant.tools import TOOLS
 _NEEDED = ("mcp", "mcp_types", "anyio", "starlette", "uvicorn")
 
 
-def address(text: str) -> tuple[str, int]:
+def listen_at(text: str) -> tuple[str, int]:
     """``HOST:PORT``, or a port alone for this machine only."""
     found = re.fullmatch(r"(?:(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\]):)?(?P<port>[0-9]{1,5})", text)
     if found is None or not 0 < int(found["port"]) < 65536:
@@ -36,7 +36,10 @@ class Command(BaseCommand):
         """Over what."""
         ways = parser.add_mutually_exclusive_group()
         ways.add_argument(
-            "--http", type=address, metavar="HOST:PORT", help="answer at http://HOST:PORT/mcp instead, without a login"
+            "--http",
+            type=listen_at,
+            metavar="HOST:PORT",
+            help="answer at http://HOST:PORT/mcp instead, without a login",
         )
         ways.add_argument("--list", action="store_true", help="print the tools and end")
 

@@ -34,12 +34,18 @@ export default async function ModelPage({ params }: { params: Promise<Place> }) 
   );
 }
 
-async function found(org: string, name: string): Promise<ModelDetail> {
+/**
+ * The model, or the page that says there is none. RunsHere fetches a model it lacks from the Hub, so it may be there in
+ * seconds; and Next.js keeps a page as long as the answer in it that is kept shortest. So it is asked for once more, to
+ * be kept as long as RunsHere says, or an hour.
+ */
+async function found(org: string, name: string, kept?: number): Promise<ModelDetail> {
   try {
-    return await getModel(org, name);
+    return await getModel(org, name, {}, kept);
   } catch (error) {
-    if (error instanceof RunsHereError && error.problem.status === 404) notFound();
-    throw error;
+    if (!(error instanceof RunsHereError) || error.problem.status !== 404) throw error;
+    if (kept === undefined) return found(org, name, error.retryAfter ?? 3600);
+    notFound();
   }
 }
 
