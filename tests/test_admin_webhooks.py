@@ -174,6 +174,40 @@ def test_a_new_secret_leaves_the_old_one_a_day(operator):
     assert old not in act(operator, "show_secret", hook).content.decode()
 
 
+@pytest.mark.parametrize("lookup", ["secret__gte", "secret", "previous_secret__startswith", "secret__regex"])
+def test_nobody_can_ask_the_list_about_a_secret(client, operator, lookup):
+    added(operator)
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_webhook"))
+    client.force_login(viewer)
+    assert client.get(LIST, {lookup: "whsec_M"}).status_code == 400
+    assert client.get(LIST, {"active__exact": "1"}).status_code == 200
+
+
+def test_nobody_can_ask_the_list_about_the_digest_of_a_token(operator):
+    tokens = reverse("admin:marketplace_apitoken_changelist")
+    assert operator.get(tokens, {"digest__gte": "8"}).status_code == 400
+    assert operator.get(tokens, {"active__exact": "1"}).status_code == 200
+
+
+def test_a_second_new_secret_within_a_day_is_refused(operator):
+    hook, _ = added(operator)
+    act(operator, "rotate_secret", hook)
+    before = Webhook.objects.values("secret", "previous_secret", "previous_until").get()
+    assert "No secret was changed: an old one still signs" in act(operator, "rotate_secret", hook).content.decode()
+    assert Webhook.objects.values("secret", "previous_secret", "previous_until").get() == before
+
+
+def test_saving_a_form_does_not_activate_what_was_switched_off_meanwhile(operator):
+    hook, _ = added(operator)
+    assert 'name="initial-active"' in operator.get(change(hook)).content.decode()
+    Webhook.objects.update(active=False, stopped="It answered 410.", failures=30)
+    response = operator.post(change(hook), {**GOOD, "name": "Other name", "initial-active": "True"})
+    assert response.status_code == 302
+    hook.refresh_from_db()
+    assert (hook.name, hook.active, hook.stopped, hook.failures) == ("Other name", False, "It answered 410.", 30)
+
+
 def test_secrets_are_never_logged(operator, settings, caplog):
     with Receiver() as receiver:
         settings.WEBHOOK_HOSTS = read_hosts([receiver.host])

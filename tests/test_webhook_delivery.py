@@ -18,6 +18,7 @@ from standardwebhooks import Webhook as Official
 from standardwebhooks import WebhookVerificationError
 
 from compat.models import Webhook, WebhookDelivery
+from compat.task_results import KEPT, prune
 from compat.webhooks import delivery as sending
 from compat.webhooks import outbox, signing, tasks
 from compat.webhooks.hosts import read_hosts
@@ -462,3 +463,37 @@ def test_the_web_process_loads_no_http_client():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr or "httpx was imported"
+
+
+# --- what goes wrong here, and what is dropped -------------------------------------------------------------------
+
+
+def test_an_unexpected_error_is_kept_and_tried_again(receiver):
+    delivery = put(hook_to(receiver.url, secret="whsec_A"))
+    work()
+    kept = sent(delivery)
+    assert (kept.state, kept.attempts, kept.webhook.failures) == ("pending", 1, 1)
+    assert kept.error == "This site could not send it (Error). The log of the tasks says why."
+    assert receiver.requests == []
+
+
+def test_no_proxy_of_the_environment_comes_between(receiver, monkeypatch):
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    delivery = put(hook_to(receiver.url))
+    work()
+    assert sent(delivery).state == "delivered"
+
+
+def test_old_results_of_tasks_go_and_those_that_wait_stay(receiver):
+    put(hook_to(receiver.url))
+    work()
+    DBTaskResult.objects.finished().update(finished_at=timezone.now() - KEPT - timedelta(minutes=1))
+    put(Webhook.objects.get())
+    waiting = set(DBTaskResult.objects.ready().values_list("pk", flat=True))
+    assert prune() >= 1
+    assert not DBTaskResult.objects.finished().exists()
+    assert set(DBTaskResult.objects.filter(status="READY").values_list("pk", flat=True)) >= waiting
+    assert waiting

@@ -60,6 +60,12 @@ class WebhookForm(ModelForm[Webhook]):
         required=False,
         help_text="Only models that newly run on it, with its memory where it has a machine.",
     )
+    active = forms.BooleanField(
+        required=False,
+        initial=True,
+        # The page says what it showed: a webhook that was switched off meanwhile is not activated by saving a name.
+        show_hidden_initial=True,
+    )
 
     class Meta:
         model = Webhook
@@ -89,6 +95,10 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
         """What became of a webhook is shown once there is one."""
         edited = ("name", "url", "events", "worker", "curated_list", "active")
         return (*edited, *self.readonly_fields) if obj else edited
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """No question about a secret: who may ask whether it is less than a text finds it out letter by letter."""
+        return not lookup.startswith(("secret", "previous_secret")) and super().lookup_allowed(lookup, value, request)
 
     def has_secret_permission(self, request: HttpRequest) -> bool:
         """Who knows a secret can sign in this site's name."""
@@ -120,8 +130,12 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
             obj.secret = signing.new_secret()
         if obj.active and "active" in form.changed_data:
             obj.stopped, obj.failures, obj.failing_since = "", 0, None
-        super().save_model(request, obj, form, change)
-        if not change:
+        if change:
+            # Not the rest: the tasks process may have switched it off, or counted a failure, meanwhile.
+            begun = ["stopped", "failures", "failing_since"] if obj.active and "active" in form.changed_data else []
+            obj.save(update_fields=[*form.changed_data, *begun])
+        else:
+            super().save_model(request, obj, form, change)
             self.message_user(
                 request,
                 "Its secret was made. A superuser sees it with the action “Show the secret” of the list, and can then "
@@ -200,8 +214,19 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     @admin.action(description="Make a new secret; the old one signs for another day", permissions=["change"])
     def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         """Give each a new secret; for a day both sign, so that a receiver can change when it suits."""
-        until = timezone.now() + ROTATION
-        for hook in queryset:
+        now = timezone.now()
+        until = now + ROTATION
+        hooks = list(queryset)
+        if early := [hook for hook in hooks if hook.previous_until and hook.previous_until > now]:
+            told = "; ".join(f"{hook.name}, until {hook.previous_until:%d %b %Y, %H:%M} UTC" for hook in early)
+            self.message_user(
+                request,
+                f"No secret was changed: an old one still signs ({told}), and a newer one would end it at once. "
+                "Wait until then, or leave these webhooks out.",
+                messages.ERROR,
+            )
+            return
+        for hook in hooks:
             hook.previous_secret, hook.secret, hook.previous_until = hook.secret, signing.new_secret(), until
             hook.save(update_fields=["secret", "previous_secret", "previous_until"])
             self.log_change(request, hook, "Made a new secret.")

@@ -45,7 +45,7 @@ async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     try:
         async with (
             asyncio.timeout(TIMEOUT),
-            httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client,
+            httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
             client.stream("POST", url, content=body, headers=_headers(headers)) as response,
         ):
             heard.append(response)

@@ -63,7 +63,7 @@ def _told(before: Seen, after: Seen, worker: Worker) -> outbox.Json:
         "title": after.title or before.title,
         "previousTitle": before.title if before.title and after.title and before.title != after.title else None,
         "published": after.published,
-        "url": outbox.address(reverse("list", args=[slug])) if after.published else None,
+        "url": outbox.page_address(reverse("list", args=[slug])) if after.published else None,
         "worker": worker.slug,
         "addedCount": len(added),
         "added": _models(added, worker),

@@ -62,7 +62,7 @@ def moment(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
 
 
-def address(path: str, **parameters: str) -> str:
+def page_address(path: str, **parameters: str) -> str:
     """The address of a page of this site, without empty parameters; its path alone where ``SITE_URL`` is not set."""
     told = {name: value for name, value in parameters.items() if value}
     return f"{settings.SITE_URL}{path}" + (f"?{urlencode(told)}" if told else "")
@@ -153,7 +153,7 @@ def _gathered(delivery: WebhookDelivery) -> Json:
             {"id": model.repo_id, "url": model_address(model.repo_id, hook.worker), "runsOn": _runs_on(model.workers)}
             for model in models
         ],
-        "url": address(reverse("browse"), worker=hook.worker, list=slug),
+        "url": page_address(reverse("browse"), worker=hook.worker, list=slug),
     }
 
 
@@ -163,7 +163,7 @@ def _runs_on(workers: Mapping[str, str]) -> list[Json]:
 
 def model_address(repo_id: str, worker: str = "") -> str:
     """The address of a model's page, seen through a worker."""
-    return address(reverse("detail", args=[repo_id]), worker=worker)
+    return page_address(reverse("detail", args=[repo_id]), worker=worker)
 
 
 # --- keeping it small --------------------------------------------------------------------------------------------

@@ -33,12 +33,12 @@ _current: ContextVar[_Run | None] = ContextVar("run", default=None)
 
 def began(run: SyncRun) -> None:
     """A run goes on from here. Into an empty catalogue it brings a thousand models, of which none is news."""
-    _find_lost()
+    _give_up_lost_runs()
     if settings.WEBHOOK_HOSTS:
         _current.set(_Run(run.pk, first_fill=not ModelRecord.objects.exists()))
 
 
-def _find_lost() -> None:
+def _give_up_lost_runs() -> None:
     """Runs whose process was killed cannot tell so themselves; the next run notices it."""
     now = timezone.now()
     for run in SyncRun.objects.filter(state="running", started__lt=now - LOST_AFTER):

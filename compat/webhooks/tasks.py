@@ -16,6 +16,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat.models import Webhook, WebhookDelivery
+from compat.task_results import prune_daily
 
 from . import outbox, signing
 from .hosts import objection
@@ -42,7 +43,8 @@ STOP_AFTER_TIME = timedelta(days=1)
 @task(priority=-10)
 def deliver(delivery: int) -> str:
     """Make the next attempt of a delivery if it is due. Returns what came of it, in a few words."""
-    _find_lost(delivery)
+    prune_daily()
+    _wake_overdue(delivery)
     waiting = WebhookDelivery.objects.filter(pk=delivery, state="gathering").values_list("next_attempt", flat=True)
     for until in waiting:
         if until > timezone.now():
@@ -52,12 +54,20 @@ def deliver(delivery: int) -> str:
     claimed = _claim(delivery)
     if claimed is None:
         return "nothing to do"
-    answer = _attempt(claimed)
+    # Here, not above: the web processes import this module and never speak HTTP.
+    from .delivery import Answer
+
+    try:
+        answer = _attempt(claimed)
+    except Exception as problem:
+        # Its words may hold a secret or an address; the log has them, the page has the kind.
+        log.exception("webhook %s: %s could not be sent", claimed.webhook_id, claimed.event_id)
+        answer = Answer(error=f"This site could not send it ({type(problem).__name__}). The log of the tasks says why.")
     _note(claimed, answer)
     return answer.error or "delivered"
 
 
-def _find_lost(but: int) -> None:
+def _wake_overdue(but: int) -> None:
     """Give every delivery that is long overdue a task again: its own may have gone with a killed process."""
     now = timezone.now()
     overdue = WebhookDelivery.objects.filter(state__in=("gathering", "pending"), next_attempt__lt=now - LOST)
@@ -86,7 +96,6 @@ def _claim(pk: int) -> WebhookDelivery | None:
 
 
 def _attempt(delivery: WebhookDelivery) -> Answer:
-    # Here, not above: the web processes import this module and never speak HTTP.
     from .delivery import Answer, post
 
     hook = delivery.webhook

@@ -14,7 +14,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from compat.management.command import Answer, CatalogueCommand, Json
+from compat.documents import Json
+from compat.management.command import Answer, CatalogueCommand
 from compat.management.commands.load_records import load
 from compat.management.console import Screen
 
@@ -38,6 +39,7 @@ class Command(CatalogueCommand):
         """Each step looks first whether it is needed."""
         done: Json = {"migrated": self._migrate(), "loaded": None, "verdicts": 0}
         told = ["The database is up to date."] if done["migrated"] else []
+        self._prune()
         if not options["no_snapshot"]:
             done["loaded"], words = self._load()
             told += words
@@ -61,6 +63,12 @@ class Command(CatalogueCommand):
         if needed:
             call_command("migrate", verbosity=0, interactive=False)
         return needed
+
+    def _prune(self) -> None:
+        """Old results of tasks."""
+        from compat.task_results import prune
+
+        prune()
 
     def _load(self) -> tuple[Json | None, list[str]]:
         """The bundled snapshot and the starter lists, where the catalogue is empty."""
