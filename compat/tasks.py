@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from compat import sync
+from compat import sync, task_results
 from compat.freshness import may_ask, note_outcome, queue_is_full
 from compat.hub import HubError
 from compat.hub.payloads import ParsedRecord, parse_record
@@ -48,6 +48,7 @@ def request_fetch(repo_id: str, *, urgent: bool = True, insisting: bool = False,
 @task()
 def fetch_record(repo_id: str) -> str:
     """Fetch one repository from the Hub into the catalogue; a failure is kept in words on its request."""
+    task_results.prune_daily()
     if HubFetch.objects.filter(repo_id=repo_id).exclude(state="queued").exists():
         return "answered meanwhile"
     try:

@@ -224,6 +224,26 @@ def test_a_whole_run_is_one_event_sent_when_it_ends(site):
     assert ids(data) == [f"sample/phi-{n}" for n in range(699, 599, -1)], "the best known hundred"
 
 
+def test_a_model_that_runs_for_a_part_of_a_run_only_is_not_told(site):
+    hook_for("models.newly_runnable", worker="rbee")
+    run = sync.start_run("there and back", "file")
+    counts = stored(record(PHI, id="sample/phi"))
+    counts.add(stored(no_weights() | {"id": "sample/phi"}))
+    assert ModelRecord.objects.filter(repo_id="sample/phi").exists()
+    sync.finish_run(run, counts)
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_a_model_that_ran_before_a_run_and_after_it_is_not_told_whatever_happened_between(site):
+    stored(record(PHI, id="sample/phi"))
+    hook = hook_for("models.newly_runnable", worker="rbee")
+    run = sync.start_run("back and there", "file")
+    counts = stored(no_weights() | {"id": "sample/phi"})
+    counts.add(stored(record(PHI, id="sample/phi", likes=3), record(PHI, id="sample/other")))
+    sync.finish_run(run, counts)
+    assert ids(only(hook)) == ["sample/other"]
+
+
 def test_changes_outside_a_run_that_follow_each_other_closely_are_one_event(site):
     hook = hook_for("models.newly_runnable", worker="rbee")
     for n in range(3):

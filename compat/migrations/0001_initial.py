@@ -520,7 +520,7 @@ class Migration(migrations.Migration):
                 ("popularity", models.BigIntegerField()),
                 (
                     "workers",
-                    models.JSONField(help_text="The confidence by worker, for those on which it did not run before."),
+                    models.JSONField(help_text="The confidence by worker; empty for one on which it ran before."),
                 ),
                 (
                     "delivery",

@@ -114,7 +114,7 @@ class GatheredModel(models.Model):
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="gathered")
     repo_id = models.CharField(max_length=200)
     popularity = models.BigIntegerField()
-    workers = models.JSONField(help_text="The confidence by worker, for those on which it did not run before.")
+    workers = models.JSONField(help_text="The confidence by worker; empty for one on which it ran before.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["delivery", "repo_id"], name="gathered_once_a_delivery")]

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Thread
 
 import httpx
 
@@ -16,6 +17,7 @@ TIMEOUT = 10.0
 MOST_READ = 4096
 """Bytes of an answer that are read; the connection is closed after them."""
 MOST_SHOWN = 500
+_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,18 @@ class Answer:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Send a body as it is; never raises for what the other side does, and follows no redirect."""
-    return asyncio.run(_post(url, body, headers))
+    """Send a body as it is; never raises for what the other side does, and follows no redirect.
+
+    In a thread of its own, which is left alone where the name's lookup, which nothing can break off, takes too long.
+    """
+    answers: list[Answer] = []
+    asking = Thread(target=lambda: answers.append(asyncio.run(_post(url, body, headers))), daemon=True)
+    start = time.monotonic()
+    asking.start()
+    asking.join(TIMEOUT + _GRACE)
+    if answers:
+        return answers[0]
+    return Answer(error=f"No answer within {TIMEOUT:g} seconds.", duration=time.monotonic() - start)
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:

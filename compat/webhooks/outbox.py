@@ -81,10 +81,15 @@ def wake(delivery: int, at: datetime | None = None) -> None:
 # --- events that are gathered while a run goes on ----------------------------------------------------------------
 
 
+CEASED = ""
+"""In place of a confidence: the model ran on that worker before all this, so that running again is no news."""
+
+
 def gather(hook: Webhook, found: Mapping[str, tuple[int, Mapping[str, str]]], patience: timedelta) -> None:
     """Add models (popularity, and confidence by worker) to what a webhook is told when the run ends.
 
-    Inside the transaction that changed them. It is told at the latest when nothing was added for ``patience``.
+    Inside the transaction that changed them. It is told at the latest when nothing was added for ``patience``. A model
+    that ceased to run (:data:`CEASED`) is taken out again, and one that only came back is not told.
     """
     now = timezone.now()
     delivery, new = WebhookDelivery.objects.select_for_update().get_or_create(
@@ -102,7 +107,7 @@ def gather(hook: Webhook, found: Mapping[str, tuple[int, Mapping[str, str]]], pa
                 delivery=delivery,
                 repo_id=repo_id,
                 popularity=popularity,
-                workers=before.get(repo_id, {}) | dict(workers),
+                workers=_merged(before.get(repo_id, {}), workers),
             )
             for repo_id, (popularity, workers) in found.items()
         ],
@@ -113,6 +118,19 @@ def gather(hook: Webhook, found: Mapping[str, tuple[int, Mapping[str, str]]], pa
     )
     if new:
         wake(delivery.pk, now + patience)
+
+
+def _merged(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """What a run did to one model, from what was known of it and what happened since."""
+    merged = dict(before)
+    for slug, confidence in now.items():
+        if before.get(slug) == CEASED:
+            continue
+        if confidence == CEASED and slug in before:
+            del merged[slug]
+        else:
+            merged[slug] = confidence
+    return merged
 
 
 def close_gathered() -> None:
@@ -135,7 +153,11 @@ def close(pk: int) -> None:
         if delivery is None:
             return
         now = timezone.now()
-        delivery.body = body_of(NEWLY_RUNNABLE, _gathered(delivery), now)
+        data = _gathered(delivery)
+        if not data["count"]:
+            delivery.delete()
+            return
+        delivery.body = body_of(NEWLY_RUNNABLE, data, now)
         delivery.state, delivery.next_attempt = "pending", now
         delivery.save(update_fields=["body", "state", "next_attempt"])
         delivery.gathered.all().delete()
@@ -144,21 +166,23 @@ def close(pk: int) -> None:
 def _gathered(delivery: WebhookDelivery) -> Json:
     hook = delivery.webhook
     slug = hook.curated_list.slug if hook.curated_list else ""
-    models = delivery.gathered.order_by("-popularity", "repo_id")[:MOST_TOLD]
+    rows = delivery.gathered.order_by("-popularity", "repo_id").values_list("repo_id", "workers")
+    running = [(repo_id, told) for repo_id, workers in rows if (told := _runs_on(workers))]
     return {
         "worker": hook.worker or None,
         "list": slug or None,
-        "count": delivery.gathered.count(),
+        "count": len(running),
         "models": [
-            {"id": model.repo_id, "url": model_address(model.repo_id, hook.worker), "runsOn": _runs_on(model.workers)}
-            for model in models
+            {"id": repo_id, "url": model_address(repo_id, hook.worker), "runsOn": told}
+            for repo_id, told in running[:MOST_TOLD]
         ],
         "url": page_address(reverse("browse"), worker=hook.worker, list=slug),
     }
 
 
 def _runs_on(workers: Mapping[str, str]) -> list[Json]:
-    return [{"worker": slug, "confidence": confidence} for slug, confidence in sorted(workers.items())]
+    told = ((slug, confidence) for slug, confidence in sorted(workers.items()) if confidence != CEASED)
+    return [{"worker": slug, "confidence": confidence} for slug, confidence in told]
 
 
 def model_address(repo_id: str, worker: str = "") -> str:

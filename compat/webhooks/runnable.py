@@ -22,7 +22,7 @@ _CHUNK = 500
 _RAN = 1
 """Taken for what is not known of before: that something still runs is no news."""
 Standing = dict[str, dict[str, int]]
-"""The confidence of each record by worker."""
+"""The confidence of each record by worker; in what a change did, 0 where a record ran before and does not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,17 @@ def after_writing(watch: RecordWatch | None) -> None:
         before = watch.sheets.get(repo_id)
         for slug, profile in watch.watched.engines.items():
             level = levels.get((sheet, profile), 0)
-            if level and (before is None or levels.get((before, profile), _RAN) == 0):
-                found.setdefault(repo_id, {})[slug] = level
+            _note(found, repo_id, slug, 0 if before is None else levels.get((before, profile), _RAN), level)
     for repo_id, standing in _on_machines(watch.watched, watch.repo_ids).items():
         for slug, level in standing.items():
-            if level and not watch.machines.get(repo_id, {}).get(slug):
-                found.setdefault(repo_id, {})[slug] = level
+            _note(found, repo_id, slug, watch.machines.get(repo_id, {}).get(slug, 0), level)
     _tell(watch.watched, found)
+
+
+def _note(found: Standing, repo_id: str, slug: str, before: int, after: int) -> None:
+    """Keep that a record began or ceased to run on a worker."""
+    if bool(before) != bool(after):
+        found.setdefault(repo_id, {})[slug] = after
 
 
 def _sheets(repo_ids: Sequence[str]) -> dict[str, int]:
@@ -144,11 +148,12 @@ def after_judging(watch: SheetWatch | None) -> None:
         return
     found: Standing = {}
     after = _levels(watch.watched, watch.sheets)
-    risen = {key: level for key, level in after.items() if level and watch.levels.get(key, _RAN) == 0}
-    for record in _records(sheet for sheet, _ in risen):
+    before = {key: watch.levels.get(key, _RAN if level else 0) for key, level in after.items()}
+    changed = {sheet for (sheet, profile), level in after.items() if bool(level) != bool(before[sheet, profile])}
+    for record in _records(changed):
         for slug, profile in watch.watched.engines.items():
-            if level := risen.get((record.sheet_id, profile)):
-                found.setdefault(record.repo_id, {})[slug] = level
+            key = record.sheet_id, profile
+            _note(found, record.repo_id, slug, before.get(key, 0), after.get(key, 0))
     for slug, newly in _answers(watch.watched, watch.sheets).items():
         _on_machine(watch.watched.machines[slug], watch.answers[slug], newly, found)
     _tell(watch.watched, found)
@@ -178,9 +183,8 @@ def _on_machine(
             variants.setdefault(variant.record_id, []).append(variant)
         for record in chunk:
             own = variants.get(record.pk, [])
-            level = row_of(record, own, after[record.sheet_id], worker).level
-            if level and not row_of(record, own, before[record.sheet_id], worker).level:
-                found.setdefault(record.repo_id, {})[worker.slug] = int(level)
+            was, level = (row_of(record, own, known[record.sheet_id], worker).level for known in (before, after))
+            _note(found, record.repo_id, worker.slug, int(was), int(level))
 
 
 def _records(sheets: Iterable[int]) -> Iterator[ModelRecord]:
@@ -204,11 +208,15 @@ def _tell(watched: _Watched, found: Standing) -> None:
             outbox.gather(
                 hook,
                 {
-                    repo_id: (popularity[repo_id], {slug: Confidence(level).word for slug, level in levels.items()})
+                    repo_id: (popularity[repo_id], {slug: _word(level) for slug, level in levels.items()})
                     for repo_id, levels in own.items()
                 },
                 runs.patience(),
             )
+
+
+def _word(level: int) -> str:
+    return Confidence(level).word if level else outbox.CEASED
 
 
 def _for(hook: Webhook, slugs: Collection[str], found: Standing) -> Standing:
