@@ -11,9 +11,7 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,7 +19,6 @@ from pathlib import Path, PurePosixPath
 OWN = ".export"
 """The hidden folder that marks a site as written by this command: lock, manifest, and files in the making."""
 _FORMAT = 1
-_MOST_WAITING = 64
 
 
 class FolderError(Exception):
@@ -61,8 +58,6 @@ class SiteFolder:
         self._before = self._read()
         self._after: dict[str, Kept] = {}
         self._staged: dict[str, Path] = {}
-        self._writer = ThreadPoolExecutor(1)
-        self._writing: deque[Future[int]] = deque()
 
     def is_fresh(self, path: str, key: str) -> bool:
         """Whether the file was made from the same before, so that it need not be made again; it then stays."""
@@ -80,19 +75,13 @@ class SiteFolder:
         self._after[path] = Kept(digest, len(data), key)
         if kept is not None and kept.digest == digest and self._is_whole(path, len(data)):
             return
-        if not self._staged:
-            self._staging.mkdir(exist_ok=True)
+        self._staging.mkdir(exist_ok=True)
         staged = self._staging / str(len(self._staged))
+        staged.write_bytes(data)
         self._staged[path] = staged
-        # Opening a file can take as long as making its content, so the one goes on beside the other.
-        self._writing.append(self._writer.submit(staged.write_bytes, data))
-        if len(self._writing) > _MOST_WAITING:
-            self._writing.popleft().result()
 
     def finish(self) -> Counts:
         """Bring the site up to date."""
-        while self._writing:
-            self._writing.popleft().result()
         gone = [path for path in self._before if path not in self._after]
         if self._staged or gone:
             unsure = Kept("", 0, "")
@@ -108,10 +97,6 @@ class SiteFolder:
             self._write(self._after)
         shutil.rmtree(self._staging, ignore_errors=True)
         return Counts(len(self._staged), len(self._after) - len(self._staged), len(gone))
-
-    def close(self) -> None:
-        """Let nothing be written any more."""
-        self._writer.shutdown(cancel_futures=True)
 
     def _is_whole(self, path: str, size: int) -> bool:
         try:
@@ -169,10 +154,6 @@ def opened(path: Path) -> Iterator[SiteFolder]:
             except BlockingIOError:
                 raise FolderError(f"Another export is writing to {path}. Wait until it has ended.") from None
             shutil.rmtree(own / "new", ignore_errors=True)
-            folder = SiteFolder(path)
-            try:
-                yield folder
-            finally:
-                folder.close()
+            yield SiteFolder(path)
     except OSError as error:
         raise FolderError(f"{path} cannot be written to: {error.strerror or error}.") from error
