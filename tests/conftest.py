@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,14 @@ RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 
 
 def pytest_configure(config):
-    """WhiteNoise warns of a missing folder; nothing is collected for tests."""
+    """WhiteNoise warns of a missing folder; nothing is collected for tests.
+
+    Where a shell started the tests in the background, they and the processes they start would ignore Ctrl-C.
+    """
     from django.conf import settings
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
