@@ -430,7 +430,11 @@ def test_a_page_may_be_kept_for_a_minute_and_served_stale_while_a_newer_one_is_m
     assert response["CDN-Cache-Control"] == "public, max-age=60, stale-while-revalidate=172800"
     assert {"Cookie", "HX-Request"} <= {name.strip() for name in response["Vary"].split(",")}
     assert not response.cookies
-    again = client.get(path, headers={"If-None-Match": response["ETag"]})
+    for _ in range(3):  # an age on the page may grow between two answers
+        again = client.get(path, headers={"If-None-Match": response["ETag"]})
+        if again.status_code == 304:
+            break
+        response = again
     assert (again.status_code, again.content) == (304, b"")
 
 
