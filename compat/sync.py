@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -20,6 +20,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from compat.bases import extracted_with_bases, shape_facts_of
+from compat.chunks import chunks
 from compat.engine import EngineProfile, judge_all
 from compat.engine.judge import rules_version
 from compat.engines import engines
@@ -224,7 +225,7 @@ def inherit(progress: Callable[[int], None] | None = None) -> int:
     waiting = one_base.filter(relations__base__in=known.values("repo_id"))
     single = waiting.exclude(relations__kind__in=("adapter", "merge")).values_list("pk", flat=True)
     done = 0
-    for chunk in _chunks(iter(list(single))):
+    for chunk in chunks(list(single), BATCH):
         with transaction.atomic():
             rows = RecordPayload.objects.filter(pk__in=chunk).values_list("data", flat=True)
             _write([parse_record(data) for data in rows], "file", timezone.now(), _READ_COLUMNS)
@@ -388,7 +389,7 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
     dropped = deleted.get("compat.FactSheet", 0)
     Verdict.objects.exclude(profile__in=versions).delete()
     sheets = verdicts = 0
-    for chunk in _chunks(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH)):
+    for chunk in chunks(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH), BATCH):
         with transaction.atomic():
             watch = runnable.before_judging(sheet_id for sheet_id, _ in chunk)
             current = set(
@@ -411,22 +412,11 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
     return Reevaluation(sheets, verdicts, dropped)
 
 
-def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
-    chunk = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == BATCH:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
 def extract_again(progress: Callable[[int], None] | None = None) -> int:
     """Read every stored payload again, for when the extraction itself changed. Returns the number of records."""
     done = 0
     rows = RecordPayload.objects.order_by("pk").values_list("data", flat=True).iterator(BATCH)
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows, BATCH):
         with transaction.atomic():
             _write([parse_record(data) for data in chunk], "file", timezone.now(), _READ_COLUMNS)
         done += len(chunk)

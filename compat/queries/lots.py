@@ -11,7 +11,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -22,6 +22,7 @@ from django.db.models import CharField, Max
 from django.db.models.functions import Cast
 
 from compat import memo
+from compat.chunks import chunks
 from compat.engine.fit import find_shape
 from compat.fitting import needs_name
 from compat.models import ModelRecord, RecordLanguage, RecordVariant, Verdict
@@ -139,7 +140,7 @@ class Lots:
         if sort not in self.orders:
             places = array("I")
             for part in Order(ORDERS[sort]).parts(ModelRecord.objects.all()):
-                for pks in _chunks(part.values_list("id", flat=True).iterator(_AT_ONCE)):
+                for pks in chunks(part.values_list("id", flat=True).iterator(_AT_ONCE), _AT_ONCE):
                     places.extend(self.places_of(pks))
             self.orders[sort] = places
         return self.orders[sort]
@@ -174,16 +175,6 @@ def _refused_by_all() -> set[int]:
     """The fact sheets that every engine refuses: their memory needs are never asked for. One query."""
     best = Verdict.objects.order_by().values("sheet").annotate(best=Max("confidence"))
     return set(best.filter(best=0).values_list("sheet", flat=True))
-
-
-def _chunks(pks: Iterator[int]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    for pk in pks:
-        chunk.append(pk)
-        if len(chunk) == _AT_ONCE:
-            yield chunk
-            chunk = []
-    yield chunk
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
+from compat.chunks import chunks
 from compat.engine import Confidence
 from compat.models import ListEntry, ModelRecord, RecordVariant, Verdict, Webhook
 from compat.queries.outcome import SheetAnswer, answers
@@ -176,8 +176,7 @@ def _on_machine(
 ) -> None:
     """Another answer to the facts may name another variant, which may fit where the first did not."""
     changed = [sheet for sheet, answer in after.items() if answer != before[sheet]]
-    records = _records(changed)
-    while chunk := list(islice(records, _CHUNK)):
+    for chunk in chunks(_records(changed), _CHUNK):
         variants: dict[int, list[RecordVariant]] = {}
         for variant in RecordVariant.objects.filter(record__in=chunk).order_by("record_id", "position"):
             variants.setdefault(variant.record_id, []).append(variant)
@@ -199,7 +198,7 @@ def _tell(watched: _Watched, found: Standing) -> None:
         return
     popularity = {
         repo_id: number
-        for chunk in _chunks(list(found))
+        for chunk in chunks(found, _CHUNK)
         for repo_id, number in ModelRecord.objects.filter(repo_id__in=chunk).values_list("repo_id", "popularity")
     }
     for hook in watched.hooks:
@@ -230,8 +229,3 @@ def _for(hook: Webhook, slugs: Collection[str], found: Standing) -> Standing:
         return own
     listed = set(ListEntry.objects.filter(curated_list=hook.curated_list_id).values_list("record__repo_id", flat=True))
     return {repo_id: levels for repo_id, levels in own.items() if repo_id in listed}
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), _CHUNK):
-        yield names[start : start + _CHUNK]

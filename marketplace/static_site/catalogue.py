@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from compat.bases import extracted_with_bases
+from compat.chunks import chunks
 from compat.engine import CompatibilityResult, Confidence, EngineProfile
 from compat.engine.judge import rules_version
 from compat.engines import engines
@@ -159,7 +159,7 @@ class Catalogue:
         wanted = {base for entry in self.entries for base, _ in entry.relations}
         self._digests = {
             repo_id: digest
-            for some in _chunks(sorted(wanted))
+            for some in chunks(sorted(wanted), CHUNK)
             for repo_id, digest in ModelRecord.objects.filter(repo_id__in=some).values_list("repo_id", "digest")
         }
 
@@ -211,7 +211,7 @@ class Catalogue:
     def best_variants(self, entries: Sequence[Entry]) -> dict[int, RecordVariant]:
         """By place, the variant that each model's verdict on the default engine is about. One query a chunk."""
         found: dict[int, RecordVariant] = {}
-        for some in _chunks(entries):
+        for some in chunks(entries, CHUNK):
             rows = RecordVariant.objects.filter(record__in=[entry.record.pk for entry in some]).defer("files", "key")
             for variant in rows.order_by():
                 entry = self._by_pk[variant.record_id]
@@ -221,7 +221,7 @@ class Catalogue:
 
     def details(self, entries: Sequence[Entry]) -> Iterator[Detail]:
         """The pages of some models. Three queries a chunk."""
-        for some in _chunks(entries):
+        for some in chunks(entries, CHUNK):
             pks = [entry.record.pk for entry in some]
             payloads = dict(RecordPayload.objects.filter(record__in=pks).values_list("record_id", "data"))
             variants: dict[int, list[RecordVariant]] = {}
@@ -292,15 +292,10 @@ def _best_known(top: int) -> QuerySet[ModelRecord]:
     return ModelRecord.objects.order_by("-popularity", "repo_id").defer("search_text", "shape_facts")[:top]
 
 
-def _chunks(items: Sequence[Any], size: int = CHUNK) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdicts]:
     """Every engine's verdicts on some fact sheets. One query a thousand sheets."""
     told: dict[tuple[int, str], tuple[int, str, int, str]] = {}
-    for some in _chunks(sorted(sheets), 1000):
+    for some in chunks(sorted(sheets), 1000):
         stored = Verdict.objects.filter(sheet__in=some, profile__in=profiles).annotate(
             text=Cast("results", TextField())
         )
@@ -318,7 +313,7 @@ def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdi
 def _relations(pks: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     """By record, the repositories it was made from, with the kind of each. One query a thousand records."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for some in _chunks(pks, 1000):
+    for some in chunks(pks, 1000):
         rows = RecordRelation.objects.filter(record__in=some).order_by("id")
         for pk, base, kind in rows.values_list("record_id", "base", "kind"):
             found.setdefault(pk, []).append((base, kind))
