@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from io import StringIO
@@ -514,6 +515,80 @@ def test_a_killed_run_leaves_a_whole_site(tmp_path):
         assert last.returncode == 0, last.stderr
         assert contents(folder) == before
         assert sorted(path.name for path in (folder / OWN).iterdir()) == ["lock", "manifest.json"]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A database of its own with the test catalogue, for what several processes read."""
+    with OwnDatabase(tmp_path_factory.mktemp("own")) as own:
+        assert own.run("load_records", RECORDS).returncode == 0
+        yield own
+
+
+def workers_of(process):
+    """The processes that make pages for an export, once there are so many."""
+    for _ in range(600):
+        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if len(found) > 1:
+            return [int(pid) for pid in found]
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    raise AssertionError("no process makes pages")
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_several_processes_write_what_one_does(loaded, tmp_path):
+    for processes in (1, 3):
+        done = loaded.run("export_site", "--top", ALL, "--output", tmp_path / str(processes), "--processes", processes)
+        assert done.returncode == 0, done.stderr
+    assert contents(tmp_path / "1") == contents(tmp_path / "3")
+    again = loaded.run("export_site", "--top", ALL, "--output", tmp_path / "3", "--json")
+    assert json.loads(again.stdout)["written"] == 0
+
+
+def test_nobody_goes_on_after_a_run_that_was_killed(loaded, tmp_path):
+    command = ("export_site", "--top", ALL, "--output", tmp_path / "dist", "--processes", 2)
+    with loaded.start(*command) as process:
+        others = workers_of(process)
+        process.kill()
+        process.wait()
+    until = time.monotonic() + 20
+    while any(map(is_running, others)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    done = loaded.run(*command)
+    assert done.returncode == 0, done.stderr
+    assert broken(tmp_path / "dist", reachable(tmp_path / "dist")) == []
+
+
+def test_ctrl_c_stops_all_of_them_and_leaves_the_folder_as_it_was(loaded, tmp_path):
+    folder = tmp_path / "dist"
+    assert loaded.run("export_site", "--top", 5, "--output", folder).returncode == 0
+    before = contents(folder)
+    with loaded.start("export_site", "--top", ALL, "--output", folder, "--processes", 2) as process:
+        others = workers_of(process)
+        for pid in (process.pid, *others):
+            os.kill(pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert not any(map(is_running, others))
+    assert contents(folder) == before
+
+
+def test_a_process_that_is_ended_from_outside_is_told_of(loaded, tmp_path):
+    with loaded.start("export_site", "--top", ALL, "--output", tmp_path / "dist", "--processes", 2) as process:
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "--processes 1" in errors
+    assert "Traceback" not in errors
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------

@@ -76,17 +76,26 @@ def test_a_name_is_escaped():
 
 
 @pytest.mark.parametrize(
-    ("value", "words", "guess"),
+    ("origin", "tag"),
     [
-        ("config", "config.json", False),
-        ("name", "guessed from the name", True),
-        ("default", "assumed", True),
-        ("", "", False),
+        ("config", ' <span class="tag">config.json</span>'),
+        ("name", ' <span class="tag guess">guessed from the name</span>'),
+        ("default", ' <span class="tag guess">assumed</span>'),
+        ("unknown", ""),
+        ("", ""),
     ],
 )
-def test_where_a_fact_is_from(value, words, guess):
-    assert show.provenance(value) == words
-    assert show.guessed(value) is guess
+def test_where_a_fact_is_from(origin, tag):
+    assert (
+        show.fact("Context", "2,048 tokens", origin) == f"<div><dt>Context</dt><dd><b>2,048 tokens</b>{tag}</dd></div>"
+    )
+
+
+def test_a_fact_that_nothing_told_is_unknown_and_words_from_outside_are_text():
+    assert '<span class="absent">unknown</span>' in show.fact("Family", None)
+    html = show.fact("Architecture", "<b>", "config", "<script>")
+    assert "<b>&lt;b&gt;</b>" in html
+    assert '<span class="hint">&lt;script&gt;</span>' in html
 
 
 def test_a_bar_is_drawn_to_scale_and_within_bounds():

@@ -241,7 +241,7 @@ class Catalogue:
                         for variant, result in zip(own, entry.verdicts.results[0], strict=False)
                     ],
                     bases=[RelatedRow(relation, self._related(relation)) for relation in extraction.relations],
-                    alternatives=[self._row(other) for other in self.alternatives(entry)],
+                    alternatives=[],
                     rules=rules_version(self.worker.profile),
                     fetch=None,
                     memory=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -11,13 +11,17 @@ from pathlib import Path
 
 from django.conf import settings
 
+from compat.chunks import chunks
 from compat.queries import catalogue_state
 
-from .catalogue import Catalogue
+from .catalogue import CHUNK, Catalogue
 from .folder import Counts, SiteFolder, opened
-from .render import PAGE_SIZE, Renderer, browse_path, model_path
+from .makers import Job, made
+from .render import Renderer, browse_path, model_path
 
 Progress = Callable[[int], None]
+LISTS_AT_ONCE = 10
+"""So many pages of the list are one job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +32,69 @@ class Exported:
     files: Counts
 
 
-def export(output: Path, top: int, base: str, progress: Callable[[int], Progress], live: str = "") -> Exported:
-    """Write the ``top`` best known models to a folder. ``progress`` is told how many there are, then each step.
+def export(
+    output: Path, top: int, base: str, progress: Callable[[int], Progress], live: str = "", processes: int = 1
+) -> Exported:
+    """Write the ``top`` best known models to a folder. ``progress`` is told how many pages there are, then each step.
 
-    ``base`` is the address the exported site will have, ``live`` that of a running one with the whole catalogue.
+    ``base`` is the address the exported site will have, ``live`` that of a running one with the whole catalogue. So
+    many ``processes`` make pages where there is work for several: more than one see only what is committed.
 
-    Raises :class:`~marketplace.static_site.folder.FolderError` where the folder cannot be used.
+    Raises :class:`~marketplace.static_site.folder.FolderError` where the folder cannot be used, and
+    :class:`~concurrent.futures.process.BrokenProcessPool` where one of the processes is ended from outside.
     """
     with opened(output) as folder:
         catalogue = Catalogue(top)
-        advance = progress(len(catalogue.entries))
         renderer = Renderer(catalogue, base, live)
         for path, content in renderer.assets.values():
             folder.put(path, content)
-        keys = _write_models(folder, catalogue, renderer, advance)
-        _write_lists(folder, catalogue, renderer, keys)
+        _write_keyed(folder, renderer, progress, processes)
         _write_rest(folder, catalogue, renderer)
         return Exported(len(catalogue.entries), folder.finish())
 
 
-def _write_models(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer, advance: Progress) -> list[str]:
-    """Every model's page and JSON, made only where something they show has changed; the keys say of what."""
-    common = f"{_release()} {renderer.base} {renderer.live} {[(one.slug, one.digest) for one in catalogue.profiles]}"
-    keys = [_digest(f"{common} {catalogue.key_of(entry)}") for entry in catalogue.entries]
-    stale = []
-    for entry, key in zip(catalogue.entries, keys, strict=True):
-        path = model_path(entry.record.repo_id)
-        fresh = [folder.is_fresh(f"{path}{name}", key) for name in ("index.html", "model.json")]
-        if not all(fresh):
-            stale.append(entry)
-    advance(len(keys) - len(stale))
-    for detail in catalogue.details(stale):
-        path, key = model_path(detail.entry.record.repo_id), keys[detail.entry.place]
-        folder.put(f"{path}index.html", renderer.detail(detail), key)
-        folder.put(f"{path}model.json", renderer.detail_json(detail), key)
-        advance(1)
-    return keys
+def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int], Progress], processes: int) -> None:
+    """Every model, and the list of all: made only where something they show has changed, of which the keys say."""
+    catalogue = renderer.catalogue
+    engines = [(one.slug, one.digest) for one in catalogue.profiles]
+    common = f"{_release()} {renderer.base} {renderer.live} {engines}"
+    models = {entry.place: _digest(f"{common} {catalogue.key_of(entry)}") for entry in catalogue.entries}
+    lists = {
+        number: _digest(
+            f"{common} {number} {renderer.pages} {[models[entry.place] for entry in renderer.shown(number)]}"
+        )
+        for number in renderer.pages
+    }
+    keys: dict[str, str] = {}
 
+    def stale(told: Mapping[int, str], paths_of: Callable[[int], Sequence[str]]) -> Iterator[int]:
+        for number, key in told.items():
+            paths = paths_of(number)
+            keys.update(dict.fromkeys(paths, key))
+            if not all(folder.is_fresh(path, key) for path in paths):
+                yield number
 
-def _write_lists(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer, keys: list[str]) -> None:
-    """The paged list of all models."""
-    total = len(catalogue.entries)
-    pages = max(1, -(-total // PAGE_SIZE))
-    for number in range(1, pages + 1):
-        shown = slice((number - 1) * PAGE_SIZE, number * PAGE_SIZE)
-        key = _digest(f"{number} {pages} {total} {keys[shown]}")
-        path = f"{browse_path(number)}index.html"
-        if not keys or not folder.is_fresh(path, key):
-            folder.put(path, renderer.browse(catalogue.entries[shown], number, pages), key)
+    jobs: list[Job] = [
+        *((Renderer.model_files, some) for some in chunks(stale(models, renderer.model_paths), CHUNK)),
+        *((Renderer.list_files, some) for some in chunks(stale(lists, renderer.list_paths), LISTS_AT_ONCE)),
+    ]
+    with made(renderer, jobs, processes) as parts:
+        total = len(models) + len(lists)
+        advance = progress(total)
+        advance(total - sum(len(numbers) for _, numbers in jobs))
+        for (_, numbers), files in zip(jobs, parts, strict=True):
+            for path, content in files:
+                folder.put(path, content, keys[path])
+            advance(len(numbers))
 
 
 def _write_rest(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer) -> None:
     """Every page there is one of."""
     lists = catalogue.lists()
     changed = catalogue_state()[1]
-    pages = max(1, -(-len(catalogue.entries) // PAGE_SIZE))
     addresses: list[tuple[str, datetime | None]] = [
         *((path, None) for path in ("", "lists/", "report/", "search/")),
-        *((browse_path(number), None) for number in range(1, pages + 1)),
+        *((browse_path(number), None) for number in renderer.pages),
         *((f"lists/{view.curated.slug}/", None) for view in lists),
         *((model_path(entry.record.repo_id), entry.record.modified) for entry in catalogue.entries),
     ]

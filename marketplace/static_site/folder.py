@@ -75,7 +75,6 @@ class SiteFolder:
         self._after[path] = Kept(digest, len(data), key)
         if kept is not None and kept.digest == digest and self._is_whole(path, len(data)):
             return
-        self._staging.mkdir(exist_ok=True)
         staged = self._staging / str(len(self._staged))
         staged.write_bytes(data)
         self._staged[path] = staged
@@ -154,6 +153,7 @@ def opened(path: Path) -> Iterator[SiteFolder]:
             except BlockingIOError:
                 raise FolderError(f"Another export is writing to {path}. Wait until it has ended.") from None
             shutil.rmtree(own / "new", ignore_errors=True)
+            (own / "new").mkdir()
             yield SiteFolder(path)
     except OSError as error:
         raise FolderError(f"{path} cannot be written to: {error.strerror or error}.") from error

@@ -89,6 +89,7 @@ class Renderer:
         self._hashed = {name: path for name, (path, _) in self.assets.items()}
         self._shell = lru_cache(maxsize=None)(self._make_shell)
         self._verdict = lru_cache(maxsize=20_000)(self._make_verdict)
+        self._other = lru_cache(maxsize=20_000)(self._make_other)
 
     def page(self, template: str, root: str, section: str, **context: Any) -> str:
         """A whole page; ``root`` leads from it to the site's first page."""
@@ -121,6 +122,23 @@ class Renderer:
         context = {"profile": self._profiles[number], "result": result, "default": not number}
         return mark_safe(self._make("_verdict.html", context))  # noqa: S308 - made by an escaping template
 
+    def _make_other(self, place: int) -> SafeString:
+        """A line that leads to a model, by its place; the best known ones are offered on many pages."""
+        return mark_safe(self._make("_other.html", {"other": self.catalogue.entries[place]}))  # noqa: S308 - made by an escaping template
+
+    def model_paths(self, place: int) -> tuple[str, str]:
+        """The files about a model."""
+        path = model_path(self.catalogue.entries[place].record.repo_id)
+        return f"{path}index.html", f"{path}model.json"
+
+    def model_files(self, places: Sequence[int]) -> list[tuple[str, str]]:
+        """Path and content of what tells of some models."""
+        files: list[tuple[str, str]] = []
+        for detail in self.catalogue.details([self.catalogue.entries[place] for place in places]):
+            page, data = self.model_paths(detail.entry.place)
+            files += [(page, self.detail(detail)), (data, self.detail_json(detail))]
+        return files
+
     def detail(self, detail: Detail) -> str:
         """A model's page."""
         entry = detail.entry
@@ -151,7 +169,7 @@ class Renderer:
                 )
                 for row in detail.page.variants
             ],
-            alternatives=self.catalogue.alternatives(entry),
+            alternatives=[self._other(other.place) for other in self.catalogue.alternatives(entry)],
             bases=[
                 (relation.relation, self.catalogue.by_id.get(relation.relation.repo_id))
                 for relation in detail.page.bases
@@ -204,21 +222,39 @@ class Renderer:
             }
         )
 
-    def browse(self, entries: Sequence[Entry], number: int, pages: int) -> str:
+    @cached_property
+    def pages(self) -> range:
+        """The numbers of the pages of the list; an empty list has one."""
+        return range(1, max(1, -(-len(self.catalogue.entries) // PAGE_SIZE)) + 1)
+
+    def shown(self, number: int) -> Sequence[Entry]:
+        """The models on a page of the list."""
+        return self.catalogue.entries[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+
+    def list_paths(self, number: int) -> tuple[str, ...]:
+        """The files of a page of the list."""
+        return (f"{browse_path(number)}index.html",)
+
+    def list_files(self, numbers: Sequence[int]) -> list[tuple[str, str]]:
+        """Path and content of some pages of the list."""
+        return [(self.list_paths(number)[0], self.browse(number)) for number in numbers]
+
+    def browse(self, number: int) -> str:
         """One page of the list, best known first."""
+        last = self.pages[-1]
         root = "../" if number == 1 else "../../"
-        around = [n for n in range(1, pages + 1) if n in (1, pages) or abs(n - number) <= 2]
+        around = [n for n in self.pages if n in (1, last) or abs(n - number) <= 2]
         gaps = [n for n, before in zip(around[1:], around, strict=False) if n - before > 1]
         return self.page(
             "browse.html",
             root,
             "models",
-            rows=self._rows(entries),
+            rows=self._rows(self.shown(number)),
             number=number,
-            pages=pages,
+            pages=last,
             around=[(n, browse_path(n), n in gaps) for n in around],
             before=browse_path(number - 1) if number > 1 else "",
-            after=browse_path(number + 1) if number < pages else "",
+            after=browse_path(number + 1) if number < last else "",
             total=len(self.catalogue.entries),
         )
 

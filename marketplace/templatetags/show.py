@@ -6,6 +6,7 @@ import calendar
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -168,16 +169,19 @@ def ago(moment: datetime | None) -> str:
     return "just now" if words.startswith("0") else f"{words} ago".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-@register.filter
-def provenance(value: str) -> str:
-    """Where a fact was read, in words."""
-    return Provenance(value).label if value else ""
-
-
-@register.filter
-def guessed(value: str) -> bool:
-    """Whether a fact from there is a guess."""
-    return bool(value) and Provenance(value).guessed
+@register.simple_tag
+@lru_cache(maxsize=4096)
+def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:
+    """A fact's line in a list: its value, where it was read, and the words read there. A guess is marked."""
+    told = format_html("<b>{}</b>", value) if value else SafeString('<span class="absent">unknown</span>')
+    source = Provenance(origin) if origin else Provenance.UNKNOWN
+    tag, hint = SafeString(), SafeString()
+    if source is not Provenance.UNKNOWN:
+        kind = "tag guess" if source.guessed else "tag"
+        tag = format_html(' <span class="{}">{}</span>', kind, source.label)
+    if evidence:
+        hint = format_html('<span class="hint">{}</span>', evidence)
+    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", name, told, tag, hint)
 
 
 @register.filter

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,11 @@ from compat.management.questions import EMPTY, positive
 
 if TYPE_CHECKING:
     from marketplace.static_site.export import Progress
+
+LOST = (
+    "A process that made pages was ended from outside, perhaps for want of memory. The site in the folder is as it "
+    "was. Try again with --processes 1."
+)
 
 
 def site_address(text: str) -> str:
@@ -56,6 +63,14 @@ class Command(CatalogueCommand):
             "--live-url", metavar="URL", type=site_address, help="a running site, to lead to for models not exported"
         )
 
+        parser.add_argument(
+            "--processes",
+            metavar="N",
+            type=positive,
+            default=len(os.sched_getaffinity(0)),
+            help="how many processes make pages (one a core)",
+        )
+
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Export, then say what was done."""
         from marketplace.static_site import FolderError, export
@@ -68,9 +83,11 @@ class Command(CatalogueCommand):
 
             try:
                 base, live = options["base_url"] or "", options["live_url"] or ""
-                done = export(options["output"], options["top"], base, counted, live)
+                done = export(options["output"], options["top"], base, counted, live, options["processes"])
             except FolderError as error:
                 raise CommandError(str(error)) from None
+            except BrokenProcessPool:
+                raise CommandError(LOST) from None
         files, seconds = done.files, time.monotonic() - started
         words = (
             f"{done.models:,} models in {options['output']}: {files.written:,} files written, "
