@@ -29,6 +29,7 @@ _PLACES = {"org": "microsoft", "name": "phi-2", "slug": "small-and-open"}
 _REFUSALS = {
     "401": ("The token is wrong, expired or switched off, or this site wants one.", ("WWW-Authenticate",)),
     "429": ("More requests than the client's rate allows.", ("Retry-After",)),
+    "503": ("The site cannot use its database at the moment.", ("Retry-After",)),
 }
 _HEADERS = {
     "RateLimit-Policy": (

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
@@ -50,6 +50,13 @@ class ApiMiddleware:
         response.headers["Access-Control-Expose-Headers"] = EXPOSED
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A database that cannot be used is a matter of time: a program may ask again."""
+        if not request.path_info.startswith(PREFIX) or not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.error("%r cannot be answered without the database: %s", request.path, exception)
+        return unavailable(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         if request.method == "OPTIONS" and _exists(request):

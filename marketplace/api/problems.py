@@ -110,7 +110,7 @@ def unauthorized(request: HttpRequest, detail: str) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """The answer while the database cannot say who asks."""
+    """The answer while the database cannot be used."""
     response = _in_shape(request.path_info, 503, "This site cannot use its database at the moment. Try again soon.")
     response.headers["Retry-After"] = str(_SOON)
     return response

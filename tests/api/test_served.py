@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.own_database import OwnDatabase
-from tests.running import running_site
+from tests.running import free_port, running_site
 from tests.samples import record, write_lines
 
 MADE = """
@@ -150,3 +150,23 @@ def locked(own):
     connection = psycopg.connect(own.url)
     connection.execute("SELECT * FROM marketplace_apitoken FOR UPDATE")
     return connection
+
+
+@pytest.fixture(scope="module")
+def without_database(own, tmp_path_factory):
+    """The site while nobody listens where its database was."""
+    env = own.env | {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{free_port()}/none"}
+    with running_site(env, tmp_path_factory.mktemp("down")) as site:
+        yield site
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/v1/models", "/api/v1/models/a/b", "/api/v1/workers", "/api/models", "/api/openapi.json"]
+)
+def test_a_database_that_is_gone_is_a_reason_to_ask_again(without_database, address):
+    status, headers, body = ask(without_database, address)
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert headers["Cache-Control"] == "no-store"
+    found = json.loads(body)
+    assert "cannot use its database" in (found.get("detail") or found["error"])
