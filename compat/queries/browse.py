@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import compress, islice
 
 from django.db import connection
-from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from compat import facets
@@ -25,7 +25,7 @@ from compat.workers import Worker, workers
 from . import census
 from .census import Census, Kind
 from .lots import Lots, lots_of, whole
-from .order import order_of, slice_of
+from .order import met_on_the_way, order_of, slice_of
 from .outcome import Standing, standings
 from .rows import Row, catalogue_state, rows_of, worker_of
 
@@ -150,11 +150,11 @@ def narrowed(
 ) -> QuerySet[ModelRecord]:
     """Every condition of the question, for the rows themselves; ``by_verdict`` leaves out those on the verdict.
 
-    ``found`` are the question's numbers. They tell which way is the shorter one, which SQLite does not see by itself:
-    to look up the records of the few fact sheets that occur, or to walk along the order asked for.
+    ``found`` are the question's numbers. They tell which way is the shorter one, which a database does not see by
+    itself: to look up the records of the few fact sheets that occur, or to walk along the order asked for.
     """
-    sqlite = connection.vendor == "sqlite"
-    along = sqlite and found is not None and found.total > RARE
+    many = found is not None and found.total > RARE
+    along = many and connection.vendor == "sqlite"
     records = scope(criteria, along=along)
     if criteria.min_params is not None:
         records = records.filter(parameters__gte=_count(criteria.min_params))
@@ -165,10 +165,8 @@ def narrowed(
     if found is not None and by_verdict and found.total <= RARE:
         records = records.filter(sheet__in=found.sheets)
     sheets = facets.sheets(criteria if by_verdict else _any_verdict(criteria), worker.profile.slug)
-    if sheets is not None and along:
-        # A sum is in no index: it can only be looked at on the way.
-        records = records.alias(facts=ExpressionWrapper(F("sheet_id") + 0, BigIntegerField()))
-        records = records.filter(facts__in=sheets.values("id"))
+    if sheets is not None and many:
+        records = met_on_the_way(records, sheets)
     elif sheets is not None:
         records = records.filter(sheet__in=sheets.values("id"))
     for facet in facets.FACETS:

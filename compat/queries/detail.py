@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet
+from django.db.models import F, QuerySet
 
 from compat.bases import extraction_of
 from compat.combine import with_fit
@@ -31,6 +31,7 @@ from compat.models import (
 from compat.workers import Worker, workers
 
 from .browse import RARE
+from .order import met_on_the_way
 from .outcome import SheetAnswer, answers
 from .rows import Row, UnknownModel, row_of, rows_of, worker_of
 
@@ -295,14 +296,12 @@ def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most
         others = others.exclude(pk__in=[row.record.pk for row in found])
         if record.parameters:
             others = others.filter(parameters__lte=int(record.parameters * 1.1))
-        family = running.filter(family=record.family).values("id")
-        same = others.filter(sheet__in=family)
+        family = running.filter(family=record.family)
+        same = others.filter(sheet__in=family.values("id"))
         if same.order_by()[: RARE + 1].count() <= RARE:
             same = same.order_by(by_popularity, "repo_id")
         else:
-            # So many that the best known are soon met.
-            same = others.alias(facts=ExpressionWrapper(F("sheet_id") + 0, BigIntegerField()))
-            same = same.filter(facts__in=family).order_by("-popularity", "repo_id")
+            same = met_on_the_way(others, family).order_by("-popularity", "repo_id")
         found += _that_run([same], worker, most - len(found))
     return found
 

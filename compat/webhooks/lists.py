@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from compat.documents import Json
 from compat.models import CuratedList, ListEntry, ModelRecord, Webhook
 from compat.queries.rows import Row, rows_of
 from compat.workers import Worker, workers
@@ -55,7 +56,7 @@ def _worker_of(hook: Webhook, available: Collection[Worker]) -> Worker:
     return next((worker for worker in available if worker.slug == hook.worker), next(iter(available)))
 
 
-def _told(before: Seen, after: Seen, worker: Worker) -> outbox.Json:
+def _told(before: Seen, after: Seen, worker: Worker) -> Json:
     added, removed = after.records - before.records, before.records - after.records
     slug = after.slug or before.slug
     return {
@@ -72,12 +73,12 @@ def _told(before: Seen, after: Seen, worker: Worker) -> outbox.Json:
     }
 
 
-def _models(records: Collection[int], worker: Worker) -> list[outbox.Json]:
+def _models(records: Collection[int], worker: Worker) -> list[Json]:
     best_known = ModelRecord.objects.filter(pk__in=records).order_by("-popularity", "repo_id")
     return [_model(row, worker) for row in rows_of(list(best_known[: outbox.MOST_TOLD]), worker)]
 
 
-def _model(row: Row, worker: Worker) -> outbox.Json:
+def _model(row: Row, worker: Worker) -> Json:
     return {
         "id": row.record.repo_id,
         "url": outbox.model_address(row.record.repo_id, worker.slug),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tasks import task_backends
 
+from compat.documents import Json, moment
 from compat.models import GatheredModel, Webhook, WebhookDelivery
 
 NEWLY_RUNNABLE = "models.newly_runnable"
@@ -27,8 +27,6 @@ MOST_TOLD = 100
 KEPT_DAYS = 30
 KEPT_EACH = 1000
 """Deliveries are kept so long, and so many of each webhook."""
-
-Json = dict[str, Any]
 
 
 def hooks_wanting(event: str) -> list[Webhook]:
@@ -54,12 +52,7 @@ def _new_id() -> str:
 
 def body_of(event: str, data: Json, now: datetime) -> str:
     """The text that is signed and sent: the event's type, when it happened, and what."""
-    return json.dumps({"type": event, "timestamp": moment(now), "data": data}, ensure_ascii=False)
-
-
-def moment(time: datetime | None) -> str | None:
-    """A time as JSON tells it: ``2026-11-23T19:05:00Z``."""
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
+    return json.dumps({"type": event, "timestamp": moment(now, "seconds"), "data": data}, ensure_ascii=False)
 
 
 def page_address(path: str, **parameters: str) -> str:

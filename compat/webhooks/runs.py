@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from compat.documents import Json, moment
 from compat.models import ModelRecord, SyncRun
 
 from . import outbox
@@ -62,13 +63,13 @@ def ended(run: SyncRun) -> None:
         outbox.put(hook, outbox.SYNC_FAILED, _told(run))
 
 
-def _told(run: SyncRun) -> outbox.Json:
+def _told(run: SyncRun) -> Json:
     return {
         "run": run.pk,
         "source": run.source,
         "error": run.error,
-        "startedAt": outbox.moment(run.started),
-        "finishedAt": outbox.moment(run.finished),
+        "startedAt": moment(run.started, "seconds"),
+        "finishedAt": run.finished and moment(run.finished, "seconds"),
         "new": run.new,
         "changed": run.changed,
         "unchanged": run.unchanged,
