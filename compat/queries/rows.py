@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, overload
 
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, Confidence
@@ -81,20 +82,61 @@ class Row:
 
 def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
     """One record as a row. No query."""
+    return _row(record, variants, [variant.quantization for variant in variants], answer, worker)
+
+
+def _row(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    quantizations: Iterable[str],
+    answer: SheetAnswer,
+    worker: Worker,
+) -> Row:
     outcome = outcome_of(record, variants, answer, worker)
     return Row(
         record,
         outcome.result,
         variants[outcome.best] if outcome.best < len(variants) else None,
-        tuple(dict.fromkeys(variant.quantization for variant in variants if variant.quantization)),
+        tuple(dict.fromkeys(filter(None, quantizations))),
         outcome.fit,
     )
+
+
+_COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "missing_shards")
+_RECORD, _QUANTIZATION = _COLUMNS.index("record_id"), _COLUMNS.index("quantization")
+
+
+class _Stored(Sequence[RecordVariant]):
+    """A record's variants as the database told them: a list looks at one in twenty, and only that becomes an object."""
+
+    def __init__(self, using: str, told: Sequence[tuple[Any, ...]]) -> None:
+        self._using, self._told = using, told
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    @overload
+    def __getitem__(self, place: int) -> RecordVariant: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[RecordVariant]: ...
+
+    def __getitem__(self, place: int | slice) -> RecordVariant | Sequence[RecordVariant]:
+        if isinstance(place, slice):
+            return _Stored(self._using, self._told[place])
+        return RecordVariant.from_db(self._using, _COLUMNS, self._told[place])
 
 
 def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
     """Rows for records already read. Two queries."""
     found = answers([record.sheet_id for record in records], worker)
-    variants: dict[int, list[RecordVariant]] = {}
-    for variant in RecordVariant.objects.filter(record__in=[record.pk for record in records]).defer("files", "key"):
-        variants.setdefault(variant.record_id, []).append(variant)
-    return [row_of(record, variants.get(record.pk, []), found[record.sheet_id], worker) for record in records]
+    variants: dict[int, list[tuple[Any, ...]]] = {}
+    stored = RecordVariant.objects.filter(record__in=[record.pk for record in records])
+    for told in stored.values_list(*_COLUMNS):
+        variants.setdefault(told[_RECORD], []).append(told)
+    rows = []
+    for record in records:
+        told = variants.get(record.pk, [])
+        quantizations = [one[_QUANTIZATION] for one in told]
+        rows.append(_row(record, _Stored(stored.db, told), quantizations, found[record.sheet_id], worker))
+    return rows
