@@ -12,7 +12,7 @@ from .profile import EngineProfile
 from .result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
 from .rules import RULES, platform
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised with every change of a rule; stored verdicts of another version are judged again."""
 
 _QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages

@@ -47,6 +47,12 @@ def test_every_refusal_tells_why_in_words_and_on_the_badge(case):
             assert result.confidence == "none"
 
 
+@pytest.mark.parametrize(("name", "words"), [("xlm-roberta", "an embedding model"), ("whisper", "an audio model")])
+def test_a_kind_of_model_has_the_right_article(name, words):
+    case = {"record": {"id": "a/b", "files": ["model.safetensors"], "config": {"model_type": name}}}
+    assert _result(case, "rbee").reasons[0].startswith(f"“{name}”, {words}, is not an architecture rbee runs.")
+
+
 def test_case_names_are_unique():
     names = [case["name"] for case in CASES]
     assert len(set(names)) == len(names)

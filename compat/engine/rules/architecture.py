@@ -84,16 +84,20 @@ def _refusal(where: Place, facts: VariantFacts, profile: EngineProfile) -> Itera
     kin = kin_of(name if kin_of(name).kind != "other" else facts.architecture or name)
     if kin.family in profile.families and profile.criteria:
         text = (
-            f"“{name}” is a {KIND_WORDS[kin.kind]} of the {kin.label} line; "
+            f"“{name}” is {_with_article(KIND_WORDS[kin.kind])} of the {kin.label} line; "
             f"{profile.name} runs only the line's plain text models."
         )
         brief = f"{kin.label} {KIND_WORDS[kin.kind]}"
     else:
-        kind = f", a {KIND_WORDS[kin.kind]}" if kin.kind in ("embed", "audio", "vision") else ""
+        kind = f", {_with_article(KIND_WORDS[kin.kind])}," if kin.kind in ("embed", "audio", "vision") else ""
         text = f"“{name}”{kind} is not an architecture {profile.name} runs. It runs {profile.family_names}."
         brief = f"{kin.label} architecture"
     yield Finding(CODE, Severity.BLOCKS, text, brief)
     yield Finding(CODE, Severity.RECOMMENDS, _what_to_look_for(profile))
+
+
+def _with_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def _what_to_look_for(profile: EngineProfile) -> str:
