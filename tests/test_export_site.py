@@ -339,6 +339,13 @@ def test_queries_do_not_grow_with_the_models(tmp_path):
 # --- what is written -------------------------------------------------------------------------------------------
 
 
+def test_every_page_of_the_list_tells_how_many_models_there_are_now(tmp_path):
+    for top in (101, 102):
+        exported(tmp_path / "dist", top)
+        for page in ("models/index.html", "pages/2/index.html"):
+            assert f"<b>{top}</b> models" in (tmp_path / "dist" / page).read_text("utf-8")
+
+
 def test_a_second_run_writes_nothing(tmp_path):
     folder = tmp_path / "dist"
     first = exported(folder, 80)

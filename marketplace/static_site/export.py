@@ -60,9 +60,7 @@ def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int
     common = f"{_release()} {renderer.base} {renderer.live} {engines}"
     models = {entry.place: _digest(f"{common} {catalogue.key_of(entry)}") for entry in catalogue.entries}
     lists = {
-        number: _digest(
-            f"{common} {number} {renderer.pages} {[models[entry.place] for entry in renderer.shown(number)]}"
-        )
+        number: _digest(f"{common} {len(models)} {number} {[models[entry.place] for entry in renderer.shown(number)]}")
         for number in renderer.pages
     }
     keys: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
@@ -32,6 +33,11 @@ def site_address(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ArgumentTypeError(f"{text!r} is not the address of a site, such as https://models.example.org/")
     return text
+
+
+def cores() -> int:
+    """The cores this process may use, on Linux; one elsewhere, where a process is not safely copied."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
 
 class Command(CatalogueCommand):
@@ -67,8 +73,8 @@ class Command(CatalogueCommand):
             "--processes",
             metavar="N",
             type=positive,
-            default=len(os.sched_getaffinity(0)),
-            help="how many processes make pages (one a core)",
+            default=cores(),
+            help="how many processes make pages (on Linux one a core, else one)",
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
