@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -25,6 +25,7 @@ from .rows import catalogue_state
 
 __all__ = ["Order", "cursor_to", "order_of", "plain_order", "read_cursor", "take", "within"]
 
+T = TypeVar("T")
 _LONGEST = 2000
 _MOST_READ = 5000
 
@@ -90,26 +91,32 @@ def take(
 ) -> list[ModelRecord]:
     """At most so many records from a place on. One query for each range of the order's index that is read, usually one.
 
-    What fits a machine is not in the database, so there rows are read until enough of them pass. ``records`` are those
-    of :func:`within`.
+    What fits a machine is not in the database, so there rows are read until enough of them pass, and only those become
+    records. ``records`` are those of :func:`within`.
     """
     if worker.hardware is None:
         return _first(order.parts(records, place), most)
+    columns = [field.attname for field in ModelRecord._meta.concrete_fields]  # noqa: SLF001 - documented by Django as public
+    names = [*columns, *(key.name for key in order.keys if key.name not in columns)]
+    pk, sheet = names.index("id"), names.index("sheet_id")
+    place_of = [names.index(key.name) for key in order.keys]
     found: list[ModelRecord] = []
     size = most
     while True:
-        batch = _first(order.parts(records, place), size)
-        verdicts = verdicts_of([(record.pk, record.sheet_id) for record in batch], worker, version)
-        found += [
-            record for record, verdict in zip(batch, verdicts, strict=True) if facets.passes_verdict(criteria, *verdict)
-        ]
-        if len(found) >= most or len(batch) < size:
-            return found[:most]
-        place, size = order.place(batch[-1]), min(size * 4, _MOST_READ)
+        rows = _first((part.values_list(*names) for part in order.parts(records, place)), size)
+        verdicts = verdicts_of([(row[pk], row[sheet]) for row in rows], worker, version)
+        for row, verdict in zip(rows, verdicts, strict=True):
+            if len(found) < most and facets.passes_verdict(criteria, *verdict):
+                record = ModelRecord.from_db(records.db, columns, row[: len(columns)])
+                vars(record).update(zip(names[len(columns) :], row[len(columns) :], strict=True))
+                found.append(record)
+        if len(found) == most or len(rows) < size:
+            return found
+        place, size = [rows[-1][index] for index in place_of], min(size * 4, _MOST_READ)
 
 
-def _first(parts: Iterable[QuerySet[ModelRecord]], most: int) -> list[ModelRecord]:
-    found: list[ModelRecord] = []
+def _first(parts: Iterable[QuerySet[ModelRecord, T]], most: int) -> list[T]:
+    found: list[T] = []
     for part in parts:
         found += part[: most - len(found)]
         if len(found) == most:
