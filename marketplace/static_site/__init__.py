@@ -1,7 +1,7 @@
 """The catalogue's best known models as plain files that any static host can serve.
 
-``catalogue`` reads in bulk, ``render`` makes pages of what was read, ``folder`` writes only what changed, and
-``export`` puts the three together.
+``catalogue`` reads in bulk, ``render`` makes pages of what was read, ``makers`` lets several processes do so,
+``folder`` writes only what changed, and ``export`` puts them together.
 """
 
 from .export import Exported, export
