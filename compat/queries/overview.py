@@ -68,7 +68,9 @@ def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None =
 
 def published_lists() -> list[CuratedList]:
     """Every published list with its number of ``entries``. One query."""
-    return list(CuratedList.objects.filter(published=True).annotate(size=Count("entries")))
+    found = CuratedList.objects.filter(published=True).annotate(size=Count("entries"))
+    # Where rows are grouped, a model's own ordering does not hold.
+    return list(found.order_by("position", "title", "id"))
 
 
 @dataclass(frozen=True, slots=True)

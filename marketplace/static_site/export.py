@@ -38,7 +38,7 @@ def export(
     """Write the ``top`` best known models to a folder. ``progress`` is told how many pages there are, then each step.
 
     ``base`` is the address the exported site will have, ``live`` that of a running one with the whole catalogue. So
-    many ``processes`` make pages where there is work for several: more than one see only what is committed.
+    many ``processes`` make pages where there is work for several and no transaction is open.
 
     Raises :class:`~marketplace.static_site.folder.FolderError` where the folder cannot be used, and
     :class:`~concurrent.futures.process.BrokenProcessPool` where one of the processes is ended from outside.

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from django.db import connections
 
+from .catalogue import CHUNK
 from .render import Renderer
 
 Files: TypeAlias = list[tuple[str, str]]
@@ -23,12 +24,14 @@ Job: TypeAlias = tuple[Callable[[Renderer, Sequence[int]], Files], Sequence[int]
 
 @contextmanager
 def made(renderer: Renderer, jobs: Sequence[Job], processes: int) -> Iterator[Iterator[Files]]:
-    """What the jobs make, in their order. One job alone is done by this process, and so are all if it shall be one.
+    """What the jobs make, in their order. This process alone does a few, and all inside a transaction.
 
     The others are copies of this process, so they know the catalogue as it was read; no thread may run in it yet.
     Raises :class:`~concurrent.futures.process.BrokenProcessPool` where one of them is ended from outside.
     """
-    if min(processes, len(jobs)) < 2:
+    # Others see only what is committed.
+    inside = any(one.in_atomic_block for one in connections.all(initialized_only=True))
+    if processes < 2 or inside or sum(len(numbers) for _, numbers in jobs) <= CHUNK:
         yield (make(renderer, numbers) for make, numbers in jobs)
         return
     # A connection belongs to one process: each opens its own.

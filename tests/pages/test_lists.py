@@ -33,6 +33,13 @@ def test_the_starter_lists_are_shown_with_their_sizes(client):
         assert client.get(curated.get_absolute_url()).status_code == 200
 
 
+def test_lists_come_in_the_curators_order_then_by_title(client):
+    for title, position in (("Last", 2), ("Zebra", 1), ("First", 0), ("Apple", 1)):
+        make(title, position=position)
+    order = ["/lists/first/", "/lists/apple/", "/lists/zebra/", "/lists/last/"]
+    assert [link for link in Page(client.get("/lists/")).links if link in order] == order
+
+
 def test_entries_come_in_the_curators_order_with_notes_and_badges(client):
     order = ("t5-small", "microsoft/phi-2", "BAAI/bge-m3")
     response = client.get(make("Mixed", *order).get_absolute_url())
