@@ -44,6 +44,7 @@ class Provenance(StrEnum):
         return self in (Provenance.NAME, Provenance.DEFAULT)
 
 
+_PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 _PROVENANCE_LABELS = {
     Provenance.GIVEN: "given by the caller",
     Provenance.GGUF_HEADER: "GGUF file header",
@@ -125,7 +126,7 @@ class VariantFacts:
     def from_json(cls, data: dict[str, Any]) -> VariantFacts:
         """The inverse of :meth:`as_json`."""
         values: dict[str, Any] = {
-            name: Provenance(value) if name.endswith("_from") else value for name, value in data.items()
+            name: _PROVENANCES[value] if name.endswith("_from") else value for name, value in data.items()
         }
         return cls(**values)
 

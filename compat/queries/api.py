@@ -12,17 +12,16 @@ from datetime import datetime
 
 from compat.bases import extracted_with_bases, shape_facts_of
 from compat.criteria import Criteria
-from compat.engine import judge, judge_all, order_of
 from compat.hub.payloads import ParsedRecord
 from compat.metadata.extract import Extraction
-from compat.metadata.facts import ModelMetadata, Provenance, VariantFacts, parameters_text
-from compat.models import FactSheet, ModelRecord, RecordVariant
+from compat.metadata.facts import ModelMetadata, Provenance, parameters_text
+from compat.models import ModelRecord, RecordVariant
 from compat.workers import Worker
 
 from . import keyset
 from .browse import curated_of, sums_of
 from .detail import find
-from .outcome import SheetAnswer, answers
+from .outcome import answer_to, answers
 from .rows import Row, catalogue_state, row_of, rows_of, worker_of
 
 
@@ -86,20 +85,17 @@ def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cur
 
 
 def items_of(rows: Sequence[Row]) -> list[Item]:
-    """Rows of stored records with their six facts. One query."""
-    sheets = FactSheet.objects.filter(pk__in={row.record.sheet_id for row in rows}) if rows else []
-    facts = {sheet.pk: sheet.facts for sheet in sheets}
-    return [
-        Item(
-            row,
-            metadata_of(row, VariantFacts.from_json(facts[row.record.sheet_id][row.best.position if row.best else 0])),
-        )
-        for row in rows
-    ]
+    """Rows with their six facts."""
+    return [item_of(row) for row in rows]
 
 
-def metadata_of(row: Row, facts: VariantFacts) -> ModelMetadata:
-    """The original's six facts of a row's variant."""
+def item_of(row: Row) -> Item:
+    """A row with its six facts."""
+    return Item(row, _metadata_of(row))
+
+
+def _metadata_of(row: Row) -> ModelMetadata:
+    facts = row.judged
     return ModelMetadata(
         architecture=facts.gguf_architecture or facts.architecture or "unknown",
         format=facts.format or "unknown",
@@ -116,7 +112,7 @@ def one(repo_id: str, asked: Criteria, available: Mapping[str, Worker]) -> tuple
     worker = worker_of(asked, available)
     record = find(repo_id)
     answer = answers([record.sheet_id], worker)[record.sheet_id]
-    return worker, items_of([row_of(record, list(record.variants.all()), answer, worker)])[0]
+    return worker, item_of(row_of(record, list(record.variants.all()), answer, worker))
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------
@@ -152,10 +148,7 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
         )
         for position, variant in enumerate(extraction.variants)
     ]
-    results = judge_all(extraction.judged, worker.profile, worker.capability).results
-    answer = SheetAnswer(results, tuple(order_of(extraction.judged, results, worker.profile)))
-    row = row_of(record, variants, answer, worker)
-    return Item(row, metadata_of(row, extraction.judged[row.best.position if row.best else 0]))
+    return item_of(row_of(record, variants, answer_to(extraction.judged, worker), worker))
 
 
 _UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "K": 10**3, "": 1}
@@ -180,5 +173,4 @@ def judged_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
         quantization=facts.quantization or "",
         size_bytes=metadata.size_bytes,
     )
-    answer = SheetAnswer((judge(facts, worker.profile, worker.capability),), (0,))
-    return Item(row_of(record, [variant], answer, worker), metadata)
+    return Item(row_of(record, [variant], answer_to((facts,), worker), worker), metadata)

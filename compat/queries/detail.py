@@ -161,7 +161,7 @@ class DetailPage:
     @property
     def judged(self) -> VariantFacts:
         """The facts of the variant that the verdict is about."""
-        return self.extraction.variants[self.row.best.position if self.row.best else 0].facts
+        return self.row.judged
 
     @property
     def largest(self) -> int:

@@ -33,8 +33,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SheetAnswer:
-    """The rules' answer to one fact sheet: a result per variant, and the variants from best to worst."""
+    """The rules' answer to one fact sheet: facts and result per variant, and the variants from best to worst."""
 
+    facts: tuple[VariantFacts, ...]
     results: tuple[CompatibilityResult, ...]
     order: tuple[int, ...]
 
@@ -47,33 +48,32 @@ def answers(sheets: Sequence[int] | None, worker: Worker) -> dict[int, SheetAnsw
     """
     stored = Verdict.objects.filter(profile=worker.profile.slug).select_related("sheet")
     stored = stored.filter(confidence__gt=0) if sheets is None else stored.filter(sheet__in=sheets)
-    known = worker.capability is not None
-    found = {
-        verdict.sheet_id: _judged(verdict.sheet, worker) if known and verdict.compatible else _stored(verdict, worker)
-        for verdict in stored
-    }
+    found = {verdict.sheet_id: _stored(verdict, worker) for verdict in stored}
     missing = set(sheets or ()) - found.keys()
     if missing:
         # An engine that was just switched on has no verdicts until the background work has made them.
-        found |= {sheet.pk: _judged(sheet, worker) for sheet in FactSheet.objects.filter(pk__in=missing)}
+        found |= {sheet.pk: answer_to(_facts(sheet), worker) for sheet in FactSheet.objects.filter(pk__in=missing)}
     return found
 
 
 def _stored(verdict: Verdict, worker: Worker) -> SheetAnswer:
-    results = tuple(verdict.result_of(position) for position in range(len(verdict.results)))
-    return _answer(results, verdict.sheet, worker)
+    facts = _facts(verdict.sheet)
+    if verdict.compatible and worker.capability is not None:
+        return answer_to(facts, worker)
+    return _answer(facts, tuple(verdict.result_of(position) for position in range(len(verdict.results))), worker)
 
 
-def _facts(sheet: FactSheet) -> list[VariantFacts]:
-    return [VariantFacts.from_json(fact) for fact in sheet.facts]
+def _facts(sheet: FactSheet) -> tuple[VariantFacts, ...]:
+    return tuple(VariantFacts.from_json(fact) for fact in sheet.facts)
 
 
-def _answer(results: tuple[CompatibilityResult, ...], sheet: FactSheet, worker: Worker) -> SheetAnswer:
-    return SheetAnswer(results, tuple(order_of(_facts(sheet), results, worker.profile)))
+def _answer(facts: tuple[VariantFacts, ...], results: tuple[CompatibilityResult, ...], worker: Worker) -> SheetAnswer:
+    return SheetAnswer(facts, results, tuple(order_of(facts, results, worker.profile)))
 
 
-def _judged(sheet: FactSheet, worker: Worker) -> SheetAnswer:
-    return _answer(judge_all(_facts(sheet), worker.profile, worker.capability).results, sheet, worker)
+def answer_to(facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
+    """The rules' answer to facts that are judged now."""
+    return _answer(facts, judge_all(facts, worker.profile, worker.capability).results, worker)
 
 
 def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Outcome:

@@ -11,6 +11,7 @@ from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, Confidence
 from compat.engine.fit import FitResult
 from compat.memo import kept
+from compat.metadata.facts import VariantFacts
 from compat.models import (
     Catalogue,
     ModelRecord,
@@ -55,10 +56,14 @@ def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A model in a list: its record, its verdict on the worker, and the variant the verdict is about."""
+    """A model in a list: its record, its verdict on the worker, the facts and the variant that the verdict is about.
+
+    ``best`` is None for a record without variants, which is judged once, as it is.
+    """
 
     record: ModelRecord
     result: CompatibilityResult
+    judged: VariantFacts
     best: RecordVariant | None
     quantizations: tuple[str, ...]
     fit: FitResult | None = None
@@ -96,6 +101,7 @@ def _row(
     return Row(
         record,
         outcome.result,
+        answer.facts[outcome.best],
         variants[outcome.best] if outcome.best < len(variants) else None,
         tuple(dict.fromkeys(filter(None, quantizations))),
         outcome.fit,

@@ -9,7 +9,7 @@ from compat.engine import CompatibilityResult, Confidence
 from compat.engine.fit import FitResult
 from compat.metadata.facts import Fact
 from compat.models import CuratedList, RecordVariant
-from compat.queries.api import Item, Listing, metadata_of
+from compat.queries.api import Item, Listing, item_of
 from compat.queries.detail import DetailPage, RelatedRow, VariantRow
 from compat.queries.overview import ListPage, WorkerCard
 from compat.workers import Worker
@@ -170,7 +170,7 @@ def _memory(page: DetailPage) -> Json | None:
 def detail(page: DetailPage, alternatives: list[Item]) -> Json:
     """Everything about one model."""
     record = page.record
-    item = Item(page.row, metadata_of(page.row, page.judged))
+    item = item_of(page.row)
     extraction = page.extraction
     return {
         **model(item),

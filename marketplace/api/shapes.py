@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from ninja import Schema
-from pydantic import ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from pydantic.alias_generators import to_camel
 
 from compat.metadata.facts import DEFAULT_CONTEXT
@@ -17,7 +16,7 @@ Confidence = Literal["high", "medium", "low", "none"]
 Text = Annotated[StrictStr, Field(max_length=200)]
 
 
-class Shape(Schema):
+class Shape(BaseModel):
     """Named in Python's way here, in JavaScript's way outside."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)

@@ -19,7 +19,7 @@ from compat.engine import CompatibilityResult, Confidence, EngineProfile
 from compat.engine.judge import rules_version
 from compat.engines import engines
 from compat.hub.payloads import parse_record
-from compat.metadata.extract import Relation
+from compat.metadata.extract import Extraction
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
 from compat.queries import DetailPage, Report, Row, published_lists
 from compat.queries.detail import RelatedRow, VariantRow
@@ -115,6 +115,12 @@ class Entry:
     def runs(self) -> bool:
         """Whether it runs on the default engine."""
         return self.codes[0].isdigit()
+
+
+def _row(entry: Entry, extraction: Extraction, variants: Sequence[RecordVariant]) -> Row:
+    best = entry.verdicts.best[0]
+    variant = variants[best] if best < len(variants) else None
+    return Row(entry.record, entry.result, extraction.judged[best], variant, ())
 
 
 def slug_of(repo_id: str) -> str:
@@ -231,7 +237,7 @@ class Catalogue:
             for entry, (_, extraction, _) in zip(some, extracted_with_bases(parsed), strict=True):
                 own = tuple(variants.get(entry.record.pk, ()))
                 page = DetailPage(
-                    row=self._row(entry, own),
+                    row=_row(entry, extraction, own),
                     worker=self.worker,
                     extraction=extraction,
                     source={},
@@ -240,21 +246,13 @@ class Catalogue:
                         VariantRow(variant, result, variant.position == entry.verdicts.best[0])
                         for variant, result in zip(own, entry.verdicts.results[0], strict=False)
                     ],
-                    bases=[RelatedRow(relation, self._related(relation)) for relation in extraction.relations],
+                    bases=[RelatedRow(relation, None) for relation in extraction.relations],
                     alternatives=[],
                     rules=rules_version(self.worker.profile),
                     fetch=None,
                     memory=None,
                 )
                 yield Detail(entry, page, own)
-
-    def _row(self, entry: Entry, variants: Sequence[RecordVariant] = ()) -> Row:
-        best = entry.verdicts.best[0]
-        return Row(entry.record, entry.result, variants[best] if best < len(variants) else None, ())
-
-    def _related(self, relation: Relation) -> Row | None:
-        entry = self.by_id.get(relation.repo_id)
-        return self._row(entry) if entry else None
 
     def lists(self) -> list[ListView]:
         """The published lists. Two queries."""
