@@ -1,4 +1,6 @@
-"""Real processes on a database of their own, of the kind the test run uses: for commits, crashes and several writers.
+"""Real processes with a database and collected files of their own: for commits, crashes and several writers.
+
+The database is of the kind the test run uses.
 
 with OwnDatabase(tmp_path) as own:
     own.run("load_records", path)
@@ -60,9 +62,11 @@ class OwnDatabase:
         self._name = f"runshere_own_{os.getpid()}_{next(_numbers)}"
         self.path = folder / "own.sqlite3"
         self.url = f"sqlite:///{quote(str(self.path))}" if self._sqlite else _postgres_url(self._name)
-        self.env = environment(self.url, **env)
+        self._static = folder / "static"
+        self.env = environment(self.url, **{"STATIC_ROOT": str(self._static), **env})
 
     def __enter__(self) -> Self:
+        self._static.mkdir(exist_ok=True)
         if self._sqlite:
             shutil.copy(_template(), self.path)
         else:

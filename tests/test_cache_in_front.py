@@ -75,8 +75,7 @@ class Front:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cached")
-    static = str(folder / "static")
-    with OwnDatabase(folder, HF_HUB_OFFLINE="1", STATIC_ROOT=static, ALLOWED_HOSTS="127.0.0.1") as database:
+    with OwnDatabase(folder, HF_HUB_OFFLINE="1", ALLOWED_HOSTS="127.0.0.1") as database:
         path = write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")])
         for command in (["load_records", path], ["collectstatic", "--noinput"]):
             ran = database.run(*command)

@@ -101,7 +101,7 @@ def test_the_starter_lists_are_made_once():
 
 def test_an_empty_database_becomes_a_site(tmp_path):
     """The whole bundled snapshot, as a process, on a database file that does not exist yet."""
-    env = environment(f"sqlite:///{tmp_path}/folder/site.sqlite3")
+    env = environment(f"sqlite:///{tmp_path}/folder/site.sqlite3", STATIC_ROOT=str(tmp_path / "static"))
     done = manage("prepare", "--no-snapshot", env=env)
     assert done.returncode == 0, done.stderr
     assert "The database is up to date." in done.stdout
