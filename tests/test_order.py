@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
 from django.http import QueryDict
@@ -13,8 +12,8 @@ from compat import memo, queries, sync
 from compat.criteria import SORTS, Criteria
 from compat.models import ModelRecord, RecordVariant
 from compat.queries import census
-from compat.queries.browse import sums_of
 from compat.queries.lots import Lots, lots_of, whole
+from compat.queries.numbers import sums_of
 from compat.queries.order import order_of, plain_order, slice_of
 from compat.queries.outcome import standings
 from compat.workers import chosen, workers
@@ -85,7 +84,7 @@ def test_looking_up_and_walking_along_find_the_same(monkeypatch, query):
     version, _ = queries.catalogue_state()
     found = []
     for rare in (-1, 10**9):
-        monkeypatch.setattr(import_module("compat.queries.browse"), "RARE", rare)
+        monkeypatch.setattr("compat.queries.scope.RARE", rare)
         found.append([one.pk for one in queries.found_records(asked, worker, version, 0, 1000)])
     assert found[0] == found[1]
     assert len(found[0]) == sums_of(asked, worker, version).total

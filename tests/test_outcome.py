@@ -14,7 +14,7 @@ from compat.criteria import Criteria
 from compat.engine import Confidence
 from compat.engine.fit import Fit
 from compat.models import ModelRecord, SiteWorker, Verdict
-from compat.queries.browse import verdicts_of
+from compat.queries.numbers import verdicts_of
 from compat.queries.outcome import standings
 from compat.workers import chosen, workers
 from tests.samples import record, renamed

@@ -4,8 +4,9 @@ Pages, commands and programs all ask here, so that they cannot disagree. Nothing
 as they are stored. Every function says how many database queries it takes, and tests hold it to that.
 """
 
-from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse, found_records, narrowed
+from .browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse
 from .detail import DetailPage, detail, find
+from .finding import found_records
 from .overview import (
     HomePage,
     ListPage,
@@ -18,6 +19,7 @@ from .overview import (
     workers_page,
 )
 from .rows import Row, UnknownModel, catalogue_state, rows_of, worker_of
+from .scope import narrowed
 
 __all__ = [
     "PAGE_SIZE",

@@ -19,8 +19,9 @@ from compat.models import ModelRecord, RecordVariant
 from compat.workers import Worker
 
 from . import keyset
-from .browse import curated_of, sums_of
+from .browse import curated_of
 from .detail import find
+from .numbers import sums_of
 from .outcome import answer_to, answers
 from .rows import Row, catalogue_state, row_of, rows_of, worker_of
 

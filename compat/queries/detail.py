@@ -30,10 +30,10 @@ from compat.models import (
 )
 from compat.workers import Worker, workers
 
-from .browse import RARE
 from .order import met_on_the_way
 from .outcome import SheetAnswer, answers
 from .rows import Row, UnknownModel, row_of, rows_of, worker_of
+from .scope import RARE
 
 
 @dataclass(frozen=True, slots=True)

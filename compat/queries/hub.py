@@ -69,7 +69,8 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
         records = records.filter(task=question.task)
     for tag in question.tags:
         records = _tagged(records, tag, version)
-    found = keyset.take(records, order, place, criteria, worker, version, limit + 1)
+    whole = not (question.task or question.tags)
+    found = keyset.take(records, order, place, criteria, worker, version, limit + 1, whole=whole)
     next_ = keyset.cursor_to(question.text, order, found[limit - 1]) if len(found) > limit else ""
     return HubPage(_with_payloads(found[:limit]), next_)
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -19,9 +20,11 @@ from compat.criteria import Criteria, CriteriaError, Problem
 from compat.models import ModelRecord
 from compat.workers import Worker
 
-from .browse import narrowed, sums_of, verdicts_of
+from .finding import ids_on_machine
+from .numbers import sums_of, verdicts_of
 from .order import Key, Order, order_of, plain_order
 from .rows import catalogue_state
+from .scope import narrowed
 
 __all__ = ["Order", "cursor_to", "order_of", "plain_order", "read_cursor", "take", "within"]
 
@@ -88,14 +91,50 @@ def take(
     worker: Worker,
     version: int,
     most: int,
+    *,
+    whole: bool = True,
 ) -> list[ModelRecord]:
     """At most so many records from a place on. One query for each range of the order's index that is read, usually one.
 
-    What fits a machine is not in the database, so there rows are read until enough of them pass, and only those become
-    records. ``records`` are those of :func:`within`.
+    ``records`` are those of :func:`within`, all of them if ``whole``. What fits a machine is not in the database: it
+    is known of all records in order, or else rows are read until enough of them pass.
     """
     if worker.hardware is None:
         return _first(order.parts(records, place), most)
+    known = _known(order, place, criteria, worker, version, most) if whole else None
+    return _walked(records, order, place, criteria, worker, version, most) if known is None else known
+
+
+def _known(
+    order: Order, place: Sequence[Any] | None, criteria: Criteria, worker: Worker, version: int, most: int
+) -> list[ModelRecord] | None:
+    """The same out of what is kept of every record; None where the database has changed since. Two queries at most."""
+    if order != order_of(criteria):
+        return None
+    before = list(ModelRecord.objects.filter(repo_id=place[-1]).values_list("id", flat=True)) if place else []
+    if place and not before:
+        return None
+    try:
+        ids = ids_on_machine(criteria, worker, version, *before)
+    except ValueError:
+        return None
+    wanted = [*before, *islice(ids, most)]
+    found = _first(order.parts(ModelRecord.objects.filter(id__in=wanted), few=True), len(wanted))
+    if [record.pk for record in found] != wanted or (place and order.place(found[0]) != list(place)):
+        return None
+    return found[len(before) :]
+
+
+def _walked(
+    records: QuerySet[ModelRecord],
+    order: Order,
+    place: Sequence[Any] | None,
+    criteria: Criteria,
+    worker: Worker,
+    version: int,
+    most: int,
+) -> list[ModelRecord]:
+    """The same by reading rows until enough of them pass; only those become records."""
     columns = [field.attname for field in ModelRecord._meta.concrete_fields]  # noqa: SLF001 - documented by Django as public
     names = [*columns, *(key.name for key in order.keys if key.name not in columns)]
     pk, sheet = names.index("id"), names.index("sheet_id")

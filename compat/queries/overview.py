@@ -20,7 +20,8 @@ from compat.models import (
 )
 from compat.workers import Worker, workers
 
-from .browse import cube_of, found_records, verdicts_of
+from .finding import found_records
+from .numbers import cube_of, verdicts_of
 from .rows import Row, catalogue_state, rows_of, worker_of
 
 
