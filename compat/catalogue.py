@@ -61,7 +61,7 @@ def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRec
     available = workers()
     criteria = Criteria.from_query(DictQuery({"compatible": "false", **options, "q": query}), available)
     worker = queries.worker_of(criteria, available)
-    return queries.found_records(criteria, worker, queries.catalogue_state()[0], 0, limit)
+    return queries.found_records(criteria, worker, queries.catalogue_state().version, 0, limit)
 
 
 def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:

@@ -20,7 +20,7 @@ MEMORY, SPEED = load_points("memory_points"), load_points("speed_points")
 
 @pytest.fixture
 def shipped():
-    return shipped_ledger(catalogue_state()[0])
+    return shipped_ledger(catalogue_state().version)
 
 
 def told(capsys, *arguments):

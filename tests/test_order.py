@@ -81,7 +81,7 @@ def test_a_slice_may_begin_anywhere(told, sort):
 def test_looking_up_and_walking_along_find_the_same(monkeypatch, query):
     asked = Criteria.from_query(QueryDict(query), workers())
     worker = queries.worker_of(asked, workers())
-    version, _ = queries.catalogue_state()
+    version = queries.catalogue_state().version
     found = []
     for rare in (-1, 10**9):
         monkeypatch.setattr("compat.queries.scope.RARE", rare)
@@ -137,14 +137,14 @@ def test_records_of_a_lot_share_their_facts_and_the_sizes_of_their_files():
 
 def test_what_is_known_of_a_memory_need_serves_after_a_change():
     worker = chosen(workers(), "vllm", memory=24.0)
-    before = dict(standings(worker, queries.catalogue_state()[0]))
+    before = dict(standings(worker, queries.catalogue_state().version))
     # An id that comes first, so that everything is numbered anew.
     ModelRecord.objects.filter(pk=ModelRecord.objects.order_by("pk")[0].pk).update(parameters=70_000_000_000)
     sync.store_raw([("1", record("microsoft/phi-2", id="sample/another"))], origin="file")
-    after = standings(worker, queries.catalogue_state()[0])
+    after = standings(worker, queries.catalogue_state().version)
     kept = dict(after)
     memo.forget()
-    assert kept == dict(standings(worker, queries.catalogue_state()[0]))
+    assert kept == dict(standings(worker, queries.catalogue_state().version))
     changed = {pk for pk in before if kept.get(pk) != before[pk]}
     assert len(changed) <= 1
     assert len(kept) == len(after) >= len(before)
@@ -161,7 +161,7 @@ def test_lots_find_records_whose_ids_have_gaps():
 def test_numbers_stay_the_same_once_lots_are_there():
     asked = Criteria(q="llama", compatible="false", language=("en",))
     before = queries.browse(asked)
-    version, _ = queries.catalogue_state()
+    version = queries.catalogue_state().version
     memo.forget()
     lots_of(version)
     assert whole(version).lots is not None

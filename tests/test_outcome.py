@@ -37,7 +37,7 @@ def worker_of(criteria):
 
 
 def version():
-    return queries.catalogue_state()[0]
+    return queries.catalogue_state().version
 
 
 def rows_of_all_pages(criteria):

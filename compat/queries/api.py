@@ -67,12 +67,12 @@ def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cur
     Raises :class:`~compat.criteria.CriteriaError` for an unknown list or a cursor of another question.
     """
     worker = worker_of(criteria, available)
-    version, changed = catalogue_state()
+    state = catalogue_state()
     curated_of(criteria)
     order, question = keyset.order_of(criteria), criteria.query()
     place = keyset.read_cursor(cursor, question, order) if cursor else None
-    sums = sums_of(criteria, worker, version)
-    found = keyset.take(keyset.within(criteria, worker, sums), order, place, criteria, worker, version, limit + 1)
+    sums = sums_of(criteria, worker, state.version)
+    found = keyset.take(keyset.within(criteria, worker, sums), order, place, criteria, worker, state, limit + 1)
     records = found[:limit]
     return Listing(
         criteria=criteria,
@@ -81,7 +81,7 @@ def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cur
         total=sums.total,
         hidden=sums.hidden,
         next=keyset.cursor_to(question, order, records[-1]) if len(found) > limit else "",
-        changed=changed,
+        changed=state.changed,
     )
 
 

@@ -118,7 +118,7 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     Raises :class:`NoSuchPage` beyond the last page and :class:`~compat.criteria.CriteriaError` for an unknown list.
     """
     worker = worker_of(criteria, available or workers())
-    version, changed = catalogue_state()
+    version, changed, _ = catalogue_state()
     curated = curated_of(criteria)
     sums = sums_of(criteria, worker, version)
     pages = max(1, -(-sums.total // PAGE_SIZE))

@@ -61,16 +61,16 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     """
     criteria = question.criteria
     worker = worker_of(criteria, available)
-    version, _ = catalogue_state()
+    state = catalogue_state()
     order = keyset.plain_order(criteria.sort, ascending=question.ascending)
     place = keyset.read_cursor(cursor, question.text, order) if cursor else None
     records = keyset.within(criteria, worker)
     if question.task:
         records = records.filter(task=question.task)
     for tag in question.tags:
-        records = _tagged(records, tag, version)
+        records = _tagged(records, tag, state.version)
     whole = not (question.task or question.tags)
-    found = keyset.take(records, order, place, criteria, worker, version, limit + 1, whole=whole)
+    found = keyset.take(records, order, place, criteria, worker, state, limit + 1, whole=whole)
     next_ = keyset.cursor_to(question.text, order, found[limit - 1]) if len(found) > limit else ""
     return HubPage(_with_payloads(found[:limit]), next_)
 

@@ -23,7 +23,7 @@ from compat.workers import Worker
 from .finding import ids_on_machine
 from .numbers import sums_of, verdicts_of
 from .order import Key, Order, order_of, plain_order
-from .rows import catalogue_state
+from .rows import State, catalogue_state
 from .scope import narrowed
 
 __all__ = ["Order", "cursor_to", "order_of", "plain_order", "read_cursor", "take", "within"]
@@ -89,7 +89,7 @@ def take(
     place: Sequence[Any] | None,
     criteria: Criteria,
     worker: Worker,
-    version: int,
+    state: State,
     most: int,
     *,
     whole: bool = True,
@@ -101,8 +101,8 @@ def take(
     """
     if worker.hardware is None:
         return _first(order.parts(records, place), most)
-    known = _known(order, place, criteria, worker, version, most) if whole else None
-    return _walked(records, order, place, criteria, worker, version, most) if known is None else known
+    known = _known(order, place, criteria, worker, state.version, most) if whole and state.newest else None
+    return _walked(records, order, place, criteria, worker, state.version, most) if known is None else known
 
 
 def _known(
@@ -170,5 +170,5 @@ def within(criteria: Criteria, worker: Worker, found: facets.CubeSums | None = N
     """
     alone = worker.hardware is None
     if found is None and alone and criteria != Criteria(sort=criteria.sort, worker=criteria.worker, compatible="false"):
-        found = sums_of(criteria, worker, catalogue_state()[0])
+        found = sums_of(criteria, worker, catalogue_state().version)
     return narrowed(criteria, worker, by_verdict=alone, found=found)

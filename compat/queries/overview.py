@@ -52,7 +52,7 @@ def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None =
     """What the home page shows. At most eight queries."""
     criteria = (asked or Criteria()).changed(confidence=("high", "medium"))
     worker = worker_of(criteria, available or workers())
-    version, changed = catalogue_state()
+    version, changed, _ = catalogue_state()
     cube = cube_of(Criteria(), worker, version)
     counts, unknown = _by_confidence(cube)
     records = found_records(criteria, worker, version, 0, 8) if counts else []
@@ -164,7 +164,7 @@ def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str
     """The compatibility rate of the ``top`` best known models. At most five queries."""
     asked = asked or Criteria()
     worker = worker_of(asked, available or workers())
-    version, _ = catalogue_state()
+    version = catalogue_state().version
     best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("id", "sheet_id")[:top]
     found = Counter(verdicts_of(best_known, worker, version))
     total = found.total()
@@ -201,13 +201,13 @@ class WorkerCard:
 
 def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
     """Every worker, with its numbers. Two queries, and two more for each engine seen for the first time."""
-    version, _ = catalogue_state()
+    version = catalogue_state().version
     return [_card(worker, version) for worker in available.values()]
 
 
 def worker_page(asked: Criteria, available: Mapping[str, Worker]) -> WorkerCard:
     """One worker with its numbers."""
-    return _card(worker_of(asked, available), catalogue_state()[0])
+    return _card(worker_of(asked, available), catalogue_state().version)
 
 
 def _card(worker: Worker, version: int) -> WorkerCard:

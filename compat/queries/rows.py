@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from compat.criteria import Criteria
 from compat.engine import CompatibilityResult, Confidence
@@ -27,17 +27,27 @@ class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Dja
     """The catalogue has no such model."""
 
 
-def catalogue_state() -> tuple[int, datetime | None]:
-    """The version of the catalogue that answers are made from, and when it last changed. One query.
+class State(NamedTuple):
+    """The version of the catalogue that answers are made from, when it last changed, and whether it is the newest.
 
-    After a change of a large catalogue that is the version before, until its numbers are made anew in a few seconds.
+    After a change of a large catalogue it is the version before, until its numbers are made anew in a few seconds.
     """
+
+    version: int
+    changed: datetime | None
+    newest: bool = True
+
+
+def catalogue_state() -> State:
+    """The catalogue's state now. One query."""
     row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first()
     if row is None:
-        return 0, None
+        return State(0, None)
     version = version_at_hand(row[0])
     changed: datetime | None = kept(("changed", row[0]), lambda: row[1])
-    return version, changed if version == row[0] else kept(("changed", version), lambda: changed)
+    if version == row[0]:
+        return State(version, changed)
+    return State(version, kept(("changed", version), lambda: changed), newest=False)
 
 
 def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:

@@ -48,7 +48,7 @@ def conditional(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        version, changed = catalogue_state()
+        version, changed, _ = catalogue_state()
         tag = _tag(request, version, changed, available(request))
         known = {one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))}
         if tag in known:

@@ -293,4 +293,4 @@ def report(request: HttpRequest) -> Any:
 def accuracy(request: HttpRequest) -> Any:
     """Memory and speed estimates compared with published measurements."""
     parameters.criteria(request, ())
-    return shipped_ledger(queries.catalogue_state()[0]).as_json()
+    return shipped_ledger(queries.catalogue_state().version).as_json()

@@ -34,7 +34,7 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
 @require_safe
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
-    found = shipped_ledger(catalogue_state()[0])
+    found = shipped_ledger(catalogue_state().version)
     if request.GET.get("format") == "json":
         return JsonResponse(found.as_json())
     tables = [

@@ -13,7 +13,7 @@ from compat import queries
 def healthz(request: HttpRequest) -> JsonResponse:
     """``/healthz``: 200 with the catalogue's version, or 503 where the database does not answer."""
     try:
-        version, changed = queries.catalogue_state()
+        version, changed, _ = queries.catalogue_state()
     except DatabaseError:
         return JsonResponse({"status": "database does not answer"}, status=503)
     return JsonResponse({"status": "ok", "catalogue": version, "changed": changed})

@@ -89,7 +89,7 @@ def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int
 def _write_rest(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer) -> None:
     """Every page there is one of."""
     lists = catalogue.lists()
-    changed = catalogue_state()[1]
+    changed = catalogue_state().changed
     addresses: list[tuple[str, datetime | None]] = [
         *((path, None) for path in ("", "lists/", "report/", "search/")),
         *((browse_path(number), None) for number in renderer.pages),
