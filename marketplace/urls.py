@@ -8,6 +8,7 @@ from .api.v1 import api
 from .pages import accuracy, browse, detail, health, home, lists, report, workers
 
 handler400 = "marketplace.pages.errors.bad_request"
+handler500 = "marketplace.pages.errors.server_error"
 
 urlpatterns = [
     path("", home.home, name="home"),

@@ -8,10 +8,12 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
+
+from marketplace.pages.errors import NO_DATABASE
 
 from .limits import admit
 from .problems import problem, unavailable
@@ -53,7 +55,7 @@ class ApiMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A database that cannot be used is a matter of time: a program may ask again."""
-        if not request.path_info.startswith(PREFIX) or not isinstance(exception, OperationalError | InterfaceError):
+        if not request.path_info.startswith(PREFIX) or not isinstance(exception, NO_DATABASE):
             return None
         logger.error("%r cannot be answered without the database: %s", request.path, exception)
         return unavailable(request)

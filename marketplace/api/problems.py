@@ -14,6 +14,7 @@ from compat.criteria import CriteriaError
 from compat.hub.errors import HubBadPayload
 from compat.queries import UnknownModel
 from marketplace.freshness import absence_of
+from marketplace.pages.errors import SOON
 
 from .rates import Rate
 
@@ -26,8 +27,6 @@ _MOST = 20
 _STRAIGHT = {ord("“"): '"', ord("”"): '"'}
 _NO_HEADER = re.compile(r"[^ -~]")
 """What a header cannot hold; the server would answer 500 instead."""
-_SOON = 5
-"""Seconds after which a database that failed may answer again."""
 _WHERE = ("body", "query", "path", "given")
 
 
@@ -112,7 +111,7 @@ def unauthorized(request: HttpRequest, detail: str) -> HttpResponse:
 def unavailable(request: HttpRequest) -> HttpResponse:
     """The answer while the database cannot be used."""
     response = _in_shape(request.path_info, 503, "This site cannot use its database at the moment. Try again soon.")
-    response.headers["Retry-After"] = str(_SOON)
+    response.headers["Retry-After"] = str(SOON)
     return response
 
 

@@ -170,3 +170,13 @@ def test_a_database_that_is_gone_is_a_reason_to_ask_again(without_database, addr
     assert headers["Cache-Control"] == "no-store"
     found = json.loads(body)
     assert "cannot use its database" in (found.get("detail") or found["error"])
+
+
+@pytest.mark.parametrize("address", ["/", "/models/", "/models/microsoft/phi-2/", "/report/"])
+def test_pages_say_so_as_well(without_database, address):
+    status, headers, body = ask(without_database, address)
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert headers["Cache-Control"] == "no-store"
+    assert "cannot use its database" in body.decode()
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
