@@ -54,4 +54,5 @@ def _short(fit: FitResult) -> str:
         return "just too large for its memory"
     need, room = fit.need / GIB, fit.room / GIB
     digits = int(f"{need:.0f}" == f"{room:.0f}")
-    return f"needs {need:.{digits}f} GiB, {room:.{digits}f} GiB here"
+    least = "at least " if fit.estimate.per_device is None else ""
+    return f"needs {least}{need:.{digits}f} GiB, {room:.{digits}f} GiB here"

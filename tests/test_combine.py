@@ -81,6 +81,11 @@ def test_the_badge_of_what_is_too_large_has_the_numbers_of_the_sentence():
     assert with_fit(RUNS, TOO_LARGE).brief == f"needs {need / GIB:.0f} GiB, {room / GIB:.0f} GiB here"
 
 
+def test_a_badge_says_where_the_need_is_only_the_least_it_can_be():
+    fit = replace(TOO_LARGE, estimate=replace(TOO_LARGE.estimate, per_device=None))
+    assert with_fit(RUNS, fit).brief.startswith("needs at least ")
+
+
 def test_a_badge_never_says_that_four_do_not_fit_into_four():
     for tenths in range(10, 200):
         fit = fit_on(tenths / 10)

@@ -63,7 +63,8 @@ class MemoryEstimate:
     """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
 
     ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
-    components that are known: the need is at least this. ``busiest`` is the index of the fullest device.
+    components that are known, and one bit for each weight whose width is not: the need is at least this. ``busiest`` is
+    the index of the fullest device.
     """
 
     components: tuple[Component, ...]
@@ -127,7 +128,7 @@ def estimate_memory(
     return MemoryEstimate(
         components,
         total,
-        sum(known),
+        sum(known) + (weights.least if device_weights is None else 0),
         per_device,
         _busiest(per_device, hardware),
         host,

@@ -22,7 +22,7 @@ class Weights:
     """Bytes of the weights. ``total`` None means unknown, and ``missing`` says what was lacking.
 
     ``embed`` is the token embedding table as stored, ``lookup`` per-layer embedding tables: an engine
-    may leave both in system memory.
+    may leave both in system memory. ``least`` is what the weights take in any case where ``total`` is unknown.
     """
 
     total: int | None
@@ -33,6 +33,11 @@ class Weights:
     missing: tuple[str, ...] = ()
     parts: Split | None = None
     mix: Mix | None = None
+    least: int = 0
+
+
+LEAST_BITS = 1
+"""No scheme stores a weight in less: the narrowest of GGML_BITS takes 1.125."""
 
 
 def estimate_weights(
@@ -56,15 +61,16 @@ def estimate_weights(
     lookup = round(parts.lookup * _lookup_bits(mix) / 8) if parts and mix else 0
     if file_bytes is not None:
         return Weights(file_bytes, Basis.FILE, embed, lookup, "size of the weight files", parts=parts, mix=mix)
+    count = parameters or (shape.parameters if shape is not None else None)
     if mix is None:
         what = "quantization" if not quant else f"bits per weight of '{quant}'"
-        return Weights(None, Basis.UNKNOWN, missing=(what,))
+        weights = count or (parts.total if parts is not None else 0)
+        return Weights(None, Basis.UNKNOWN, missing=(what,), least=weights * LEAST_BITS // 8)
     if parts is not None:
         total = round(sum(_class_bits(parts, mix)) / 8) + lookup
         basis = Basis.DEFAULT if mix.gguf and not parts.complete and mix.body < 8 else Basis.FORMULA
         detail = f"{parts.total / 1e9:.2f}B parameters by tensor class at {total * 8 / parts.total:.2f} bits"
         return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)
-    count = parameters or (shape.parameters if shape is not None else None)
     if count is None:
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), mix=mix)
     total = round(count * _whole_bits(quant, mix) / 8)

@@ -1,5 +1,7 @@
 """The whole estimate, where it lands, and the verdict."""
 
+from dataclasses import replace
+
 import pytest
 
 from compat.engine.fit import (
@@ -157,6 +159,27 @@ def test_what_is_surely_too_large_needs_no_shape():
     result = judge_fit(VariantInputs(None, file_bytes=200 * GIB), "vllm", machine(80))
     assert result.fit is Fit.TOO_LARGE
     assert "at least" in result.sentence
+
+
+@pytest.mark.parametrize("engine", ["vllm", "llama.cpp", "mlx-lm"])
+def test_a_scheme_of_unknown_width_takes_at_least_a_bit_for_each_weight(engine):
+    variant = VariantInputs(None, parameters=2_400_000_000_000, quant="AutoRound")
+    result = judge_fit(variant, engine, machine(24))
+    assert result.fit is Fit.TOO_LARGE
+    assert result.need >= 2_400_000_000_000 // 8
+    assert result.sentence.startswith("Needs at least ")
+    assert "even at 1 bit a weight" in result.sentence
+    assert largest_context(variant, engine, machine(24), limit=8192) == 0
+    might = judge_fit(VariantInputs(None, parameters=100_000_000_000, quant="AutoRound"), engine, machine(24))
+    assert might.fit is Fit.UNKNOWN
+    assert might.estimate.total is None
+
+
+def test_weights_of_told_width_take_no_bit_more():
+    known, unknown = (judge_fit(replace(LLAMA, quant=quant), "vllm", machine(24)) for quant in ("bf16", "AutoRound"))
+    assert known.estimate.floor == known.estimate.total
+    assert unknown.estimate.component("weights").bytes is None
+    assert unknown.estimate.floor < known.estimate.floor
 
 
 def test_unknown_stays_unknown():
