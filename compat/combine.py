@@ -14,9 +14,10 @@ FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_L
 
 
 def with_fit(result: CompatibilityResult, fit: FitResult | None) -> CompatibilityResult:
-    """What remains of a verdict on a machine: too large refuses, partly in system memory lowers, the rest is said.
+    """What remains of a verdict on a machine: too large refuses, partly in system memory or not known lowers it.
 
-    A refusal by the rules stays as it is: that it would fit is no comfort.
+    A refusal by the rules stays as it is: that it would fit is no comfort. Where nobody told the worker's memory, the
+    verdict stays as well, and says so.
     """
     if fit is None or not result.compatible:
         return result
@@ -40,9 +41,16 @@ def with_fit(result: CompatibilityResult, fit: FitResult | None) -> Compatibilit
             brief="partly in system memory",
             codes=(*result.codes, "memory"),
         )
+    if fit.fit is Fit.UNKNOWN and fit.room is None:
+        return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"))
     if fit.fit is Fit.UNKNOWN:
-        brief = result.brief or "memory need not known"
-        return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"), brief=brief)
+        return replace(
+            result,
+            confidence=min(result.level, Confidence.LOW).word,
+            warnings=(f"Memory: {fit.sentence}", *result.warnings),
+            brief="memory need not known",
+            codes=(*result.codes, "memory"),
+        )
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
 

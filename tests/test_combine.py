@@ -108,12 +108,20 @@ def test_what_goes_partly_into_system_memory_might_run(word):
     assert "memory" in found.codes
 
 
-def test_a_need_that_cannot_be_told_is_a_warning():
-    found = with_fit(RUNS, UNKNOWN)
-    assert (found.compatible, found.confidence) == (True, "high")
-    assert found.warnings == (f"Memory: {UNKNOWN.sentence}",)
+@pytest.mark.parametrize("word", ["high", "medium", "low"])
+def test_what_needs_nobody_knows_how_much_might_run(word):
+    found = with_fit(replace(RUNS, confidence=word, brief="untested", warnings=("Mind the gate.",)), UNKNOWN)
+    assert (found.compatible, found.confidence, found.cause) == (True, "low", "")
+    assert found.warnings == (f"Memory: {UNKNOWN.sentence}", "Mind the gate.")
     assert found.brief == "memory need not known"
-    assert with_fit(replace(RUNS, brief="untested"), UNKNOWN).brief == "untested"
+    assert "memory" in found.codes
+
+
+def test_a_worker_whose_memory_nobody_told_keeps_its_verdicts():
+    fit = replace(UNKNOWN, room=None, sentence="The worker's memory is not known.")
+    found = with_fit(replace(RUNS, brief="untested"), fit)
+    assert (found.compatible, found.confidence, found.brief) == (True, "high", "untested")
+    assert found.warnings == ("Memory: The worker's memory is not known.",)
 
 
 TEXTS = st.lists(st.sampled_from(["one", "two", "three"]), max_size=3).map(tuple)

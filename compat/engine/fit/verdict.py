@@ -25,6 +25,8 @@ class Fit(StrEnum):
 class FitResult:
     """The verdict with its numbers. ``need`` and ``room`` are bytes on the busiest device.
 
+    ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
+
     ``gpu_layers`` is how many layers a partial offload keeps on the accelerators; ``host_need`` what it
     puts into system memory.
     """
@@ -58,7 +60,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
                 sum(rooms),
             )
         what = ", ".join(estimate.missing)
-        return FitResult(Fit.UNKNOWN, f"Cannot be told: {what} unknown.", estimate)
+        return FitResult(Fit.UNKNOWN, f"Cannot be told: {what} unknown.", estimate, room=sum(rooms))
     index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
     need, room = estimate.per_device[index], rooms[index]
     if need <= room:
