@@ -14,7 +14,7 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, Repositor
 from huggingface_hub.hf_api import ExpandModelProperty_T, ModelSort_T
 
 from compat import sync
-from compat.models import ModelRecord
+from compat.models import ModelRecord, SiteWorker
 from marketplace.api.hub_shape import EXPANDABLE, pointer_size
 from tests.samples import record, renamed
 
@@ -93,15 +93,27 @@ def test_gated_and_size(hub):
     assert small == set(known.values_list("repo_id", flat=True))
 
 
-def test_only_what_runs(client):
-    found, address = [], "/api/models?runs_on=vllm&sort=downloads&limit=40"
+@pytest.mark.parametrize("worker", ["vllm", "desk"])
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [
+        ("sort=downloads", ""),
+        ("sort=num_parameters", "sort=params"),
+        ("sort=likes&search=qwen+b", "sort=likes&q=qwen+b"),
+        ("sort=downloads&pipeline_tag=text-generation", "task=text-generation"),
+    ],
+)
+def test_only_what_runs(client, worker, asked, same):
+    SiteWorker.objects.create(name="Desk", slug="desk", engine="vllm", memory_gb=8)
+    found, address = [], f"/api/models?runs_on={worker}&{asked}&limit=40"
     while address:
         response = client.get(address)
         found += [model["id"] for model in response.json()]
         link = response.headers.get("Link", "")
         address = link.partition(">")[0].removeprefix(f"<{ADDRESS}")
         assert not link or link.endswith('>; rel="next"')
-    known = client.get("/api/v1/models?worker=vllm&limit=200").json()
+    known = client.get(f"/api/v1/models?worker={worker}&limit=200&{same}").json()
+    assert found
     assert found[:200] == [item["id"] for item in known["items"]]
     assert len(found) == known["total"]
 
