@@ -58,12 +58,16 @@ PART_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class MemoryPart:
-    """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail."""
+    """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
+
+    ``least`` is what a part takes in any case whose bytes are not known.
+    """
 
     name: str
     bytes: int | None
     basis: str
     detail: str
+    least: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +259,7 @@ def memory_of(
         return None
     rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
     parts = tuple(
-        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail)
+        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail, part.least)
         for part in fit.estimate.components
         if part.bytes != 0
     )

@@ -293,7 +293,7 @@ def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
     """The parts of a memory need against the room there is, as one bar; a tick marks the room where it is exceeded."""
     start, rects = 0.0, []
     for number, part in enumerate(parts, 1):
-        width = 100 * (part.bytes or 0) / max(scale, 1)
+        width = 100 * (part.least if part.bytes is None else part.bytes) / max(scale, 1)
         rects.append((f"m{min(number, 4)}", f"{start:.2f}", f"{max(0.0, width - 0.2):.2f}"))
         start += width
     if room < scale:

@@ -50,12 +50,13 @@ class LoadOptions:
 
 @dataclass(frozen=True)
 class Component:
-    """One part of the estimate: bytes over all devices, None when unknown."""
+    """One part of the estimate: bytes over all devices, None when unknown; it is then at least ``least``."""
 
     name: str
     bytes: int | None
     basis: Basis
     detail: str = ""
+    least: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class MemoryEstimate:
     """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
 
     ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
-    components that are known, and one bit for each weight whose width is not: the need is at least this. ``busiest`` is
-    the index of the fullest device.
+    components, those that are not known with the least they can be: the need is at least this. ``busiest`` is the index
+    of the fullest device.
     """
 
     components: tuple[Component, ...]
@@ -115,7 +116,7 @@ def estimate_memory(
         missing.append("size of the vision projector")
     device_weights, host = _placed(weights, engine, hardware, gpu=gpu)
     components = (
-        Component("weights", device_weights, weights.basis, weights.detail),
+        Component("weights", device_weights, weights.basis, weights.detail, weights.least),
         kv,
         state,
         _times("compute", compute, ranks),
@@ -128,7 +129,7 @@ def estimate_memory(
     return MemoryEstimate(
         components,
         total,
-        sum(known) + (weights.least if device_weights is None else 0),
+        sum(c.least if c.bytes is None else c.bytes for c in components),
         per_device,
         _busiest(per_device, hardware),
         host,

@@ -50,7 +50,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     if estimate.per_device is None:
         if estimate.floor > sum(rooms) + _spill(engine, hardware):
-            narrowest = " even at 1 bit a weight" if estimate.component("weights").bytes is None else ""
+            narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
             return FitResult(
                 Fit.TOO_LARGE,
                 f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "

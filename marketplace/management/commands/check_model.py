@@ -17,7 +17,7 @@ from compat.management.questions import add_worker, asked
 
 if TYPE_CHECKING:
     from compat.models import RecordVariant
-    from compat.queries.detail import DetailPage, MemoryView
+    from compat.queries.detail import DetailPage, MemoryPart, MemoryView
 
 _MOST_FILES = 8
 _MOST_ALTERNATIVES = 4
@@ -177,7 +177,12 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     from marketplace.templatetags.show import gib
 
-    parts = [f"{part.name} {gib(part.bytes) if part.bytes is not None else 'unknown'}" for part in memory.parts]
+    def told(part: MemoryPart) -> str:
+        if part.bytes is None:
+            return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
+        return f"{part.name} {gib(part.bytes)}"
+
+    parts = [told(part) for part in memory.parts]
     if not memory.fit.estimate.missing:
         parts.append(f"free {gib(memory.free)} of {gib(memory.room)}")
     lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]

@@ -175,6 +175,13 @@ def test_a_scheme_of_unknown_width_takes_at_least_a_bit_for_each_weight(engine):
     assert might.estimate.total is None
 
 
+def test_weights_that_are_not_counted_have_no_least():
+    variant = VariantInputs(None, quant="Q4_K_M", projector_bytes=200 * GIB)
+    result = judge_fit(variant, "vllm", machine(24))
+    assert result.fit is Fit.TOO_LARGE
+    assert "1 bit" not in result.sentence
+
+
 def test_weights_of_told_width_take_no_bit_more():
     known, unknown = (judge_fit(replace(LLAMA, quant=quant), "vllm", machine(24)) for quant in ("bf16", "AutoRound"))
     assert known.estimate.floor == known.estimate.total
