@@ -34,25 +34,23 @@ def with_fit(result: CompatibilityResult, fit: FitResult | None) -> Compatibilit
             codes=(*result.codes, "memory"),
         )
     if fit.fit is Fit.PARTIAL:
-        return replace(
-            result,
-            confidence=min(result.level, Confidence.LOW).word,
-            warnings=(fit.sentence, *result.warnings),
-            brief="partly in system memory",
-            codes=(*result.codes, "memory"),
-        )
+        return _lowered(result, fit.sentence, "partly in system memory")
     if fit.fit is Fit.UNKNOWN and fit.room is None:
         return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"))
     if fit.fit is Fit.UNKNOWN:
-        return replace(
-            result,
-            confidence=min(result.level, Confidence.LOW).word,
-            warnings=(f"Memory: {fit.sentence}", *result.warnings),
-            brief="memory need not known",
-            codes=(*result.codes, "memory"),
-        )
+        return _lowered(result, f"Memory: {fit.sentence}", "memory need not known")
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
+
+
+def _lowered(result: CompatibilityResult, warning: str, brief: str) -> CompatibilityResult:
+    return replace(
+        result,
+        confidence=min(result.level, Confidence.LOW).word,
+        warnings=(warning, *result.warnings),
+        brief=brief,
+        codes=(*result.codes, "memory"),
+    )
 
 
 def _short(fit: FitResult) -> str:

@@ -5,7 +5,7 @@ Without hardware a worker is an engine alone: verdicts then say what the engine 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -89,6 +89,11 @@ class Worker:
     def options(self) -> LoadOptions:
         """How a model is loaded on it."""
         return LoadOptions(context=self.context, kv_type=self.kv)
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """All of it that a verdict depends on: its slug does not tell, as an operator may change its machine."""
+        return self.profile.slug, self.profile.digest, self.machine, self.context, self.kv
 
     @property
     def label(self) -> str:

@@ -63,7 +63,7 @@ class OwnDatabase:
         self.path = folder / "own.sqlite3"
         self.url = f"sqlite:///{quote(str(self.path))}" if self._sqlite else _postgres_url(self._name)
         self._static = folder / "static"
-        self.env = environment(self.url, **{"STATIC_ROOT": str(self._static), **env})
+        self.env = environment(self.url, STATIC_ROOT=str(self._static), **env)
 
     def __enter__(self) -> Self:
         self._static.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Does it run: facts x engine profile -> findings -> result. Pure Python; :func:`judge` is the way in."""
 
 from .capability import Capability
-from .judge import RULES_VERSION, Judgement, best_of, judge, judge_all, order_of
+from .judge import RULES_VERSION, Judgement, judge, judge_all, order_of
 from .profile import EngineProfile, ProfileError, all_profiles, default_profile, profile
 from .result import CompatibilityResult, Confidence, Finding, Severity
 
@@ -16,7 +16,6 @@ __all__ = [
     "ProfileError",
     "Severity",
     "all_profiles",
-    "best_of",
     "default_profile",
     "judge",
     "judge_all",

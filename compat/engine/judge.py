@@ -26,10 +26,15 @@ _RANK = {name: rank for rank, name in enumerate(_QUANTIZATION_ORDER)}
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict for a record on one engine: a result per variant, and which variant is the best."""
+    """The verdict for a record on one engine: a result per variant, and the variants from best to worst."""
 
     results: tuple[CompatibilityResult, ...]
-    best: int
+    order: tuple[int, ...]
+
+    @property
+    def best(self) -> int:
+        """The index of the best variant."""
+        return self.order[0]
 
     @property
     def result(self) -> CompatibilityResult:
@@ -52,14 +57,9 @@ def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | 
 def judge_all(
     variants: Sequence[VariantFacts], profile: EngineProfile, capability: Capability | None = None
 ) -> Judgement:
-    """What one engine says of a record: every variant judged, the best one named."""
+    """What one engine says of a record: every variant judged, the best one first in order."""
     results = tuple(judge(facts, profile, capability) for facts in variants)
-    return Judgement(results, best_of(variants, results, profile))
-
-
-def best_of(variants: Sequence[VariantFacts], results: Sequence[CompatibilityResult], profile: EngineProfile) -> int:
-    """The index of the best variant."""
-    return order_of(variants, results, profile)[0]
+    return Judgement(results, tuple(order_of(variants, results, profile)))
 
 
 def order_of(

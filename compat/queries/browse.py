@@ -15,7 +15,7 @@ from compat.models import CuratedList
 from compat.workers import Worker, workers
 
 from .finding import found_records
-from .numbers import sums_of, worker_key
+from .numbers import sums_of
 from .rows import Row, catalogue_state, rows_of, worker_of
 
 PAGE_SIZE = 30
@@ -126,7 +126,7 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
         raise NoSuchPage(criteria.page, pages)
     start = (criteria.page - 1) * PAGE_SIZE
     records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
-    views = ("views", version, *worker_key(worker), criteria.changed(page=1))
+    views = ("views", version, *worker.key, criteria.changed(page=1))
     return BrowsePage(
         criteria=criteria,
         worker=worker,

@@ -16,7 +16,7 @@ from compat.workers import Worker
 
 from .census import Kind
 from .lots import lots_of
-from .numbers import sums_of, values_of, worker_key
+from .numbers import sums_of, values_of
 from .order import order_of, slice_of
 from .outcome import standings
 from .scope import RARE, few, narrowed, singled, within
@@ -46,7 +46,7 @@ def ids_on_machine(criteria: Criteria, worker: Worker, version: int, after: int 
     def found() -> array[int]:
         return _singled_on_machine(criteria, only, worker, version)
 
-    key = ("ids", version, *worker_key(worker), criteria)
+    key = ("ids", version, *worker.key, criteria)
     ids = kept(key, found, lambda ids: len(ids) // 8)
     return islice(ids, ids.index(after) + 1 if after is not None else 0, None)
 
@@ -78,7 +78,7 @@ def _singled_on_machine(criteria: Criteria, only: QuerySet[ModelRecord], worker:
 
 def _passing(criteria: Criteria, worker: Worker, version: int) -> bytes:
     """For every lot by number, whether its records pass all that is asked of facts."""
-    key = ("passing", version, *worker_key(worker), criteria.changed(page=1, sort="popular"))
+    key = ("passing", version, *worker.key, criteria.changed(page=1, sort="popular"))
     return kept(key, lambda: _passing_lots(criteria, worker, version), lambda found: len(found) // 8)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from compat import facets
 from compat.criteria import Criteria
@@ -15,11 +15,6 @@ from .census import Census, Kind
 from .lots import Lots, whole
 from .outcome import Standing, standings
 from .scope import RARE, singled, within
-
-
-def worker_key(worker: Worker) -> tuple[Hashable, ...]:
-    """All of a worker that an answer depends on: its slug does not tell, as an operator may change its machine."""
-    return worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv
 
 
 def verdicts_of(rows: Iterable[tuple[int, int]], worker: Worker, version: int) -> list[tuple[int, str]]:
@@ -49,7 +44,7 @@ def values_of(worker: Worker, version: int) -> Mapping[int, facets.SheetValues]:
 
 def sums_of(criteria: Criteria, worker: Worker, version: int) -> facets.CubeSums:
     """The numbers of a question, kept until the catalogue changes. Three queries at most."""
-    key = ("sums", version, *worker_key(worker), criteria.changed(page=1, sort="popular"))
+    key = ("sums", version, *worker.key, criteria.changed(page=1, sort="popular"))
     return kept(key, lambda: _sums(criteria, worker, version), lambda found: len(found.sheets))
 
 
@@ -69,7 +64,7 @@ def cube_of(criteria: Criteria, worker: Worker, version: int) -> facets.Cube:
         max_params=criteria.max_params,
         min_context=criteria.min_context,
     )
-    key = ("cube", version, *worker_key(worker), scoped)
+    key = ("cube", version, *worker.key, scoped)
     return kept(key, lambda: _cube(scoped, worker, version), len)
 
 

@@ -6,7 +6,7 @@ its outcomes stay in the database; for one with a machine they are worked out on
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,20 +60,18 @@ def _stored(verdict: Verdict, worker: Worker) -> SheetAnswer:
     facts = _facts(verdict.sheet)
     if verdict.compatible and worker.capability is not None:
         return answer_to(facts, worker)
-    return _answer(facts, tuple(verdict.result_of(position) for position in range(len(verdict.results))), worker)
+    results = tuple(verdict.result_of(position) for position in range(len(verdict.results)))
+    return SheetAnswer(facts, results, tuple(order_of(facts, results, worker.profile)))
 
 
 def _facts(sheet: FactSheet) -> tuple[VariantFacts, ...]:
     return tuple(VariantFacts.from_json(fact) for fact in sheet.facts)
 
 
-def _answer(facts: tuple[VariantFacts, ...], results: tuple[CompatibilityResult, ...], worker: Worker) -> SheetAnswer:
-    return SheetAnswer(facts, results, tuple(order_of(facts, results, worker.profile)))
-
-
 def answer_to(facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
     """The rules' answer to facts that are judged now."""
-    return _answer(facts, judge_all(facts, worker.profile, worker.capability).results, worker)
+    found = judge_all(facts, worker.profile, worker.capability)
+    return SheetAnswer(facts, found.results, found.order)
 
 
 def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Outcome:
@@ -132,16 +130,13 @@ class Standings(Mapping[int, Standing]):
 
 def standings(worker: Worker, version: int) -> Standings:
     """Where the records stand on a worker with a machine; kept until the catalogue changes."""
-    machine = (worker.profile.slug, worker.profile.digest, worker.machine, worker.context, worker.kv)
-    return kept(
-        ("standings", version, *machine), lambda: _standings(worker, version, machine), lambda one: len(one.by_fit)
-    )
+    return kept(("standings", version, *worker.key), lambda: _standings(worker, version), lambda one: len(one.by_fit))
 
 
-def _standings(worker: Worker, version: int, machine: tuple[Hashable, ...]) -> Standings:
+def _standings(worker: Worker, version: int) -> Standings:
     """Each memory need is judged once, by one record that has it; those judged for an earlier version not again."""
     lots, found = lots_of(version), answers(None, worker)
-    known: dict[bytes, Standing] = kept(("standings by need", *machine), dict)
+    known: dict[bytes, Standing] = kept(("standings by need", *worker.key), dict)
     by_fit: list[Standing | None] = [None] * len(lots.needs)
     sheets = {kind.fit: kind.sheet for kind in lots.kinds}
     waiting = []

@@ -6,9 +6,10 @@ import sys
 
 from django.core.exceptions import BadRequest
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.views import defaults
 
 NO_DATABASE = OperationalError, InterfaceError
 """What is raised while the database cannot be used: it is away, restarts, or is locked for too long."""
@@ -25,6 +26,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 while the database cannot be used. Without the site's frame, which may be what is broken."""
     if not isinstance(sys.exception(), NO_DATABASE):
-        return HttpResponseServerError(render_to_string("500.html"))
+        return defaults.server_error(request)
     headers = {"Retry-After": str(SOON), "Cache-Control": "no-store"}
     return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

@@ -22,7 +22,7 @@ from compat.hub.payloads import parse_record
 from compat.metadata.extract import Extraction
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
 from compat.queries import DetailPage, Report, Row, published_lists
-from compat.queries.detail import RelatedRow, VariantRow
+from compat.queries.detail import VariantRow
 from compat.queries.overview import ALWAYS_REPORTED, REPORT_LINES, ReportLine
 from compat.workers import Worker
 
@@ -246,7 +246,7 @@ class Catalogue:
                         VariantRow(variant, result, variant.position == entry.verdicts.best[0])
                         for variant, result in zip(own, entry.verdicts.results[0], strict=False)
                     ],
-                    bases=[RelatedRow(relation, None) for relation in extraction.relations],
+                    bases=[],
                     alternatives=[],
                     rules=rules_version(self.worker.profile),
                     fetch=None,

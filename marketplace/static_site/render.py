@@ -171,8 +171,7 @@ class Renderer:
             ],
             alternatives=[self._other(other.place) for other in self.catalogue.alternatives(entry)],
             bases=[
-                (relation.relation, self.catalogue.by_id.get(relation.relation.repo_id))
-                for relation in detail.page.bases
+                (relation, self.catalogue.by_id.get(relation.repo_id)) for relation in detail.page.extraction.relations
             ],
         )
 
