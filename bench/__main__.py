@@ -114,9 +114,9 @@ def load() -> None:
     """Records a second from a file, new and unchanged, beside only reading the file as JSON."""
     import json
 
-    from compat import sync
-    from compat.engines import ensure_settings
-    from compat.files import BUNDLED, RecordFile
+    from compat.ingest import store as sync
+    from compat.ingest.from_files import BUNDLED, RecordFile
+    from compat.models.engines import ensure_settings
 
     ensure_settings()
 
@@ -141,11 +141,11 @@ def load() -> None:
 
 def verdicts() -> None:
     """Verdicts a second, by the rules alone and with storing."""
-    from compat import sync
-    from compat.engine import judge_all
-    from compat.engines import engines
-    from compat.metadata.facts import VariantFacts
+    from compat.extraction.facts import VariantFacts
+    from compat.ingest import store as sync
     from compat.models import FactSheet, ModelRecord
+    from compat.models.engines import engines
+    from compat.rules import judge_all
 
     sheets = [
         [VariantFacts.from_json(fact) for fact in facts] for facts in FactSheet.objects.values_list("facts", flat=True)
@@ -172,7 +172,8 @@ def requests() -> None:
     """
     from django.test import Client
 
-    from compat import memo, sync
+    from compat.catalogue import memo
+    from compat.ingest import store as sync
 
     client = Client(headers={"host": "127.0.0.1"})
     memo.forget()

@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def fill(records: int) -> int:
     """Load the bundled snapshot if it is not there, then copy it until there are so many records."""
-    from compat import sync
-    from compat.engines import ensure_settings
-    from compat.files import BUNDLED, RecordFile
+    from compat.ingest import store as sync
+    from compat.ingest.from_files import BUNDLED, RecordFile
     from compat.models import ModelRecord
+    from compat.models.engines import ensure_settings
 
     if not ModelRecord.objects.exists():
         ensure_settings()

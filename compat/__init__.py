@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compat.catalogue import (
+    from compat.extraction.facts import ModelMetadata
+    from compat.public_api import (
         check_model_compatibility,
         check_model_worker_compatibility,
         extract_model_metadata,
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
         search_compatible_models,
         search_huggingface_models,
     )
-    from compat.engine import CompatibilityResult
-    from compat.metadata.facts import ModelMetadata
+    from compat.rules import CompatibilityResult
 
 __all__ = [
     "CompatibilityResult",
@@ -38,10 +38,10 @@ __all__ = [
     "search_compatible_models",
     "search_huggingface_models",
 ]
-_ELSEWHERE = {"CompatibilityResult": "compat.engine", "ModelMetadata": "compat.metadata.facts"}
+_ELSEWHERE = {"CompatibilityResult": "compat.rules", "ModelMetadata": "compat.extraction.facts"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'compat' has no attribute {name!r}")
-    return getattr(import_module(_ELSEWHERE.get(name, "compat.catalogue")), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "compat.public_api")), name)

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 
-from compat.engine import ProfileError, all_profiles
+from compat.engines import ProfileError, all_profiles
 
 
 @register()

@@ -10,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from compat import sync, task_results
-from compat.freshness import may_ask, note_outcome, queue_is_full
 from compat.hub import HubError
 from compat.hub.payloads import ParsedRecord, parse_record
+from compat.ingest import store as sync
+from compat.ingest import task_results
+from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
 async def _parsed(repo_id: str) -> ParsedRecord:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
     from compat.hub import HubClient
-    from compat.hub_headers import with_gguf_header
+    from compat.ingest.gguf_metadata import with_gguf_header
 
     async with HubClient(settings.HUB) as client:
         return parse_record(await with_gguf_header(client, await client.full_model(repo_id)))

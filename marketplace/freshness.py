@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from compat.freshness import asked_again_at, is_stale, may_ask, queue_is_full
 from compat.hub.payloads import is_repo_id
+from compat.ingest.freshness import asked_again_at, is_stale, may_ask, queue_is_full
 from compat.models import HubFetch, ModelRecord
 from compat.tasks import request_fetch
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 
-from compat import memo
+from compat.catalogue import memo
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 """Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
@@ -38,9 +38,9 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """The test database, filled once with real records; each test's changes are rolled back."""
-    from compat import sync
-    from compat.engines import ensure_settings
-    from compat.files import RecordFile
+    from compat.ingest import store as sync
+    from compat.ingest.from_files import RecordFile
+    from compat.models.engines import ensure_settings
 
     with django_db_blocker.unblock():
         ensure_settings()

@@ -24,7 +24,7 @@ django.setup()
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
-from compat.engine import all_profiles
+from compat.engines import all_profiles
 
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 call_command("load_records", sys.argv[1], stdout=io.StringIO())
@@ -77,7 +77,7 @@ def run(place: Path, code: str, env: dict[str, str], *arguments: object) -> subp
 
 
 def test_one_file_adds_an_engine_everywhere(copy, tmp_path):
-    (copy / "compat/engine/profiles/toy.toml").write_text(EXAMPLE, "utf-8")
+    (copy / "compat/engines/profiles/toy.toml").write_text(EXAMPLE, "utf-8")
     with OwnDatabase(tmp_path, HF_HUB_OFFLINE="1") as own:
         done = run(copy, TRY, own.env, RECORDS)
         assert done.returncode == 0, done.stderr[-2000:]
@@ -111,8 +111,8 @@ def test_one_file_adds_an_engine_everywhere(copy, tmp_path):
     ids=["kind", "misspelt", "slug", "platform"],
 )
 def test_a_mistake_in_it_is_named_with_file_and_field(change, message):
-    from compat.engine import ProfileError
-    from compat.engine.loader import read_profile
+    from compat.engines import ProfileError
+    from compat.engines.loader import read_profile
 
     assert read_profile(EXAMPLE, "toy.toml").slug == "toy"
     assert EXAMPLE.count(change[0]) == 1

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from compat.engine import all_profiles
+from compat.catalogue.workers import Machine, accelerator_labels, workers
+from compat.engines import all_profiles
 from compat.models import SiteWorker
-from compat.workers import Machine, accelerator_labels, workers
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db

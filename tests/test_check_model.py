@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compat import check_model_worker_compatibility, get_huggingface_model
-from compat.engines import engines
 from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
+from compat.models.engines import engines
 from tests.hub_server import HubServer
 from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, record

@@ -21,9 +21,9 @@ import pytest
 from django.core.management import CommandError, call_command, find_commands, get_commands, load_command_class
 from django.db import OperationalError, ProgrammingError, connection, transaction
 
-from compat.engine.result import Confidence
 from compat.management.command import EVERY, MEANINGS, CatalogueCommand, Exit, _is_about_the_database
 from compat.management.console import VERDICT_SHAPES, bar
+from compat.rules.result import Confidence
 from tests.own_database import ROOT, OwnDatabase, environment, manage
 from tests.samples import RECORDS
 
@@ -94,7 +94,7 @@ def test_help_needs_neither_rich_nor_httpx_and_an_answer_in_a_pipe_needs_neither
         "from django.core.management import call_command, get_commands, load_command_class\n"
         f"for name in {NAMES}:\n"
         "    load_command_class(get_commands()[name], name).create_parser('manage.py', name).format_help()\n"
-        "late = ('rich', 'httpx', 'compat.queries.detail')\n"
+        "late = ('rich', 'httpx', 'compat.catalogue.detail')\n"
         "print(*[name for name in late if name in sys.modules and name not in before])\n"
     ).replace("from django.core", "before = set(sys.modules)\nfrom django.core", 1)
     code += "call_command('find_models', 'phi')\nprint(*[name for name in late[:2] if name in sys.modules])\n"

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 from django.core.management import CommandError, call_command
 
-from compat import queries
-from compat.criteria import Criteria
-from compat.engines import engines
+from compat import catalogue as queries
+from compat.catalogue.question import Criteria
 from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
+from compat.models.engines import engines
 
 pytestmark = pytest.mark.django_db
 

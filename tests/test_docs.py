@@ -28,12 +28,12 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
 import compat
-from compat.criteria import SORTS, Criteria
-from compat.engine import Confidence
-from compat.engine.result import CAUSES
-from compat.engines import engines
+from compat.catalogue.question import SORTS, Criteria
+from compat.extraction.facts import Provenance
 from compat.hub import HubSettings
-from compat.metadata.facts import Provenance
+from compat.models.engines import engines
+from compat.rules import Confidence
+from compat.rules.result import CAUSES
 from marketplace import VERSION
 from tests.hub_server import HubServer
 
@@ -310,7 +310,7 @@ async def awaited(work: Awaitable[object]) -> object:
 @pytest.fixture
 def small_world(monkeypatch, tmp_path, settings):
     """An empty folder, a Hub on this machine, and a small file in the bundled one's place."""
-    from compat.files import RecordFile
+    from compat.ingest.from_files import RecordFile
     from tests.conftest import RECORDS
 
     monkeypatch.chdir(tmp_path)
@@ -402,7 +402,7 @@ def test_verdicts_page_names_every_answer_cause_and_source():
 
 def test_verdicts_page_names_every_finding():
     codes = set()
-    for source in (ROOT / "compat/engine/rules").glob("*.py"):
+    for source in (ROOT / "compat/rules").glob("*.py"):
         tree = ast.parse(source.read_text("utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and any("CODE" in ast.unparse(target) for target in node.targets):

@@ -23,10 +23,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from compat import queries
-from compat.criteria import Criteria
+from compat import catalogue as queries
+from compat.catalogue.question import Criteria
+from compat.catalogue.workers import workers
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordVariant, Verdict
-from compat.workers import workers
 from marketplace import starter
 from marketplace.static_site import FolderError, export
 from marketplace.static_site.catalogue import Catalogue, slug_of

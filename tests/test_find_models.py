@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
 
-from compat.criteria import ALL_CAUSES, Criteria
+from compat.catalogue.question import ALL_CAUSES, Criteria
 from compat.management.command import Exit
 from compat.models import EngineSetting, ModelRecord, SiteWorker
 from marketplace import starter

@@ -7,9 +7,9 @@ import json
 import pytest
 from django.core.management import call_command
 
-from compat.engines import engines
 from compat.management.command import Exit
 from compat.models import CuratedList, EngineSetting, FactSheet, ModelRecord, Verdict
+from compat.models.engines import engines
 from marketplace import starter
 from tests.own_database import ROOT, OwnDatabase, environment, manage
 from tests.samples import RECORDS

@@ -22,11 +22,11 @@ from compat import (
     search_compatible_models,
     search_huggingface_models,
 )
-from compat.criteria import CriteriaError
-from compat.engines import engines
+from compat.catalogue import UnknownModel
+from compat.catalogue.question import CriteriaError
 from compat.hub import HubError, HubOffline
 from compat.models import ModelRecord, Verdict
-from compat.queries import UnknownModel
+from compat.models.engines import engines
 from tests.hub_server import HubServer
 from tests.samples import every_record, record
 

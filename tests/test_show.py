@@ -7,7 +7,7 @@ import re
 import pytest
 from django.template import Context, Template
 
-from compat.engine import CompatibilityResult, Confidence
+from compat.rules import CompatibilityResult, Confidence
 from marketplace.templatetags import show
 
 

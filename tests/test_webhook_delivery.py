@@ -18,8 +18,8 @@ from django_tasks_db.models import DBTaskResult
 from standardwebhooks import Webhook as Official
 from standardwebhooks import WebhookVerificationError
 
+from compat.ingest.task_results import KEPT, prune
 from compat.models import Webhook, WebhookDelivery
-from compat.task_results import KEPT, prune
 from compat.webhooks import delivery as sending
 from compat.webhooks import outbox, signing, tasks
 from compat.webhooks.hosts import read_hosts
@@ -467,7 +467,7 @@ def test_the_web_process_loads_no_http_client():
     code = (
         "import os, sys\n"
         "os.environ['DJANGO_SETTINGS_MODULE'] = 'marketplace.settings'\n"
-        "import marketplace.wsgi, compat.admin, compat.webhooks.tasks, compat.webhooks.outbox, compat.sync\n"
+        "import marketplace.wsgi, compat.admin, compat.webhooks.tasks, compat.webhooks.outbox, compat.ingest.store\n"
         "from django.urls import get_resolver; get_resolver().url_patterns\n"
         "sys.exit('httpx' in sys.modules)"
     )

@@ -16,8 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from standardwebhooks import Webhook as Official
 
-from compat import sync
+from compat.catalogue import rows_of
+from compat.catalogue.workers import workers
 from compat.hub.payloads import parse_record
+from compat.ingest import store as sync
 from compat.models import (
     CuratedList,
     EngineSetting,
@@ -30,10 +32,8 @@ from compat.models import (
     Webhook,
     WebhookDelivery,
 )
-from compat.queries import rows_of
 from compat.webhooks import lists, outbox, runs, signing
 from compat.webhooks.hosts import Host, is_origin, objection, read_hosts
-from compat.workers import workers
 from tests.samples import record, renamed
 from tests.webhook_queue import BACKEND, time_passes, work
 from tests.webhook_receiver import Receiver

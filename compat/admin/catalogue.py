@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from compat.engine import Confidence
-from compat.engines import engines
 from compat.models import ModelRecord, RecordVariant, Verdict
-from compat.search import matching, words_of
+from compat.models.engines import engines
+from compat.models.search import matching, words_of
+from compat.rules import Confidence
 from compat.tasks import reevaluate_all, request_fetch
 
 from .read_only import ReadOnly

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from compat.engine import all_profiles
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
+from compat.engines import all_profiles
 from compat.models import EngineSetting, SiteWorker
 from compat.tasks import reevaluate_all
-from compat.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 
 
 @admin.register(EngineSetting)

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from compat.ingest.store import touch
 from compat.models import CuratedList, ListEntry
-from compat.sync import touch
 from compat.webhooks import lists
 
 

@@ -19,10 +19,10 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from compat.catalogue.workers import workers
 from compat.models import Webhook, WebhookDelivery
 from compat.webhooks import outbox, signing
 from compat.webhooks.hosts import objection
-from compat.workers import workers
 
 from .read_only import ReadOnly
 

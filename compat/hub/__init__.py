@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
+from compat.hub.errors import (
     HubBadPayload,
     HubError,
     HubFileNotFound,
@@ -15,11 +15,11 @@ from .errors import (
     HubUnauthorized,
     HubUnavailable,
 )
-from .payloads import HubModel, ParsedRecord, parse_record, parse_records
-from .settings import HubSettings
+from compat.hub.payloads import HubModel, ParsedRecord, parse_record, parse_records
+from compat.hub.settings import HubSettings
 
 if TYPE_CHECKING:
-    from .client import HubClient
+    from compat.hub.client import HubClient
 
 __all__ = [
     "HubBadPayload",
@@ -43,7 +43,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Most of the site reads payloads and never asks a Hub; only those who do should load an HTTP client.
     if name == "HubClient":
-        from .client import HubClient
+        from compat.hub.client import HubClient
 
         return HubClient
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

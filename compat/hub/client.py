@@ -17,12 +17,12 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound, HubUnauthorized
-from .failures import Subject
-from .pace import Clock, Sleep
-from .payloads import decode_json, is_repo_id
-from .settings import HubSettings
-from .transport import Answer, Question, Span, Transport
+from compat.hub.errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound, HubUnauthorized
+from compat.hub.failures import Subject
+from compat.hub.payloads import decode_json, is_repo_id
+from compat.hub.rate_limit_budget import Clock, Sleep
+from compat.hub.settings import HubSettings
+from compat.hub.transport import Answer, Question, Span, Transport
 
 MAX_PAGE_SIZE = 500
 """The most models the Hub is asked for at once."""

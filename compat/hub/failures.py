@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from .errors import (
+from compat.hub.errors import (
     HubBadPayload,
     HubError,
     HubFileNotFound,
@@ -18,9 +18,9 @@ from .errors import (
     HubUnauthorized,
     HubUnavailable,
 )
-from .pace import rate_limited
-from .retry import RETRIED_STATUS, Transient
-from .settings import HubSettings
+from compat.hub.rate_limit_budget import rate_limited
+from compat.hub.retry import RETRIED_STATUS, Transient
+from compat.hub.settings import HubSettings
 
 _LATER = "Check the network and HF_ENDPOINT, or try again later."
 _ILLEGAL = "Check HF_ENDPOINT and the id that was asked for."

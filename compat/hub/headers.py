@@ -1,6 +1,6 @@
 """Reads the header of a file on the Hub by parts, so that no weights are ever loaded.
 
-What the bytes mean is not known here: a reader (such as those of :mod:`compat.metadata.gguf_header`) asks for
+What the bytes mean is not known here: a reader (such as those of :mod:`compat.extraction.gguf_header`) asks for
 one part after another, and gets it.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeVar
 
-from .client import HubClient
-from .errors import HubBadPayload
+from compat.hub.client import HubClient
+from compat.hub.errors import HubBadPayload
 
 MAX_HEADER_BYTES = 64 * 1024 * 1024
 MAX_READS = 64

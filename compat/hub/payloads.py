@@ -28,7 +28,7 @@ from pydantic import (
     ValidationError,
 )
 
-from .errors import HubBadPayload
+from compat.hub.errors import HubBadPayload
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """The largest record accepted, in bytes of JSON; real ones are a few hundred KB at most."""

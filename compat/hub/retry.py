@@ -1,7 +1,7 @@
 """Which failures are worth another attempt, and after how long.
 
-Pauses that the Hub itself asks for are kept by :mod:`compat.hub.pace`, for all requests alike; what is left
-to decide here is the growing, jittered pause after a failure that says nothing, which stamina does.
+Pauses that the Hub itself asks for are kept by :mod:`compat.hub.rate_limit_budget`, for all requests alike; what is
+left to decide here is the growing, jittered pause after a failure that says nothing, which stamina does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import stamina
 
-from .errors import HubError
-from .settings import HubSettings
+from compat.hub.errors import HubError
+from compat.hub.settings import HubSettings
 
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE = 8.0  # seconds

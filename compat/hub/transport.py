@@ -12,12 +12,12 @@ from typing import Self
 
 import httpx
 
-from .errors import HubBadPayload, HubOffline, HubUnavailable
-from .failures import HANDLED, Refusal, Subject, failure, refused
-from .pace import Clock, Pace, Patience, Sleep, Slot, parse_allowance
-from .payloads import decode_json
-from .retry import retry_after, with_retries
-from .settings import HubSettings
+from compat.hub.errors import HubBadPayload, HubOffline, HubUnavailable
+from compat.hub.failures import HANDLED, Refusal, Subject, failure, refused
+from compat.hub.payloads import decode_json
+from compat.hub.rate_limit_budget import Clock, Pace, Patience, Sleep, Slot, parse_allowance
+from compat.hub.retry import retry_after, with_retries
+from compat.hub.settings import HubSettings
 
 _FILE_HOSTS = ("huggingface.co", "hf.co")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

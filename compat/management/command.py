@@ -33,7 +33,6 @@ from django.core.management.base import (
 )
 from django.db import OperationalError, ProgrammingError, connections
 
-from compat.documents import Json, moment
 from compat.management.console import (
     PlainScreen,
     Screen,
@@ -42,6 +41,7 @@ from compat.management.console import (
     is_terminal,
     progress,
 )
+from compat.timestamps import Json, iso_timestamp
 
 
 class Exit(IntEnum):
@@ -239,7 +239,7 @@ def _refuse(program: str, message: str) -> NoReturn:
 
 def _value(value: object) -> str:
     if isinstance(value, datetime):
-        return moment(value)
+        return iso_timestamp(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 

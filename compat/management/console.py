@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from compat.engine import CompatibilityResult
-    from compat.sync import Counts
+    from compat.ingest.store import Counts
+    from compat.rules import CompatibilityResult
 
 _EVERY = 10.0
 _WIDE = 110

@@ -12,8 +12,8 @@ from django.core.management.base import CommandError, CommandParser
 from compat.management.command import Exit
 
 if TYPE_CHECKING:
-    from compat.criteria import Criteria
-    from compat.workers import Worker
+    from compat.catalogue.question import Criteria
+    from compat.catalogue.workers import Worker
 
 EMPTY = "The catalogue is empty. Load the snapshot first: manage.py load_records --bundled"
 
@@ -44,8 +44,8 @@ def asked(
 
     A value that makes no sense is wrong usage, and so is any option that is no text.
     """
-    from compat.criteria import WORKER, Criteria, CriteriaError, DictQuery
-    from compat.workers import accelerator_labels, workers
+    from compat.catalogue.question import WORKER, Criteria, CriteriaError, DictQuery
+    from compat.catalogue.workers import accelerator_labels, workers
 
     for name, value in options.items():
         for text in value if isinstance(value, list) else [value]:

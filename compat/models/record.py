@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from compat.engine import CompatibilityResult, Confidence
-from compat.metadata.facts import Provenance, parameters_text
+from compat.extraction.facts import Provenance, parameters_text
+from compat.rules import CompatibilityResult, Confidence
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager

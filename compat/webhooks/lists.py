@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
-from compat.documents import Json
+from compat.catalogue.rows import Row, rows_of
+from compat.catalogue.workers import Worker, workers
 from compat.models import CuratedList, ListEntry, ModelRecord, Webhook
-from compat.queries.rows import Row, rows_of
-from compat.workers import Worker, workers
+from compat.timestamps import Json
 
 from . import outbox
 

@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tasks import task_backends
 
-from compat.documents import Json, moment
 from compat.models import GatheredModel, Webhook, WebhookDelivery
+from compat.timestamps import Json, iso_timestamp
 
 NEWLY_RUNNABLE = "models.newly_runnable"
 LIST_CHANGED = "list.changed"
@@ -52,7 +52,7 @@ def _new_id() -> str:
 
 def body_of(event: str, data: Json, now: datetime) -> str:
     """The text that is signed and sent: the event's type, when it happened, and what."""
-    return json.dumps({"type": event, "timestamp": moment(now, "seconds"), "data": data}, ensure_ascii=False)
+    return json.dumps({"type": event, "timestamp": iso_timestamp(now, "seconds"), "data": data}, ensure_ascii=False)
 
 
 def page_address(path: str, **parameters: str) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from compat.chunks import chunks
-from compat.engine import Confidence
+from compat.batches import batched
+from compat.catalogue.rows import row_of, rows_of
+from compat.catalogue.verdict import SheetAnswer, answers
+from compat.catalogue.workers import Worker, workers
 from compat.models import ListEntry, ModelRecord, RecordVariant, Verdict, Webhook
-from compat.queries.outcome import SheetAnswer, answers
-from compat.queries.rows import row_of, rows_of
-from compat.workers import Worker, workers
+from compat.rules import Confidence
 
 from . import outbox, runs
 
@@ -176,7 +176,7 @@ def _on_machine(
 ) -> None:
     """Another answer to the facts may name another variant, which may fit where the first did not."""
     changed = [sheet for sheet, answer in after.items() if answer != before[sheet]]
-    for chunk in chunks(_records(changed), _CHUNK):
+    for chunk in batched(_records(changed), _CHUNK):
         variants: dict[int, list[RecordVariant]] = {}
         for variant in RecordVariant.objects.filter(record__in=chunk).order_by("record_id", "position"):
             variants.setdefault(variant.record_id, []).append(variant)
@@ -198,7 +198,7 @@ def _tell(watched: _Watched, found: Standing) -> None:
         return
     popularity = {
         repo_id: number
-        for chunk in chunks(found, _CHUNK)
+        for chunk in batched(found, _CHUNK)
         for repo_id, number in ModelRecord.objects.filter(repo_id__in=chunk).values_list("repo_id", "popularity")
     }
     for hook in watched.hooks:

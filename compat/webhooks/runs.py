@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from compat.documents import Json, moment
 from compat.models import ModelRecord, SyncRun
+from compat.timestamps import Json, iso_timestamp
 
 from . import outbox
 
@@ -68,8 +68,8 @@ def _told(run: SyncRun) -> Json:
         "run": run.pk,
         "source": run.source,
         "error": run.error,
-        "startedAt": moment(run.started, "seconds"),
-        "finishedAt": run.finished and moment(run.finished, "seconds"),
+        "startedAt": iso_timestamp(run.started, "seconds"),
+        "finishedAt": run.finished and iso_timestamp(run.finished, "seconds"),
         "new": run.new,
         "changed": run.changed,
         "unchanged": run.unchanged,

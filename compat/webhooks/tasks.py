@@ -15,8 +15,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_tasks import task
 
+from compat.ingest.task_results import prune_daily
 from compat.models import Webhook, WebhookDelivery
-from compat.task_results import prune_daily
 
 from . import outbox, signing
 from .hosts import objection

@@ -13,10 +13,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_etags
 
-from compat.engine.judge import RULES_VERSION
+from compat.catalogue import catalogue_state
+from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
-from compat.queries import catalogue_state
-from compat.workers import Worker
+from compat.rules.judge import RULES_VERSION
 from marketplace import VERSION
 
 from .parameters import available

@@ -11,13 +11,14 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from compat import queries
-from compat.criteria import Criteria, CriteriaError, DictQuery, Problem
+from compat import catalogue as queries
+from compat.catalogue.hub_list import HubQuestion, hub_page
+from compat.catalogue.question import Criteria, CriteriaError, DictQuery, Problem
 from compat.models import ModelRecord
-from compat.queries.hub import HubQuestion, hub_page
 from marketplace.freshness import absence_of, refresh_if_stale
 
-from . import hub_shape, parameters
+from . import hub_schemas as hub_shape
+from . import parameters
 from .caching import conditional
 from .problems import hub_problem
 

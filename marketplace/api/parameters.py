@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from compat.criteria import (
+from compat.catalogue.question import (
     ALL_CAUSES,
     CONFIDENCES,
     GATED,
@@ -20,8 +20,8 @@ from compat.criteria import (
     CriteriaError,
     Problem,
 )
-from compat.search import MAX_QUERY
-from compat.workers import KV_TYPES, MOST_ACCELERATORS, Worker, accelerator_labels, workers
+from compat.catalogue.workers import KV_TYPES, MOST_ACCELERATORS, Worker, accelerator_labels, workers
+from compat.models.search import MAX_QUERY
 
 MOST = 200
 """The longest page of a list."""

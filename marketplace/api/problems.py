@@ -10,9 +10,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja.errors import HttpError, ValidationError
 
-from compat.criteria import CriteriaError
+from compat.catalogue import UnknownModel
+from compat.catalogue.question import CriteriaError
 from compat.hub.errors import HubBadPayload
-from compat.queries import UnknownModel
 from marketplace.freshness import absence_of
 from marketplace.pages.errors import SOON
 

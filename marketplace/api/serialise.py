@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from compat.documents import Json
-from compat.engine import CompatibilityResult, Confidence
-from compat.engine.fit import FitResult
-from compat.metadata.facts import Fact
+from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
+from compat.catalogue.listing import Item, Listing, item_of
+from compat.catalogue.overview import ListPage, WorkerCard
+from compat.catalogue.workers import Worker
+from compat.estimate import FitResult
+from compat.extraction.facts import Fact
 from compat.models import CuratedList, RecordVariant
-from compat.queries.api import Item, Listing, item_of
-from compat.queries.detail import DetailPage, RelatedRow, VariantRow
-from compat.queries.overview import ListPage, WorkerCard
-from compat.workers import Worker
+from compat.rules import CompatibilityResult, Confidence
+from compat.timestamps import Json
 
 LEVELS = {level.word: level for level in reversed(Confidence)}
 

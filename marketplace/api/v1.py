@@ -13,20 +13,20 @@ from ninja.errors import HttpError, ValidationError
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 
-from compat import queries
-from compat.criteria import WORKER, CriteriaError
-from compat.documents import Json
+from compat import catalogue as queries
+from compat.catalogue import listing as asked
+from compat.catalogue.accuracy import shipped_ledger
+from compat.catalogue.question import WORKER, CriteriaError
+from compat.catalogue.workers import Worker
+from compat.extraction.facts import ModelMetadata
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
-from compat.metadata.facts import ModelMetadata
 from compat.models import CuratedList
-from compat.queries import api as asked
-from compat.queries.accuracy import shipped_ledger
-from compat.workers import Worker
+from compat.timestamps import Json
 from marketplace.freshness import refresh_if_stale
 
 from . import parameters, problems, serialise
-from . import shapes as s
+from . import schemas as s
 from .caching import conditional, made_of
 from .problems import Refused
 

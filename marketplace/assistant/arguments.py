@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from compat.criteria import GATED, LEAST_MEMORY, SHOWN, SORTS, WORKER, Criteria, DictQuery
-from compat.metadata.facts import DEFAULT_CONTEXT
-from compat.search import MAX_QUERY
-from compat.workers import MOST_ACCELERATORS, Worker
+from compat.catalogue.question import GATED, LEAST_MEMORY, SHOWN, SORTS, WORKER, Criteria, DictQuery
+from compat.catalogue.workers import MOST_ACCELERATORS, Worker
+from compat.extraction.facts import DEFAULT_CONTEXT
+from compat.models.search import MAX_QUERY
 from marketplace.api.parameters import LISTING
 
 from .plain import line, quoted
@@ -79,7 +79,7 @@ class On(Arguments):
     context: Annotated[Whole | None, Field(description="Context wanted, in tokens; 8,192 if not given.")] = None
 
     def criteria(self, available: Mapping[str, Worker]) -> Criteria:
-        """The question, read as the API reads it; raises :class:`~compat.criteria.CriteriaError`."""
+        """The question, read as the API reads it; raises :class:`~compat.catalogue.question.CriteriaError`."""
         return Criteria.from_query(DictQuery({name: value for name, value in self if name in self.asks}), available)
 
 

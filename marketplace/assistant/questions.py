@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compat import queries
-from compat.criteria import Criteria, CriteriaError, DictQuery
-from compat.documents import Json
+from compat import catalogue as queries
+from compat.catalogue import listing as asked
+from compat.catalogue.detail import DetailPage
+from compat.catalogue.question import Criteria, CriteriaError, DictQuery
+from compat.catalogue.workers import Worker
+from compat.extraction.facts import ModelMetadata
 from compat.hub.payloads import is_repo_id
-from compat.metadata.facts import ModelMetadata
 from compat.models import CuratedList, RecordRelation
-from compat.queries import api as asked
-from compat.queries.detail import DetailPage
-from compat.workers import Worker
+from compat.timestamps import Json
 from marketplace.api import serialise
 
 from . import arguments as a

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compat.documents import Json
-from compat.metadata.facts import Provenance
+from compat.extraction.facts import Provenance
+from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
 from marketplace.templatetags.show import day, gib, size
 

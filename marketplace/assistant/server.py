@@ -17,7 +17,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 
-from compat.workers import workers
+from compat.catalogue.workers import workers
 from marketplace import VERSION
 
 from . import tools

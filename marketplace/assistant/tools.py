@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 from django.core.serializers.json import DjangoJSONEncoder
 from pydantic import BaseModel, ValidationError
 
-from compat.criteria import CriteriaError
-from compat.documents import Json
-from compat.workers import workers
-from marketplace.api import shapes as s
+from compat.catalogue.question import CriteriaError
+from compat.catalogue.workers import workers
+from compat.timestamps import Json
+from marketplace.api import schemas as s
 
 from . import arguments as a
-from . import questions, sentences, shapes
+from . import questions, sentences
+from . import schemas as shapes
 from .plain import cleaned, quoted
 from .questions import Available, NotAnsweredError
 

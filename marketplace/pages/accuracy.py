@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from compat.queries import catalogue_state
-from compat.queries.accuracy import Ledger, shipped_ledger
+from compat.catalogue import catalogue_state
+from compat.catalogue.accuracy import Ledger, shipped_ledger
 
 from .htmx import HtmxHttpRequest, render_page
 

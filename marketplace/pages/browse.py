@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from compat import queries
-from compat.criteria import SHOWN, SORTS, Criteria, CriteriaError
+from compat import catalogue as queries
+from compat.catalogue.question import SHOWN, SORTS, Criteria, CriteriaError
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice

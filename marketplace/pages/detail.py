@@ -9,9 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from compat import queries
-from compat.freshness import is_stale, queue_is_full, under_way
+from compat import catalogue as queries
 from compat.hub.payloads import is_repo_id
+from compat.ingest.freshness import is_stale, queue_is_full, under_way
 from compat.models import ModelRecord
 from compat.tasks import request_fetch
 from marketplace.freshness import absence_of, refresh_if_stale

@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from compat import queries
+from compat import catalogue as queries
 
 
 @require_safe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import queries
+from compat import catalogue as queries
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice

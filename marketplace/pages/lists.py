@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import queries
+from compat import catalogue as queries
 from compat.models import CuratedList
 
 from .htmx import HtmxHttpRequest, render_page

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from compat.criteria import WORKER, Criteria, CriteriaError
-from compat.engine import EngineProfile
-from compat.queries import worker_of
-from compat.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
+from compat.catalogue import worker_of
+from compat.catalogue.question import WORKER, Criteria, CriteriaError
+from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
+from compat.engines import EngineProfile
 
 COOKIE = "worker"
 _YEAR = 365 * 24 * 3600

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import queries
-from compat.criteria import Criteria
-from compat.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
+from compat import catalogue as queries
+from compat.catalogue.question import Criteria
+from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice

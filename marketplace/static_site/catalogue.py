@@ -13,18 +13,19 @@ from itertools import islice
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from compat.bases import extracted_with_bases
-from compat.chunks import chunks
-from compat.engine import CompatibilityResult, Confidence, EngineProfile
-from compat.engine.judge import rules_version
-from compat.engines import engines
+from compat.batches import batched
+from compat.catalogue import DetailPage, Report, Row, published_lists
+from compat.catalogue.detail import VariantRow
+from compat.catalogue.overview import ALWAYS_REPORTED, REPORT_LINES, ReportLine
+from compat.catalogue.workers import Worker
+from compat.engines import EngineProfile
+from compat.extraction.extract import Extraction
 from compat.hub.payloads import parse_record
-from compat.metadata.extract import Extraction
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
-from compat.queries import DetailPage, Report, Row, published_lists
-from compat.queries.detail import VariantRow
-from compat.queries.overview import ALWAYS_REPORTED, REPORT_LINES, ReportLine
-from compat.workers import Worker
+from compat.models.engines import engines
+from compat.models.lineage import extracted_with_bases
+from compat.rules import CompatibilityResult, Confidence
+from compat.rules.judge import rules_version
 
 CHUNK = 250
 ALTERNATIVES = 6
@@ -165,7 +166,7 @@ class Catalogue:
         wanted = {base for entry in self.entries for base, _ in entry.relations}
         self._digests = {
             repo_id: digest
-            for some in chunks(sorted(wanted), CHUNK)
+            for some in batched(sorted(wanted), CHUNK)
             for repo_id, digest in ModelRecord.objects.filter(repo_id__in=some).values_list("repo_id", "digest")
         }
 
@@ -217,7 +218,7 @@ class Catalogue:
     def best_variants(self, entries: Sequence[Entry]) -> dict[int, RecordVariant]:
         """By place, the variant that each model's verdict on the default engine is about. One query a chunk."""
         found: dict[int, RecordVariant] = {}
-        for some in chunks(entries, CHUNK):
+        for some in batched(entries, CHUNK):
             rows = RecordVariant.objects.filter(record__in=[entry.record.pk for entry in some]).defer("files", "key")
             for variant in rows.order_by():
                 entry = self._by_pk[variant.record_id]
@@ -227,7 +228,7 @@ class Catalogue:
 
     def details(self, entries: Sequence[Entry]) -> Iterator[Detail]:
         """The pages of some models. Three queries a chunk."""
-        for some in chunks(entries, CHUNK):
+        for some in batched(entries, CHUNK):
             pks = [entry.record.pk for entry in some]
             payloads = dict(RecordPayload.objects.filter(record__in=pks).values_list("record_id", "data"))
             variants: dict[int, list[RecordVariant]] = {}
@@ -293,7 +294,7 @@ def _best_known(top: int) -> QuerySet[ModelRecord]:
 def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdicts]:
     """Every engine's verdicts on some fact sheets. One query a thousand sheets."""
     told: dict[tuple[int, str], tuple[int, str, int, str]] = {}
-    for some in chunks(sorted(sheets), 1000):
+    for some in batched(sorted(sheets), 1000):
         stored = Verdict.objects.filter(sheet__in=some, profile__in=profiles).annotate(
             text=Cast("results", TextField())
         )
@@ -311,7 +312,7 @@ def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdi
 def _relations(pks: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     """By record, the repositories it was made from, with the kind of each. One query a thousand records."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for some in chunks(pks, 1000):
+    for some in batched(pks, 1000):
         rows = RecordRelation.objects.filter(record__in=some).order_by("id")
         for pk, base, kind in rows.values_list("record_id", "base", "kind"):
             found.setdefault(pk, []).append((base, kind))

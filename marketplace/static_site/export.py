@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from compat.chunks import chunks
-from compat.queries import catalogue_state
+from compat.batches import batched
+from compat.catalogue import catalogue_state
 
 from .catalogue import CHUNK, Catalogue
 from .folder import Counts, SiteFolder, opened
@@ -73,8 +73,8 @@ def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int
                 yield number
 
     jobs: list[Job] = [
-        *((Renderer.model_files, some) for some in chunks(stale(models, renderer.model_paths), CHUNK)),
-        *((Renderer.list_files, some) for some in chunks(stale(lists, renderer.list_paths), LISTS_AT_ONCE)),
+        *((Renderer.model_files, some) for some in batched(stale(models, renderer.model_paths), CHUNK)),
+        *((Renderer.list_files, some) for some in batched(stale(lists, renderer.list_paths), LISTS_AT_ONCE)),
     ]
     with made(renderer, jobs, processes) as parts:
         total = len(models) + len(lists)

@@ -17,9 +17,10 @@ from django.contrib.staticfiles import finders
 from django.template.backends.django import DjangoTemplates
 from django.utils.safestring import SafeString, mark_safe
 
-from compat.engine import CompatibilityResult, EngineProfile
-from compat.facets import license_label
-from compat.queries import Report
+from compat.catalogue import Report
+from compat.catalogue.facets import license_label
+from compat.engines import EngineProfile
+from compat.rules import CompatibilityResult
 from marketplace import VERSION
 
 from .catalogue import Catalogue, Detail, Entry, ListView, slug_of

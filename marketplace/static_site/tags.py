@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from compat.engine import CompatibilityResult, Confidence
+from compat.rules import CompatibilityResult, Confidence
 from marketplace.templatetags.show import verdict_class, verdict_word
 
 from .catalogue import CAUSE_CODES, OTHER_CAUSE

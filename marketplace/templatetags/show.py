@@ -16,13 +16,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from compat.engine import CompatibilityResult, Confidence
-from compat.engine.fit import Fit, FitResult
-from compat.facets import license_label
-from compat.metadata.extract import format_label
-from compat.metadata.facts import Provenance
-from compat.metadata.languages import language_label
-from compat.metadata.task import task_label
+from compat.catalogue.facets import license_label
+from compat.estimate import Fit, FitResult
+from compat.extraction.extract import format_label
+from compat.extraction.facts import Provenance
+from compat.extraction.languages import language_label
+from compat.extraction.task import task_label
+from compat.rules import CompatibilityResult, Confidence
 
 register = template.Library()
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django.utils.http import http_date, parse_http_date
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import ModelRecord, SiteWorker
 from tests.samples import record, renamed
 

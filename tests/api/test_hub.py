@@ -13,9 +13,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import ExpandModelProperty_T, ModelSort_T
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import ModelRecord, SiteWorker
-from marketplace.api.hub_shape import EXPANDABLE, pointer_size
+from marketplace.api.hub_schemas import EXPANDABLE, pointer_size
 from tests.samples import record, renamed
 
 pytestmark = pytest.mark.django_db

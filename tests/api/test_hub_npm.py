@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import ModelRecord, Verdict
 from marketplace.api.hub import SORTS
 from tests.node import INSTALLED, ROOT, Node, NodeError, listening, prepared, serving

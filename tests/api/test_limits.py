@@ -24,7 +24,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.hub.pace import parse_allowance
+from compat.hub.rate_limit_budget import parse_allowance
 from marketplace.api import limits, problems, rates
 from marketplace.api.clients import UNKNOWN, client_address
 from marketplace.api.limits import Counter, left_of, wait_for

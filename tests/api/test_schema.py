@@ -11,7 +11,7 @@ import schemathesis
 from hypothesis import settings as bounds
 from schemathesis.config import SchemathesisConfig
 
-from compat.criteria import Criteria
+from compat.catalogue.question import Criteria
 from marketplace.api import parameters
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import HubFetch, ModelRecord
 from marketplace.models import ApiToken
 from tests.node import SOURCES, Node, NodeError, listening, prepared, serving

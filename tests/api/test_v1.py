@@ -8,10 +8,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from compat import check_model_compatibility, get_huggingface_model, memo, queries, sync
-from compat.criteria import SORTS
+from compat import catalogue as queries
+from compat import check_model_compatibility, get_huggingface_model
+from compat.catalogue import memo
+from compat.catalogue.question import SORTS
+from compat.catalogue.workers import workers
+from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord, SiteWorker
-from compat.workers import workers
 from tests.samples import record, renamed
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord
 from marketplace import starter
 from marketplace.assistant import tools

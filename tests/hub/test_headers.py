@@ -6,18 +6,18 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.metadata.header_files import llama
 
+from compat.extraction.gguf_header import gguf_header_reads
+from compat.extraction.header_bytes import HeaderError
+from compat.extraction.safetensors_header import safetensors_header_reads
 from compat.hub.client import HubClient
 from compat.hub.errors import HubBadPayload, HubFileNotFound, HubGated
 from compat.hub.headers import read_header
 from compat.hub.settings import HubSettings
-from compat.metadata.gguf_header import gguf_header_reads
-from compat.metadata.header_bytes import HeaderError
-from compat.metadata.safetensors_header import safetensors_header_reads
 from tests.hub_server import HubServer
-from tests.metadata.header_files import llama
 
-FILES = Path(__file__).parent.parent / "metadata" / "files"
+FILES = Path(__file__).parent.parent / "extraction" / "files"
 WEIGHTS = bytes(3_000_000)
 
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from compat import memo
+from compat.catalogue import memo
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 
 import pytest
 
-from compat import queries
-from compat.criteria import SORTS
+from compat import catalogue as queries
+from compat.catalogue.question import SORTS
 from compat.models import ModelRecord
 from tests.markup import Page
 

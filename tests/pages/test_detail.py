@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat import sync
+from compat.ingest import store as sync
 from compat.models import ModelRecord
 from tests.markup import Page
 

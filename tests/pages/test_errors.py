@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import DatabaseError
 from django.test import Client
 
-from compat import queries
+from compat import catalogue as queries
 from compat.models import Verdict
 from tests.markup import Page
 

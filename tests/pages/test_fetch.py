@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from compat.freshness import MOST_QUEUED, WAITS
+from compat.ingest.freshness import MOST_QUEUED, WAITS
 from compat.models import HubFetch, ModelRecord, Verdict
 from marketplace import freshness
 from tests.hub_server import HubServer
@@ -192,7 +192,7 @@ def test_what_cannot_be_kept_here_is_a_failure_that_is_noted(client, hub, monkey
     def broken(*_, **__):
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr("compat.sync.store", broken)
+    monkeypatch.setattr("compat.ingest.store.store", broken)
     client.get(PLACE)
     fetch = HubFetch.objects.get()
     assert (fetch.state, "could not be kept here" in fetch.error) == ("failed", True)

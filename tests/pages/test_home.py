@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compat import queries
-from compat.criteria import Criteria
+from compat import catalogue as queries
+from compat.catalogue.question import Criteria
 from compat.models import ModelRecord
 from marketplace import starter
 from tests.markup import Page

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compat import check_model_worker_compatibility, get_huggingface_model
-from compat.engine import all_profiles
+from compat.engines import all_profiles
 from compat.models import SiteWorker
 from tests.markup import Page
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from compat.engines import engines
+from compat.models.engines import engines
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,7 @@ from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import Cell, Column, PlainScreen, Screen
 
 if TYPE_CHECKING:
-    from compat.engine.fit import Accuracy
+    from compat.estimate import Accuracy
 
 
 class Command(CatalogueCommand):
@@ -42,8 +42,8 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Both tables."""
-        from compat.engine.fit import load_points, read_points
-        from compat.queries.accuracy import ledger
+        from compat.catalogue.accuracy import ledger
+        from compat.estimate import load_points, read_points
 
         try:
             memory = read_points(options["memory_points"]) if options["memory_points"] else load_points("memory_points")

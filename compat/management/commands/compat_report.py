@@ -21,7 +21,7 @@ from compat.management.console import (
 from compat.management.questions import EMPTY, add_worker, asked, positive
 
 if TYPE_CHECKING:
-    from compat.queries import Report
+    from compat.catalogue import Report
 
 
 class Command(CatalogueCommand):
@@ -43,7 +43,7 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The same numbers as the report's page."""
-        from compat import queries
+        from compat import catalogue as queries
 
         criteria, available = asked(options)
         report = queries.report(options["top"], criteria, available)
@@ -78,7 +78,7 @@ def _show(report: Report, screen: Screen) -> None:
 
 def _levels(report: Report) -> list[list[Told]]:
     """How sure it is of those that run, as rows below their sum."""
-    from compat.engine import Confidence
+    from compat.rules import Confidence
 
     rows = []
     for level in (Confidence.HIGH, Confidence.MEDIUM, Confidence.LOW):

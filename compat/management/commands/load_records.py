@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.documents import Json
-from compat.files import BUNDLED, RecordFile
+from compat.ingest.from_files import BUNDLED, RecordFile
 from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
 from compat.management.console import counts_json, summary
+from compat.timestamps import Json
 
 if TYPE_CHECKING:
-    from compat.sync import Counts
+    from compat.ingest.store import Counts
 
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
@@ -83,8 +83,8 @@ class Command(CatalogueCommand):
 
 def load(file: Path | None, progress: Progress) -> Loaded:
     """Load a file, or the bundled snapshot. Raises :class:`CommandError` where it cannot be read at all."""
-    from compat import sync
-    from compat.engines import ensure_settings
+    from compat.ingest import store as sync
+    from compat.models.engines import ensure_settings
 
     path, origin = (file, "file") if file else (BUNDLED, "snapshot")
     started = time.monotonic()

@@ -34,7 +34,7 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Extract again if asked, then judge."""
-        from compat import sync
+        from compat.ingest import store as sync
         from compat.models import FactSheet, ModelRecord
 
         started = time.monotonic()

@@ -58,8 +58,9 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Run, say what came of it, and what was wrong if the Hub did not give everything."""
-        from compat import hub_sync, sync
-        from compat.engines import ensure_settings
+        from compat.ingest import from_hub as hub_sync
+        from compat.ingest import store as sync
+        from compat.models.engines import ensure_settings
 
         wanted = hub_sync.Wanted(
             limit=options["limit"],

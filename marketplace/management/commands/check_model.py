@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.documents import Json
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
 from compat.management.questions import add_worker, asked
+from compat.timestamps import Json
 
 if TYPE_CHECKING:
+    from compat.catalogue.detail import DetailPage, MemoryPart, MemoryView
     from compat.models import RecordVariant
-    from compat.queries.detail import DetailPage, MemoryPart, MemoryView
 
 _MOST_FILES = 8
 _MOST_ALTERNATIVES = 4
@@ -95,7 +95,8 @@ def _failures_told_here() -> Iterator[None]:
 
 
 def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Checked:
-    from compat import get_huggingface_model, queries
+    from compat import catalogue as queries
+    from compat import get_huggingface_model
     from compat.hub.errors import HubError, HubNotFound
 
     try:
@@ -111,7 +112,7 @@ def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Check
 
 def _document(one: Checked) -> Json:
     """The compatibility answer of the JSON API, with the parts of its detail answer that say what to take."""
-    from compat.queries import api
+    from compat.catalogue import listing as api
     from marketplace.api import serialise
 
     if one.page is None:
@@ -158,7 +159,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
 
 
 def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
-    from compat.metadata.extract import format_label
+    from compat.extraction.extract import format_label
     from marketplace.templatetags.show import size
 
     about = [format_label(best.format), best.quantization, size(best.size_bytes) or "size unknown"]

@@ -12,8 +12,8 @@ from compat.management.console import Column, Screen, Told, verdict_cell
 from compat.management.questions import EMPTY, add_worker, asked, positive
 
 if TYPE_CHECKING:
-    from compat.queries.api import Listing
-    from compat.queries.rows import Row
+    from compat.catalogue.listing import Listing
+    from compat.catalogue.rows import Row
 
 MOST = 10_000
 _FILTERS = (
@@ -66,8 +66,8 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The query behind the pages and the JSON API; its JSON is that of ``/api/v1/models``."""
-        from compat.criteria import CriteriaError
-        from compat.queries.api import listing
+        from compat.catalogue.listing import listing
+        from compat.catalogue.question import CriteriaError
         from marketplace.api import serialise
 
         if options["limit"] > MOST:

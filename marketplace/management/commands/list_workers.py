@@ -9,7 +9,7 @@ from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import VERDICT_STYLES, Cell, Column, Screen, Told, bar
 
 if TYPE_CHECKING:
-    from compat.queries.overview import WorkerCard
+    from compat.catalogue.overview import WorkerCard
 
 
 class Command(CatalogueCommand):
@@ -26,8 +26,8 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The query behind the workers' page; its JSON is that of ``/api/v1/workers``."""
-        from compat import queries
-        from compat.workers import workers
+        from compat import catalogue as queries
+        from compat.catalogue.workers import workers
         from marketplace.api import serialise
 
         cards = queries.workers_page(workers())

@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 
-from compat.workers import workers
+from compat.catalogue.workers import workers
 from marketplace.assistant.tools import TOOLS
 
 _NEEDED = ("mcp", "mcp_types", "anyio", "starlette", "uvicorn")

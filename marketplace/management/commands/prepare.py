@@ -14,10 +14,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from compat.documents import Json
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.commands.load_records import load
 from compat.management.console import Screen
+from compat.timestamps import Json
 
 
 class Command(CatalogueCommand):
@@ -66,7 +66,7 @@ class Command(CatalogueCommand):
 
     def _prune(self) -> None:
         """Old results of tasks."""
-        from compat.task_results import prune
+        from compat.ingest.task_results import prune
 
         prune()
 
@@ -85,10 +85,10 @@ class Command(CatalogueCommand):
 
     def _judge(self) -> int:
         """Judge where rules or engines are others than before; returns how many verdicts were made."""
-        from compat import sync
-        from compat.engine.judge import rules_version
-        from compat.engines import engines, ensure_settings
+        from compat.ingest import store as sync
         from compat.models import FactSheet, ModelRecord, Verdict
+        from compat.models.engines import engines, ensure_settings
+        from compat.rules.judge import rules_version
 
         ensure_settings()
         versions = {slug: rules_version(profile) for slug, profile in engines().items()}

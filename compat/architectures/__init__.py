@@ -1,0 +1,1 @@
+"""What an architecture is: families, kinds, names in every engine, layers. One table, and its readers."""

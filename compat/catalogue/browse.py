@@ -1,0 +1,208 @@
+"""Browse and search: one page of the catalogue, with facets, what is not shown, and paging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from compat.catalogue import facets
+from compat.catalogue.finding import found_records
+from compat.catalogue.memo import kept
+from compat.catalogue.numbers import sums_of
+from compat.catalogue.question import Criteria, CriteriaError, Problem
+from compat.catalogue.rows import Row, catalogue_state, rows_of, worker_of
+from compat.catalogue.workers import Worker, workers
+from compat.engines import EngineProfile
+from compat.hub.payloads import is_repo_id
+from compat.models import CuratedList
+
+PAGE_SIZE = 30
+CAUSE_WORDS = {
+    "architecture": "architecture",
+    "task": "task",
+    "format": "format",
+    "context": "context",
+    "quantization": "quantization",
+    "platform": "platform",
+    "memory": "memory",
+    "unknown": "unknown",
+}
+
+
+class NoSuchPage(LookupError):  # noqa: N818 - named for what it tells, as Django names its own
+    """A page beyond the last one; ``pages`` is how many there are."""
+
+    def __init__(self, page: int, pages: int) -> None:
+        super().__init__(f"There is no page {page:,}: this list has {pages:,}.")
+        self.pages = pages
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """An active filter and the question without it."""
+
+    label: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """How many models a list leaves out for one cause, and the question that shows them."""
+
+    cause: str
+    label: str
+    count: int
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where in the list a page is; neighbours are query strings, empty where there is none."""
+
+    page: int
+    pages: int
+    previous: str
+    next: str
+    around: tuple[tuple[int, str, bool], ...]
+    """Page numbers to offer, their query strings, and whether pages were left out before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowsePage:
+    """The browse page's data."""
+
+    criteria: Criteria
+    worker: Worker
+    rows: list[Row]
+    total: int
+    by_confidence: Mapping[int, int]
+    hidden: list[Hidden]
+    facets: list[facets.FacetView]
+    chips: list[Chip]
+    paging: Paging
+    changed: datetime | None
+    curated: CuratedList | None
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
+    def found_at_all(self) -> int:
+        """How many models match, whatever their verdict."""
+        return sum(self.by_confidence.values())
+
+    @property
+    def active(self) -> int:
+        """How many filters are on."""
+        return len(self.chips)
+
+    @property
+    def everything(self) -> str:
+        """The same question whatever the verdict."""
+        return self.criteria.query(compatible="false", confidence=(), cause=())
+
+    @property
+    def asked_id(self) -> str:
+        """The repository id that was searched for, if the question is one."""
+        words = self.criteria.words
+        return self.criteria.q if len(words) == 1 and "/" in words[0] and is_repo_id(self.criteria.q) else ""
+
+
+def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
+    """One page of the catalogue with its facets. At most ten queries, whatever its size; sixteen on a machine.
+
+    Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.CriteriaError` for no such list.
+    """
+    worker = worker_of(criteria, available or workers())
+    version, changed, _ = catalogue_state()
+    curated = curated_of(criteria)
+    sums = sums_of(criteria, worker, version)
+    pages = max(1, -(-sums.total // PAGE_SIZE))
+    if criteria.page > pages:
+        raise NoSuchPage(criteria.page, pages)
+    start = (criteria.page - 1) * PAGE_SIZE
+    records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
+    views = ("views", version, *worker.key, criteria.changed(page=1))
+    return BrowsePage(
+        criteria=criteria,
+        worker=worker,
+        rows=rows_of(records, worker),
+        total=sums.total,
+        by_confidence=sums.by_confidence,
+        hidden=_hidden(sums.hidden, criteria),
+        facets=kept(views, lambda: _views(sums, criteria), lambda found: sum(len(view.values) for view in found)),
+        chips=_chips(criteria, curated),
+        paging=_paging(criteria, pages),
+        changed=changed,
+        curated=curated,
+    )
+
+
+def _views(sums: facets.CubeSums, criteria: Criteria) -> list[facets.FacetView]:
+    return [view for view in facets.views(sums, criteria) if view.values]
+
+
+def curated_of(criteria: Criteria) -> CuratedList | None:
+    """The list that is asked for. One query; raises :class:`~compat.catalogue.question.CriteriaError` for no such list."""
+    if not criteria.list:
+        return None
+    found = CuratedList.objects.filter(slug=criteria.list, published=True).first()
+    if found is None:
+        raise CriteriaError([Problem("list", criteria.list, f"There is no list “{criteria.list}”.")])
+    return found
+
+
+def _hidden(counts: Mapping[str, int], criteria: Criteria) -> list[Hidden]:
+    return [
+        Hidden(
+            cause,
+            CAUSE_WORDS[cause],
+            counts[cause],
+            criteria.query(compatible="only-incompatible", cause=(cause,)),
+        )
+        for cause in CAUSE_WORDS
+        if counts.get(cause)
+    ]
+
+
+def _chips(criteria: Criteria, curated: CuratedList | None) -> list[Chip]:
+    chips = []
+    if criteria.q:
+        chips.append(Chip(f"“{criteria.q}”", criteria.query(q="")))
+    if curated:
+        chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
+    chips += [
+        Chip(f"refused for {CAUSE_WORDS[cause]}", criteria.toggled("cause", cause).query()) for cause in criteria.cause
+    ]
+    words = {facet.name: (facet.label, facet.word) for facet in facets.FACETS}
+    words["author"] = ("Author", str)
+    for name, (label, word) in words.items():
+        chips += [
+            Chip(f"{label}: {word(value)}", criteria.toggled(name, value).query())
+            for value in facets.wanted(criteria, name)
+        ]
+    if criteria.min_params is not None:
+        chips.append(Chip(f"from {criteria.min_params:g}B parameters", criteria.query(min_params=None)))
+    if criteria.max_params is not None:
+        chips.append(Chip(f"up to {criteria.max_params:g}B parameters", criteria.query(max_params=None)))
+    if criteria.min_context is not None:
+        chips.append(Chip(f"context from {criteria.min_context:,}", criteria.query(min_context=None)))
+    return chips
+
+
+def _paging(criteria: Criteria, pages: int) -> Paging:
+    page = criteria.page
+    near = sorted({1, pages, *range(max(1, page - 2), min(pages, page + 2) + 1)})
+    return Paging(
+        page,
+        pages,
+        criteria.query(page=page - 1) if page > 1 else "",
+        criteria.query(page=page + 1) if page < pages else "",
+        tuple(
+            (number, criteria.query(page=number), index > 0 and number - near[index - 1] > 1)
+            for index, number in enumerate(near)
+        ),
+    )

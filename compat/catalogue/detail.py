@@ -1,0 +1,319 @@
+"""One model: its verdicts, variants, facts with evidence, relations, and what to take instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from compat.architectures.families import family_label
+from compat.catalogue.memory_fit import apply_memory_fit
+from compat.catalogue.needs import context_room, fit_of, inputs, speed_of
+from compat.catalogue.order import met_on_the_way
+from compat.catalogue.question import Criteria
+from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
+from compat.catalogue.scope import RARE
+from compat.catalogue.verdict import SheetAnswer, answers
+from compat.catalogue.workers import Worker, workers
+from compat.engines import EngineProfile
+from compat.estimate import FitResult, SpeedEstimate, rooms_of
+from compat.extraction.extract import Extraction, Relation, format_label
+from compat.extraction.facts import VariantFacts, parameters_text
+from compat.extraction.filenames import read_name
+from compat.extraction.task import task_label
+from compat.hub.payloads import is_repo_id, parse_record
+from compat.models import (
+    FactSheet,
+    HubFetch,
+    ModelRecord,
+    RecordRelation,
+    RecordVariant,
+)
+from compat.models.lineage import extraction_of
+from compat.rules import CompatibilityResult
+from compat.rules.judge import rules_version
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """A variant with its own verdict."""
+
+    variant: RecordVariant
+    result: CompatibilityResult
+    best: bool
+    fit: FitResult | None = None
+
+
+PART_WORDS = {
+    "weights": "Weights",
+    "kv": "KV cache",
+    "state": "Recurrent state",
+    "compute": "Compute buffers",
+    "overhead": "Engine overhead",
+    "projector": "Vision projector",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
+
+    ``least`` is what a part takes in any case whose bytes are not known.
+    """
+
+    name: str
+    bytes: int | None
+    basis: str
+    detail: str
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryView:
+    """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
+
+    ``longest`` is the longest context that still fits, None where it cannot be told.
+    """
+
+    fit: FitResult
+    parts: tuple[MemoryPart, ...]
+    room: int
+    longest: int | None
+    speed: SpeedEstimate | None
+    assumed: tuple[str, ...]
+
+    @property
+    def scale(self) -> int:
+        """What the whole width of the picture stands for: the room, or the need where that is more."""
+        return max(self.room, self.fit.estimate.floor)
+
+    @property
+    def free(self) -> int:
+        """Bytes left over."""
+        return max(0, self.room - self.fit.estimate.floor)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file of the repository: what it is, in words, and its size in bytes where told."""
+
+    path: str
+    what: str
+    size: int | None
+
+
+_ROLES = {
+    "weights": "Weights",
+    "projector": "Vision projector, goes with a variant",
+    "helper": "Helper file, not a model by itself",
+    "adapter": "Adapter, needs its base model",
+    "duplicate": "The same weights in another layout",
+}
+
+
+def _file_row(path: str, size: int | None) -> FileRow:
+    name = read_name(path)
+    what = _ROLES.get(name.role, "")
+    if name.role == "weights" and name.format:
+        what = " ".join(filter(None, (format_label(name.format), name.quantization, "weights")))
+        if name.shards:
+            what += f", part {name.shard} of {name.shards}"
+    return FileRow(path, what, size)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedRow:
+    """A relation to a base model; ``row`` is None where the catalogue does not have it."""
+
+    relation: Relation
+    row: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class DetailPage:
+    """The detail page's data. ``extraction`` carries every fact with its evidence."""
+
+    row: Row
+    worker: Worker
+    extraction: Extraction
+    source: Mapping[str, Sequence[str]]
+    files: tuple[FileRow, ...]
+    variants: list[VariantRow]
+    bases: list[RelatedRow]
+    alternatives: list[Row]
+    rules: str
+    fetch: HubFetch | None
+    memory: MemoryView | None
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
+    def record(self) -> ModelRecord:
+        """The record itself."""
+        return self.row.record
+
+    @property
+    def result(self) -> CompatibilityResult:
+        """The record's verdict."""
+        return self.row.result
+
+    @property
+    def judged(self) -> VariantFacts:
+        """The facts of the variant that the verdict is about."""
+        return self.row.judged
+
+    @property
+    def largest(self) -> int:
+        """The size of the largest variant, in bytes; 0 where none is told."""
+        return max((row.variant.size_bytes or 0 for row in self.variants), default=0)
+
+    @property
+    def family(self) -> str:
+        """The architecture family's name for people."""
+        return family_label(self.extraction.family) if self.extraction.family else ""
+
+    @property
+    def format_words(self) -> str:
+        """The judged variant's format for people."""
+        return format_label(self.judged.format) if self.judged.format else ""
+
+    @property
+    def parameters_words(self) -> str:
+        """The parameter count, short and exact."""
+        number = self.extraction.parameters.value
+        return f"{parameters_text(number)} ({number:,})" if number else ""
+
+    @property
+    def context_words(self) -> str:
+        """The context the model was made for."""
+        number = self.extraction.context.value
+        return f"{number:,} tokens" if number else ""
+
+    @property
+    def task_words(self) -> str:
+        """The task for people."""
+        return task_label(self.extraction.task.value) if self.extraction.task.value else ""
+
+
+def find(repo_id: str) -> ModelRecord:
+    """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
+    if not is_repo_id(repo_id):
+        raise UnknownModel(repo_id)
+    records = ModelRecord.objects.select_related("payload")
+    found = records.filter(repo_id=repo_id).first() or records.filter(repo_id__iexact=repo_id).first()
+    if found is None:
+        raise UnknownModel(repo_id)
+    return found
+
+
+def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
+    """Everything about one model. At most fourteen queries; raises :class:`UnknownModel`."""
+    record = find(repo_id)
+    worker = worker_of(asked or Criteria(), available or workers())
+    answer = answers([record.sheet_id], worker)[record.sheet_id]
+    variants = list(record.variants.all())
+    row = row_of(record, variants, answer, worker)
+    parsed = parse_record(record.payload.data)
+    extraction = extraction_of(parsed.model)
+    related = [relation.repo_id for relation in extraction.relations]
+    bases = {row.record.repo_id: row for row in _rows_by_id(related, worker)}
+    return DetailPage(
+        row=row,
+        worker=worker,
+        extraction=extraction,
+        source=_by_note(parsed.model.source or {}),
+        files=tuple(_file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
+        variants=_variant_rows(record, variants, answer, row, worker),
+        bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
+        alternatives=alternatives(record, related, worker),
+        rules=rules_version(worker.profile),
+        fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
+        memory=memory_of(record, row.best, row.fit, worker),
+    )
+
+
+def _variant_rows(
+    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker
+) -> list[VariantRow]:
+    rows = []
+    for variant, result in zip(variants, answer.results, strict=False):
+        fit = fit_of(record, variant, worker) if result.compatible else None
+        best = row.best is not None and variant.position == row.best.position
+        rows.append(VariantRow(variant, apply_memory_fit(result, fit), best, fit))
+    return rows
+
+
+def memory_of(
+    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker
+) -> MemoryView | None:
+    """The memory picture of the best variant; None where the worker's machine is not told."""
+    if best is None or worker.hardware is None:
+        return None
+    fit = fit or fit_of(record, best, worker)
+    if fit is None:
+        return None
+    rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
+    parts = tuple(
+        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail, part.least)
+        for part in fit.estimate.components
+        if part.bytes != 0
+    )
+    return MemoryView(
+        fit=fit,
+        parts=parts,
+        room=sum(rooms),
+        longest=context_room(record, best, worker),
+        speed=speed_of(record, best, worker),
+        assumed=(*inputs(record, best)[1], *fit.estimate.assumptions),
+    )
+
+
+def _by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
+    """A record's source notes, each with the fields it gave."""
+    notes: dict[str, list[str]] = {}
+    for key, note in source.items():
+        notes.setdefault(str(note)[:200], []).append(key)
+    return notes
+
+
+def _rows_by_id(repo_ids: Sequence[str], worker: Worker) -> list[Row]:
+    records = list(ModelRecord.objects.filter(repo_id__in=repo_ids)) if repo_ids else []
+    return rows_of(records, worker) if records else []
+
+
+def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most: int = 6) -> list[Row]:
+    """Models that do run: others made from the same base first, then the same family up to this size."""
+    running = FactSheet.objects.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
+    others = ModelRecord.objects.exclude(pk=record.pk)
+    made = RecordRelation.objects.filter(base__in=[record.repo_id, *bases])
+    kin = [others.filter(id__in=made.values("record")), *([others.filter(repo_id__in=bases)] if bases else [])]
+    # A sum is in no index: the few that are related are looked up, and then ordered.
+    by_popularity = (F("popularity") + 0).desc()
+    related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in kin]
+    found = _that_run(related, worker, most)
+    if len(found) < most and record.family:
+        others = others.exclude(pk__in=[row.record.pk for row in found])
+        if record.parameters:
+            others = others.filter(parameters__lte=int(record.parameters * 1.1))
+        family = running.filter(family=record.family)
+        same = others.filter(sheet__in=family.values("id"))
+        if same.order_by()[: RARE + 1].count() <= RARE:
+            same = same.order_by(by_popularity, "repo_id")
+        else:
+            same = met_on_the_way(others, family).order_by("-popularity", "repo_id")
+        found += _that_run([same], worker, most - len(found))
+    return found
+
+
+def _that_run(lists: Sequence[QuerySet[ModelRecord]], worker: Worker, most: int) -> list[Row]:
+    """The best known of some records that also fit the worker's machine; a few more are read where some may not."""
+    spare = 1 if worker.hardware is None else 5
+    records = {record.pk: record for some in lists for record in some[: most * spare]}
+    best = sorted(records.values(), key=lambda record: (-record.popularity, record.repo_id))
+    rows = rows_of(best[: most * spare], worker) if best else []
+    return [row for row in rows if row.result.compatible][:most]

@@ -1,0 +1,176 @@
+"""What programs ask: lists by cursor, the answer for one model, and answers for models the catalogue does not have.
+
+Everything is worked out by the functions that pages use, so that a program and a page cannot disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from compat.catalogue import cursor as keyset
+from compat.catalogue.browse import curated_of
+from compat.catalogue.detail import find
+from compat.catalogue.numbers import sums_of
+from compat.catalogue.question import Criteria
+from compat.catalogue.rows import Row, catalogue_state, row_of, rows_of, worker_of
+from compat.catalogue.verdict import answer_to, answers
+from compat.catalogue.workers import Worker
+from compat.extraction.extract import Extraction
+from compat.extraction.facts import ModelMetadata, Provenance, parameters_text
+from compat.hub.payloads import ParsedRecord
+from compat.models import ModelRecord, RecordVariant
+from compat.models.lineage import extracted_with_bases, shape_facts_of
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A model in an answer: its row, and the original's six facts of the variant that the verdict is about."""
+
+    row: Row
+    metadata: ModelMetadata
+
+    @property
+    def guessed(self) -> list[str]:
+        """Those of the facts that nothing told, by the API's names: read out of the model's name, or assumed."""
+        facts = self.metadata.variant_facts
+        sources = {
+            "architecture": facts.architecture_from,
+            "format": facts.format_from,
+            "quantization": facts.quantization_from,
+            "parameters": self.row.record.parameters_from or Provenance.UNKNOWN,
+            "maxContextLength": facts.context_from,
+            "task": facts.task_from,
+        }
+        return [name for name, source in sources.items() if Provenance(source).guessed]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end."""
+
+    criteria: Criteria
+    worker: Worker
+    items: list[Item]
+    total: int
+    hidden: Mapping[str, int]
+    next: str
+    changed: datetime | None
+
+
+def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
+    """So many models of a question from a cursor on. At most nine queries; more on a machine, whatever the limit.
+
+    Raises :class:`~compat.catalogue.question.CriteriaError` for an unknown list or a cursor of another question.
+    """
+    worker = worker_of(criteria, available)
+    state = catalogue_state()
+    curated_of(criteria)
+    order, question = keyset.order_of(criteria), criteria.query()
+    place = keyset.read_cursor(cursor, question, order) if cursor else None
+    sums = sums_of(criteria, worker, state.version)
+    found = keyset.take(keyset.within(criteria, worker, sums), order, place, criteria, worker, state, limit + 1)
+    records = found[:limit]
+    return Listing(
+        criteria=criteria,
+        worker=worker,
+        items=items_of(rows_of(records, worker) if records else []),
+        total=sums.total,
+        hidden=sums.hidden,
+        next=keyset.cursor_to(question, order, records[-1]) if len(found) > limit else "",
+        changed=state.changed,
+    )
+
+
+def items_of(rows: Sequence[Row]) -> list[Item]:
+    """Rows with their six facts."""
+    return [item_of(row) for row in rows]
+
+
+def item_of(row: Row) -> Item:
+    """A row with its six facts."""
+    return Item(row, _metadata_of(row))
+
+
+def _metadata_of(row: Row) -> ModelMetadata:
+    facts = row.judged
+    return ModelMetadata(
+        architecture=facts.gguf_architecture or facts.architecture or "unknown",
+        format=facts.format or "unknown",
+        quantization=facts.quantization,
+        parameters=parameters_text(row.record.parameters),
+        size_bytes=row.best.size_bytes if row.best else None,
+        max_context_length=facts.context,
+        facts=facts,
+    )
+
+
+def one(repo_id: str, asked: Criteria, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
+    """The answer for one model. At most five queries; raises :class:`~compat.catalogue.UnknownModel`."""
+    worker = worker_of(asked, available)
+    record = find(repo_id)
+    answer = answers([record.sheet_id], worker)[record.sheet_id]
+    return worker, item_of(row_of(record, list(record.variants.all()), answer, worker))
+
+
+# --- models that are not in the catalogue ----------------------------------------------------------------------
+
+
+def judged(models: Sequence[ParsedRecord], worker: Worker) -> list[Item]:
+    """The answers for models given in the Hub's shape. One query, for the base models they name."""
+    return [_judged(*found, worker) for found in extracted_with_bases(models)]
+
+
+def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | None, worker: Worker) -> Item:
+    model = parsed.model
+    record = ModelRecord(
+        repo_id=model.id,
+        owner=model.owner,
+        name=model.name,
+        parameters=extraction.parameters.value,
+        context=None if extraction.context.provenance.guessed else extraction.context.value,
+        shape_facts=shape_facts_of(parsed, base),
+        projector=bool(extraction.projectors),
+        projector_bytes=extraction.projector_bytes,
+    )
+    variants = [
+        RecordVariant(
+            position=position,
+            key=variant.key,
+            label=variant.label,
+            format=variant.facts.format or "",
+            quantization=variant.facts.quantization or "",
+            size_bytes=variant.size_bytes,
+            files=list(variant.files),
+            missing_shards=variant.missing_shards,
+        )
+        for position, variant in enumerate(extraction.variants)
+    ]
+    return item_of(row_of(record, variants, answer_to(extraction.judged, worker), worker))
+
+
+_UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "K": 10**3, "": 1}
+_WRITTEN = re.compile(r"~?\s*(\d{1,15}(?:\.\d{1,6})?)\s*([TBMK]?)", re.IGNORECASE | re.ASCII)
+
+
+def parameter_count(text: str) -> int | None:
+    """A count as people write it (``8.0B``, ``270M``, ``1100048384``); None for anything else."""
+    found = _WRITTEN.fullmatch(text.strip())
+    count = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    return count if 0 < count < 2**63 else None
+
+
+def judged_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
+    """The answer for six facts alone. No query."""
+    facts = metadata.variant_facts
+    record = ModelRecord(name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length)
+    variant = RecordVariant(
+        position=0,
+        label=metadata.quantization or metadata.format,
+        format=facts.format or "",
+        quantization=facts.quantization or "",
+        size_bytes=metadata.size_bytes,
+    )
+    return Item(row_of(record, [variant], answer_to((facts,), worker), worker), metadata)

@@ -1,0 +1,64 @@
+"""The rules' result and the memory estimate as one answer, so that a badge never contradicts the numbers beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from compat.estimate import Fit, FitResult
+from compat.rules import CompatibilityResult, Confidence
+
+GIB = 1024**3
+
+FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3}
+"""Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""
+
+
+def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> CompatibilityResult:
+    """What remains of a verdict on a machine: too large refuses, partly in system memory or not known lowers it.
+
+    A refusal by the rules stays as it is: that it would fit is no comfort. Where nobody told the worker's memory, the
+    verdict stays as well, and says so.
+    """
+    if fit is None or not result.compatible:
+        return result
+    if fit.fit is Fit.TOO_LARGE:
+        return replace(
+            result,
+            compatible=False,
+            confidence=Confidence.NONE.word,
+            reasons=(fit.sentence,),
+            warnings=(),
+            recommendations=(),
+            cause="memory",
+            brief=_short(fit),
+            codes=(*result.codes, "memory"),
+        )
+    if fit.fit is Fit.PARTIAL:
+        return _lowered(result, fit.sentence, "partly in system memory")
+    if fit.fit is Fit.UNKNOWN and fit.room is None:
+        return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"))
+    if fit.fit is Fit.UNKNOWN:
+        return _lowered(result, f"Memory: {fit.sentence}", "memory need not known")
+    brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
+    return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
+
+
+def _lowered(result: CompatibilityResult, warning: str, brief: str) -> CompatibilityResult:
+    return replace(
+        result,
+        confidence=min(result.level, Confidence.LOW).word,
+        warnings=(warning, *result.warnings),
+        brief=brief,
+        codes=(*result.codes, "memory"),
+    )
+
+
+def _short(fit: FitResult) -> str:
+    if fit.need is None or fit.room is None:
+        return "too large for its memory"
+    if fit.need <= 1.05 * fit.room:
+        return "just too large for its memory"
+    need, room = fit.need / GIB, fit.room / GIB
+    digits = int(f"{need:.0f}" == f"{room:.0f}")
+    least = "at least " if fit.estimate.per_device is None else ""
+    return f"needs {least}{need:.{digits}f} GiB, {room:.{digits}f} GiB here"

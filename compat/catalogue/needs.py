@@ -1,0 +1,144 @@
+"""From the catalogue's records to the memory and speed estimates of the engine package.
+
+A record keeps the few facts of its configuration that shape the estimate; shapes are made from them once a process.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compat.catalogue.workers import Worker
+from compat.estimate import (
+    FitResult,
+    ModelShape,
+    SpeedEstimate,
+    VariantInputs,
+    complete,
+    estimate_speed,
+    find_shape,
+    from_config,
+    judge_fit,
+    largest_context,
+)
+from compat.extraction.extract import Variant
+from compat.models import ModelRecord, RecordVariant
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A model's shape, and what was taken for it from elsewhere than the record, in words."""
+
+    shape: ModelShape | None
+    assumed: tuple[str, ...] = ()
+
+
+_COMPARED = ("model_type", "layers", "heads", "kv_heads", "head_dim", "hidden")
+_PUBLISHED = "from published facts of the model it is named after"
+
+
+def _own_shape(facts: str, parameters: int | None) -> ModelShape | None:
+    """The shape told by a record's own configuration."""
+    return complete(from_config(json.loads(facts), parameters)) if facts else None
+
+
+def _is_whole(own: ModelShape | None) -> bool:
+    """Whether a shape leaves nothing to take from elsewhere."""
+    return own is not None and bool(own.hidden and own.vocab and own.caches is not None)
+
+
+@lru_cache(maxsize=50_000)
+def needs_name(facts: str, parameters: int | None) -> bool:
+    """Whether :func:`shaped` looks at the name as well, for the published shape of the model it is named after."""
+    return not _is_whole(_own_shape(facts, parameters))
+
+
+@lru_cache(maxsize=1000)
+def shaped(facts: str, parameters: int | None, name: str) -> Shaped:
+    """The shape told by a record's own configuration, completed by published facts of the model it is named after.
+
+    Nothing is taken from a published model that disagrees with the record in anything both tell.
+    """
+    own = _own_shape(facts, parameters)
+    if _is_whole(own):
+        return Shaped(own)
+    known = find_shape(name)
+    if known is None:
+        return Shaped(own)
+    if own is None:
+        return Shaped(known.with_facts(parameters=parameters), (f"layers and heads {_PUBLISHED}",))
+    told = [(getattr(own, key), getattr(known, key)) for key in _COMPARED]
+    if any(mine is not None and theirs is not None and mine != theirs for mine, theirs in told):
+        return Shaped(own)
+    filled = own.with_facts(**{key: getattr(known, key) for key in _FILLED})
+    return Shaped(filled, (f"widths {_PUBLISHED}" if own.layers else f"layers and heads {_PUBLISHED}",))
+
+
+_FILLED = (
+    *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
+    *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),
+)
+
+
+def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
+    """What the estimate needs of one variant, and what had to be assumed for it."""
+    if isinstance(variant, Variant):
+        format_, quantization, size = variant.facts.format, variant.facts.quantization, variant.size_bytes
+    else:
+        format_, quantization, size = variant.format, variant.quantization, variant.size_bytes
+    assumed: tuple[str, ...] = ()
+    if format_ == "safetensors" and not quantization and size is None:
+        quantization = "BF16"
+        assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
+    shape = shaped(record.shape_facts, record.parameters, record.name)
+    projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
+    if projector is None:
+        assumed = (*assumed, "used for text only: the size of its vision projector is not told")
+    elif projector:
+        assumed = (*assumed, "loaded with its vision projector")
+    return (
+        VariantInputs(
+            shape=shape.shape,
+            file_bytes=size,
+            parameters=record.parameters,
+            quant=quantization or None,
+            projector_bytes=projector or 0,
+            format=format_ or None,
+        ),
+        (*assumed, *shape.assumed),
+    )
+
+
+def fit_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> FitResult | None:
+    """Whether a variant fits the worker's memory at the wanted context; None where the worker's machine is not told."""
+    if worker.hardware is None:
+        return None
+    return judge_fit(inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options)
+
+
+def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) -> int | None:
+    """The longest context that still fits; None where that cannot be told."""
+    if worker.hardware is None:
+        return None
+    limit = min(filter(None, (record.context, worker.profile.context_limit)), default=None)
+    return largest_context(
+        inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options, limit=limit
+    )
+
+
+def speed_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> SpeedEstimate | None:
+    """Tokens a second, as a range with its basis; None where the worker has not exactly one accelerator."""
+    hardware = worker.hardware
+    if hardware is None or len(hardware.accelerators) != 1:
+        return None
+    needed, _ = inputs(record, variant)
+    return estimate_speed(
+        needed.shape,
+        worker.profile.slug,
+        hardware.accelerators[0],
+        file_bytes=needed.file_bytes,
+        parameters=needed.parameters,
+        quant=needed.quant,
+        kv_type=worker.kv,
+    )

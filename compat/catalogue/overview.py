@@ -1,0 +1,223 @@
+"""Pages over many models: home, curated lists, the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+
+from compat.catalogue import facets
+from compat.catalogue.finding import found_records
+from compat.catalogue.numbers import cube_of, verdicts_of
+from compat.catalogue.question import Criteria
+from compat.catalogue.rows import Row, catalogue_state, rows_of, worker_of
+from compat.catalogue.workers import Worker, workers
+from compat.engines import EngineProfile
+from compat.models import (
+    CuratedList,
+    ListEntry,
+    ModelRecord,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """The home page's data."""
+
+    worker: Worker
+    total: int
+    by_confidence: Mapping[int, int]
+    unknown: int
+    popular: list[Row]
+    lists: list[CuratedList]
+    changed: datetime | None
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
+    def running(self) -> int:
+        """How many models run, with any confidence."""
+        return sum(count for level, count in self.by_confidence.items() if level > 0)
+
+
+def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
+    """What the home page shows. At most eight queries."""
+    criteria = (asked or Criteria()).changed(confidence=("high", "medium"))
+    worker = worker_of(criteria, available or workers())
+    version, changed, _ = catalogue_state()
+    cube = cube_of(Criteria(), worker, version)
+    counts, unknown = _by_confidence(cube)
+    records = found_records(criteria, worker, version, 0, 8) if counts else []
+    return HomePage(
+        worker=worker,
+        total=sum(counts.values()),
+        by_confidence=counts,
+        unknown=unknown,
+        popular=rows_of(records, worker) if records else [],
+        lists=published_lists(),
+        changed=changed,
+    )
+
+
+def published_lists() -> list[CuratedList]:
+    """Every published list with its number of ``entries``. One query."""
+    found = CuratedList.objects.filter(published=True).annotate(size=Count("entries"))
+    # Where rows are grouped, a model's own ordering does not hold.
+    return list(found.order_by("position", "title", "id"))
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A curated list with its rows, in the curator's order."""
+
+    curated: CuratedList
+    worker: Worker
+    rows: list[Row]
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    @property
+    def running(self) -> int:
+        """How many of its models run."""
+        return sum(row.result.compatible for row in self.rows)
+
+
+def curated_list(slug: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> ListPage:
+    """A published list. Five queries; raises :class:`CuratedList.DoesNotExist`."""
+    curated = CuratedList.objects.get(slug=slug, published=True)
+    worker = worker_of(asked or Criteria(), available or workers())
+    entries = list(ListEntry.objects.filter(curated_list=curated).select_related("record"))
+    rows = rows_of([entry.record for entry in entries], worker) if entries else []
+    notes = {entry.record_id: entry.note for entry in entries}
+    return ListPage(
+        curated,
+        worker,
+        [replace(row, note=notes[row.record.pk]) for row in rows],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One line of the report: a category, its count, and its share of all in percent."""
+
+    key: str
+    label: str
+    count: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The compatibility rate of the best known models. The lines after ``compatible`` add up to the rest."""
+
+    worker: Worker
+    asked: int
+    total: int
+    lines: tuple[ReportLine, ...]
+    by_confidence: Mapping[int, int]
+
+    @property
+    def profile(self) -> EngineProfile:
+        """The worker's engine."""
+        return self.worker.profile
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as an object with counts and percents."""
+        return {
+            "worker": self.worker.slug,
+            "top": self.asked,
+            "total": self.total,
+            **{line.key: {"count": line.count, "percent": line.percent} for line in self.lines},
+        }
+
+
+REPORT_LINES = (
+    ("compatible", "Compatible", ("",)),
+    ("incompatibleArchitecture", "Incompatible: architecture", ("architecture", "task")),
+    ("incompatibleFormat", "Incompatible: format", ("format",)),
+    ("incompatibleContext", "Incompatible: context", ("context",)),
+    ("incompatibleQuantization", "Incompatible: quantization", ("quantization",)),
+    ("incompatiblePlatform", "Incompatible: platform", ("platform",)),
+    ("incompatibleMemory", "Incompatible: memory", ("memory",)),
+    ("unknown", "Unknown: the record tells too little", ("unknown",)),
+)
+"""Key, label, and the causes counted there. Tasks count under architecture, as in the original's table."""
+
+ALWAYS_REPORTED = frozenset(
+    {"compatible", "incompatibleArchitecture", "incompatibleFormat", "incompatibleContext", "unknown"}
+)
+"""The original's lines; the others are shown where there is something to count."""
+
+
+def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> Report:
+    """The compatibility rate of the ``top`` best known models. At most five queries."""
+    asked = asked or Criteria()
+    worker = worker_of(asked, available or workers())
+    version = catalogue_state().version
+    best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("id", "sheet_id")[:top]
+    found = Counter(verdicts_of(best_known, worker, version))
+    total = found.total()
+    lines = []
+    for key, label, causes in REPORT_LINES:
+        count = sum(n for (_, cause), n in found.items() if cause in causes)
+        if not count and key not in ALWAYS_REPORTED:
+            continue
+        lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0))
+    by_confidence: Counter[int] = Counter()
+    for (confidence, _), n in found.items():
+        by_confidence[confidence] += n
+    return Report(worker, top, total, tuple(lines), by_confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCard:
+    """A worker with how many models run on it, by confidence, and how many there are in all."""
+
+    worker: Worker
+    by_confidence: Mapping[int, int]
+    unknown: int
+
+    @property
+    def total(self) -> int:
+        """All models of the catalogue."""
+        return sum(self.by_confidence.values())
+
+    @property
+    def running(self) -> int:
+        """How many run, with any confidence."""
+        return sum(count for level, count in self.by_confidence.items() if level > 0)
+
+
+def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
+    """Every worker, with its numbers. Two queries, and two more for each engine seen for the first time."""
+    version = catalogue_state().version
+    return [_card(worker, version) for worker in available.values()]
+
+
+def worker_page(asked: Criteria, available: Mapping[str, Worker]) -> WorkerCard:
+    """One worker with its numbers."""
+    return _card(worker_of(asked, available), catalogue_state().version)
+
+
+def _card(worker: Worker, version: int) -> WorkerCard:
+    return WorkerCard(worker, *_by_confidence(cube_of(Criteria(), worker, version)))
+
+
+def _by_confidence(cube: facets.Cube) -> tuple[Counter[int], int]:
+    """How many models have which confidence, and how many are refused for want of facts."""
+    counts: Counter[int] = Counter()
+    unknown = 0
+    for row, n in zip(cube.rows, cube.counts, strict=True):
+        counts[row.confidence] += n
+        unknown += n if row.cause == "unknown" else 0
+    return counts, unknown

@@ -1,0 +1,157 @@
+"""What every query shares: the catalogue's state, the worker, a model as a row of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, overload
+
+from compat.catalogue.lots import version_at_hand
+from compat.catalogue.memo import kept
+from compat.catalogue.question import Criteria
+from compat.catalogue.verdict import SheetAnswer, answers, outcome_of
+from compat.catalogue.workers import Worker, chosen
+from compat.estimate import FitResult
+from compat.extraction.facts import VariantFacts
+from compat.models import (
+    Catalogue,
+    ModelRecord,
+    RecordVariant,
+)
+from compat.rules import CompatibilityResult, Confidence
+
+
+class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Django names its own
+    """The catalogue has no such model."""
+
+
+class State(NamedTuple):
+    """The version of the catalogue that answers are made from, when it last changed, and whether it is the newest.
+
+    After a change of a large catalogue it is the version before, until its numbers are made anew in a few seconds.
+    """
+
+    version: int
+    changed: datetime | None
+    newest: bool = True
+
+
+def catalogue_state() -> State:
+    """The catalogue's state now. One query."""
+    row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first()
+    if row is None:
+        return State(0, None)
+    version = version_at_hand(row[0])
+    changed: datetime | None = kept(("changed", row[0]), lambda: row[1])
+    if version == row[0]:
+        return State(version, changed)
+    return State(version, kept(("changed", version), lambda: changed), newest=False)
+
+
+def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:
+    """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
+    return chosen(
+        available,
+        criteria.worker,
+        accelerator=criteria.accelerator,
+        count=criteria.count,
+        memory=criteria.memory,
+        ram=criteria.ram,
+        context=criteria.context,
+        kv=criteria.kv,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model in a list: its record, its verdict on the worker, the facts and the variant that the verdict is about.
+
+    ``best`` is None for a record without variants, which is judged once, as it is.
+    """
+
+    record: ModelRecord
+    result: CompatibilityResult
+    judged: VariantFacts
+    best: RecordVariant | None
+    quantizations: tuple[str, ...]
+    fit: FitResult | None = None
+    note: str = ""
+
+    @property
+    def level(self) -> Confidence:
+        """The verdict as an ordered value."""
+        return self.result.level
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the verdict is a refusal for want of facts."""
+        return self.result.cause == "unknown"
+
+    @property
+    def fix(self) -> str:
+        """The one change that would make a refused model run, if there is one."""
+        return self.result.recommendations[0] if not self.result.compatible and self.result.recommendations else ""
+
+
+def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
+    """One record as a row. No query."""
+    return _row(record, variants, [variant.quantization for variant in variants], answer, worker)
+
+
+def _row(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    quantizations: Iterable[str],
+    answer: SheetAnswer,
+    worker: Worker,
+) -> Row:
+    outcome = outcome_of(record, variants, answer, worker)
+    return Row(
+        record,
+        outcome.result,
+        answer.facts[outcome.best],
+        variants[outcome.best] if outcome.best < len(variants) else None,
+        tuple(dict.fromkeys(filter(None, quantizations))),
+        outcome.fit,
+    )
+
+
+_COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "missing_shards")
+_RECORD, _QUANTIZATION = _COLUMNS.index("record_id"), _COLUMNS.index("quantization")
+
+
+class _Stored(Sequence[RecordVariant]):
+    """A record's variants as the database told them: a list looks at one in twenty, and only that becomes an object."""
+
+    def __init__(self, using: str, told: Sequence[tuple[Any, ...]]) -> None:
+        self._using, self._told = using, told
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+    @overload
+    def __getitem__(self, place: int) -> RecordVariant: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[RecordVariant]: ...
+
+    def __getitem__(self, place: int | slice) -> RecordVariant | Sequence[RecordVariant]:
+        if isinstance(place, slice):
+            return _Stored(self._using, self._told[place])
+        return RecordVariant.from_db(self._using, _COLUMNS, self._told[place])
+
+
+def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
+    """Rows for records already read. Two queries."""
+    found = answers([record.sheet_id for record in records], worker)
+    variants: dict[int, list[tuple[Any, ...]]] = {}
+    stored = RecordVariant.objects.filter(record__in=[record.pk for record in records])
+    for told in stored.values_list(*_COLUMNS):
+        variants.setdefault(told[_RECORD], []).append(told)
+    rows = []
+    for record in records:
+        told = variants.get(record.pk, [])
+        quantizations = [one[_QUANTIZATION] for one in told]
+        rows.append(_row(record, _Stored(stored.db, told), quantizations, found[record.sheet_id], worker))
+    return rows

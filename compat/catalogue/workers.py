@@ -1,0 +1,165 @@
+"""Workers: an engine on hardware, as the operator registered it or as the visitor describes theirs.
+
+Without hardware a worker is an engine alone: verdicts then say what the engine accepts, and nothing of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from compat.engines import Capability, EngineProfile
+from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
+from compat.models import SiteWorker
+from compat.models.engines import engines
+
+GIB = 1024**3
+DEFAULT_CONTEXT = 8192
+"""Tokens a visitor is taken to want unless they say otherwise."""
+CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
+KV_TYPES = {"f16": "16 bit", "q8_0": "8 bit", "q4_0": "4 bit"}
+MOST_ACCELERATORS = 16
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a worker runs on. ``memory`` is GiB of one accelerator, ``ram`` GiB of the system; None is not told.
+
+    ``accelerator`` is a name of the bundled list, or empty for one of which only the memory is told.
+    """
+
+    accelerator: str = ""
+    count: int = 1
+    memory: float | None = None
+    ram: float | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether anything is known of it."""
+        return bool(self.accelerator) or self.memory is not None or self.ram is not None
+
+    @cached_property
+    def hardware(self) -> Hardware | None:
+        """The same for the memory estimate; None where nothing is told."""
+        if not self.told:
+            return None
+        ram = round(self.ram * GIB) if self.ram is not None else None
+        one = self._one()
+        return Hardware(accelerators=(one,) * self.count if one else (), system_memory=ram)
+
+    def _one(self) -> Accelerator | None:
+        known = accelerator_named(self.accelerator) if self.accelerator else None
+        memory = round(self.memory * GIB) if self.memory is not None else None
+        if known is not None:
+            return replace(known, memory=memory) if memory is not None else known
+        if memory is None:
+            return None
+        return Accelerator(name=f"{self.memory:g} GB accelerator", vendor="", kind="gpu", memory=memory)
+
+    @property
+    def label(self) -> str:
+        """In a few words: ``2 x RTX 4090``, ``24 GB``, ``64 GB of system memory``."""
+        times = f"{self.count} × " if self.count > 1 else ""  # noqa: RUF001 - the multiplication sign is meant
+        if self.accelerator:
+            return f"{times}{self.accelerator}" + (f", {self.memory:g} GB" if self.memory is not None else "")
+        if self.memory is not None:
+            return f"{times}{self.memory:g} GB"
+        return f"{self.ram:g} GB of system memory" if self.ram is not None else ""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """An engine, perhaps on a machine, and how a visitor wants to use it."""
+
+    slug: str
+    name: str
+    profile: EngineProfile
+    machine: Machine = field(default_factory=Machine)
+    context: int = DEFAULT_CONTEXT
+    kv: str = "f16"
+    registered: bool = False
+
+    @property
+    def hardware(self) -> Hardware | None:
+        """What it runs on, for estimates."""
+        return self.machine.hardware
+
+    @property
+    def options(self) -> LoadOptions:
+        """How a model is loaded on it."""
+        return LoadOptions(context=self.context, kv_type=self.kv)
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """All of it that a verdict depends on: its slug does not tell, as an operator may change its machine."""
+        return self.profile.slug, self.profile.digest, self.machine, self.context, self.kv
+
+    @property
+    def label(self) -> str:
+        """Engine and machine: ``llama.cpp, RTX 4090``."""
+        return f"{self.name}, {self.machine.label}" if self.machine.told and not self.registered else self.name
+
+    @property
+    def capability(self) -> Capability | None:
+        """What its accelerators can do; None where they are not named."""
+        one = accelerator_named(self.machine.accelerator) if self.machine.accelerator else None
+        return Capability(one.vendor, one.compute_capability) if one else None
+
+
+def accelerator_named(name: str) -> Accelerator | None:
+    """The bundled accelerator of exactly this label."""
+    return accelerator_labels().get(name)
+
+
+_labels: dict[str, Accelerator] = {}
+
+
+def accelerator_labels() -> Mapping[str, Accelerator]:
+    """Every bundled accelerator by a label of its own: its name, with its memory where one name has several sizes."""
+    if not _labels:
+        names = [one.name for one in accelerators()]
+        found: dict[str, Accelerator] = {}
+        for one in accelerators():
+            size = f" {one.memory / GIB:g} GB" if one.memory else ""
+            repeated = names.count(one.name) > 1
+            found.setdefault(f"{one.name}{size}" if repeated and size.strip() not in one.name else one.name, one)
+        _labels.update(found)
+    return _labels
+
+
+def workers() -> Mapping[str, Worker]:
+    """Every worker a visitor can pick, by slug: the engines alone, default first, then the site's own. Two queries."""
+    available = engines()
+    found: dict[str, Worker] = {}
+    own = [row for row in SiteWorker.objects.filter(published=True) if row.engine in available]
+    engines_alone = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
+    for row in own:
+        machine = Machine(row.accelerator, row.count, row.memory_gb, row.ram_gb)
+        found[row.slug] = Worker(
+            row.slug, row.name, available[row.engine], machine, row.context, row.kv, registered=True
+        )
+    return {**engines_alone, **found}
+
+
+def chosen(
+    available: Mapping[str, Worker],
+    slug: str = "",
+    *,
+    accelerator: str = "",
+    count: int = 1,
+    memory: float | None = None,
+    ram: float | None = None,
+    context: int | None = None,
+    kv: str = "",
+) -> Worker:
+    """The worker a visitor picked, changed by what they said of its machine and use; the first one by default."""
+    worker = available[slug] if slug else next(iter(available.values()))
+    machine = Machine(accelerator, count, memory, ram)
+    return replace(
+        worker,
+        machine=machine if machine.told else worker.machine,
+        registered=worker.registered and not machine.told,
+        context=context or worker.context,
+        kv=kv or worker.kv,
+    )

@@ -1,0 +1,6 @@
+"""Engine profiles: what each engine accepts, and on which hardware. Pure Python, read from strict data files."""
+
+from .gpu_capability import Capability
+from .profile import EngineProfile, ProfileError, all_profiles, default_profile, profile
+
+__all__ = ["Capability", "EngineProfile", "ProfileError", "all_profiles", "default_profile", "profile"]

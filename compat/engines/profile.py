@@ -1,0 +1,230 @@
+"""Engine profiles: what one engine accepts. One TOML file an engine in ``profiles/``; see ``loader`` for its
+form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache, cached_property
+
+from compat.architectures import families
+from compat.engines.confidence import Confidence
+
+POLICIES = ("reject", "cap", "warn")
+"""What becomes of a model made for more context than the limit: refused, cut to it, or only told."""
+
+NAME_SPACES = ("model_type", "class", "gguf")
+"""What an engine may know an architecture by: ``model_type``, ``architectures[]``, or the name in a GGUF
+header.
+"""
+
+_MANY_FAMILIES = 8
+
+
+class ProfileError(ValueError):
+    """A profile file is wrong; the message names the file, the field and what is expected there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Architectures that an engine treats alike.
+
+    ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``,
+    ``images`` (pictures or sound too) or ``text part`` (only the language part of a model that could do
+    more);
+    ``limit`` the surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their
+    own in
+    tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but does not run
+    them.
+    """
+
+    by: str
+    names: frozenset[str]
+    tasks: frozenset[str]
+    reads: str = "text"
+    formats: frozenset[str] = frozenset()
+    limit: Confidence | None = None
+    note: str = ""
+    context: int | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRule:
+    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it
+    goes.
+    """
+
+    name: str
+    confidence: Confidence
+    note: str = ""
+    by: str = "model_type"
+    single_file: bool = False
+    brief: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A quantization an engine loads: how sure, and on which hardware.
+
+    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``native`` the one from which it
+    runs at
+    full speed. Empty ``platforms`` means all of the engine's.
+    """
+
+    name: str
+    confidence: Confidence
+    note: str = ""
+    platforms: tuple[str, ...] = ()
+    compute_capability: float | None = None
+    native: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTypes:
+    """Quantization labels of GGUF files an engine loads. ``doubtful`` ones may hold types it does not
+    know.
+    """
+
+    accepted: frozenset[str] = frozenset()
+    doubtful: frozenset[str] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineProfile:
+    """What one engine accepts. ``digest`` changes with anything that can change a verdict.
+
+    ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it
+    looks at
+    the model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python
+    code in
+    the repository: ``runs`` (if the person allows it) or ``ignores``.
+    """
+
+    slug: str
+    name: str
+    version: str
+    source: str
+    summary: str
+    checked: date
+    groups: tuple[Group, ...]
+    tasks: tuple[str, ...]
+    formats: tuple[FormatRule, ...]
+    context_limit: int | None
+    context_policy: str
+    default: bool = False
+    criteria: bool = False
+    packings: tuple[Packing, ...] = ()
+    gguf_types: GgufTypes | None = None
+    projector: bool = False
+    platforms: tuple[str, ...] = ()
+    compute_capability: float | None = None
+    remote_code: str = "ignores"
+    advice: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @cached_property
+    def _formats_by_name(self) -> dict[str, FormatRule]:
+        return {rule.name: rule for rule in self.formats}
+
+    @cached_property
+    def _packings_by_name(self) -> dict[str, Packing]:
+        return {packing.name: packing for packing in self.packings}
+
+    @cached_property
+    def _groups_by_name(self) -> dict[tuple[str, str], tuple[Group, ...]]:
+        found: dict[tuple[str, str], tuple[Group, ...]] = {}
+        for group in self.groups:
+            for name in group.names:
+                found[group.by, name] = (*found.get((group.by, name), ()), group)
+        return found
+
+    def format(self, name: str) -> FormatRule | None:
+        """The rule for a format, None where the engine does not load it."""
+        return self._formats_by_name.get(name)
+
+    def packing(self, label: str, scheme: str | None = None) -> Packing | None:
+        """How it loads weights packed this way, None where it does not. MLX has one entry for all widths."""
+        if label.startswith("MLX "):
+            label = "MLX"
+        exact = self._packings_by_name.get(f"{label} {scheme}") if scheme else None
+        return exact or self._packings_by_name.get(label)
+
+    def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
+        """The groups that hold a name, in the profile's order; empty where the engine does not know it."""
+        return self._groups_by_name.get((by, name), ())
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families it runs text models of, in the order of their labels. Names in no family are left
+        out.
+        """
+        runs = [group for group in self.groups if not group.refused and group.by != "class" and not _doubted(group)]
+        found = {families.kin_of(name) for group in runs for name in group.names}
+        known = {kin.family for kin in found if kin.kind in ("text", "moe", "newer", "vision")}
+        return tuple(sorted(known, key=families.family_label))
+
+    @cached_property
+    def architecture_count(self) -> int:
+        """How many architecture names it runs, over all name spaces the most."""
+        counts = dict.fromkeys(NAME_SPACES, 0)
+        for group in self.groups:
+            counts[group.by] += 0 if group.refused else len(group.names)
+        return max(counts.values())
+
+    @cached_property
+    def family_names(self) -> str:
+        """What it runs, as words: ``Gemma, Llama and Qwen``, or a count where that would be a page of
+        names.
+        """
+        if self.families and len(self.families) <= _MANY_FAMILIES:
+            return join_words(families.family_label(family) for family in self.families)
+        return f"{self.architecture_count} architectures, most of the well-known ones among them"
+
+    def with_context_policy(self, policy: str) -> EngineProfile:
+        """The same engine under another context policy."""
+        if policy not in POLICIES:
+            raise ProfileError(f"context policy {policy!r}: use one of {', '.join(POLICIES)}")
+        if policy == self.context_policy:
+            return self
+        return replace(self, context_policy=policy, digest=f"{self.digest}-{policy}")
+
+
+def _doubted(group: Group) -> bool:
+    return group.limit is Confidence.LOW
+
+
+def join_words(words: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    items = list(words)
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+@cache
+def all_profiles() -> Mapping[str, EngineProfile]:
+    """Every profile that ships, by slug, the default first."""
+    from compat.engines.loader import read_folder
+
+    found = read_folder()
+    if sum(profile.default for profile in found) != 1:
+        raise ProfileError("exactly one profile must say default = true")
+    return {profile.slug: profile for profile in sorted(found, key=lambda p: (not p.default, p.name.lower()))}
+
+
+def profile(slug: str) -> EngineProfile:
+    """The profile of this slug; ``KeyError`` names those there are."""
+    try:
+        return all_profiles()[slug]
+    except KeyError:
+        raise KeyError(f"no engine profile {slug!r}; there are: {', '.join(all_profiles())}") from None
+
+
+def default_profile() -> EngineProfile:
+    """The profile used where none is named."""
+    return next(iter(all_profiles().values()))

@@ -1,0 +1,171 @@
+"""Whether an estimate fits a machine, said with its numbers; the largest context that still does."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
+from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, engine_name
+from compat.estimate.memory import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+
+TIGHT = 0.9
+"""Above nine tenths of a device the margin is smaller than the estimate's own error."""
+
+
+class Fit(StrEnum):
+    """The verdict on memory."""
+
+    FITS = "fits"
+    TIGHT = "tight"
+    PARTIAL = "partial offload"
+    TOO_LARGE = "too large"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """The verdict with its numbers. ``need`` and ``room`` are bytes on the busiest device.
+
+    ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
+
+    ``gpu_layers`` is how many layers a partial offload keeps on the accelerators; ``host_need`` what it
+    puts into system memory.
+    """
+
+    fit: Fit
+    sentence: str
+    estimate: MemoryEstimate
+    need: int | None = None
+    room: int | None = None
+    gpu_layers: int | None = None
+    host_need: int | None = None
+
+
+def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
+    """Whether the variant fits the machine at the context asked for."""
+    options = options or LoadOptions()
+    engine = engine_name(engine)
+    estimate = estimate_memory(variant, engine, hardware, options)
+    rooms = rooms_of(hardware, engine, options)
+    if rooms is None:
+        return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
+    if estimate.per_device is None:
+        if estimate.floor > sum(rooms) + _spill(engine, hardware):
+            narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
+            return FitResult(
+                Fit.TOO_LARGE,
+                f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
+                f"the worker has {_gib(sum(rooms), estimate.floor)}.",
+                estimate,
+                estimate.floor,
+                sum(rooms),
+            )
+        what = ", ".join(estimate.missing)
+        return FitResult(Fit.UNKNOWN, f"Cannot be told: {what} unknown.", estimate, room=sum(rooms))
+    index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
+    need, room = estimate.per_device[index], rooms[index]
+    if need <= room:
+        fit = Fit.FITS if need <= TIGHT * room else Fit.TIGHT
+        where = "" if len(estimate.per_device) == 1 else " on the fullest device"
+        sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
+        sentence += "." if fit is Fit.FITS else ": little to spare."
+        return FitResult(fit, sentence, estimate, need, room)
+    if engine in LLAMA_FAMILY and hardware.accelerators:
+        partial = _partial(variant, estimate, hardware, rooms)
+        if partial is not None:
+            return partial
+    sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
+    sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
+    return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
+
+
+def largest_context(
+    variant: VariantInputs,
+    engine: str,
+    hardware: Hardware,
+    options: LoadOptions | None = None,
+    *,
+    limit: int | None = None,
+) -> int | None:
+    """The most tokens that still fit wholly on the devices, at most ``limit`` or the model's own.
+
+    None when the estimate or the limit is unknown; 0 when not even one token fits. Exact: need never
+    falls as the context grows, so halving the interval finds the edge.
+    """
+    options = options or LoadOptions()
+    top = limit or (variant.shape.context if variant.shape is not None else None)
+    if top is None:
+        return None
+
+    def fits(context: int) -> bool | None:
+        found = judge_fit(variant, engine, hardware, replace(options, context=context)).fit
+        return None if found is Fit.UNKNOWN else found in (Fit.FITS, Fit.TIGHT)
+
+    at_top = fits(top)
+    if at_top is None:
+        return None
+    if at_top:
+        return top
+    low, high = 0, top
+    while high - low > 1:
+        middle = (low + high) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int, ...] | None:
+    """Bytes a model may take on each device: what is usable, less what the engine leaves alone; None if not known."""
+    engine = engine_name(engine)
+    usable = hardware.usable()
+    if None in usable:
+        return None
+    share = options.memory_utilization if engine in PAGED else 1.0
+    return tuple(round(u * share) for u in usable if u is not None)
+
+
+def _spill(engine: str, hardware: Hardware) -> int:
+    """Bytes of system memory that could take what the accelerators cannot; 0 where there is no such way."""
+    if engine not in LLAMA_FAMILY or not hardware.accelerators or hardware.unified:
+        return 0
+    return round((hardware.system_memory or 0) * CPU_FRACTION)
+
+
+def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float:
+    assert estimate.per_device is not None
+    return estimate.per_device[index] / max(rooms[index], 1)
+
+
+def _partial(
+    variant: VariantInputs, estimate: MemoryEstimate, hardware: Hardware, rooms: tuple[int, ...]
+) -> FitResult | None:
+    """Whole layers on the accelerators while they last, the rest in system memory."""
+    layers = variant.shape.layers if variant.shape is not None else None
+    if not layers or hardware.system_memory is None:
+        return None
+    sizes = {c.name: c.bytes or 0 for c in estimate.components}
+    movable = sizes["weights"] + sizes["kv"] + sizes["state"]
+    fixed = sizes["compute"] + sizes["overhead"] + sizes["projector"]
+    room = sum(rooms)
+    on_gpu = max((room - fixed) * layers // movable, 0) if movable else 0
+    if on_gpu == 0:
+        return None
+    host = estimate.host + movable - movable * on_gpu // layers
+    host_room = round(hardware.system_memory * CPU_FRACTION)
+    if hardware.unified:
+        host_room -= room
+    if host > host_room:
+        return None
+    need = fixed + movable * on_gpu // layers
+    sentence = (
+        f"Needs {_gib(movable + fixed, room)}, the accelerators have {_gib(room, movable + fixed)}: "
+        f"{on_gpu} of {layers} layers there, {_gib(host)} in system memory, and slower for it."
+    )
+    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, on_gpu, host)
+
+
+def _gib(size: int, beside: int | None = None) -> str:
+    """``size`` in GiB, with one more digit where one would make it look like ``beside``."""
+    digits = 2 if beside is not None and f"{size / GIB:.1f}" == f"{beside / GIB:.1f}" else 1
+    return f"{size / GIB:.{digits}f} GiB"

@@ -1,0 +1,275 @@
+"""The memory estimate of one variant on one engine: weights, cache, state, buffers, overhead, projector.
+
+Each component carries its bytes and what they rest on. A component that cannot be known makes the total
+unknown and is named in ``missing``; what is known is still shown.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from compat.engines.hardware import Hardware
+from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, overhead
+from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
+from compat.estimate.kv import CacheOptions, estimate_cache
+from compat.estimate.shape import ModelShape
+from compat.estimate.torch_peak import TorchRun, torch_peak
+from compat.estimate.weights import Basis, Weights, estimate_weights
+
+
+@dataclass(frozen=True)
+class VariantInputs:
+    """What is known of a variant. ``projector_bytes`` 0 means no vision projector is loaded.
+
+    ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other.
+    """
+
+    shape: ModelShape | None = None
+    file_bytes: int | None = None
+    parameters: int | None = None
+    quant: str | None = None
+    projector_bytes: int | None = 0
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How the engine is started. ``memory_utilization`` is vLLM's share of a card it may take.
+
+    ``prefill``: tokens of the longest prompt, for engines that compute it in one go; None: the context.
+    """
+
+    context: int = 8192
+    kv_type: str = "f16"
+    parallel: int = 1
+    unified_kv: bool = True
+    swa_full: bool = False
+    flash_attention: bool = True
+    prefill: int | None = None
+    memory_utilization: float = 0.92
+    ubatch: int = 512
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of the estimate: bytes over all devices, None when unknown; it is then at least ``least``."""
+
+    name: str
+    bytes: int | None
+    basis: Basis
+    detail: str = ""
+    least: int = 0
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
+
+    ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
+    components, those that are not known with the least they can be: the need is at least this. ``busiest`` is the index
+    of the fullest device.
+    """
+
+    components: tuple[Component, ...]
+    total: int | None
+    floor: int
+    per_device: tuple[int, ...] | None
+    busiest: int | None
+    host: int
+    devices: int
+    tensor_parallel: int
+    missing: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def component(self, name: str) -> Component:
+        """The component of that name."""
+        return next(c for c in self.components if c.name == name)
+
+
+def estimate_memory(
+    variant: VariantInputs, engine: str, hardware: Hardware | None = None, options: LoadOptions | None = None
+) -> MemoryEstimate:
+    """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
+    options = options or LoadOptions()
+    engine = engine_name(engine)
+    count = max(len(hardware.accelerators), 1) if hardware is not None else 1
+    gpu = hardware is None or bool(hardware.accelerators)
+    notes: list[str] = []
+    ranks = _ranks(variant.shape, engine, count, notes)
+    weights = estimate_weights(
+        variant.shape,
+        file_bytes=variant.file_bytes,
+        parameters=variant.parameters,
+        quant=variant.quant,
+        engine=engine,
+    )
+    if engine == "rbee" and variant.format == "safetensors":
+        weights = _widened(weights, variant)
+    missing = list(weights.missing)
+    kv, state = _cache(variant.shape, engine, options, ranks, missing)
+    buffers = _buffer_options(hardware, options, ranks, gpu=gpu)
+    compute = compute_buffer(variant.shape, engine, _cache_options(options), buffers)
+    if engine == "transformers" and compute.bytes is not None:
+        compute = _torch_scratch(variant, weights, kv.bytes, options, buffers)
+    missing += compute.missing
+    extra = overhead(engine, buffers)
+    if variant.projector_bytes is None:
+        missing.append("size of the vision projector")
+    device_weights, host = _placed(weights, engine, hardware, gpu=gpu)
+    components = (
+        Component("weights", device_weights, weights.basis, weights.detail, weights.least),
+        kv,
+        state,
+        _times("compute", compute, ranks),
+        _times("overhead", extra, ranks),
+        Component("projector", variant.projector_bytes, Basis.FILE if variant.projector_bytes else Basis.FORMULA),
+    )
+    known = [c.bytes for c in components if c.bytes is not None]
+    total = sum(known) if len(known) == len(components) else None
+    per_device = _spread(components, hardware, engine, ranks) if total is not None else None
+    return MemoryEstimate(
+        components,
+        total,
+        sum(c.least if c.bytes is None else c.bytes for c in components),
+        per_device,
+        _busiest(per_device, hardware),
+        host,
+        ranks,
+        ranks if engine in TENSOR_PARALLEL else 1,
+        tuple(dict.fromkeys(missing)),
+        variant.shape.assumptions if variant.shape is not None else (),
+        tuple(notes),
+    )
+
+
+def _widened(weights: Weights, variant: VariantInputs) -> Weights:
+    """rbee loads safetensors in 32 bits a weight, whatever the file holds."""
+    count = variant.parameters or (variant.shape.parameters if variant.shape is not None else None)
+    if count is None and weights.parts is not None:
+        count = weights.parts.total
+    if count is None:
+        return Weights(None, Basis.UNKNOWN, missing=("parameters",))
+    return replace(weights, total=count * 4, basis=Basis.FORMULA, detail="every weight in 32 bits", missing=())
+
+
+def _torch_scratch(
+    variant: VariantInputs, weights: Weights, kv: int | None, options: LoadOptions, buffers: BufferOptions
+) -> Buffer:
+    """What torch's peak holds beyond weights and cache, per device."""
+    if variant.shape is None or weights.total is None or kv is None:
+        return Buffer(None, Basis.UNKNOWN)
+    prompt = options.context if options.prefill is None else options.prefill
+    run = TorchRun(prompt, buffers.devices)
+    peak = torch_peak(variant.shape, weights, kv, variant.quant, _cache_options(options), buffers, run)
+    if peak is None:
+        return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
+    beyond = -(-(peak - weights.total - kv) // buffers.devices)
+    return Buffer(beyond, Basis.FORMULA, f"peak of computing {prompt} prompt tokens and decoding")
+
+
+def _ranks(shape: ModelShape | None, engine: str, count: int, notes: list[str]) -> int:
+    """Devices the engine will really use: tensor parallel must divide the attention heads."""
+    if engine not in TENSOR_PARALLEL or count == 1:
+        return count
+    heads = shape.heads if shape is not None else None
+    if heads is None:
+        notes.append("attention heads unknown: tensor parallel over all devices is assumed")
+        return count
+    ranks = next(n for n in range(count, 0, -1) if heads % n == 0)
+    if ranks < count:
+        notes.append(f"{heads} attention heads do not divide by {count}: only {ranks} devices are used")
+    return ranks
+
+
+def _cache_options(options: LoadOptions) -> CacheOptions:
+    return CacheOptions(
+        options.context,
+        options.kv_type,
+        options.parallel,
+        options.unified_kv,
+        options.swa_full,
+        options.ubatch,
+    )
+
+
+def _cache(
+    shape: ModelShape | None, engine: str, options: LoadOptions, ranks: int, missing: list[str]
+) -> tuple[Component, Component]:
+    if shape is None:
+        missing.append("model shape")
+        return Component("kv", None, Basis.UNKNOWN), Component("state", None, Basis.UNKNOWN)
+    cache = estimate_cache(shape, engine, _cache_options(options))
+    missing += cache.missing
+    basis = Basis.DEFAULT if any("attends" in a for a in shape.assumptions) else Basis.FORMULA
+    kv = cache.kv
+    if kv is not None and engine in TENSOR_PARALLEL and ranks > 1:
+        # A rank holds at least one key head; a latent cache is whole on every rank.
+        heads = 1 if shape.mla else (shape.kv_heads or 1)
+        kv = kv * max(ranks, heads) // heads if heads < ranks else kv
+    return (
+        Component(
+            "kv",
+            kv,
+            basis if kv is not None else Basis.UNKNOWN,
+            f"{options.context} tokens, {options.kv_type}",
+        ),
+        Component("state", cache.state, Basis.FORMULA if cache.state is not None else Basis.UNKNOWN),
+    )
+
+
+def _buffer_options(hardware: Hardware | None, options: LoadOptions, ranks: int, *, gpu: bool) -> BufferOptions:
+    first = hardware.accelerators[0] if hardware is not None and hardware.accelerators else None
+    return BufferOptions(
+        flash_attention=options.flash_attention,
+        devices=ranks,
+        gpu=gpu,
+        vendor=first.vendor if first else None,
+        device_memory=first.memory if first else None,
+    )
+
+
+def _placed(weights: Weights, engine: str, hardware: Hardware | None, *, gpu: bool) -> tuple[int | None, int]:
+    """(bytes of weights on the devices, bytes left in system memory)."""
+    if weights.total is None or engine not in LLAMA_FAMILY or not gpu:
+        return weights.total, 0
+    if hardware is not None and hardware.unified:
+        return weights.total, 0
+    # llama.cpp keeps the token embedding in system memory; a tied table is copied to the GPU as the head.
+    host = weights.lookup + (weights.embed or 0)
+    on_device = weights.total - weights.lookup
+    if weights.parts is not None and weights.parts.head:
+        on_device -= weights.embed or 0
+    return max(on_device, 0), host
+
+
+def _times(name: str, buffer: Buffer, ranks: int) -> Component:
+    total = None if buffer.bytes is None else buffer.bytes * ranks
+    return Component(name, total, buffer.basis, buffer.detail)
+
+
+def _shares(hardware: Hardware | None, engine: str, ranks: int) -> tuple[float, ...]:
+    usable = hardware.usable() if hardware is not None else ()
+    if engine in TENSOR_PARALLEL or ranks == 1 or len(usable) != ranks or None in usable:
+        return (1 / ranks,) * ranks
+    sizes = [u for u in usable if u is not None]
+    return tuple(size / sum(sizes) for size in sizes)
+
+
+def _spread(components: tuple[Component, ...], hardware: Hardware | None, engine: str, ranks: int) -> tuple[int, ...]:
+    by_name = {c.name: c.bytes or 0 for c in components}
+    shared = by_name["weights"] + by_name["kv"] + by_name["state"]
+    fixed = (by_name["compute"] + by_name["overhead"]) // ranks
+    shares = _shares(hardware, engine, ranks)
+    devices = [round(shared * share) + fixed for share in shares]
+    devices[0] += by_name["projector"]
+    return tuple(devices)
+
+
+def _busiest(per_device: tuple[int, ...] | None, hardware: Hardware | None) -> int | None:
+    if per_device is None:
+        return None
+    usable = hardware.usable() if hardware is not None else ()
+    loads = []
+    for index, used in enumerate(per_device):
+        room = usable[index] if index < len(usable) else None
+        loads.append((used / room if room else float(used), index))
+    return max(loads)[1]

@@ -1,0 +1,350 @@
+"""What a model looks like to a memory estimate: its layers, what each layer keeps, its sizes.
+
+Read from a ``config.json``-like mapping or from GGUF metadata. A fact that is missing stays None and
+whoever needs it says so; where a family's convention stands in for a missing fact, ``assumptions``
+names it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from compat.architectures.layers import (
+    CONVENTIONS,
+    GGUF_MODEL_TYPES,
+    LAYER_TYPE_WORDS,
+    PATTERN_LETTERS,
+    Convention,
+    LayerKind,
+    pattern,
+)
+from compat.estimate.gguf_keys import config_from_gguf
+
+_PLAIN_GUESS = Convention()
+_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
+_DEEPEST = 4
+_MOST_LAYERS = 2048
+_MOST = 10**13
+"""No number of a real model is larger, its parameter count included; what is, was not meant, and is unknown."""
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """What one layer stores per token: ``k_width`` and ``v_width`` in values, ``window`` in tokens.
+
+    ``q_width`` is the width of its queries, which are not stored but have weights.
+    """
+
+    kind: LayerKind
+    k_width: int
+    v_width: int
+    window: int | None = None
+    q_width: int = 0
+
+
+@dataclass(frozen=True)
+class LatentAttention:
+    """DeepSeek's latent attention: an engine keeps ``rank + rope`` values, or the full heads."""
+
+    rank: int
+    rope: int
+    nope: int | None = None
+    v_dim: int | None = None
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """Values (not bytes) a state layer keeps per sequence: convolution tail and recurrent matrix.
+
+    ``inner`` and ``keys`` are the widths of the gated delta rule's values and keys, for counting weights.
+    """
+
+    conv: int
+    recurrent: int
+    inner: int | None = None
+    keys: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A model's dimensions. Every None is an unknown, never a zero.
+
+    ``caches`` has one entry a layer; None when the layer pattern or a width is unknown.
+    ``ffn`` is the dense feed-forward width, ``expert_ffn`` one expert's. ``parameters`` counts every
+    weight, ``active_parameters`` those read for one token. ``assumptions`` lists what was taken from a
+    convention instead of the file.
+    """
+
+    model_type: str | None = None
+    layers: int | None = None
+    hidden: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    vocab: int | None = None
+    ffn: int | None = None
+    experts: int | None = None
+    experts_used: int | None = None
+    expert_ffn: int | None = None
+    shared_ffn: int | None = None
+    dense_layers: int | None = None
+    caches: tuple[LayerCache, ...] | None = None
+    mla: LatentAttention | None = None
+    state: RecurrentState | None = None
+    parameters: int | None = None
+    active_parameters: int | None = None
+    tied: bool | None = None
+    gated_ffn: bool = True
+    gated_query: bool = False
+    value_is_key: bool = False
+    per_layer_embed: int | None = None
+    vision: bool = False
+    context: int | None = None
+    quant_method: str | None = None
+    assumptions: tuple[str, ...] = field(default=())
+
+    @property
+    def has_state(self) -> bool | None:
+        """Whether any layer keeps a recurrent state; None when the layers are unknown."""
+        if self.caches is None:
+            return None
+        return any(c.kind in (LayerKind.STATE, LayerKind.BOTH) for c in self.caches)
+
+    @property
+    def state_layers(self) -> int:
+        """How many layers keep a recurrent state."""
+        return sum(c.kind in (LayerKind.STATE, LayerKind.BOTH) for c in self.caches or ())
+
+    def with_facts(self, **facts: Any) -> "ModelShape":
+        """The same shape with ``facts`` put in where this one knows nothing."""
+        news = {k: v for k, v in facts.items() if v is not None and getattr(self, k) is None}
+        return replace(self, **news) if news else self
+
+
+def from_config(config: Mapping[str, Any], parameters: int | None = None) -> ModelShape:
+    """The shape a ``config.json``-like mapping tells; missing keys become None.
+
+    ``parameters``: the real count of the weight files, when known.
+    """
+    text = _text(config)
+    model_type = _string(text.get("model_type")) or _string(config.get("model_type"))
+    convention = CONVENTIONS.get(model_type or "")
+    assumed: list[str] = []
+    if convention is None:
+        assumed.append(f"every layer of '{model_type}' attends to all tokens")
+        convention = _PLAIN_GUESS
+    layers = _int(text, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    if layers is not None and layers > _MOST_LAYERS:
+        layers = None
+    hidden = _int(text, "hidden_size", "n_embd", "d_model", "dim")
+    heads = _int(text, "num_attention_heads", "n_head", "n_heads")
+    kv_heads = _kv_heads(text, heads, convention)
+    head_dim = _head_dim(text, hidden, heads, convention)
+    mla = _mla(text, convention)
+    shape = ModelShape(
+        model_type=model_type,
+        layers=layers,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        vocab=_int(text, "vocab_size", "n_vocab") or _int(config, "vocab_size"),
+        ffn=_int(text, "intermediate_size", "ffn_hidden_size", "n_inner"),
+        experts=_int(text, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"),
+        experts_used=_int(text, "num_experts_per_tok", "moe_k", "top_k_experts", "num_experts_per_token"),
+        expert_ffn=_int(text, "moe_intermediate_size", "expert_intermediate_size"),
+        shared_ffn=_shared(text),
+        dense_layers=_int(text, "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index"),
+        mla=mla,
+        state=_state(text, hidden),
+        parameters=parameters,
+        active_parameters=_int(text, "active_parameters"),
+        tied=_bool(text, config, "tie_word_embeddings", convention.tied),
+        gated_ffn=convention.gated_ffn,
+        gated_query=convention.gated_query,
+        per_layer_embed=_int(text, "hidden_size_per_layer_input"),
+        value_is_key=text.get("attention_k_eq_v") is True,
+        vision=any(isinstance(config.get(k), Mapping) for k in ("vision_config", "vision_encoder")),
+        context=_int(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
+        quant_method=_quant_method(config),
+        assumptions=tuple(assumed),
+    )
+    return replace(shape, caches=_caches(shape, text, convention))
+
+
+def from_gguf(metadata: Mapping[str, Any]) -> ModelShape:
+    """The shape GGUF metadata tells (``<arch>.block_count`` and the like)."""
+    arch = _string(metadata.get("general.architecture"))
+    config = config_from_gguf(metadata, GGUF_MODEL_TYPES.get(arch or "", arch))
+    return from_config(config, _int(metadata, "general.parameter_count"))
+
+
+def _text(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
+    """The mapping that holds the language model's own sizes."""
+    for key in _NESTED if depth < _DEEPEST else ():
+        inner = config.get(key)
+        if isinstance(inner, Mapping) and inner:
+            return _text({**{k: v for k, v in config.items() if k not in _NESTED}, **inner}, depth + 1)
+    return config
+
+
+def _int(mapping: Mapping[str, Any], *keys: str) -> int | None:
+    for key in keys:
+        value = mapping.get(key)
+        if isinstance(value, bool):
+            continue
+        if isinstance(value, int) and 0 < value <= _MOST:
+            return value
+        if isinstance(value, float) and 0 < value <= _MOST and value.is_integer():
+            return int(value)
+    return None
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _bool(text: Mapping[str, Any], config: Mapping[str, Any], key: str, otherwise: bool | None) -> bool | None:
+    for mapping in (text, config):
+        if isinstance(mapping.get(key), bool):
+            return bool(mapping[key])
+    return otherwise
+
+
+def _quant_method(config: Mapping[str, Any]) -> str | None:
+    block = config.get("quantization_config")
+    return _string(block.get("quant_method")) if isinstance(block, Mapping) else None
+
+
+def _kv_heads(text: Mapping[str, Any], heads: int | None, convention: Convention) -> int | None:
+    found = _int(text, "num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
+    if found is not None:
+        return found
+    if text.get("multi_query") is True:
+        return 1
+    # An explicit null means one key head per query head; a missing key means nothing is known.
+    if convention.mha or ("num_key_value_heads" in text and text["num_key_value_heads"] is None):
+        return heads
+    return None
+
+
+def _head_dim(text: Mapping[str, Any], hidden: int | None, heads: int | None, convention: Convention) -> int | None:
+    found = _int(text, "head_dim", "attention_head_dim") or convention.head_dim
+    if found is not None:
+        return found
+    return hidden // heads if hidden and heads and hidden % heads == 0 else None
+
+
+def _mla(text: Mapping[str, Any], convention: Convention) -> LatentAttention | None:
+    rank = _int(text, "kv_lora_rank")
+    rope = _int(text, "qk_rope_head_dim")
+    if text.get("full_heads") is True:
+        return None
+    if rank is None or rope is None:
+        # 512 + 64 in every published model of these families but MiniCPM3, whose file says so.
+        if not convention.mla or text.get("model_type") == "minicpm3":
+            return None
+        rank, rope = 512, 64
+    return LatentAttention(rank, rope, _int(text, "qk_nope_head_dim"), _int(text, "v_head_dim"))
+
+
+def _shared(text: Mapping[str, Any]) -> int | None:
+    width = _int(text, "shared_expert_intermediate_size", "shared_intermediate_size")
+    if width is not None:
+        return width
+    count, each = _int(text, "n_shared_experts", "num_shared_experts"), _int(text, "moe_intermediate_size")
+    return count * each if count and each else None
+
+
+def _state(text: Mapping[str, Any], hidden: int | None) -> RecurrentState | None:
+    conv = _int(text, "linear_conv_kernel_dim")
+    key_heads, value_heads = _int(text, "linear_num_key_heads"), _int(text, "linear_num_value_heads")
+    key_dim, value_dim = _int(text, "linear_key_head_dim"), _int(text, "linear_value_head_dim")
+    if conv and key_heads and value_heads and key_dim and value_dim:
+        inner = value_heads * value_dim
+        keys = key_heads * key_dim
+        return RecurrentState((conv - 1) * (inner + 2 * keys), inner * key_dim, inner, keys)
+    short = _int(text, "conv_L_cache")
+    if short and hidden:
+        return RecurrentState(hidden * (short - 1), 0)
+    return _mamba_state(text, hidden)
+
+
+def _mamba_state(text: Mapping[str, Any], hidden: int | None) -> RecurrentState | None:
+    conv = _int(text, "conv_kernel", "mamba_d_conv", "d_conv")
+    size = _int(text, "ssm_state_size", "mamba_d_state", "state_size", "d_state")
+    inner = _int(text, "mamba_d_ssm", "mamba_inner")
+    count, each = _int(text, "mamba_num_heads", "mamba_n_heads"), _int(text, "mamba_head_dim", "mamba_d_head")
+    expand = _int(text, "mamba_expand", "expand")
+    if inner is None and count and each:
+        inner = count * each
+    if inner is None and expand and hidden:
+        inner = expand * hidden
+    if not (conv and size and inner):
+        return None
+    groups = _int(text, "mamba_n_groups", "n_groups") or (1 if count else 0)
+    return RecurrentState((conv - 1) * (inner + 2 * groups * size), size * inner)
+
+
+def _kinds(text: Mapping[str, Any], layers: int, convention: Convention) -> tuple[LayerKind, ...] | None:
+    stated = text.get("layer_types") or text.get("layers_block_type")
+    if isinstance(stated, Sequence) and not isinstance(stated, str) and len(stated) == layers:
+        kinds = [LAYER_TYPE_WORDS.get(str(word)) for word in stated]
+        return tuple(k for k in kinds if k is not None) if None not in kinds else None
+    letters = text.get("hybrid_override_pattern")
+    if isinstance(letters, str) and len(letters) == layers and set(letters) <= set(PATTERN_LETTERS):
+        return tuple(PATTERN_LETTERS[letter] for letter in letters)
+    full = text.get("full_attn_idxs") or text.get("attn_layer_indices")
+    if isinstance(full, Sequence) and not isinstance(full, str):
+        return tuple(LayerKind.FULL if i in full else LayerKind.STATE for i in range(layers))
+    period, offset = _int(text, "attn_layer_period"), text.get("attn_layer_offset")
+    if period and isinstance(offset, int):
+        return tuple(LayerKind.FULL if i % period == offset else LayerKind.STATE for i in range(layers))
+    every = _int(text, "full_attention_interval", "sliding_window_pattern", "global_attn_every_n_layers")
+    if every and convention.other is not LayerKind.FULL:
+        return tuple(LayerKind.FULL if (i + 1) % every == 0 else convention.other for i in range(layers))
+    return pattern(convention, layers)
+
+
+def _caches(shape: ModelShape, text: Mapping[str, Any], convention: Convention) -> tuple[LayerCache, ...] | None:
+    kinds = _kinds(text, shape.layers, convention) if shape.layers else None
+    if kinds is None:
+        return None
+    if not any(k not in (LayerKind.STATE, LayerKind.NONE) for k in kinds):
+        return tuple(LayerCache(k, 0, 0) for k in kinds)
+    if shape.mla is not None:
+        width = shape.mla.rank + shape.mla.rope + (_int(text, "index_head_dim") or convention.index)
+        return tuple(LayerCache(k, width, 0) for k in kinds)
+    window = _int(text, "sliding_window", "attention_chunk_size", "sliding_window_size") or convention.window
+    windowed = any(k in (LayerKind.WINDOW, LayerKind.CHUNK) for k in kinds)
+    if windowed and convention.window is None and text.get("sliding_window", 0) is None:
+        # EXAONE 4 small: the family has a pattern, this model switches it off with an explicit null.
+        kinds = (LayerKind.FULL,) * len(kinds)
+        windowed = False
+    if shape.kv_heads is None or shape.head_dim is None or (windowed and window is None):
+        return None
+    shared = _int(text, "num_kv_shared_layers") or 0
+    wide = _int(text, "global_head_dim"), _int(text, "num_global_key_value_heads")
+    per_layer = text.get("kv_heads_per_layer")
+    value_dim = _int(text, "value_head_dim")
+    entries = []
+    for index, kind in enumerate(kinds):
+        heads, dim = shape.kv_heads, shape.head_dim
+        if kind is LayerKind.FULL and windowed:
+            dim, heads = wide[0] or dim, wide[1] or heads
+        if isinstance(per_layer, Sequence) and len(per_layer) == len(kinds):
+            own = per_layer[index]
+            if not isinstance(own, int) or not 0 <= own <= _MOST:
+                return None
+            heads = own
+        if index >= len(kinds) - shared:
+            kind = LayerKind.NONE
+        if kind in (LayerKind.STATE, LayerKind.NONE):
+            heads = 0
+        span = window if kind in _WINDOWED else None
+        query = 0 if kind is LayerKind.STATE else (shape.heads or 0) * dim
+        entries.append(LayerCache(kind, heads * dim, heads * (value_dim or dim), span, query))
+    return tuple(entries)
+
+
+_WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)

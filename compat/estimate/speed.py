@@ -1,0 +1,210 @@
+"""Decode speed: how fast the bytes of one token can be read, and what each token costs besides.
+
+One token reads every active weight and the cache of the tokens before it, and starts the kernels of
+every layer: ``seconds = weights / (e x bandwidth) + cache / (k x bandwidth) + layers x launch``. The
+share ``e`` of the nameplate bandwidth, the launch time and their variations (experts, recurrent layers,
+low-bit codes) are calibrated per engine and class of hardware from measured runs; see ``calibrate``.
+An engine on a class of hardware without measured runs gets no estimate.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from compat.architectures.layers import LayerKind
+from compat.engines.hardware import Accelerator
+from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
+from compat.estimate.parameters import active
+from compat.estimate.quant import kv_bits
+from compat.estimate.shape import ModelShape
+from compat.estimate.weights import Weights, estimate_weights
+
+_WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one token costs: bytes read from weights and cache, layers run."""
+
+    weight_bytes: float
+    cache_bytes: float
+    layers: int
+    state_layers: int
+    experts: bool
+    codes: str
+
+
+@dataclass(frozen=True)
+class Constants:
+    """One calibrated pair of engine and hardware class. ``launch`` in seconds per layer.
+
+    ``low`` and ``high`` bound the middle four fifths of the calibration's ratios of measured to estimated.
+    """
+
+    efficiency: float
+    launch: float
+    low: float
+    high: float
+    runs: int
+    machines: int
+
+
+@dataclass(frozen=True)
+class SpeedEstimate:
+    """Tokens a second for one sequence: the estimate and its range; None with the ``reason`` why not."""
+
+    tokens_per_second: float | None
+    low: float | None = None
+    high: float | None = None
+    basis: str = ""
+    reason: str = ""
+
+
+def hardware_class(accelerator: Accelerator | None) -> str:
+    """Devices whose kernels behave alike: vendor, shared memory, and NVIDIA's age."""
+    if accelerator is None:
+        return "cpu"
+    if accelerator.unified:
+        return accelerator.vendor + "-unified"
+    if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.0) < 7.0:
+        return "nvidia-before-7.0"
+    return accelerator.vendor
+
+
+def codes_of(quant: str | None, engine: str) -> str:
+    """How the weights are unpacked: ``wide``, ``blocks``, ``lattice`` (IQ1 to IQ3), or the scheme's name."""
+    name = (quant or "").lower().removeprefix("ud-").replace("_", "-")
+    if name in ("bf16", "f16", "fp16", "f32", "fp32"):
+        return "wide"
+    if engine in LLAMA_FAMILY:
+        return "lattice" if name.startswith(("iq1", "iq2", "iq3", "tq")) else "blocks"
+    for scheme in ("awq", "gptq", "fp8", "nvfp4", "mxfp4"):
+        if name.startswith(scheme):
+            return scheme
+    return "blocks"
+
+
+def cache_read(shape: ModelShape, depth: int, kv_type: str = "f16") -> float | None:
+    """Bytes of cache one token reads after ``depth`` others."""
+    bits = kv_bits(kv_type) or 16.0
+    if shape.caches is None:
+        return None
+    total = 0.0
+    for layer in shape.caches:
+        seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
+        total += (layer.k_width + layer.v_width) * bits / 8 * seen
+    return total
+
+
+_NEGLIGIBLE = 0.05
+
+
+def _cache_at_most(shape: ModelShape, depth: int, kv_type: str) -> float | None:
+    if not (shape.layers and shape.kv_heads and shape.head_dim):
+        return None
+    return 2 * shape.layers * shape.kv_heads * shape.head_dim * (kv_bits(kv_type) or 16.0) / 8 * depth
+
+
+def token_work(
+    shape: ModelShape, weights: Weights, engine: str, quant: str | None, depth: int, kv_type: str = "f16"
+) -> Work | str:
+    """What one token costs, or the fact that is missing."""
+    if weights.total is None:
+        return ", ".join(weights.missing) or "size of the weights"
+    if shape.layers is None:
+        return "layers"
+    if weights.parts is None:
+        return "parameters by tensor class"
+    used = active(shape, weights.parts.total)
+    if used is None:
+        return "active parameters"
+    table = weights.parts.embed if weights.parts.head else 0
+    unread = weights.parts.total - weights.parts.lookup - table - used
+    body = weights.mix.body if weights.mix is not None else 16.0
+    read = weights.total - weights.lookup - ((weights.embed or 0) if table else 0) - unread * body / 8
+    cached = cache_read(shape, depth, kv_type)
+    if cached is None:
+        # Layers unknown: if even all of them together hardly matter, count all; otherwise do not guess.
+        cached = _cache_at_most(shape, depth, kv_type)
+        if cached is None or cached > _NEGLIGIBLE * read:
+            return "which layers keep keys and values"
+    return Work(
+        max(read, 0.0),
+        cached,
+        shape.layers,
+        shape.state_layers,
+        bool(shape.experts),
+        codes_of(quant, engine),
+    )
+
+
+def seconds_per_token(
+    work: Work, bandwidth: float, efficiency: float, launch: float, shared: Mapping[str, float]
+) -> float:
+    """The model itself; ``shared`` holds what varies with the kind of layer and code, 1 where absent."""
+    rate = bandwidth * efficiency * shared.get("codes:" + work.codes, 1.0)
+    if work.experts:
+        rate *= shared.get("experts", 1.0)
+    starts = (work.layers + shared.get("state", 0.0) * work.state_layers) * launch
+    starts *= shared.get("launch:" + work.codes, 1.0)
+    return work.weight_bytes / rate + work.cache_bytes / (bandwidth * shared.get("cache", 0.6)) + starts
+
+
+@cache
+def _calibration() -> dict[str, Any]:
+    text = (files("compat.estimate") / "data" / "speed_constants.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def kernels_of(engine: str) -> str:
+    """The engine whose kernels run: Ollama and LM Studio run llama.cpp's."""
+    return "llama.cpp" if engine in ("ollama", "lmstudio") else engine
+
+
+def constants(engine: str, hardware: str) -> Constants | None:
+    """The calibration of an engine on a class of hardware; None when nothing was measured."""
+    found = _calibration()["classes"].get(f"{kernels_of(engine)}|{hardware}")
+    return Constants(**found) if found else None
+
+
+def shared_constants(engine: str) -> dict[str, float]:
+    """The engine's variations with the kind of layer and code."""
+    found: dict[str, float] = _calibration()["shared"].get(kernels_of(engine), {})
+    return found
+
+
+def estimate_speed(
+    shape: ModelShape | None,
+    engine: str,
+    accelerator: Accelerator | None,
+    *,
+    file_bytes: int | None = None,
+    parameters: int | None = None,
+    quant: str | None = None,
+    depth: int = 1024,
+    kv_type: str = "f16",
+) -> SpeedEstimate:
+    """Tokens a second of one sequence with the whole model on ``accelerator``, ``depth`` tokens in."""
+    engine = engine_name(engine)
+    if accelerator is None:
+        return SpeedEstimate(None, reason="the memory bandwidth of a CPU worker is not known")
+    if accelerator.bandwidth is None:
+        return SpeedEstimate(None, reason=f"the memory bandwidth of {accelerator.name} is not known")
+    kind = hardware_class(accelerator)
+    found = constants(engine, kind)
+    if found is None:
+        return SpeedEstimate(None, reason=f"no measured runs of {engine} on {kind} hardware")
+    if shape is None:
+        return SpeedEstimate(None, reason="the model's shape is not known")
+    weights = estimate_weights(shape, file_bytes=file_bytes, parameters=parameters, quant=quant, engine=engine)
+    work = token_work(shape, weights, engine, quant, depth, kv_type)
+    if isinstance(work, str):
+        return SpeedEstimate(None, reason=f"{work} not known")
+    rate = 1 / seconds_per_token(work, accelerator.bandwidth, found.efficiency, found.launch, shared_constants(engine))
+    runs = f"{found.runs} runs of {kernels_of(engine)} on {found.machines} {kind} devices"
+    basis = f"memory bandwidth, calibrated on {runs}"
+    return SpeedEstimate(rate, rate * found.low, rate * found.high, basis)

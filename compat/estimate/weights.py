@@ -1,0 +1,128 @@
+"""How many bytes a model's weights take: the file's own size first, a count by tensor class second."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from compat.estimate.parameters import Split, split
+from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
+from compat.estimate.shape import ModelShape
+
+
+class Basis(StrEnum):
+    """What a number rests on, the firmest first."""
+
+    FILE = "file size"
+    FORMULA = "formula"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Bytes of the weights. ``total`` None means unknown, and ``missing`` says what was lacking.
+
+    ``embed`` is the token embedding table as stored, ``lookup`` per-layer embedding tables: an engine
+    may leave both in system memory. ``least`` is what the weights take in any case where ``total`` is unknown.
+    """
+
+    total: int | None
+    basis: Basis
+    embed: int | None = None
+    lookup: int = 0
+    detail: str = ""
+    missing: tuple[str, ...] = ()
+    parts: Split | None = None
+    mix: Mix | None = None
+    least: int = 0
+
+
+LEAST_BITS = 1
+"""No scheme stores a weight in less: the narrowest of GGML_BITS takes 1.125."""
+
+
+def estimate_weights(
+    shape: ModelShape | None,
+    *,
+    file_bytes: int | None = None,
+    parameters: int | None = None,
+    quant: str | None = None,
+    engine: str | None = None,
+) -> Weights:
+    """Bytes of the weights as the engine holds them.
+
+    ``file_bytes``: summed size of the variant's weight files, believed before anything else.
+    ``parameters``: the files' own count. ``quant``: the label of the scheme.
+    """
+    mix = mix_of(quant, engine)
+    parts = split(shape, parameters) if shape is not None else None
+    if mix is not None and shape is not None:
+        mix = _fitted(mix, shape)
+    embed = round(parts.embed * _embed_bits(parts, mix) / 8) if parts and mix else None
+    lookup = round(parts.lookup * _lookup_bits(mix) / 8) if parts and mix else 0
+    if file_bytes is not None:
+        return Weights(file_bytes, Basis.FILE, embed, lookup, "size of the weight files", parts=parts, mix=mix)
+    count = parameters or (shape.parameters if shape is not None else None)
+    if mix is None:
+        what = "quantization" if not quant else f"bits per weight of '{quant}'"
+        weights = count or (parts.total if parts is not None else 0)
+        return Weights(None, Basis.UNKNOWN, missing=(what,), least=weights * LEAST_BITS // 8)
+    if parts is not None:
+        total = round(sum(_class_bits(parts, mix)) / 8) + lookup
+        basis = Basis.DEFAULT if mix.gguf and not parts.complete and mix.body < 8 else Basis.FORMULA
+        detail = f"{parts.total / 1e9:.2f}B parameters by tensor class at {total * 8 / parts.total:.2f} bits"
+        return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)
+    if count is None:
+        return Weights(None, Basis.UNKNOWN, missing=("parameters",), mix=mix)
+    total = round(count * _whole_bits(quant, mix) / 8)
+    return Weights(total, Basis.DEFAULT, detail="parameters x bits, layers unknown", mix=mix)
+
+
+def _fitted(mix: Mix, shape: ModelShape) -> Mix:
+    """``mix`` with the types llama.cpp falls back to where a row is no multiple of 256 weights."""
+    wide = mix.narrow()
+    if shape.hidden and shape.hidden % 256:
+        mix = replace(wide, ffn_down=mix.ffn_down, attn_o=mix.attn_o)
+    row = shape.expert_ffn if shape.experts else shape.ffn
+    if row and row % 256 and mix.k_types:
+        mix = replace(mix, ffn_down=wide.ffn_down if wide.ffn_down is not None else wide.body)
+    return mix
+
+
+def _embed_bits(parts: Split, mix: Mix) -> float:
+    # A tied table is the output head too, and is kept as wide as a head.
+    return mix.embed if parts.head else max(mix.head, mix.embed)
+
+
+def _lookup_bits(mix: Mix) -> float:
+    return mix.embed if mix.gguf else 16.0
+
+
+_FALLBACK_DOWN = 0.30
+"""Share of the body in ``ffn_down`` when dimensions do not tell: between a dense 8B (27 %) and a
+mixture of experts (32 %)."""
+
+
+def _class_bits(parts: Split, mix: Mix) -> tuple[float, ...]:
+    router = parts.router or 0
+    value = parts.attn_v if parts.attn_v is not None else 0
+    out = parts.attn_o if parts.attn_o is not None else 0
+    down = parts.ffn_down if parts.ffn_down is not None else round(_FALLBACK_DOWN * parts.body)
+    rest = parts.body - router - value - out - down
+
+    def bits(width: float | None) -> float:
+        return mix.body if width is None else width
+
+    return (
+        parts.embed * _embed_bits(parts, mix),
+        parts.head * mix.head,
+        router * mix.router,
+        value * bits(mix.attn_v),
+        out * bits(mix.attn_o),
+        down * bits(mix.ffn_down),
+        rest * mix.body,
+    )
+
+
+def _whole_bits(quant: str | None, mix: Mix) -> float:
+    name = (quant or "").upper().removeprefix("UD-")
+    return MEASURED_BPW.get(name, max(mix.body, 4.9) if mix.gguf and mix.body < 5 else mix.body)

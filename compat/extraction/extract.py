@@ -1,0 +1,326 @@
+"""From a Hub record to its variants and facts, each fact with its evidence.
+
+Second step of the flow: a :class:`~compat.hub.payloads.HubModel` comes in, an :class:`Extraction` goes out.
+Reading is tolerant (authors write what they like) and never guesses where the record is silent; the few
+guesses
+the product allows are marked ``name`` or ``default`` so that the rules can lower the verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compat.architectures import families
+from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
+from compat.extraction.filenames import FileName, read_name
+from compat.extraction.repository_kind import is_partial, named_sizes
+from compat.extraction.task import task_of
+from compat.extraction.variants import Variant, format_label, variants_of
+from compat.hub.payloads import HubModel, Sibling
+
+__all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
+
+_NESTED_CONFIGS = (
+    "text_config",
+    "llm_config",
+    "language_config",
+    "language_model_config",
+    "decoder",
+    "text_model_config",
+)
+_CONTEXT_KEYS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_sequence_length",
+    "max_seq_len",
+    "seq_length",
+    "n_ctx",
+)
+_EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
+_RELATIONS = ("finetune", "quantized", "adapter", "merge")
+_MAX_COUNT = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """This model was made from ``repo_id``; ``kind`` is finetune, quantized, adapter, merge or base."""
+
+    repo_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """All that was read from one record. ``repository_size`` is the original's sum of all files, in bytes."""
+
+    family: str | None
+    architecture: Fact[str]
+    parameters: Fact[int]
+    context: Fact[int]
+    task: Fact[str]
+    license: str | None
+    languages: tuple[str, ...]
+    relations: tuple[Relation, ...]
+    variants: tuple[Variant, ...]
+    projectors: tuple[str, ...]
+    projector_bytes: int | None
+    repository_size: int | None
+
+    @property
+    def judged(self) -> tuple[VariantFacts, ...]:
+        """The facts the rules judge, one entry a variant; a record without variants is judged once, as it
+        is.
+        """
+        return tuple(variant.facts for variant in self.variants)
+
+    def metadata(self, variant: Variant) -> ModelMetadata:
+        """The original's six facts for one variant."""
+        facts = variant.facts
+        architecture = facts.gguf_architecture or facts.architecture
+        return ModelMetadata(
+            architecture=architecture or "unknown",
+            format=facts.format or "unknown",
+            quantization=facts.quantization,
+            parameters=parameters_text(self.parameters.value),
+            size_bytes=variant.size_bytes,
+            max_context_length=facts.context,
+            facts=facts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model that a record says it was made from, as its own record tells it."""
+
+    repo_id: str
+    extraction: Extraction
+
+
+def wanted_base(model: HubModel, extraction: Extraction) -> str | None:
+    """The one base model whose record could tell what this one leaves out; None if there is none or nothing to ask.
+
+    Only a single base counts, and no adapter or merge: what was made of several models may be like none of them.
+    """
+    lacking = extraction.architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME)
+    if not lacking or len(extraction.relations) != 1 or extraction.relations[0].kind in ("adapter", "merge"):
+        return None
+    return extraction.relations[0].repo_id
+
+
+def extract(model: HubModel, base: Base | None = None) -> Extraction:
+    """Everything one Hub record tells, with evidence. Never raises for odd content.
+
+    Where the record is silent, a given ``base`` speaks: conversions and quantizations keep its architecture.
+    """
+    config = model.config or {}
+    hf_class = _hf_class(config)
+    architecture = _architecture(model, config)
+    context = _context(config)
+    task = task_of(model, hf_class)
+    if base is not None:
+        architecture, context, task = _inherited(base, architecture, context, task)
+    names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
+    common = VariantFacts(
+        architecture=architecture.value,
+        architecture_from=architecture.provenance,
+        hf_class=hf_class,
+        context=context.value if context.value is not None else DEFAULT_CONTEXT,
+        context_from=context.provenance,
+        task=task.value,
+        task_from=task.provenance,
+        gated=bool(model.gated),
+        remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
+        partial=is_partial(model, config),
+    )
+    variants = tuple(variants_of(model, config, names, common)) or (Variant("unknown", "Files unknown", common),)
+    best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
+    if best_context.provenance is not context.provenance:
+        best_context = replace(best_context, evidence=_gguf_context_evidence(model))
+    return Extraction(
+        family=families.kin_of(architecture.value).family if architecture.value else None,
+        architecture=architecture,
+        parameters=_parameters(model),
+        context=best_context,
+        task=task,
+        license=_license(model),
+        languages=_languages(model),
+        relations=_relations(model),
+        variants=variants,
+        projectors=tuple(name.path for name in names if name.role == "projector"),
+        projector_bytes=_projector_bytes(model, names),
+        repository_size=_sum_sizes(model.siblings),
+    )
+
+
+def _inherited(
+    base: Base, architecture: Fact[str], context: Fact[int], task: Fact[str]
+) -> tuple[Fact[str], Fact[int], Fact[str]]:
+    """The three facts, with those that the record itself does not tell taken from its base."""
+    told = base.extraction
+    name = told.architecture
+    if architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME) and name.known and not name.provenance.guessed:
+        architecture = Fact(name.value, Provenance.BASE, f"{base.repo_id}, which it is made from, is “{name.value}”")
+    if architecture.provenance is not Provenance.BASE:
+        return architecture, context, task
+    if context.provenance.guessed and not told.context.provenance.guessed and told.context.value:
+        evidence = f"{base.repo_id} was made for {told.context.value:,}"
+        context = Fact(told.context.value, Provenance.BASE, evidence)
+    if not task.known and told.task.known:
+        task = Fact(told.task.value, Provenance.BASE, f"{base.repo_id} is made for it")
+    return architecture, context, task
+
+
+# --- facts --------------------------------------------------------------------------------------------------
+
+
+def positive_int(value: Any) -> int | None:
+    """A whole number above zero and of a believable size, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        return None
+    return int(value) if 0 < value < _MAX_COUNT and value == int(value) else None
+
+
+def _hf_class(config: Mapping[str, Any]) -> str | None:
+    classes = config.get("architectures")
+    if isinstance(classes, list) and classes and isinstance(classes[0], str):
+        return classes[0][:120]
+    return None
+
+
+def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
+    model_type = config.get("model_type")
+    if isinstance(model_type, str) and model_type.strip():
+        value = model_type.strip()[:80]
+        return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
+    if any(sibling.rfilename == "model_index.json" for sibling in model.siblings or ()):
+        pipeline = next((tag for tag in model.tags or () if tag.startswith("diffusers:")), "diffusers:diffusers")
+        value = pipeline.removeprefix("diffusers:")[:80]
+        return Fact(value, Provenance.HUB, "its files hold a model_index.json: a Diffusers pipeline of several models")
+    header = model.gguf_header
+    if header and header.architecture:
+        evidence = f"general.architecture of {header.file} is “{header.architecture}”"
+        if header.architecture == "llama" and positive_int(header.values.get("llama.expert_count")):
+            return Fact("mixtral", Provenance.GGUF_HEADER, f"{evidence}, with several experts a layer")
+        return Fact(header.architecture, Provenance.GGUF_HEADER, evidence)
+    if model.gguf and model.gguf.architecture:
+        value = model.gguf.architecture[:80]
+        if value == "llama" and any(_EXPERTS_WORD.fullmatch(word) for word in families.name_words(model.name)):
+            return Fact(
+                "mixtral",
+                Provenance.NAME,
+                "the GGUF header says “llama”, as Mixtral files do, and so does the name",
+            )
+        return Fact(value, Provenance.HUB, f"the Hub read “{value}” from a GGUF file of this repository")
+    tagged = _architecture_tag(model.tags or ())
+    if tagged:
+        return Fact(tagged, Provenance.TAG, f"tagged “{tagged}”")
+    named = families.architecture_from_name(model.name)
+    if named:
+        return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
+    return Fact.unknown()
+
+
+def _architecture_tag(tags: Sequence[str]) -> str | None:
+    """The one exact tag that is a ``model_type``, or the pipeline class of a Diffusers repository."""
+    for tag in tags:
+        if tag.startswith("diffusers:"):
+            return tag.removeprefix("diffusers:")[:80]
+    found = {tag for tag in tags if families.is_known(tag)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _configs(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "", config
+    for name in _NESTED_CONFIGS:
+        nested = config.get(name)
+        if isinstance(nested, Mapping):
+            yield f"{name}.", nested
+
+
+def _context(config: Mapping[str, Any]) -> Fact[int]:
+    for key in _CONTEXT_KEYS:
+        for prefix, scope in _configs(config):
+            value = positive_int(scope.get(key))
+            if value is not None:
+                return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
+    return Fact(DEFAULT_CONTEXT, Provenance.DEFAULT, f"nothing tells it, so {DEFAULT_CONTEXT:,} tokens are assumed")
+
+
+def _projector_bytes(model: HubModel, names: Sequence[FileName]) -> int | None:
+    """The size of the vision projector an engine would load: the 16-bit one where there are several; None if untold."""
+    sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
+    known = [(name, size) for name in names if name.role == "projector" and (size := sizes.get(name.path)) is not None]
+    usual = [size for name, size in known if name.quantization in ("F16", "BF16")]
+    return max(usual or [size for _, size in known], default=None)
+
+
+def _gguf_context_evidence(model: HubModel) -> str:
+    if model.gguf_header and model.gguf_header.context_length:
+        return f"{model.gguf_header.file} says {model.gguf_header.context_length:,}"
+    length = model.gguf.context_length if model.gguf else None
+    return f"the Hub read {length:,} from a GGUF file of this repository" if length else ""
+
+
+def _parameters(model: HubModel) -> Fact[int]:
+    if model.safetensors and model.safetensors.count:
+        return Fact(
+            model.safetensors.count,
+            Provenance.HUB,
+            "the Hub counted the parameters in the safetensors headers",
+        )
+    if model.gguf and model.gguf.total:
+        return Fact(model.gguf.total, Provenance.HUB, "the Hub counted the parameters of a GGUF file")
+    for word, count in named_sizes(model.name):
+        return Fact(count, Provenance.NAME, f"its name says “{word.upper()}”")
+    return Fact.unknown()
+
+
+def _card(model: HubModel, key: str) -> Any:
+    return (model.card_data or {}).get(key)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
+
+
+def _license(model: HubModel) -> str | None:
+    for text in _texts(_card(model, "license")):
+        return text.lower()[:80]
+    for tag in model.tags or ():
+        if tag.startswith("license:"):
+            return tag.removeprefix("license:").lower()[:80]
+    return None
+
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{2,4})?")
+
+
+def _languages(model: HubModel) -> tuple[str, ...]:
+    found = dict.fromkeys(text.lower() for text in _texts(_card(model, "language")))
+    return tuple(code for code in found if _LANGUAGE.fullmatch(code) or code == "multilingual")[:64]
+
+
+def _relations(model: HubModel) -> tuple[Relation, ...]:
+    kinds: dict[str, str] = {}
+    for tag in model.tags or ():
+        if not tag.startswith("base_model:"):
+            continue
+        rest = tag.removeprefix("base_model:")
+        kind, colon, repo_id = rest.partition(":")
+        if colon and kind in _RELATIONS:
+            kinds[repo_id] = kind
+        elif not colon:
+            kinds.setdefault(rest, "base")
+    for repo_id in _texts(_card(model, "base_model")):
+        kinds.setdefault(repo_id.removeprefix("https://huggingface.co/"), "base")
+    return tuple(Relation(repo_id[:200], kind) for repo_id, kind in kinds.items() if repo_id != model.id)[:32]
+
+
+def _sum_sizes(siblings: Sequence[Sibling] | None) -> int | None:
+    sizes = [sibling.bytes for sibling in siblings or ()]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if sizes and len(known) == len(sizes) else None

@@ -1,0 +1,200 @@
+"""Facts and where they come from: the vocabulary between what a Hub says and what the rules judge.
+
+A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain
+values
+without names or sizes, so that records with equal facts share one verdict. :class:`ModelMetadata` is the
+original's six-field summary of a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from compat.architectures.families import kin_of
+
+T = TypeVar("T")
+
+DEFAULT_CONTEXT = 2048
+"""Tokens assumed where nothing tells a model's context length, as the original does."""
+
+
+class Provenance(StrEnum):
+    """Where a fact was read, best first."""
+
+    GIVEN = "given"
+    GGUF_HEADER = "gguf-header"
+    CONFIG = "config"
+    HUB = "hub"
+    TAG = "tag"
+    BASE = "base"
+    NAME = "name"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
+
+    @property
+    def label(self) -> str:
+        """The words shown to people."""
+        return _PROVENANCE_LABELS[self]
+
+    @property
+    def guessed(self) -> bool:
+        """Whether a fact from here is a guess rather than something read."""
+        return self in (Provenance.NAME, Provenance.DEFAULT)
+
+
+_PROVENANCES = {provenance.value: provenance for provenance in Provenance}
+"""By value: a list reads thousands, and calling the class takes several times as long."""
+_PROVENANCE_LABELS = {
+    Provenance.GIVEN: "given by the caller",
+    Provenance.GGUF_HEADER: "GGUF file header",
+    Provenance.CONFIG: "config.json",
+    Provenance.HUB: "Hub answer",
+    Provenance.TAG: "Hub tag",
+    Provenance.BASE: "the base model's record",
+    Provenance.NAME: "guessed from the name",
+    Provenance.DEFAULT: "assumed",
+    Provenance.UNKNOWN: "not known",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """A value (None: unknown), where it was read, and the words read there."""
+
+    value: T | None
+    provenance: Provenance = Provenance.UNKNOWN
+    evidence: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a value at all."""
+        return self.value is not None
+
+    @classmethod
+    def unknown(cls) -> Fact[T]:
+        """Nothing told it."""
+        return cls(None)
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFacts:
+    """What the rules may know of one variant.
+
+    ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told),
+    ``gguf_architecture`` the
+    header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's
+    ``architectures``.
+    ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context``
+    is what
+    the model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images
+    lies
+    beside; ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer
+    weights than
+    the shape needs.
+    """
+
+    architecture: str | None = None
+    architecture_from: Provenance = Provenance.UNKNOWN
+    gguf_architecture: str | None = None
+    hf_class: str | None = None
+    format: str | None = None
+    format_from: Provenance = Provenance.UNKNOWN
+    quantization: str | None = None
+    quantization_from: Provenance = Provenance.UNKNOWN
+    context: int = DEFAULT_CONTEXT
+    context_from: Provenance = Provenance.DEFAULT
+    task: str | None = None
+    task_from: Provenance = Provenance.UNKNOWN
+    gated: bool = False
+    remote_code: bool = False
+    scheme: str | None = None
+    projector: bool = False
+    sharded: bool = False
+    incomplete: bool = False
+    partial: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts as JSON values; those that say nothing are left out."""
+        return {
+            name: value
+            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
+            if value != _SILENT[name]
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> VariantFacts:
+        """The inverse of :meth:`as_json`."""
+        values: dict[str, Any] = {
+            name: _PROVENANCES[value] if name.endswith("_from") else value for name, value in data.items()
+        }
+        return cls(**values)
+
+
+_SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """The original's summary of a model: the six facts a verdict needs.
+
+    ``architecture`` is the exact ``model_type`` or GGUF name, or ``unknown``; ``format`` is ``safetensors``,
+    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``) or
+    ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
+    ``facts`` holds what the rules use beyond the six (where each was read, the task, access).
+    """
+
+    architecture: str
+    format: str
+    quantization: str | None = None
+    parameters: str = "unknown"
+    size_bytes: int | None = None
+    max_context_length: int = DEFAULT_CONTEXT
+    facts: VariantFacts | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def family(self) -> str:
+        """The architecture family, such as ``qwen`` for ``qwen2``."""
+        return kin_of(self.architecture).family
+
+    @property
+    def variant_facts(self) -> VariantFacts:
+        """These six facts as the rules see them; those stated by a caller count as read, not guessed."""
+        if self.facts is not None:
+            return self.facts
+        architecture = None if self.architecture in ("", "unknown") else self.architecture
+        format_ = None if self.format in ("", "unknown") else self.format.lower()
+        given = Provenance.GIVEN
+        return VariantFacts(
+            architecture=architecture,
+            architecture_from=given if architecture else Provenance.UNKNOWN,
+            gguf_architecture=architecture if format_ == "gguf" else None,
+            format=format_,
+            format_from=given if format_ else Provenance.UNKNOWN,
+            quantization=self.quantization,
+            quantization_from=given if self.quantization else Provenance.UNKNOWN,
+            context=self.max_context_length,
+            context_from=given,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The original's camelCase object."""
+        return {
+            "architecture": self.architecture,
+            "format": self.format,
+            "quantization": self.quantization,
+            "parameters": self.parameters,
+            "sizeBytes": self.size_bytes,
+            "maxContextLength": self.max_context_length,
+        }
+
+
+def parameters_text(count: int | None) -> str:
+    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``."""
+    if count is None:
+        return "unknown"
+    for divisor, unit, digits in ((10**12, "T", 1), (10**9, "B", 1), (10**6, "M", 0), (10**3, "K", 0)):
+        if count >= divisor * (0.9995 if unit == "B" else 1):
+            return f"{count / divisor:.{digits}f}{unit}"
+    return str(count)

@@ -1,0 +1,155 @@
+"""What a repository's file names tell: formats, quantization labels, shards, and files that are no model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from compat.architectures.families import name_words
+
+SHARD = re.compile(r"^(?P<stem>.+?)[-.](?P<number>\d{5})-of-(?P<count>\d{5})$")
+
+_SUFFIX_FORMATS = {
+    "safetensors": "safetensors",
+    "gguf": "gguf",
+    "onnx": "onnx",
+    "tflite": "tflite",
+    "h5": "tensorflow",
+    "msgpack": "flax",
+    "nemo": "nemo",
+    "mlmodel": "coreml",
+    "mlpackage": "coreml",
+    "llamafile": "llamafile",
+    "ckpt": "pytorch",
+    "pth": "pytorch",
+    "pt": "pytorch",
+    "engine": "tensorrt",
+    "pdparams": "paddle",
+}
+_NOT_WEIGHTS = (
+    "training_args",
+    "optimizer",
+    "scheduler",
+    "scaler",
+    "rng_state",
+    "random_states",
+    "vocab",
+    "tokenizer",
+)
+
+GGUF_LABELS = (  # noqa: SIM905 - a name a line would be pages
+    "F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q8_1 Q2_K Q2_K_S Q2_K_L Q3_K Q3_K_S Q3_K_M Q3_K_L Q4_K "
+    "Q4_K_S Q4_K_M Q4_K_L Q5_K Q5_K_S Q5_K_M Q5_K_L Q6_K Q6_K_L Q8_K IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S "
+    "IQ2_M IQ3_XXS IQ3_XS IQ3_S IQ3_M IQ4_NL IQ4_XS TQ1_0 TQ2_0 MXFP4_MOE MXFP4 NVFP4 Q1_0 Q2_0 "
+    "Q2_K_XL Q3_K_XL Q4_K_XL Q5_K_XL Q6_K_XL Q8_K_XL Q4_K_XXL IQ1_XL IQ2_XL IQ3_XL IQ4_NL_XL Q4_0_4_4 "
+    "Q4_0_4_8 Q4_0_8_8 Q4_2 Q4_3 FP16 FP32 "
+    # known to one fork of llama.cpp only
+    "IQ1_KT IQ2_K IQ2_KS IQ2_KL IQ2_KT IQ3_K IQ3_KS IQ3_KT IQ4_K IQ4_KS IQ4_KSS IQ4_KT IQ5_K IQ5_KS "
+    "IQ6_K "
+).split()
+_LABEL = re.compile(
+    r"(?<![A-Za-z0-9])(?:" + "|".join(sorted(map(re.escape, GGUF_LABELS), key=len, reverse=True)) + r")(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_FLOATS = ("F32", "F16", "BF16", "FP16", "FP32")
+_LABEL_SPELLING = {"FP16": "F16", "FP32": "F32", "MXFP4": "MXFP4_MOE"}
+
+_HELPER_WORDS = frozenset(
+    {"mmproj", "imatrix", "mtp", "draft", "eagle", "eagle3", "dflash", "dflash2", "lora", "adapter"}
+)
+_ADAPTER_FILES = (
+    "adapter_model.safetensors",
+    "adapter_model.bin",
+    "adapters.safetensors",
+    "adapter_config.json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """One file name taken apart.
+
+    ``role`` is ``weights``, ``projector``, ``helper`` (importance matrix, draft model), ``adapter``,
+    ``duplicate`` or ``other``; ``stem`` is the path without shard number and suffix, equal for all shards.
+    """
+
+    path: str
+    role: str
+    format: str | None = None
+    stem: str = ""
+    quantization: str | None = None
+    shard: int | None = None
+    shards: int | None = None
+
+
+def gguf_label(name: str) -> str | None:
+    """The quantization label of a GGUF file name; the last one counts, upper or lower case.
+
+    Except that in ``Q4_K_M-fp16`` the second word is about the embeddings alone.
+    """
+    found = list(_LABEL.finditer(name))
+    if not found:
+        return None
+    last = found[-1]
+    if len(found) > 1 and last[0].upper() in _FLOATS and last.start() - found[-2].end() == 1:
+        last = found[-2]
+    label: str = last[0].upper()
+    return _LABEL_SPELLING.get(label, label)
+
+
+def _gguf_role(base: str) -> str:
+    words = name_words(base)
+    if "mmproj" in words or any(word.startswith("mmproj") for word in words):
+        return "projector"
+    if words and (words[0] in _HELPER_WORDS or words[-1] == "imatrix"):
+        return "adapter" if words[0] in ("lora", "adapter") else "helper"
+    if any(word.startswith("dflash") or word == "draft" for word in words):
+        return "helper"
+    if words and words[-1] == "lora":
+        return "adapter"
+    return "weights"
+
+
+def _bin_format(base: str) -> tuple[str, str]:
+    """Format and role of a ``.bin`` file, which may be almost anything."""
+    lower = base.lower()
+    if lower.startswith("adapter_model"):
+        return "pytorch", "adapter"
+    if lower.startswith(("pytorch_model", "diffusion_pytorch_model", "model", "consolidated")):
+        return "pytorch", "weights"
+    if "ggml" in name_words(base.replace(".", "-")):
+        return "ggml", "weights"
+    return "pytorch", "other"
+
+
+def read_name(path: str) -> FileName:
+    """What one file of a repository is, by its name alone."""
+    folder, _, base = path.rpartition("/")
+    root, dot, suffix = base.rpartition(".")
+    suffix = suffix.lower() if dot else ""
+    if base in _ADAPTER_FILES:
+        return FileName(path, "adapter", "safetensors" if suffix == "safetensors" else None)
+    if suffix == "bin":
+        format_, role = _bin_format(base)
+    else:
+        format_, role = _SUFFIX_FORMATS.get(suffix, ""), "weights"
+    if not format_:
+        return FileName(path, "other")
+    if root.lower().startswith(_NOT_WEIGHTS):
+        return FileName(path, "other")
+    shard = SHARD.match(root)
+    bare = shard["stem"] if shard else root
+    if format_ == "gguf":
+        role = _gguf_role(bare)
+    elif folder.split("/")[0].lower() in ("onnx", "openvino", "coreml", "original", "runs", "checkpoints"):
+        role = "duplicate" if format_ != "onnx" else role
+    stem = f"{folder}/{bare}" if folder else bare
+    return FileName(
+        path,
+        role,
+        format_,
+        stem,
+        gguf_label(bare) or gguf_label(folder) if format_ == "gguf" else None,
+        int(shard["number"]) if shard else None,
+        int(shard["count"]) if shard else None,
+    )

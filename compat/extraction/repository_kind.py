@@ -1,0 +1,115 @@
+"""Are there as many weights as the config's shape needs at the very least?
+
+An adapter or a draft head often carries the config of the model it belongs to. Counting tells them apart: no
+model
+has fewer weights than its embedding and attention matrices alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from compat.architectures.families import name_words
+from compat.extraction.quantization import quantization_of
+from compat.hub.payloads import HubModel
+
+_PLAIN_ATTENTION = frozenset({
+    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2",
+    "gemma3_text", "phi", "phi3", "granite", "olmo2", "starcoder2", "cohere", "smollm3",
+})  # fmt: skip
+"""Model types whose every layer has four plain attention matrices, so that they can be counted."""
+
+_FLOAT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
+_SHARE = 0.5
+"""Below this share of the least count a file set is no whole model; half leaves room for pruned
+vocabularies.
+"""
+
+_WIDE = 2048
+_SHALLOW = 6
+"""From this width on, so few layers make a draft head (one layer always, more if the name tells of another
+size).
+"""
+
+_SHAPE_KEYS = (
+    "hidden_size",
+    "num_hidden_layers",
+    "vocab_size",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+)
+_COUNTED = 1_000_000
+_FEW_BITS = re.compile(r"(?<![\d.])[123](\.\d+)?-?bits?|ternary|tq\d", re.IGNORECASE)
+
+_NAMED_SHARE = 0.08
+"""Below this share of the smallest size in its name a repository holds a part only: the tightest packing (4
+bits in
+32-bit words) still counts an eighth."""
+
+_PART_WORDS = frozenset({"lora", "qlora", "adapter", "adapters", "mtp", "peft"})
+_NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bm])", re.IGNORECASE)
+
+
+def named_sizes(name: str) -> Iterator[tuple[str, int]]:
+    """The words of a name that are sizes, with the parameters they stand for: ``8x7B`` is 56 billion."""
+    for word in name_words(name):
+        size = _NAME_SIZE.fullmatch(word)
+        if size:
+            scale = 10**9 if size["unit"].lower() == "b" else 10**6
+            count = int(float(size["number"]) * scale * int(size["experts"] or 1))
+            if count:
+                yield word, count
+
+
+def least_parameters(config: Mapping[str, Any]) -> int | None:
+    """The weights of embedding and attention alone, from the config; None where a number is not told."""
+    numbers = [config.get(key) for key in _SHAPE_KEYS]
+    model_type = config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in _PLAIN_ATTENTION:
+        return None
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
+        return None
+    hidden, layers, vocabulary, heads, kv_heads, head_dim = (int(number or 0) for number in numbers)
+    attention = hidden * head_dim * (2 * heads + 2 * kv_heads)
+    return vocabulary * hidden + layers * attention
+
+
+def is_partial(model: HubModel, config: Mapping[str, Any]) -> bool:
+    """Whether the counted weights are far too few for a model of this shape or, where no shape is told, of
+    this name.
+
+    Packed weights cannot be held against the shape: their count is of the words they are packed in.
+    """
+    block = model.safetensors
+    if block is None or not block.count:
+        return False
+    named = min((size for _, size in named_sizes(model.name)), default=None)
+    if _is_shallow(config, known_size=named is not None) and (named is None or block.count < _SHARE * named):
+        return True
+    least = least_parameters(config)
+    if least is None:
+        told = named is not None and isinstance(config.get("model_type"), str)
+        return told and _far_below(named or 0, block.count, model.name)
+    if quantization_of(model, config).known or (block.parameters and not set(block.parameters) <= _FLOAT_TYPES):
+        return False
+    return block.count < _SHARE * least
+
+
+def _is_shallow(config: Mapping[str, Any], *, known_size: bool) -> bool:
+    layers, hidden = config.get("num_hidden_layers"), config.get("hidden_size")
+    if not isinstance(layers, int) or not isinstance(hidden, int):
+        return False
+    return 0 < layers <= (_SHALLOW if known_size else 1) and hidden >= _WIDE
+
+
+def _far_below(named: int, count: int, name: str) -> bool:
+    """Counts below a million are no adapters but weights that were saved empty by mistake, and tell
+    nothing.
+    """
+    if count < _COUNTED or _FEW_BITS.search(name):
+        return False
+    share = _SHARE if _PART_WORDS.intersection(name_words(name)) else _NAMED_SHARE
+    return count < share * named

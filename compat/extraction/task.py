@@ -1,0 +1,148 @@
+"""What a model is for: the Hub's task name, from the task field, tags, the class name, or the name's
+words.
+"""
+
+from __future__ import annotations
+
+import re
+
+from compat.architectures.families import name_words
+from compat.extraction.facts import Fact, Provenance
+from compat.hub.payloads import HubModel
+
+TASKS = {
+    "text-generation": "Text generation",
+    "conversational": "Conversation",
+    "text2text-generation": "Text to text",
+    "image-text-to-text": "Image and text to text",
+    "any-to-any": "Any to any",
+    "feature-extraction": "Embeddings",
+    "sentence-similarity": "Sentence similarity",
+    "text-ranking": "Ranking",
+    "text-classification": "Text classification",
+    "token-classification": "Token classification",
+    "zero-shot-classification": "Zero-shot classification",
+    "question-answering": "Question answering",
+    "table-question-answering": "Table questions",
+    "summarization": "Summarization",
+    "translation": "Translation",
+    "fill-mask": "Fill in the blank",
+    "text-to-image": "Text to image",
+    "image-to-image": "Image to image",
+    "image-to-text": "Image to text",
+    "image-to-video": "Image to video",
+    "image-to-3d": "Image to 3D",
+    "text-to-video": "Text to video",
+    "text-to-3d": "Text to 3D",
+    "text-to-speech": "Text to speech",
+    "text-to-audio": "Text to audio",
+    "automatic-speech-recognition": "Speech recognition",
+    "audio-text-to-text": "Audio and text to text",
+    "audio-classification": "Audio classification",
+    "audio-to-audio": "Audio to audio",
+    "voice-activity-detection": "Voice detection",
+    "image-classification": "Image classification",
+    "zero-shot-image-classification": "Zero-shot image classification",
+    "image-segmentation": "Image segmentation",
+    "mask-generation": "Mask generation",
+    "image-feature-extraction": "Image features",
+    "object-detection": "Object detection",
+    "zero-shot-object-detection": "Zero-shot object detection",
+    "depth-estimation": "Depth estimation",
+    "keypoint-detection": "Keypoint detection",
+    "video-classification": "Video classification",
+    "video-text-to-text": "Video and text to text",
+    "visual-question-answering": "Visual questions",
+    "document-question-answering": "Document questions",
+    "visual-document-retrieval": "Document retrieval",
+    "unconditional-image-generation": "Image generation",
+    "tabular-classification": "Table classification",
+    "tabular-regression": "Table regression",
+    "time-series-forecasting": "Time series",
+    "graph-ml": "Graphs",
+    "reinforcement-learning": "Reinforcement learning",
+    "robotics": "Robotics",
+    "speculative-draft": "Speculative decoding draft",
+    "other": "Other",
+}
+"""The Hub's tasks, with their names for people."""
+
+_CLASS_TASKS = (
+    ("ForCausalLM", "text-generation"),
+    ("LMHeadModel", "text-generation"),
+    ("ForSequenceClassification", "text-classification"),
+    ("ForTokenClassification", "token-classification"),
+    ("ForQuestionAnswering", "question-answering"),
+    ("ForRewardModel", "text-classification"),
+    ("ForMaskedLM", "fill-mask"),
+    ("Bidirectional", "feature-extraction"),
+)
+_NAME_TASKS = {
+    "feature-extraction": "embedding embeddings embed embedder embeddinggemma retriever retrieval bge gte e5 "
+    "colbert splade simcse sts",
+    "text-ranking": "reranker rerank ranker",
+    "text-classification": "reward rm prm orm classifier classification sentiment",
+    "text-to-speech": "tts neutts outetts orpheus llasa kokoro cosyvoice chatterbox",
+    "automatic-speech-recognition": "asr",
+}
+_CAMEL_ENDINGS = (("TTS", "text-to-speech"), ("Reranker", "text-ranking"))
+_DRAFT_WORDS = frozenset({"eagle3", "speculator", "speculators", "medusa", "dspark"})
+_DRAFT_CLASSES = ("Eagle", "Draft", "MTP", "NextN", "Medusa", "Speculator")
+_WORD_TASKS = {word: task for task, words in _NAME_TASKS.items() for word in words.split()}
+
+
+def task_label(task: str) -> str:
+    """A task's name for people; one not listed is shown as written, without dashes."""
+    return TASKS.get(task) or task.replace("-", " ").capitalize()
+
+
+def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
+    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over
+    the field.
+    """
+    words = name_words(model.name.replace(".", "-"))
+    if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
+        return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
+    draft = _draft_word(words)
+    if draft and model.pipeline_tag in (None, "text-generation"):
+        return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
+    if model.pipeline_tag:
+        return Fact(model.pipeline_tag[:60], Provenance.HUB, f"the Hub lists it under “{model.pipeline_tag[:60]}”")
+    tagged = dict.fromkeys(tag for tag in model.tags or () if tag in TASKS and tag != "other")
+    if len(tagged) == 1:
+        tag = next(iter(tagged))
+        return Fact(tag, Provenance.TAG, f"tagged “{tag}”")
+    if hf_class:
+        for ending, task in _CLASS_TASKS:
+            if ending in hf_class:
+                return Fact(task, Provenance.CONFIG, f"its class is “{hf_class}”")
+    if model.library_name == "sentence-transformers" or "sentence-transformers" in (model.tags or ()):
+        return Fact("sentence-similarity", Provenance.TAG, "made for the sentence-transformers library")
+    return _named(model.name, words)
+
+
+def _draft_word(words: tuple[str, ...]) -> str | None:
+    """The word of a name that tells of a draft head: a part that only speeds up another model."""
+    for word in words:
+        if word in _DRAFT_WORDS or word.startswith("dflash"):
+            return word
+    if words and words[0] == "eagle":
+        return words[0]
+    return words[-1] if words and words[-1] in ("draft", "eagle") else None
+
+
+def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
+    """What whole words of the name tell of the task, the weakest evidence."""
+    if words[:2] == ("qwen", "vl"):
+        return Fact("image-text-to-text", Provenance.NAME, "its name says “Qwen-VL”")
+    for word, after in zip(words, (*words[1:], ""), strict=True):
+        task = _WORD_TASKS.get(word)
+        if (word, after) == ("text", "encoder"):
+            task = "feature-extraction"
+        if task:
+            return Fact(task, Provenance.NAME, f"its name says “{word}”")
+    for part in re.split(r"[-_.]", name):
+        for ending, task in _CAMEL_ENDINGS:
+            if part.endswith(ending):
+                return Fact(task, Provenance.NAME, f"its name says “{part}”")
+    return Fact.unknown()

@@ -1,0 +1,243 @@
+"""From a record's file list, or its tags where there is none, to the sets of weights one can run.
+
+A variant is what a person downloads and starts: the safetensors set, the Q4_K_M file, the Q8_0 file in three
+parts. Projectors, importance matrices, adapters, drafts and duplicates are files, not variants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compat.architectures import families
+from compat.extraction.facts import Provenance, VariantFacts
+from compat.extraction.filenames import FileName, read_name
+from compat.extraction.quantization import quantization_of, scheme_of
+from compat.hub.payloads import HubModel
+
+_FORMAT_TAGS = {
+    "safetensors": "safetensors",
+    "gguf": "gguf",
+    "pytorch": "pytorch",
+    "onnx": "onnx",
+    "tf": "tensorflow",
+    "jax": "flax",
+    "openvino": "openvino",
+    "coreml": "coreml",
+    "tflite": "tflite",
+    "mlx": "safetensors",
+}
+_FORMAT_LABELS = {
+    "safetensors": "Safetensors",
+    "gguf": "GGUF",
+    "pytorch": "PyTorch",
+    "onnx": "ONNX",
+    "tensorflow": "TensorFlow",
+    "flax": "Flax",
+    "openvino": "OpenVINO",
+    "coreml": "Core ML",
+    "tflite": "TensorFlow Lite",
+    "ggml": "GGML (before GGUF)",
+    "nemo": "NeMo",
+    "llamafile": "llamafile",
+    "tensorrt": "TensorRT engine",
+    "paddle": "PaddlePaddle",
+    "adapter": "Adapter",
+}
+
+
+def format_label(format_: str | None) -> str:
+    """A format's name for people."""
+    return _FORMAT_LABELS.get(format_ or "", format_ or "unknown format")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One runnable set of weight files.
+
+    ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
+    size is told, ``missing_shards`` counts parts of a split file that the record does not list.
+    """
+
+    key: str
+    label: str
+    facts: VariantFacts
+    files: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    missing_shards: int = 0
+
+
+def variants_of(
+    model: HubModel, config: Mapping[str, Any], names: Sequence[FileName], common: VariantFacts
+) -> Iterator[Variant]:
+    """Every variant of a record; ``common`` holds the facts that all of them share."""
+    sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
+    weights = [name for name in names if name.role == "weights"]
+    by_format: dict[str, list[FileName]] = {}
+    for name in weights:
+        by_format.setdefault(name.format or "", []).append(name)
+
+    safetensors = by_format.pop("safetensors", [])
+    has_safetensors_block = bool(model.safetensors and model.safetensors.count)
+    quantization = quantization_of(model, config)
+    plain = replace(
+        common,
+        quantization=quantization.value,
+        quantization_from=quantization.provenance,
+        scheme=scheme_of(config) if quantization.value else None,
+    )
+    if safetensors or has_safetensors_block:
+        yield from _safetensors_variants(model, safetensors, sizes, plain)
+
+    ggufs = by_format.pop("gguf", [])
+    gguf = replace(_gguf_facts(model, common), partial=False, projector=any(name.role == "projector" for name in names))
+    if ggufs:
+        yield from _gguf_variants(ggufs, sizes, gguf)
+    elif model.gguf is not None:
+        label = read_name(f"{model.name}.gguf").quantization
+        facts = replace(
+            gguf,
+            format_from=Provenance.HUB,
+            quantization=label,
+            quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
+        )
+        yield Variant("gguf", f"GGUF {label}" if label else "GGUF", facts)
+
+    told = bool(safetensors or has_safetensors_block or ggufs or model.gguf is not None)
+    for format_, files in by_format.items():
+        told = True
+        paths = tuple(name.path for name in files)
+        facts = replace(plain, format=format_, format_from=Provenance.HUB)
+        yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
+    if told:
+        return
+    if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
+        yield Variant("adapter", "Adapter", replace(plain, format="adapter", format_from=Provenance.HUB))
+        return
+    yield from _tagged_variants(model, gguf, plain)
+
+
+def _total(paths: Sequence[str], sizes: Mapping[str, int | None]) -> int | None:
+    known = [size for size in (sizes.get(path) for path in paths) if size is not None]
+    return sum(known) if paths and len(known) == len(paths) else None
+
+
+def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -> Iterator[Variant]:
+    """Formats told by exact tags alone, or at last by the name's closing word."""
+    formats = dict.fromkeys(
+        _FORMAT_TAGS[tag] for tag in (*(model.tags or ()), model.library_name) if tag in _FORMAT_TAGS
+    )
+    origin = Provenance.TAG
+    if not formats:
+        last = families.name_words(model.name)[-1:]
+        formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
+        origin = Provenance.NAME
+    for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
+        facts = replace(gguf if format_ == "gguf" else plain, format=format_, format_from=origin)
+        yield Variant(format_, format_label(format_), facts)
+
+
+def _safetensors_variants(
+    model: HubModel, files: Sequence[FileName], sizes: Mapping[str, int | None], plain: VariantFacts
+) -> Iterator[Variant]:
+    facts = replace(plain, format="safetensors", format_from=Provenance.HUB)
+    label = f"Safetensors, {facts.quantization}" if facts.quantization else "Safetensors"
+    groups: dict[str, list[FileName]] = {}
+    for name in files:
+        groups.setdefault(name.stem if "/" not in name.path else "", []).append(name)
+    in_folders = groups.pop("", [])
+    if len(groups) > 1:
+        for duplicate in [stem for stem in groups if stem.startswith("consolidated")]:
+            del groups[duplicate]
+    if not groups and in_folders:
+        groups["folders"] = in_folders
+    if not groups:
+        yield Variant("safetensors", label, facts, size_bytes=_bytes_by_dtype(model))
+        return
+    for stem, group in sorted(groups.items(), key=lambda item: (item[0] != "model", item[0])):
+        paths = tuple(sorted(name.path for name in group))
+        single = len(groups) == 1
+        missing = _missing_shards(group)
+        yield Variant(
+            "safetensors" if single or stem == "model" else f"safetensors:{stem}",
+            label if single or stem == "model" else f"{label} ({stem})",
+            replace(facts, incomplete=missing > 0),
+            paths,
+            _total(paths, sizes) or (_bytes_by_dtype(model) if single else None),
+            missing,
+        )
+
+
+_DTYPE_BYTES = {
+    "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2,
+    "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1,
+}  # fmt: skip
+
+
+def _bytes_by_dtype(model: HubModel) -> int | None:
+    """The weights' size from the Hub's count by data type; None where a type is unknown."""
+    counts = model.safetensors.parameters if model.safetensors else None
+    if not counts or any(dtype not in _DTYPE_BYTES for dtype in counts):
+        return None
+    return sum(count * _DTYPE_BYTES[dtype] for dtype, count in counts.items())
+
+
+def _missing_shards(group: Sequence[FileName]) -> int:
+    expected = max((name.shards or 0 for name in group), default=0)
+    return max(0, expected - len({name.shard for name in group if name.shard}))
+
+
+def _gguf_facts(model: HubModel, common: VariantFacts) -> VariantFacts:
+    """The common facts as they hold for this record's GGUF files, whose own header speaks first."""
+    facts = replace(common, format="gguf", format_from=Provenance.HUB)
+    block = model.gguf
+    if block and block.context_length and common.context_from is Provenance.DEFAULT:
+        facts = replace(facts, context=block.context_length, context_from=Provenance.HUB)
+    header = model.gguf_header
+    if header and header.architecture:
+        return replace(
+            facts,
+            gguf_architecture=header.architecture,
+            architecture=common.architecture or header.architecture,
+            context=header.context_length or facts.context,
+            context_from=Provenance.GGUF_HEADER if header.context_length else facts.context_from,
+        )
+    if block and block.architecture:
+        facts = replace(
+            facts,
+            gguf_architecture=block.architecture[:80],
+            architecture=common.architecture or block.architecture[:80],
+            architecture_from=(
+                common.architecture_from if common.architecture_from is Provenance.NAME else Provenance.HUB
+            ),
+        )
+    return facts
+
+
+def _gguf_variants(
+    files: Sequence[FileName], sizes: Mapping[str, int | None], facts: VariantFacts
+) -> Iterator[Variant]:
+    groups: dict[str, list[FileName]] = {}
+    for name in files:
+        groups.setdefault(name.stem, []).append(name)
+    labels = [group[0].quantization for group in groups.values()]
+    for stem, group in groups.items():
+        label = group[0].quantization
+        shown = label if label and labels.count(label) == 1 else stem.rpartition("/")[2]
+        paths = tuple(sorted(name.path for name in group))
+        missing = _missing_shards(group)
+        yield Variant(
+            f"gguf:{stem}",
+            f"GGUF {shown}",
+            replace(
+                facts,
+                quantization=label,
+                quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
+                sharded=len(group) > 1 or missing > 0,
+                incomplete=missing > 0,
+            ),
+            paths,
+            None if missing else _total(paths, sizes),
+            missing,
+        )

@@ -1,0 +1,58 @@
+"""What a repository's own GGUF file says of itself, read without downloading it: a first part of one file is enough."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from compat.extraction.filenames import read_name
+from compat.extraction.gguf_header import gguf_header_reads
+from compat.extraction.header_bytes import HeaderError
+from compat.hub import HubClient, HubError
+from compat.hub.errors import HubBadPayload
+from compat.hub.headers import read_header
+from compat.hub.payloads import HubModel, parse_record
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 2 * 1024 * 1024
+"""The most that is read of one file. A header without its vocabulary is a few kilobytes."""
+_LONGEST = 200
+_MOST_VALUES = 500
+
+
+def file_to_read(model: HubModel) -> str | None:
+    """The GGUF file whose header stands for the repository: the first part of its first variant; None without any."""
+    names = [read_name(sibling.rfilename) for sibling in model.siblings or ()]
+    weights = [name for name in names if name.format == "gguf" and name.role == "weights" and name.shard in (None, 1)]
+    return min((name.path for name in weights), default=None)
+
+
+async def with_gguf_header(client: HubClient, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with what the header of one of its GGUF files says; unchanged where there is none that can be read."""
+    try:
+        model = parse_record(record).model
+    except HubBadPayload:
+        return record  # whoever stores it says what is wrong with it
+    file = file_to_read(model)
+    if file is None or (model.gated and not client.settings.token):
+        return record
+    reads = gguf_header_reads(tensors=False)
+    try:
+        header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
+    except (HubError, HeaderError) as error:
+        log.info("the header of %s in %s could not be read: %s", file, model.id, error)
+        return record
+    return {**record, "_gguf_header": {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}}
+
+
+def _short(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values worth keeping: no texts of any length, no long lists, and not more of them than real files have."""
+    short = (
+        (key, list(value) if isinstance(value, tuple) else value)
+        for key, value in values.items()
+        if len(key) <= _LONGEST and not (isinstance(value, str | tuple) and len(value) > _LONGEST)
+    )
+    return dict(islice(short, _MOST_VALUES))

@@ -1,0 +1,153 @@
+"""Where an engine puts a variant's architecture: looked up once, asked by several rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compat.architectures import names as bridge
+from compat.architectures.families import kin_of, model_type_of
+from compat.engines.profile import EngineProfile, Group
+from compat.extraction.facts import VariantFacts
+from compat.rules.result import Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class ArchitectureMatch:
+    """The answer: the ``name`` looked up in name space ``by``, and the group it is in (None: not the
+    engine's).
+
+    ``names`` are all the names it might have; more than one only where the record does not tell which.
+    ``limit``
+    and ``doubt`` say how the name was reached, where that was not by reading it.
+    """
+
+    by: str
+    name: str
+    names: tuple[str, ...]
+    group: Group | None
+    limit: Confidence | None = None
+    doubt: str = ""
+    more_than_text: bool = False
+
+
+def match_architecture(facts: VariantFacts, profile: EngineProfile) -> ArchitectureMatch:
+    """Where the engine puts this variant."""
+    return _place(profile, facts.architecture or "", facts.gguf_architecture, facts.hf_class, facts.format, facts.task)
+
+
+@lru_cache(maxsize=16384)
+def _place(
+    profile: EngineProfile,
+    architecture: str,
+    gguf: str | None,
+    hf_class: str | None,
+    format_: str | None,
+    task: str | None,
+) -> ArchitectureMatch:
+    rule = profile.format(format_ or "")
+    by = rule.by if rule else "gguf" if format_ == "gguf" and profile.criteria else profile.formats[0].by
+    more = bridge.reads_more_than_text(architecture) or task in bridge.IMAGE_TASKS or task in bridge.AUDIO_TASKS
+    if by == "gguf" and profile.criteria and _experts_hidden(architecture, gguf, profile):
+        by = "model_type"
+    names, limit, doubt = _names(profile, by, architecture, gguf, hf_class, task)
+    placed = [(name, _group(profile, by, name, format_, task)) for name in names]
+    known = [(name, group) for name, group in placed if group and not group.refused]
+    if not known:
+        refused = next(((name, group) for name, group in placed if group), None)
+        shown = refused[0] if refused else names[0] if names else architecture
+        return ArchitectureMatch(by, shown, names, refused[1] if refused else None, limit, doubt, more)
+    name, group = known[0]
+    if len(known) < len(names):
+        limit = Confidence.LOW
+        doubt = (
+            f"Its config.json may name {_either(names)}, and only {_either([n for n, _ in known])} is one "
+            f"{profile.name} runs; the record does not tell which it is."
+        )
+    elif len(names) > 1 and limit is None:
+        limit = Confidence.MEDIUM
+        doubt = (
+            f"Its exact class is not told; from “{architecture}” it is {_either(names)}, and {profile.name} runs each."
+        )
+    return ArchitectureMatch(by, name, names, group, limit, doubt, more)
+
+
+def _either(names: tuple[str, ...] | list[str]) -> str:
+    return " or ".join(f"“{name}”" for name in names)
+
+
+def _names(
+    profile: EngineProfile,
+    by: str,
+    architecture: str,
+    gguf: str | None,
+    hf_class: str | None,
+    task: str | None,
+) -> tuple[tuple[str, ...], Confidence | None, str]:
+    """The names to look up, and what is doubtful about them."""
+    if by == "gguf":
+        if gguf:
+            return (gguf,), None, ""
+        limit = Confidence.MEDIUM
+        doubt = f"The GGUF header has not been read; the name in it follows from “{architecture}”."
+        return bridge.gguf_names(architecture, hf_class), limit, doubt
+    # "gemma3" is the text model in a GGUF header and the vision model in a config: translate the former only.
+    model_type = model_type_of(architecture) if gguf == architecture else architecture
+    if by == "model_type":
+        return (model_type,), None, ""
+    if hf_class:
+        return (hf_class,), None, ""
+    classes = bridge.classes_of(model_type, task)
+    if classes:
+        return classes, None, ""
+    alike = _alike(profile, model_type)
+    if not alike:
+        return (), None, ""
+    doubt = f"Its class is not told; {profile.name} has {_either(alike)}, which is spelled like “{architecture}”."
+    return alike, Confidence.LOW, doubt
+
+
+@lru_cache(maxsize=64)
+def _spellings(profile: EngineProfile) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for group in profile.groups:
+        if group.by == "class" and not group.refused:
+            for name in sorted(group.names):
+                key = bridge.plain(name)
+                found[key] = tuple(dict.fromkeys((*found.get(key, ()), name)))
+    return found
+
+
+def _alike(profile: EngineProfile, model_type: str) -> tuple[str, ...]:
+    """Classes of the engine that are spelled like a ``model_type`` which no table knows."""
+    return _spellings(profile).get(bridge.plain(model_type), ()) if model_type else ()
+
+
+def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task: str | None) -> Group | None:
+    """The group a name is in: the one that serves the task, else the first one for this format."""
+    groups = [
+        group
+        for group in profile.groups_of(by, name)
+        if not group.formats or format_ in group.formats or profile.format(format_ or "") is None
+    ]
+    if task is not None:
+        for group in groups:
+            if task in group.tasks and not group.refused:
+                return group
+    return groups[0] if groups else None
+
+
+def _experts_hidden(architecture: str, gguf: str | None, profile: EngineProfile) -> bool:
+    """Whether the ``model_type`` tells of experts that the GGUF name hides.
+
+    llama.cpp writes "llama" into Mixtral files too. A vision model's GGUF holds its language part alone, so
+    where
+    the two names differ only mixture of experts counts.
+    """
+    if any(group.limit is Confidence.LOW for group in profile.groups_of("model_type", architecture)):
+        return True
+    if gguf is None:
+        names = bridge.gguf_names(architecture, None) or (architecture,)
+        gguf = names[0]
+    kin, hidden = kin_of(architecture), kin_of(gguf)
+    return kin.kind == "moe" and hidden.kind == "text" and architecture != gguf

@@ -1,0 +1,40 @@
+"""Are all the weights there?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.engines.profile import EngineProfile
+from compat.extraction.facts import VariantFacts
+from compat.rules.result import Confidence, Finding, Severity
+
+CODE = "incomplete"
+BLOCKING_CODE = "format"
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """Far fewer weights than the shape needs are no model; a part that is not listed may be there all the
+    same.
+    """
+    if facts.partial:
+        yield Finding(
+            BLOCKING_CODE,
+            Severity.BLOCKS,
+            "The files hold far fewer weights than a model of this shape has, so this is an adapter or a "
+            "draft head, "
+            "not a whole model.",
+            "not a whole model",
+        )
+        yield Finding(
+            BLOCKING_CODE,
+            Severity.RECOMMENDS,
+            "Take the model it belongs to; its page on the Hub names that.",
+        )
+    if facts.incomplete:
+        yield Finding(
+            CODE,
+            Severity.WARNS,
+            "Parts of this split model are missing from the file list; without them it does not load.",
+            "parts missing",
+            Confidence.LOW,
+        )

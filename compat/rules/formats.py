@@ -1,0 +1,87 @@
+"""Are the weights in a format the engine loads?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from compat.engines.profile import EngineProfile, join_words
+from compat.extraction.extract import format_label
+from compat.extraction.facts import VariantFacts
+from compat.rules.result import Confidence, Finding, Severity
+
+CODE = "format"
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
+    """The format must be on the engine's list, which also says how sure a verdict for it can be."""
+    return _findings(profile, facts.format, facts.sharded, facts.format_from.guessed)
+
+
+@lru_cache(maxsize=1024)
+def _findings(profile: EngineProfile, format_: str | None, sharded: bool, guessed: bool) -> tuple[Finding, ...]:
+    return tuple(_check(profile, format_, sharded=sharded, guessed=guessed))
+
+
+def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guessed: bool) -> Iterator[Finding]:
+    if format_ is None:
+        yield Finding(
+            "unknown",
+            Severity.BLOCKS,
+            "The record does not tell in which format the weights are.",
+            "format not known",
+        )
+        yield Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
+        return
+    rule = profile.format(format_)
+    if rule is None:
+        yield from _refusal(format_, profile)
+        return
+    label = format_label(format_)
+    note = f" ({rule.note})" if rule.note else ""
+    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files{note}.", rule.brief, rule.confidence)
+    best = max(profile.formats, key=lambda other: other.confidence)
+    if rule.confidence < best.confidence:
+        yield Finding(
+            CODE,
+            Severity.RECOMMENDS,
+            f"A {format_label(best.name)} version, if there is one, is the surer choice.",
+        )
+    if rule.single_file and sharded:
+        yield Finding(
+            CODE,
+            Severity.BLOCKS,
+            f"The model is split into several files; {profile.name} takes one.",
+            "split into parts",
+        )
+        yield Finding(
+            CODE,
+            Severity.RECOMMENDS,
+            "Join the parts with llama.cpp's llama-gguf-split --merge, or take a smaller file.",
+        )
+    if guessed:
+        yield Finding(
+            "guess",
+            Severity.WARNS,
+            "The file format is only guessed from the model's name.",
+            "format guessed",
+            Confidence.LOW,
+        )
+
+
+def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:
+    loads = join_words(format_label(rule.name) for rule in profile.formats)
+    label = format_label(format_)
+    adapter = format_ == "adapter"
+    what = "only an adapter, without the base model's weights" if adapter else f"in {label} files"
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"The weights are {what}; {profile.name} loads {loads}.",
+        "adapter only" if adapter else f"{label} files only",
+    )
+    if adapter and not profile.criteria:
+        advice = "Load it on top of the base model it was made for, or look for a version merged into one model."
+    else:
+        advice = profile.advice.get(format_) or f"Look for a {loads.replace(' and ', ' or ')} version of this model."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)

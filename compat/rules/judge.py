@@ -1,0 +1,124 @@
+"""From facts and a profile to a result: run the rules, weigh the findings, pick the best variant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compat.engines.gpu_capability import Capability
+from compat.engines.profile import EngineProfile
+from compat.extraction.facts import VariantFacts
+from compat.rules import platform
+from compat.rules.order import RULES
+from compat.rules.result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
+
+RULES_VERSION = 4
+"""Raised with every change of a rule; stored verdicts of another version are judged again."""
+
+_QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages
+    "Q4_K_M Q4_K_L Q4_K_XL Q5_K_M Q5_K_L Q5_K_XL Q4_K_S Q4_K Q6_K Q6_K_L Q6_K_XL Q5_K_S Q5_K Q8_0 Q8_K_XL "
+    "IQ4_XS IQ4_NL MXFP4_MOE Q4_1 Q4_0 Q5_1 Q5_0 Q3_K_L Q3_K_XL Q3_K_M IQ3_M BF16 F16 F32"
+).split()
+_CAUSE_RANK = {code: rank for rank, code in enumerate(CAUSES)}
+_OF_NO_USE_TO_A_REFUSAL = frozenset({"guess", "derived", "text-only"})
+_RANK = {name: rank for rank, name in enumerate(_QUANTIZATION_ORDER)}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict for a record on one engine: a result per variant, and the variants from best to worst."""
+
+    results: tuple[CompatibilityResult, ...]
+    order: tuple[int, ...]
+
+    @property
+    def best(self) -> int:
+        """The index of the best variant."""
+        return self.order[0]
+
+    @property
+    def result(self) -> CompatibilityResult:
+        """The record's verdict: that of its best variant."""
+        return self.results[self.best]
+
+
+def rules_version(profile: EngineProfile) -> str:
+    """What a stored verdict was made with: rules and profile."""
+    return f"{RULES_VERSION}.{profile.digest}"
+
+
+def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | None = None) -> CompatibilityResult:
+    """What one engine says of one variant; on given hardware, what that hardware lacks may refuse it too."""
+    findings = [finding for rule in RULES for finding in rule(facts, profile)]
+    findings += platform.check(facts, profile, capability)
+    return _result(findings)
+
+
+def judge_all(
+    variants: Sequence[VariantFacts], profile: EngineProfile, capability: Capability | None = None
+) -> Judgement:
+    """What one engine says of a record: every variant judged, the best one first in order."""
+    results = tuple(judge(facts, profile, capability) for facts in variants)
+    return Judgement(results, tuple(order_of(variants, results, profile)))
+
+
+def order_of(
+    variants: Sequence[VariantFacts], results: Sequence[CompatibilityResult], profile: EngineProfile
+) -> list[int]:
+    """The variants from best to worst: surest verdict, then the engine's preferred format, then quantization.
+
+    Among refused variants, one that gets further through the rules is better: its cause is the one worth telling.
+    """
+    formats = [rule.name for rule in profile.formats]
+
+    def rank(index: int) -> tuple[int, int, int, int, int]:
+        facts, result = variants[index], results[index]
+        return (
+            -result.level,
+            -CAUSES.index(result.cause) if result.cause in CAUSES[:-1] else 0,
+            formats.index(facts.format) if facts.format in formats else len(formats),
+            _RANK.get(facts.quantization or "", len(_RANK)) if facts.format == "gguf" else bool(facts.quantization),
+            index,
+        )
+
+    return sorted(range(len(variants)), key=rank)
+
+
+def _result(findings: Sequence[Finding]) -> CompatibilityResult:
+    blocks: list[Finding] = []
+    warns: list[Finding] = []
+    advice: list[Finding] = []
+    supports: list[str] = []
+    confidence: Confidence | None = None
+    for finding in findings:
+        severity = finding.severity
+        if finding.limits is not None and (confidence is None or finding.limits < confidence):
+            confidence = finding.limits
+        if severity is Severity.SUPPORTS:
+            supports.append(finding.text)
+        elif severity is Severity.WARNS:
+            warns.append(finding)
+        elif severity is Severity.BLOCKS:
+            blocks.append(finding)
+        else:
+            advice.append(finding)
+    if confidence is None:
+        confidence = Confidence.LOW
+    cause = ""
+    if blocks:
+        # A refused model gets only the advice that lifts its first cause, and no warning about guesses.
+        blocks.sort(key=lambda finding: _CAUSE_RANK[finding.code])
+        confidence, cause = Confidence.NONE, blocks[0].code
+        advice = [finding for finding in advice if finding.code in (cause, "gated")]
+        warns = [finding for finding in warns if finding.code not in _OF_NO_USE_TO_A_REFUSAL]
+    shown = blocks or [f for f in findings if f.brief and f.limits is confidence] or warns
+    return CompatibilityResult(
+        compatible=not blocks,
+        confidence=confidence.word,
+        reasons=tuple([finding.text for finding in blocks] if blocks else supports),
+        warnings=tuple([finding.text for finding in warns]),
+        recommendations=tuple(dict.fromkeys([finding.text for finding in advice])) if advice else (),
+        cause=cause,
+        brief=next((finding.brief for finding in shown if finding.brief), ""),
+        codes=tuple(dict.fromkeys([finding.code for finding in findings])),
+    )

@@ -1,0 +1,39 @@
+"""How much of a model that sees or hears does the engine run: all of it, or its language part?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.engines.profile import EngineProfile
+from compat.extraction.facts import VariantFacts
+from compat.rules.architecture_match import match_architecture
+from compat.rules.result import Confidence, Finding, Severity
+
+CODE = "text-only"
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """Says it where images or sound would be lost. In GGUF repositories they need a file of their own."""
+    if profile.criteria or facts.architecture is None:
+        return
+    where = match_architecture(facts, profile)
+    if not where.more_than_text or where.group is None or where.group.refused:
+        return
+    if facts.format == "gguf":
+        if facts.projector and profile.projector:
+            yield Finding(CODE, Severity.SUPPORTS, "Images or sound go through the projector file (mmproj) beside it.")
+            return
+        why = (
+            "this repository lists no projector file (mmproj) for images or sound"
+            if profile.projector
+            else f"{profile.name} does not use projector files"
+        )
+        yield _text_only(f"Only its language part runs: {why}.")
+    elif where.group.reads != "images":
+        yield _text_only(
+            f"{profile.name} runs only the language part of this model: it answers text, and does not see or hear."
+        )
+
+
+def _text_only(text: str) -> Finding:
+    return Finding(CODE, Severity.WARNS, text, "text only", Confidence.MEDIUM)

@@ -1,0 +1,112 @@
+"""Can the engine read weights packed this way?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.engines.profile import EngineProfile, join_words
+from compat.extraction.facts import VariantFacts
+from compat.rules.result import Confidence, Finding, Severity
+
+CODE = "quantization"
+_VAGUE = ("INT4", "INT8")
+_MANY = 6
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """GGUF labels against the engine's types, other packings against its methods."""
+    if profile.criteria:
+        yield from _unexamined(facts, profile)
+    elif facts.format == "gguf":
+        yield from _gguf(facts, profile)
+    elif facts.quantization and facts.format is not None:
+        yield from _packed(facts, profile, facts.quantization)
+
+
+def _unexamined(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """Criteria that accept a format and say nothing of what is packed inside."""
+    if facts.format != "safetensors" or not facts.quantization:
+        return
+    yield Finding(
+        CODE,
+        Severity.WARNS,
+        f"The weights are packed with {facts.quantization} ({facts.quantization_from.label}); "
+        f"{profile.name}'s criteria were tested on plain 16-bit weights and do not look at packing.",
+        f"{facts.quantization} packing untested",
+    )
+    yield Finding(CODE, Severity.RECOMMENDS, "The unpacked original of this model is the surer choice.")
+
+
+def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    types, label = profile.gguf_types, facts.quantization
+    if types is None or profile.format("gguf") is None:
+        return
+    if label is None:
+        if types.note:
+            yield Finding(
+                CODE,
+                Severity.WARNS,
+                f"The file's quantization is not told, and {types.note}.",
+                "quantization not told",
+                Confidence.LOW,
+            )
+        return
+    if label in types.accepted:
+        return
+    if label in types.doubtful:
+        yield Finding(
+            CODE,
+            Severity.WARNS,
+            f"{label} files mix several types, and {types.note}.",
+            f"{label} mix",
+            Confidence.LOW,
+        )
+        return
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"{profile.name} does not read the quantization {label}.",
+        f"{label} quantization",
+    )
+    yield Finding(CODE, Severity.RECOMMENDS, "Take a Q4_K_M or Q8_0 file of this model.")
+
+
+def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
+    packing = profile.packing(label, facts.scheme)
+    told = f"{label} ({facts.quantization_from.label})"
+    if packing is None and label in _VAGUE and profile.packings:
+        yield Finding(
+            CODE,
+            Severity.WARNS,
+            f"The name says {label}, which is a width and no method: whether {profile.name} reads it "
+            "depends on the "
+            "method, which only config.json tells.",
+            f"{label} packing unclear",
+            Confidence.LOW,
+        )
+        return
+    if packing is None:
+        names = dict.fromkeys(packing.name for packing in profile.packings)
+        if not names:
+            reads = "it takes plain weights only"
+        elif len(names) > _MANY:
+            reads = "that is not one of the methods it knows"
+        else:
+            reads = f"it reads {join_words(names)}"
+        yield Finding(
+            CODE,
+            Severity.BLOCKS,
+            f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
+            f"{label} packing",
+        )
+        yield Finding(
+            CODE,
+            Severity.RECOMMENDS,
+            profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way.",
+        )
+        return
+    limit = packing.confidence
+    if facts.quantization_from.guessed:
+        limit = min(limit, Confidence.MEDIUM)
+    note = f" ({packing.note})" if packing.note else ""
+    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)

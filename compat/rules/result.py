@@ -1,0 +1,82 @@
+"""What the rules answer: findings, and the compatibility result made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from compat.engines.confidence import Confidence
+
+
+class Severity(StrEnum):
+    """What a finding does to the verdict."""
+
+    BLOCKS = "blocks"
+    WARNS = "warns"
+    RECOMMENDS = "recommends"
+    SUPPORTS = "supports"
+
+
+CAUSES = ("architecture", "task", "format", "context", "quantization", "platform", "unknown")
+"""The codes a blocking finding may carry, in the order in which causes are named and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a rule found.
+
+    ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
+    ``limits`` is the highest confidence a verdict may have with this finding (None: no limit).
+    """
+
+    code: str
+    severity: Severity
+    text: str
+    brief: str = ""
+    limits: Confidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompatibilityResult:
+    """The original's answer about one model on one engine, with the findings it was made from.
+
+    ``cause`` is the code of the first blocking finding, empty when compatible; ``brief`` is the short cause a
+    badge shows.
+    """
+
+    compatible: bool
+    confidence: str
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    recommendations: tuple[str, ...]
+    cause: str = ""
+    brief: str = ""
+    codes: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> Confidence:
+        """The confidence as an ordered value."""
+        return Confidence[self.confidence.upper()]
+
+    def as_json(self) -> dict[str, Any]:
+        """The original's object: exactly its five fields."""
+        return {
+            "compatible": self.compatible,
+            "confidence": self.confidence,
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+            "recommendations": list(self.recommendations),
+        }
+
+    def as_stored(self) -> dict[str, Any]:
+        """All fields, for the database."""
+        return self.as_json() | {"cause": self.cause, "brief": self.brief, "codes": list(self.codes)}
+
+    @classmethod
+    def from_stored(cls, data: dict[str, Any]) -> CompatibilityResult:
+        """The inverse of :meth:`as_stored`."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**values)

@@ -1,0 +1,43 @@
+"""Is the model made for a task the engine serves? An embedding model has a language model's architecture,
+not its use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.architectures.names import AUDIO_TASKS, IMAGE_TASKS, reads_only_text
+from compat.engines.profile import EngineProfile, join_words
+from compat.extraction.facts import VariantFacts
+from compat.extraction.task import task_label
+from compat.rules.architecture_match import match_architecture
+from compat.rules.result import Finding, Severity
+
+CODE = "task"
+_MANY_TASKS = 6
+
+
+def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """A told task must be among those served with this architecture; an untold one is taken to be the usual
+    one.
+    """
+    task = facts.task
+    if task is None:
+        return
+    group = match_architecture(facts, profile).group if facts.architecture is not None else None
+    served = group is None or bool(group.refused) or task in group.tasks
+    if served and group is not None and group.by == "model_type" and task in IMAGE_TASKS | AUDIO_TASKS:
+        # A text type that sees holds weights that the type's code does not know.
+        served = not reads_only_text(facts.architecture or "")
+    if task in profile.tasks and served:
+        yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
+        return
+    made_for = f"It is made for {task_label(task).lower()} ({facts.task_from.label})"
+    if task in profile.tasks and group is not None:
+        text = f"{made_for}, which {profile.name} does not serve with this architecture."
+    elif len(profile.tasks) > _MANY_TASKS:
+        text = f"{made_for}, which {profile.name} does not serve."
+    else:
+        names = join_words(task_label(name).lower() for name in profile.tasks)
+        text = f"{made_for}; {profile.name} serves {names}."
+    yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")

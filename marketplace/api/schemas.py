@@ -1,0 +1,411 @@
+"""The shapes of requests and answers, in camelCase. Facts that are not known are null."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic.alias_generators import to_camel
+
+from compat.extraction.facts import DEFAULT_CONTEXT
+
+MOST_MODELS = 1000
+"""Models in one request."""
+Confidence = Literal["high", "medium", "low", "none"]
+Text = Annotated[StrictStr, Field(max_length=200)]
+
+
+class Shape(BaseModel):
+    """Named in Python's way here, in JavaScript's way outside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class FieldError(Shape):
+    """One field at fault."""
+
+    field: str
+    message: str
+
+
+class Problem(Shape):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+class Metadata(Shape):
+    """The six facts a verdict needs."""
+
+    architecture: str = Field(description="`model_type` of the configuration, or the GGUF name; `unknown`.")
+    format: str = Field(description="`safetensors`, `gguf`, another format's name, or `unknown`.")
+    quantization: str | None
+    parameters: str = Field(description="Written for people: `8.0B`; `unknown`.", examples=["8.0B"])
+    size_bytes: int | None
+    max_context_length: int = Field(description="The tokens it was made for.")
+
+
+Guessed = Annotated[
+    list[str], Field(description="Facts that nothing told, by their names here: read out of the name, or assumed.")
+]
+
+
+class MachineOut(Shape):
+    """What a worker runs on."""
+
+    accelerator: str
+    count: int
+    memory_gb: float | None
+    ram_gb: float | None
+
+
+class WorkerOut(Shape):
+    """An engine, perhaps on a machine, as a verdict is made for it."""
+
+    slug: str
+    name: str
+    label: str
+    engine: str
+    machine: MachineOut | None
+    context: int
+    kv_type: str
+
+
+class Fit(Shape):
+    """Whether it fits the worker's memory. Bytes on the busiest device."""
+
+    fit: Literal["fits", "tight", "partial offload", "too large", "unknown"]
+    sentence: str
+    need_bytes: int | None
+    room_bytes: int | None
+
+
+class Result(Shape):
+    """The original's answer."""
+
+    compatible: bool
+    confidence: Confidence
+    reasons: list[str]
+    warnings: list[str]
+    recommendations: list[str]
+
+
+class VariantOut(Shape):
+    """One runnable set of weight files."""
+
+    position: int
+    label: str
+    format: str | None
+    quantization: str | None
+    size_bytes: int | None
+    files: list[str]
+    missing_shards: int
+
+
+class VariantRef(Shape):
+    """The variant that a verdict is about."""
+
+    position: int
+    label: str
+    format: str | None
+    quantization: str | None
+    size_bytes: int | None
+
+
+class Compatibility(Result):
+    """The original's answer, and beside it what it is about and what it was made from."""
+
+    id: str | None = Field(description="The model, where one was named.")
+    cause: str | None = Field(description="Why it does not run: the code of the first refusal.")
+    brief: str | None = Field(description="The few words a badge shows.")
+    codes: list[str] = Field(description="The rules that had something to say.")
+    fit: Fit | None
+    metadata: Metadata
+    guessed: Guessed
+    variant: VariantRef | None
+    worker: WorkerOut
+
+
+class Verdict(Shape):
+    """A verdict in a list."""
+
+    compatible: bool
+    confidence: Confidence
+    cause: str | None
+    brief: str | None
+
+
+class ModelItem(Shape):
+    """A model in a list."""
+
+    id: str
+    author: str | None
+    name: str
+    url: str
+    task: str | None
+    library: str | None
+    license: str | None
+    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    family: str | None
+    downloads: int | None
+    likes: int | None
+    created_at: datetime | None
+    last_modified: datetime | None
+    metadata: Metadata
+    guessed: Guessed
+    quantizations: list[str]
+    compatibility: Verdict
+    variant: VariantRef | None
+    fit: Fit | None
+
+
+class ModelList(Shape):
+    """A part of a list. Follow `nextCursor` until it is null."""
+
+    items: list[ModelItem]
+    total: int
+    next_cursor: str | None
+    hidden: dict[str, int] = Field(description="How many match but do not run, by cause.")
+    worker: WorkerOut
+
+
+class VariantVerdict(VariantOut):
+    """A variant with its own verdict."""
+
+    best: bool
+    compatibility: Result
+    fit: Fit | None
+
+
+class FactOut(Shape):
+    """A fact and where it was read."""
+
+    value: str | int | None
+    provenance: str
+    evidence: str
+
+
+class Related(Shape):
+    """A model this one was made from."""
+
+    id: str
+    kind: str
+    known: bool = Field(description="Whether the catalogue has it.")
+    compatible: bool | None
+
+
+class FileOut(Shape):
+    """A file of the repository."""
+
+    path: str
+    what: str
+    size_bytes: int | None
+
+
+class MemoryPartOut(Shape):
+    """One part of the memory need."""
+
+    name: str
+    bytes: int | None
+    basis: str
+    detail: str
+
+
+class Memory(Shape):
+    """The memory need of the best variant on the worker's machine."""
+
+    parts: list[MemoryPartOut]
+    room_bytes: int
+    longest_context: int | None
+    tokens_per_second: float | None
+    assumptions: list[str]
+
+
+class ModelDetail(ModelItem):
+    """Everything about one model."""
+
+    result: Compatibility
+    variants: list[VariantVerdict]
+    facts: dict[str, FactOut]
+    languages: list[str]
+    bases: list[Related]
+    alternatives: list[ModelItem]
+    files: list[FileOut]
+    memory: Memory | None
+    sha: str | None
+    origin: str
+    as_of: str | None
+    updated_at: datetime
+    rules: str
+    worker: WorkerOut
+
+
+class MetadataIn(Shape):
+    """The six facts, as a caller states them."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "architecture": "llama",
+                "format": "safetensors",
+                "quantization": None,
+                "parameters": "8.0B",
+                "sizeBytes": 16060522496,
+                "maxContextLength": 8192,
+            }
+        },
+    )
+
+    architecture: Text
+    format: Text
+    quantization: Text | None = None
+    parameters: Text = "unknown"
+    size_bytes: Annotated[StrictInt, Field(ge=0, lt=2**62)] | None = None
+    max_context_length: Annotated[StrictInt, Field(ge=1, lt=10**15)] = DEFAULT_CONTEXT
+
+
+HubShaped = Annotated[
+    dict[str, Any],
+    Field(
+        description="A model in the shape of the Hub's API; only `id` is required.",
+        json_schema_extra={
+            "required": ["id"],
+            "properties": {"id": {"type": "string"}},
+            "example": {
+                "id": "acme/tiny-llama",
+                "pipeline_tag": "text-generation",
+                "siblings": [{"rfilename": "model.safetensors"}],
+                "config": {"model_type": "llama", "max_position_embeddings": 4096},
+            },
+        },
+    ),
+]
+WorkerSlug = Annotated[Text, Field(description="The worker to judge for; the site's first one if not given.")]
+
+
+class CheckIn(Shape):
+    """One model to judge: `metadata`, or `model`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: MetadataIn | None = None
+    model: HubShaped | None = Field(None, description="A model in the shape of the Hub's API.")
+    worker: WorkerSlug | None = None
+
+
+class FilterIn(Shape):
+    """Models to judge, each in the Hub's shape or as metadata."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: Annotated[list[HubShaped], Field(max_length=MOST_MODELS)]
+    worker: WorkerSlug | None = None
+
+
+class FilterResult(Verdict):
+    """What came of one given model."""
+
+    index: int
+    id: str | None
+    reasons: list[str]
+
+
+class Filtered(Shape):
+    """Those that run, as they were given, and the verdict on every one in the order given."""
+
+    models: list[dict[str, Any]]
+    total: int
+    compatible: int
+    results: list[FilterResult]
+    worker: WorkerOut
+
+
+class WorkerDetail(WorkerOut):
+    """A worker with what its engine accepts, and how many models of the catalogue run on it."""
+
+    engine_version: str
+    source: str
+    summary: str
+    default: bool
+    registered: bool = Field(description="Whether an operator of this site keeps it.")
+    architectures: list[str]
+    formats: list[str]
+    tasks: list[str]
+    context_limit: int | None
+    context_policy: str
+    total: int
+    running: int
+    by_confidence: dict[str, int]
+    unknown: int
+
+
+class WorkerList(Shape):
+    """Every worker, the site's first one first."""
+
+    items: list[WorkerDetail]
+
+
+class ListOut(Shape):
+    """A curated list."""
+
+    slug: str
+    title: str
+    description: str
+    size: int
+    url: str
+
+
+class Lists(Shape):
+    """Every published list, in the curators' order."""
+
+    items: list[ListOut]
+
+
+class ListEntryOut(ModelItem):
+    """A model of a list, with the curator's note."""
+
+    note: str
+
+
+class ListDetail(ListOut):
+    """A curated list with its models, in the curator's order."""
+
+    items: list[ListEntryOut]
+    running: int
+    worker: WorkerOut
+
+
+class Share(Shape):
+    """So many, and their share in percent."""
+
+    count: int
+    percent: float
+
+
+class Report(Shape):
+    """How much of the best known models runs. The counts add up to the total."""
+
+    worker: str
+    top: int
+    total: int
+    compatible: Share
+    incompatible_architecture: Share
+    incompatible_format: Share
+    incompatible_context: Share
+    incompatible_quantization: Share | None = None
+    incompatible_platform: Share | None = None
+    incompatible_memory: Share | None = None
+    unknown: Share
+
+
+class Accuracy(Shape):
+    """How the estimates compare with measurements."""
+
+    memory: dict[str, Any]
+    speed: dict[str, Any]

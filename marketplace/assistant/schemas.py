@@ -1,0 +1,88 @@
+"""The shapes of the answers: those of the JSON API, and what an assistant is told beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from marketplace.api import schemas as s
+
+
+class Take(s.VariantRef):
+    """The files to take, of the best variant."""
+
+    files: list[str] = Field(description="The first of its files.")
+    file_count: int
+    missing_shards: int
+
+
+class Verdict(s.Compatibility):
+    """Whether a model of the catalogue runs, why, what to take, and what that was made from."""
+
+    url: str = Field(description="The model's page on this site.")
+    task: str | None
+    license: str | None
+    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    take: Take | None = Field(description="Null where it does not run.")
+    memory: s.Memory | None = Field(description="Null where the worker's machine is not told.")
+    facts: dict[str, s.FactOut] = Field(description="Each fact with the place where it was read.")
+    origin: str = Field(description="Where the record came from: `hub`, `snapshot` or `file`.")
+    as_of: str | None = Field(description="When the newest of its facts was recorded: a year, month or day.")
+    updated_at: datetime = Field(description="When the record last changed on this site.")
+    rules: str = Field(description="The version of the rules.")
+
+
+class Listed(s.ModelItem):
+    """A model of a curated list, with the curator's note."""
+
+    note: str
+
+
+class CuratedModels(s.ListOut):
+    """A curated list with the first of its models; `size` and `running` count all of them."""
+
+    items: list[Listed]
+    running: int
+    worker: s.WorkerOut
+
+
+class Alternative(s.ModelItem):
+    """A model to take instead."""
+
+    reason: str
+
+
+class Alternatives(s.Shape):
+    """What runs instead of a model, best known first: others of the same base, then of the same family."""
+
+    id: str
+    url: str
+    compatibility: s.Verdict
+    items: list[Alternative]
+    worker: s.WorkerOut
+
+
+class WorkerEntry(s.WorkerOut):
+    """A worker and its numbers; what it accepts in full where only one was asked for."""
+
+    engine_version: str
+    source: str
+    summary: str
+    default: bool
+    registered: bool = Field(description="Whether an operator of this site keeps it.")
+    formats: list[str]
+    context_limit: int | None
+    context_policy: str
+    total: int
+    running: int
+    by_confidence: dict[str, int]
+    unknown: int
+    architectures: list[str] = []
+    tasks: list[str] = []
+
+
+class Workers(s.Shape):
+    """The workers, the site's first one first."""
+
+    items: list[WorkerEntry]

@@ -1,0 +1,345 @@
+"""Every number beside a choice equals what counting all rows by hand gives, and the pages hold exactly those rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+
+import pytest
+from django.http import QueryDict
+
+from compat import catalogue as queries
+from compat.catalogue.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST
+from compat.catalogue.question import CONFIDENCES, SORTS, Criteria
+from compat.catalogue.workers import workers
+from compat.ingest import store as sync
+from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordVariant, Verdict
+from compat.models.engines import engines
+from compat.rules import Confidence
+from marketplace import starter
+from tests.samples import record
+
+pytestmark = pytest.mark.django_db
+
+GATED = (
+    record("meta-llama/Llama-2-7b-hf", id="sample/gated-llama", gated="auto"),
+    record("microsoft/phi-2", id="sample/gated-phi", gated="manual"),
+    record("BAAI/bge-m3", id="sample/gated-bge", gated=True),
+)
+
+
+@pytest.fixture(autouse=True)
+def _more_records():
+    """The real records hold no gated repository and no list."""
+    sync.store_raw([("sample", item) for item in GATED], origin="file")
+    starter.create_lists()
+
+
+@dataclass
+class Plain:
+    """One record with all that a question can be about."""
+
+    record: ModelRecord
+    verdict: Verdict
+    quantizations: set[str]
+    languages: set[str]
+    lists: set[str]
+
+    @cached_property
+    def values(self):
+        """Facet values by the parameter's name."""
+        return {
+            "confidence": {Confidence(self.verdict.confidence).word},
+            "architecture": {self.record.family, self.record.architecture},
+            "format": set(self.record.formats.split()),
+            "task": {self.record.task},
+            "license": {self.record.license},
+            "gated": {"true" if self.record.gated else "false"},
+            "quantization": self.quantizations,
+            "language": self.languages,
+        }
+
+    def shown(self, asked):
+        """Whether it is on the side of the verdict that is asked for."""
+        if asked.cause and self.verdict.cause not in asked.cause:
+            return False
+        return {
+            "true": self.verdict.confidence > 0,
+            "only-incompatible": self.verdict.confidence == 0,
+            "false": True,
+        }[asked.compatible]
+
+    def passes(self, asked, but=""):
+        """Whether it passes every filter, but for one facet."""
+        kept, text = self.record, self.record.repo_id.lower()
+        bare = "".join(c for c in kept.name.lower() if c.isascii() and c.isalnum())
+        return all(
+            (
+                all(word in f"{text} {bare}" for word in asked.words),
+                not asked.author or kept.owner.lower() in {a.lower() for a in asked.author},
+                asked.min_params is None or (kept.parameters or -1) >= asked.min_params * 10**9,
+                asked.max_params is None
+                or (kept.parameters is not None and kept.parameters <= asked.max_params * 10**9),
+                asked.min_context is None or (kept.context or -1) >= asked.min_context,
+                not asked.list or asked.list in self.lists,
+                *(
+                    not wanted(asked, name) or bool(self.values[name] & wanted(asked, name))
+                    for name in self.values
+                    if name != but
+                ),
+            )
+        )
+
+
+def wanted(asked, name):
+    value = getattr(asked, name)
+    return set(value) if isinstance(value, tuple) else {value} - {""}
+
+
+def everything(profile):
+    verdicts = {verdict.sheet_id: verdict for verdict in Verdict.objects.filter(profile=profile)}
+    rows = {kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set()) for kept in ModelRecord.objects.all()}
+    for pk, value in RecordVariant.objects.exclude(quantization="").values_list("record", "quantization"):
+        rows[pk].quantizations.add(value)
+    for pk, value in RecordLanguage.objects.values_list("record", "code"):
+        rows[pk].languages.add(value)
+    for pk, value in ListEntry.objects.values_list("record", "curated_list__slug"):
+        rows[pk].lists.add(value)
+    return list(rows.values())
+
+
+def read(query):
+    return Criteria.from_query(QueryDict(query), workers())
+
+
+QUESTIONS = (
+    "",
+    "compatible=false",
+    "compatible=only-incompatible",
+    "confidence=high",
+    "confidence=high&confidence=low",
+    "confidence=none&confidence=medium&compatible=false",
+    "compatible=only-incompatible&cause=context",
+    "compatible=only-incompatible&cause=context&cause=unknown&cause=format",
+    "cause=architecture&compatible=false",
+    "architecture=llama",
+    "architecture=llama&architecture=qwen&compatible=false",
+    "architecture=qwen2&compatible=false",
+    "format=gguf",
+    "format=safetensors&format=gguf",
+    "format=safetensors&format=gguf&architecture=qwen&compatible=false",
+    "task=text-generation",
+    "task=text-generation&task=fill-mask&compatible=false",
+    "license=apache-2.0&license=mit",
+    "gated=true",
+    "gated=true&compatible=false",
+    "gated=false&compatible=only-incompatible",
+    "quantization=Q4_K_M&compatible=false",
+    "quantization=Q4_K_M&quantization=AWQ&quantization=Q8_0&compatible=false",
+    "language=en",
+    "language=en&language=zh&language=de&compatible=false",
+    "language=en&quantization=Q4_K_M&format=gguf&compatible=false",
+    "min_params=1&max_params=8",
+    "min_params=0&compatible=false",
+    "max_params=0.5&compatible=false",
+    "min_context=8192",
+    "min_context=40000&compatible=only-incompatible",
+    "q=llama",
+    "q=qwen+7b&compatible=false",
+    "q=microsoft/phi-2",
+    "q=zzzzzz",
+    "author=microsoft&author=MISTRALAI&compatible=false",
+    "list=small-and-open",
+    "list=seven-to-nine-billion&compatible=false&architecture=llama",
+    "q=b&architecture=llama&architecture=mistral&license=apache-2.0&confidence=high&min_params=1&language=en",
+    "task=nonsense",
+    "format=tensor&compatible=false",
+    "architecture=lla&compatible=false",
+)
+
+
+def assert_page_is_right(asked, rows, page):
+    shown = [row for row in rows if row.passes(asked) and row.shown(asked)]
+    assert page.total == len(shown)
+    by_confidence = {}
+    for row in rows:
+        if row.passes(asked):
+            by_confidence[row.verdict.confidence] = by_confidence.get(row.verdict.confidence, 0) + 1
+    assert dict(page.by_confidence) == by_confidence
+    for view in page.facets:
+        near = [row for row in rows if row.passes(asked, but=view.name) and row.shown(asked)]
+        for value in view.values:
+            assert value.count == sum(value.value in row.values[view.name] for row in near), (view.name, value)
+            assert value.selected == (value.value in wanted(asked, view.name))
+            before, after = wanted(asked, view.name), wanted(read(value.query), view.name)
+            assert after == ({value.value} - before if view.name == "gated" else before ^ {value.value})
+        offered = {value.value for value in view.values}
+        there = {value for row in near for value in row.values[view.name]} - {""}
+        if view.name == "architecture":
+            there = {row.record.family for row in near} - {""} | (wanted(asked, view.name) & there)
+        assert offered >= there or len(offered) >= SHOWN_AT_MOST
+        assert offered >= wanted(asked, view.name)
+        counts = [value.count for value in view.values if not value.selected]
+        if view.name == "confidence":
+            levels = [CONFIDENCES.index(value.value) for value in view.values if value.count]
+            assert levels == sorted(levels)
+        else:
+            assert counts == sorted(counts, reverse=True)
+
+
+@pytest.mark.parametrize("query", QUESTIONS, ids=lambda q: q or "nothing")
+def test_counts_equal_a_count_by_hand(query):
+    asked = read(query)
+    page = queries.browse(asked)
+    assert_page_is_right(asked, everything(page.profile.slug), page)
+
+
+def test_counts_are_right_on_every_engine():
+    for slug in engines():
+        for query in ("", "compatible=only-incompatible", "format=gguf&language=en&language=zh&compatible=false"):
+            asked = read(f"worker={slug}&{query}")
+            assert_page_is_right(asked, everything(slug), queries.browse(asked))
+
+
+def all_verdicts(prefix):
+    """Confidence and cause of every record as the pages of a worker show them."""
+    asked = read(f"{prefix}&compatible=false")
+    found = {}
+    for number in range(1, queries.browse(asked).paging.pages + 1):
+        for row in queries.browse(asked.changed(page=number)).rows:
+            assert row.record.pk not in found
+            found[row.record.pk] = SimpleNamespace(confidence=int(row.result.level), cause=row.result.cause)
+    return found
+
+
+@pytest.mark.parametrize(
+    "machine", ["worker=llama-cpp&memory=6&ram=8", "worker=vllm&memory=24&context=32768", "memory=1"]
+)
+def test_counts_are_right_on_a_machine_whose_memory_is_told(machine):
+    shown = all_verdicts(machine)
+    rows = everything(next(iter(engines())))
+    assert len(shown) == len(rows)
+    if "llama-cpp" not in machine:  # which takes what does not fit into system memory
+        assert "memory" in {verdict.cause for verdict in shown.values()}
+    for row in rows:
+        row.verdict = shown[row.record.pk]
+    for query in (
+        "",
+        "compatible=false",
+        "compatible=only-incompatible&cause=memory",
+        "format=gguf&format=safetensors&language=en",
+        "quantization=Q4_K_M&compatible=false",
+        "q=llama&confidence=high&confidence=medium",
+        "license=apache-2.0&architecture=qwen",
+    ):
+        asked = read(f"{machine}&{query}")
+        page = queries.browse(asked)
+        assert_page_is_right(asked, rows, page)
+        expected = {row.record.pk for row in rows if row.passes(asked) and row.shown(asked)}
+        assert {kept.pk for kept in all_rows(asked)} == expected
+
+
+def test_a_taken_choice_shows_its_count_however_rare_it_is():
+    rows = everything(next(iter(engines())))
+    for name in ("quantization", "language"):
+        values = sorted({value for row in rows for value in row.values[name]})
+        for value in values:
+            asked = Criteria(compatible="false", **{name: (value,)})
+            view = next(view for view in queries.browse(asked).facets if view.name == name)
+            chosen = next(choice for choice in view.values if choice.value == value)
+            assert chosen.count == sum(value in row.values[name] for row in rows), (name, value)
+
+
+@pytest.mark.parametrize("query", [q for q in QUESTIONS if "compatible" not in q], ids=lambda q: q or "nothing")
+def test_what_is_not_shown_adds_up(query):
+    asked = read(query)
+    page = queries.browse(asked)
+    if asked.confidence or asked.cause:
+        assert not page.hidden
+        return
+    assert page.total + sum(hidden.count for hidden in page.hidden) == page.found_at_all
+    for hidden in page.hidden:
+        other = queries.browse(read(hidden.query))
+        assert other.total == hidden.count
+        assert {row.result.cause for row in other.rows} == {hidden.cause}
+    whole = queries.browse(read(page.everything))
+    assert whole.total == page.found_at_all
+
+
+def all_rows(asked):
+    """The ids on all pages, in order."""
+    first = queries.browse(asked)
+    found = [row.record for row in first.rows]
+    for number in range(2, first.paging.pages + 1):
+        page = queries.browse(asked.changed(page=number))
+        assert page.total == first.total
+        assert 0 < len(page.rows) <= queries.PAGE_SIZE
+        found += [row.record for row in page.rows]
+    assert len(found) == first.total
+    return found
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_row_is_repeated_or_skipped_over_the_pages(sort):
+    records = all_rows(Criteria(compatible="false", sort=sort))
+    assert len({kept.pk for kept in records}) == len(records) == ModelRecord.objects.count()
+
+
+@pytest.mark.parametrize(
+    "query", ["q=llama&compatible=false", "language=en&language=zh", "format=gguf&sort=name", "q=b"]
+)
+def test_the_pages_hold_exactly_what_passes(query):
+    asked = read(query)
+    rows = everything(queries.browse(asked).profile.slug)
+    expected = {row.record.pk for row in rows if row.passes(asked) and row.shown(asked)}
+    found = all_rows(asked)
+    assert {kept.pk for kept in found} == expected
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("popular", lambda kept: kept.popularity),
+        ("likes", lambda kept: -1 if kept.likes is None else kept.likes),
+        ("params", lambda kept: -1 if kept.parameters is None else kept.parameters),
+        ("trending", lambda kept: float("-inf") if kept.trending is None else kept.trending),
+        ("created", lambda kept: kept.created.timestamp() if kept.created else float("-inf")),
+        ("recent", lambda kept: kept.modified.timestamp() if kept.modified else float("-inf")),
+    ],
+)
+def test_rows_come_in_the_order_asked_for_and_untold_ones_last(sort, key):
+    keys = [key(kept) for kept in all_rows(Criteria(compatible="false", sort=sort))]
+    assert keys == sorted(keys, reverse=True)
+
+
+def test_names_come_in_alphabetical_order():
+    names = [kept.name.lower() for kept in all_rows(Criteria(compatible="false", sort="name"))]
+    letters = [name[0] for name in names if name[0].isalpha()]
+    assert letters == sorted(letters)
+
+
+def test_a_model_asked_for_by_its_name_comes_first():
+    for question in ("phi-2", "PHI-2", "microsoft/phi-2", "https://huggingface.co/microsoft/phi-2"):
+        assert queries.browse(Criteria(q=question)).rows[0].record.repo_id == "microsoft/phi-2"
+
+
+def test_every_facet_is_a_parameter_with_words_for_its_values():
+    assert all(hasattr(Criteria(), facet.name) for facet in FACETS)
+    for view in queries.browse(Criteria(compatible="false")).facets:
+        assert all(value.label for value in view.values)
+        assert len(view.first) <= SHOWN_AT_FIRST + view.taken
+        assert {*view.first, *view.rest} == {*view.values}
+
+
+def test_numbers_follow_a_change_of_the_catalogue_at_once():
+    before = queries.browse(Criteria(compatible="false")).total
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/phi-again"))], origin="file")
+    assert queries.browse(Criteria(compatible="false")).total == before + 1
+
+
+def test_an_unpublished_list_is_no_list():
+    CuratedList.objects.update(published=False)
+    with pytest.raises(ValueError, match="no list “small-and-open”"):
+        queries.browse(Criteria(list="small-and-open"))

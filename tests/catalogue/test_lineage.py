@@ -1,0 +1,239 @@
+"""What a record leaves out, its base model's record tells: in any order of arrival, and never more than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat import catalogue as queries
+from compat import check_model_compatibility, check_model_worker_compatibility
+from compat.catalogue.question import Criteria
+from compat.catalogue.workers import workers
+from compat.extraction.facts import Provenance
+from compat.hub.payloads import parse_record
+from compat.ingest import store as sync
+from compat.models import Catalogue, ModelRecord, RecordVariant, Verdict
+from compat.models.engines import engines
+from compat.models.lineage import extraction_of
+from tests.samples import every_record, record
+
+pytestmark = pytest.mark.django_db
+
+BASE = "sample/base"
+MADE = "sample/made-GGUF"
+FILES = [{"rfilename": "made-Q4_K_M.gguf", "size": 1_800_000_000}]
+
+
+def base(**changes):
+    """Phi-2 under a name that tells nothing."""
+    return record("microsoft/phi-2", id=BASE) | changes
+
+
+def made(kind="quantized", of=(BASE,), **changes):
+    """A conversion whose record tells nothing but its files and what it was made from."""
+    tags = [tag for one in of for tag in (f"base_model:{one}", f"base_model:{kind}:{one}")]
+    return {"id": MADE, "siblings": FILES, "tags": ["gguf", *tags]} | changes
+
+
+def store(*batches):
+    for batch in batches:
+        assert not sync.store_raw([(item["id"], item) for item in batch], origin="file").rejected
+    return ModelRecord.objects.get(repo_id=MADE)
+
+
+def told(kept):
+    return kept.architecture, kept.architecture_from, kept.context, kept.task
+
+
+ORDERS = {
+    "one batch, base first": lambda a, b: ([a, b],),
+    "one batch, base last": lambda a, b: ([b, a],),
+    "two batches, base first": lambda a, b: ([a], [b]),
+    "two batches, base last": lambda a, b: ([b], [a]),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_architecture_context_and_task_come_from_the_base(order):
+    kept = store(*ORDERS[order](base(), made()))
+    assert told(kept) == ("phi", "base", 2048, "text-generation")
+    assert kept.family == "phi"
+    assert kept.shape_facts
+    verdict = Verdict.objects.get(sheet=kept.sheet_id, profile="rbee")
+    assert verdict.result.confidence == "low"
+    assert "guess" in " ".join(verdict.result.codes) or verdict.result.warnings
+    assert verdict.results == [verdict.result.as_stored()]
+
+
+def test_the_order_of_arrival_makes_no_difference():
+    found = []
+    for make in ORDERS.values():
+        ModelRecord.objects.filter(repo_id__startswith="sample/").delete()
+        kept = store(*make(base(), made()))
+        found.append((told(kept), kept.sheet_id, kept.shape_facts, kept.formats, kept.digest))
+    assert len(set(found)) == 1
+
+
+def test_without_its_base_a_record_is_not_judged():
+    kept = store([made()])
+    assert told(kept) == ("", "unknown", None, "")
+    assert Verdict.objects.get(sheet=kept.sheet_id, profile="rbee").cause == "unknown"
+
+
+def test_no_engine_is_surer_than_low():
+    kept = store([base(), made()])
+    for verdict in Verdict.objects.filter(sheet=kept.sheet_id):
+        assert verdict.confidence <= 1, verdict.profile
+    assert Verdict.objects.filter(sheet=kept.sheet_id, confidence=1).count() >= 2
+
+
+def test_the_page_says_where_each_fact_comes_from(client):
+    store([base(), made()])
+    extraction = queries.detail(MADE, Criteria(), workers()).extraction
+    assert extraction.architecture.provenance is extraction.context.provenance is Provenance.BASE
+    assert extraction.task.provenance is Provenance.BASE
+    assert extraction.architecture.evidence == f"{BASE}, which it is made from, is “phi”"
+    assert extraction.context.evidence == f"{BASE} was made for 2,048"
+    assert extraction.task.evidence == f"{BASE} is made for it"
+    page = client.get(f"/models/{MADE}/").content.decode()
+    assert f"{BASE}, which it is made from, is “phi”" in page
+    assert "the base model&#x27;s record" in page
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "adapter"},
+        {"kind": "merge"},
+        {"of": (BASE, "sample/other")},
+        {"of": ("sample/nowhere",)},
+        {"tags": ["gguf"]},
+    ],
+    ids=str,
+)
+def test_what_may_be_like_none_of_its_bases_inherits_nothing(changes):
+    kept = store([base(), base(id="sample/other"), made(**changes)])
+    assert kept.architecture_from == "unknown"
+    assert sync.inherit() == 0
+
+
+@pytest.mark.parametrize("kind", ["quantized", "finetune"])
+def test_conversions_and_tunes_inherit(kind):
+    assert store([base(), made(kind)]).architecture_from == "base"
+
+
+def test_a_base_named_on_the_card_counts_too():
+    kept = store([base(), made(tags=["gguf"], cardData={"base_model": BASE})])
+    assert kept.architecture_from == "base"
+
+
+def test_a_record_that_tells_its_own_is_never_changed():
+    alone = store([made(config={"model_type": "llama", "max_position_embeddings": 4096})])
+    before = (told(alone), alone.sheet_id, alone.updated)
+    after = store([base()])
+    assert (told(after), after.sheet_id, after.updated) == before
+    assert told(after)[:3] == ("llama", "config", 4096)
+
+
+def test_an_own_context_and_task_stay_where_only_the_architecture_is_missing():
+    kept = store([base(), made(config={"max_position_embeddings": 1024}, pipeline_tag="feature-extraction")])
+    assert told(kept) == ("phi", "base", 1024, "feature-extraction")
+
+
+def test_a_guess_from_the_name_gives_way_to_the_base():
+    item = made() | {"id": "sample/Llama-3-8B-made"}
+    sync.store_raw([("1", item), ("2", base())], origin="file")
+    kept = ModelRecord.objects.get(repo_id="sample/Llama-3-8B-made")
+    assert (kept.architecture, kept.architecture_from) == ("phi", "base")
+
+
+def test_a_base_that_only_guesses_or_inherits_itself_is_no_witness():
+    guessed = {"id": BASE, "siblings": [{"rfilename": "model.safetensors"}]}
+    assert store([guessed, made()]).architecture_from == "unknown"
+    inherited = {"id": BASE, "tags": ["base_model:microsoft/phi-2"], "siblings": FILES}
+    assert store([inherited]).architecture_from == "unknown"
+    assert ModelRecord.objects.get(repo_id=BASE).architecture_from == "base"
+
+
+def test_a_model_that_names_itself_as_base_is_no_riddle():
+    kept = store([made(of=(MADE,))])
+    assert kept.architecture_from == "unknown"
+    two = [made(of=(BASE,)), {"id": BASE, "tags": [f"base_model:{MADE}"], "siblings": FILES}]
+    assert store(two).architecture_from == "unknown"
+    assert sync.inherit() == 0
+
+
+def test_inheriting_again_changes_nothing():
+    version = Catalogue.objects.get().version
+    assert sync.inherit() == 0
+    assert Catalogue.objects.get().version == version
+    sync.store([parse_record(made())], origin="file")
+    sync.store([parse_record(base())], origin="file")
+    assert sync.inherit() == 1
+    ids = list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True))
+    assert sync.inherit() == 0
+    assert list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True)) == ids
+
+
+def test_without_bases_there_is_nothing_to_do():
+    ModelRecord.objects.exclude(architecture_from="unknown").delete()
+    assert sync.inherit() == 0
+    ModelRecord.objects.all().delete()
+    assert sync.inherit() == 0
+
+
+def test_inheriting_keeps_where_a_record_comes_from():
+    sync.store([parse_record(made())], origin="hub")
+    before = ModelRecord.objects.get(repo_id=MADE)
+    after = store([base()])
+    assert after.architecture_from == "base"
+    assert (after.origin, after.fetched, after.as_of, after.digest) == (
+        "hub",
+        before.fetched,
+        before.as_of,
+        before.digest,
+    )
+
+
+def test_reading_everything_again_keeps_what_was_inherited():
+    before = told(store([base(), made()]))
+    sync.extract_again()
+    assert told(ModelRecord.objects.get(repo_id=MADE)) == before
+
+
+def test_fetching_a_base_later_is_seen_by_the_functions():
+    store([made()])
+    assert check_model_compatibility(made()).cause == "unknown"
+    store([base()])
+    assert check_model_compatibility(made()).confidence == "low"
+    assert check_model_compatibility(ModelRecord.objects.get(repo_id=MADE)).confidence == "low"
+
+
+# --- the functions ---------------------------------------------------------------------------------------------
+
+
+def test_the_bundled_sample_has_records_that_inherit():
+    assert ModelRecord.objects.filter(architecture_from="base").count() >= 3
+
+
+def test_functions_and_stored_verdicts_agree_for_every_record():
+    stored = {(verdict.sheet_id, verdict.profile): verdict.result for verdict in Verdict.objects.all()}
+    items = {item["id"]: item for item in every_record()}
+    for kept in ModelRecord.objects.select_related("payload"):
+        expected = stored[kept.sheet_id, "rbee"]
+        assert check_model_compatibility(kept) == expected, kept.repo_id
+        assert check_model_compatibility(items[kept.repo_id]) == expected, kept.repo_id
+
+
+def test_functions_and_stored_verdicts_agree_on_every_engine():
+    for slug in engines():
+        verdicts = {verdict.sheet_id: verdict.result for verdict in Verdict.objects.filter(profile=slug)}
+        for kept in ModelRecord.objects.select_related("payload").order_by("pk")[::6]:
+            found = check_model_worker_compatibility(kept, slug)
+            assert found == verdicts[kept.sheet_id], (slug, kept.repo_id)
+            assert check_model_worker_compatibility(kept.payload.data, slug) == found
+
+
+def test_an_extraction_takes_one_query_at_most(django_assert_max_num_queries):
+    for item in every_record()[:60]:
+        with django_assert_max_num_queries(1):
+            extraction_of(parse_record(item).model)

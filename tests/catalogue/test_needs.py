@@ -1,0 +1,412 @@
+"""From records to estimates: what is kept of a configuration, and what an estimate rests on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.metadata.test_gguf_header import WRITTEN
+
+from compat.catalogue.needs import context_room, fit_of, inputs, shaped, speed_of
+from compat.catalogue.workers import GIB, Machine, Worker, chosen, workers
+from compat.engines import all_profiles
+from compat.estimate import (
+    Basis,
+    Fit,
+    VariantInputs,
+    estimate_memory,
+    from_config,
+    from_gguf,
+    known_shape,
+)
+from compat.estimate.gguf_keys import config_from_gguf
+from compat.extraction.extract import extract
+from compat.extraction.gguf_header import parse_gguf_header
+from compat.extraction.layer_facts import SHAPE_KEYS, shape_facts
+from compat.hub.payloads import parse_record
+from compat.ingest import store as sync
+from compat.models import ModelRecord
+from tests.samples import every_record, record
+
+LLAMA = {
+    "model_type": "llama",
+    "num_hidden_layers": 32,
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "intermediate_size": 14336,
+    "max_position_embeddings": 131072,
+}
+
+
+def kept(config):
+    return json.loads(shape_facts(config) or "{}")
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_of_a_configuration_gives_the_same_shape():
+    told = 0
+    for item in every_record():
+        config, count = item.get("config") or {}, (item.get("safetensors") or {}).get("total")
+        if config:
+            assert from_config(kept(config), count) == from_config(config, count), item["id"]
+            told += bool(from_config(config).layers)
+    assert told > 50
+
+
+class Asked(dict):
+    """A configuration that notes what is looked up in it."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.keys_asked = set()
+
+    def get(self, key, default=None):
+        self.keys_asked.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key):
+        self.keys_asked.add(key)
+        return super().__contains__(key)
+
+
+def test_every_key_an_estimate_looks_up_is_kept():
+    asked = set()
+    for model_type in ("llama", "gemma3", "deepseek_v3", "mamba", "jamba", "nemotron_h", "qwen3_next", "exaone4"):
+        for more in ({}, {"layer_types": ["full_attention", "sliding_attention"] * 16, "sliding_window": 4096}):
+            config = Asked(LLAMA | {"model_type": model_type} | more)
+            from_config(config)
+            asked |= config.keys_asked
+    nested = {"text_config", "llm_config", "language_config", "thinker_config", "vision_config", "vision_encoder"}
+    assert asked - nested - {"quantization_config"} <= SHAPE_KEYS
+
+
+@pytest.mark.parametrize(
+    ("base", "change"),
+    [
+        (LLAMA, {"num_key_value_heads": None}),
+        (LLAMA, {"num_key_value_heads": None, "model_type": "a-type-nobody-knows"}),
+        (LLAMA, {"model_type": "exaone4", "sliding_window": None, "sliding_window_pattern": None}),
+        (LLAMA, {"sliding_window": 4096, "model_type": "exaone4"}),
+        (LLAMA, {"vision_encoder": {}}),
+        (LLAMA, {"vision_config": {"hidden_size": 7}}),
+        (LLAMA, {"quantization_config": {"quant_method": "awq", "bits": 4}}),
+        (LLAMA, {"text_config": LLAMA | {"num_hidden_layers": 4}}),
+        (LLAMA, {"text_config": {}, "llm_config": {"num_hidden_layers": 4}}),
+    ],
+)
+def test_what_a_null_or_a_nested_part_says_is_kept(base, change):
+    config = base | change
+    assert from_config(kept(config)) == from_config(config)
+
+
+def test_long_and_senseless_values_are_left_out():
+    config = {
+        "model_type": "x" * 700,
+        "num_hidden_layers": 10**700,
+        "layer_types": ["full_attention"] * 600,
+        "hidden_size": {"a": 1},
+        "head_dim": [{"a": 1}],
+        "chat_template": "x",
+        "vocab_size": None,
+    }
+    assert shape_facts(config) == shape_facts({}) == shape_facts(None) == ""
+
+
+def test_endless_nesting_is_cut():
+    config = {"hidden_size": 64}
+    for _ in range(800):
+        config = {"text_config": config}
+    assert len(shape_facts(config)) < 1000
+    assert shape_facts({"text_config": {"hidden_size": 64}}) == '{"text_config":{"hidden_size":64}}'
+
+
+def test_what_is_kept_is_small_and_always_written_alike():
+    for item in every_record():
+        text = shape_facts(item.get("config"))
+        assert len(text) < 8_000, item["id"]
+        assert shape_facts(dict(reversed((item.get("config") or {}).items()))) == text
+
+
+# --- GGUF headers ----------------------------------------------------------------------------------------------
+
+
+def header_of(values, **more):
+    return {"_gguf_header": {"file": "model.gguf", "values": values, **more}}
+
+
+def test_what_is_kept_of_a_header_gives_the_same_shape():
+    values = parse_gguf_header(WRITTEN.read_bytes()).values
+    config = config_from_gguf(values, "gemma3")
+    assert config["kv_heads_per_layer"] == [1, 1, 2, 1]
+    assert from_config(kept(config)) == from_config(config) == from_gguf(values)
+    assert len({cache.k_width for cache in from_config(kept(config)).caches}) > 1
+
+
+@pytest.mark.django_db
+def test_the_header_speaks_before_the_configuration():
+    told = header_of(
+        {
+            "general.architecture": "qwen3moe",
+            "qwen3moe.block_count": 48,
+            "qwen3moe.embedding_length": 2048,
+            "qwen3moe.attention.head_count": 32,
+            "qwen3moe.attention.head_count_kv": 4,
+            "qwen3moe.context_length": 40960,
+        },
+        vocab_size=151936,
+    )
+    sync.store([parse_record({"id": "sample/header", "config": LLAMA, **told})], origin="file")
+    shape = shaped(ModelRecord.objects.get(repo_id="sample/header").shape_facts, None, "header").shape
+    assert (shape.layers, shape.hidden, shape.vocab, shape.context) == (48, 2048, 151936, 40960)
+    # The header's own name for it is led to the family whose heads are 128 wide, which the header need not say.
+    assert (shape.model_type, shape.head_dim) == ("qwen3_moe", 128)
+    assert not any("attends to all" in assumption for assumption in shape.assumptions)
+
+
+@pytest.mark.django_db
+def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
+    sync.store(
+        [parse_record({"id": "sample/mute", "config": LLAMA, **header_of({"general.name": "x"})})], origin="file"
+    )
+    assert ModelRecord.objects.get(repo_id="sample/mute").shape_facts == shape_facts(LLAMA)
+
+
+@pytest.mark.django_db
+def test_a_record_without_either_takes_its_bases():
+    base = record("microsoft/phi-2", id="sample/base")
+    made = {"id": "sample/made-GGUF", "tags": ["base_model:sample/base", "base_model:quantized:sample/base"]}
+    sync.store([parse_record(item) for item in (base, made)], origin="file")
+    first, second = ModelRecord.objects.filter(repo_id__startswith="sample/").order_by("repo_id")
+    assert first.shape_facts == second.shape_facts == shape_facts(base["config"])
+
+
+# --- whose shape -----------------------------------------------------------------------------------------------
+
+KNOWN = "Llama-3.1-8B-Instruct"
+FROM = "from published facts of the model it is named after"
+
+
+def test_a_whole_configuration_of_its_own_is_believed():
+    found = shaped(shape_facts(LLAMA | {"num_hidden_layers": 7}), None, KNOWN)
+    assert found.shape.layers == 7
+    assert found.assumed == ()
+
+
+def test_published_facts_stand_in_for_a_record_that_tells_nothing():
+    found = shaped("", 8_030_261_248, KNOWN)
+    assert found.shape == replace(known_shape(KNOWN), parameters=8_030_261_248)
+    assert found.assumed == (f"layers and heads {FROM}",)
+
+
+def test_published_facts_complete_what_says_nothing_of_layers():
+    found = shaped(shape_facts({"model_type": "llama", "max_position_embeddings": 8192}), None, KNOWN)
+    assert (found.shape.layers, found.shape.kv_heads, found.shape.hidden) == (32, 8, 4096)
+    assert found.shape.context == 8192
+    assert found.assumed == (f"layers and heads {FROM}",)
+
+
+def test_published_facts_complete_widths():
+    told = {key: LLAMA[key] for key in ("model_type", "num_hidden_layers", "num_attention_heads")}
+    found = shaped(shape_facts(told), None, KNOWN)
+    assert (found.shape.hidden, found.shape.ffn, len(found.shape.caches)) == (4096, 14336, 32)
+    assert found.assumed == (f"widths {FROM}",)
+
+
+@pytest.mark.parametrize(
+    "told", [{"model_type": "whisper"}, {"model_type": "llama", "num_hidden_layers": 7}, {"hidden_size": 64}]
+)
+def test_a_published_model_that_disagrees_in_anything_is_not_taken(told):
+    found = shaped(shape_facts(told), None, KNOWN)
+    assert found.shape == from_config(told)
+    assert found.assumed == ()
+
+
+def test_of_nothing_nothing_is_known():
+    assert shaped("", None, "nobody-knows-me") == shaped("", 7, "nobody-knows-me")
+    assert shaped("", None, "nobody-knows-me").shape is None
+
+
+# --- inputs ----------------------------------------------------------------------------------------------------
+
+
+def variant(format_="safetensors", quantization="", size=None):
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size)
+
+
+def model(config=LLAMA, parameters=None, name="sample"):
+    return SimpleNamespace(
+        projector=False,
+        projector_bytes=None,
+        shape_facts=shape_facts(config),
+        parameters=parameters,
+        name=name,
+        context=131072,
+    )
+
+
+def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
+    needed, assumed = inputs(model(parameters=10**9), variant())
+    assert needed.quant == "BF16"
+    assert assumed == ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
+    for told in (variant(quantization="AWQ"), variant(size=2 * 10**9), variant("gguf", "Q4_K_M"), variant("gguf")):
+        needed, assumed = inputs(model(parameters=10**9), told)
+        assert assumed == ()
+        assert needed.quant == (told.quantization or None)
+
+
+def test_published_facts_are_named_as_assumed():
+    _, assumed = inputs(model({}, name=KNOWN), variant(size=16 * GIB))
+    assert assumed == (f"layers and heads {FROM}",)
+
+
+def test_the_size_of_the_files_beats_the_formula():
+    needed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M", 5 * GIB))
+    weights = estimate_memory(needed, "transformers").component("weights")
+    assert (weights.bytes, weights.basis) == (5 * GIB, Basis.FILE)
+    guessed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M"))
+    weights = estimate_memory(guessed, "transformers").component("weights")
+    assert weights.basis is not Basis.FILE
+    assert weights.bytes != 5 * GIB
+
+
+@pytest.mark.django_db
+def test_an_extracted_variant_and_a_stored_one_need_the_same():
+    for kept_record in ModelRecord.objects.select_related("payload").prefetch_related("variants")[:120]:
+        if kept_record.architecture_from == "base":
+            continue
+        extracted = extract(parse_record(kept_record.payload.data).model).variants
+        for stored, fresh in zip(kept_record.variants.all(), extracted, strict=True):
+            assert inputs(kept_record, stored) == inputs(kept_record, fresh), kept_record.repo_id
+
+
+# --- estimates -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def phi(db):
+    found = ModelRecord.objects.get(repo_id="microsoft/phi-2")
+    return found, found.variants.first()
+
+
+def test_without_a_machine_nothing_is_estimated(phi):
+    worker = chosen(workers(), "vllm")
+    assert fit_of(*phi, worker) is context_room(*phi, worker) is speed_of(*phi, worker) is None
+
+
+def test_a_machine_gets_a_fit_a_context_and_a_speed(phi):
+    worker = chosen(workers(), "vllm", accelerator="RTX 4090")
+    fit = fit_of(*phi, worker)
+    assert fit.fit is Fit.FITS
+    assert context_room(*phi, worker) == phi[0].context == 2048
+    speed = speed_of(*phi, worker)
+    assert 0 < speed.low <= speed.tokens_per_second <= speed.high
+
+
+@pytest.mark.django_db
+def test_the_longest_context_is_where_the_fit_turns():
+    llama = model(parameters=8_030_261_248), variant(size=16 * GIB)
+
+    def worker(context):
+        return chosen(workers(), "transformers", memory=22.0, context=context)
+
+    longest = context_room(*llama, worker(8192))
+    assert 8192 < longest < 131072
+    assert fit_of(*llama, worker(longest)).fit in (Fit.FITS, Fit.TIGHT)
+    assert fit_of(*llama, worker(longest + 1)).fit is Fit.TOO_LARGE
+
+
+def test_speed_is_told_for_exactly_one_accelerator(phi):
+    assert speed_of(*phi, chosen(workers(), "vllm", accelerator="RTX 4090", count=2)) is None
+    assert speed_of(*phi, chosen(workers(), "llama-cpp", ram=64.0)) is None
+    unknown = speed_of(*phi, chosen(workers(), "vllm", memory=24.0))
+    assert unknown.tokens_per_second is None
+    assert unknown.reason
+
+
+@pytest.mark.parametrize("slug", all_profiles())
+def test_every_engine_can_be_estimated(slug):
+    needed = VariantInputs(known_shape(KNOWN), parameters=8_030_261_248, quant="BF16", format="safetensors")
+    assert estimate_memory(needed, slug).total > 8_030_261_248
+
+
+def test_the_two_rbee_profiles_are_one_engine():
+    needed = VariantInputs(known_shape(KNOWN), parameters=8_030_261_248, quant="BF16", format="safetensors")
+    assert estimate_memory(needed, "rbee") == estimate_memory(needed, "rbee-worker")
+
+
+def test_every_record_of_the_catalogue_can_be_estimated(db):
+    worker = chosen(workers(), "llama-cpp", accelerator="RTX 4090", ram=64.0)
+    records = ModelRecord.objects.prefetch_related("variants")
+    found = [fit_of(one, each, worker) for one in records for each in one.variants.all()]
+    assert len(found) > 500
+    assert {one.fit for one in found} >= {Fit.FITS, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNKNOWN}
+    for one in found:
+        assert isinstance(one.estimate.components, tuple)
+        assert one.sentence.endswith(".")
+
+
+# --- nothing in a record breaks a page -------------------------------------------------------------------------
+
+NUMBERS = st.one_of(
+    st.integers(-5, 200),
+    st.sampled_from([4096, 2**31, 2**62, 10**18, 10**300]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=5),
+)
+VALUES = NUMBERS | st.lists(NUMBERS, max_size=6) | st.lists(st.sampled_from(["full_attention", "mamba"]), max_size=6)
+CONFIGS = st.dictionaries(st.sampled_from(sorted(SHAPE_KEYS)), VALUES, max_size=25)
+MODEL_TYPES = st.sampled_from(["llama", "gemma3", "deepseek_v3", "mamba", "jamba", "qwen3_next", "falcon_h1", "nobody"])
+COUNTS = st.none() | st.integers(0, 2**62)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CONFIGS, MODEL_TYPES, st.booleans(), COUNTS, COUNTS, st.sampled_from(["vllm", "ollama", "transformers", "rbee"]))
+def test_no_configuration_however_senseless_breaks_an_estimate(config, model_type, whole, count, size, engine):
+    config = {**(LLAMA if whole else {}), **config, "model_type": model_type}
+    profile = all_profiles()[engine]
+    odd = model(config, parameters=count)
+    for machine in (Machine("RTX 4090", ram=64.0), Machine(memory=8.0, count=3), Machine(ram=64.0)):
+        worker = Worker(engine, profile.name, profile, machine)
+        found = fit_of(odd, variant("gguf", "Q4_K_M", size), worker)
+        assert found.estimate.floor >= 0
+        context_room(odd, variant("gguf", "Q4_K_M", size), worker)
+        speed_of(odd, variant("gguf", "Q4_K_M", size), worker)
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "hidden_size", "vocab_size", "kv_heads_per_layer"])
+def test_a_number_beyond_any_model_is_not_known(key):
+    shape = from_config(LLAMA | {key: [10**15] * 32 if key == "kv_heads_per_layer" else 10**15})
+    assert None in (shape.layers, shape.hidden, shape.vocab, shape.caches)
+    assert from_config(LLAMA, 10**12).parameters == 10**12
+    assert from_config(LLAMA | {"active_parameters": 37 * 10**9}).active_parameters == 37 * 10**9
+
+
+def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_is_not(db):
+    payload = {
+        "id": "sample/seeing-GGUF",
+        "gguf": {"total": 4_000_000_000, "architecture": "llama", "context_length": 8192},
+        "siblings": [{"rfilename": "seeing-Q4_K_M.gguf", "size": 2_400_000_000}],
+    }
+    small = {"rfilename": "mmproj-seeing-f16.gguf", "size": 800_000_000}
+    large = {"rfilename": "mmproj-seeing-f32.gguf", "size": 1_600_000_000}
+    untold = {"rfilename": "mmproj-seeing-f16.gguf"}
+    for extra, expected, words in (
+        ([], 0, ""),
+        ([small, large], 800_000_000, "with its vision projector"),
+        ([untold], 0, "used for text only"),
+    ):
+        sync.store([parse_record({**payload, "siblings": payload["siblings"] + extra})], origin="file")
+        record = ModelRecord.objects.get(repo_id="sample/seeing-GGUF")
+        told, assumed = inputs(record, record.variants.get())
+        assert told.projector_bytes == expected
+        assert words in " ".join(assumed)

@@ -1,0 +1,205 @@
+"""A question as a query string: every parameter, every kind of nonsense, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+from django.http import QueryDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compat.catalogue.question import CONFIDENCES, GATED, MULTIPLE, SHOWN, SORTS, Criteria, CriteriaError, DictQuery
+from compat.rules.result import CAUSES
+
+WORKERS = ("rbee", "vllm")
+
+
+def read(query):
+    return Criteria.from_query(QueryDict(query), WORKERS)
+
+
+def problems(query):
+    with pytest.raises(CriteriaError) as caught:
+        read(query)
+    return {problem.parameter: problem.message for problem in caught.value.problems}
+
+
+def test_nothing_asked_is_what_runs_best_known_first():
+    assert read("") == Criteria()
+    assert (Criteria().compatible, Criteria().sort, Criteria().page) == ("true", "popular", 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "value"),
+    [
+        ("q=Llama+3", "q", "Llama 3"),
+        ("q=++a+++b++", "q", "a b"),
+        ("q=a%00b", "q", "a b"),
+        ("worker=vllm", "worker", "vllm"),
+        *((f"compatible={value}", "compatible", value) for value in SHOWN),
+        *((f"sort={value}", "sort", value) for value in SORTS),
+        *((f"gated={value}", "gated", value) for value in GATED),
+        *((f"confidence={value}", "confidence", (value,)) for value in CONFIDENCES),
+        *((f"cause={value}", "cause", (value,)) for value in CAUSES),
+        *((f"{name}=one&{name}=two", name, ("one", "two")) for name in MULTIPLE),
+        ("task=a&task=a&task=b", "task", ("a", "b")),
+        ("task=&task=+", "task", ()),
+        ("min_params=0.5", "min_params", 0.5),
+        ("min_params=0", "min_params", 0.0),
+        ("max_params=70", "max_params", 70.0),
+        ("min_params=7&max_params=7", "max_params", 7.0),
+        ("min_context=8192", "min_context", 8192),
+        ("list=small", "list", "small"),
+        ("page=3", "page", 3),
+        ("sort=likes&sort=name", "sort", "name"),
+        ("sort=", "sort", "popular"),
+        ("utm_source=mail", "q", ""),
+    ],
+)
+def test_a_parameter_is_read(query, name, value):
+    assert getattr(read(query), name) == value
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "named"),
+    [
+        ("sort", "nonsense", SORTS),
+        ("compatible", "maybe", SHOWN),
+        ("compatible", "TRUE", SHOWN),
+        ("confidence", "certain", CONFIDENCES),
+        ("cause", "weather", CAUSES),
+        ("gated", "auto", GATED),
+        ("worker", "nobody", WORKERS),
+    ],
+)
+def test_a_senseless_choice_names_what_is_allowed(parameter, value, named):
+    message = problems(f"{parameter}={value}")[parameter]
+    assert f"“{value}”" in message
+    assert all(allowed in message for allowed in named)
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "nan", "inf", "1e9", "1000000", "7B", "0x7", "1,5", "--", "1;2"])
+@pytest.mark.parametrize("parameter", ["min_params", "max_params"])
+def test_a_senseless_number_is_refused(parameter, value):
+    message = problems(f"{parameter}={value}")[parameter]
+    assert f"“{value}”" in message
+    assert "such as 7" in message
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "1.5", "two", "1e3", "9" * 30, "٣", "²", "0x10"])
+@pytest.mark.parametrize("parameter", ["page", "min_context"])
+def test_a_senseless_whole_number_is_refused(parameter, value):
+    assert "whole number" in problems(f"{parameter}={value}")[parameter]
+
+
+def test_the_largest_below_the_smallest_is_refused():
+    assert "below min_params (8)" in problems("min_params=8&max_params=7")["max_params"]
+
+
+def test_every_problem_is_named_at_once():
+    assert set(problems("sort=a&page=b&min_params=c&gated=d&compatible=e")) == {
+        "sort", "page", "min_params", "gated", "compatible",
+    }  # fmt: skip
+
+
+def test_a_long_question_is_refused_with_its_length():
+    assert read("q=" + "x" * 200).q == "x" * 200
+    assert "10,000 characters" in problems("q=" + "x" * 10_000)["q"]
+
+
+def test_a_long_value_is_refused_and_not_repeated():
+    message = problems("task=" + "x" * 121)["task"]
+    assert len(message) < 100
+    assert "task" in problems("task=a%00b")
+
+
+def test_too_many_values_are_refused():
+    assert len(read("&".join(f"task={n}" for n in range(20))).task) == 20
+    assert "21 times" in problems("&".join(f"task={n}" for n in range(21)))["task"]
+
+
+def test_a_long_nonsense_value_is_cut_in_the_message():
+    assert len(problems("sort=" + "x" * 100_000)["sort"]) < 300
+
+
+@pytest.mark.parametrize(
+    "address", ["https://huggingface.co/microsoft/phi-2", "hf.co/microsoft/phi-2/tree/main", "microsoft/phi-2"]
+)
+def test_a_pasted_hub_address_is_its_models_id(address):
+    assert Criteria(q=address).words == ("microsoft/phi-2",)
+
+
+def test_toggling_adds_and_takes_away():
+    one = Criteria().toggled("format", "gguf")
+    assert one.format == ("gguf",)
+    assert one.toggled("format", "safetensors").format == ("gguf", "safetensors")
+    assert one.toggled("format", "gguf") == Criteria()
+    assert Criteria().toggled("gated", "true").gated == "true"
+    assert Criteria(gated="true").toggled("gated", "true").gated == ""
+
+
+def test_only_numbers_are_shortened():
+    assert Criteria(q="qwen 2.0", min_params=2.0, max_params=1234.5678).query() == (
+        "q=qwen+2.0&min_params=2&max_params=1234.5678"
+    )
+
+
+def test_a_changed_question_starts_at_its_first_page():
+    asked = read("q=llama&page=4")
+    assert asked.query() == "q=llama"
+    assert asked.query(page=4) == "q=llama&page=4"
+    assert asked.query(sort="likes") == "q=llama&sort=likes"
+
+
+def test_a_plain_mapping_serves_as_a_question():
+    options = {"task": ["a", "b"], "compatible": False, "min_params": 7, "gated": True, "author": "x", "q": None}
+    found = Criteria.from_query(DictQuery(options), WORKERS)
+    assert (found.task, found.compatible, found.min_params) == (("a", "b"), "false", 7.0)
+    assert (found.gated, found.author, found.q) == ("true", ("x",), "")
+
+
+# --- round trips -----------------------------------------------------------------------------------------------
+
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
+word = text.map(str.strip).filter(bool)
+some = st.lists(word, max_size=4, unique=True).map(tuple)
+number = st.none() | st.floats(0, 999_999, allow_nan=False)
+
+
+@st.composite
+def questions(draw):
+    low, high = draw(number), draw(number)
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    return Criteria(
+        q=" ".join(draw(text).split()),
+        worker=draw(st.sampled_from(["", *WORKERS])),
+        compatible=draw(st.sampled_from([*SHOWN])),
+        confidence=tuple(draw(st.lists(st.sampled_from(CONFIDENCES), unique=True))),
+        cause=tuple(draw(st.lists(st.sampled_from(CAUSES), unique=True))),
+        gated=draw(st.sampled_from(["", *GATED])),
+        min_params=low,
+        max_params=high,
+        min_context=draw(st.none() | st.integers(1, 999_999_999)),
+        list=draw(st.just("") | word),
+        sort=draw(st.sampled_from([*SORTS])),
+        page=draw(st.integers(1, 99_999)),
+        **{name: draw(some) for name in MULTIPLE},
+    )
+
+
+@given(questions())
+def test_a_question_survives_its_own_query_string(criteria):
+    back = read(criteria.query(page=criteria.page))
+    assert back == criteria
+    assert back.page == criteria.page
+
+
+@given(st.dictionaries(st.sampled_from([*MULTIPLE, "q", "sort", "page", "min_params", "list", "gated", "x"]), text))
+def test_any_question_is_read_or_refused_and_means_the_same_again(values):
+    query = QueryDict(mutable=True)
+    query.update(values)
+    try:
+        criteria = Criteria.from_query(query, WORKERS)
+    except CriteriaError:
+        return
+    assert read(criteria.query()) == criteria

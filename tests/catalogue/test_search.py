@@ -1,0 +1,141 @@
+"""Search means the same on both databases: every word of the question is a part of the id or of the bare name."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from compat.ingest import store as sync
+from compat.models import ModelRecord
+from compat.models.search import MAX_QUERY, matching, squash, words_of
+from tests.samples import every_record
+
+pytestmark = pytest.mark.django_db
+
+
+def found(question):
+    return set(matching(ModelRecord.objects.all(), words_of(question)).values_list("repo_id", flat=True))
+
+
+def expected(question):
+    """The plain meaning, over all ids."""
+    return {
+        repo_id
+        for repo_id, text in ((i, f"{i.lower()} {squash(i.rpartition('/')[2])}") for i in ids())
+        if all(word in text for word in words_of(question))
+    }
+
+
+def ids():
+    return ModelRecord.objects.values_list("repo_id", flat=True)
+
+
+# Letters beyond ASCII are escaped: a long s, a Turkish I, a sharp s, a ligature, a llama.
+QUESTIONS = (
+    "llama", "LLaMA", "phi-2", "phi2", "microsoft/phi-2", "qwen 7b", "7b qwen", "qwen2.5-coder-0.5b", "q",
+    "a b", "7", "2.", "b-", "-gguf", "/", "//", ".", "--", "_", "__", "%", "%%%", "a%b", "a_b", "*", "llam*",
+    "lla?a", '"', '""', '"""', '"llama"', "llama'", "'; DROP TABLE compat_search; --", "AND", "OR", "NOT",
+    "NEAR", "llama AND qwen", "llama OR qwen", "NOT llama", "NEAR(llama qwen)", "NEAR(llama qwen, 5)",
+    "llama NOT", "AND AND AND", "(llama)", "^llama", "llama:", "search_text:llama", "{search_text}: llama",
+    "llama + chat", "llama\\", "\\", "\\%", "l\\_ama", "\u65e5\u672c\u8a9e", "\u043b\u043b\u0430\u043c\u0430",
+    "\xe9", "\u017fmol", "smolLM", "\u0130stanbul", "\xdf", "\U0001f999", "llama\U0001f999", "\ufb01ne",
+    "\u0301", "llama\u200b", "\tllama\n", "llama\x00", "\x00", "x" * 200, "zzzzzz", "the quick brown fox",
+    "rowid", "rank", "1=1", "llama -chat", "aaa", "ab", "bert-base",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: ascii(q)[:40])
+def test_the_answer_is_the_plain_meaning(question):
+    assert found(question) == expected(question)
+
+
+def test_every_part_of_an_id_finds_it():
+    chance = random.Random(7)
+    for repo_id in chance.sample(list(ids()), 60):
+        for length in (1, 2, 3, 4, 7):
+            start = chance.randrange(max(1, len(repo_id) - length))
+            part = repo_id[start : start + length]
+            answer = found(part)
+            assert repo_id in answer, part
+            assert answer == expected(part), part
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+        | st.sampled_from(["llama", "qwen", '"', "AND", "7b", "-", "gguf", "%", "_"]),
+        max_size=4,
+    ).map(" ".join)
+)
+def test_any_text_is_answered_by_its_plain_meaning(question):
+    assert found(question) == expected(question)
+
+
+def test_words_may_come_in_any_order_and_all_must_occur():
+    assert found("chat tinyllama") == found("tinyllama chat") != set()
+    assert found("tinyllama chat") == found("tinyllama") & found("chat")
+    assert found("llama zzzzzz") == set()
+
+
+def test_without_words_everything_is_found():
+    assert found("") == found("   ") == found("\0") == set(ids())
+
+
+def test_a_new_record_is_found_at_once():
+    assert found("quxilofant") == set()
+    sync.store_raw([("1", {"id": "sample/Quxilofant-7B"})], origin="file")
+    assert found("quxilofant") == {"sample/Quxilofant-7B"}
+    assert found("QUXILOFANT7B") == {"sample/Quxilofant-7B"}
+
+
+def test_the_index_follows_updates():
+    sync.store_raw([("1", {"id": "sample/quxilofant"})], origin="file")
+    ModelRecord.objects.filter(repo_id="sample/quxilofant").update(search_text="sample/vorbelast vorbelast")
+    assert found("quxilofant") == set()
+    assert found("vorbelast") == {"sample/quxilofant"}
+
+
+def test_a_changed_record_is_found_once():
+    for likes in (1, 2, 3):
+        sync.store_raw([("1", {"id": "sample/quxilofant", "likes": likes})], origin="file")
+    assert matching(ModelRecord.objects.all(), ["quxilofant"]).count() == 1
+
+
+def test_the_index_follows_deletion():
+    gone = ModelRecord.objects.get(repo_id="microsoft/phi-2")
+    gone.delete()
+    assert "microsoft/phi-2" not in found("phi-2")
+    sync.store_raw([("1", item) for item in every_record() if item["id"] == "microsoft/phi-2"], origin="file")
+    assert "microsoft/phi-2" in found("phi-2")
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("", ()),
+        ("  Llama   CHAT ", ("llama", "chat")),
+        ("llama llama", ("llama",)),
+        ("https://huggingface.co/microsoft/phi-2", ("microsoft/phi-2",)),
+        ("http://www.huggingface.co/microsoft/phi-2/", ("microsoft/phi-2",)),
+        ("huggingface.co/microsoft/phi-2/tree/main?x=1#files", ("microsoft/phi-2",)),
+        ("https://hf.co/microsoft/phi-2", ("microsoft/phi-2",)),
+        ("https://huggingface.co/models/microsoft/phi-2", ("microsoft/phi-2",)),
+        ("HTTPS://HuggingFace.co/Microsoft/Phi-2", ("microsoft/phi-2",)),
+        ("https://huggingface.co/gpt2", ("gpt2",)),
+        ("see https://huggingface.co/gpt2", ("see", "https://huggingface.co/gpt2")),
+        ("a\0b", ("a", "b")),
+        (" ".join("abcdefghijkl"), tuple("abcdefgh")),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_question_becomes_words(question, words):
+    assert words_of(question) == words
+
+
+def test_the_longest_question_is_answered():
+    assert found("x" * MAX_QUERY) == set()
+    assert found(" ".join("x" for _ in range(MAX_QUERY // 2))) == expected("x")

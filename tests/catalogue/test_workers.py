@@ -1,0 +1,266 @@
+"""Workers and machines: what an operator registers, what a visitor says of theirs, and what estimates get of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from compat.catalogue.workers import (
+    DEFAULT_CONTEXT,
+    GIB,
+    KV_TYPES,
+    MOST_ACCELERATORS,
+    Machine,
+    Worker,
+    accelerator_labels,
+    accelerator_named,
+    chosen,
+    workers,
+)
+from compat.engines import all_profiles, default_profile
+from compat.estimate import accelerators
+from compat.models import EngineSetting, SiteWorker
+from compat.models.engines import engines
+
+
+def alone(machine=None, **more):
+    """The default engine, on a machine if one is told."""
+    profile = default_profile()
+    return Worker(profile.slug, profile.name, profile, machine or Machine(), **more)
+
+
+# --- machines --------------------------------------------------------------------------------------------------
+
+
+def test_a_machine_of_which_nothing_is_told_has_no_hardware():
+    assert not Machine().told
+    assert Machine().hardware is None
+    assert Machine(count=4).hardware is None
+    assert Machine().label == ""
+
+
+def test_a_named_accelerator_is_the_bundled_one():
+    hardware = Machine("RTX 4090").hardware
+    assert hardware.accelerators == (accelerator_named("RTX 4090"),)
+    assert hardware.accelerators[0].memory == 24 * GIB
+    assert hardware.accelerators[0].bandwidth
+    assert hardware.system_memory is None
+
+
+def test_several_accelerators_are_counted():
+    hardware = Machine("RTX 4090", count=MOST_ACCELERATORS).hardware
+    assert len(hardware.accelerators) == MOST_ACCELERATORS
+    assert sum(hardware.usable()) == MOST_ACCELERATORS * 24 * GIB
+
+
+def test_memory_told_beside_a_name_replaces_only_the_memory():
+    told, known = Machine("RTX 4090", memory=48.0).hardware.accelerators[0], accelerator_named("RTX 4090")
+    assert told.memory == 48 * GIB
+    assert (told.vendor, told.bandwidth, told.compute_capability) == (
+        known.vendor,
+        known.bandwidth,
+        known.compute_capability,
+    )
+
+
+def test_memory_alone_is_an_accelerator_of_unknown_make():
+    hardware = Machine(memory=12.5, count=2).hardware
+    assert [one.memory for one in hardware.accelerators] == [round(12.5 * GIB)] * 2
+    assert {(one.vendor, one.bandwidth) for one in hardware.accelerators} == {("", None)}
+
+
+def test_system_memory_alone_is_a_machine_without_accelerators():
+    machine = Machine(ram=64.0)
+    assert machine.told
+    assert machine.hardware.accelerators == ()
+    assert machine.hardware.system_memory == 64 * GIB
+
+
+def test_system_memory_goes_beside_accelerators():
+    assert Machine("RTX 4090", ram=128.0).hardware.system_memory == 128 * GIB
+
+
+def test_an_accelerator_this_site_does_not_know_leaves_its_memory_unknown():
+    assert Machine("RTX 9999").hardware.accelerators == ()
+    assert Machine("RTX 9999", memory=16.0).hardware.accelerators[0].memory == 16 * GIB
+    assert accelerator_named("RTX 9999") is None
+    assert accelerator_named("") is None
+
+
+def test_memory_shared_with_the_system_comes_from_what_is_told():
+    shared = accelerator_named("Apple M2")
+    assert shared.memory is None
+    assert Machine("Apple M2").hardware.usable() == (None,)
+    (usable,) = Machine("Apple M2", memory=24.0).hardware.usable()
+    assert 0 < usable < 24 * GIB
+    assert Machine("Apple M2", ram=24.0).hardware.usable() == (usable,)
+
+
+@pytest.mark.parametrize(
+    ("machine", "label"),
+    [
+        (Machine("RTX 4090"), "RTX 4090"),
+        (Machine("RTX 4090", count=2), "2 × RTX 4090"),  # noqa: RUF001 - the multiplication sign is meant
+        (Machine("RTX 4090", memory=48.0), "RTX 4090, 48 GB"),
+        (Machine(memory=24.0), "24 GB"),
+        (Machine(memory=12.5, count=3), "3 × 12.5 GB"),  # noqa: RUF001
+        (Machine(ram=64.0), "64 GB of system memory"),
+    ],
+)
+def test_a_machine_is_named_in_a_few_words(machine, label):
+    assert machine.label == label
+
+
+# --- the bundled accelerators ----------------------------------------------------------------------------------
+
+
+def test_every_bundled_accelerator_has_a_label_of_its_own():
+    labels = accelerator_labels()
+    assert len(labels) == len(accelerators()) > 400
+    assert set(labels.values()) == set(accelerators())
+    for label, one in labels.items():
+        assert accelerator_named(label) is one
+        assert label.startswith(one.name)
+        assert label == label.strip()
+        assert len(label) <= 80
+
+
+def test_sizes_of_one_name_are_told_apart():
+    labels = accelerator_labels()
+    assert "V100" not in labels
+    assert labels["V100 16 GB"].memory == 16 * GIB
+    assert labels["V100 32 GB"].memory == 32 * GIB
+
+
+def test_every_bundled_accelerator_can_be_judged():
+    for label in accelerator_labels():
+        assert alone(Machine(label)).capability.platforms, label
+
+
+def test_the_documentation_says_what_each_engine_goes_by():
+    text = (Path(__file__).parent.parent / "docs/verdicts.md").read_text("utf-8")
+    words = {"gguf": "the name in the file's header", "class": "class in", "model_type": "`model_type` in"}
+    rows = re.findall(r"^\| (GGUF|safetensors) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    told = {(kind.lower(), name, by) for kind, names, by in rows for name in names.split(", ")}
+    for profile in all_profiles().values():
+        for rule in profile.formats:
+            if rule.name in ("gguf", "safetensors"):
+                found = [by for kind, name, by in told if (kind, name) == (rule.name, profile.name)]
+                assert len(found) == 1, (profile.name, rule.name)
+                assert words[rule.by] in found[0]
+
+
+# --- workers ---------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_hands_its_use_to_the_estimate():
+    options = alone(context=4096, kv="q8_0").options
+    assert (options.context, options.kv_type) == (4096, "q8_0")
+    assert alone().options.context == DEFAULT_CONTEXT == 8192
+    assert alone().options.kv_type in KV_TYPES
+
+
+def test_capability_is_known_of_named_accelerators_only():
+    assert alone(Machine("RTX 4090")).capability.compute_capability == 8.9
+    assert alone(Machine("V100 16 GB")).capability.compute_capability == 7
+    assert alone(Machine(memory=24.0)).capability is None
+    assert alone(Machine(ram=24.0)).capability is None
+    assert alone().capability is None
+
+
+@pytest.mark.django_db
+def test_without_registered_workers_there_are_the_engines():
+    found = workers()
+    assert list(found) == list(engines()) == list(all_profiles())
+    assert len(found) == 12
+    assert not any(worker.registered or worker.machine.told for worker in found.values())
+    assert next(iter(found)) == default_profile().slug
+
+
+@pytest.fixture
+def registered(db):
+    return SiteWorker.objects.create(
+        name="Big box",
+        slug="big-box",
+        engine="vllm",
+        accelerator="RTX 4090",
+        count=2,
+        ram_gb=128,
+        context=32768,
+        kv="q8_0",
+    )
+
+
+def test_a_registered_worker_is_offered_as_it_was_described(registered, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        found = workers()
+    worker = found["big-box"]
+    assert (worker.name, worker.profile.slug, worker.context, worker.kv) == ("Big box", "vllm", 32768, "q8_0")
+    assert worker.machine == Machine("RTX 4090", 2, None, 128)
+    assert worker.registered
+    assert worker.label == "Big box"
+    assert worker.capability.vendor == "nvidia"
+    assert len(found) == 13
+    assert next(iter(found)) == default_profile().slug
+
+
+def test_registered_workers_keep_the_operators_order(registered):
+    SiteWorker.objects.create(name="A later one", slug="later", engine="vllm", position=9)
+    SiteWorker.objects.create(name="Z first", slug="first", engine="vllm", memory_gb=24, position=0)
+    registered.position = 5
+    registered.save()
+    assert [slug for slug, worker in workers().items() if worker.registered] == ["first", "big-box", "later"]
+
+
+def test_a_worker_that_is_not_published_or_whose_engine_is_off_is_not_offered(registered):
+    SiteWorker.objects.create(name="Draft", slug="draft", engine="vllm", published=False)
+    SiteWorker.objects.create(name="Gone", slug="gone", engine="an-engine-that-was")
+    assert not {"draft", "gone"} & workers().keys()
+    EngineSetting.objects.filter(slug="vllm").update(enabled=False)
+    assert not {"vllm", "big-box"} & workers().keys()
+
+
+def test_a_registered_worker_may_take_an_engines_place(registered):
+    SiteWorker.objects.create(name="Our llama.cpp", slug="llama-cpp", engine="llama-cpp", memory_gb=24)
+    found = workers()
+    assert found["llama-cpp"].name == "Our llama.cpp"
+    assert list(found)[: len(all_profiles())] == list(all_profiles())
+
+
+# --- what a visitor says ---------------------------------------------------------------------------------------
+
+
+def test_the_first_worker_is_chosen_where_none_is_named(registered):
+    assert chosen(workers()).slug == default_profile().slug
+    assert chosen(workers(), "big-box").machine.accelerator == "RTX 4090"
+    with pytest.raises(KeyError):
+        chosen(workers(), "nobody")
+
+
+def test_a_machine_told_by_the_visitor_replaces_the_registered_one_whole(registered):
+    worker = chosen(workers(), "big-box", memory=16.0)
+    assert worker.machine == Machine(memory=16.0)
+    assert not worker.registered
+    assert worker.label == "Big box, 16 GB"
+    assert (worker.context, worker.kv) == (32768, "q8_0")
+
+
+def test_use_told_by_the_visitor_leaves_the_machine(registered):
+    worker = chosen(workers(), "big-box", context=4096, kv="f16")
+    assert worker.machine == workers()["big-box"].machine
+    assert worker.registered
+    assert (worker.context, worker.kv) == (4096, "f16")
+
+
+def test_a_count_alone_says_nothing_of_a_machine(registered):
+    assert chosen(workers(), "big-box", count=8).machine.count == 2
+    assert chosen(workers(), "rbee", count=8).hardware is None
+
+
+@pytest.mark.django_db
+def test_a_label_names_engine_and_machine():
+    assert chosen(workers(), "llama-cpp").label == "llama.cpp"
+    assert chosen(workers(), "llama-cpp", accelerator="RTX 4090").label == "llama.cpp, RTX 4090"
+    assert chosen(workers(), "llama-cpp", memory=24.0, count=2).label == "llama.cpp, 2 × 24 GB"  # noqa: RUF001

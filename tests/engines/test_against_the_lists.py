@@ -1,0 +1,148 @@
+"""The bundled snapshot, judged by every engine and held against that engine's own lists, read here on their
+own.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import compat
+from compat.engines import all_profiles
+from compat.extraction.extract import Extraction, extract
+from compat.hub.payloads import parse_record
+from compat.rules import judge, judge_all
+from compat.rules.architecture_match import match_architecture
+
+SNAPSHOT = Path(compat.__file__).parent / "data" / "snapshot.jsonl.gz"
+PROFILES = Path(compat.__file__).parent / "engines" / "profiles"
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> list[tuple[str, Extraction]]:
+    if not SNAPSHOT.exists():
+        pytest.fail(f"the bundled snapshot is not at compat/data/{SNAPSHOT.name}")
+    with gzip.open(SNAPSHOT) as lines:
+        models = [parse_record(json.loads(line)).model for line in lines]
+    return [(model.id, extract(model)) for model in models]
+
+
+@cache
+def _listed(slug: str) -> dict[str, frozenset[str]]:
+    """Every name a profile's files write down, by name space, refused ones left out. Reads the TOML by
+    itself.
+    """
+    found: dict[str, set[str]] = {"model_type": set(), "class": set(), "gguf": set()}
+    profile = tomllib.loads((PROFILES / f"{slug}.toml").read_text("utf-8"))
+    for row in profile["architectures"]:
+        if row.get("refused"):
+            continue
+        names = set(row.get("names", ()))
+        for reference in row.get("lists", ()):
+            owner, _, key = reference.rpartition(":")
+            names |= set(tomllib.loads((PROFILES / f"{owner or slug}.lists.toml").read_text("utf-8"))[key])
+        found[row["by"]] |= names - set(row.get("except", ()))
+    return {space: frozenset(names) for space, names in found.items()}
+
+
+@pytest.mark.parametrize("slug", list(all_profiles()))
+def test_no_false_compatible(snapshot, slug):
+    """A record is compatible only if a name that its own facts lead to is on the engine's list for that
+    format.
+    """
+    profile, listed = all_profiles()[slug], _listed(slug)
+    names = tomllib.loads((PROFILES.parents[1] / "architectures" / "names.toml").read_text("utf-8"))
+    families = tomllib.loads((PROFILES.parents[1] / "architectures" / "families.toml").read_text("utf-8"))
+    wrong = []
+    for repo_id, extraction in snapshot:
+        for facts in extraction.judged:
+            if not judge(facts, profile).compatible:
+                continue
+            rule = profile.format(facts.format or "")
+            if rule is None:
+                wrong.append((repo_id, "format", facts.format))
+            elif rule.by == "model_type":
+                if facts.architecture not in listed["model_type"] and not facts.remote_code:
+                    wrong.append((repo_id, "model_type", facts.architecture))
+            elif rule.by == "gguf" and facts.gguf_architecture:
+                if facts.gguf_architecture not in listed["gguf"]:
+                    wrong.append((repo_id, "gguf", facts.gguf_architecture))
+            elif rule.by == "class":
+                from_header = facts.gguf_architecture == facts.architecture
+                model_type = families["gguf"].get(facts.architecture) if from_header else None
+                told = {facts.hf_class} if facts.hf_class else set()
+                told = told or _possible(model_type or facts.architecture, names, families)
+                alike = _alike(facts.architecture or "", listed["class"])
+                if not (told or alike) & listed["class"]:
+                    wrong.append((repo_id, "class", facts.architecture))
+    assert wrong == []
+
+
+def _possible(model_type: str | None, names: dict, families: dict) -> set[str]:
+    found = {families["classes"][model_type]} if model_type in families["classes"] else set()
+    for table in names.values():
+        if isinstance(table, dict) and model_type in table:
+            value = table[model_type]
+            found |= {value} if isinstance(value, str) else set(value)
+    return found
+
+
+def _alike(model_type: str, classes: frozenset[str]) -> set[str]:
+    key = model_type.lower().replace("_", "").replace("-", "").replace(".", "")
+    return {name for name in classes if name.lower().replace("_", "").startswith(key)} if key else set()
+
+
+def test_known_architectures_of_the_default_profile_are_accepted_by_equality_only(snapshot):
+    accepted = {
+        "llama", "mistral", "phi", "phi3", "qwen", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text",
+        "qwen2_moe", "qwen3_moe", "phimoe",
+    }  # fmt: skip
+    profile = all_profiles()["rbee"]
+    for repo_id, extraction in snapshot:
+        for facts in extraction.judged:
+            result = judge(facts, profile)
+            if facts.format == "safetensors" and facts.architecture is not None:
+                assert ("architecture" in result.codes and result.cause == "architecture") is (
+                    facts.architecture not in accepted
+                ), repo_id
+            if result.compatible:
+                assert facts.context <= 32_768, repo_id
+                assert facts.task in (None, "text-generation", "conversational"), repo_id
+
+
+@pytest.mark.parametrize("slug", list(all_profiles()))
+def test_every_refusal_names_its_true_cause(snapshot, slug):
+    profile, listed = all_profiles()[slug], _listed(slug)
+    for repo_id, extraction in snapshot:
+        for facts in extraction.judged:
+            result = judge(facts, profile)
+            if result.compatible:
+                continue
+            assert result.reasons, repo_id
+            assert result.brief, repo_id
+            if result.cause == "architecture" and profile.formats[0].by == "model_type" and facts.format != "gguf":
+                assert facts.architecture not in listed["model_type"], repo_id
+            if result.cause == "format":
+                assert profile.format(facts.format or "") is None or facts.partial or facts.sharded, repo_id
+            if result.cause == "task":
+                group = match_architecture(facts, profile).group if facts.architecture else None
+                chat = facts.task in (None, "text-generation", "conversational")
+                assert not chat or (group and (group.refused or facts.task not in group.tasks)), repo_id
+            if result.cause == "unknown":
+                assert facts.architecture is None or facts.format is None, repo_id
+
+
+def test_judging_three_thousand_sheets_for_every_engine_is_quick(snapshot):
+    """Processor time, with a generous bound for a busy machine: measured alone it is under a third of it."""
+    sheets = list({extraction.judged for _, extraction in snapshot})[:3000]
+    start = time.process_time()
+    for profile in all_profiles().values():
+        for sheet in sheets:
+            judge_all(sheet, profile)
+    assert time.process_time() - start < 6

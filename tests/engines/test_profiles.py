@@ -1,0 +1,236 @@
+"""The profiles that ship, and what the loader says of files that are wrong."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from compat.engines import Capability, EngineProfile, ProfileError, all_profiles, default_profile, profile
+from compat.engines import loader as loading
+from compat.engines.gpu_capability import generation
+from compat.engines.loader import read_profile
+from compat.engines.profiles import regenerate
+from compat.extraction.facts import Provenance, VariantFacts
+from compat.rules import Confidence, judge
+
+GOOD = """
+slug = "demo"
+name = "Demo"
+version = "1"
+checked = 2026-11-23
+summary = "A demonstration."
+source = "none"
+
+[[architectures]]
+by = "model_type"
+names = ["llama"]
+serves = ["text"]
+
+[tasks]
+text = ["text-generation"]
+
+[[formats]]
+name = "safetensors"
+by = "model_type"
+confidence = "high"
+
+[hardware]
+platforms = ["cpu"]
+"""
+SLUGS = {
+    "rbee", "rbee-worker", "llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "mlx-lm", "transformers",
+    "tgi",
+    "exllamav3", "tensorrt-llm",
+}  # fmt: skip
+
+
+def test_every_engine_ships_and_the_default_comes_first():
+    assert set(all_profiles()) >= SLUGS
+    assert default_profile().slug == "rbee"
+    assert next(iter(all_profiles())) == "rbee"
+    assert profile("vllm").name == "vLLM"
+    with pytest.raises(KeyError, match="no engine profile 'nope'; there are: rbee"):
+        profile("nope")
+
+
+@pytest.mark.parametrize("slug", sorted(SLUGS))
+def test_each_says_where_it_is_from_and_when_it_was_checked(slug):
+    shipped = all_profiles()[slug]
+    assert shipped.version
+    assert shipped.source
+    assert shipped.summary.endswith(".")
+    assert isinstance(shipped.checked, date)
+    assert shipped.family_names
+    assert len(shipped.digest) == 12
+
+
+def test_a_good_file_is_read():
+    demo = read_profile(GOOD, "demo.toml")
+    assert isinstance(demo, EngineProfile)
+    assert demo.tasks == ("text-generation",)
+    assert demo.format("safetensors").confidence is Confidence.HIGH
+    assert demo.family_names == "Llama"
+
+
+WRONG = [
+    ("not valid TOML", GOOD + "\n]", "not valid TOML"),
+    ("a missing field", GOOD.replace('version = "1"\n', ""), "demo.toml: version is missing"),
+    ("a wrong type", GOOD.replace('version = "1"', "version = 1"), "version should be str, not 1"),
+    ("an unknown field", 'colour = "red"\n' + GOOD, "demo.toml: colour is not a field here"),
+    (
+        "a misspelt field in a group",
+        GOOD.replace('serves = ["text"]', 'serves = ["text"]\nlimt = 3'),
+        "limt is not a field",
+    ),
+    ("another file's slug", GOOD.replace('slug = "demo"', 'slug = "other"'), "should be the file's own name"),
+    (
+        "an unknown name space",
+        GOOD.replace('by = "model_type"\nnames', 'by = "name"\nnames'),
+        "should be one of model_type, class",
+    ),
+    ("no names", GOOD.replace('names = ["llama"]', "names = []"), "names names no architecture"),
+    ("a name twice", GOOD.replace('["llama"]', '["llama", "llama"]'), "names something twice"),
+    ("a number for a name", GOOD.replace('["llama"]', "[3]"), "should hold names, not 3"),
+    (
+        "an exception that is none",
+        GOOD.replace('["llama"]', '["llama"]\nexcept = ["phi"]'),
+        "not in the group: phi",
+    ),
+    (
+        "a list that is not there",
+        GOOD.replace('names = ["llama"]', 'lists = ["all"]'),
+        "there is no demo.lists.toml",
+    ),
+    (
+        "an undefined task set",
+        GOOD.replace('serves = ["text"]', 'serves = ["song"]'),
+        "which \\[tasks\\] does not define",
+    ),
+    ("no task set", GOOD.replace('serves = ["text"]\n', ""), "serves is missing"),
+    (
+        "tasks that are no list",
+        GOOD.replace('text = ["text-generation"]', 'text = "x"'),
+        "should be a list of task names",
+    ),
+    ("no tasks", GOOD.replace('text = ["text-generation"]', ""), "which tasks are served"),
+    (
+        "limited without a reason",
+        GOOD.replace('serves = ["text"]', 'serves = ["text"]\nconfidence = "low"'),
+        "say why",
+    ),
+    (
+        "an unknown sureness",
+        GOOD.replace('confidence = "high"', 'confidence = "sure"'),
+        "should be high, medium or low",
+    ),
+    (
+        "a format by a space it lacks",
+        GOOD.replace('by = "model_type"\nconfidence', 'by = "gguf"\nconfidence'),
+        "goes by gguf",
+    ),
+    ("an unknown platform", GOOD.replace('["cpu"]', '["abacus"]'), "platforms should hold some of cuda"),
+    ("no platform", GOOD.replace('platforms = ["cpu"]', ""), "platforms is missing"),
+    ("an unknown policy", GOOD + '[context]\npolicy = "hope"\n', "policy should be one of reject, cap, warn"),
+    ("a limit that is no number", GOOD + "[context]\nlimit = true\n", "limit should be int"),
+    (
+        "one packing twice",
+        GOOD + ('[[quantization]]\nnames = ["AWQ"]\nconfidence = "low"\n' * 2),
+        "names something twice",
+    ),
+    (
+        "a packing of no name",
+        GOOD + '[[quantization]]\nnames = []\nconfidence = "low"\n',
+        "names no quantization",
+    ),
+    ("advice that is no sentence", GOOD + "[advice]\ngguf = 3\n", "gguf should be a sentence"),
+    (
+        "groups as a table",
+        GOOD.replace("[[architectures]]", "[architectures]"),
+        "architectures should be list",
+    ),
+    (
+        "no groups",
+        GOOD.split("[[architectures]]", maxsplit=1)[0] + "[tasks]" + GOOD.split("[tasks]")[1],
+        "architectures names none",
+    ),
+    (
+        "no formats",
+        GOOD.split("[[formats]]", maxsplit=1)[0] + '[hardware]\nplatforms = ["cpu"]\n',
+        "formats names no format",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_a_wrong_file_is_refused_with_file_and_field(text, message):
+    with pytest.raises(ProfileError, match=message) as caught:
+        read_profile(text, "demo.toml")
+    assert str(caught.value).startswith("demo.toml")
+
+
+def test_a_list_file_gives_names_and_counts_in_the_digest():
+    text = GOOD.replace('names = ["llama"]', 'lists = ["all"]')
+    one = read_profile(text, "demo.toml", lambda slug: 'all = ["llama"]')
+    two = read_profile(text, "demo.toml", lambda slug: 'all = ["llama", "phi"]')
+    assert two.groups[0].names == {"llama", "phi"}
+    assert one.digest != two.digest
+    with pytest.raises(ProfileError, match="has no such list of names"):
+        read_profile(text, "demo.toml", lambda slug: "all = 3")
+
+
+def test_one_more_file_is_one_more_engine(tmp_path: Path, monkeypatch):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "demo.toml").write_text(GOOD)
+    monkeypatch.setattr(loading.resources, "files", lambda package: tmp_path)
+    assert [found.slug for found in loading.read_folder()] == ["demo"]
+
+
+def test_the_context_policy_changes_the_verdict_and_the_digest():
+    rbee = default_profile()
+    long = VariantFacts(
+        architecture="llama",
+        architecture_from=Provenance.CONFIG,
+        format="safetensors",
+        context=32_769,
+        context_from=Provenance.CONFIG,
+    )
+    assert judge(long, rbee).cause == "context"
+    capped = rbee.with_context_policy("cap")
+    assert judge(long, capped).confidence == "high"
+    assert "cut" in judge(long, capped).brief
+    assert capped.digest != rbee.digest
+    assert rbee.with_context_policy("reject") is rbee
+    with pytest.raises(ProfileError, match="use one of reject, cap, warn"):
+        rbee.with_context_policy("maybe")
+
+
+def test_capabilities_are_named_by_generation():
+    assert [generation(number) for number in (12.0, 9.0, 8.9, 8.6, 7.5, 7.0, 3.5)] == [
+        "Blackwell", "Hopper", "Ada", "Ampere", "Turing", "Volta", "older than Maxwell",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="use one of nvidia"):
+        Capability("abacus")
+
+
+def test_generated_lists_are_sorted_and_stable():
+    text = regenerate.render({"b": ["z", "a", "a"], "map": {"y": "1", "x": ("2", "3")}}, "demo 1")
+    assert text == (
+        "# Generated from demo 1 by compat/engines/profiles/regenerate.py. Do not edit: run it again.\n"
+        'generated_from = "demo 1"\n\nb = [\n    "a",\n    "z",\n]\n\n[map]\n"x" = ["2", "3"]\n"y" = "1"\n'
+    )
+
+
+def test_a_registry_that_moved_is_an_error_and_not_an_empty_list(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="the package's layout changed"):
+        regenerate.regenerate("mlx-lm", tmp_path)
+
+
+def test_the_mlx_reader_takes_model_modules_and_what_is_mapped_onto_them(tmp_path: Path):
+    models = tmp_path / "mlx_lm" / "models"
+    models.mkdir(parents=True)
+    (models / "llama.py").write_text("class ModelArgs:\n    pass\n")
+    (models / "cache.py").write_text("class Cache:\n    pass\n")
+    (tmp_path / "mlx_lm" / "utils.py").write_text('MODEL_REMAPPING = {"mistral": "llama", "gone": "nothing"}\n')
+    assert regenerate.SOURCES["mlx-lm"].read(tmp_path) == {"model_types": ["llama", "mistral"]}

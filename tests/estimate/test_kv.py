@@ -1,0 +1,181 @@
+"""Cache sizes against figures that engines logged: each must close exactly."""
+
+import pytest
+
+from compat.architectures.layers import LayerKind
+from compat.estimate import from_config, from_gguf, known_shape
+from compat.estimate.kv import CacheOptions, estimate_cache
+
+MIB = 1024 * 1024
+
+
+def shape_of(layers, kv_heads, head_dim, model_type="llama", **more):
+    return from_config(
+        {
+            "model_type": model_type,
+            "num_hidden_layers": layers,
+            "num_key_value_heads": kv_heads,
+            "head_dim": head_dim,
+            **more,
+        }
+    )
+
+
+def kv_mib(shape, engine, **options):
+    return estimate_cache(shape, engine, CacheOptions(**options)).kv / MIB
+
+
+def test_vllm_pool_of_an_eight_billion_llama():
+    shape = shape_of(32, 8, 128)
+    assert estimate_cache(shape, "vllm", CacheOptions(16)).per_token == 128 * 1024
+    assert kv_mib(shape, "vllm", context=31232, kv_type="bf16") == 31232 / 8
+    assert kv_mib(shape, "vllm", context=23648, kv_type="bf16") / 1024 == pytest.approx(2.89, abs=0.005)
+
+
+def test_command_r_without_grouped_heads():
+    assert kv_mib(known_shape("c4ai-command-r-v01"), "llama.cpp", context=4096) == 5120
+
+
+def test_sixty_four_layers_in_eight_bits():
+    assert kv_mib(shape_of(64, 8, 128), "llama.cpp", context=32768, kv_type="q8_0") == 4352
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "kv_type", "kv", "state", "sequences"),
+    [
+        ("Qwen/Qwen3.5-9B", 262144, "q8_0", 4352, 100.5, 2),
+        ("Qwen/Qwen3.6-35B-A3B", 65536, "f16", 1280, 188.4, 3),
+        ("Qwen/Qwen3.6-27B", 4096, "f16", 256, 598.5, 4),
+    ],
+)
+def test_hybrids_keep_keys_on_every_fourth_layer_and_a_state_on_the_rest(model, context, kv_type, kv, state, sequences):
+    cache = estimate_cache(known_shape(model), "llama.cpp", CacheOptions(context, kv_type, parallel=sequences))
+    assert cache.kv / MIB == kv
+    assert cache.state / MIB == pytest.approx(state, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("parallel", "unified", "expected"),
+    [(1, True, 39), (2, False, 54), (4, False, 84), (2, True, 46.5), (4, True, 61.5)],
+)
+def test_gemma_windows_with_sequences_before_the_spare_cell(parallel, unified, expected):
+    shape = known_shape("unsloth/gemma-3-270m-it")
+    found = kv_mib(shape, "llama.cpp", context=8192, parallel=parallel, unified=unified, swa_slack=0)
+    assert found == expected
+
+
+def test_windows_of_the_present_llama_cpp_have_a_spare_cell():
+    gemma = known_shape("synthetic:Gemma2Config-default (x)")
+    assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 247
+    gpt_oss = known_shape("synthetic:GptOssConfig-default (x)")
+    # 18 full layers with n_ctx cells and 18 with 768, 8 heads x 64 each
+    assert kv_mib(gpt_oss, "llama.cpp", context=8192) == 18 * (8192 + 768) * 2 * 8 * 64 * 2 / MIB
+
+
+def test_swa_full_gives_every_layer_all_cells():
+    gemma = known_shape("synthetic:Gemma2Config-default (x)")
+    assert kv_mib(gemma, "llama.cpp", context=8192, swa_full=True) == 26 * 8192 * 4 * 256 * 4 / MIB
+
+
+def test_context_is_padded_to_256_by_llama_cpp_and_not_by_transformers():
+    shape = shape_of(32, 32, 128)
+    assert kv_mib(shape, "llama.cpp", context=5000) == 2560
+    assert kv_mib(shape, "transformers", context=5000) == 2500
+
+
+def deepseek_header(**more):
+    return {
+        "general.architecture": "deepseek2",
+        "deepseek2.block_count": 61,
+        "deepseek2.attention.head_count": 128,
+        "deepseek2.attention.head_count_kv": 128,
+        "deepseek2.attention.key_length": 192,
+        "deepseek2.attention.value_length": 128,
+        "deepseek2.attention.kv_lora_rank": 512,
+        "deepseek2.rope.dimension_count": 64,
+        **more,
+    }
+
+
+def test_latent_attention_keeps_576_values_and_no_values_apart():
+    shape = known_shape("deepseek-ai/DeepSeek-R1")
+    cache = estimate_cache(shape, "llama.cpp", CacheOptions(4096))
+    assert cache.kv == 61 * 4096 * 576 * 2
+    latent = from_gguf(deepseek_header(**{"deepseek2.attention.key_length_mla": 192}))
+    assert estimate_cache(latent, "llama.cpp", CacheOptions(4096)).kv == cache.kv
+
+
+def test_old_deepseek_files_without_latent_metadata_store_full_heads():
+    shape = from_gguf(deepseek_header())
+    cache = estimate_cache(shape, "llama.cpp", CacheOptions(16384, "q4_0", v_type="f16"))
+    assert cache.kv / MIB / 61 == 728
+
+
+def test_transformers_expands_latent_attention():
+    shape = known_shape("deepseek-ai/DeepSeek-V2-Lite")
+    cache = estimate_cache(shape, "transformers", CacheOptions(1000))
+    assert cache.kv == 27 * 1000 * 16 * (128 + 64 + 128) * 2
+
+
+def test_shared_layers_of_gemma_3n_hold_nothing():
+    kinds = [c.kind for c in known_shape("google/gemma-3n-E4B").caches]
+    assert len(kinds) == 35
+    assert set(kinds[20:]) == {LayerKind.NONE}
+    assert LayerKind.NONE not in kinds[:20]
+
+
+def test_vllm_window_layers_hold_a_step_of_the_prompt_too():
+    full, windowed = 12 * 65536, 12 * (2176 + 16)
+    cache = estimate_cache(known_shape("openai/gpt-oss-20b"), "vllm", CacheOptions(65536))
+    assert cache.kv == (full + windowed) * 8 * 64 * 2 * 2
+
+
+def test_pure_state_models_have_no_keys():
+    shape = from_config({"model_type": "falcon_mamba", "num_hidden_layers": 64, "hidden_size": 4096})
+    cache = estimate_cache(shape, "llama.cpp", CacheOptions(8192))
+    assert cache.kv == 0
+    assert cache.state is None
+    assert cache.missing == ("size of the recurrent state",)
+
+
+def test_hybrid_gguf_with_heads_per_layer():
+    shape = from_gguf(
+        {
+            "general.architecture": "jamba",
+            "jamba.block_count": 8,
+            "jamba.embedding_length": 4096,
+            "jamba.attention.head_count": 32,
+            "jamba.attention.head_count_kv": [0, 0, 0, 0, 8, 0, 0, 0],
+            "jamba.attention.key_length": 128,
+            "jamba.attention.value_length": 128,
+            "jamba.ssm.conv_kernel": 4,
+            "jamba.ssm.inner_size": 8192,
+            "jamba.ssm.state_size": 16,
+        }
+    )
+    cache = estimate_cache(shape, "llama.cpp", CacheOptions(8192))
+    assert cache.kv == 8192 * 8 * 128 * 2 * 2
+    assert cache.state == 7 * 4 * (3 * 8192 + 16 * 8192)
+
+
+@pytest.mark.parametrize(
+    ("config", "missing"),
+    [
+        ({"model_type": "llama", "num_hidden_layers": 32, "head_dim": 128}, "kv heads"),
+        ({"model_type": "llama", "num_key_value_heads": 8, "head_dim": 128}, "layers"),
+        ({"model_type": "llama", "num_hidden_layers": 32, "num_key_value_heads": 8}, "head size"),
+        (
+            {"model_type": "nemotron_h", "num_hidden_layers": 52, "num_key_value_heads": 8, "head_dim": 128},
+            "which layers keep keys and values",
+        ),
+    ],
+)
+def test_a_missing_fact_makes_the_cache_unknown_and_is_named(config, missing):
+    cache = estimate_cache(from_config(config), "llama.cpp", CacheOptions(4096))
+    assert cache.kv is None
+    assert cache.missing == (missing,)
+
+
+def test_an_unknown_cache_type_is_unknown():
+    cache = estimate_cache(shape_of(32, 8, 128), "llama.cpp", CacheOptions(4096, "turbo2"))
+    assert cache.kv is None

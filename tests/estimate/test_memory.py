@@ -1,0 +1,251 @@
+"""The whole estimate, where it lands, and the verdict."""
+
+from dataclasses import replace
+
+import pytest
+
+from compat.engines.hardware import GIB, accelerators, unified_share
+from compat.estimate import (
+    Accelerator,
+    Basis,
+    Fit,
+    Hardware,
+    LoadOptions,
+    ModelShape,
+    VariantInputs,
+    estimate_memory,
+    find_accelerator,
+    from_config,
+    judge_fit,
+    known_shape,
+    largest_context,
+)
+
+
+def card(gib, vendor="nvidia"):
+    return Accelerator(f"{gib} GiB card", vendor, "gpu", memory=round(gib * GIB), bandwidth=900e9)
+
+
+def machine(*cards, ram=64):
+    return Hardware(tuple(card(c) for c in cards), system_memory=ram * GIB)
+
+
+LLAMA = VariantInputs(known_shape("Llama-3.1-8B"), quant="Q4_K_M")
+BIG = VariantInputs(known_shape("Llama-3.3-70B"), quant="Q4_K_M")
+
+
+def test_components_say_their_basis_and_sum_to_the_total():
+    estimate = estimate_memory(LLAMA, "llama.cpp", machine(24))
+    assert [c.name for c in estimate.components] == [
+        "weights",
+        "kv",
+        "state",
+        "compute",
+        "overhead",
+        "projector",
+    ]
+    assert estimate.total == sum(c.bytes for c in estimate.components)
+    assert estimate.component("weights").basis is Basis.FORMULA
+    assert estimate.component("kv").bytes == GIB
+    assert estimate.component("overhead").basis is Basis.DEFAULT
+    assert estimate.component("state").bytes == 0
+    assert estimate.per_device == (estimate.total,)
+    assert estimate.missing == ()
+
+
+def test_llama_cpp_leaves_an_untied_embedding_in_system_memory():
+    gpu = estimate_memory(LLAMA, "llama.cpp", machine(24))
+    cpu = estimate_memory(LLAMA, "llama.cpp", Hardware(system_memory=32 * GIB))
+    table = 128256 * 4096 * 4.5 / 8
+    assert gpu.host == table
+    assert cpu.component("weights").bytes - gpu.component("weights").bytes == table
+
+
+def test_rbee_loads_safetensors_in_32_bits():
+    variant = VariantInputs(known_shape("Qwen/Qwen2.5-7B"), 15_231_233_024, quant="bf16", format="safetensors")
+    weights = estimate_memory(variant, "rbee", machine(48)).component("weights")
+    assert weights.bytes == pytest.approx(7_615_616_512 * 4, rel=0.001)
+
+
+def test_unknown_inputs_make_the_total_unknown_and_are_named():
+    estimate = estimate_memory(VariantInputs(None, file_bytes=5 * GIB), "llama.cpp", machine(24))
+    assert estimate.total is None
+    assert estimate.per_device is None
+    assert estimate.floor >= 5 * GIB
+    assert "model shape" in estimate.missing
+    bare = estimate_memory(VariantInputs(ModelShape()), "vllm", machine(24))
+    assert bare.total is None
+    assert {"quantization", "layers", "hidden size"} <= set(bare.missing)
+
+
+def test_an_unknown_projector_is_unknown():
+    variant = VariantInputs(known_shape("gemma-3-4b"), quant="Q4_K_M", projector_bytes=None)
+    assert "size of the vision projector" in estimate_memory(variant, "llama.cpp", machine(24)).missing
+
+
+def test_an_assumed_layer_pattern_shows_in_the_basis():
+    shape = from_config(
+        {
+            "model_type": "brand_new",
+            "num_hidden_layers": 4,
+            "num_key_value_heads": 2,
+            "num_attention_heads": 4,
+            "hidden_size": 256,
+            "intermediate_size": 512,
+            "vocab_size": 1000,
+        },
+        10**8,
+    )
+    estimate = estimate_memory(VariantInputs(shape, quant="F16"), "llama.cpp", machine(24))
+    assert estimate.component("kv").basis is Basis.DEFAULT
+    assert estimate.assumptions
+
+
+def test_tensor_parallel_must_divide_the_heads():
+    estimate = estimate_memory(BIG, "vllm", machine(80, 80, 80), LoadOptions())
+    assert estimate.tensor_parallel == 2
+    assert "64 attention heads do not divide by 3" in estimate.notes[0]
+    assert len(estimate.per_device) == 2
+
+
+def test_ranks_beyond_the_key_heads_repeat_them():
+    variant = VariantInputs(known_shape("Qwen/Qwen3-30B-A3B"), quant="fp8")
+    four = estimate_memory(variant, "vllm", machine(*[80] * 4)).component("kv").bytes
+    eight = estimate_memory(variant, "vllm", machine(*[80] * 8)).component("kv").bytes
+    assert eight == 2 * four
+
+
+def test_a_latent_cache_is_whole_on_every_rank():
+    variant = VariantInputs(known_shape("DeepSeek-V2-Lite"), quant="bf16")
+    one = estimate_memory(variant, "vllm", machine(80)).component("kv").bytes
+    assert estimate_memory(variant, "vllm", machine(80, 80)).component("kv").bytes == 2 * one
+
+
+def test_layers_are_shared_out_by_memory():
+    estimate = estimate_memory(BIG, "llama.cpp", machine(24, 48))
+    assert estimate.per_device[1] > 1.8 * estimate.per_device[0]
+
+
+@pytest.mark.parametrize(
+    ("cards", "ram", "fit"),
+    [((24,), 64, Fit.FITS), ((6,), 64, Fit.PARTIAL), ((4,), 1, Fit.TOO_LARGE), ((6.3,), 64, Fit.TIGHT)],
+)
+def test_verdicts_of_an_eight_billion_model(cards, ram, fit):
+    result = judge_fit(LLAMA, "llama.cpp", machine(*cards, ram=ram))
+    assert result.fit is fit
+    assert "GiB" in result.sentence
+
+
+def test_a_sentence_never_contradicts_itself():
+    result = judge_fit(LLAMA, "llama.cpp", machine(6))
+    assert "Needs 6.01 GiB, the accelerators have 6.00 GiB" in result.sentence
+
+
+def test_a_partial_offload_says_how_many_layers():
+    result = judge_fit(BIG, "ollama", machine(24))
+    assert result.fit is Fit.PARTIAL
+    assert 0 < result.gpu_layers < 80
+    assert f"{result.gpu_layers} of 80 layers" in result.sentence
+    assert result.need <= 24 * GIB
+
+
+def test_vllm_does_not_offload_and_keeps_its_share():
+    assert judge_fit(BIG, "vllm", machine(24)).fit is Fit.TOO_LARGE
+    result = judge_fit(VariantInputs(known_shape("Qwen/Qwen3-8B"), quant="bf16"), "vllm", machine(24))
+    assert result.room == round(24 * GIB * 0.92)
+
+
+def test_what_is_surely_too_large_needs_no_shape():
+    result = judge_fit(VariantInputs(None, file_bytes=200 * GIB), "vllm", machine(80))
+    assert result.fit is Fit.TOO_LARGE
+    assert "at least" in result.sentence
+
+
+@pytest.mark.parametrize("engine", ["vllm", "llama.cpp", "mlx-lm"])
+def test_a_scheme_of_unknown_width_takes_at_least_a_bit_for_each_weight(engine):
+    variant = VariantInputs(None, parameters=2_400_000_000_000, quant="AutoRound")
+    result = judge_fit(variant, engine, machine(24))
+    assert result.fit is Fit.TOO_LARGE
+    assert result.need >= 2_400_000_000_000 // 8
+    assert result.sentence.startswith("Needs at least ")
+    assert "even at 1 bit a weight" in result.sentence
+    assert largest_context(variant, engine, machine(24), limit=8192) == 0
+    might = judge_fit(VariantInputs(None, parameters=100_000_000_000, quant="AutoRound"), engine, machine(24))
+    assert might.fit is Fit.UNKNOWN
+    assert might.estimate.total is None
+
+
+def test_weights_that_are_not_counted_have_no_least():
+    variant = VariantInputs(None, quant="Q4_K_M", projector_bytes=200 * GIB)
+    result = judge_fit(variant, "vllm", machine(24))
+    assert result.fit is Fit.TOO_LARGE
+    assert "1 bit" not in result.sentence
+
+
+def test_weights_of_told_width_take_no_bit_more():
+    known, unknown = (judge_fit(replace(LLAMA, quant=quant), "vllm", machine(24)) for quant in ("bf16", "AutoRound"))
+    assert known.estimate.floor == known.estimate.total
+    assert unknown.estimate.component("weights").bytes is None
+    assert unknown.estimate.floor < known.estimate.floor
+
+
+def test_unknown_stays_unknown():
+    result = judge_fit(VariantInputs(None, file_bytes=5 * GIB), "llama.cpp", machine(24))
+    assert result.fit is Fit.UNKNOWN
+    assert "model shape" in result.sentence
+    nothing = judge_fit(LLAMA, "llama.cpp", Hardware())
+    assert nothing.fit is Fit.UNKNOWN
+
+
+def test_the_largest_context_is_the_edge():
+    hardware = machine(8)
+    edge = largest_context(LLAMA, "llama.cpp", hardware, limit=131072)
+    assert 8192 < edge < 131072
+
+    def fit_at(context):
+        return judge_fit(LLAMA, "llama.cpp", hardware, LoadOptions(context)).fit
+
+    assert fit_at(edge) in (Fit.FITS, Fit.TIGHT)
+    assert fit_at(edge + 1) is Fit.PARTIAL
+
+
+def test_largest_context_at_its_ends():
+    assert largest_context(LLAMA, "llama.cpp", machine(80), limit=8192) == 8192
+    assert largest_context(BIG, "vllm", machine(24), limit=8192) == 0
+    assert largest_context(VariantInputs(), "vllm", machine(24), limit=8192) is None
+    assert largest_context(VariantInputs(), "vllm", machine(24)) is None
+
+
+def test_accelerators_carry_their_sources():
+    listed = accelerators()
+    assert len(listed) > 400
+    assert all(a.sources for a in listed)
+    assert {"nvidia", "amd", "apple", "intel"} <= {a.vendor for a in listed}
+
+
+@pytest.mark.parametrize(
+    ("name", "memory", "gib", "gb_s"),
+    [
+        ("NVIDIA GeForce RTX 4090", None, 24, 1010),
+        ("RTX 3060", 12, 12, 360),
+        ("NVIDIA GeForce RTX 2080", 8, 8, 448),
+        ("NVIDIA H20 96GB", 96, 96, 4000),
+        ("Apple M4 Pro", 24, 24, 273),
+    ],
+)
+def test_accelerators_are_found_by_whole_words(name, memory, gib, gb_s):
+    found = find_accelerator(name, memory)
+    assert found.memory == gib * GIB
+    assert found.bandwidth == pytest.approx(gb_s * 1e9, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["RTX", "4090 Foo", "RTX 40", "", "RTX 3060"])
+def test_an_unclear_name_is_not_guessed(name):
+    assert find_accelerator(name) is None
+
+
+def test_unified_memory_leaves_room_for_the_system():
+    apple = find_accelerator("Apple M4 Pro", 24)
+    assert Hardware((apple,), 24 * GIB).usable() == (16 * GIB,)
+    assert Hardware((apple,), 24 * GIB, unified_fraction=0.9).usable() == (round(21.6 * GIB),)
+    assert unified_share(apple, 64 * GIB)[0] == 0.75

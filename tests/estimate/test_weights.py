@@ -1,0 +1,71 @@
+"""Weights: the file first, then the count by tensor class."""
+
+import pytest
+
+from compat.estimate import Basis, ModelShape, estimate_weights, known_shape
+from compat.estimate.quant import MEASURED_BPW, gguf_mix, packed_mix
+
+GIB = 1024**3
+
+
+def test_the_file_size_is_believed():
+    weights = estimate_weights(known_shape("Qwen/Qwen3-8B"), file_bytes=5_027_783_488, quant="Q4_K_M")
+    assert weights.total == 5_027_783_488
+    assert weights.basis is Basis.FILE
+
+
+@pytest.mark.parametrize("label", sorted(MEASURED_BPW))
+def test_mixes_reproduce_the_measured_llama(label):
+    found = estimate_weights(known_shape("Llama-3.1-8B"), quant=label).total * 8 / 8_030_261_248
+    assert found == pytest.approx(MEASURED_BPW[label], rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("model", "quant", "gib"),
+    [
+        ("Qwen3-30B-A3B", "Q4_K_M", 17.35),
+        ("Llama-3.1-70B", "Q4_0", 37.22),
+        ("Llama-3.3-70B", "Q4_K_M", 39.59),
+        ("DeepSeek-R1-Distill-Qwen-7B", "Q4_K_M", 4.353),
+        # Rows of 29568 weights are no multiple of 256: half the feed-forward steps up to Q8_0.
+        ("Qwen2.5-72B", "Q4_K_M", 44.18),
+    ],
+)
+def test_published_files(model, quant, gib):
+    assert estimate_weights(known_shape(model), quant=quant).total / GIB == pytest.approx(gib, rel=0.01)
+
+
+def test_packed_schemes_keep_embedding_and_head_in_16_bits():
+    shape = known_shape("Qwen/Qwen2.5-7B")
+    weights = estimate_weights(shape, quant="AWQ", engine="vllm")
+    tables = 2 * 152064 * 3584 * 2
+    assert weights.total == pytest.approx(tables + (7_615_283_200 - 2 * 152064 * 3584) * 4.156 / 8, rel=0.001)
+
+
+@pytest.mark.parametrize("quant", [None, "", "any", "unknown", "Q4_K_S/M?", "llama", "IQ9_X"])
+def test_an_unknown_label_is_unknown(quant):
+    weights = estimate_weights(known_shape("Qwen/Qwen3-8B"), quant=quant)
+    assert weights.total is None
+    assert weights.basis is Basis.UNKNOWN
+    assert weights.missing
+
+
+def test_a_model_without_counts_is_unknown():
+    weights = estimate_weights(ModelShape(), quant="Q4_K_M")
+    assert weights.total is None
+    assert weights.missing == ("parameters",)
+
+
+def test_a_bare_count_rests_on_a_default():
+    weights = estimate_weights(None, parameters=8_000_000_000, quant="Q4_K_M")
+    assert weights.basis is Basis.DEFAULT
+    assert weights.total == pytest.approx(8e9 * 4.8944 / 8, rel=0.01)
+
+
+def test_labels_of_two_worlds():
+    assert gguf_mix("UD-Q4_K_XL") == gguf_mix("q4_k_m")
+    assert packed_mix("4bit").body == 4.5
+    assert packed_mix("MLX-8bit").embed == 8.5
+    assert packed_mix("bf16").body == 16
+    assert gguf_mix("AWQ") is None
+    assert packed_mix("Q4_K_M") is None

@@ -1,0 +1,156 @@
+"""From Hub records, partial and odd as they are, to variants and facts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
+from compat.extraction.repository_kind import is_partial, least_parameters
+from compat.hub.payloads import HubModel, parse_record
+
+
+def _of(**fields):
+    fields.setdefault("id", "a/model")
+    fields["siblings"] = [{"rfilename": name} for name in fields.pop("files", [])] or None
+    return extract(parse_record({key: value for key, value in fields.items() if value is not None}).model)
+
+
+def test_a_record_of_an_id_alone_tells_nothing_and_breaks_nothing():
+    found = extract(HubModel(id="a/b"))
+    assert found.architecture.value is None
+    assert [variant.key for variant in found.variants] == ["unknown"]
+    assert found.judged[0].as_json() == {}
+
+
+def test_context_is_read_where_it_is_nested():
+    found = _of(config={"model_type": "gemma3", "text_config": {"max_position_embeddings": 131072}})
+    assert (found.context.value, found.context.provenance) == (131072, Provenance.CONFIG)
+    assert "text_config.max_position_embeddings" in found.context.evidence
+
+
+def test_a_missing_context_is_assumed_and_says_so():
+    found = _of(config={"model_type": "llama"})
+    assert (found.context.value, found.context.provenance) == (2048, Provenance.DEFAULT)
+
+
+def test_gguf_facts_come_from_the_hubs_reading_of_the_header():
+    found = _of(files=["m-Q4_K_M.gguf"], gguf={"architecture": "qwen2", "context_length": 32768})
+    facts = found.judged[0]
+    assert (facts.gguf_architecture, facts.context, facts.quantization) == ("qwen2", 32768, "Q4_K_M")
+
+
+def test_an_unread_header_is_not_made_up():
+    found = _of(files=["m-Q4_K_M.gguf"], config={"model_type": "mixtral"})
+    assert found.judged[0].gguf_architecture is None
+    assert found.judged[0].architecture == "mixtral"
+
+
+def test_experts_hidden_behind_the_header_are_seen_in_the_name():
+    found = _of(id="a/Mixtral-8x7B-GGUF", files=["m.Q4_0.gguf"], gguf={"architecture": "llama"})
+    assert (found.architecture.value, found.judged[0].gguf_architecture) == ("mixtral", "llama")
+
+
+def test_shards_missing_parts_and_projectors():
+    files = ["m-Q8_0-00001-of-00003.gguf", "m-Q8_0-00003-of-00003.gguf", "mmproj-F16.gguf"]
+    found = _of(files=files, gguf={"architecture": "llama"})
+    (variant,) = found.variants
+    assert variant.missing_shards == 1
+    assert (variant.facts.sharded, variant.facts.incomplete, variant.facts.projector) == (True, True, True)
+
+
+def test_a_pipeline_of_parts_is_named_as_one():
+    found = _of(files=["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
+    assert found.architecture.value == "diffusers"
+    found = _of(files=["model_index.json"], tags=["diffusers:FluxPipeline"])
+    assert found.architecture.value == "FluxPipeline"
+
+
+@pytest.mark.parametrize("files", [["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"]])
+def test_an_adapter_is_its_own_format(files):
+    found = _of(files=files, config={"model_type": "llama"})
+    assert [facts.format for facts in found.judged] == ["adapter"]
+
+
+def test_relations_keep_their_kind_and_drop_the_record_itself():
+    found = _of(tags=["base_model:b/base", "base_model:quantized:b/base", "base_model:a/model"])
+    assert [(relation.repo_id, relation.kind) for relation in found.relations] == [("b/base", "quantized")]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": 3},
+        {"model_type": ""},
+        {"model_type": None, "architectures": "LlamaForCausalLM"},
+        {"architectures": []},
+        {"architectures": [None]},
+        {"max_position_embeddings": "many"},
+        {"max_position_embeddings": -1},
+        {"max_position_embeddings": True},
+        {"max_position_embeddings": 1e400},
+        {"text_config": [1]},
+        {"hidden_size": "x", "num_hidden_layers": {}, "model_type": "llama"},
+    ],
+)
+def test_odd_types_are_read_as_silence(config):
+    found = extract(HubModel(id="a/model", config=config))
+    assert found.context.value == 2048
+    assert found.judged[0].hf_class is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from([
+    "model_type", "architectures", "max_position_embeddings", "text_config", "quantization_config",
+    "quantization",
+    "auto_map", "hidden_size", "num_hidden_layers", "vocab_size", "num_attention_heads",
+    "num_key_value_heads", "head_dim",
+])  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(KEYS, JSON, max_size=8), st.lists(st.text(min_size=1, max_size=20), max_size=4))
+def test_whatever_authors_write_is_read_without_raising(config, files):
+    siblings = [{"rfilename": name} for name in files]
+    model = HubModel(id="a/model-7B", config=config, siblings=siblings, safetensors={"total": 5_000_000})
+    assert extract(model).judged
+
+
+SHAPE = {
+    "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "vocab_size": 128256,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total", "config", "name", "partial"),
+    [
+        (8_030_261_248, SHAPE, "llama", False),
+        (41_943_040, SHAPE, "llama", True),
+        (41_943_040, SHAPE | {"quantization_config": {"quant_method": "awq"}}, "llama", False),
+        (41_943_040, SHAPE | {"model_type": "mamba"}, "llama", False),
+        (41_943_040, SHAPE | {"hidden_size": None}, "llama", False),
+        (900_000_000, SHAPE | {"num_hidden_layers": 1}, "llama-draft", True),
+        (1_814_230_272, SHAPE | {"num_hidden_layers": 5}, "qwen-27B-domino", True),
+        (500_000_000, SHAPE | {"hidden_size": 2048, "num_hidden_layers": 4}, "llama-0.5B", False),
+        (407_411_968, {"model_type": "lfm2"}, "LFM2.5-8B", True),
+        (1_190_221_312, {"model_type": "qwen2"}, "Qwen2.5-7B-LoRA", True),
+        (1_190_221_312, {}, "navec-12B-tokens-lora", False),
+        (1_190_221_312, {}, "Qwen2.5-7B", False),
+        (308_224, {}, "Review-8B", False),
+        (164_000_000, {}, "Bonsai-4B-mlx-1bit", False),
+    ],
+)
+def test_far_too_few_weights_are_no_model(total, config, name, partial):
+    assert is_partial(HubModel(id=f"a/{name}", safetensors={"total": total}), config) is partial
+
+
+def test_the_least_count_is_embedding_and_attention():
+    assert least_parameters(SHAPE) == 128256 * 4096 + 32 * 4096 * 128 * (2 * 32 + 2 * 8)
+    assert least_parameters({}) is None

@@ -1,0 +1,64 @@
+"""What a model is for, and how surely that is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.extraction.facts import Provenance
+from compat.extraction.task import task_label, task_of
+from compat.hub.payloads import HubModel
+
+
+def _of(name="a/model", hf_class=None, **fields):
+    return task_of(HubModel(id=name, **fields), hf_class)
+
+
+def test_the_hub_field_counts_before_all_else():
+    found = _of("a/my-embedding", "LlamaForCausalLM", pipeline_tag="text-generation")
+    assert (found.value, found.provenance) == ("text-generation", Provenance.HUB)
+
+
+def test_a_draft_head_is_one_whatever_the_field_says():
+    assert _of("RedHatAI/Qwen3-8B-speculator.eagle3", pipeline_tag="text-generation").value == "speculative-draft"
+    assert _of("a/x", "LlamaForCausalLMEagle3", pipeline_tag="text-generation").value == "speculative-draft"
+    assert _of("a/Qwen3.8-27B-DFlash2-FP8").value == "speculative-draft"
+    assert _of("yuhuili/EAGLE-LLaMA3-Instruct-8B").value == "speculative-draft"
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("a/Qwen3-Embedding-8B", "feature-extraction"),
+        ("a/embeddinggemma-300m", "feature-extraction"),
+        ("a/FLUX.2-klein-Text-Encoder", "feature-extraction"),
+        ("a/bge-reranker-v2", "feature-extraction"),
+        ("a/MemReranker-4B", "text-ranking"),
+        ("a/OuteTTS-1B", "text-to-speech"),
+        ("a/MongolianTTS_v6", "text-to-speech"),
+        ("a/orpheus-3b-ft", "text-to-speech"),
+        ("a/Llasa-8B", "text-to-speech"),
+        ("Qwen/Qwen-VL-Chat-Int4", "image-text-to-text"),
+        ("a/Beagle-7B", None),
+        ("a/Red-Pilled-Morpheus-7B", None),
+        ("a/eagle-numbers-ft-gemma", "speculative-draft"),
+        ("a/llama-eagle-numbers", None),
+        ("a/megawatts-7b", None),
+        ("a/DeepSeek-DRAFT-Qwen2.5-0.5B", None),
+        ("a/llama-3-8b", None),
+    ],
+)
+def test_words_of_the_name_are_the_last_resort(name, task):
+    assert _of(name).value == task
+
+
+def test_tags_and_classes():
+    assert _of(tags=["text-generation", "llama"]).provenance is Provenance.TAG
+    assert not _of(tags=["translation", "summarization"]).known
+    assert _of(hf_class="LlamaForCausalLM").value == "text-generation"
+    assert _of(hf_class="LlamaForSequenceClassification").value == "text-classification"
+    assert _of(tags=["sentence-transformers"]).value == "sentence-similarity"
+
+
+def test_labels_are_words():
+    assert task_label("text-generation") == "Text generation"
+    assert task_label("some-new-task") == "Some new task"
