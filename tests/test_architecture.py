@@ -83,7 +83,7 @@ def test_the_catalogue_knows_nothing_of_the_site(path):
     assert not [module for module in imported(path) if module.split(".")[0] in ("marketplace", "tests")]
 
 
-@pytest.mark.parametrize("folder", ["engine", "metadata", "hub"])
+@pytest.mark.parametrize("folder", ["architectures", "extraction", "engines", "rules", "estimate", "hub"])
 def test_the_plain_packages_import_without_django(folder):
     code = (
         f"import sys, importlib, pkgutil, compat.{folder} as p\n"

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.metadata.test_gguf_header import WRITTEN
+from tests.extraction.test_gguf_header import WRITTEN
 
 from compat.catalogue.needs import context_room, fit_of, inputs, shaped, speed_of
 from compat.catalogue.workers import GIB, Machine, Worker, chosen, workers

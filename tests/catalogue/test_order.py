@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.http import QueryDict
-from tests.test_facets import QUESTIONS
+from tests.catalogue.test_facets import QUESTIONS
 
 from compat import catalogue as queries
 from compat.catalogue import census, memo

@@ -140,7 +140,7 @@ def test_every_bundled_accelerator_can_be_judged():
 
 
 def test_the_documentation_says_what_each_engine_goes_by():
-    text = (Path(__file__).parent.parent / "docs/verdicts.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs/verdicts.md").read_text("utf-8")
     words = {"gguf": "the name in the file's header", "class": "class in", "model_type": "`model_type` in"}
     rows = re.findall(r"^\| (GGUF|safetensors) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
     told = {(kind.lower(), name, by) for kind, names, by in rows for name in names.split(", ")}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.metadata.header_files import (
+from tests.extraction.header_files import (
     ARRAY,
     BOOL,
     F32,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.metadata.header_files import entries, safetensors
+from tests.extraction.header_files import entries, safetensors
 
 from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from, read_from_bytes
 from compat.extraction.safetensors_header import (

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.metadata.header_files import llama
+from tests.extraction.header_files import llama
 
 from compat.extraction.gguf_header import gguf_header_reads
 from compat.extraction.header_bytes import HeaderError

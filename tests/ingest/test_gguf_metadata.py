@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.metadata.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
-from tests.metadata.test_gguf_header import WRITTEN
+from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
+from tests.extraction.test_gguf_header import WRITTEN
 
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance
