@@ -146,7 +146,7 @@ def _views(sums: facets.CubeSums, criteria: Criteria) -> list[facets.FacetView]:
 
 
 def curated_of(criteria: Criteria) -> CuratedList | None:
-    """The list that is asked for. One query; raises :class:`~compat.catalogue.question.CriteriaError` for no such list."""
+    """The list asked for. One query; raises :class:`~compat.catalogue.question.CriteriaError` for no such list."""
     if not criteria.list:
         return None
     found = CuratedList.objects.filter(slug=criteria.list, published=True).first()

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.extraction.test_gguf_header import WRITTEN
 
 from compat.catalogue.needs import context_room, fit_of, inputs, shaped, speed_of
 from compat.catalogue.workers import GIB, Machine, Worker, chosen, workers
@@ -30,6 +29,7 @@ from compat.extraction.layer_facts import SHAPE_KEYS, shape_facts
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.models import ModelRecord
+from tests.extraction.test_gguf_header import WRITTEN
 from tests.samples import every_record, record
 
 LLAMA = {

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.http import QueryDict
-from tests.catalogue.test_facets import QUESTIONS
 
 from compat import catalogue as queries
 from compat.catalogue import census, memo
@@ -19,6 +18,7 @@ from compat.catalogue.verdict import standings
 from compat.catalogue.workers import chosen, workers
 from compat.ingest import store as sync
 from compat.models import ModelRecord, RecordVariant
+from tests.catalogue.test_facets import QUESTIONS
 from tests.samples import record
 
 pytestmark = pytest.mark.django_db

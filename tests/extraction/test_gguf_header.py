@@ -12,6 +12,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from compat.extraction.gguf_header import (
+    MAX_PAIRS,
+    MAX_TENSORS,
+    TENSOR_TYPES,
+    GgufHeader,
+    TensorTypeUse,
+    gguf_header_reads,
+    parse_gguf_header,
+)
+from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from, read_from_bytes
 from tests.extraction.header_files import (
     ARRAY,
     BOOL,
@@ -29,17 +40,6 @@ from tests.extraction.header_files import (
     tensor,
     text,
 )
-
-from compat.extraction.gguf_header import (
-    MAX_PAIRS,
-    MAX_TENSORS,
-    TENSOR_TYPES,
-    GgufHeader,
-    TensorTypeUse,
-    gguf_header_reads,
-    parse_gguf_header,
-)
-from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from, read_from_bytes
 
 WRITTEN = Path(__file__).parent / "files" / "tiny-gemma-Q3_K_M.gguf"
 

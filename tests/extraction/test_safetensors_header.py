@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.extraction.header_files import entries, safetensors
 
 from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from, read_from_bytes
 from compat.extraction.safetensors_header import (
@@ -22,6 +21,7 @@ from compat.extraction.safetensors_header import (
     parse_safetensors_header,
     safetensors_header_reads,
 )
+from tests.extraction.header_files import entries, safetensors
 
 WRITTEN = Path(__file__).parent / "files" / "tiny.safetensors"
 

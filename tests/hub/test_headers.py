@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.extraction.header_files import llama
 
 from compat.extraction.gguf_header import gguf_header_reads
 from compat.extraction.header_bytes import HeaderError
@@ -15,6 +14,7 @@ from compat.hub.client import HubClient
 from compat.hub.errors import HubBadPayload, HubFileNotFound, HubGated
 from compat.hub.headers import read_header
 from compat.hub.settings import HubSettings
+from tests.extraction.header_files import llama
 from tests.hub_server import HubServer
 
 FILES = Path(__file__).parent.parent / "extraction" / "files"

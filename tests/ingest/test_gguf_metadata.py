@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
-from tests.extraction.test_gguf_header import WRITTEN
 
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance
@@ -20,6 +18,8 @@ from compat.ingest import store as sync
 from compat.ingest.gguf_metadata import MOST_BYTES, file_to_read, with_gguf_header
 from compat.models import HubFetch, ModelRecord, Verdict
 from compat.tasks import fetch_now, fetch_record
+from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
+from tests.extraction.test_gguf_header import WRITTEN
 from tests.hub_server import HubServer
 from tests.own_database import OwnDatabase
 from tests.samples import record
