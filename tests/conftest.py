@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.cache import cache
 
-from compat.catalogue import memo
+from compat.catalogue.current import forget_index
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 """Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
@@ -60,4 +60,4 @@ def _plain_settings(settings):
     }
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
     cache.clear()
-    memo.forget()
+    forget_index()

@@ -49,7 +49,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     if estimate.per_device is None:
-        if estimate.floor > sum(rooms) + _spill(engine, hardware):
+        if estimate.floor > sum(rooms) + spill_room(engine, hardware):
             narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
             return FitResult(
                 Fit.TOO_LARGE,
@@ -125,7 +125,7 @@ def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int
     return tuple(round(u * share) for u in usable if u is not None)
 
 
-def _spill(engine: str, hardware: Hardware) -> int:
+def spill_room(engine: str, hardware: Hardware) -> int:
     """Bytes of system memory that could take what the accelerators cannot; 0 where there is no such way."""
     if engine not in LLAMA_FAMILY or not hardware.accelerators or hardware.unified:
         return 0

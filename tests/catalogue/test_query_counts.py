@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from compat.catalogue import memo
+from compat.catalogue import current
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord
 from tests.samples import record, renamed
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def queries(client, address):
     """How many queries a page takes when nothing is remembered."""
-    memo.forget()
+    current.forget_index()
     with CaptureQueriesContext(
         connection,
     ) as context:
