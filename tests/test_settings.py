@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.own_database import environment, manage
+from tests.own_database import ROOT, environment, manage
 
 GOOD_KEY = "k7Qm" + "x9Zp2Lw8Rt5Vb3Nc6Jh1Gf4Ds0Ay-" * 2
 
@@ -69,3 +73,12 @@ def test_the_defaults_are_safe_and_the_environment_changes_them(tmp_path):
     assert told.stdout.split() == [
         "False", "True", "True", "True", "['a.example']", "60", "True", "http://hub.example",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [{}, {"SECRET_KEY": "a-key-of-your-own"}], ids=["nothing", "a key"])
+def test_the_tests_need_nothing_of_the_environment(told):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_env.py"]
+    done = subprocess.run(
+        command, env={"PATH": os.environ["PATH"], **told}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
