@@ -361,7 +361,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.booleans(),
     st.none(),
-    st.text(max_size=5),
+    st.text("a1_.-é\0", max_size=5),
 )
 VALUES = NUMBERS | st.lists(NUMBERS, max_size=6) | st.lists(st.sampled_from(["full_attention", "mamba"]), max_size=6)
 CONFIGS = st.dictionaries(st.sampled_from(sorted(SHAPE_KEYS)), VALUES, max_size=25)
@@ -369,7 +369,7 @@ MODEL_TYPES = st.sampled_from(["llama", "gemma3", "deepseek_v3", "mamba", "jamba
 COUNTS = st.none() | st.integers(0, 2**62)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(CONFIGS, MODEL_TYPES, st.booleans(), COUNTS, COUNTS, st.sampled_from(["vllm", "ollama", "transformers", "rbee"]))
 def test_no_configuration_however_senseless_breaks_an_estimate(config, model_type, whole, count, size, engine):
     config = {**(LLAMA if whole else {}), **config, "model_type": model_type}
