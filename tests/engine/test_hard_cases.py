@@ -12,10 +12,8 @@ from compat.engine import Capability, CompatibilityResult, all_profiles, judge_a
 from compat.hub.payloads import parse_record
 from compat.metadata.extract import extract
 
-CASES: list[dict[str, Any]] = [
-    case
-    for path in sorted((Path(__file__).parent / "cases").glob("*.toml"))
-    for case in tomllib.loads(path.read_text("utf-8"))["case"]
+CASES: list[dict[str, Any]] = tomllib.loads((Path(__file__).parent / "cases/hard_cases.toml").read_text("utf-8"))[
+    "case"
 ]
 WORDS = ("high", "medium", "low")
 
