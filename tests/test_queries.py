@@ -81,7 +81,8 @@ def test_alternatives_run_and_the_nearest_come_first():
 
 
 def test_on_a_machine_better_known_ones_that_do_not_fit_hide_none_that_do():
-    large = [tuned(f"sample/large-{n}", downloads=9_000_000 - n, safetensors={"total": 10**12}) for n in range(12)]
+    files = [{"rfilename": "model.safetensors", "size": 400 * 10**9}]
+    large = [tuned(f"sample/large-{n}", downloads=9_000_000 - n, siblings=files) for n in range(12)]
     small = [tuned(f"sample/small-{n}", downloads=900 - n) for n in range(6)]
     sync.store_raw([(one["id"], one) for one in (*large, *small)], origin="file")
 
