@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from compat.engine.fit import (
     Accelerator,
+    Fit,
     Hardware,
     LoadOptions,
     ModelShape,
@@ -15,6 +16,7 @@ from compat.engine.fit import (
     estimate_weights,
     from_config,
     from_gguf,
+    judge_fit,
 )
 from compat.engine.fit.hardware import GIB
 from compat.engine.fit.parameters import active, split
@@ -104,6 +106,28 @@ def test_unknown_in_unknown_out(config, engine, fact):
     estimate = estimate_memory(VariantInputs(shape, quant="F16"), engine, machine(1))
     assert estimate.total is None
     assert estimate.missing
+
+
+CARDS = st.lists(st.integers(GIB // 2, 12 * GIB), min_size=1, max_size=4)
+
+
+@settings(max_examples=200)
+@given(configs(), QUANTS, CARDS, st.integers(0, 64 * GIB), st.integers(0, 2 * GIB), st.booleans())
+def test_a_part_in_system_memory_is_a_part_and_more_system_memory_never_hurts(
+    config, quant, cards, ram, projector, unified
+):
+    variant = VariantInputs(from_config(config, 8 * 10**9), quant=quant, projector_bytes=projector)
+    kind = "unified" if unified else "gpu"
+    devices = tuple(Accelerator("x", "nvidia", kind, size, 1e12) for size in cards)
+    found = judge_fit(variant, "llama.cpp", Hardware(devices, ram))
+    if found.fit is Fit.PARTIAL:
+        assert 0 < found.gpu_layers < variant.shape.layers
+        assert found.host_need > found.estimate.host
+        assert found.need <= found.room
+        assert found.need + found.host_need == found.estimate.total + found.estimate.host
+    more = judge_fit(variant, "llama.cpp", Hardware(devices, ram + GIB))
+    worse = [Fit.FITS, Fit.TIGHT, Fit.PARTIAL, Fit.TOO_LARGE]
+    assert Fit.UNKNOWN in (found.fit, more.fit) or worse.index(more.fit) <= worse.index(found.fit)
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(64, 4096), st.integers(2, 40))
