@@ -56,8 +56,12 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture(autouse=True)
-def _plain_settings(settings):
-    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts."""
+def _plain_settings(settings, monkeypatch):
+    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts.
+
+    A value is made anew before it is asked for, however long a busy machine takes for it.
+    """
+    monkeypatch.setattr(memo, "PATIENCE", float("inf"))
     settings.HUB = replace(settings.HUB, offline=True)
     settings.STORAGES = {
         **settings.STORAGES,
