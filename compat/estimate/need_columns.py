@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compat.architectures.layers import LayerKind
-from compat.engines.hardware import CPU_FRACTION, Hardware
+from compat.engines.hardware import Hardware
 from compat.estimate.amounts import Amount
 from compat.estimate.buffers import (
     BufferOptions,
@@ -200,14 +201,16 @@ class NeedColumns:
         if rooms is None or not len(self):
             return codes
         found = self.needs(hardware, options)
-        need, room = found.on_fullest(hardware, self.engine, rooms)
-        codes[~found.known & (found.floor > sum(rooms) + spill_room(self.engine, hardware))] = _CODE[Fit.TOO_LARGE]
+        devices = found.by_device(hardware, self.engine)
+        need, room = found.on_fullest(devices, rooms)
+        spill = spill_room(self.engine, hardware, rooms)
+        codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
         codes[found.known] = _CODE[Fit.FITS]
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
         codes[over] = _CODE[Fit.TOO_LARGE]
-        if self.engine in LLAMA_FAMILY and hardware.accelerators and hardware.system_memory is not None:
-            codes[found.spills(over, hardware, sum(rooms))] = _CODE[Fit.PARTIAL]
+        if spill:
+            codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
 
     def _cache(self, options: LoadOptions, ranks: Column) -> Column:
@@ -270,41 +273,57 @@ class Needs:
         """Bytes that come with layers: weights, cache, state."""
         return self.parts["weights"] + self.parts["kv"] + self.parts["state"]
 
-    def on_fullest(self, hardware: Hardware, engine: str, rooms: tuple[int, ...]) -> tuple[Column, Column]:
+    def by_device(self, hardware: Hardware, engine: str) -> list[tuple[Column, Column]]:
+        """(bytes needed, bytes of it that do not come with layers) on each device that any variant uses."""
+        beside = (self.parts["compute"] + self.parts["overhead"]) // self.ranks
+        found = []
+        for device in range(int(self.ranks.max(initial=1))):
+            share = _by_rank(self.ranks, partial(_share, hardware, engine, device))
+            # The projector is on the first.
+            other = beside + self.parts["projector"] if device == 0 else beside
+            found.append((np.rint(self.movable * share).astype(np.int64) + other, other))
+        return found
+
+    def on_fullest(self, devices: Sequence[tuple[Column, Column]], rooms: tuple[int, ...]) -> tuple[Column, Column]:
         """(bytes needed, bytes there) on the device that is fullest in proportion."""
-        fixed = (self.parts["compute"] + self.parts["overhead"]) // self.ranks
         need = np.zeros(len(self.known), dtype=np.int64)
         room = np.full(len(self.known), rooms[0], dtype=np.int64)
         fullest = np.full(len(self.known), -np.inf)
-        for device in range(int(self.ranks.max())):
-            share = _by_rank(
-                self.ranks, lambda rank, at=device: device_shares(hardware, engine, rank)[at] if at < rank else 0.0
-            )
-            here = np.rint(self.movable * share).astype(np.int64) + fixed
-            if device == 0:
-                here = here + self.parts["projector"]
-            load = np.where(device < self.ranks, here / max(rooms[device], 1), -np.inf)
+        for device, ((used, _), there) in enumerate(zip(devices, rooms, strict=False)):
+            load = np.where(device < self.ranks, used / max(there, 1), -np.inf)
             fuller = load > fullest
-            need = np.where(fuller, here, need)
-            room = np.where(fuller, rooms[device], room)
+            need = np.where(fuller, used, need)
+            room = np.where(fuller, there, room)
             fullest = np.where(fuller, load, fullest)
         return need, room
 
-    def spills(self, over: NDArray[np.bool_], hardware: Hardware, room: int) -> NDArray[np.intp]:
-        """Of the variants that are over a machine's memory, those that system memory takes the rest of: their numbers.
+    def spills(
+        self,
+        over: NDArray[np.bool_],
+        devices: Sequence[tuple[Column, Column]],
+        rooms: tuple[int, ...],
+        spill: int,
+    ) -> NDArray[np.intp]:
+        """Of the variants that are over a machine's memory, those that ``spill`` bytes of system memory take the rest
+        of: their numbers.
 
-        Whole layers stay on the accelerators while they last.
+        Whole layers stay on the accelerators while they last, each with its share of the whole.
         """
-        assert hardware.system_memory is not None
-        at = np.flatnonzero(over & (self.layers > 0) & (self.movable > 0))
+        at = np.flatnonzero(over & (self.layers > 0))
         movable, layers = self.movable[at], self.layers[at]
-        fixed = (self.parts["compute"] + self.parts["overhead"] + self.parts["projector"])[at]
-        there = np.maximum((room - fixed) * layers // movable, 0)
+        there = np.min(
+            [
+                (room - other[at]) * layers // np.maximum(used[at] - other[at], 1)
+                for (used, other), room in zip(devices, rooms, strict=True)
+            ],
+            axis=0,
+        )
         host = self.host[at] + movable - movable * there // layers
-        host_room = round(hardware.system_memory * CPU_FRACTION)
-        if hardware.unified:
-            host_room -= room
-        return at[(there > 0) & (host <= host_room)]
+        return at[(there >= 1) & (host <= spill)]
+
+
+def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
+    return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
 
 
 def _variant_row(variant: VariantInputs, weights: Weights, engine: str) -> tuple[int, ...]:
