@@ -102,12 +102,20 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
     if place is not None:
         named = [record for record in named if place.named and _is_behind(order, record, place.values, named)]
     begin = position_after(found.index, order, place.values) if place is not None and not place.named else 0
-    rows = found.rows_from(order, begin, 0, max(0, limit + 1 - len(named)))
-    rest = records_by_id(found.index.columns.ids[rows].tolist())
+    wanted = max(0, limit - len(named))
+    rows = found.rows_from(order, begin, 0, wanted + 1)
+    rest = records_by_id(found.index.columns.ids[rows[:wanted]].tolist())
+    if len(rows) > wanted and not named and not rest:
+        # All of them went since the index was made: the list goes on behind them.
+        rest = records_by_id(found.index.columns.ids[found.rows_from(order, begin, wanted, _READ_ON)].tolist())[:limit]
     records = [*named, *rest][:limit]
-    more = len(named) + len(rest) > limit
+    more = bool(records) and (len(rows) > wanted or len(named) > limit)
     last = len(records) <= len(named)
     return Part(records, cursor_to(question, order, records[-1], named=last) if more else "")
+
+
+_READ_ON = 5000
+"""So many rows are looked at for one that is still there."""
 
 
 def _is_behind(order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:

@@ -68,4 +68,4 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
     for word in words:
         conditions.append("search_text LIKE %s ESCAPE '!'")
         values.append("%" + re.sub(r"([!%_])", r"!\1", word) + "%")
-    return f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions)}", values  # noqa: S608 - only values come from outside
+    return f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions or ['1=1'])}", values  # noqa: S608 - only values come from outside
