@@ -113,9 +113,11 @@ def test_an_upgraded_database_has_the_schema_of_a_new_one(old, tmp_path):
     (tmp_path / "new").mkdir()
     with OwnDatabase(tmp_path / "new") as new:
         assert schema(old) == schema(new)
-        search = [f"compat_search_{moment}" for moment in ("delete", "insert", "update")]
-        kept = [name for kind, name, *_ in schema(new) if kind == "trigger"] if new.is_sqlite else search
-        assert kept == search, "a migration made compat_modelrecord anew and lost what keeps the search"
+        if new.is_sqlite:
+            triggers = [name for kind, name, *_ in schema(new) if kind == "trigger"]
+            assert triggers == ["compat_search_delete", "compat_search_insert", "compat_search_update"]
+        else:
+            assert "compat_search" in [name for _, name, _ in schema(new)["indexes"]]
 
 
 @pytest.mark.parametrize("old", VERSIONS, indirect=True)
