@@ -538,6 +538,8 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
     fake = tmp_path / "gunicorn"
     fake.write_text('#!/bin/sh\necho "$@"\n')
     fake.chmod(0o755)
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> "${0%/*}/prepared"\n')
+    (tmp_path / "python").chmod(0o755)
     environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token"), "PORT": "8123"}
 
     def told(*command: str) -> str:
@@ -547,6 +549,7 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
 
     assert told("sh", "-c", "echo $HF_TOKEN") == "hf_from_a_file\n"
     assert told("web").startswith("-c deploy/gunicorn.conf.py marketplace.wsgi --bind 127.0.0.1:8123 ")
+    assert (tmp_path / "prepared").read_text() == "manage.py prepare\n"
     assert told("pwd").strip() == str(ROOT)
 
 
