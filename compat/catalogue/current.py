@@ -209,8 +209,10 @@ def _bring_over(before: CatalogueIndex, index: CatalogueIndex) -> None:
     _engine_needs(index, workers, (before.columns, before.needs))
 
 
-def prepare_index(workers: Iterable[Worker]) -> CatalogueIndex:
-    """Make the index and what every engine would load, unless that is done, so that the first visitor need not wait."""
+def prepare_index(workers: Iterable[Worker]) -> tuple[CatalogueIndex, bool]:
+    """The index and what every engine would load, so that the first visitor need not wait; whether it had to be made."""
     index = current_index()
-    engine_needs(index, list(workers))
-    return index
+    wanted = {worker.profile.slug: worker for worker in workers}
+    there = index.folder is not None and all(index_files.has_needs(index.folder, engine) for engine in wanted)
+    engine_needs(index, list(wanted.values()))
+    return index, not there

@@ -103,8 +103,8 @@ def store_raw(
         if progress:
             progress(1)
     flush()
-    if counts.new or counts.changed:
-        inherit()
+    # Even where nothing is new: a run that was killed just before this left it undone.
+    inherit()
     return counts
 
 
@@ -147,6 +147,16 @@ def touch(now: datetime | None = None) -> None:
     changed = {"changed": now or timezone.now()}
     if not Catalogue.objects.filter(pk=1).update(version=F("version") + 1, **changed):
         Catalogue.objects.get_or_create(pk=1, defaults={"version": 1, **changed})
+
+
+def begin_filling() -> None:
+    """Note that the catalogue is incomplete until :func:`end_filling`, whatever happens meanwhile."""
+    Catalogue.objects.update_or_create(pk=1, defaults={"filling": True})
+
+
+def end_filling() -> None:
+    """Note that the catalogue is complete. Called last, in one transaction with whatever is still to be done."""
+    Catalogue.objects.filter(pk=1).update(filling=False)
 
 
 def _is_older(parsed: ParsedRecord, fetched: datetime | None) -> bool:

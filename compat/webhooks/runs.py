@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from compat.models import ModelRecord, SyncRun
+from compat.models import Catalogue, SyncRun
 from compat.timestamps import Json, iso_timestamp
 
 from . import outbox
@@ -36,7 +36,7 @@ def began(run: SyncRun) -> None:
     """A run goes on from here. Into an empty catalogue it brings a thousand models, of which none is news."""
     _give_up_lost_runs()
     if settings.WEBHOOK_HOSTS:
-        _current.set(_Run(run.pk, first_fill=not ModelRecord.objects.exists()))
+        _current.set(_Run(run.pk, first_fill=not Catalogue.is_filled()))
 
 
 def _give_up_lost_runs() -> None:
@@ -78,7 +78,7 @@ def _told(run: SyncRun) -> Json:
 
 
 def is_first_fill() -> bool:
-    """Whether the run that goes on here began with an empty catalogue."""
+    """Whether the run that goes on here began with an empty catalogue, or goes on filling one."""
     current = _current.get()
     return current is not None and current.first_fill
 

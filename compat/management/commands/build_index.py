@@ -25,7 +25,7 @@ class Command(CatalogueCommand):
         from compat.catalogue.workers import workers
 
         started = time.monotonic()
-        index = prepare_index(workers().values())
+        index, _ = prepare_index(workers().values())
         seconds = time.monotonic() - started
 
         def show(screen: Screen) -> None:
