@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -36,7 +36,7 @@ from compat.models import (
     Webhook,
     WebhookDelivery,
 )
-from compat.webhooks import lists, outbox, runs, signing
+from compat.webhooks import events, lists, outbox, runs, signing
 from compat.webhooks.hosts import Host, is_origin, objection, read_hosts
 from tests.samples import record, renamed
 from tests.webhook_queue import BACKEND, time_passes, work
@@ -84,7 +84,7 @@ def told(hook, event=None):
     """The events a webhook is told of, once the runs are over."""
     time_passes(minutes=11)
     for delivery in hook.deliveries.filter(state="gathering"):
-        outbox.close(delivery.pk)
+        events.close_gathering(delivery.pk)
     found = hook.deliveries.order_by("pk")
     return [json.loads(delivery.body) for delivery in (found.filter(type=event) if event else found)]
 
@@ -182,6 +182,22 @@ def test_a_record_that_ran_before_is_no_news_whatever_else_changed(site):
     assert told(hook) == []
 
 
+def test_what_is_rolled_back_is_not_told(site, monkeypatch):
+    def broken(*_):
+        assert WebhookDelivery.objects.filter(state="gathering").count() == 1, "told within the transaction"
+        raise OperationalError("the disk is full")
+
+    hook = hook_for("models.newly_runnable", worker="rbee")
+    monkeypatch.setattr(sync, "raise_catalogue_version", broken)
+    with pytest.raises(OperationalError):
+        stored(record(PHI, id="sample/phi"))
+    monkeypatch.undo()
+    assert not ModelRecord.objects.filter(repo_id="sample/phi").exists()
+    assert not WebhookDelivery.objects.exists()
+    stored(record(PHI, id="sample/phi"))
+    assert ids(only(hook)) == ["sample/phi"]
+
+
 def test_a_record_that_stops_running_is_no_news(site):
     hook = hook_for("models.newly_runnable")
     stored(no_weights())
@@ -270,7 +286,7 @@ def test_what_a_killed_run_gathered_is_sent_all_the_same(site):
         time_passes(minutes=2)
         work()
         assert ids(json.loads(receiver.requests[0].body)["data"]) == ["sample/phi"]
-        runs.ended(run)
+        runs.note_end(run)
 
 
 def test_a_run_that_fills_an_empty_catalogue_is_no_news(site):
@@ -638,7 +654,7 @@ def test_the_bodies_of_the_documentation_are_those_that_are_sent(site):
     ListEntry.objects.create(curated_list=picks, record=ModelRecord.objects.get(repo_id=PHI))
     lists.changed(picks.pk, before, lists.seen(picks.pk))
     finish_run(start_run("models.jsonl.gz", "file"), sync.Counts(), "The file is damaged.")
-    outbox.put(hook, outbox.PING, {"webhook": hook.name})
+    outbox.put(hook, events.PING, {"webhook": hook.name})
     sent = {event["type"]: event for event in told(hook)}
     assert len(sent) == 4
     for event, body in sent.items():
@@ -680,8 +696,8 @@ def test_the_documentation_tells_the_times_and_numbers_that_hold():
     from compat.webhooks import delivery, tasks
 
     assert f"{delivery.TIMEOUT:g} seconds" in PAGE
-    assert f"{outbox.MOST_TOLD} models" in PAGE
-    assert f"{outbox.KEPT_DAYS} days" in PAGE
-    assert f"{outbox.KEPT_EACH:,} of each webhook" in PAGE
+    assert f"{events.MOST_TOLD} models" in PAGE
+    assert f"{tasks.KEPT_DAYS} days" in PAGE
+    assert f"{tasks.KEPT_EACH:,} of each webhook" in PAGE
     assert f"{tasks.STOP_AFTER} attempts" in PAGE
     assert "5 seconds, 5 minutes, 30 minutes, 2 hours, 5 hours, 10 hours and 10 hours" in PAGE

@@ -14,12 +14,11 @@ from compat.architectures.families import kin_of
 from compat.batches import BATCH, batched
 from compat.engines import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.changes import raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
 from compat.models.engines import engines
 from compat.rules import judge_all
 from compat.rules.judge import rules_version
-from compat.webhooks import runnable
 
 
 def _digest(facts: Sequence[VariantFacts]) -> str:
@@ -107,8 +106,7 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
     Verdict.objects.exclude(profile__in=versions).delete()
     sheets = verdicts = 0
     for chunk in batched(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH), BATCH):
-        with transaction.atomic():
-            watch = runnable.before_judging(sheet_id for sheet_id, _ in chunk)
+        with transaction.atomic(), sheets_judged.around([sheet_id for sheet_id, _ in chunk]):
             current = set(
                 Verdict.objects.filter(sheet_id__in=[sheet_id for sheet_id, _ in chunk]).values_list(
                     "sheet_id", "profile", "rules"
@@ -121,7 +119,6 @@ def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | No
                     if everything or (sheet_id, profile.slug, versions[profile.slug]) not in current
                 ]
                 verdicts += _judge(stale, [profile])
-            runnable.after_judging(watch)
         sheets += len(chunk)
         if progress:
             progress(len(chunk))

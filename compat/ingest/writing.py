@@ -9,11 +9,11 @@ from datetime import datetime
 from compat.batches import BATCH
 from compat.extraction.extract import Extraction
 from compat.hub.payloads import ParsedRecord
+from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
 from compat.models import ModelRecord, RecordLanguage, RecordPayload, RecordRelation, RecordVariant
 from compat.models.lineage import extracted_with_bases, shape_facts_of
 from compat.models.search import squash
-from compat.webhooks import runnable
 
 _YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
 _MAX_DOWNLOADS = 2**38 - 1
@@ -24,7 +24,11 @@ def write_records(
     batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None
 ) -> None:
     """Write records, new and known, inside the caller's transaction; of known ones only ``columns``, where given."""
-    watch = runnable.before_writing(parsed.model.id for parsed in batch)
+    with records_written.around([parsed.model.id for parsed in batch]):
+        _write(batch, origin, now, columns)
+
+
+def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None) -> None:
     extracted = extracted_with_bases(batch)
     sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
     rows = [
@@ -45,7 +49,6 @@ def write_records(
         update_fields=["data"],
     )
     _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
-    runnable.after_writing(watch)
 
 
 def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
