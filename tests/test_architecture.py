@@ -14,16 +14,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CODE = sorted(
     path
-    for folder in ("compat", "marketplace", "tests", "bench")
+    for folder in ("compat", "marketplace", "tools", "tests", "bench")
     for path in (ROOT / folder).rglob("*.py")
     if "__pycache__" not in path.parts
 )
-OWN = [path for path in CODE if path.relative_to(ROOT).parts[0] in ("compat", "marketplace")]
+OWN = [path for path in CODE if path.relative_to(ROOT).parts[0] in ("compat", "marketplace", "tools")]
 TEXTS = sorted(
     path
     for folder in (
         "compat",
         "marketplace",
+        "tools",
         "tests",
         "bench",
         "templates",

@@ -17,7 +17,7 @@ from typing import Any
 
 from compat.architectures.layers import GGUF_MODEL_TYPES
 from compat.estimate.buffers import BufferOptions
-from compat.estimate.known import Resolver, candidates, complete, find_shape, known_shape
+from compat.estimate.known import Resolver, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape, from_config
@@ -43,13 +43,13 @@ class Protocol:
 
 
 def load_points(name: str) -> tuple[dict[str, Any], ...]:
-    """The bundled points: ``memory_points`` or ``speed_points``."""
+    """The project's own points: ``memory_points`` or ``speed_points``."""
     return _bundled(name)
 
 
 @cache
 def _bundled(name: str) -> tuple[dict[str, Any], ...]:
-    text = (files("compat.estimate") / "data" / f"{name}.jsonl").read_text("utf-8")
+    text = (files("tools.evaluation") / "data" / f"{name}.jsonl").read_text("utf-8")
     return tuple(json.loads(line) for line in text.splitlines() if line.strip())
 
 
@@ -230,17 +230,3 @@ def repeated(points: Iterable[Point]) -> frozenset[int]:
             key = tuple(point.get(k) for k in ("model_id", "quant", "engine", "gpu", "total_mib"))
             groups.setdefault(key, []).append((index, point.get("ctx")))
     return frozenset(index for members in groups.values() if len({c for _, c in members}) > 1 for index, _ in members)
-
-
-__all__ = [
-    "Point",
-    "Protocol",
-    "candidates",
-    "engine_slug",
-    "load_points",
-    "point_id",
-    "point_shape",
-    "protocol",
-    "read_points",
-    "repeated",
-]
