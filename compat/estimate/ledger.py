@@ -79,7 +79,7 @@ class Ledger:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return asdict(self)
 
     def rows(self, table: str, by: str) -> list[Row]:
         """The rows of one table, grouped one way."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from compat.architectures.layers import GGUF_MODEL_TYPES
+from compat.engines.hardware import GIB
 from compat.estimate.buffers import BufferOptions
 from compat.estimate.known import Resolver, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
@@ -170,7 +171,7 @@ def _card_bytes(point: Point) -> int | None:
         # All activation peaks of this planner were taken on H100.
         on_h100 = "H100" in text or "llm-d-planner" in str(point.get("source"))
         memory = int(found.group(1)) if found else (80 if on_h100 else None)
-    return int(float(memory) * 1024**3) if memory else None
+    return int(float(memory) * GIB) if memory else None
 
 
 def point_shape(point: Point, resolve: Resolver | None = None) -> ModelShape | None:

@@ -80,7 +80,9 @@ def _row(by: str, name: str, quantity: str, quality: str, found: list[Comparison
         quantity,
         quality,
         len(found),
-        *(round(share, _DIGITS) for share in (quantile(errors, 0.5), quantile(errors, 0.9), max(errors))),
+        round(quantile(errors, 0.5), _DIGITS),
+        round(quantile(errors, 0.9), _DIGITS),
+        round(max(errors), _DIGITS),
         tuple(f"{c.point}: {c.estimated:.0f} for {c.measured:.0f}" for c in worst),
     )
 
