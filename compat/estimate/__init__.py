@@ -4,7 +4,6 @@ Plain Python without Django or network; reads only the data files bundled beside
 """
 
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
-from compat.estimate.engine_names import engine_name
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
 from compat.estimate.known import complete, find_shape, known_shape
 from compat.estimate.memory import Component, LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
@@ -27,7 +26,6 @@ __all__ = [
     "Weights",
     "accelerators",
     "complete",
-    "engine_name",
     "estimate_memory",
     "estimate_speed",
     "estimate_weights",
