@@ -157,8 +157,6 @@ def settings_read() -> dict[str, Read]:
             default = next((value.value for value in rest if isinstance(value, ast.Constant)), None)
             found[ast.literal_eval(node.args[0])] = Read(node.func.attr, default)
     for source in sorted(ROOT.glob("compat/**/*.py")):
-        if source.name == "regenerate.py":
-            continue
         for name in re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source.read_text("utf-8")):
             found[name] = Read()
     shell = [

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from compat.ingest.store import touch
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.search import matching, words_of
@@ -108,13 +108,13 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         """Delete; the record counts in the pages' numbers, which are kept until the catalogue changes."""
         with transaction.atomic():
             super().delete_model(request, obj)
-            touch()
+            raise_catalogue_version()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
         """The same for several."""
         with transaction.atomic():
             super().delete_queryset(request, queryset)
-            touch()
+            raise_catalogue_version()
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         """Whoever keeps records or lists up to date; to look at records is not enough."""

@@ -1,4 +1,4 @@
-"""Columns of needs say, to the byte, what one estimate after the other says: every engine, kind of model and machine."""
+"""Columns of needs say, to the byte, what one estimate after the other says, of every kind on every machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compat.estimate import LoadOptions, VariantInputs, complete, from_config, j
 from compat.estimate.fit import rooms_of
 from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
-from compat.extraction.layer_facts import shape_facts_of
+from compat.extraction.layer_facts import shape_facts
 from compat.hub.payloads import parse_record
 from tests.samples import every_record
 
@@ -56,7 +56,7 @@ def variants():
     shapes = {None: None}
     for item in every_record():
         parsed = parse_record(item)
-        facts = shape_facts_of(parsed)
+        facts = shape_facts(parsed.model.config)
         if facts:
             parameters = extract(parsed.model).parameters.value
             shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))

@@ -80,24 +80,24 @@ class Command(CatalogueCommand):
 
     def _load(self) -> tuple[Json | None, list[str]]:
         """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
-        from compat.ingest import store as sync
+        from compat.ingest.runs import begin_filling, end_filling
         from compat.models import Catalogue
         from marketplace import starter
 
         if Catalogue.is_filled():
             return None, []
-        sync.begin_filling()
+        begin_filling()
         loaded = load(None, self.progress)
         if loaded.error:
             raise CommandError(f"{loaded.error}. Get the project's files again.")
         with transaction.atomic():
             starter.create_lists()
-            sync.end_filling()
+            end_filling()
         return loaded.as_json(), [loaded.words]
 
     def _judge(self) -> int:
         """Judge where rules or engines are others than before; returns how many verdicts were made."""
-        from compat.ingest import store as sync
+        from compat.ingest.judging import reevaluate
         from compat.models import FactSheet, ModelRecord, Verdict
         from compat.models.engines import engines, ensure_settings
         from compat.rules.judge import rules_version
@@ -109,7 +109,7 @@ class Command(CatalogueCommand):
         if (stored == set(versions.items()) and complete) or not ModelRecord.objects.exists():
             return 0
         with self.progress("Judging", FactSheet.objects.count()) as advance:
-            return sync.reevaluate(progress=advance).verdicts
+            return reevaluate(progress=advance).verdicts
 
     def _index(self) -> bool:
         """The index that pages are answered from, so that no visitor waits for it; whether it had to be made."""
