@@ -75,6 +75,8 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
+# Threads of a web process; the number of processes is the web server's own affair.
+WEB_THREADS = env.number("WEB_THREADS", 4, least=1)
 
 TEMPLATES = [
     {
