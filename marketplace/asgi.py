@@ -1,4 +1,4 @@
-"""The ASGI application that the web server runs: the site's WSGI application behind a door that slow clients cannot block.
+"""The ASGI application that the web server runs: the WSGI application behind a door that slow clients cannot block.
 
 A request comes to a thread only when all of it is here, and its answer leaves the thread whole, so that threads work
 and wait for the database, and for nobody else. They are few and they stay, and so do their database connections.
@@ -25,12 +25,14 @@ from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 log = logging.getLogger(__name__)
+requests = logging.getLogger("marketplace.requests")
+"""A line for each request, where ``ACCESS_LOG`` says so."""
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 Headers = list[tuple[bytes, bytes]]
 
-BODY_SECONDS = 30.0
+BODY_SECONDS = 20.0
 """Seconds within which a request's body must be here."""
 MOST_BODY = 4 * 1024 * 1024
 """Bytes of the longest body. Forms and the API have lower limits of their own, and better words for them."""
@@ -72,11 +74,12 @@ class Answer(NamedTuple):
 
 
 class Door:
-    """An ASGI application that runs a WSGI application in ``threads`` threads."""
+    """An ASGI application that runs a WSGI application in ``threads`` threads, and may log each request."""
 
-    def __init__(self, application: WsgiApplication, threads: int) -> None:
+    def __init__(self, application: WsgiApplication, threads: int, *, log_requests: bool = False) -> None:
+        self._log_requests = log_requests
         self._application, self._most = application, threads * (1 + MOST_WAITING)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._count, self._threads = threads, ThreadPoolExecutor(threads, thread_name_prefix="request")
         # Only the event loop changes these.
         self._requests = self._held = 0
 
@@ -92,6 +95,11 @@ class Door:
         if answer:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+        if self._log_requests:
+            # As it was sent, because what is decoded may hold line ends.
+            address = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
+            status = answer.status if answer else "-"
+            requests.info("%s %s %s %s", (scope.get("client") or "-")[0], scope["method"], address, status)
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send, parts: list[bytes]) -> Answer | None:
         """What to send; None where everything was sent already, or nobody waits for it any more."""
@@ -104,11 +112,14 @@ class Door:
             raise Refused(503, "This site is busy. Try again in a few seconds.")
         work = _Work(self._application, _environ(scope, headers, b"".join(parts)), send)
         self._requests += 1
+        watch = asyncio.create_task(work.watch(receive)) if self._requests > self._count else None
         try:
             self._threads.submit(work.run)
             return await work.answer
         finally:
             self._requests -= 1
+            if watch:
+                watch.cancel()
 
     async def _read(self, headers: Mapping[str, str], receive: Receive, parts: list[bytes]) -> bool:
         """Read a body into its parts; whether all of it came."""
@@ -145,12 +156,22 @@ class _Work:
     arrived: float = field(default_factory=time.monotonic)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     answer: asyncio.Future[Answer | None] = field(init=False)
+    given_up: bool = False
 
     def __post_init__(self) -> None:
         self.answer = self.loop.create_future()
 
+    async def watch(self, receive: Receive) -> None:
+        """Note that whoever asked is gone, so that a request which waits for a thread then needs none."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.given_up = True
+
     def run(self) -> None:
         """Answer; then do what is left to be done behind the answer."""
+        if self.given_up:
+            self._told(None)
+            return
         if time.monotonic() - self.arrived > WAITING_SECONDS:
             self._told(Refused(503, "This site is busy. Try again in a few seconds."))
             return
@@ -187,7 +208,7 @@ class _Work:
     def _send(self, message: dict[str, Any]) -> None:
         asyncio.run_coroutine_threadsafe(asyncio.wait_for(self.send(message), SENDING_SECONDS), self.loop).result()
 
-    def _told(self, answer: Answer | None | Exception) -> None:
+    def _told(self, answer: Answer | Exception | None) -> None:
         """Hand the answer to the loop; the first one counts."""
 
         def tell() -> None:
@@ -281,7 +302,7 @@ def get_application() -> Door:
     found = get_wsgi_application()
     from django.conf import settings
 
-    return Door(found, settings.WEB_THREADS)
+    return Door(found, settings.WEB_THREADS, log_requests=settings.ACCESS_LOG)
 
 
 application = get_application()

@@ -27,8 +27,6 @@ SPARE_FILES = 256
 STOPPING_SECONDS = 30
 """Seconds that a process has to finish its answers once it is asked to stop."""
 
-ACCESS = "%(addr)s %(method)s %(path)s %(status)d"
-
 
 def connections() -> int:
     """How many connections a process may hold: as many files as the system lets it open, but for those it needs."""
@@ -39,23 +37,14 @@ def connections() -> int:
     return max(allowed - SPARE_FILES, 1)
 
 
-def logging_to_stderr() -> dict[str, Any]:
-    """The site's own log lines for the server's; one line for each request where they are asked for."""
+def log_lines() -> dict[str, Any]:
+    """The server's own log lines, on standard error in the form of the site's."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {"format": "{asctime} {levelname} web: {message}", "style": "{"},
-            "request": {"format": "{asctime} {message}", "style": "{"},
-        },
-        "handlers": {
-            "line": {"class": "logging.StreamHandler", "formatter": "line"},
-            "request": {"class": "logging.StreamHandler", "formatter": "request"},
-        },
-        "loggers": {
-            "_granian": {"handlers": ["line"], "propagate": False},
-            "granian.access": {"handlers": ["request"], "level": "INFO", "propagate": False},
-        },
+        "formatters": {"line": {"format": "{asctime} {levelname} web: {message}", "style": "{"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
     }
 
 
@@ -81,9 +70,7 @@ def main() -> None:
             respawn_failed_workers=True,
             workers_kill_timeout=STOPPING_SECONDS,
             log_level=LogLevels(env.text("LOG_LEVEL", "INFO").lower()),
-            log_dictconfig=logging_to_stderr(),
-            log_access=env.flag("ACCESS_LOG", default=False),
-            log_access_format=ACCESS,
+            log_dictconfig=log_lines(),
         )
     except (ImproperlyConfigured, ValueError) as error:
         sys.exit(f"The site cannot start: {error}")
