@@ -1,4 +1,4 @@
-"""The site as its server serves it, which refuses answers that Django's own client lets pass, and on a busy database."""
+"""The site as its server serves it, which refuses answers that Django's client lets pass, and on a busy database."""
 
 from __future__ import annotations
 
