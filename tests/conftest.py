@@ -52,7 +52,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings):
-    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts."""
+    """No manifest of hashed static names, tasks at once, no answers kept, and no Hub but one that a test starts."""
+    settings.PAGE_CACHE_MB = 0
     settings.HUB = replace(settings.HUB, offline=True)
     settings.STORAGES = {
         **settings.STORAGES,
