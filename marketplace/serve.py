@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import socket
 import sys
 from typing import Any
 
@@ -48,32 +49,51 @@ def log_lines() -> dict[str, Any]:
     }
 
 
+def free_address(host: str, port: int) -> str:
+    """The address of a host, as numbers. Raises :class:`OSError` if somebody listens there already.
+
+    The server would not notice: its processes share their port, also with those of another one.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+    return str(address[0])
+
+
 def main() -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP starts the processes anew, one after the other."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     env = Environment()
+    host = env.text("HOST", "127.0.0.1")
     try:
+        port, workers = env.number("PORT", 8000, least=1), env.number("WEB_WORKERS", 2, least=1)
         # Loaded before the processes part, so that they share what never changes.
         from . import asgi  # noqa: F401
-
-        server = Server(
-            "marketplace.asgi:application",
-            address=env.text("HOST", "127.0.0.1"),
-            port=env.number("PORT", 8000, least=1),
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            workers=env.number("WEB_WORKERS", 2, least=1),
-            backlog=BACKLOG,
-            backpressure=connections(),
-            http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=64 * 1024),
-            respawn_failed_workers=True,
-            workers_kill_timeout=STOPPING_SECONDS,
-            log_level=LogLevels(env.text("LOG_LEVEL", "INFO").lower()),
-            log_dictconfig=log_lines(),
-        )
-    except (ImproperlyConfigured, ValueError) as error:
+    except ImproperlyConfigured as error:
         sys.exit(f"The site cannot start: {error}")
+    try:
+        address = free_address(host, port)
+    except OSError as error:
+        sys.exit(
+            f"The site cannot listen on {host}, port {port}: {error.strerror}. HOST and PORT say where it listens."
+        )
+    server = Server(
+        "marketplace.asgi:application",
+        address=address,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        backlog=BACKLOG,
+        backpressure=connections(),
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_SECONDS * 1000, max_buffer_size=64 * 1024),
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOPPING_SECONDS,
+        log_level=LogLevels(env.text("LOG_LEVEL", "INFO").lower()),
+        log_dictconfig=log_lines(),
+    )
     gc.collect()
     gc.freeze()
     server.serve()
