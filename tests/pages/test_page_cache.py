@@ -20,7 +20,9 @@ from compat.models import HubFetch, ModelRecord, SiteWorker
 from marketplace import page_cache
 from marketplace.api import limits
 from marketplace.page_cache import Kept, Memory, PageCacheMiddleware, may_be_kept
+from tests.api.test_limits import redis_at
 from tests.hub_server import HubServer
+from tests.running import free_port
 from tests.samples import record
 
 pytestmark = pytest.mark.django_db
@@ -456,3 +458,55 @@ def test_what_is_too_large_or_too_old_is_not_kept():
 def big(response):
     response.content = b"x" * (page_cache.LARGEST + 1)
     return response
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis(settings):
+    port = free_port()
+
+    def running():
+        return redis_at(port)
+
+    settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
+    backend = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": settings.REDIS_URL}}
+    return running
+
+
+def test_processes_find_each_others_answers(redis):
+    made = []
+
+    def view(request):
+        made.append(request.path)
+        return with_cookie(keepable(request, ETag='"a"'), "worker")
+
+    with redis():
+        (one, question), (other, _) = site(view), site(view)
+        first, second = one(question()), other(question())
+        assert (is_kept(first), is_kept(second)) == (False, True)
+        assert second.content == first.content
+        assert second["ETag"] == first["ETag"]
+        assert second.cookies.output() == first.cookies.output()
+        sync.touch()
+        assert not is_kept(other(question()))
+        assert len(made) == 2
+    assert is_kept(other(question())), "its own memory has it now"
+
+
+def test_answers_are_kept_while_redis_fails(redis, monkeypatch, caplog):
+    one, question = site(keepable)
+    assert [is_kept(one(question(f"/{number}"))) for number in (1, 1, 2)] == [False, True, False]
+    told = [record.getMessage() for record in caplog.records if record.name == page_cache.__name__]
+    assert len(told) == 1
+    assert "Each process keeps its own" in told[0]
+    with redis():
+        other, _ = site(keepable)
+        one(question("/3"))
+        assert not is_kept(other(question("/3"))), "a Redis that failed is left alone for a while"
+        monkeypatch.setattr(page_cache, "PAUSE", 0)
+        one._shared._asked_again = 0
+        one(question("/4"))
+        assert is_kept(other(question("/4")))
