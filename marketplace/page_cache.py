@@ -26,6 +26,7 @@ from django.middleware.gzip import re_accepts_gzip
 from django.utils.cache import get_conditional_response
 from django.utils.http import parse_http_date_safe
 
+from compat.models import Catalogue
 from compat.queries import catalogue_state
 
 from . import VERSION
@@ -51,6 +52,8 @@ FORM = 1
 """The form of what is kept: another number, and what processes of another release left in Redis is not read."""
 _ALONE = 400
 """Bytes that an answer takes beside its body and headers, about."""
+_ANEW = "/healthz", "/fetch/", "/admin/"
+"""Where nothing is kept, so that nobody need look."""
 _CONDITIONS = "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"
 _MAY = "may_be_kept"
 
@@ -94,7 +97,9 @@ def key_of(request: HttpRequest) -> str | None:
     the catalogue's version, and this release. One query.
     """
     meta, cookies = request.META, request.COOKIES
-    if request.method not in ("GET", "HEAD") or not {settings.SESSION_COOKIE_NAME, "messages"}.isdisjoint(cookies):
+    if request.method not in ("GET", "HEAD") or request.path_info.startswith(_ANEW):
+        return None
+    if not {settings.SESSION_COOKIE_NAME, "messages"}.isdisjoint(cookies):
         return None
     parts = (
         (request.scheme, meta.get("HTTP_HOST", ""), request.path_info, request.GET.urlencode()),
@@ -106,11 +111,11 @@ def key_of(request: HttpRequest) -> str | None:
     if len(told) > LONGEST:
         return None
     try:
-        version, changed, _ = catalogue_state()
+        version = Catalogue.objects.filter(pk=1).values_list("version", "changed").first()
     except DatabaseError:
         # Whoever answers says so.
         return None
-    whole = repr((FORM, VERSION, version, changed, told)).encode("utf-8", "surrogatepass")
+    whole = repr((FORM, VERSION, version, told)).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(whole, digest_size=18).hexdigest()
 
 
@@ -248,14 +253,23 @@ class PageCacheMiddleware:
     def _make(self, request: HttpRequest, key: str) -> HttpResponseBase:
         # The API tells by its tag alone that nothing changed. A page is made all the same: then to be kept.
         asked = {} if request.path_info.startswith("/api/") else _without_conditions(request)
+        newest = _is_newest()
         response = self._get_response(request)
         request.META.update(asked)
-        kept = kept_of(request, response)
+        kept = kept_of(request, response) if newest else None
         if kept:
             self.memory.put(key, kept)
             if self._shared:
                 self._shared.put(key, kept)
         return _conditional(request, response) if asked and isinstance(response, HttpResponse) else response
+
+
+def _is_newest() -> bool:
+    """Whether answers are made of the catalogue as it is; after a change they may be made of what it was for a moment."""
+    try:
+        return catalogue_state().newest
+    except DatabaseError:
+        return False
 
 
 def _without_conditions(request: HttpRequest) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def connections() -> int:
     wanted = MOST_CONNECTIONS + SPARE_FILES
     allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(allowed, resource.getrlimit(resource.RLIMIT_NOFILE)[0]), most))
-    return max(allowed - SPARE_FILES, 1)
+    return max(allowed - SPARE_FILES, allowed // 2)
 
 
 def log_lines() -> dict[str, Any]:

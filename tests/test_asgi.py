@@ -89,13 +89,16 @@ class Site:
 def test_a_request_comes_as_wsgi_names_it():
     site = Site()
     headers = [(b"host", b"a.example"), (b"x-a", b"1"), (b"x-a", b"2"), (b"cookie", b"a=1"), (b"cookie", b"b=2")]
-    client = asked(Door(site, 1), Client(*headers, path=b"/a%2Fb/%FF%C3%A9", query=b"q=%FF"))
+    door = Door(site, 1)
+    client = asked(door, Client(*headers, path=b"/a%2Fb/%FF%C3%A9", query=b"q=%FF"))
     assert (client.status, client.body) == (200, b"hello")
     (environ,) = site.environs
     assert environ["PATH_INFO"].encode("latin-1") == b"/a/b/\xff\xc3\xa9"
     assert environ["QUERY_STRING"] == "q=%FF"
     assert (environ["HTTP_HOST"], environ["HTTP_X_A"], environ["HTTP_COOKIE"]) == ("a.example", "1,2", "a=1; b=2")
     assert (environ["REMOTE_ADDR"], environ["SERVER_PORT"]) == ("192.0.2.7", "8000")
+    # Which is done behind the answer: the thread's next work comes after it.
+    door._threads.submit(str).result(5)
     assert site.closed == ["request_0"]
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -308,17 +309,33 @@ def test_without_a_token_nothing_is_told_where_one_is_needed(client, settings):
     assert not is_kept(response)
 
 
-def test_a_database_that_is_gone_is_said_to_be(client, monkeypatch):
-    from django.db import OperationalError
+def test_what_was_made_of_the_catalogue_before_is_not_kept(client, monkeypatch):
+    now = page_cache.catalogue_state()
+    monkeypatch.setattr(page_cache, "catalogue_state", lambda: now._replace(newest=False))
+    for _ in range(2):
+        assert not is_kept(asked(client))
+    monkeypatch.undo()
+    asked(client)
+    assert is_kept(asked(client))
 
-    asked(client, "/healthz")
 
-    def fail():
+def test_a_database_that_is_gone_takes_nothing_down_here(client, monkeypatch):
+    class Gone:
+        @property
+        def objects(self):
+            raise OperationalError("gone")
+
+    def gone():
         raise OperationalError("gone")
 
-    monkeypatch.setattr(page_cache, "catalogue_state", fail)
+    asked(client)
+    monkeypatch.setattr(page_cache, "Catalogue", Gone())
     assert asked(client).status_code == 200
     assert not is_kept(asked(client))
+    monkeypatch.undo()
+    monkeypatch.setattr(page_cache, "catalogue_state", gone)
+    assert asked(client, PHI).status_code == 200
+    assert not is_kept(asked(client, PHI))
 
 
 def test_it_can_be_switched_off(client, settings):
