@@ -265,7 +265,7 @@ class PageCacheMiddleware:
 
 
 def _is_newest() -> bool:
-    """Whether answers are made of the catalogue as it is; after a change they may be made of what it was for a moment."""
+    """Whether answers are made of the catalogue as it is: for a moment after a change they are made of what it was."""
     try:
         return catalogue_state().newest
     except DatabaseError:
