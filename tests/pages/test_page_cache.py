@@ -20,6 +20,7 @@ from compat import sync
 from compat.models import HubFetch, ModelRecord, SiteWorker
 from marketplace import page_cache
 from marketplace.api import limits
+from marketplace.freshness import behind
 from marketplace.page_cache import Kept, Memory, PageCacheMiddleware, may_be_kept
 from tests.api.test_limits import redis_at
 from tests.hub_server import HubServer
@@ -371,6 +372,17 @@ def test_only_what_says_so_is_kept():
         middleware(question())
         assert not is_kept(middleware(question()))
         assert not len(middleware.memory)
+
+
+def test_while_something_is_to_be_done_behind_answers_none_is_kept():
+    def view(request):
+        behind(request, done.append)
+        return keepable(request)
+
+    done = []
+    middleware, question = site(view)
+    middleware(question())
+    assert not is_kept(middleware(question()))
 
 
 def with_cookie(response, name):
