@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
 
-from compat.catalogue.question import ALL_CAUSES, Criteria
+from compat.catalogue.question import ALL_CAUSES, Question
 from compat.management.command import Exit
 from compat.models import EngineSetting, ModelRecord, SiteWorker
 from marketplace import starter
@@ -33,7 +32,7 @@ def found(*arguments, capsys):
 def test_it_takes_every_parameter_of_the_browse_page_and_of_the_api():
     parser = load_command_class("marketplace", "find_models").create_parser("manage.py", "find_models")
     names = set(vars(parser.parse_args([])))
-    assert names >= {column.name for column in fields(Criteria)} - {"page"}
+    assert names >= set(Question.model_fields) - {"page"}
     assert names >= set(LISTING)
 
 

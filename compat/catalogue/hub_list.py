@@ -14,7 +14,7 @@ from django.db.models.expressions import RawSQL
 
 from compat.catalogue import cursor as keyset
 from compat.catalogue.memo import kept
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import catalogue_state, worker_of
 from compat.catalogue.workers import Worker
 from compat.models import FactSheet, ModelRecord, RecordLanguage, RecordPayload, RecordRelation
@@ -34,7 +34,7 @@ _TAGGED = {
 class HubQuestion:
     """A question to ``/api/models``: what the pages' criteria can say, the tags that must all be there, the task."""
 
-    criteria: Criteria
+    criteria: Question
     tags: tuple[str, ...] = ()
     task: str = ""
     ascending: bool = False
@@ -56,7 +56,7 @@ class HubPage:
 def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int, cursor: str = "") -> HubPage:
     """So many records from a cursor on. At most seven queries; more on a worker with a machine.
 
-    Raises :class:`~compat.catalogue.question.CriteriaError` for a cursor of another question.
+    Raises :class:`~compat.catalogue.question.QuestionError` for a cursor of another question.
     """
     criteria = question.criteria
     worker = worker_of(criteria, available)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, overload
 
 from compat.catalogue.lots import version_at_hand
 from compat.catalogue.memo import kept
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.verdict import SheetAnswer, answers, outcome_of
 from compat.catalogue.workers import Worker, chosen
 from compat.estimate import FitResult
@@ -49,7 +49,7 @@ def catalogue_state() -> State:
     return State(version, kept(("changed", version), lambda: changed), newest=False)
 
 
-def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:
+def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
     """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
     return chosen(
         available,

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from compat import catalogue as queries
 from compat.catalogue.hub_list import HubQuestion, hub_page
-from compat.catalogue.question import Criteria, CriteriaError, DictQuery, Problem
+from compat.catalogue.question import DictQuery, Problem, Question, QuestionError
 from compat.models import ModelRecord
 from marketplace.freshness import absence_of, refresh_if_stale
 
@@ -70,7 +70,7 @@ def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except CriteriaError as error:
+        except QuestionError as error:
             return hub_problem(400, str(error))
         except _Absent as error:
             response = hub_problem(404, str(error), error.code)
@@ -97,8 +97,8 @@ def _values(request: HttpRequest, *names: str) -> list[str]:
     return [part.strip() for value in given for part in value.split(",") if part.strip()]
 
 
-def _problem(name: str, value: str, message: str) -> CriteriaError:
-    return CriteriaError([Problem(name, value[:60], message)])
+def _problem(name: str, value: str, message: str) -> QuestionError:
+    return QuestionError([Problem(name, value[:60], message)])
 
 
 def _flag(request: HttpRequest, name: str) -> bool:
@@ -159,7 +159,7 @@ def _question(request: HttpRequest) -> HubQuestion:
         )
     if len(tags) > 20:
         raise _problem("filter", "", f"There are {len(tags)} filters; 20 are the most.")
-    criteria = Criteria.from_query(
+    criteria = Question.from_query(
         DictQuery(
             {
                 "q": request.GET.get("search"),

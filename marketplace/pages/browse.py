@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
-from compat.catalogue.question import SHOWN, SORTS, Criteria, CriteriaError
+from compat.catalogue.question import SHOWN, SORTS, Question, QuestionError
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
@@ -22,9 +22,9 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     """``/models/``: 400 with what is wrong for a senseless parameter, 404 for a page beyond the last."""
     choice = worker_choice(request)
     try:
-        criteria = choice.merge(Criteria.from_query(request.GET, choice.available))
+        criteria = choice.merge(Question.from_query(request.GET, choice.available))
         page = queries.browse(criteria, choice.available)
-    except CriteriaError as error:
+    except QuestionError as error:
         problems = [(problem, _without(request, problem.parameter)) for problem in error.problems]
         return render_page(request, TEMPLATE, _context(problems=problems), fragment="results", status=400)
     except queries.NoSuchPage as error:

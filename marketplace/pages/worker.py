@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import WORKER, Criteria, CriteriaError
+from compat.catalogue.question import WORKER, Question, QuestionError
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 from compat.engines import EngineProfile
 
@@ -26,7 +26,7 @@ class WorkerChoice:
 
     available: Mapping[str, Worker]
     worker: Worker
-    asked: Criteria
+    asked: Question
     told: bool
     others: tuple[tuple[str, str], ...] = ()
     """The address's other parameters, which picking a worker keeps; the page is not among them."""
@@ -52,7 +52,7 @@ class WorkerChoice:
         """The worker's part of an address; empty for the site's first worker as it is."""
         return self.asked.query()
 
-    def merge(self, criteria: Criteria) -> Criteria:
+    def merge(self, criteria: Question) -> Question:
         """A question with this worker in it."""
         return criteria.changed(**{name: getattr(self.asked, name) for name in WORKER})
 
@@ -79,15 +79,15 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
     return found
 
 
-def _asked(query: QueryDict, available: Mapping[str, Worker]) -> Criteria:
+def _asked(query: QueryDict, available: Mapping[str, Worker]) -> Question:
     """The worker's parameters of a query; the defaults where they make no sense."""
     only = QueryDict(mutable=True)
     for name in WORKER:
         only.setlist(name, query.getlist(name))
     try:
-        return Criteria.from_query(only, available)
-    except CriteriaError:
-        return Criteria()
+        return Question.from_query(only, available)
+    except QuestionError:
+        return Question()
 
 
 def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:

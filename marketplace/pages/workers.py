@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
 from .htmx import HtmxHttpRequest, render_page
@@ -32,5 +32,5 @@ def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     choice = worker_choice(request)
     if slug not in choice.available:
         raise Http404(f"There is no worker “{slug}”.")
-    context = {"page": queries.worker_page(Criteria(worker=slug), choice.available)}
+    context = {"page": queries.worker_page(Question(worker=slug), choice.available)}
     return render_page(request, "pages/worker.html", context)

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from compat import catalogue as queries
 from compat.catalogue import cursor as keyset
 from compat.catalogue import memo
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue.question import SORTS, Question
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
 from compat.models import ModelRecord
@@ -29,7 +29,7 @@ class Asked:
     """A question, and parts of its list taken in either way."""
 
     def __init__(self, query):
-        self.criteria = Criteria.from_query(QueryDict(query), workers())
+        self.criteria = Question.from_query(QueryDict(query), workers())
         self.worker = queries.worker_of(self.criteria, workers())
         self.order = keyset.order_of(self.criteria)
 

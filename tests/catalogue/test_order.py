@@ -13,7 +13,7 @@ from compat.catalogue import census, memo
 from compat.catalogue.lots import Lots, lots_of, whole
 from compat.catalogue.numbers import sums_of
 from compat.catalogue.order import order_of, plain_order, slice_of
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue.question import SORTS, Question
 from compat.catalogue.verdict import standings
 from compat.catalogue.workers import chosen, workers
 from compat.ingest import store as sync
@@ -56,7 +56,7 @@ def test_from_every_place_on_follows_exactly_the_rest(told, sort, ascending):
 
 @pytest.mark.parametrize("question", ["phi-2", "microsoft/phi-2", "LLAMA", "gpt2"])
 def test_what_is_asked_for_by_name_comes_first_and_once(told, question):
-    order = order_of(Criteria(q=question, sort="likes"))
+    order = order_of(Question(q=question, sort="likes"))
     records = ModelRecord.objects.all()
     every = [one for part in order.parts(records) for one in part]
     assert len({one.pk for one in every}) == len(every) == told
@@ -80,7 +80,7 @@ def test_a_slice_may_begin_anywhere(told, sort):
 
 @pytest.mark.parametrize("query", QUESTIONS, ids=lambda query: query or "nothing")
 def test_looking_up_and_walking_along_find_the_same(monkeypatch, query):
-    asked = Criteria.from_query(QueryDict(query), workers())
+    asked = Question.from_query(QueryDict(query), workers())
     worker = queries.worker_of(asked, workers())
     version = queries.catalogue_state().version
     found = []
@@ -160,7 +160,7 @@ def test_lots_find_records_whose_ids_have_gaps():
 
 
 def test_numbers_stay_the_same_once_lots_are_there():
-    asked = Criteria(q="llama", compatible="false", language=("en",))
+    asked = Question(q="llama", compatible="false", language=("en",))
     before = queries.browse(asked)
     version = queries.catalogue_state().version
     memo.forget()

@@ -1,0 +1,166 @@
+"""Reading a question as every door does: what nobody knows is told, and never passed over in silence.
+
+Where the border lies between a wrong value and an empty list:
+
+- A value that could be one gets a list, an empty one if no record has it, so that a bookmark goes on to work when a
+  record goes: a task or licence of the Hub, a format, quantization or language of this site's tables, a family or
+  ``model_type`` that the architecture tables name, whatever the catalogue's own records hold, and any name that an
+  account on the Hub could have. :func:`absent_values` says of an empty list which of its values no record has.
+- Every other value is refused, with those that come near it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models.functions import Lower
+
+from compat.architectures.families import family_label, is_known
+from compat.architectures.names import classes_of
+from compat.catalogue.memo import kept
+from compat.catalogue.question import PARAMETERS, Parameter, Problem, Query, Question, QuestionError, nearest, or_
+from compat.catalogue.rows import catalogue_state
+from compat.catalogue.workers import Worker
+from compat.extraction.filenames import GGUF_LABELS
+from compat.extraction.languages import LANGUAGES
+from compat.extraction.licenses import LICENSES
+from compat.extraction.quantization import QUANTIZATIONS
+from compat.extraction.task import TASKS
+from compat.extraction.variants import FORMATS
+from compat.hub.payloads import is_repo_id
+from compat.models import CuratedList, FactSheet, ModelRecord, RecordLanguage, RecordVariant
+
+BROWSE = tuple(name for name in PARAMETERS if name != "page")
+"""What a list can be asked by programs; pages take the page as well."""
+_FEW = 20
+"""So many values are all named in a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Which values of a parameter there can be.
+
+    ``listed`` are those of this site's own tables, ``stored`` reads those of the catalogue's records, ``also`` tells of
+    any other whether it could be one. ``use`` ends the message about a value that is none: what to use instead.
+    """
+
+    use: str
+    stored: Callable[[], Iterable[str]]
+    listed: Collection[str] = ()
+    also: Callable[[str], bool] = lambda _value: False
+
+    def could_be(self, value: str) -> bool:
+        """Whether it is legal in general, whatever the catalogue holds."""
+        return value in self.listed or self.also(value)
+
+
+def _of_sheets(*columns: str) -> Callable[[], Iterable[str]]:
+    """The words in columns of the fact sheets that records have."""
+
+    def read() -> Iterable[str]:
+        rows = FactSheet.objects.filter(records__isnull=False).order_by().values_list(*columns).distinct()
+        return (word for row in rows for told in row for word in told.split())
+
+    return read
+
+
+_HUB_TASKS = (
+    *TASKS,
+    *("multiple-choice", "table-to-text", "tabular-to-text", "text-retrieval", "image-text-to-image"),
+    *("image-text-to-video", "video-to-video"),
+)
+VOCABULARIES: Mapping[str, Vocabulary] = {
+    "task": Vocabulary("use a task of the Hub, such as text-generation", _of_sheets("task"), _HUB_TASKS),
+    "architecture": Vocabulary(
+        "use an architecture family or a model_type that is known here, such as llama or qwen2_moe",
+        _of_sheets("family", "architecture"),
+        also=lambda value: is_known(value) or family_label(value) != value or bool(classes_of(value, None)),
+    ),
+    "format": Vocabulary("use", _of_sheets("formats"), FORMATS),
+    "quantization": Vocabulary(
+        "use a quantization that is known here, such as Q4_K_M or AWQ",
+        lambda: RecordVariant.objects.order_by().values_list("quantization", flat=True).distinct(),
+        (*GGUF_LABELS, *QUANTIZATIONS),
+    ),
+    "license": Vocabulary(
+        "use a licence as the Hub writes it, such as apache-2.0 or mit",
+        lambda: ModelRecord.objects.order_by().values_list("license", flat=True).distinct(),
+        LICENSES,
+    ),
+    "language": Vocabulary(
+        "use the code of a language, such as en or de",
+        lambda: RecordLanguage.objects.order_by().values_list("code", flat=True).distinct(),
+        LANGUAGES,
+    ),
+    "author": Vocabulary(
+        "use the name of an account, which has letters, digits, “-”, “_” and “.” alone",
+        lambda: ModelRecord.objects.order_by().values_list(Lower("owner"), flat=True).distinct(),
+        also=lambda value: is_repo_id(f"{value}/x"),
+    ),
+}
+"""What can be asked of the parameters whose values the catalogue brings along."""
+
+
+def known_values(name: str, version: int) -> frozenset[str]:
+    """The values of a parameter that records of this version of the catalogue have. One query a version."""
+    return kept(("known values", name, version), lambda: frozenset(VOCABULARIES[name].stored()) - {""})
+
+
+def read_question(query: Query, available: Mapping[str, Worker], names: Collection[str] = BROWSE) -> Question:
+    """The question of a door that takes these parameters. No query unless a value is in none of this site's tables.
+
+    Raises :class:`~compat.catalogue.question.QuestionError` that names every unknown parameter and value at once.
+    """
+    unknown = [unknown_parameter(name, names) for name in query if name not in names]
+    try:
+        found = Question.from_query(_Only(query, names), available, _wrong)
+    except QuestionError as error:
+        raise QuestionError([*unknown, *error.problems], error.rest) from None
+    if unknown:
+        raise QuestionError(unknown, found)
+    return found
+
+
+class _Only:
+    """The part of a query that a door takes."""
+
+    def __init__(self, query: Query, names: Collection[str]) -> None:
+        self._names = [name for name in query if name in names]
+        self.getlist = query.getlist
+
+    def __iter__(self) -> Iterable[str]:
+        return iter(self._names)
+
+
+def unknown_parameter(name: str, names: Collection[str]) -> Problem:
+    """What to say of a parameter that is none here."""
+    hint = nearest(name, names, 1) or (f" There are: {', '.join(names)}." if names else "")
+    return Problem(name[:60], "", f"There is no parameter “{name[:60]}” here.{hint}")
+
+
+def _wrong(parameter: Parameter, value: str) -> str:
+    """What is wrong with a value, or nothing."""
+    if parameter.source == "lists":
+        slugs = list(CuratedList.objects.filter(published=True).values_list("slug", flat=True))
+        return "" if value in slugs else f"There is no list “{value}”.{nearest(value, slugs)}"
+    vocabulary = VOCABULARIES.get(parameter.name)
+    if vocabulary is None or vocabulary.could_be(value):
+        return ""
+    stored = known_values(parameter.name, catalogue_state().version)
+    if value in stored:
+        return ""
+    known = sorted({*vocabulary.listed, *stored})
+    use = f"use {or_(known)}" if 0 < len(known) <= _FEW else vocabulary.use
+    return f"“{value[:60]}” is not a value of {parameter.name}: {use}.{nearest(value, known)}"
+
+
+def absent_values(question: Question) -> list[tuple[str, str]]:
+    """Pairs of parameter and value that a question asks for and no record has: why a list may be empty."""
+    version = catalogue_state().version
+    return [
+        (name, value)
+        for name in VOCABULARIES
+        for value in getattr(question, name)
+        if (value.lower() if name == "author" else value) not in known_values(name, version)
+    ]
