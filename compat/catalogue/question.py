@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlencode
@@ -453,6 +453,18 @@ Criteria = Question
 CriteriaError = QuestionError
 
 
+class Part:
+    """Some parameters of a query."""
+
+    def __init__(self, query: Query, names: Collection[str]) -> None:
+        self._names = [name for name in query if name in names]
+        self.getlist = query.getlist
+
+    def __iter__(self) -> Iterator[str]:
+        """The parameters' names."""
+        return iter(self._names)
+
+
 def _given(query: Query) -> dict[str, Any]:
     """The parameters of a query as text: a tuple where several values count, else the last one; blank is not given."""
     given: dict[str, Any] = {}
@@ -506,9 +518,8 @@ def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
     if value in known:
         return ""
     if parameter.source == "accelerators":
-        return (
-            f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{nearest(value, known)}"
-        )
+        near = nearest(value, known, ask="Or do you mean")
+        return f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{near}"
     what = f" ({parameter.noun})" if parameter.noun else ""
     return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
 

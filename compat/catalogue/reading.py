@@ -19,7 +19,7 @@ from django.db.models.functions import Lower
 from compat.architectures.families import family_label, is_known
 from compat.architectures.names import classes_of
 from compat.catalogue.memo import kept
-from compat.catalogue.question import PARAMETERS, Parameter, Problem, Query, Question, QuestionError, nearest, or_
+from compat.catalogue.question import PARAMETERS, Parameter, Part, Problem, Query, Question, QuestionError, nearest, or_
 from compat.catalogue.rows import catalogue_state
 from compat.catalogue.workers import Worker
 from compat.extraction.filenames import GGUF_LABELS
@@ -107,30 +107,23 @@ def known_values(name: str, version: int) -> frozenset[str]:
     return kept(("known values", name, version), lambda: frozenset(VOCABULARIES[name].stored()) - {""})
 
 
-def read_question(query: Query, available: Mapping[str, Worker], names: Collection[str] = BROWSE) -> Question:
+def read_question(
+    query: Query, available: Mapping[str, Worker], names: Collection[str] = BROWSE, beside: Collection[str] = ()
+) -> Question:
     """The question of a door that takes these parameters. No query unless a value is in none of this site's tables.
 
-    Raises :class:`~compat.catalogue.question.QuestionError` that names every unknown parameter and value at once.
+    ``beside`` are parameters that the door reads itself. Raises
+    :class:`~compat.catalogue.question.QuestionError` that names every unknown parameter and value at once.
     """
-    unknown = [unknown_parameter(name, names) for name in query if name not in names]
+    taken = (*names, *beside)
+    unknown = [unknown_parameter(name, taken) for name in query if name not in taken]
     try:
-        found = Question.from_query(_Only(query, names), available, _wrong)
+        found = Question.from_query(Part(query, names), available, _wrong)
     except QuestionError as error:
         raise QuestionError([*unknown, *error.problems], error.rest) from None
     if unknown:
         raise QuestionError(unknown, found)
     return found
-
-
-class _Only:
-    """The part of a query that a door takes."""
-
-    def __init__(self, query: Query, names: Collection[str]) -> None:
-        self._names = [name for name in query if name in names]
-        self.getlist = query.getlist
-
-    def __iter__(self) -> Iterable[str]:
-        return iter(self._names)
 
 
 def unknown_parameter(name: str, names: Collection[str]) -> Problem:

@@ -69,7 +69,9 @@ def available(request: HttpRequest) -> Mapping[str, Worker]:
 
 def question(request: HttpRequest, allowed: Iterable[str]) -> Question:
     """The question of a request; an unknown parameter is refused like an unknown value, never passed over."""
-    return read_question(request.GET, available(request), tuple(allowed))
+    allowed = tuple(allowed)
+    own = [name for name in allowed if name in _OWN]
+    return read_question(request.GET, available(request), [name for name in allowed if name not in own], own)
 
 
 def whole(request: HttpRequest, name: str, default: int, most: int) -> int:

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from compat.catalogue import catalogue_state
 from compat.catalogue.accuracy import Ledger, shipped_ledger
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 
 QUANTITIES = {
@@ -32,6 +33,7 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
 
 
 @require_safe
+@takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
     found = shipped_ledger(catalogue_state().version)

@@ -16,12 +16,14 @@ from compat.models import ModelRecord
 from compat.tasks import request_fetch
 from marketplace.freshness import absence_of, refresh_if_stale
 
+from .address import takes
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 
 @require_safe
+@takes()
 def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address."""
     if "--" in repo_id and "/" not in repo_id:

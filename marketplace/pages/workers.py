@@ -9,11 +9,13 @@ from compat import catalogue as queries
 from compat.catalogue.question import Question
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 
 @require_safe
+@takes()
 def workers(request: HtmxHttpRequest) -> HttpResponse:
     """``/workers/``: every worker, and the form to describe one's own."""
     choice = worker_choice(request)
@@ -27,6 +29,7 @@ def workers(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_safe
+@takes()
 def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """``/workers/<slug>/``: what it accepts, with sources, and how many models run on it."""
     choice = worker_choice(request)
