@@ -9,7 +9,6 @@ more parameter everywhere.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol, Self
@@ -124,12 +123,17 @@ class Parameter:
         return f"--{self.name.replace('_', '-')}"
 
     @property
+    def meaning(self) -> str:
+        """The sentence, with the value that counts if none is given."""
+        told = self.values and self.default and "not given" not in self.sentence
+        return self.sentence.rstrip(".") + (f"; `{self.default}` if not given." if told else ".")
+
+    @property
     def help(self) -> str:
-        """The sentence for a command's help, with the values there are."""
-        said = self.sentence.replace("`", "").rstrip(".")
-        missing = [value for value in self.values if not re.search(rf"\b{re.escape(value)}\b", said)]
-        said = said if said[:2].isupper() else said[:1].lower() + said[1:]
-        return said + (f": {or_(self.values)}" if missing else "")
+        """The same for a command's help, with the values there are."""
+        said, also, rest = self.meaning.rstrip(".").replace("`", "").partition(";")
+        missing = [value for value in self.values if f"{value}:" not in self.meaning.replace("`", "")]
+        return said[:1].lower() + said[1:] + (f": {or_(self.values)}" if missing else "") + also + rest
 
 
 @dataclass(frozen=True, slots=True)

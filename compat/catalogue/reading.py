@@ -19,7 +19,18 @@ from django.db.models.functions import Lower
 from compat.architectures.families import family_label, is_known
 from compat.architectures.names import classes_of
 from compat.catalogue.memo import kept
-from compat.catalogue.question import PARAMETERS, Parameter, Part, Problem, Query, Question, QuestionError, nearest, or_
+from compat.catalogue.question import (
+    PARAMETERS,
+    WORKER,
+    Parameter,
+    Part,
+    Problem,
+    Query,
+    Question,
+    QuestionError,
+    nearest,
+    or_,
+)
 from compat.catalogue.rows import catalogue_state
 from compat.catalogue.workers import Worker
 from compat.extraction.filenames import GGUF_LABELS
@@ -33,8 +44,10 @@ from compat.models import CuratedList, FactSheet, ModelRecord, RecordLanguage, R
 
 BROWSE = tuple(name for name in PARAMETERS if name != "page")
 """What a list can be asked by programs; pages take the page as well."""
+FILTERS = tuple(name for name in BROWSE if name != "q" and name not in WORKER)
+"""What narrows and orders a list, but for its words."""
 _FEW = 20
-"""So many values are all named in a message."""
+"""So many values are all named in a message, and so many unknown parameters are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +56,14 @@ class Vocabulary:
 
     ``listed`` are those of this site's own tables, ``stored`` reads those of the catalogue's records, ``also`` tells of
     any other whether it could be one. ``use`` ends the message about a value that is none: what to use instead.
+    ``by_form`` are too many to search: what one looks like decides alone.
     """
 
     use: str
     stored: Callable[[], Iterable[str]]
     listed: Collection[str] = ()
     also: Callable[[str], bool] = lambda _value: False
+    by_form: bool = False
 
     def could_be(self, value: str) -> bool:
         """Whether it is legal in general, whatever the catalogue holds."""
@@ -97,6 +112,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         "use the name of an account, which has letters, digits, “-”, “_” and “.” alone",
         lambda: ModelRecord.objects.order_by().values_list(Lower("owner"), flat=True).distinct(),
         also=lambda value: is_repo_id(f"{value}/x"),
+        by_form=True,
     ),
 }
 """What can be asked of the parameters whose values the catalogue brings along."""
@@ -116,7 +132,8 @@ def read_question(
     :class:`~compat.catalogue.question.QuestionError` that names every unknown parameter and value at once.
     """
     taken = (*names, *beside)
-    unknown = [unknown_parameter(name, taken) for name in query if name not in taken]
+    strangers = [name for name in query if name and name not in taken]
+    unknown = [unknown_parameter(name, taken) for name in strangers[:_FEW]]
     try:
         found = Question.from_query(Part(query, names), available, _wrong)
     except QuestionError as error:
@@ -140,7 +157,7 @@ def _wrong(parameter: Parameter, value: str) -> str:
     vocabulary = VOCABULARIES.get(parameter.name)
     if vocabulary is None or vocabulary.could_be(value):
         return ""
-    stored = known_values(parameter.name, catalogue_state().version)
+    stored = frozenset() if vocabulary.by_form else known_values(parameter.name, catalogue_state().version)
     if value in stored:
         return ""
     known = sorted({*vocabulary.listed, *stored})

@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from compat import catalogue as queries
 from compat.catalogue.hub_list import HubQuestion, hub_page
 from compat.catalogue.question import DictQuery, Problem, Question, QuestionError
+from compat.catalogue.reading import unknown_parameter
 from compat.models import ModelRecord
 from marketplace.freshness import absence_of, refresh_if_stale
 
@@ -123,8 +124,7 @@ def _known(request: HttpRequest, names: tuple[str, ...]) -> None:
             instead = "Leave it out; runs_on=<worker> asks for what runs on a worker of this site."
             raise _problem(name, "", f"{name} cannot be answered: this site does not know {_NO_FACTS[name]}. {instead}")
         if name not in names:
-            there = ", ".join(one for one in names if one != "expand[]")
-            raise _problem(name, "", f"There is no parameter “{name[:60]}” here. There are: {there}.")
+            raise QuestionError([unknown_parameter(name, [one for one in names if one != "expand[]"])])
 
 
 def _sized(request: HttpRequest) -> dict[str, float]:

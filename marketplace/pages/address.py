@@ -31,6 +31,7 @@ _TRACKING = re.compile(
     r"|_ga|_gl|_hsenc|_hsmi|mkt_tok|ref|ref_src",
     re.ASCII,
 )
+_MOST_TOLD = 20
 _MOST_TYPED = 30
 _MOST_SHOWN = 200
 
@@ -104,21 +105,15 @@ class Typed:
 
 def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] = ()) -> Mapping[str, Any]:
     """What the page about a senseless address shows: the problems, each with the address without it, and the rest."""
-    given = [
-        (name, value) for name, values in request.GET.lists() for value in values if value or name not in PARAMETERS
-    ]
-    wrong = [problem for problem in error.problems]
-    rest = [(name, value) for name, value in given if not any(_is_about(problem, name, value) for problem in wrong)]
+    pairs = [(name, value) for name, values in request.GET.lists() for value in values]
+    given = [(name, value) for name, value in pairs if value or name not in PARAMETERS]
+    wrong = {pair: [one for one in error.problems if _is_about(one, *pair)] for pair in given}
+    typed = [(name, value) for name, value in given if name in PARAMETERS or name in beside]
+    told = error.problems[:_MOST_TOLD]
     return {
-        "problems": [
-            (problem, _address(request, [pair for pair in given if not _is_about(problem, *pair)])) for problem in wrong
-        ],
-        "rest": _address(request, rest),
-        "typed": [
-            Typed(name, value[:_MOST_SHOWN], any(_is_about(problem, name, value) for problem in wrong))
-            for name, value in given
-            if name in PARAMETERS or name in beside
-        ][:_MOST_TYPED],
+        "problems": [(one, _address(request, [pair for pair in given if one not in wrong[pair]])) for one in told],
+        "rest": _address(request, [pair for pair in given if not wrong[pair]]),
+        "typed": [Typed(name, value[:_MOST_SHOWN], bool(wrong[name, value])) for name, value in typed[:_MOST_TYPED]],
     }
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import timeit
+
 import pytest
 from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.catalogue.question import CONFIDENCES, GATED, MULTIPLE, SHOWN, SORTS, DictQuery, Question, QuestionError
+from compat.catalogue.question import (
+    CONFIDENCES,
+    GATED,
+    MULTIPLE,
+    PARAMETERS,
+    SHOWN,
+    SORTS,
+    DictQuery,
+    Question,
+    QuestionError,
+)
 from compat.rules.result import CAUSES
 
 WORKERS = ("rbee", "vllm")
@@ -203,3 +215,25 @@ def test_any_question_is_read_or_refused_and_means_the_same_again(values):
     except QuestionError:
         return
     assert read(criteria.query()) == criteria
+
+
+def test_the_rest_is_the_question_without_what_is_wrong():
+    with pytest.raises(QuestionError) as caught:
+        read("q=llama&sort=x&confidence=high&confidence=certain&format=gguf&min_params=9&max_params=2&memory=-1")
+    assert caught.value.rest == Question(q="llama", confidence=("high",), format=("gguf",), min_params=9.0)
+
+
+def test_every_parameter_says_what_it_is():
+    for name, one in PARAMETERS.items():
+        assert one.name == name
+        assert one.sentence.endswith(".")
+        assert one.values or one.takes, name
+        assert one.schema["type"] in ("string", "integer", "number", "array")
+        assert getattr(Question(), name) == one.default
+        assert one.noun or one.many or one.source, name
+
+
+def test_a_question_is_read_in_well_under_a_millisecond():
+    query = QueryDict("q=qwen&worker=vllm&memory=24&format=gguf&format=safetensors&license=mit&sort=likes&page=3")
+    best = min(timeit.repeat(lambda: Question.from_query(query, WORKERS), number=100, repeat=5)) / 100
+    assert best < 0.0005

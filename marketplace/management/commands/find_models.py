@@ -34,8 +34,10 @@ class Command(CatalogueCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """Words, filters, the worker, how many."""
+        from compat.catalogue.reading import FILTERS
+
         parser.add_argument("q", nargs="*", metavar="WORDS", help="words that the model's id must hold")
-        add_options(parser.add_argument_group("filters"), _filters())
+        add_options(parser.add_argument_group("filters"), FILTERS)
         add_worker(parser)
         parser.add_argument("--limit", metavar="N", type=positive, default=30, help="how many models at most (30)")
         parser.add_argument("--cursor", metavar="TEXT", default="", help="go on from “nextCursor” of a --json answer")
@@ -44,25 +46,18 @@ class Command(CatalogueCommand):
         """The query behind the pages and the JSON API; its JSON is that of ``/api/v1/models``."""
         from compat.catalogue.listing import listing
         from compat.catalogue.question import QuestionError
+        from compat.catalogue.reading import FILTERS
         from marketplace.api import serialise
 
         if options["limit"] > MOST:
             raise CommandError(f"--limit is {options['limit']:,}: {MOST:,} is the most.", returncode=Exit.USAGE)
-        criteria, available = asked(options, _filters(), q=" ".join(options["q"] or ()))
+        criteria, available = asked(options, FILTERS, q=" ".join(options["q"] or ()))
         try:
             found = listing(criteria, available, options["limit"], options["cursor"])
         except QuestionError as error:
             raise CommandError(str(error), returncode=Exit.USAGE) from None
         notes = (_sums(found, options["limit"]),)
         return Answer(serialise.listing(found), lambda screen: _show(found, screen), notes=notes)
-
-
-def _filters() -> list[str]:
-    """What narrows and orders the list, but for the words."""
-    from compat.catalogue.question import WORKER
-    from compat.catalogue.reading import BROWSE
-
-    return [name for name in BROWSE if name != "q" and name not in WORKER]
 
 
 def _sums(found: Listing, limit: int) -> str:
