@@ -31,6 +31,7 @@ import compat
 from compat.catalogue.question import SORTS, Question
 from compat.extraction.facts import Provenance
 from compat.hub import HubSettings
+from compat.management.tables import with_tables
 from compat.models.engines import engines
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
@@ -388,6 +389,12 @@ def test_users_page_names_every_browse_parameter_and_order():
     assert told == set(Question.model_fields)
     orders = next(line for line in table.splitlines() if line.startswith("| `sort`"))
     assert set(_CODE.findall(orders)) - {"sort"} == set(SORTS)
+
+
+@pytest.mark.parametrize("name", ["docs/users.md", "docs/commands.md"])
+def test_tables_made_from_the_browse_parameters_are_up_to_date(name):
+    assert "<!-- table: " in TEXTS[name]
+    assert with_tables(TEXTS[name]) == TEXTS[name], "run `make tables`"
 
 
 def test_verdicts_page_names_every_answer_cause_and_source():

@@ -199,7 +199,14 @@ def test_lists_and_searches_are_ordered_and_narrowed():
 
 @pytest.mark.django_db
 def test_a_senseless_option_is_refused():
-    for options in ({"sort": "nonsense"}, {"worker": "nobody"}, {"min_params": "x"}):
+    for options in (
+        {"sort": "nonsense"},
+        {"worker": "nobody"},
+        {"min_params": "x"},
+        {"langauge": "de"},
+        {"format": "banana"},
+        {"page": 2},
+    ):
         with pytest.raises(QuestionError):
             list_huggingface_models(**options)
 
