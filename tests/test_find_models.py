@@ -140,6 +140,11 @@ def test_nothing_found_is_told_and_is_no_failure(capsys):
     assert (shown.out, shown.err) == ("", "0 models that run on rbee.\n")
 
 
+def test_a_value_that_no_model_has_is_told_with_an_empty_list(capsys):
+    shown = told("find_models", "--license", "wtfpl", capsys=capsys)
+    assert shown.err == "0 models that run on rbee. No model of this catalogue has “wtfpl” as its license.\n"
+
+
 def test_an_empty_catalogue_says_how_to_fill_it(capsys):
     from compat.models import Catalogue
 

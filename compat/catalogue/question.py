@@ -64,11 +64,12 @@ class Query(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One parameter that makes no sense, and what would."""
+    """One parameter that makes no sense, and what would. ``instead`` is the parameter that is probably meant."""
 
     parameter: str
     value: str
     message: str
+    instead: str = ""
 
 
 class QuestionError(ValueError):
@@ -522,17 +523,22 @@ def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
     if value in known:
         return ""
     if parameter.source == "accelerators":
-        near = nearest(value, known, ask="Or do you mean")
-        return f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{near}"
+        hint = did_you_mean(value, known, ask="Or do you mean")
+        return f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{hint}"
     what = f" ({parameter.noun})" if parameter.noun else ""
     return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
 
 
-def nearest(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
-    """`` Did you mean a or b?``, or nothing where no known value is near; upper and lower case are the same here."""
+def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known values that are spelled much like this one; upper and lower case are the same here."""
     lowered = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(value[:_TOLD].lower(), lowered, most)
-    return f" {ask} {or_([lowered[one] for one in near])}?" if near else ""
+    return [lowered[one] for one in difflib.get_close_matches(value[:_TOLD].lower(), lowered, most)]
+
+
+def did_you_mean(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
+    """`` Did you mean a or b?``, or nothing where no known value is near."""
+    found = near(value, known, most)
+    return f" {ask} {or_(found)}?" if found else ""
 
 
 def or_(values: Sequence[str]) -> str:

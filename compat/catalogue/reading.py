@@ -5,7 +5,7 @@ Where the border lies between a wrong value and an empty list:
 - A value that could be one gets a list, an empty one if no record has it, so that a bookmark goes on to work when a
   record goes: a task or licence of the Hub, a format, quantization or language of this site's tables, a family or
   ``model_type`` that the architecture tables name, whatever the catalogue's own records hold, and any name that an
-  account on the Hub could have. :func:`absent_values` says of an empty list which of its values no record has.
+  account on the Hub could have. :func:`absences` says of an empty list which of its values no record has.
 - Every other value is refused, with those that come near it.
 """
 
@@ -28,7 +28,8 @@ from compat.catalogue.question import (
     Query,
     Question,
     QuestionError,
-    nearest,
+    did_you_mean,
+    near,
     or_,
 )
 from compat.catalogue.rows import catalogue_state
@@ -145,15 +146,16 @@ def read_question(
 
 def unknown_parameter(name: str, names: Collection[str]) -> Problem:
     """What to say of a parameter that is none here."""
-    hint = nearest(name, names, 1) or (f" There are: {', '.join(names)}." if names else "")
-    return Problem(name[:60], "", f"There is no parameter “{name[:60]}” here.{hint}")
+    hint = did_you_mean(name, names, 1) or (f" There are: {', '.join(names)}." if names else "")
+    meant = "".join(near(name, names, 1))
+    return Problem(name[:60], "", f"There is no parameter “{name[:60]}” here.{hint}", meant)
 
 
 def _wrong(parameter: Parameter, value: str) -> str:
     """What is wrong with a value, or nothing."""
     if parameter.source == "lists":
         slugs = list(CuratedList.objects.filter(published=True).values_list("slug", flat=True))
-        return "" if value in slugs else f"There is no list “{value}”.{nearest(value, slugs)}"
+        return "" if value in slugs else f"There is no list “{value}”.{did_you_mean(value, slugs)}"
     vocabulary = VOCABULARIES.get(parameter.name)
     if vocabulary is None or vocabulary.could_be(value):
         return ""
@@ -162,14 +164,14 @@ def _wrong(parameter: Parameter, value: str) -> str:
         return ""
     known = sorted({*vocabulary.listed, *stored})
     use = f"use {or_(known)}" if 0 < len(known) <= _FEW else vocabulary.use
-    return f"“{value[:60]}” is not a value of {parameter.name}: {use}.{nearest(value, known)}"
+    return f"“{value[:60]}” is not a value of {parameter.name}: {use}.{did_you_mean(value, known)}"
 
 
-def absent_values(question: Question) -> list[tuple[str, str]]:
-    """Pairs of parameter and value that a question asks for and no record has: why a list may be empty."""
+def absences(question: Question) -> list[str]:
+    """Why a list may be empty, in sentences: the values that a question asks for and no record has."""
     version = catalogue_state().version
     return [
-        (name, value)
+        f"No model of this catalogue has “{value}” as its {name}."
         for name in VOCABULARIES
         for value in getattr(question, name)
         if (value.lower() if name == "author" else value) not in known_values(name, version)

@@ -47,7 +47,7 @@ def asked(
 
     A value that makes no sense is wrong usage, and so is any option that is no text.
     """
-    from compat.catalogue.question import PARAMETERS, WORKER, DictQuery, QuestionError, nearest
+    from compat.catalogue.question import PARAMETERS, WORKER, DictQuery, QuestionError, did_you_mean
     from compat.catalogue.reading import read_question
     from compat.catalogue.workers import workers
 
@@ -59,7 +59,7 @@ def asked(
     slug = options["worker"]
     if slug and slug not in available:
         raise CommandError(
-            f"There is no worker “{slug[:60]}”.{nearest(slug, available, 1)} There are: {', '.join(available)}.",
+            f"There is no worker “{slug[:60]}”.{did_you_mean(slug, available, 1)} There are: {', '.join(available)}.",
             returncode=Exit.USAGE,
         )
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
-from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, nearest
+from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, did_you_mean
 from compat.catalogue.reading import BROWSE, read_question
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import DEFAULT_CONTEXT
@@ -49,9 +49,13 @@ class Arguments(BaseModel):
     asks: ClassVar[tuple[str, ...]] = ()
     """The arguments that are browse parameters; see :func:`asking`."""
 
+    def asked(self, name: str) -> Any:
+        """What was given for a browse parameter; None where nothing was."""
+        return getattr(self, name)
+
     def question(self, available: Mapping[str, Worker]) -> Question:
         """The question, read as the API reads it; raises :class:`~compat.catalogue.question.QuestionError`."""
-        return read_question(DictQuery({name: getattr(self, name) for name in self.asks}), available, self.asks)
+        return read_question(DictQuery({name: self.asked(name) for name in self.asks}), available, self.asks)
 
 
 A = TypeVar("A", bound=Arguments)
@@ -171,7 +175,7 @@ def problems_of(error: ValidationError, arguments: type[Arguments]) -> str:
         name = line(".".join(str(part) for part in one["loc"])[:200], 60)
         if one["type"] == "extra_forbidden":
             there = f" There are: {', '.join(known)}." if known else " This tool takes none."
-            told.append(f"There is no argument {quoted(name)} here.{nearest(name, known, 1) or there}")
+            told.append(f"There is no argument {quoted(name)} here.{did_you_mean(name, known, 1) or there}")
         elif one["type"] == "missing":
             told.append(f"{name} is missing. {arguments.model_fields[name].description}")
         else:

@@ -108,12 +108,18 @@ def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] 
     pairs = [(name, value) for name, values in request.GET.lists() for value in values]
     given = [(name, value) for name, value in pairs if value or name not in PARAMETERS]
     wrong = {pair: [one for one in error.problems if _is_about(one, *pair)] for pair in given}
-    typed = [(name, value) for name, value in given if name in PARAMETERS or name in beside]
-    told = error.problems[:_MOST_TOLD]
+    meant = {problem.parameter: problem.instead for problem in error.problems if problem.instead}
+    typed = [pair for pair in given if pair[0] in PARAMETERS or pair[0] in beside or pair[0] in meant]
     return {
-        "problems": [(one, _address(request, [pair for pair in given if one not in wrong[pair]])) for one in told],
+        "problems": [
+            (one, _address(request, [pair for pair in given if one not in wrong[pair]]))
+            for one in error.problems[:_MOST_TOLD]
+        ],
         "rest": _address(request, [pair for pair in given if not wrong[pair]]),
-        "typed": [Typed(name, value[:_MOST_SHOWN], bool(wrong[name, value])) for name, value in typed[:_MOST_TYPED]],
+        "typed": [
+            Typed(meant.get(name, name), value[:_MOST_SHOWN], bool(wrong[name, value]))
+            for name, value in typed[:_MOST_TYPED]
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from compat import catalogue as queries
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, Question, QuestionError
-from compat.catalogue.reading import absent_values
+from compat.catalogue.reading import absences
 
 from .address import read_address, refusal
 from .htmx import HtmxHttpRequest, render_page
@@ -42,8 +42,7 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         )
     query = criteria.query(page=criteria.page)
     address = reverse("browse") + (f"?{query}" if query else "")
-    absent = [] if page.rows else [(PARAMETERS[name], value) for name, value in absent_values(criteria)]
-    context = _context(page=page, criteria=criteria, absent=absent)
+    context = _context(page=page, criteria=criteria, absences=[] if page.rows else absences(criteria))
     return remember(request, render_page(request, TEMPLATE, context, fragment="results", push=address))
 
 

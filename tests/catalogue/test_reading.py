@@ -6,7 +6,7 @@ import pytest
 from django.http import QueryDict
 
 from compat.catalogue.question import PARAMETERS, WORKER, Question, QuestionError
-from compat.catalogue.reading import VOCABULARIES, absent_values, known_values, read_question
+from compat.catalogue.reading import VOCABULARIES, absences, known_values, read_question
 from compat.catalogue.rows import catalogue_state
 from compat.catalogue.workers import workers
 from compat.models import ModelRecord, RecordVariant
@@ -121,4 +121,7 @@ def test_what_is_in_the_tables_costs_no_query(django_assert_num_queries):
 
 def test_values_that_no_record_has_are_told():
     asked = read("license=wtfpl&license=mit&author=Microsoft&author=nobody-at-all&task=text-generation")
-    assert absent_values(asked) == [("license", "wtfpl"), ("author", "nobody-at-all")]
+    assert absences(asked) == [
+        "No model of this catalogue has “wtfpl” as its license.",
+        "No model of this catalogue has “nobody-at-all” as its author.",
+    ]

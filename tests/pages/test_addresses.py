@@ -113,6 +113,13 @@ def test_only_the_wrong_value_of_a_filter_goes_and_the_filters_keep_the_others(c
     assert search["value"] == "llama"
 
 
+def test_a_misspelt_parameter_is_kept_under_the_name_that_is_meant(client):
+    page = Page(client.get("/models/?langauge=de&q=llama"))
+    form = next(form for form in page.forms if form.fields.get("language") == "de")
+    assert "langauge" not in form.fields
+    assert client.get("/models/", form.fields).status_code == 200
+
+
 def test_every_problem_is_named_at_once(client):
     page = Page(client.get("/models/?langauge=de&format=banana&sort=x&page=y&worker=nope"))
     for name in ("langauge", "format", "sort", "page", "worker"):

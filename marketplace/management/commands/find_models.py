@@ -62,6 +62,8 @@ class Command(CatalogueCommand):
 
 def _sums(found: Listing, limit: int) -> str:
     """How many there are, and what is not among them: nothing vanishes in silence."""
+    from compat.catalogue.reading import absences
+
     if not found.total and not found.hidden and found.changed is None:
         return EMPTY
     which = {"true": " that run", "only-incompatible": " that do not run"}.get(found.criteria.compatible, "")
@@ -69,6 +71,8 @@ def _sums(found: Listing, limit: int) -> str:
     said = f"{shown}{found.total:,} {'model' if found.total == 1 else 'models'}{which} on {found.worker.label}."
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
+    if not found.total:
+        said += "".join(f" {sentence}" for sentence in absences(found.criteria))
     if found.next:
         on = "--limit shows more." if limit < MOST else "--cursor shows more: give it “nextCursor” of a --json answer."
         said += f" {on}"
