@@ -456,6 +456,7 @@ MULTIPLE = tuple(name for name, one in PARAMETERS.items() if one.many and not on
 """The parameters that take several names."""
 Criteria = Question
 CriteriaError = QuestionError
+"""The two by their earlier names, which a part of the catalogue still uses."""
 
 
 class Part:

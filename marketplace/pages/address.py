@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -23,7 +23,7 @@ from compat.catalogue.reading import read_question
 from .htmx import HtmxHttpRequest, render_page
 from .worker import keep_others, worker_choice
 
-P = ParamSpec("P")
+View = Callable[..., HttpResponse]
 Beside = Mapping[str, Collection[str]]
 _NOTHING: Beside = {}
 _TRACKING = re.compile(
@@ -71,18 +71,12 @@ def _filters(question: Question) -> list[tuple[str, str]]:
     return [(name, value) for name, value in question.items() if name not in WORKER]
 
 
-def takes(
-    **beside: Collection[str],
-) -> Callable[
-    [Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]], Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]
-]:
+def takes(**beside: Collection[str]) -> Callable[[View], View]:
     """Make a page take the worker's parameters and those it reads itself, and refuse everything else."""
 
-    def taking(
-        view: Callable[Concatenate[HtmxHttpRequest, P], HttpResponse],
-    ) -> Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]:
+    def taking(view: View) -> View:
         @wraps(view)
-        def checked(request: HtmxHttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def checked(request: HtmxHttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 read_address(request, WORKER, beside)
             except QuestionError as error:
@@ -103,7 +97,7 @@ class Typed:
     wrong: bool
 
 
-def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] = ()) -> Mapping[str, Any]:
+def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] = ()) -> dict[str, Any]:
     """What the page about a senseless address shows: the problems, each with the address without it, and the rest."""
     pairs = [(name, value) for name, values in request.GET.lists() for value in values]
     given = [(name, value) for name, value in pairs if value or name not in PARAMETERS]
