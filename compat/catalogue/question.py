@@ -373,33 +373,16 @@ class Question(BaseModel):
         judge, or nothing; :func:`compat.catalogue.reading.read_question` gives it. Names that are no parameters are
         left to that function as well.
         """
-        given = _given(query)
-        problems, good = [], dict(given)
-        try:
-            found = cls.model_validate(given)
-        except Invalid as error:
-            found = None
-            for one in error.errors(include_url=False):
-                name = str(one["loc"][0])
-                problems.append(Problem(name, _told(one["input"]), _message(PARAMETERS[name], one)))
-                _take_out(good, name, one["input"])
-        named = {"workers": tuple(workers), "accelerators": accelerator_labels()}
-        for name, told in list(good.items()):
-            parameter = PARAMETERS[name]
-            for value in told if isinstance(told, tuple) else (told,) if parameter.source else ():
-                known = named.get(parameter.source or "")
-                message = wrong(parameter, value) if known is None else _not_among(parameter, value, known)
-                if message:
-                    problems.append(Problem(name, _told(value), message))
-                    _take_out(good, name, value)
-        rest = found or cls.model_validate(good)
+        good = _given(query)
+        problems = [*_mistyped(cls, good), *_unknown(good, tuple(workers), wrong)]
+        rest = cls.model_validate(good)
         low, high = rest.min_params, rest.max_params
         if low is not None and high is not None and low > high:
             message = f"max_params ({high:g}) is below min_params ({low:g})."
             problems.append(Problem("max_params", f"{high:g}", message))
-            good.pop("max_params")
+            rest = rest.changed(max_params=None)
         if problems:
-            raise QuestionError(problems, cls.model_validate(good))
+            raise QuestionError(problems, rest)
         return rest
 
     def items(self) -> Iterator[tuple[str, str]]:
@@ -484,6 +467,34 @@ def _given(query: Query) -> dict[str, Any]:
         if values and values[-1]:
             given[name] = tuple(dict.fromkeys(values)) if parameter.many else values[-1]
     return given
+
+
+def _mistyped(question: type[Question], given: dict[str, Any]) -> Iterator[Problem]:
+    """What the declaration refuses, each taken out of what was given."""
+    try:
+        question.model_validate(given)
+    except Invalid as error:
+        for one in error.errors(include_url=False):
+            name = str(one["loc"][0])
+            yield Problem(name, _told(one["input"]), _message(PARAMETERS[name], one))
+            _take_out(given, name, one["input"])
+
+
+def _unknown(
+    given: dict[str, Any], workers: tuple[str, ...], wrong: Callable[[Parameter, str], str]
+) -> Iterator[Problem]:
+    """The values that are of the right type and that nobody knows, each taken out of what was given."""
+    named: Mapping[str, Iterable[str]] = {"workers": workers, "accelerators": accelerator_labels()}
+    for name, told in list(given.items()):
+        parameter = PARAMETERS[name]
+        if parameter.source is None:
+            continue
+        known = named.get(parameter.source)
+        for value in told if isinstance(told, tuple) else (told,):
+            message = wrong(parameter, value) if known is None else _not_among(parameter, value, known)
+            if message:
+                yield Problem(name, _told(value), message)
+                _take_out(given, name, value)
 
 
 def _take_out(given: dict[str, Any], name: str, value: object) -> None:

@@ -130,17 +130,18 @@ def read_question(
     """The question of a door that takes these parameters. No query unless a value is in none of this site's tables.
 
     ``beside`` are parameters that the door reads itself. Raises
-    :class:`~compat.catalogue.question.QuestionError` that names every unknown parameter and value at once.
+    :class:`~compat.catalogue.question.QuestionError` that names everything unknown at once, in the order asked.
     """
     taken = (*names, *beside)
     strangers = [name for name in query if name and name not in taken]
     unknown = [unknown_parameter(name, taken) for name in strangers[:_FEW]]
     try:
-        found = Question.from_query(Part(query, names), available, _wrong)
+        found, problems = Question.from_query(Part(query, names), available, _wrong), unknown
     except QuestionError as error:
-        raise QuestionError([*unknown, *error.problems], error.rest) from None
-    if unknown:
-        raise QuestionError(unknown, found)
+        found, problems = error.rest or Question(), [*unknown, *error.problems]
+    if problems:
+        place = {name[:60]: place for place, name in enumerate(query)}
+        raise QuestionError(sorted(problems, key=lambda problem: place[problem.parameter]), found)
     return found
 
 

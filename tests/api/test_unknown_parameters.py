@@ -39,7 +39,7 @@ def test_it_is_a_problem_that_names_the_field(client, address, field, message):
 
 def test_everything_wrong_is_named_at_once(client):
     errors = client.get("/api/v1/models?langauge=de&format=banana&sort=x&license=foo").json()["errors"]
-    assert [error["field"] for error in errors] == ["langauge", "sort", "format", "license"]
+    assert [error["field"] for error in errors] == ["langauge", "format", "sort", "license"]
 
 
 @pytest.mark.parametrize("query", ["license=wtfpl", "author=nobody-at-all", "task=robotics", "quantization=IQ1_KT"])

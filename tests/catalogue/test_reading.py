@@ -94,7 +94,7 @@ def test_every_value_of_the_catalogue_can_be_asked_for(name):
 def test_everything_wrong_is_named_at_once_and_the_rest_is_kept():
     with pytest.raises(QuestionError) as caught:
         read("q=llama&langauge=de&format=banana&format=gguf&worker=nope&memory=-3&sort=likes&license=foo")
-    assert [one.parameter for one in caught.value.problems] == ["langauge", "memory", "format", "worker", "license"]
+    assert [one.parameter for one in caught.value.problems] == ["langauge", "format", "worker", "memory", "license"]
     assert caught.value.rest == Question(q="llama", format=("gguf",), sort="likes")
 
 
