@@ -81,6 +81,7 @@ def _unkept(response: HttpResponse) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@takes(id=())
 def fetch(request: HtmxHttpRequest) -> HttpResponse:
     """``/fetch/?id=``: asks first, because a form's token would keep a model's own page out of caches; then fetches."""
     repo_id = (request.POST if request.method == "POST" else request.GET).get("id", "")

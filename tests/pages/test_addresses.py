@@ -162,6 +162,12 @@ def test_html_in_a_parameter_stays_text(client):
             assert not [tag for tag, _ in page.tags if tag == "img"]
 
 
+@pytest.mark.parametrize("query", ["worker=nope", "langauge=de"])
+def test_the_page_that_fetches_a_model_tells_it_too(client, query):
+    assert client.get("/fetch/?id=microsoft/phi-2").status_code == 200
+    assert client.get(f"/fetch/?id=microsoft/phi-2&{query}").status_code == 400
+
+
 def test_the_accuracy_page_takes_one_other_format(client):
     assert client.get("/accuracy/?format=json").json()
     response = client.get("/accuracy/?format=xml")
