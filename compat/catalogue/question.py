@@ -156,8 +156,8 @@ def _decimal(value: object) -> object:
 
 Word = Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\u0000]*$")]
 Names = Annotated[tuple[Word, ...], Field(max_length=MOST_VALUES)]
-Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER, allow_inf_nan=False)]
-Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER)]
+Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER)]
 Whole = Annotated[int, Field(ge=1, le=_MOST_WHOLE), BeforeValidator(_decimal)]
 Count = Annotated[int, Field(ge=1, le=MOST_ACCELERATORS), BeforeValidator(_decimal)]
 
