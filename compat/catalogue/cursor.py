@@ -98,16 +98,16 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
     Raises :class:`QuestionError` for a cursor of another question.
     """
     place = read_cursor(cursor, question, order) if cursor else None
-    named = records_by_id(found.index.columns.ids[found.named].tolist()) if len(found.named) else []
+    named = records_by_id(found.index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
         named = [record for record in named if place.named and _is_behind(order, record, place.values, named)]
     begin = position_after(found.index, order, place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rows = found.rows_from(order, begin, 0, wanted + 1)
-    rest = records_by_id(found.index.columns.ids[rows[:wanted]].tolist())
+    rest = records_by_id(found.index.ids_at(rows[:wanted]))
     if len(rows) > wanted and not named and not rest:
         # All of them went since the index was made: the list goes on behind them.
-        rest = records_by_id(found.index.columns.ids[found.rows_from(order, begin, wanted, _READ_ON)].tolist())[:limit]
+        rest = records_by_id(found.index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
     records = [*named, *rest][:limit]
     more = bool(records) and (len(rows) > wanted or len(named) > limit)
     last = len(records) <= len(named)

@@ -313,7 +313,7 @@ def _of_family(record: ModelRecord, worker: Worker, most: int) -> list[int]:
     if record.parameters:
         size = index.columns.parameters
         passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
-    return index.columns.ids[first_rows(index.order(ORDERS["popular"]), passing, most)].tolist()
+    return index.ids_at(first_rows(index.order(ORDERS["popular"]), passing, most))
 
 
 def _spare(worker: Worker) -> int:

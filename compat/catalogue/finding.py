@@ -108,7 +108,8 @@ class Finding:
     @cached_property
     def passing(self) -> Mask:
         """The groups whose records are found."""
-        return self.within & self.shown & (self.lost == 0)
+        found: Mask = self.within & self.shown & (self.lost == 0)
+        return found
 
     @cached_property
     def total(self) -> int:
@@ -171,7 +172,7 @@ class Finding:
         """The ids of a slice of what is found, in order."""
         first = self.named[start : start + most]
         rest = self.rows_from(self.order, 0, max(0, start - len(self.named)), most - len(first))
-        return self.index.columns.ids[np.concatenate([first, rest])].tolist()
+        return self.index.ids_at(np.concatenate([first, rest]))
 
     def rows_from(self, order: Order, begin: int, skip: int, most: int) -> Column:
         """At most so many rows from a position of an order on, ``skip`` of those found passed over.

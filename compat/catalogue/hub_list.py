@@ -99,16 +99,15 @@ def _first_ids(found: Finding, order: Order, begin: int, tags: Sequence[str], mo
 
     Rows are read along the order and looked at in the database, a few hundred at a time and more where few have them.
     """
-    ids = found.index.columns.ids
     if not tags:
-        return ids[found.rows_from(order, begin, 0, most)].tolist()
+        return found.index.ids_at(found.rows_from(order, begin, 0, most))
     having = ModelRecord.objects.order_by()
     for tag in tags:
         having = having.filter(Q(library=tag) | Q(id__in=_with_tag(tag)))
     taken: list[int] = []
     size = 4 * most
     for _, rows in found.walk(order, begin):
-        waiting = ids[rows].tolist()
+        waiting = found.index.ids_at(rows)
         while waiting and len(taken) < most:
             part, waiting = waiting[:size], waiting[size:]
             known = set(having.filter(id__in=part).values_list("id", flat=True))
