@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from compat.architectures.families import family_label
+from compat.architectures import family_label
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs, speed_of
 from compat.catalogue.order import met_on_the_way

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from compat.architectures.families import family_label, kin_of
+from compat.architectures import architecture_of, family_label
 from compat.catalogue.memo import kept
 from compat.catalogue.question import CONFIDENCES, GATED, Criteria
 from compat.extraction.extract import format_label
@@ -417,6 +417,8 @@ def views(sums: CubeSums, criteria: Criteria) -> list[FacetView]:
         counts: Mapping[str, int] = sums.facets[facet.name]
         if facet.name == "architecture":
             taken = wanted(criteria, facet.name)
-            counts = {value: n for value, n in counts.items() if value in taken or kin_of(value).family == value}
+            counts = {
+                value: n for value, n in counts.items() if value in taken or architecture_of(value).family == value
+            }
         made.append(view_of(facet.name, facet.label, facet.word, counts, criteria))
     return made

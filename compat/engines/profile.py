@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
 
-from compat.architectures import families
+from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
 
 POLICIES = ("reject", "cap", "warn")
@@ -166,9 +166,11 @@ class EngineProfile:
         out.
         """
         runs = [group for group in self.groups if not group.refused and group.by != "class" and not _doubted(group)]
-        found = {families.kin_of(name) for group in runs for name in group.names}
-        known = {kin.family for kin in found if kin.kind in ("text", "moe", "newer", "vision")}
-        return tuple(sorted(known, key=families.family_label))
+        found = {architecture_of(name) for group in runs for name in group.names}
+        known = {
+            architecture.family for architecture in found if architecture.kind in ("text", "moe", "newer", "vision")
+        }
+        return tuple(sorted(known, key=family_label))
 
     @cached_property
     def architecture_count(self) -> int:
@@ -184,7 +186,7 @@ class EngineProfile:
         names.
         """
         if self.families and len(self.families) <= _MANY_FAMILIES:
-            return join_words(families.family_label(family) for family in self.families)
+            return join_words(family_label(family) for family in self.families)
         return f"{self.architecture_count} architectures, most of the well-known ones among them"
 
     def with_context_policy(self, policy: str) -> EngineProfile:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from compat.architectures.families import kin_of
+from compat.architectures import architecture_of
 
 T = TypeVar("T")
 
@@ -156,7 +156,7 @@ class ModelMetadata:
     @property
     def family(self) -> str:
         """The architecture family, such as ``qwen`` for ``qwen2``."""
-        return kin_of(self.architecture).family
+        return architecture_of(self.architecture).family
 
     @property
     def variant_facts(self) -> VariantFacts:

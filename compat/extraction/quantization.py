@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 

@@ -11,15 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from compat.architectures.families import name_words
+from compat.architectures import architecture_of, name_words
 from compat.extraction.quantization import quantization_of
 from compat.hub.payloads import HubModel
-
-_PLAIN_ATTENTION = frozenset({
-    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2",
-    "gemma3_text", "phi", "phi3", "granite", "olmo2", "starcoder2", "cohere", "smollm3",
-})  # fmt: skip
-"""Model types whose every layer has four plain attention matrices, so that they can be counted."""
 
 _FLOAT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
 _SHARE = 0.5
@@ -68,7 +62,7 @@ def least_parameters(config: Mapping[str, Any]) -> int | None:
     """The weights of embedding and attention alone, from the config; None where a number is not told."""
     numbers = [config.get(key) for key in _SHAPE_KEYS]
     model_type = config.get("model_type")
-    if not isinstance(model_type, str) or model_type not in _PLAIN_ATTENTION:
+    if not isinstance(model_type, str) or not architecture_of(model_type).plain_attention:
         return None
     if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
         return None

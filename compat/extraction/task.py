@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
-from compat.architectures.families import kin_of
+from compat.architectures import architecture_of
 from compat.batches import batched
 from compat.engines import EngineProfile
 from compat.extraction.extract import Extraction
@@ -334,7 +334,7 @@ def _sheet(digest: str, facts: Sequence[VariantFacts]) -> FactSheet:
         digest=digest,
         facts=[fact.as_json() for fact in facts],
         task=shared.task or "",
-        family=kin_of(shared.architecture).family[:80] if shared.architecture else "",
+        family=architecture_of(shared.architecture).family[:80] if shared.architecture else "",
         architecture=(shared.architecture or "")[:80],
         formats=formats_of(facts),
         gated=shared.gated,
