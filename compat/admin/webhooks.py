@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 
 from compat.catalogue.workers import workers
 from compat.models import Webhook, WebhookDelivery
-from compat.webhooks import outbox, signing
+from compat.webhooks import events, outbox, signing, tasks
 from compat.webhooks.hosts import objection
 
 from .read_only import ReadOnly
@@ -189,7 +189,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def ping(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         """Send each an event that says nothing, whether it is active or not."""
         with transaction.atomic():
-            sent = [outbox.put(hook, outbox.PING, {"webhook": hook.name}) for hook in queryset]
+            sent = [outbox.put(hook, events.PING, {"webhook": hook.name}) for hook in queryset]
         where = reverse("admin:compat_webhookdelivery_changelist")
         self.message_user(
             request,
@@ -288,5 +288,5 @@ class WebhookDeliveryAdmin(ReadOnly, admin.ModelAdmin[WebhookDelivery]):
                 state="pending", attempts=0, next_attempt=timezone.now(), finished=None
             )
             for pk in over:
-                outbox.wake(pk)
+                tasks.wake_delivery(pk)
         self.message_user(request, f"Being delivered again: {len(over)}.")

@@ -12,7 +12,7 @@ from compat.catalogue import cursor as keyset
 from compat.catalogue import memo
 from compat.catalogue.question import SORTS, Criteria
 from compat.catalogue.workers import workers
-from compat.ingest import store as sync
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_what_is_kept_is_not_asked_while_a_newer_version_is_made(monkeypatch):
     monkeypatch.setattr(memo._Newest, "begin", lambda *_: None)
     first = asked.take(None, 20)
     ModelRecord.objects.filter(pk=every[25]).update(popularity=-1)
-    sync.touch()
+    raise_catalogue_version()
     assert not queries.catalogue_state().newest
     seen, last = [record.pk for record in first], first[-1]
     while part := asked.take(asked.order.place(last), 20):

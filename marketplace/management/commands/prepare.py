@@ -85,7 +85,7 @@ class Command(CatalogueCommand):
 
     def _judge(self) -> int:
         """Judge where rules or engines are others than before; returns how many verdicts were made."""
-        from compat.ingest import store as sync
+        from compat.ingest.judging import reevaluate
         from compat.models import FactSheet, ModelRecord, Verdict
         from compat.models.engines import engines, ensure_settings
         from compat.rules.judge import rules_version
@@ -97,7 +97,7 @@ class Command(CatalogueCommand):
         if (stored == set(versions.items()) and complete) or not ModelRecord.objects.exists():
             return 0
         with self.progress("Judging", FactSheet.objects.count()) as advance:
-            return sync.reevaluate(progress=advance).verdicts
+            return reevaluate(progress=advance).verdicts
 
     def _collect(self) -> bool:
         """Collect static files where a source file is newer or another than last time."""
