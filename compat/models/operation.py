@@ -12,6 +12,11 @@ class Catalogue(models.Model):
 
     version = models.BigIntegerField(default=0)
     changed = models.DateTimeField(null=True)
+    facts_version = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="What all records were read by; if that is unknown or another now, they are read again at the start.",
+    )
 
     class Meta:
         verbose_name = "catalogue state"
