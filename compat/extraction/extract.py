@@ -1,9 +1,8 @@
 """From a Hub record to its variants and facts, each fact with its evidence.
 
-Second step of the flow: a :class:`~compat.hub.payloads.HubModel` comes in, an :class:`Extraction` goes out.
-Reading is tolerant (authors write what they like) and never guesses where the record is silent; the few
-guesses
-the product allows are marked ``name`` or ``default`` so that the rules can lower the verdict.
+Second step of the flow: a :class:`~compat.hub.payloads.HubModel` comes in, an :class:`Extraction` goes out. Reading is
+tolerant (authors write what they like) and never guesses where the record is silent; the few guesses the product allows
+are marked ``name`` or ``default`` so that the rules can lower the verdict.
 """
 
 from __future__ import annotations
@@ -71,9 +70,7 @@ class Extraction:
 
     @property
     def judged(self) -> tuple[VariantFacts, ...]:
-        """The facts the rules judge, one entry a variant; a record without variants is judged once, as it
-        is.
-        """
+        """The facts the rules judge, one entry a variant; a record without variants is judged once, as it is."""
         return tuple(variant.facts for variant in self.variants)
 
     def metadata(self, variant: Variant) -> ModelMetadata:

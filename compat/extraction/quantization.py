@@ -58,9 +58,7 @@ _SCHEMES = (
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
 )
-"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling
-first.
-"""
+"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
 
 _BITS = re.compile(r"(\d)(?:-?bits?)")
 

@@ -25,9 +25,8 @@ class ArchitectureMatch:
     """The answer: the ``name`` looked up in name space ``by``, and the group it is in (None: not the
     engine's).
 
-    ``names`` are all the names it might have; more than one only where the record does not tell which.
-    ``limit``
-    and ``doubt`` say how the name was reached, where that was not by reading it.
+    ``names`` are all the names it might have; more than one only where the record does not tell which. ``limit`` and
+    ``doubt`` say how the name was reached, where that was not by reading it.
     """
 
     by: str
@@ -148,9 +147,8 @@ def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task
 def _experts_hidden(architecture: str, gguf: str | None, profile: EngineProfile) -> bool:
     """Whether the ``model_type`` tells of experts that the GGUF name hides.
 
-    llama.cpp writes "llama" into Mixtral files too. A vision model's GGUF holds its language part alone, so
-    where
-    the two names differ only mixture of experts counts.
+    llama.cpp writes "llama" into Mixtral files too. A vision model's GGUF holds its language part alone, so where the
+    two names differ only mixture of experts counts.
     """
     if any(group.limit is Confidence.LOW for group in profile.groups_of("model_type", architecture)):
         return True

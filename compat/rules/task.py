@@ -18,9 +18,7 @@ _MANY_TASKS = 6
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """A told task must be among those served with this architecture; an untold one is taken to be the usual
-    one.
-    """
+    """A told task must be among those served with this architecture; an untold one is taken to be the usual one."""
     task = facts.task
     if task is None:
         return
