@@ -45,6 +45,10 @@ var/secret_key:
 	@echo "Installing Chromium for the browser tests..."
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium > /dev/null
 
+/usr/bin/redis-server:
+	@echo "Installing Redis for the tests of shared limits..."
+	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server > /dev/null
+
 /usr/sbin/nginx:
 	@echo "Installing nginx for the tests of caches in front..."
 	@apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nginx-light > /dev/null
@@ -61,7 +65,7 @@ var/npm/.stamp: $(NPM_LISTS)
 	@cd var/npm && npm ci --ignore-scripts --loglevel=error > /dev/null
 	@touch $@
 
-test: setup-dev setup-npm /usr/bin/chromium /usr/sbin/nginx check types ## Everything: lint, types, both databases, browser.
+test: setup-dev setup-npm /usr/bin/chromium /usr/bin/redis-server /usr/sbin/nginx check types ## Everything: lint, types, both databases, browser.
 	@deploy/test.sh
 
 lint check: setup-dev

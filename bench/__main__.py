@@ -172,11 +172,11 @@ def requests() -> None:
     """
     from django.test import Client
 
-    from compat.catalogue import memo
+    from compat.catalogue import current
     from compat.ingest.changes import raise_catalogue_version
 
     client = Client(headers={"host": "127.0.0.1"})
-    memo.forget()
+    current.forget_index()
     start, _ = timed(lambda: _asked(client, "/models/"))
     print(f"first page of a new process {1000 * start:,.0f} ms", end="")
     raise_catalogue_version()

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from compat import catalogue as queries
+from compat.catalogue.current import current_index
+from compat.catalogue.finding import Finding, records_by_id
 from compat.catalogue.listing import judged
 from compat.catalogue.question import Criteria, DictQuery
 from compat.catalogue.workers import Worker, workers
@@ -62,7 +64,8 @@ def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRec
     available = workers()
     criteria = Criteria.from_query(DictQuery({"compatible": "false", **options, "q": query}), available)
     worker = queries.worker_of(criteria, available)
-    return queries.found_records(criteria, worker, queries.catalogue_state().version, 0, limit)
+    found = Finding(current_index(), criteria, worker)
+    return records_by_id(found.ids(0, limit))
 
 
 def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:

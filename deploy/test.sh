@@ -2,16 +2,15 @@
 # All tests: on SQLite, in a browser, then on PostgreSQL. Called by `make test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export SECRET_KEY=${SECRET_KEY:-tests-only} PYTHONUNBUFFERED=1
-sqlite=sqlite:///var/test.sqlite3
+export PYTHONUNBUFFERED=1
 postgres=${TEST_POSTGRES_URL:-postgresql://postgres@127.0.0.1:5432/runshere}
 pytest() { python -m pytest -n 2 --dist loadfile "$@"; }
 
 echo "== SQLite =="
-DATABASE_URL=$sqlite pytest -m "not browser"
+pytest -m "not browser"
 # A process of its own: the browser's driver keeps an event loop running, in which nothing else could run one.
 echo "== Browser =="
-DATABASE_URL=$sqlite pytest -m browser
+pytest -m browser
 # What needs no database, or asks it nothing that the others do not, was tested above.
 echo "== PostgreSQL =="
 DATABASE_URL=$postgres pytest -m "not browser" --ignore tests/architectures --ignore tests/engines --ignore tests/estimate --ignore tests/extraction --ignore tests/hub --ignore tests/rules \

@@ -118,6 +118,8 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
+# Where the index of the catalogue is written, for all processes to map; none is written where this is empty.
+INDEX_ROOT = BASE_DIR / index_root if (index_root := env.text("INDEX_ROOT", "var/index")) else None
 STATIC_ROOT = BASE_DIR / env.text("STATIC_ROOT", "var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {

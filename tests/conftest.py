@@ -7,13 +7,18 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 
-from compat.catalogue import memo
+from compat.catalogue import current
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 """Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
+
+# How long an example takes, to make or to try, says how busy the machine is, and nothing of what is tested.
+hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_configure(config):
@@ -51,8 +56,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture(autouse=True)
-def _plain_settings(settings):
-    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts."""
+def _plain_settings(settings, monkeypatch):
+    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts.
+
+    An index is made anew before it is asked, however long a busy machine takes for it, and none is written.
+    """
+    monkeypatch.setattr(current, "PATIENCE", float("inf"))
+    settings.INDEX_ROOT = None
     settings.HUB = replace(settings.HUB, offline=True)
     settings.STORAGES = {
         **settings.STORAGES,
@@ -60,4 +70,4 @@ def _plain_settings(settings):
     }
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
     cache.clear()
-    memo.forget()
+    current.forget_index()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.own_database import environment, manage
+from tests.own_database import ROOT, environment, manage
 
 GOOD_KEY = "k7Qm" + "x9Zp2Lw8Rt5Vb3Nc6Jh1Gf4Ds0Ay-" * 2
 
@@ -69,3 +73,10 @@ def test_the_defaults_are_safe_and_the_environment_changes_them(tmp_path):
     assert told.stdout.split() == [
         "False", "True", "True", "True", "['a.example']", "60", "True", "http://hub.example",
     ]  # fmt: skip
+
+
+def test_the_tests_need_nothing_of_the_environment():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_env.py"]
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

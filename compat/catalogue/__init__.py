@@ -5,8 +5,8 @@ as they are stored. Every function says how many database queries it takes, and 
 """
 
 from compat.catalogue.browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse
+from compat.catalogue.current import catalogue_state
 from compat.catalogue.detail import DetailPage, detail, find
-from compat.catalogue.finding import found_records
 from compat.catalogue.overview import (
     HomePage,
     ListPage,
@@ -18,8 +18,7 @@ from compat.catalogue.overview import (
     worker_page,
     workers_page,
 )
-from compat.catalogue.rows import Row, UnknownModel, catalogue_state, rows_of, worker_of
-from compat.catalogue.scope import narrowed
+from compat.catalogue.rows import Row, UnknownModel, rows_of, worker_of
 
 __all__ = [
     "PAGE_SIZE",
@@ -36,9 +35,7 @@ __all__ = [
     "curated_list",
     "detail",
     "find",
-    "found_records",
     "home",
-    "narrowed",
     "published_lists",
     "report",
     "rows_of",

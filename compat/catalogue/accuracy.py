@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from compat.catalogue.memo import kept
 from compat.catalogue.needs import shaped
 from compat.estimate import Accuracy, ModelShape, Row, load_points, memory_accuracy, speed_accuracy
 from compat.models import ModelRecord
@@ -51,6 +51,7 @@ def ledger(memory_points: Sequence[Point], speed_points: Sequence[Point]) -> Led
     return Ledger(memory_accuracy(memory_points, once), speed_accuracy(speed_points, once))
 
 
+@lru_cache(maxsize=1)
 def shipped_ledger(version: int) -> Ledger:
     """The same for the points that ship with the project; kept until the catalogue changes."""
-    return kept(("ledger", version), lambda: ledger(load_points("memory_points"), load_points("speed_points")))
+    return ledger(load_points("memory_points"), load_points("speed_points"))

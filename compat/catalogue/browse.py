@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from compat.catalogue import facets
-from compat.catalogue.finding import found_records
-from compat.catalogue.memo import kept
-from compat.catalogue.numbers import sums_of
+from compat.catalogue.current import current_index
+from compat.catalogue.finding import Finding, records_by_id
 from compat.catalogue.question import Criteria, CriteriaError, Problem
-from compat.catalogue.rows import Row, catalogue_state, rows_of, worker_of
+from compat.catalogue.rows import Row, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.hub.payloads import is_repo_id
@@ -112,37 +111,32 @@ class BrowsePage:
 
 
 def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
-    """One page of the catalogue with its facets. At most ten queries, whatever its size; sixteen on a machine.
+    """One page of the catalogue with its facets. At most nine queries, whatever its size and the worker.
 
     Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.CriteriaError` for no such list.
     """
     worker = worker_of(criteria, available or workers())
-    version, changed, _ = catalogue_state()
+    index = current_index()
     curated = curated_of(criteria)
-    sums = sums_of(criteria, worker, version)
-    pages = max(1, -(-sums.total // PAGE_SIZE))
+    found = Finding(index, criteria, worker)
+    pages = max(1, -(-found.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
-    start = (criteria.page - 1) * PAGE_SIZE
-    records = found_records(criteria, worker, version, start, PAGE_SIZE) if sums.total else []
-    views = ("views", version, *worker.key, criteria.changed(page=1))
+    numbers = found.numbers()
+    records = records_by_id(found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE)) if found.total else []
     return BrowsePage(
         criteria=criteria,
         worker=worker,
-        rows=rows_of(records, worker),
-        total=sums.total,
-        by_confidence=sums.by_confidence,
-        hidden=_hidden(sums.hidden, criteria),
-        facets=kept(views, lambda: _views(sums, criteria), lambda found: sum(len(view.values) for view in found)),
+        rows=rows_of(records, worker) if records else [],
+        total=found.total,
+        by_confidence=numbers.by_confidence,
+        hidden=_hidden(numbers.hidden, criteria),
+        facets=facets.views(numbers.facets, criteria),
         chips=_chips(criteria, curated),
         paging=_paging(criteria, pages),
-        changed=changed,
+        changed=index.changed,
         curated=curated,
     )
-
-
-def _views(sums: facets.CubeSums, criteria: Criteria) -> list[facets.FacetView]:
-    return [view for view in facets.views(sums, criteria) if view.values]
 
 
 def curated_of(criteria: Criteria) -> CuratedList | None:

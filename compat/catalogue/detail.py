@@ -9,12 +9,13 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from compat.architectures import family_label
+from compat.catalogue.current import current_index
+from compat.catalogue.finding import first_rows, records_by_id
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs, speed_of
-from compat.catalogue.order import met_on_the_way
+from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Criteria
 from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
-from compat.catalogue.scope import RARE
 from compat.catalogue.verdict import SheetAnswer, answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -297,22 +298,32 @@ def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most
     related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in kin]
     found = _that_run(related, worker, most)
     if len(found) < most and record.family:
-        others = others.exclude(pk__in=[row.record.pk for row in found])
-        if record.parameters:
-            others = others.filter(parameters__lte=int(record.parameters * 1.1))
-        family = running.filter(family=record.family)
-        same = others.filter(sheet__in=family.values("id"))
-        if same.order_by()[: RARE + 1].count() <= RARE:
-            same = same.order_by(by_popularity, "repo_id")
-        else:
-            same = met_on_the_way(others, family).order_by("-popularity", "repo_id")
-        found += _that_run([same], worker, most - len(found))
+        known = {record.pk, *(row.record.pk for row in found)}
+        wanted = most - len(found)
+        ids = _of_family(record, worker, wanted * _spare(worker) + len(known))
+        same = records_by_id([pk for pk in ids if pk not in known])
+        found += _that_run([same], worker, wanted)
     return found
 
 
-def _that_run(lists: Sequence[QuerySet[ModelRecord]], worker: Worker, most: int) -> list[Row]:
+def _of_family(record: ModelRecord, worker: Worker, most: int) -> list[int]:
+    """The ids of the best known records of a record's family, up to its size, that the rules accept."""
+    index = current_index()
+    passing = index.values("architecture").having([record.family]) & (index.stored(worker.profile.slug).level > 0)
+    if record.parameters:
+        size = index.columns.parameters
+        passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
+    return index.columns.ids[first_rows(index.order(ORDERS["popular"]), passing, most)].tolist()
+
+
+def _spare(worker: Worker) -> int:
+    """How many times as many are read as are shown, where some may not fit."""
+    return 1 if worker.hardware is None else 5
+
+
+def _that_run(lists: Sequence[Sequence[ModelRecord] | QuerySet[ModelRecord]], worker: Worker, most: int) -> list[Row]:
     """The best known of some records that also fit the worker's machine; a few more are read where some may not."""
-    spare = 1 if worker.hardware is None else 5
+    spare = _spare(worker)
     records = {record.pk: record for some in lists for record in some[: most * spare]}
     best = sorted(records.values(), key=lambda record: (-record.popularity, record.repo_id))
     rows = rows_of(best[: most * spare], worker) if best else []

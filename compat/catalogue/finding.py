@@ -1,98 +1,284 @@
-"""A question's records in order: out of the database or, where a machine decides, out of what is kept of every one."""
+"""What a question finds: how many records by every facet, and which ones, in order, from any place on."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
-from itertools import compress, islice
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 
-from compat.catalogue import facets
-from compat.catalogue.census import Kind
-from compat.catalogue.lots import lots_of
-from compat.catalogue.memo import kept
-from compat.catalogue.numbers import sums_of, values_of
-from compat.catalogue.order import order_of, slice_of
+from compat.catalogue.current import verdicts_on
+from compat.catalogue.facets import FACETS, Facet, VerdictColumn, wanted
+from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex, Column, Mask, OrderColumns
+from compat.catalogue.order import ORDERS, Order
 from compat.catalogue.question import Criteria
-from compat.catalogue.scope import RARE, few, narrowed, singled, within
-from compat.catalogue.verdict import standings
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
+from compat.models.search import matching_ids
+from compat.rules import Confidence
+
+_BLOCK = 65_536
+"""So many rows of an order are looked at before seeing whether that was enough."""
 
 
-def found_records(criteria: Criteria, worker: Worker, version: int, start: int, most: int) -> list[ModelRecord]:
-    """A slice of the question's records in order. One query beyond those for its numbers, or a few."""
-    plain = criteria.changed(page=1)
-    if worker.hardware is None:
-        sums = sums_of(plain, worker, version)
-        records = narrowed(plain, worker, found=sums)
-        return slice_of(records, order_of(plain), start, most, few=few(sums))
-    ids = list(islice(ids_on_machine(plain, worker, version), start, start + most))
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How many records a question finds. ``hidden`` counts by cause what passes every filter but does not run."""
+
+    total: int
+    by_confidence: Mapping[int, int]
+    hidden: Mapping[str, int]
+    facets: Mapping[str, Mapping[str, int]]
+
+
+class Finding:
+    """One question to one index, on one worker.
+
+    ``singled`` are the rows of the records that search, author and list single out, or None where nothing of that is
+    asked; ``names_first`` puts a record first whose whole id or name is searched for. A facet's own counts ignore what
+    is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
+    """
+
+    def __init__(self, index: CatalogueIndex, criteria: Criteria, worker: Worker, *, names_first: bool = True) -> None:
+        self.index, self.criteria, self.worker = index, criteria, worker
+        self.names_first = names_first
+        self.singled = singled_rows(index, criteria)
+        self.verdicts = verdicts_on(index, worker)
+        columns = index.columns
+        self.fails = {facet.name: ~self._having(facet, values) for facet, values in self._chosen()}
+        self.lost = np.zeros(len(columns.counts), dtype=np.int8)
+        for failed in self.fails.values():
+            self.lost += failed
+        self.within = self._in_ranges() & (self.verdicts.level >= 0)
+        self.shown = self._on_the_side_shown()
+
+    def narrow(self, facet: str, value: str) -> None:
+        """Find only records with a value of a facet, whatever else is chosen of it. To be said before asking."""
+        self.within &= self.index.values(facet).having([value])
+
+    def only(self, ids: QuerySet[Any, int]) -> None:
+        """Find only records among some ids. To be said before asking; one query."""
+        rows = self.index.rows_of(list(ids))
+        self.singled = rows if self.singled is None else rows[np.isin(rows, self.singled)]
+
+    def _chosen(self) -> Iterator[tuple[Facet, tuple[str, ...]]]:
+        for facet in FACETS:
+            values = wanted(self.criteria, facet.name)
+            if values:
+                yield facet, values
+
+    def _having(self, facet: Facet, values: Sequence[str]) -> Mask:
+        if isinstance(facet.column, VerdictColumn):
+            return np.isin(self.verdicts.level, [Confidence[value.upper()].value for value in values])
+        return self.index.values(facet).having(values)
+
+    def _in_ranges(self) -> Mask:
+        columns, criteria = self.index.columns, self.criteria
+        passes = np.ones(len(columns.counts), dtype=bool)
+        if criteria.min_params is not None:
+            passes &= columns.parameters >= max(int(criteria.min_params * 10**9), 0)
+        if criteria.max_params is not None:
+            passes &= (columns.parameters >= 0) & (columns.parameters <= int(criteria.max_params * 10**9))
+        if criteria.min_context is not None:
+            passes &= columns.context >= criteria.min_context
+        return passes
+
+    def _on_the_side_shown(self) -> Mask:
+        criteria, level = self.criteria, self.verdicts.level
+        shown = np.ones(len(level), dtype=bool)
+        if criteria.cause:
+            shown &= np.isin(self.verdicts.cause, [CAUSE_CODES[cause] for cause in criteria.cause])
+        if criteria.compatible != "false":
+            shown &= (level > 0) == (criteria.compatible == "true")
+        return shown
+
+    @cached_property
+    def counts(self) -> Column:
+        """How many records every group has, among those that are singled out."""
+        columns = self.index.columns
+        if self.singled is None:
+            return columns.counts
+        return np.bincount(columns.group[self.singled], minlength=len(columns.counts))
+
+    @cached_property
+    def passing(self) -> Mask:
+        """The groups whose records are found."""
+        return self.within & self.shown & (self.lost == 0)
+
+    @cached_property
+    def total(self) -> int:
+        """How many records are found."""
+        return int(self.counts[self.passing].sum())
+
+    def numbers(self) -> Numbers:
+        """All counts of the question."""
+        # Only groups that have a record count, and of a search those are few.
+        there = np.flatnonzero((self.counts > 0) & self.within)
+        lost, shown, counts = self.lost[there], self.shown[there], self.counts
+        good = there[lost == 0]
+        by_level = np.bincount(self.verdicts.level[good], weights=counts[good], minlength=len(Confidence))
+        hidden: dict[str, int] = {}
+        if self.criteria.compatible == "true" and not self.criteria.confidence:
+            refused = good[self.verdicts.level[good] == 0]
+            by_cause = np.bincount(self.verdicts.cause[refused], weights=counts[refused], minlength=len(INDEX_CAUSES))
+            hidden = {cause: int(n) for cause, n in zip(INDEX_CAUSES, by_cause, strict=True) if n}
+        facets: dict[str, Mapping[str, int]] = {}
+        for facet in FACETS:
+            failed = self.fails.get(facet.name)
+            near = there[shown & ((lost == 0) if failed is None else (lost == failed[there]))]
+            facets[facet.name] = self._count(facet, near)
+        return Numbers(self.total, {level: int(n) for level, n in enumerate(by_level) if n}, hidden, facets)
+
+    def _count(self, facet: Facet, groups: Column) -> Mapping[str, int]:
+        if isinstance(facet.column, VerdictColumn):
+            level = np.bincount(self.verdicts.level[groups], weights=self.counts[groups], minlength=len(Confidence))
+            return {Confidence(at).word: int(n) for at, n in enumerate(level) if n}
+        return self.index.values(facet).count(groups, self.counts)
+
+    # --- in order ------------------------------------------------------------------------------------------------
+
+    @property
+    def order(self) -> Order:
+        """The order that is asked for."""
+        return ORDERS[self.criteria.sort]
+
+    @property
+    def whole_name(self) -> str:
+        """The one word that is searched for: a record with this id, or with this name, comes first."""
+        return self.criteria.words[0] if self.names_first and len(self.criteria.words) == 1 else ""
+
+    @cached_property
+    def named(self) -> Column:
+        """The rows of the found records whose whole id or name was searched for, in order. One query, or none."""
+        if not self.whole_name:
+            return np.zeros(0, dtype=np.int64)
+        named = ModelRecord.objects.annotate(lowered=Lower("name")).filter(lowered=self.whole_name.rpartition("/")[2])
+        if "/" in self.whole_name:
+            named = named.filter(repo_id__iexact=self.whole_name)
+        rows = self.index.rows_of(named.values_list("id", flat=True))
+        rows = rows[self.passing[self.index.columns.group[rows]]]
+        if self.singled is not None:
+            rows = rows[np.isin(rows, self.singled)]
+        order = self.index.order(self.order)
+        return np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
+
+    def ids(self, start: int, most: int) -> list[int]:
+        """The ids of a slice of what is found, in order."""
+        first = self.named[start : start + most]
+        rest = self.rows_from(self.order, 0, max(0, start - len(self.named)), most - len(first))
+        return self.index.columns.ids[np.concatenate([first, rest])].tolist()
+
+    def rows_from(self, order: Order, begin: int, skip: int, most: int) -> Column:
+        """At most so many rows from a position of an order on, ``skip`` of those found passed over.
+
+        Rows in :attr:`named` are left out: they come first.
+        """
+        found: list[Column] = []
+        for _, rows in self.walk(order, begin):
+            passed = min(skip, len(rows))
+            skip -= passed
+            rows = rows[passed : passed + most]
+            most -= len(rows)
+            found.append(rows)
+            if most <= 0:
+                break
+        return np.concatenate([*found, np.zeros(0, dtype=np.int64)])
+
+    def walk(self, order: Order, begin: int = 0) -> Iterator[tuple[int, Column]]:
+        """(position behind, rows that are found), block after block along an order."""
+        among = None
+        if self.singled is not None:
+            among = np.zeros(len(self.index), dtype=bool)
+            among[self.singled] = True
+        for behind, rows in scan(self.index.order(order), self.passing, begin):
+            if among is not None:
+                rows = rows[among[rows]]
+            if len(self.named):
+                rows = rows[~np.isin(rows, self.named)]
+            yield behind, rows
+
+
+def scan(order: OrderColumns, passing: Mask, begin: int = 0) -> Iterator[tuple[int, Column]]:
+    """(position behind, rows whose group passes), block after block along an order."""
+    for start in range(begin, len(order.rows), _BLOCK):
+        groups = order.groups[start : start + _BLOCK]
+        yield start + len(groups), order.rows[start : start + _BLOCK][passing[groups]]
+
+
+def first_rows(order: OrderColumns, passing: Mask, most: int) -> Column:
+    """The first rows along an order whose group passes."""
+    found: list[Column] = [np.zeros(0, dtype=np.int64)]
+    for _, rows in scan(order, passing):
+        found.append(rows[:most])
+        most -= len(found[-1])
+        if most <= 0:
+            break
+    return np.concatenate(found)
+
+
+def _position(order: OrderColumns, row: int) -> int:
+    return int(np.flatnonzero(order.rows == row)[0])
+
+
+def singled_rows(index: CatalogueIndex, criteria: Criteria) -> Column | None:
+    """The rows of the records that search, author and list single out; None where nothing of that is asked.
+
+    A query for the words, and one for author and list.
+    """
+    found = _with_words(index, criteria.words) if criteria.words else None
+    if criteria.author or criteria.list:
+        records = ModelRecord.objects.order_by()
+        if criteria.author:
+            owners = [author.lower() for author in criteria.author]
+            records = records.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=owners)
+        if criteria.list:
+            records = records.filter(list_entries__curated_list__slug=criteria.list)
+        rows = index.rows_of(list(records.values_list("id", flat=True)))
+        found = rows if found is None else rows[np.isin(rows, found)]
+    return found
+
+
+def _with_words(index: CatalogueIndex, words: tuple[str, ...]) -> Column:
+    """The rows whose search text holds some words. One query, unless they were asked for a moment ago."""
+    with index.lock:
+        known = index.words.pop(words, None)
+        if known is None:
+            rows = index.rows_of(matching_ids(words))
+            known = np.zeros(len(index), dtype=bool)
+            known[rows] = True
+            known = np.packbits(known)
+        index.words[words] = known
+        if len(index.words) > _MOST_SEARCHES:
+            index.words.pop(next(iter(index.words)))
+    found: Column = np.flatnonzero(np.unpackbits(known, count=len(index)))
+    return found
+
+
+_MOST_SEARCHES = 64
+"""So many searches are kept with an index, a bit a record each: a page, its facets and its next page ask the same."""
+
+
+def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
+    """Records in the order of their ids; those that went meanwhile are left out. One query."""
     known = ModelRecord.objects.in_bulk(ids)
     return [known[pk] for pk in ids if pk in known]
 
 
-def ids_on_machine(criteria: Criteria, worker: Worker, version: int, after: int | None = None) -> Iterator[int]:
-    """The ids of the question's records in order, on a worker with a machine: what fits it is not in the database.
-
-    ``after`` is the id of the record they begin behind; ValueError where that is not known.
-    """
-    lots, only = lots_of(version), singled(criteria)
-    if only is None:
-        return map(lots.ids.__getitem__, _in_order(criteria, worker, version, after))
-
-    def found() -> array[int]:
-        return _singled_on_machine(criteria, only, worker, version)
-
-    key = ("ids", version, *worker.key, criteria)
-    ids = kept(key, found, lambda ids: len(ids) // 8)
-    return islice(ids, ids.index(after) + 1 if after is not None else 0, None)
-
-
-def _in_order(criteria: Criteria, worker: Worker, version: int, after: int | None = None) -> Iterator[int]:
-    """The places of the lots' records that pass what is asked of facts, in the question's order."""
-    lots, passes = lots_of(version), _passing(criteria, worker, version)
-    order = lots.in_order(criteria.sort)
-    if after is not None:
-        place = lots.place_of(after)
-        if place is None:
-            raise ValueError(after)
-        order = order[order.index(place) + 1 :]
-    return compress(order, map(passes.__getitem__, map(lots.numbers.__getitem__, order)))
-
-
-def _singled_on_machine(criteria: Criteria, only: QuerySet[ModelRecord], worker: Worker, version: int) -> array[int]:
-    """The same for records that are singled out; those whose whole id or name was asked for come first."""
-    lots, order = lots_of(version), order_of(criteria)
-    hits = bytearray(len(lots))
-    for place in lots.places_of(only.values_list("id", flat=True).iterator(RARE)):
-        hits[place] = True
-    found = list(filter(hits.__getitem__, _in_order(criteria, worker, version)))
-    if order.first:
-        named = set(lots.places_of(order.named(ModelRecord.objects.all()).values_list("id", flat=True)))
-        found.sort(key=lambda place: place not in named)
-    return array("q", map(lots.ids.__getitem__, found))
-
-
-def _passing(criteria: Criteria, worker: Worker, version: int) -> bytes:
-    """For every lot by number, whether its records pass all that is asked of facts."""
-    key = ("passing", version, *worker.key, criteria.changed(page=1, sort="popular"))
-    return kept(key, lambda: _passing_lots(criteria, worker, version), lambda found: len(found) // 8)
-
-
-def _passing_lots(criteria: Criteria, worker: Worker, version: int) -> bytes:
-    standing, values, fitting = standings(worker, version), values_of(worker, version), within(criteria)
-    asked = [(facet, facets.wanted(criteria, facet.name)) for facet in facets.FACETS if facet.name != "language"]
-    asked = [(facet, wanted) for facet, wanted in asked if wanted]
-
-    def passes(kind: Kind) -> bool:
-        if kind.sheet not in values or not fitting(kind):
-            return False
-        found = standing.by_fit[kind.fit]
-        row = values[kind.sheet].row(kind.license, found)
-        return facets.shown_passes(criteria, row.confidence, row.cause) and all(
-            any(value in wanted for value in facet.values(row)) for facet, wanted in asked
-        )
-
-    return bytes(map(passes, standing.lots.kinds))
+def position_after(index: CatalogueIndex, order: Order, place: Sequence[Any]) -> int:
+    """Where an order goes on behind a place that a cursor names. One query, or a few where the record moved or went."""
+    columns = index.order(order)
+    named = ModelRecord.objects.filter(repo_id=place[-1]).first()
+    if named is not None and order.place(named) == list(place):
+        rows = index.rows_of([named.pk])
+        if len(rows):
+            return _position(columns, rows[0]) + 1
+    for part in order.ranges(place):
+        for pk in part.values_list("id", flat=True)[:_BLOCK].iterator(100):
+            rows = index.rows_of([pk])
+            if len(rows):
+                return _position(columns, rows[0])
+    return len(columns.rows)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-from compat.catalogue import cursor as keyset
-from compat.catalogue.memo import kept
+from compat.catalogue.current import current_index
+from compat.catalogue.cursor import cursor_to, read_cursor
+from compat.catalogue.finding import Finding, position_after, records_by_id
+from compat.catalogue.order import Order, order_named
 from compat.catalogue.question import Criteria
-from compat.catalogue.rows import catalogue_state, worker_of
+from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import Worker
-from compat.models import FactSheet, ModelRecord, RecordLanguage, RecordPayload, RecordRelation
+from compat.models import ModelRecord, RecordPayload, RecordRelation
 
 FORMATS = ("safetensors", "gguf", "onnx", "pytorch")
 _RELATION = re.compile(r"base_model:(?:(finetune|quantized|adapter|merge):)?(.+)", re.DOTALL)
@@ -54,24 +56,70 @@ class HubPage:
 
 
 def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int, cursor: str = "") -> HubPage:
-    """So many records from a cursor on. At most seven queries; more on a worker with a machine.
+    """So many records from a cursor on. At most eight queries, and more where a tag is in no column.
 
     Raises :class:`~compat.catalogue.question.CriteriaError` for a cursor of another question.
     """
-    criteria = question.criteria
-    worker = worker_of(criteria, available)
-    state = catalogue_state()
-    order = keyset.plain_order(criteria.sort, ascending=question.ascending)
-    place = keyset.read_cursor(cursor, question.text, order) if cursor else None
-    records = keyset.within(criteria, worker)
+    order = order_named(question.criteria.sort, ascending=question.ascending)
+    place = read_cursor(cursor, question.text, order) if cursor else None
+    index = current_index()
+    found = Finding(index, question.criteria, worker_of(question.criteria, available), names_first=False)
     if question.task:
-        records = records.filter(task=question.task)
-    for tag in question.tags:
-        records = _tagged(records, tag, state.version)
-    whole = not (question.task or question.tags)
-    found = keyset.take(records, order, place, criteria, worker, state, limit + 1, whole=whole)
-    next_ = keyset.cursor_to(question.text, order, found[limit - 1]) if len(found) > limit else ""
-    return HubPage(_with_payloads(found[:limit]), next_)
+        found.narrow("task", question.task)
+    unindexed = [tag for tag in question.tags if not _narrowed(found, tag)]
+    begin = position_after(index, order, place.values) if place else 0
+    records = records_by_id(_first_ids(found, order, begin, unindexed, limit + 1))
+    next_ = cursor_to(question.text, order, records[limit - 1]) if len(records) > limit else ""
+    return HubPage(_with_payloads(records[:limit]), next_)
+
+
+def _narrowed(found: Finding, tag: str) -> bool:
+    """Narrow to one tag by what the index or a table tells; False where only the Hub's own answers hold such tags."""
+    relation = _RELATION.fullmatch(tag)
+    if relation:
+        bases = RecordRelation.objects.filter(base=relation[2])
+        bases = bases.filter(kind=relation[1]) if relation[1] else bases
+        found.only(bases.values_list("record", flat=True))
+        return True
+    if tag.startswith("license:"):
+        found.narrow("license", tag.removeprefix("license:"))
+        return True
+    if tag in FORMATS:
+        found.narrow("format", tag)
+        return True
+    for facet in ("task", "language"):
+        if tag in found.index.values(facet).names:
+            found.narrow(facet, tag)
+            return True
+    return False
+
+
+def _first_ids(found: Finding, order: Order, begin: int, tags: Sequence[str], most: int) -> list[int]:
+    """The first ids from a position of an order on that have all of some tags, which no column tells.
+
+    Rows are read along the order and looked at in the database, a few hundred at a time and more where few have them.
+    """
+    ids = found.index.columns.ids
+    if not tags:
+        return ids[found.rows_from(order, begin, 0, most)].tolist()
+    having = ModelRecord.objects.order_by()
+    for tag in tags:
+        having = having.filter(Q(library=tag) | Q(id__in=_with_tag(tag)))
+    taken: list[int] = []
+    size = 4 * most
+    for _, rows in found.walk(order, begin):
+        waiting = ids[rows].tolist()
+        while waiting and len(taken) < most:
+            part, waiting = waiting[:size], waiting[size:]
+            known = set(having.filter(id__in=part).values_list("id", flat=True))
+            taken += [pk for pk in part if pk in known]
+            size = min(size * 2, _MOST_LOOKED_AT)
+        if len(taken) >= most:
+            break
+    return taken[:most]
+
+
+_MOST_LOOKED_AT = 5000
 
 
 def _with_payloads(records: Sequence[ModelRecord]) -> list[ModelRecord]:
@@ -82,37 +130,6 @@ def _with_payloads(records: Sequence[ModelRecord]) -> list[ModelRecord]:
     return [record for record in records if record.pk in payloads]
 
 
-def _tagged(records: QuerySet[ModelRecord], tag: str, version: int) -> QuerySet[ModelRecord]:
-    """The records with one tag: from a column where the catalogue keeps such facts in one, else from the tags."""
-    relation = _RELATION.fullmatch(tag)
-    if relation:
-        bases = RecordRelation.objects.filter(base=relation[2])
-        bases = bases.filter(kind=relation[1]) if relation[1] else bases
-        return records.filter(id__in=bases.values("record"))
-    if tag.startswith("license:"):
-        return records.filter(license=tag.removeprefix("license:"))
-    known = kept(("hub-names", version), _names)
-    if tag in FORMATS:
-        listed = Q(formats=tag) | Q(formats__startswith=f"{tag} ") | Q(formats__endswith=f" {tag}")
-        return records.filter(listed | Q(formats__contains=f" {tag} "))
-    if tag in known["task"]:
-        return records.filter(task=tag)
-    if tag in known["library"]:
-        return records.filter(Q(library=tag) | Q(id__in=_with_tag(tag)))
-    if tag in known["language"]:
-        return records.filter(id__in=RecordLanguage.objects.filter(code=tag).values("record"))
-    return records.filter(id__in=_with_tag(tag))
-
-
 def _with_tag(tag: str) -> RawSQL:
     value: Any = tag if connection.vendor == "sqlite" else json.dumps([tag])
     return RawSQL(_TAGGED[connection.vendor], [value])  # noqa: S611 - the tag is a parameter
-
-
-def _names() -> dict[str, frozenset[str]]:
-    """The tasks, libraries and languages that occur. Three queries."""
-    return {
-        "task": frozenset(FactSheet.objects.exclude(task="").values_list("task", flat=True)),
-        "library": frozenset(ModelRecord.objects.order_by().values_list("library", flat=True).distinct()) - {""},
-        "language": frozenset(RecordLanguage.objects.values_list("code", flat=True).distinct()),
-    }

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from compat.catalogue import cursor as keyset
 from compat.catalogue.browse import curated_of
+from compat.catalogue.current import current_index
+from compat.catalogue.cursor import part_of
 from compat.catalogue.detail import find
-from compat.catalogue.numbers import sums_of
+from compat.catalogue.finding import Finding
 from compat.catalogue.question import Criteria
-from compat.catalogue.rows import Row, catalogue_state, row_of, rows_of, worker_of
+from compat.catalogue.rows import Row, row_of, rows_of, worker_of
 from compat.catalogue.verdict import answer_to, answers
 from compat.catalogue.workers import Worker
 from compat.extraction.extract import Extraction
@@ -61,26 +62,23 @@ class Listing:
 
 
 def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
-    """So many models of a question from a cursor on. At most nine queries; more on a machine, whatever the limit.
+    """So many models of a question from a cursor on. At most nine queries, whatever the limit and the worker.
 
     Raises :class:`~compat.catalogue.question.CriteriaError` for an unknown list or a cursor of another question.
     """
     worker = worker_of(criteria, available)
-    state = catalogue_state()
+    index = current_index()
     curated_of(criteria)
-    order, question = keyset.order_of(criteria), criteria.query()
-    place = keyset.read_cursor(cursor, question, order) if cursor else None
-    sums = sums_of(criteria, worker, state.version)
-    found = keyset.take(keyset.within(criteria, worker, sums), order, place, criteria, worker, state, limit + 1)
-    records = found[:limit]
+    found = Finding(index, criteria, worker)
+    part = part_of(found, found.order, criteria.query(), limit, cursor)
     return Listing(
         criteria=criteria,
         worker=worker,
-        items=items_of(rows_of(records, worker) if records else []),
-        total=sums.total,
-        hidden=sums.hidden,
-        next=keyset.cursor_to(question, order, records[-1]) if len(found) > limit else "",
-        changed=state.changed,
+        items=items_of(rows_of(part.records, worker) if part.records else []),
+        total=found.total,
+        hidden=found.numbers().hidden,
+        next=part.next,
+        changed=index.changed,
     )
 
 

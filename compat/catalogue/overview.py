@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from django.db.models import Count
 
-from compat.catalogue import facets
-from compat.catalogue.finding import found_records
-from compat.catalogue.numbers import cube_of, verdicts_of
+from compat.catalogue.current import current_index, verdicts_on
+from compat.catalogue.finding import Finding, records_by_id
+from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex
+from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Criteria
-from compat.catalogue.rows import Row, catalogue_state, rows_of, worker_of
+from compat.catalogue.rows import Row, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.models import (
     CuratedList,
     ListEntry,
-    ModelRecord,
 )
 
 
@@ -51,10 +52,9 @@ def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None =
     """What the home page shows. At most eight queries."""
     criteria = (asked or Criteria()).changed(confidence=("high", "medium"))
     worker = worker_of(criteria, available or workers())
-    version, changed, _ = catalogue_state()
-    cube = cube_of(Criteria(), worker, version)
-    counts, unknown = _by_confidence(cube)
-    records = found_records(criteria, worker, version, 0, 8) if counts else []
+    index = current_index()
+    counts, unknown = _by_confidence(index, worker)
+    records = records_by_id(Finding(index, criteria, worker).ids(0, 8)) if counts else []
     return HomePage(
         worker=worker,
         total=sum(counts.values()),
@@ -62,7 +62,7 @@ def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None =
         unknown=unknown,
         popular=rows_of(records, worker) if records else [],
         lists=published_lists(),
-        changed=changed,
+        changed=index.changed,
     )
 
 
@@ -163,9 +163,13 @@ def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str
     """The compatibility rate of the ``top`` best known models. At most five queries."""
     asked = asked or Criteria()
     worker = worker_of(asked, available or workers())
-    version = catalogue_state().version
-    best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("id", "sheet_id")[:top]
-    found = Counter(verdicts_of(best_known, worker, version))
+    index = current_index()
+    verdicts = verdicts_on(index, worker)
+    groups = index.order(ORDERS["popular"]).groups[:top]
+    # What no engine has judged yet is unknown.
+    levels = np.maximum(verdicts.level[groups], 0).tolist()
+    causes = np.where(verdicts.level[groups] < 0, CAUSE_CODES["unknown"], verdicts.cause[groups]).tolist()
+    found = Counter((level, INDEX_CAUSES[cause]) for level, cause in zip(levels, causes, strict=True))
     total = found.total()
     lines = []
     for key, label, causes in REPORT_LINES:
@@ -200,24 +204,23 @@ class WorkerCard:
 
 def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
     """Every worker, with its numbers. Two queries, and two more for each engine seen for the first time."""
-    version = catalogue_state().version
-    return [_card(worker, version) for worker in available.values()]
+    index = current_index()
+    return [_card(index, worker) for worker in available.values()]
 
 
 def worker_page(asked: Criteria, available: Mapping[str, Worker]) -> WorkerCard:
     """One worker with its numbers."""
-    return _card(worker_of(asked, available), catalogue_state().version)
+    return _card(current_index(), worker_of(asked, available))
 
 
-def _card(worker: Worker, version: int) -> WorkerCard:
-    return WorkerCard(worker, *_by_confidence(cube_of(Criteria(), worker, version)))
+def _card(index: CatalogueIndex, worker: Worker) -> WorkerCard:
+    return WorkerCard(worker, *_by_confidence(index, worker))
 
 
-def _by_confidence(cube: facets.Cube) -> tuple[Counter[int], int]:
+def _by_confidence(index: CatalogueIndex, worker: Worker) -> tuple[Counter[int], int]:
     """How many models have which confidence, and how many are refused for want of facts."""
-    counts: Counter[int] = Counter()
-    unknown = 0
-    for row, n in zip(cube.rows, cube.counts, strict=True):
-        counts[row.confidence] += n
-        unknown += n if row.cause == "unknown" else 0
-    return counts, unknown
+    verdicts, counts = verdicts_on(index, worker), index.columns.counts
+    judged = np.flatnonzero(verdicts.level >= 0)
+    levels = np.bincount(verdicts.level[judged], weights=counts[judged])
+    unknown = counts[judged][verdicts.cause[judged] == CAUSE_CODES["unknown"]].sum()
+    return Counter({level: int(n) for level, n in enumerate(levels) if n}), int(unknown)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
-from compat.catalogue.lots import version_at_hand
-from compat.catalogue.memo import kept
 from compat.catalogue.question import Criteria
 from compat.catalogue.verdict import SheetAnswer, answers, outcome_of
 from compat.catalogue.workers import Worker, chosen
 from compat.estimate import FitResult
 from compat.extraction.facts import VariantFacts
 from compat.models import (
-    Catalogue,
     ModelRecord,
     RecordVariant,
 )
@@ -24,29 +20,6 @@ from compat.rules import CompatibilityResult, Confidence
 
 class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Django names its own
     """The catalogue has no such model."""
-
-
-class State(NamedTuple):
-    """The version of the catalogue that answers are made from, when it last changed, and whether it is the newest.
-
-    After a change of a large catalogue it is the version before, until its numbers are made anew in a few seconds.
-    """
-
-    version: int
-    changed: datetime | None
-    newest: bool = True
-
-
-def catalogue_state() -> State:
-    """The catalogue's state now. One query."""
-    row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first()
-    if row is None:
-        return State(0, None)
-    version = version_at_hand(row[0])
-    changed: datetime | None = kept(("changed", row[0]), lambda: row[1])
-    if version == row[0]:
-        return State(version, changed)
-    return State(version, kept(("changed", version), lambda: changed), newest=False)
 
 
 def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:

@@ -11,6 +11,7 @@ profile of vLLM on RTX 3090, A100 and H100.
 from dataclasses import dataclass
 
 from compat.architectures import LayerKind
+from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.kv import LLAMA_PAD, CacheOptions, pad
 from compat.estimate.quant import kv_bits
@@ -65,7 +66,7 @@ def compute_buffer(shape: ModelShape | None, engine: str, cache: CacheOptions, o
         return _transformers(shape, cache)
     if engine == "rbee":
         return _whole_prompt(shape, cache)
-    return _chunked(shape, 2048)
+    return _chunked(shape)
 
 
 def overhead(engine: str, options: BufferOptions) -> Buffer:
@@ -84,42 +85,71 @@ def overhead(engine: str, options: BufferOptions) -> Buffer:
 
 def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Buffer:
     assert shape.hidden is not None
-    row = cache.ubatch * 4
-    hidden = shape.hidden * row
-    tokens = pad(cache.context, LLAMA_PAD)
-    mask = tokens * cache.ubatch * (2 if options.flash_attention else 4)
     missing = []
     if shape.vocab is None:
         missing.append("vocabulary size")
-    output = (shape.vocab or 0) * row + 2 * hidden + (mask if options.gpu else 0)
-    width = _ffn_width(shape)
-    feed = 3 * width * row + 4 * hidden + mask if width else 0
-    kv = (shape.kv_heads or 0) * (shape.head_dim or 0)
-    attention = 0
-    if not options.flash_attention:
-        if shape.heads is None:
-            missing.append("attention heads")
-        attention = (shape.heads or 0) * tokens * row + mask + 5 * hidden + 2 * kv * row
-    elif options.gpu:
-        attention = _dequantised(shape, cache, tokens) + mask + 8 * hidden
+    if not options.flash_attention and shape.heads is None:
+        missing.append("attention heads")
     if missing:
         return Buffer(None, Basis.UNKNOWN, missing=tuple(missing))
-    # Layers split over several cards are pipelined: four input copies on each.
-    copies = 4 if options.devices > 1 and options.gpu else 1
-    total = max(output, feed, attention) + (copies - 1) * mask
+    widths = LlamaWidths(
+        shape.hidden,
+        shape.vocab or 0,
+        feed_forward_width(shape) or 0,
+        shape.heads or 0,
+        (shape.kv_heads or 0) * (shape.head_dim or 0),
+        widest_full_layer(shape),
+    )
+    total = llama_compute(widths, cache, options, options.devices)
     return Buffer(total, Basis.FORMULA, "largest of output, feed-forward and attention buffers")
 
 
-def _dequantised(shape: ModelShape, cache: CacheOptions, tokens: int) -> int:
+@dataclass(frozen=True)
+class LlamaWidths:
+    """The widths that llama.cpp's compute buffer is made of, in values a token; 0 where there is no such part.
+
+    ``kv`` is the width of one layer's keys, ``widest`` that of the widest layer's keys and values together.
+    """
+
+    hidden: Amount
+    vocab: Amount
+    feed_forward: Amount
+    heads: Amount
+    kv: Amount
+    widest: Amount
+
+
+def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptions, devices: Amount) -> Amount:
+    """Bytes of llama.cpp's compute buffer on each of ``devices``: the largest of three steps, and input copies."""
+    row = cache.ubatch * 4
+    hidden = widths.hidden * row
+    tokens = pad(cache.context, LLAMA_PAD)
+    mask = tokens * cache.ubatch * (2 if options.flash_attention else 4)
+    output = widths.vocab * row + 2 * hidden + (mask if options.gpu else 0)
+    feed = either(widths.feed_forward > 0, 3 * widths.feed_forward * row + 4 * hidden + mask, 0)
+    attention: Amount = 0
+    if not options.flash_attention:
+        attention = widths.heads * tokens * row + mask + 5 * hidden + 2 * widths.kv * row
+    elif options.gpu:
+        attention = _dequantised(widths.widest, cache, tokens) + mask + 8 * hidden
+    # Layers split over several cards are pipelined: four input copies on each.
+    copies = 4 if options.gpu else 1
+    return largest(output, feed, attention) + either(devices > 1, (copies - 1) * mask, 0)
+
+
+def _dequantised(widest: Amount, cache: CacheOptions, tokens: int) -> Amount:
     """16-bit copy of one layer's cache that flash attention on a GPU makes of a quantised cache."""
     bits = kv_bits(cache.kv_type)
-    if bits is None or bits >= 16 or shape.caches is None:
-        return 0
-    widest = max((c.k_width + c.v_width for c in shape.caches if c.kind is LayerKind.FULL), default=0)
-    return tokens * widest * 2
+    return 0 if bits is None or bits >= 16 else tokens * widest * 2
 
 
-def _ffn_width(shape: ModelShape) -> int | None:
+def widest_full_layer(shape: ModelShape) -> int:
+    """Values a token of the widest layer that attends to all tokens, keys and values together."""
+    return max((c.k_width + c.v_width for c in shape.caches or () if c.kind is LayerKind.FULL), default=0)
+
+
+def feed_forward_width(shape: ModelShape) -> int | None:
+    """Width of the feed-forward part that one token passes through; of all its experts together."""
     if not shape.experts:
         return shape.ffn
     if shape.expert_ffn and shape.experts_used:
@@ -127,9 +157,9 @@ def _ffn_width(shape: ModelShape) -> int | None:
     return shape.ffn
 
 
-def _token_bytes(shape: ModelShape) -> int | None:
+def token_bytes(shape: ModelShape) -> int | None:
     """Bytes one prompt token needs at the peak of a layer: gate, up and product, four hidden rows."""
-    width = _ffn_width(shape)
+    width = feed_forward_width(shape)
     if width is None or shape.hidden is None:
         return None
     return 2 * (3 * width + 4 * shape.hidden)
@@ -138,43 +168,75 @@ def _token_bytes(shape: ModelShape) -> int | None:
 def _batched(shape: ModelShape, cache: CacheOptions, options: BufferOptions, engine: str) -> Buffer:
     if shape.vocab is None:
         return Buffer(None, Basis.UNKNOWN, missing=("vocabulary size",))
-    large = options.device_memory is not None and options.device_memory >= 70 * 1024 * MIB
-    sequences = options.sequences or (1024 if large else 256)
-    tokens = 8192 if large else 2048
-    each = _token_bytes(shape)
-    sampler = round(SAMPLER_COPIES * sequences * shape.vocab * 4) if engine == "vllm" else 0
-    layer = tokens * each // max(options.devices, 1) if each else 0
-    logits = sequences * shape.vocab * 4 if engine != "vllm" else 0
-    if not sampler and not each:
+    each = token_bytes(shape) or 0
+    if engine != "vllm" and not each:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
+    sequences, tokens = batch_sizes(options)
     detail = f"largest of the sampler for {sequences} sequences and {tokens} prompt tokens in one layer"
-    return Buffer(max(sampler, layer + logits), Basis.DEFAULT, detail)
+    total = batched_compute(shape.vocab, each, options, engine, max(options.devices, 1))
+    return Buffer(total, Basis.DEFAULT, detail)
+
+
+def batch_sizes(options: BufferOptions) -> tuple[int, int]:
+    """(sequences, prompt tokens) that a paged engine plans one step for; larger on cards of 70 GiB and more."""
+    large = options.device_memory is not None and options.device_memory >= 70 * 1024 * MIB
+    return options.sequences or (1024 if large else 256), 8192 if large else 2048
+
+
+def batched_compute(vocab: Amount, each: Amount, options: BufferOptions, engine: str, devices: Amount) -> Amount:
+    """Bytes of a paged engine's activations on each of ``devices``; ``each`` is :func:`token_bytes`."""
+    sequences, tokens = batch_sizes(options)
+    sampler = rounded(SAMPLER_COPIES * sequences * vocab * 4) if engine == "vllm" else 0
+    logits = sequences * vocab * 4 if engine != "vllm" else 0
+    return largest(sampler, tokens * each // devices + logits)
 
 
 def _transformers(shape: ModelShape, cache: CacheOptions) -> Buffer:
-    each = _token_bytes(shape)
+    each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    total = cache.context * each * cache.parallel
+    total = transformers_compute(each, cache)
     return Buffer(total, Basis.FORMULA, f"{cache.context} prompt tokens in one layer")
 
 
+def transformers_compute(each: Amount, cache: CacheOptions) -> Amount:
+    """Bytes of one layer that computes the whole prompt at once; ``each`` is :func:`token_bytes`."""
+    return cache.context * each * cache.parallel
+
+
 def _whole_prompt(shape: ModelShape, cache: CacheOptions) -> Buffer:
-    """candle computes the prompt at once in 32 bits, attention scores included; 2048 tokens is typical."""
-    each = _token_bytes(shape)
+    each = token_bytes(shape)
     if each is None or shape.heads is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width or attention heads",))
-    prompt = min(cache.context, 2048)
-    scores = shape.heads * prompt * prompt * 4
-    return Buffer(2 * prompt * each + 2 * scores, Basis.DEFAULT, f"{prompt} prompt tokens in 32 bits")
+    prompt = min(cache.context, CANDLE_PROMPT)
+    return Buffer(candle_compute(each, shape.heads, cache), Basis.DEFAULT, f"{prompt} prompt tokens in 32 bits")
 
 
-def _chunked(shape: ModelShape, chunk: int) -> Buffer:
-    each = _token_bytes(shape)
+CANDLE_PROMPT = 2048
+"""Tokens of a typical prompt, which candle computes at once."""
+
+
+def candle_compute(each: Amount, heads: Amount, cache: CacheOptions) -> Amount:
+    """Bytes of a prompt that candle computes at once in 32 bits, attention scores included."""
+    prompt = min(cache.context, CANDLE_PROMPT)
+    scores = heads * prompt * prompt * 4
+    return 2 * prompt * each + 2 * scores
+
+
+def _chunked(shape: ModelShape) -> Buffer:
+    each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    logits = (shape.vocab or 0) * 4
-    return Buffer(chunk * each + logits, Basis.FORMULA, f"{chunk} prompt tokens in one layer")
+    return Buffer(chunked_compute(each, shape.vocab or 0), Basis.FORMULA, f"{CHUNK} prompt tokens in one layer")
+
+
+CHUNK = 2048
+"""Prompt tokens that engines without a larger plan compute in one go."""
+
+
+def chunked_compute(each: Amount, vocab: Amount) -> Amount:
+    """Bytes of one layer that computes a chunk of the prompt, and one row of logits."""
+    return CHUNK * each + vocab * 4
 
 
 def dequantised_matrix(shape: ModelShape) -> int | None:

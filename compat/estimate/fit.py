@@ -49,7 +49,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     if estimate.per_device is None:
-        if estimate.floor > sum(rooms) + _spill(engine, hardware):
+        if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
             narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
             return FitResult(
                 Fit.TOO_LARGE,
@@ -69,10 +69,9 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
         return FitResult(fit, sentence, estimate, need, room)
-    if engine in LLAMA_FAMILY and hardware.accelerators:
-        partial = _partial(variant, estimate, hardware, rooms)
-        if partial is not None:
-            return partial
+    partial = _partial(variant, estimate, rooms, spill_room(engine, hardware, rooms))
+    if partial is not None:
+        return partial
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
     sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
     return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
@@ -125,11 +124,15 @@ def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int
     return tuple(round(u * share) for u in usable if u is not None)
 
 
-def _spill(engine: str, hardware: Hardware) -> int:
-    """Bytes of system memory that could take what the accelerators cannot; 0 where there is no such way."""
-    if engine not in LLAMA_FAMILY or not hardware.accelerators or hardware.unified:
+def spill_room(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
+    """Bytes of system memory that could take what the accelerators cannot; 0 where there is no such way.
+
+    Of a memory that both share, it is what the accelerators' part leaves.
+    """
+    if engine not in LLAMA_FAMILY or not hardware.accelerators:
         return 0
-    return round((hardware.system_memory or 0) * CPU_FRACTION)
+    left = round((hardware.system_memory or 0) * CPU_FRACTION)
+    return max(left - sum(rooms), 0) if hardware.unified else left
 
 
 def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float:
@@ -137,31 +140,36 @@ def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float
     return estimate.per_device[index] / max(rooms[index], 1)
 
 
-def _partial(
-    variant: VariantInputs, estimate: MemoryEstimate, hardware: Hardware, rooms: tuple[int, ...]
-) -> FitResult | None:
-    """Whole layers on the accelerators while they last, the rest in system memory."""
+def _partial(variant: VariantInputs, estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> FitResult | None:
+    """Whole layers on the accelerators while they last, the rest in ``spill`` bytes of system memory.
+
+    Several accelerators keep the shares of the whole: of two layers fewer, each holds its part fewer.
+    """
     layers = variant.shape.layers if variant.shape is not None else None
-    if not layers or hardware.system_memory is None:
+    if not layers or not spill or estimate.per_device is None:
         return None
     sizes = {c.name: c.bytes or 0 for c in estimate.components}
     movable = sizes["weights"] + sizes["kv"] + sizes["state"]
     fixed = sizes["compute"] + sizes["overhead"] + sizes["projector"]
-    room = sum(rooms)
-    on_gpu = max((room - fixed) * layers // movable, 0) if movable else 0
-    if on_gpu == 0:
+    # What each device holds beside its layers; the projector is on the first.
+    beside = [(sizes["compute"] + sizes["overhead"]) // len(rooms)] * len(rooms)
+    beside[0] += sizes["projector"]
+    on_gpu = min(
+        (room - other) * layers // max(used - other, 1)
+        for room, other, used in zip(rooms, beside, estimate.per_device, strict=True)
+    )
+    if on_gpu < 1:
         return None
     host = estimate.host + movable - movable * on_gpu // layers
-    host_room = round(hardware.system_memory * CPU_FRACTION)
-    if hardware.unified:
-        host_room -= room
-    if host > host_room:
+    if host > spill:
         return None
+    room = sum(rooms)
     need = fixed + movable * on_gpu // layers
-    sentence = (
-        f"Needs {_gib(movable + fixed, room)}, the accelerators have {_gib(room, movable + fixed)}: "
-        f"{on_gpu} of {layers} layers there, {_gib(host)} in system memory, and slower for it."
-    )
+    wanted = f"Needs {_gib(movable + fixed, room)}, the accelerators have {_gib(room, movable + fixed)}"
+    if movable + fixed <= room:
+        full, most = max(zip(estimate.per_device, rooms, strict=True), key=lambda pair: pair[0] - pair[1])
+        wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"
+    sentence = f"{wanted}: {on_gpu} of {layers} layers there, {_gib(host)} in system memory, and slower for it."
     return FitResult(Fit.PARTIAL, sentence, estimate, need, room, on_gpu, host)
 
 

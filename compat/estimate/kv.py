@@ -17,7 +17,8 @@ LLAMA_UBATCH = 512
 VLLM_BLOCK = 16
 VLLM_BATCHED = 2048
 """Prompt tokens in one step by default; a window layer holds them beside its window."""
-_WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
+WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
+"""Layers that see the newest tokens only."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ def pad(value: int, step: int) -> int:
 def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> CacheBytes:
     """Key-value cache and recurrent state in bytes for ``options.parallel`` sequences."""
     missing = []
-    # rbee computes and caches in 32 bits whatever the file holds.
-    k_type = "f32" if engine == "rbee" else options.kv_type
-    bits_k, bits_v = kv_bits(k_type), kv_bits(options.v_type or k_type)
+    bits_k, bits_v = cache_bits(engine, options)
     if bits_k is None or bits_v is None:
         missing.append(f"bits of cache type '{options.kv_type}'")
     if shape.caches is None:
@@ -68,7 +67,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     kv = 0.0
     per_token = 0.0
     for layer in shape.caches:
-        k, v = _widths(layer, shape, engine)
+        k, v = layer_widths(layer, shape, engine)
         each = (k * bits_k + v * bits_v) / 8
         kv += each * cells(layer, engine, options)
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
@@ -83,7 +82,7 @@ def cells(layer: LayerCache, engine: str, options: CacheOptions) -> int:
     if layer.kind in (LayerKind.STATE, LayerKind.NONE):
         return 0
     context, parallel = options.context, options.parallel
-    windowed = layer.kind in _WINDOWED and layer.window is not None and not options.swa_full
+    windowed = layer.kind in WINDOWED and layer.window is not None and not options.swa_full
     if engine in LLAMA_FAMILY:
         if options.unified:
             streams, size = 1, pad(context, LLAMA_PAD)
@@ -120,7 +119,15 @@ def state_bytes(shape: ModelShape, options: CacheOptions) -> int | None:
     return values * 4 * layers * options.parallel * (1 + options.snapshots)
 
 
-def _widths(layer: LayerCache, shape: ModelShape, engine: str) -> tuple[int, int]:
+def cache_bits(engine: str, options: CacheOptions) -> tuple[float | None, float | None]:
+    """(bits of a key, bits of a value) in the cache; None for a type that is not known."""
+    # rbee computes and caches in 32 bits whatever the file holds.
+    k_type = "f32" if engine == "rbee" else options.kv_type
+    return kv_bits(k_type), kv_bits(options.v_type or k_type)
+
+
+def layer_widths(layer: LayerCache, shape: ModelShape, engine: str) -> tuple[int, int]:
+    """(keys, values) that one layer keeps a token, as the engine stores them."""
     mla = shape.mla
     if mla is not None and layer.k_width and engine in FULL_HEADS and shape.heads and mla.nope and mla.v_dim:
         return shape.heads * (mla.nope + mla.rope), shape.heads * mla.v_dim

@@ -95,19 +95,11 @@ def estimate_memory(
     gpu = hardware is None or bool(hardware.accelerators)
     notes: list[str] = []
     ranks = _ranks(variant.shape, engine, count, notes)
-    weights = estimate_weights(
-        variant.shape,
-        file_bytes=variant.file_bytes,
-        parameters=variant.parameters,
-        quant=variant.quant,
-        engine=engine,
-    )
-    if engine == "rbee" and variant.format == "safetensors":
-        weights = _widened(weights, variant)
+    weights = variant_weights(variant, engine)
     missing = list(weights.missing)
     kv, state = _cache(variant.shape, engine, options, ranks, missing)
     buffers = _buffer_options(hardware, options, ranks, gpu=gpu)
-    compute = compute_buffer(variant.shape, engine, _cache_options(options), buffers)
+    compute = compute_buffer(variant.shape, engine, cache_options(options), buffers)
     if engine == "transformers" and compute.bytes is not None:
         compute = _torch_scratch(variant, weights, kv.bytes, options, buffers)
     missing += compute.missing
@@ -141,6 +133,23 @@ def estimate_memory(
     )
 
 
+def variant_weights(variant: VariantInputs, engine: str) -> Weights:
+    """The weights of a variant as the engine holds them, over all devices and system memory."""
+    weights = estimate_weights(
+        variant.shape,
+        file_bytes=variant.file_bytes,
+        parameters=variant.parameters,
+        quant=variant.quant,
+        engine=engine,
+    )
+    return _widened(weights, variant) if widens(engine, variant.format) else weights
+
+
+def widens(engine: str, format_: str | None) -> bool:
+    """Whether an engine loads a format in 32 bits a weight, whatever its files hold."""
+    return engine == "rbee" and format_ == "safetensors"
+
+
 def _widened(weights: Weights, variant: VariantInputs) -> Weights:
     """rbee loads safetensors in 32 bits a weight, whatever the file holds."""
     count = variant.parameters or (variant.shape.parameters if variant.shape is not None else None)
@@ -159,7 +168,7 @@ def _torch_scratch(
         return Buffer(None, Basis.UNKNOWN)
     prompt = options.context if options.prefill is None else options.prefill
     run = TorchRun(prompt, buffers.devices)
-    peak = torch_peak(variant.shape, weights, kv, variant.quant, _cache_options(options), buffers, run)
+    peak = torch_peak(variant.shape, weights, kv, variant.quant, cache_options(options), buffers, run)
     if peak is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
     beyond = -(-(peak - weights.total - kv) // buffers.devices)
@@ -174,13 +183,21 @@ def _ranks(shape: ModelShape | None, engine: str, count: int, notes: list[str]) 
     if heads is None:
         notes.append("attention heads unknown: tensor parallel over all devices is assumed")
         return count
-    ranks = next(n for n in range(count, 0, -1) if heads % n == 0)
+    ranks = parallel_ranks(heads, engine, count)
     if ranks < count:
         notes.append(f"{heads} attention heads do not divide by {count}: only {ranks} devices are used")
     return ranks
 
 
-def _cache_options(options: LoadOptions) -> CacheOptions:
+def parallel_ranks(heads: int | None, engine: str, count: int) -> int:
+    """How many of ``count`` devices an engine uses for a model with so many attention heads; all if not known."""
+    if heads is None or engine not in TENSOR_PARALLEL:
+        return count
+    return next(n for n in range(count, 0, -1) if heads % n == 0)
+
+
+def cache_options(options: LoadOptions) -> CacheOptions:
+    """How the cache is asked for by these options."""
     return CacheOptions(
         options.context,
         options.kv_type,
@@ -197,7 +214,7 @@ def _cache(
     if shape is None:
         missing.append("model shape")
         return Component("kv", None, Basis.UNKNOWN), Component("state", None, Basis.UNKNOWN)
-    cache = estimate_cache(shape, engine, _cache_options(options))
+    cache = estimate_cache(shape, engine, cache_options(options))
     missing += cache.missing
     basis = Basis.DEFAULT if any("attends" in a for a in shape.assumptions) else Basis.FORMULA
     kv = cache.kv
@@ -233,9 +250,16 @@ def _placed(weights: Weights, engine: str, hardware: Hardware | None, *, gpu: bo
         return weights.total, 0
     if hardware is not None and hardware.unified:
         return weights.total, 0
-    # llama.cpp keeps the token embedding in system memory; a tied table is copied to the GPU as the head.
+    return place_weights(weights)
+
+
+def place_weights(weights: Weights) -> tuple[int, int]:
+    """(bytes on the GPU, bytes in system memory) of weights whose total is known, as llama.cpp places them.
+
+    The token embedding stays in system memory; a tied table is copied to the GPU as the output head.
+    """
     host = weights.lookup + (weights.embed or 0)
-    on_device = weights.total - weights.lookup
+    on_device = (weights.total or 0) - weights.lookup
     if weights.parts is not None and weights.parts.head:
         on_device -= weights.embed or 0
     return max(on_device, 0), host
@@ -246,7 +270,8 @@ def _times(name: str, buffer: Buffer, ranks: int) -> Component:
     return Component(name, total, buffer.basis, buffer.detail)
 
 
-def _shares(hardware: Hardware | None, engine: str, ranks: int) -> tuple[float, ...]:
+def device_shares(hardware: Hardware | None, engine: str, ranks: int) -> tuple[float, ...]:
+    """The share of layers that each device gets; whole layers go by room, cut ones evenly."""
     usable = hardware.usable() if hardware is not None else ()
     if engine in TENSOR_PARALLEL or ranks == 1 or len(usable) != ranks or None in usable:
         return (1 / ranks,) * ranks
@@ -258,7 +283,7 @@ def _spread(components: tuple[Component, ...], hardware: Hardware | None, engine
     by_name = {c.name: c.bytes or 0 for c in components}
     shared = by_name["weights"] + by_name["kv"] + by_name["state"]
     fixed = (by_name["compute"] + by_name["overhead"]) // ranks
-    shares = _shares(hardware, engine, ranks)
+    shares = device_shares(hardware, engine, ranks)
     devices = [round(shared * share) + fixed for share in shares]
     devices[0] += by_name["projector"]
     return tuple(devices)

@@ -40,14 +40,7 @@ def torch_peak(
     """Bytes allocated at the peak over all devices, without driver contexts; None when not known."""
     if weights.total is None:
         return None
-    label = (quant or "").lower()
-    embed = weights.embed or 0
-    tied = weights.parts is not None and not weights.parts.head
-    held = weights.total
-    if label.startswith("fp8") and tied:
-        held += embed  # The FP8 loader makes the output head a tensor of its own.
-    if label.startswith("gptq") and not label.endswith("int8"):
-        held += dequantised_matrix(shape) or 0
+    held = weights.total + held_beyond_weights(shape, weights, quant)
     fixed = WORKSPACE * run.devices
     decode = held + kv * (2 if buffers.legacy_cache else 1) + fixed
     if buffers.eager_kv and shape.heads and shape.head_dim and shape.kv_heads:
@@ -61,5 +54,18 @@ def torch_peak(
         return None
     share = min(run.prompt / cache.context, 1.0)
     prompt = held + (kv + whole * run.devices) * share + fixed
-    load = weights.total + embed if run.duplicates_tied and tied else 0
+    load = weights.total + (weights.embed or 0) if run.duplicates_tied and _is_tied(weights) else 0
     return round(max(prompt, decode, load))
+
+
+def held_beyond_weights(shape: ModelShape, weights: Weights, quant: str | None) -> int:
+    """Bytes that a loader keeps for good beside the weights as they are in their files."""
+    label = (quant or "").lower()
+    # The FP8 loader makes the output head a tensor of its own.
+    head = (weights.embed or 0) if label.startswith("fp8") and _is_tied(weights) else 0
+    unpacked = label.startswith("gptq") and not label.endswith("int8")
+    return head + ((dequantised_matrix(shape) or 0) if unpacked else 0)
+
+
+def _is_tied(weights: Weights) -> bool:
+    return weights.parts is not None and not weights.parts.head

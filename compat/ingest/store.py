@@ -117,6 +117,9 @@ def store(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
 
 
 def _is_older(parsed: ParsedRecord, fetched: datetime | None) -> bool:
-    """Whether a record from a file tells of a time before this site asked the Hub itself."""
+    """Whether a record from a file tells of no day after the one on which this site asked the Hub itself.
+
+    Of the same day, or of a month or year that is told without one, nobody can say which came first.
+    """
     as_of = newest_date_of(parsed)
-    return fetched is not None and bool(as_of) and as_of < fetched.date().isoformat()
+    return fetched is not None and bool(as_of) and as_of <= fetched.date().isoformat()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from compat.models.record import ModelRecord
@@ -34,24 +34,38 @@ def squash(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "", name.lower())
 
 
-def matching(records: QuerySet[ModelRecord], words: Sequence[str], *, along: bool = False) -> QuerySet[ModelRecord]:
-    """The records whose search text holds every word.
+def matching(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
+    """The records whose search text holds every word."""
+    query = _ids_query(words)
+    return records.filter(id__in=RawSQL(*query)) if query else records.none()  # noqa: S611 - only values come from outside
 
-    ``along``: the records are walked along in some order, and so many hold the words that looking at each on the way
-    is shorter than looking all of them up.
-    """
+
+def matching_ids(words: Sequence[str]) -> list[int]:
+    """The ids of all records whose search text holds every word. One query."""
+    query = _ids_query(words)
+    if query is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(*query)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The ids as SQL with its values; None where no id can match."""
     if not all(word.isascii() for word in words):
         # Ids are ASCII. SQLite would fold some other letters into it (a long s), PostgreSQL would not.
-        return records.none()
-    if connection.vendor == "sqlite" and not along:
+        return None
+    conditions, values = [], []
+    table, key = "compat_modelrecord", "id"
+    if connection.vendor == "sqlite":
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]
         words = [word for word in words if len(word) < _TRIGRAM]
         if long:
-            question = " AND ".join('"' + word.replace('"', '""') + '"' for word in long)
-            hits = RawSQL("SELECT rowid FROM compat_search WHERE compat_search MATCH %s", [question])
-            records = records.filter(id__in=hits)
-    condition = Q()
+            table, key = "compat_search", "rowid"
+            conditions.append("compat_search MATCH %s")
+            values.append(" AND ".join('"' + word.replace('"', '""') + '"' for word in long))
     for word in words:
-        condition &= Q(search_text__contains=word)
-    return records.filter(condition)
+        conditions.append("search_text LIKE %s ESCAPE '!'")
+        values.append("%" + re.sub(r"([!%_])", r"!\1", word) + "%")
+    return f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions or ['1=1'])}", values  # noqa: S608 - only values come from outside

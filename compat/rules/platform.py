@@ -14,9 +14,7 @@ CODE = "platform"
 
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
     """Known hardware is held against the needs and may block; unknown hardware only gets told of them."""
-    packing = None
-    if facts.quantization and facts.format != "gguf" and not profile.criteria:
-        packing = profile.packing(facts.quantization, facts.scheme)
+    packing = _packing_of(facts, profile)
     if hardware is None:
         if packing is not None:
             yield from _told(packing, profile)
@@ -24,6 +22,18 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
     yield from _engine_on(hardware, profile)
     if packing is not None:
         yield from _packing_on(hardware, packing, profile)
+
+
+def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
+    """Whether hardware may change the answer to these facts, beyond what the engine asks of it for any model."""
+    return _packing_of(facts, profile) is not None
+
+
+def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
+    """How weights are packed, as far as an engine's profile knows it; None for plain weights and GGUF files."""
+    if facts.quantization and facts.format != "gguf" and not profile.criteria:
+        return profile.packing(facts.quantization, facts.scheme)
+    return None
 
 
 def _told(packing: Packing, profile: EngineProfile) -> Iterator[Finding]:

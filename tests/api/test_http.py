@@ -71,6 +71,24 @@ def test_an_answer_changes_its_tag_with_the_catalogue_and_the_workers(client, ad
     assert len(set(tags)) == 4
 
 
+@pytest.mark.parametrize("address", ["/api/v1/workers", "/api/v1/models?worker=desk&limit=3"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Table"}, {"engine": "ollama"}, {"accelerator": "RTX 3090"}, {"count": 2}, {"memory_gb": 20},
+        {"ram_gb": 64}, {"context": 4096}, {"kv": "q8_0"},
+    ],
+    ids="".join,
+)  # fmt: skip
+def test_whatever_is_changed_of_a_worker_a_client_gets_a_new_answer(client, address, change):
+    """A worker's change leaves the catalogue's version as it is."""
+    SiteWorker.objects.create(name="Desk", slug="desk", engine="vllm", accelerator="RTX 4090")
+    before = {"If-None-Match": client.get(address).headers["ETag"]}
+    assert client.get(address, headers=before).status_code == 304
+    SiteWorker.objects.update(**change)
+    assert client.get(address, headers=before).status_code == 200
+
+
 def test_an_answer_that_tells_when_its_record_was_fetched_has_another_tag_after_a_fetch(client):
     """Fetched again without a change, a record leaves the catalogue as it was, but its answer tells the new day."""
     address, lists = "/api/v1/models/microsoft/phi-2", "/api/v1/models?limit=3"

@@ -82,7 +82,6 @@ def test_generated_requests(site, document, settings, method, path, examples):
     @hypothesis.seed(20261123)
     @bounds(
         max_examples=examples,
-        deadline=None,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
@@ -94,7 +93,6 @@ def test_generated_requests(site, document, settings, method, path, examples):
     @hypothesis.seed(20261123)
     @bounds(
         max_examples=examples,
-        deadline=None,
         database=None,
         suppress_health_check=list(hypothesis.HealthCheck),
         phases=[hypothesis.Phase.generate],

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
 from compat import check_model_compatibility, get_huggingface_model
-from compat.catalogue import memo
+from compat.catalogue import current
 from compat.catalogue.question import SORTS
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
@@ -165,7 +165,7 @@ def test_every_model_has_one_verdict_everywhere(client, worker):
 
 def test_a_machine_judges_given_models_like_stored_ones(client):
     SiteWorker.objects.create(name="Desk", slug="desk", engine="llama-cpp", memory_gb=8)
-    memo.forget()
+    current.forget_index()
     found = get(client, "/api/v1/models?compatible=false&limit=60&worker=desk&format=gguf")
     assert {item["fit"]["fit"] for item in found["items"] if item["fit"]} & {"fits", "too large", "partial offload"}
     payloads = dict(ModelRecord.objects.values_list("repo_id", "payload__data"))
@@ -276,7 +276,7 @@ def test_accuracy_is_the_pages(client):
 
 
 def counted(client, address):
-    memo.forget()
+    current.forget_index()
     with CaptureQueriesContext(connection) as context:
         get(client, address)
     return len(context)

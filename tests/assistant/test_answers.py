@@ -401,7 +401,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     name=st.sampled_from([tool.name for tool in tools.TOOLS]),
     arguments=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), VALUES, max_size=5),

@@ -1,4 +1,4 @@
-"""Lists by cursor on a machine: what is kept of every record, and the database read along, give the same."""
+"""Lists by cursor: parts follow each other without a gap or a repetition, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
-from compat.catalogue import cursor as keyset
-from compat.catalogue import memo
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue import current
+from compat.catalogue.cursor import part_of
+from compat.catalogue.finding import Finding
+from compat.catalogue.question import SORTS, Criteria, CriteriaError
 from compat.catalogue.workers import workers
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
 
 pytestmark = pytest.mark.django_db
 QUESTIONS = (
+    "compatible=false",
+    "q=phi-2&compatible=false",
     "worker=vllm&memory=12",
     "worker=vllm&memory=12&compatible=false&q=qwen",
     "worker=vllm&memory=12&q=llama&author=meta-llama",
@@ -26,83 +29,102 @@ QUESTIONS = (
 
 
 class Asked:
-    """A question, and parts of its list taken in either way."""
+    """A question, and parts of its list."""
 
     def __init__(self, query):
         self.criteria = Criteria.from_query(QueryDict(query), workers())
         self.worker = queries.worker_of(self.criteria, workers())
-        self.order = keyset.order_of(self.criteria)
+        self.question = self.criteria.query()
 
-    def take(self, place, most, *, whole=True):
-        records = keyset.within(self.criteria, self.worker)
-        state = queries.catalogue_state()
-        return keyset.take(records, self.order, place, self.criteria, self.worker, state, most, whole=whole)
+    def part(self, cursor="", limit=20):
+        found = Finding(current.current_index(), self.criteria, self.worker)
+        return part_of(found, found.order, self.question, limit, cursor)
 
-    def queries(self, place, most):
-        with CaptureQueriesContext(connection) as context:
-            self.take(place, most)
-        return len(context)
+    def all(self, limit=20, cursor="", seen=()):
+        """Every record from a cursor on, part by part."""
+        records = list(seen)
+        while True:
+            part = self.part(cursor, limit)
+            records += part.records
+            if not part.next:
+                return [record.pk for record in records]
+            cursor = part.next
 
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_what_is_kept_and_what_is_read_along_agree(question, sort):
+def test_parts_of_any_size_are_the_whole_list(question, sort):
     asked = Asked(f"{question}&sort={sort}")
-    every = asked.take(None, 10_000, whole=False)
-    assert len(every) > 2
-    assert asked.take(None, 10_000) == every
-    for number in (0, 1, len(every) // 2, len(every) - 2, len(every) - 1):
-        place = asked.order.place(every[number])
-        after = every[number + 1 : number + 30]
-        assert asked.take(place, 29) == asked.take(place, 29, whole=False) == after
+    every = [record.pk for record in asked.part(limit=10_000).records]
+    assert len(every) == len(set(every)) > 1
+    page = queries.browse(asked.criteria)
+    assert page.total == len(every)
+    assert [row.record.pk for row in page.rows] == every[:30]
+    for limit in (1, 7, len(every) - 1) if len(every) < 60 else (29, len(every) - 1):
+        assert asked.all(limit) == every
 
 
-def test_what_is_kept_takes_two_queries_wherever_it_begins():
-    """The largest models come first and fit no machine so small: read along, the whole list would be passed over."""
+def test_a_part_takes_as_many_queries_wherever_it_begins():
+    """The largest models come first and fit no machine so small."""
     asked = Asked("worker=vllm&memory=2&sort=params")
-    every = asked.take(None, 10_000)
-    state = 1
-    assert 3 < len(every) < ModelRecord.objects.count() / 2
-    for number in (0, len(every) // 2, len(every) - 1):
-        assert asked.queries(asked.order.place(every[number]), 20) == state + 2
+    assert 3 < len(asked.part(limit=10_000).records) < ModelRecord.objects.count() / 2
+    cursor, counts = asked.part(limit=2).next, []
+    while cursor:
+        with CaptureQueriesContext(connection) as context:
+            cursor = asked.part(cursor, 2).next
+        counts.append(len(context))
+    assert len(counts) > 2
+    assert set(counts) == {3}
 
 
-@pytest.mark.parametrize("question", ["worker=vllm&memory=12", "worker=vllm&memory=12&compatible=false&q=qwen"])
+@pytest.mark.parametrize(
+    "question", ["compatible=false", "worker=vllm&memory=12", "worker=vllm&memory=12&compatible=false&q=qwen"]
+)
 def test_records_that_move_or_go_before_it_is_known_hide_no_other(question):
-    """The order changes in the database, and what is kept does not know of it yet."""
+    """The order changes in the database, and the index does not know of it yet."""
     asked = Asked(question)
-    every = [record.pk for record in asked.take(None, 10_000)]
-    first = asked.take(None, 20)
-    ModelRecord.objects.filter(pk=first[-1].pk).update(popularity=-1)
+    every = asked.all(10_000)
+    first = asked.part()
+    ModelRecord.objects.filter(pk=first.records[-1].pk).update(popularity=-1)
     ModelRecord.objects.filter(pk=every[25]).update(popularity=2**62)
     ModelRecord.objects.filter(pk=every[30]).delete()
-    seen, last = [record.pk for record in first], first[-1]
-    while part := asked.take(asked.order.place(last), 20):
-        seen += [record.pk for record in part]
-        last = part[-1]
-    moved = {first[-1].pk, every[25], every[30]}
+    seen = asked.all(20, first.next, first.records)
+    moved = {first.records[-1].pk, every[25], every[30]}
     assert [pk for pk in seen if pk not in moved] == [pk for pk in every if pk not in moved]
 
 
-def test_what_is_kept_is_not_asked_while_a_newer_version_is_made(monkeypatch):
-    """A record that moves to the end of the list meanwhile is still met there."""
+def test_while_a_newer_index_is_made_the_list_stays_as_it_was(monkeypatch):
+    """A record that moves meanwhile is met where it was: once."""
     asked = Asked("worker=vllm&memory=12")
-    every = [record.pk for record in asked.take(None, 10_000)]
-    monkeypatch.setattr(memo, "PATIENCE", -1)
-    monkeypatch.setattr(memo._Newest, "begin", lambda *_: None)
-    first = asked.take(None, 20)
+    every = asked.all(10_000)
+    first = asked.part()
+    monkeypatch.setattr(current, "PATIENCE", -1)
+    monkeypatch.setattr(current, "REST", float("inf"))
     ModelRecord.objects.filter(pk=every[25]).update(popularity=-1)
     raise_catalogue_version()
     assert not queries.catalogue_state().newest
-    seen, last = [record.pk for record in first], first[-1]
-    while part := asked.take(asked.order.place(last), 20):
-        seen += [record.pk for record in part]
-        last = part[-1]
-    assert seen == [*every[:25], *every[26:], every[25]]
+    assert asked.all(20, first.next, first.records) == every
 
 
 def test_a_cursor_whose_record_is_gone_leads_on():
     asked = Asked("worker=vllm&memory=12")
-    every = asked.take(None, 40)
-    ModelRecord.objects.filter(pk=every[9].pk).delete()
-    assert asked.take(asked.order.place(every[9]), 20) == every[10:30]
+    every = asked.all(10_000)
+    part = asked.part(limit=10)
+    ModelRecord.objects.filter(pk=every[9]).delete()
+    raise_catalogue_version()
+    assert [record.pk for record in asked.part(part.next).records] == every[10:30]
+
+
+def test_a_part_of_which_every_record_is_gone_does_not_end_the_list():
+    asked = Asked("compatible=false")
+    every = asked.all(10_000)
+    part = asked.part(limit=10)
+    ModelRecord.objects.filter(pk__in=every[10:20]).delete()
+    assert asked.all(10, part.next, part.records) == [*every[:10], *every[20:]]
+
+
+def test_a_cursor_of_another_question_is_refused():
+    cursor = Asked("compatible=false").part().next
+    for question in ("compatible=false&sort=likes", "compatible=false&q=b", ""):
+        with pytest.raises(CriteriaError):
+            Asked(question).part(cursor)

@@ -81,6 +81,19 @@ def test_the_badge_of_what_is_too_large_has_the_numbers_of_the_sentence():
     assert apply_memory_fit(RUNS, TOO_LARGE).brief == f"needs {need / GIB:.0f} GiB, {room / GIB:.0f} GiB here"
 
 
+@pytest.mark.parametrize(
+    ("need", "brief"),
+    [
+        (100 * GIB + 1, "just too large for its memory"),
+        (105 * GIB, "just too large for its memory"),
+        (105 * GIB + 1, "needs 105 GiB, 100 GiB here"),
+        (150 * GIB, "needs 150 GiB, 100 GiB here"),
+    ],
+)
+def test_a_badge_says_just_up_to_a_twentieth_too_much_and_numbers_from_there(need, brief):
+    assert apply_memory_fit(RUNS, replace(TOO_LARGE, need=need, room=100 * GIB)).brief == brief
+
+
 def test_a_badge_says_where_the_need_is_only_the_least_it_can_be():
     fit = replace(TOO_LARGE, estimate=replace(TOO_LARGE.estimate, per_device=None))
     assert apply_memory_fit(RUNS, fit).brief.startswith("needs at least ")

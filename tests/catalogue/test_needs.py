@@ -361,7 +361,7 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.booleans(),
     st.none(),
-    st.text(max_size=5),
+    st.text("a1_.-é\0", max_size=5),
 )
 VALUES = NUMBERS | st.lists(NUMBERS, max_size=6) | st.lists(st.sampled_from(["full_attention", "mamba"]), max_size=6)
 CONFIGS = st.dictionaries(st.sampled_from(sorted(SHAPE_KEYS)), VALUES, max_size=25)
@@ -369,7 +369,7 @@ MODEL_TYPES = st.sampled_from(["llama", "gemma3", "deepseek_v3", "mamba", "jamba
 COUNTS = st.none() | st.integers(0, 2**62)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(CONFIGS, MODEL_TYPES, st.booleans(), COUNTS, COUNTS, st.sampled_from(["vllm", "ollama", "transformers", "rbee"]))
 def test_no_configuration_however_senseless_breaks_an_estimate(config, model_type, whole, count, size, engine):
     config = {**(LLAMA if whole else {}), **config, "model_type": model_type}
@@ -410,3 +410,24 @@ def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_
         told, assumed = inputs(record, record.variants.get())
         assert told.projector_bytes == expected
         assert words in " ".join(assumed)
+
+
+@pytest.mark.parametrize("size", [{"size": 800_000_000}, {}], ids=["of told size", "of untold size"])
+def test_a_projector_file_concerns_the_gguf_files_beside_it_only(db, size):
+    """Safetensors hold the vision part among their own weights: nothing is loaded or assumed beside them."""
+    payload = {
+        "id": "sample/seeing",
+        "config": LLAMA,
+        "siblings": [
+            {"rfilename": "model.safetensors", "size": 16_000_000_000},
+            {"rfilename": "seeing-Q4_K_M.gguf", "size": 4_900_000_000},
+            {"rfilename": "mmproj-seeing-f16.gguf", **size},
+        ],
+    }
+    sync.store([parse_record(payload)], origin="file")
+    stored = ModelRecord.objects.get(repo_id="sample/seeing")
+    told = {each.format: inputs(stored, each) for each in stored.variants.all()}
+    assert told["safetensors"][0].projector_bytes == 0
+    assert "projector" not in " ".join(told["safetensors"][1])
+    assert told["gguf"][0].projector_bytes == size.get("size", 0)
+    assert "projector" in " ".join(told["gguf"][1])

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from compat.catalogue import memo
+from compat.catalogue import current
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord
 from tests.samples import record, renamed
@@ -15,8 +15,9 @@ pytestmark = pytest.mark.django_db
 
 
 def queries(client, address):
-    """How many queries a page takes when nothing is remembered."""
-    memo.forget()
+    """How many queries a page takes when nothing is remembered but the index."""
+    current.forget_index()
+    current.current_index()
     with CaptureQueriesContext(
         connection,
     ) as context:
@@ -45,11 +46,11 @@ def test_browse(client, question):
     assert few == many <= 13
 
 
-def test_browse_again_takes_less(client):
-    first, _ = queries(client, "/models/")
+def test_a_search_is_asked_once_for_page_facets_and_the_next_page(client):
+    first, _ = queries(client, "/models/?q=b&compatible=false")
     with CaptureQueriesContext(connection) as context:
-        client.get("/models/")
-    assert len(context) < first
+        client.get("/models/?q=b&compatible=false&page=2")
+    assert len(context) == first - 1
 
 
 def test_a_page_further_on_takes_no_more(client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat.catalogue import memo
+from compat.catalogue import current
 from compat.models import ModelRecord, Verdict
 
 pytestmark = pytest.mark.django_db
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 def test_pages_answer_where_a_verdict_is_missing(client, worker):
     record = ModelRecord.objects.get(repo_id="microsoft/phi-2")
     Verdict.objects.filter(sheet=record.sheet_id).delete()
-    memo.forget()
+    current.forget_index()
     assert client.get(f"/models/?{worker}&compatible=false").status_code == 200
     page = client.get(f"/models/microsoft/phi-2/?{worker}")
     assert page.status_code == 200

@@ -155,7 +155,8 @@ def test_the_bundled_constants_are_what_the_calibration_finds():
 
 
 def test_speed_generalises_to_models_left_out():
+    """Of each half of the models, from the other half alone."""
     found = runs(load_points("speed_points"))
-    errors = [e for _, e in cross_validate(found, lambda r: r.model)]
+    errors = [e for _, e in cross_validate(found, lambda r: r.model, folds=2)]
     assert len(errors) > 300
     assert quantile(errors, 0.5) < 0.20

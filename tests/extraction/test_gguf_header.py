@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import time
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -40,6 +39,7 @@ from tests.extraction.header_files import (
     tensor,
     text,
 )
+from tests.work import calls_of
 
 WRITTEN = Path(__file__).parent / "files" / "tiny-gemma-Q3_K_M.gguf"
 
@@ -270,21 +270,24 @@ def test_a_header_larger_than_allowed_is_not_read():
     ids=["texts", "lists", "tensors"],
 )
 def test_a_hostile_header_costs_little(data):
+    """So much work a byte, and so much memory a byte, however the bytes are chosen."""
+
+    def read():
+        with contextlib.suppress(HeaderError):
+            header_of(data)
+
+    assert calls_of(read) < 4 * len(data)
     tracemalloc.start()
-    started = time.monotonic()
-    with contextlib.suppress(HeaderError):
-        header_of(data)
-    spent, (_, most) = time.monotonic() - started, tracemalloc.get_traced_memory()
+    read()
+    _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert spent < 20
     assert most < 12 * len(data) + 1_000_000
 
 
-def test_a_real_vocabulary_is_passed_over_quickly():
+def test_a_real_vocabulary_is_passed_over_with_a_few_steps_a_token():
     data = llama(tokens=150_000)
-    started = time.monotonic()
     assert header_of(data).vocab_size == 150_000
-    assert time.monotonic() - started < 5
+    assert calls_of(lambda: header_of(data)) < 5 * 150_000
 
 
 def test_the_table_of_types_knows_no_name_twice():

@@ -262,7 +262,7 @@ def test_constants_are_read_as_unknown_where_asked():
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
+    max_leaves=8,
 )
 FIELDS = st.sampled_from(
     [
@@ -286,12 +286,15 @@ FIELDS = st.sampled_from(
 )
 NEAR = st.one_of(
     JSON,
-    st.lists(st.fixed_dictionaries({"rfilename": JSON, "size": JSON, "lfs": JSON})),
+    st.lists(st.fixed_dictionaries({"rfilename": JSON, "size": JSON, "lfs": JSON}), max_size=3),
     st.fixed_dictionaries({"total": JSON, "parameters": JSON, "architecture": JSON}),
 )
 
 
-@given(JSON | st.dictionaries(FIELDS, NEAR) | st.dictionaries(FIELDS, NEAR).map(lambda found: {**found, "id": "a/b"}))
+RECORDS = st.dictionaries(FIELDS, NEAR, max_size=6)
+
+
+@given(JSON | RECORDS | RECORDS.map(lambda found: {**found, "id": "a/b"}))
 def test_no_json_gets_through_as_another_error(value):
     try:
         parsed = parse_record(value)

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from compat.catalogue import memo
+from compat.catalogue import current
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_another_format_is_the_page(client):
 
 
 def test_the_page_is_made_once_and_takes_few_queries(client):
-    memo.forget()
+    current.forget_index()
     client.get("/accuracy/")
     with CaptureQueriesContext(connection) as context:
         client.get("/accuracy/")

@@ -1,0 +1,195 @@
+"""The index that answers now: the newest, or the one before it while the newest is being made."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from threading import Lock, Thread
+from typing import NamedTuple
+
+from django.db import connection
+
+from compat.catalogue import index_files
+from compat.catalogue.index import CatalogueIndex, Verdicts
+from compat.catalogue.index_build import build_index
+from compat.catalogue.machine_needs import Before, EngineNeeds, read_engine_needs
+from compat.catalogue.workers import Worker
+from compat.models import Catalogue
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5
+"""Seconds that a request may wait for a new index; one that takes longer is made beside it, and the old one answers."""
+REST = 3
+"""A new index is begun no sooner than this many times what the last one took: changes may come without end."""
+MOST_MACHINES = 32
+"""The verdicts of so many machines are kept with an index."""
+
+
+class State(NamedTuple):
+    """The version of the catalogue that answers are made from, when it last changed, and whether it is the newest.
+
+    After a change of a large catalogue it is the version before, until its index is made anew in a few seconds.
+    """
+
+    version: int
+    changed: datetime | None
+    newest: bool = True
+
+
+class _Current:
+    """The index of this process, replaced as a whole."""
+
+    def __init__(self) -> None:
+        self.index: CatalogueIndex | None = None
+        self.making = Lock()
+        self.ended = 0.0
+
+    def for_state(self, state: State) -> CatalogueIndex:
+        index = self.index
+        if index is not None and index.answers(state):
+            return index
+        if index is None or index.seconds <= PATIENCE:
+            with self.making:
+                if self.index is None or not self.index.answers(state):
+                    self._replace(state)
+                assert self.index is not None
+                return self.index
+        if time.monotonic() - self.ended > REST * index.seconds and self.making.acquire(blocking=False):
+            Thread(target=self._beside, args=(state,), daemon=True).start()
+        return index
+
+    def _beside(self, state: State) -> None:
+        try:
+            self._replace(state)
+        except Exception:
+            log.exception("the index of the catalogue's version %s could not be made", state.version)
+        finally:
+            self.ended = time.monotonic()
+            self.making.release()
+            connection.close()
+
+    def _replace(self, state: State) -> None:
+        before = self.index
+        index = _opened(state) or _made(state)
+        # What visitors asked for before they will ask for again.
+        if before is not None and before.needs:
+            _bring_over(before, index)
+        self.index = index
+
+
+_current = _Current()
+
+
+def forget_index() -> None:
+    """Drop the index of this process: the next question makes or opens one."""
+    _current.__init__()  # type: ignore[misc] # the same object, as it was at the start
+
+
+def catalogue_state() -> State:
+    """The catalogue's state now, as far as answers go. One query."""
+    index, newest = _now()
+    return State(index.version, index.changed, newest)
+
+
+def current_index() -> CatalogueIndex:
+    """The index to answer from. One query, and those that making it takes, if it is made now."""
+    return _now()[0]
+
+
+def _now() -> tuple[CatalogueIndex, bool]:
+    row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
+    state = State(*row)
+    index = _current.for_state(state)
+    return index, index.answers(state)
+
+
+def _opened(state: State) -> CatalogueIndex | None:
+    folder = index_files.folder_of(state.version, state.changed)
+    columns = index_files.read_columns(folder) if folder else None
+    # One that is opened would take longer to make: it counts as slow, so that nobody waits for the next one.
+    seconds = PATIENCE * 2 if columns is not None and len(columns.ids) > _QUICK else 0.0
+    return CatalogueIndex(state.version, state.changed, columns, seconds, folder) if columns else None
+
+
+_QUICK = 50_000
+"""Records of which an index is made within a request's patience on any machine that this runs on."""
+
+
+def _made(state: State) -> CatalogueIndex:
+    folder = index_files.folder_of(state.version, state.changed)
+    if folder is None:
+        return build_index()
+    try:
+        with index_files.only_one(folder):
+            found = _opened(state)
+            if found is not None:
+                return found
+            made = build_index()
+            folder = index_files.folder_of(made.version, made.changed)
+            assert folder is not None
+            index_files.write_columns(folder, made.columns)
+            columns = index_files.read_columns(folder) or made.columns
+            return CatalogueIndex(made.version, made.changed, columns, made.seconds, folder)
+    except OSError as error:
+        log.warning("the index is kept in this process alone, as its files cannot be written: %s", error)
+        return build_index()
+
+
+def verdicts_on(index: CatalogueIndex, worker: Worker) -> Verdicts:
+    """The verdict on every group on a worker: as stored, or worked out for its machine and kept for a while."""
+    if worker.hardware is None:
+        return index.stored(worker.profile.slug)
+    with index.lock:
+        if worker.key not in index.machines:
+            found = engine_needs(index, [worker])[worker.profile.slug].verdicts(index.columns, worker)
+            while len(index.machines) >= MOST_MACHINES:
+                index.machines.pop(next(iter(index.machines)))
+            index.machines[worker.key] = found
+        return index.machines[worker.key]
+
+
+def engine_needs(index: CatalogueIndex, workers: Sequence[Worker]) -> dict[str, EngineNeeds]:
+    """What engines would load of the catalogue, from memory, from files, or made now and written."""
+    return _engine_needs(index, workers, None)
+
+
+def _engine_needs(index: CatalogueIndex, workers: Iterable[Worker], before: Before | None) -> dict[str, EngineNeeds]:
+    alone = {worker.profile.slug: Worker(worker.slug, worker.name, worker.profile) for worker in workers}
+    with index.lock:
+        for engine in alone.keys() - index.needs.keys():
+            found = index_files.read_needs(index.folder, engine) if index.folder else None
+            if found is not None:
+                index.needs[engine] = found
+        missing = [worker for engine, worker in alone.items() if engine not in index.needs]
+        if missing:
+            for engine, needs in read_engine_needs(index.columns, missing, before).items():
+                index.needs[engine] = _written(index.folder, engine, needs)
+                index.engines[engine] = alone[engine]
+        return {engine: index.needs[engine] for engine in alone}
+
+
+def _written(folder: Path | None, engine: str, needs: EngineNeeds) -> EngineNeeds:
+    if folder is None:
+        return needs
+    try:
+        index_files.write_needs(folder, engine, needs)
+    except OSError as error:
+        log.warning("what %s would load is kept in this process alone: %s", engine, error)
+        return needs
+    return index_files.read_needs(folder, engine) or needs
+
+
+def _bring_over(before: CatalogueIndex, index: CatalogueIndex) -> None:
+    workers = [worker for worker in before.engines.values() if worker.profile.slug in before.needs]
+    _engine_needs(index, workers, (before.columns, before.needs))
+
+
+def prepare_index(workers: Iterable[Worker]) -> CatalogueIndex:
+    """Make the index and what every engine would load, unless that is done, so that the first visitor need not wait."""
+    index = current_index()
+    engine_needs(index, list(workers))
+    return index

@@ -1,0 +1,207 @@
+"""The index: one immutable set of columns per version of the catalogue, which answers every question about many models.
+
+Records that agree in all that facets, ranges and memory needs look at are one *group* (what SQL calls GROUP BY); what a
+question asks is decided once a group, and a group's size is what is counted. Ten records, of which two pairs agree::
+
+    records   ids     11 12 13 14 15 16 17 18 19 20     ascending keys of ModelRecord
+              group    0  1  0  2  3  4  5  5  6  7     12 is alone in its group, 11 and 13 share one
+    groups    counts   2  1  1  1  1  2  1  1           how many records each has
+              license  0  1  0  0  2  0  1  0           a code a facet: 0 = ("mit",), 1 = ("apache-2.0",), 2 = ()
+              sheet    0  1  0  2  2  3  4  5           its fact sheet, which verdicts belong to
+    sheets    level    3  0  2 ...                      confidence on one engine; -1 where none was judged
+    orders    popular  4  0  9  2  ...                  rows of records, the best known first
+
+"How many Apache models run, by family?" is then ``counts[(license == 1) & (level[sheet] > 0)]`` summed by the family's
+code, and "which are the first thirty?" walks ``popular`` and keeps the rows whose group passed. A question for words,
+an author or a list gets its records' ids from the database, and counts their groups instead.
+
+An index is made once for a version of the catalogue, by one process, and written to files which all processes map into
+their memory (:mod:`compat.catalogue.index_files`); it is never changed, only replaced by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compat.catalogue.facets import FACETS, Facet, VerdictColumn
+from compat.catalogue.order import Order
+from compat.rules.result import CAUSES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from compat.catalogue.machine_needs import EngineNeeds
+    from compat.catalogue.workers import Worker
+
+Column = NDArray[Any]
+Mask = NDArray[np.bool_]
+
+UNJUDGED = -1
+"""Stands for the confidence of a fact sheet that an engine has not judged yet."""
+INDEX_CAUSES = ("", *CAUSES[:-1], "memory", CAUSES[-1])
+"""The causes of refusals by their code in a column."""
+CAUSE_CODES = {cause: code for code, cause in enumerate(INDEX_CAUSES)}
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values that groups have of one facet: ``codes`` one a group, and for every code its values."""
+
+    codes: Column
+    sets: Sequence[tuple[str, ...]]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every value that occurs."""
+        return tuple(dict.fromkeys(value for values in self.sets for value in values))
+
+    @cached_property
+    def _pairs(self) -> tuple[Column, Column]:
+        """(code, number of a value) for every value of every code."""
+        numbers = {value: number for number, value in enumerate(self.names)}
+        pairs = [(code, numbers[value]) for code, values in enumerate(self.sets) for value in values]
+        flat = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return flat[:, 0], flat[:, 1]
+
+    def having(self, wanted: Iterable[str]) -> Mask:
+        """The groups that have any of these values."""
+        among = frozenset(wanted)
+        allowed = np.fromiter((not among.isdisjoint(values) for values in self.sets), bool, len(self.sets))
+        return allowed[self.codes]
+
+    def count(self, groups: Column, counts: Column) -> dict[str, int]:
+        """How many records some groups have, by value; a record with two values counts for both."""
+        by_code = np.bincount(self.codes[groups], weights=counts[groups], minlength=len(self.sets))
+        codes, numbers = self._pairs
+        totals = np.bincount(numbers, weights=by_code[codes], minlength=len(self.names)).astype(np.int64)
+        return {name: int(n) for name, n in zip(self.names, totals, strict=True) if n}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The verdict on every group on one worker: confidence, and the code of the cause of a refusal."""
+
+    level: Column
+    cause: Column
+
+
+@dataclass(frozen=True)
+class OrderColumns:
+    """One order: the rows of the records, and beside them their groups, so that a walk reads memory in sequence."""
+
+    rows: Column
+    groups: Column
+
+
+@dataclass(frozen=True)
+class IndexColumns:
+    """What is written to files; see the module's docstring for what each column holds.
+
+    ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``. A group's ``need`` is the
+    number of what it needs of memory, told by ``needs``: ``first`` its first variant, ``member`` a record that has it.
+    """
+
+    ids: Column
+    group: Column
+    counts: Column
+    sheet: Column
+    parameters: Column
+    context: Column
+    need: Column
+    facets: Mapping[str, Column]
+    orders: Mapping[str, OrderColumns]
+    sheet_ids: Column
+    levels: Column
+    causes: Column
+    need_sheet: Column
+    need_first: Column
+    need_member: Column
+    need_digest: Column
+    texts: Mapping[str, Any]
+
+
+@dataclass
+class CatalogueIndex:
+    """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
+
+    ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
+    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record by the ``words`` of a search.
+    """
+
+    version: int
+    changed: datetime | None
+    columns: IndexColumns
+    seconds: float = 0.0
+    folder: Path | None = None
+    needs: dict[str, EngineNeeds] = field(default_factory=dict)
+    engines: dict[str, Worker] = field(default_factory=dict)
+    machines: dict[Hashable, Verdicts] = field(default_factory=dict)
+    words: dict[tuple[str, ...], Column] = field(default_factory=dict)
+    lock: RLock = field(default_factory=RLock)
+    _facets: dict[str, Values] = field(default_factory=dict)
+    _orders: dict[str, OrderColumns] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self.columns.ids)
+
+    def answers(self, state: tuple[int, datetime | None, bool]) -> bool:
+        """Whether this is the index of a state of the catalogue."""
+        return (self.version, self.changed) == state[:2]
+
+    def values(self, facet: Facet | str) -> Values:
+        """What groups have of a facet that is not the verdict."""
+        name = facet if isinstance(facet, str) else facet.name
+        if name not in self._facets:
+            sets = [tuple(values) for values in self.columns.texts["facets"][name]]
+            self._facets[name] = Values(self.columns.facets[name], sets)
+        return self._facets[name]
+
+    def rows_of(self, ids: Iterable[int] | Column) -> Column:
+        """The rows of some records, in the order of the ids given; those that came later are left out."""
+        wanted = np.asarray(ids if isinstance(ids, np.ndarray) else list(ids), dtype=np.int64)
+        known = self.columns.ids
+        if not len(known) or not len(wanted):
+            return np.zeros(0, dtype=np.int64)
+        if known[-1] - known[0] == len(known) - 1:
+            rows = wanted - known[0]
+            return rows[(rows >= 0) & (rows < len(known))]
+        rows = np.searchsorted(known, wanted)
+        rows[rows == len(known)] = 0
+        return rows[known[rows] == wanted]
+
+    def stored(self, engine: str) -> Verdicts:
+        """The verdicts on an engine alone, as the database keeps them."""
+        engines = self.columns.texts["engines"]
+        if engine not in engines:
+            size = len(self.columns.sheet)
+            return Verdicts(np.full(size, UNJUDGED, dtype=np.int8), np.zeros(size, dtype=np.int8))
+        at = engines.index(engine)
+        return Verdicts(self.columns.levels[at][self.columns.sheet], self.columns.causes[at][self.columns.sheet])
+
+    def order(self, order: Order) -> OrderColumns:
+        """The columns of an order; those that lists are seldom asked for in are made when first needed."""
+        if order.name in self.columns.orders:
+            return self.columns.orders[order.name]
+        with self.lock:
+            if order.name not in self._orders:
+                rows = self.rows_of(np.concatenate([ids_in_order(part) for part in order.ranges()]))
+                self._orders[order.name] = OrderColumns(rows.astype(np.int32), self.columns.group[rows])
+            return self._orders[order.name]
+
+
+def ids_in_order(records: Any) -> Column:
+    """The ids of records in the order of their query. One query."""
+    return np.fromiter(records.values_list("id", flat=True).iterator(10_000), dtype=np.int64)
+
+
+INDEXED = tuple(facet for facet in FACETS if not isinstance(facet.column, VerdictColumn))
+"""The facets that groups have a column of."""

@@ -1,0 +1,232 @@
+"""Making an index: the catalogue read once, from one snapshot of the database, into columns."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from django.db.models import CharField, Max
+from django.db.models.functions import Cast
+
+from compat.catalogue.facets import BesideColumn, RecordColumn, SheetColumns
+from compat.catalogue.index import (
+    CAUSE_CODES,
+    INDEXED,
+    UNJUDGED,
+    CatalogueIndex,
+    Column,
+    IndexColumns,
+    OrderColumns,
+    ids_in_order,
+)
+from compat.catalogue.needs import needs_name
+from compat.catalogue.order import ORDERS
+from compat.estimate import find_shape
+from compat.models import Catalogue, FactSheet, ModelRecord, RecordVariant, Verdict
+
+_AT_ONCE = 5000
+_NEED_COLUMNS = ("sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes")
+
+
+def build_index() -> CatalogueIndex:
+    """The index of the catalogue as it is now. A query for each table and order that is read."""
+    start = time.perf_counter()
+    with _snapshot():
+        state = Catalogue.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
+        columns = _read()
+    return CatalogueIndex(*state, columns, time.perf_counter() - start)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """All queries inside see the database at one moment, and keep no writer waiting."""
+    if connection.in_atomic_block:
+        yield
+        return
+    begin = {"sqlite": "BEGIN DEFERRED", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+    with connection.cursor() as cursor:
+        cursor.execute(begin[connection.vendor])
+        try:
+            yield
+        finally:
+            cursor.execute("COMMIT")
+
+
+class _Numbers(dict[Any, int]):
+    """Numbers for things in the order in which they are first met."""
+
+    def of(self, thing: Any) -> int:
+        """The number of a thing."""
+        return self.setdefault(thing, len(self))
+
+
+def _read() -> IndexColumns:
+    sheets = list(FactSheet.objects.order_by("id").values_list("id", flat=True))
+    sheet_row = {pk: row for row, pk in enumerate(sheets)}
+    groups, needs, members, sizes_of_need = _Numbers(), _Numbers(), [], []
+    ids: list[int] = []
+    numbers: list[int] = []
+    for pk, need, sizes, rest in _records():
+        number = needs.of(need)
+        if number == len(members):
+            members.append(pk)
+            sizes_of_need.append(len(sizes))
+        ids.append(pk)
+        numbers.append(groups.of((number, *rest)))
+    group = np.array(numbers, dtype=np.int32)
+    keys = list(groups)
+    need_of = np.fromiter((key[0] for key in keys), np.int32, len(keys))
+    told = list(needs)
+    need_sheet = np.fromiter((sheet_row[need[0]] for need in told), np.int32, len(told))
+    facets, texts = _facet_columns(keys, need_sheet[need_of], sheets)
+    levels, causes, engines = _verdicts(sheet_row)
+    id_column = np.array(ids, dtype=np.int64)
+    return IndexColumns(
+        ids=id_column,
+        group=group,
+        counts=np.bincount(group, minlength=len(keys)),
+        sheet=need_sheet[need_of],
+        parameters=np.fromiter((_or_unknown(told[key[0]][1]) for key in keys), np.int64, len(keys)),
+        context=np.fromiter((_or_unknown(key[1]) for key in keys), np.int64, len(keys)),
+        need=need_of,
+        facets=facets,
+        orders=_orders(id_column, group),
+        sheet_ids=np.array(sheets, dtype=np.int64),
+        levels=levels,
+        causes=causes,
+        need_sheet=need_sheet,
+        need_first=np.concatenate([[0], np.cumsum(sizes_of_need, dtype=np.int64)]).astype(np.int64),
+        need_member=np.array(members, dtype=np.int64),
+        need_digest=np.array([_digest(need) for need in told], dtype="V16"),
+        texts={"facets": texts, "engines": engines},
+    )
+
+
+def _or_unknown(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.blake2b(repr(value).encode(), digest_size=16).digest()
+
+
+def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]]:
+    """(id, what its memory need depends on, its variants' sizes, all else that groups differ by) of every record."""
+    own = [facet.column for facet in INDEXED if isinstance(facet.column, RecordColumn)]
+    beside = [facet.column for facet in INDEXED if isinstance(facet.column, BesideColumn)]
+    spoken = [
+        _Beside(column.model._default_manager.order_by("record_id", column.name).values_list("record_id", column.name))  # noqa: SLF001 - Django's public name for it
+        for column in beside
+    ]
+    variants = _Beside(RecordVariant.objects.order_by("record_id", "position").values_list("record_id", "size_bytes"))
+    # As text, which needs no converting of every row.
+    records = ModelRecord.objects.annotate(seeing=Cast("projector", CharField())).order_by("id")
+    columns = ("id", *_NEED_COLUMNS, "context", *(column.name for column in own))
+    published = _Published()
+    texts: dict[Any, Any] = {}
+    for pk, sheet, parameters, facts, name, seeing, projector, context, *rest in records.values_list(*columns).iterator(
+        _AT_ONCE
+    ):
+        facts = texts.setdefault(facts, facts)
+        sizes = tuple(size for (size,) in variants.of(pk))
+        shape = published.shape_of(facts, parameters, name, sheet)
+        need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
+        several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
+        yield pk, need, sizes, (context, *(texts.setdefault(value, value) for value in (*rest, *several)))
+
+
+class _Beside:
+    """Rows of another table in the order of the record's id, handed out record by record."""
+
+    def __init__(self, rows: Any) -> None:
+        self._groups = groupby(rows.iterator(_AT_ONCE), key=itemgetter(0))
+        self._next = self._advance()
+
+    def _advance(self) -> tuple[int, tuple[Any, ...]] | None:
+        for pk, rows in self._groups:
+            return pk, tuple(row[1:] for row in rows)
+        return None
+
+    def of(self, pk: int) -> Sequence[Any]:
+        """The rows of one record, without its id. Records are to be asked for in the order of their ids."""
+        while self._next is not None and self._next[0] < pk:
+            self._next = self._advance()
+        if self._next is None or self._next[0] != pk:
+            return ()
+        return self._next[1]
+
+
+class _Published:
+    """Which published shape a record's memory need leans on, as a digest; empty where on none."""
+
+    def __init__(self) -> None:
+        # By identity: the published shapes are a table that is read once, and comparing them whole is slow.
+        self._digests: dict[int, bytes] = {id(None): b""}
+        self._refused: set[int] = set()
+        self._looked_up = 0
+
+    def shape_of(self, facts: str, parameters: int | None, name: str, sheet: int) -> bytes:
+        """The digest of the shape of the model that a record is named after, if it has to be looked at."""
+        if not needs_name(facts, parameters) or sheet in self._refused:
+            return b""
+        self._looked_up += 1
+        if self._looked_up == _AT_ONCE:
+            # Of so many, it is worth to know those that every engine refuses: their needs are never asked for.
+            best = Verdict.objects.order_by().values("sheet").annotate(best=Max("confidence"))
+            self._refused = set(best.filter(best=0).values_list("sheet", flat=True))
+        known = find_shape(name)
+        if id(known) not in self._digests:
+            self._digests[id(known)] = _digest(known)
+        return self._digests[id(known)]
+
+
+def _facet_columns(
+    keys: Sequence[tuple[Any, ...]], sheet: Column, sheets: Sequence[int]
+) -> tuple[dict[str, Column], dict[str, list[list[str]]]]:
+    """A code a group for every facet, and the values of every code."""
+    columns: dict[str, Column] = {}
+    texts: dict[str, list[list[str]]] = {}
+    # What a group's key holds behind its need and its context: the records' own columns, then those beside them.
+    kinds = (RecordColumn, BesideColumn)
+    in_key = [facet for kind in kinds for facet in INDEXED if isinstance(facet.column, kind)]
+    for place, facet in enumerate(in_key, start=2):
+        codes = _Numbers()
+        read = facet.column.read if isinstance(facet.column, RecordColumn) else tuple
+        columns[facet.name] = np.fromiter((codes.of(read(key[place])) for key in keys), np.int32, len(keys))
+        texts[facet.name] = [list(values) for values in codes]
+    for facet in INDEXED:
+        if isinstance(facet.column, SheetColumns):
+            codes, read_sheet = _Numbers(), facet.column.read
+            rows = FactSheet.objects.order_by("id").values_list(*facet.column.names).iterator(_AT_ONCE)
+            of_sheet = np.fromiter((codes.of(read_sheet(*row)) for row in rows), np.int32, len(sheets))
+            columns[facet.name] = of_sheet[sheet]
+            texts[facet.name] = [list(values) for values in codes]
+    return columns, texts
+
+
+def _verdicts(sheet_row: dict[int, int]) -> tuple[Column, Column, list[str]]:
+    """(confidence, code of the cause) by engine and sheet, and the engines."""
+    engines = sorted(Verdict.objects.order_by().values_list("profile", flat=True).distinct())
+    levels = np.full((len(engines), len(sheet_row)), UNJUDGED, dtype=np.int8)
+    causes = np.zeros((len(engines), len(sheet_row)), dtype=np.int8)
+    row_of = {engine: row for row, engine in enumerate(engines)}
+    stored = Verdict.objects.values_list("profile", "sheet_id", "confidence", "cause")
+    for engine, sheet, level, cause in stored.iterator(_AT_ONCE):
+        at = row_of[engine], sheet_row[sheet]
+        levels[at], causes[at] = level, CAUSE_CODES[cause]
+    return levels, causes, engines
+
+
+def _orders(ids: Column, group: Column) -> dict[str, OrderColumns]:
+    found = {}
+    for name, order in ORDERS.items():
+        rows = np.searchsorted(ids, np.concatenate([ids_in_order(part) for part in order.ranges()])).astype(np.int32)
+        found[name] = OrderColumns(rows, group[rows])
+    return found

@@ -1,0 +1,164 @@
+"""The index on disk: written once per version of the catalogue, and mapped into the memory of every process.
+
+A folder holds one ``.npy`` file a column, and appears under its name only when it is whole. The name tells all that the
+columns were made from: the database, the catalogue's version and the moment it changed, and the code that made them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+
+from compat.catalogue.index import IndexColumns, OrderColumns
+from compat.catalogue.machine_needs import EngineNeeds, Entries
+from compat.estimate.need_columns import NeedColumns
+
+log = logging.getLogger(__name__)
+
+_KEPT = 2
+"""So many versions stay on disk: a process may be about to open the one before."""
+_MADE_BY = ("architectures", "catalogue", "engines", "estimate", "rules")
+
+
+def folder_of(version: int, changed: datetime | None) -> Path | None:
+    """Where the index of a version of this database's catalogue is, or would be; None where none are written."""
+    root: Path | None = settings.INDEX_ROOT
+    if root is None or changed is None:
+        return None
+    database = hashlib.blake2b(str(connection.settings_dict["NAME"]).encode(), digest_size=6).hexdigest()
+    return root / database / f"{version}-{changed.timestamp():.6f}-{_code()}"
+
+
+@cache
+def _code() -> str:
+    """A digest of the code and tables that columns are made by."""
+    digest = hashlib.blake2b(np.__version__.encode(), digest_size=6)
+    for package in _MADE_BY:
+        for name, content in sorted(_sources(files(f"compat.{package}"))):
+            digest.update(name.encode() + content)
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry)
+        elif entry.name.endswith((".py", ".toml", ".json")):
+            yield entry.name, entry.read_bytes()
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """One process at a time makes indexes of a database; the others wait here, and then find what it made."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def write_columns(folder: Path, columns: IndexColumns) -> None:
+    """Write an index, then drop those of versions long gone."""
+    flat: dict[str, Any] = {field.name: getattr(columns, field.name) for field in fields(columns)}
+    facets, orders, texts = flat.pop("facets"), flat.pop("orders"), flat.pop("texts")
+    flat |= {f"facet-{name}": codes for name, codes in facets.items()}
+    for name, order in orders.items():
+        flat |= {f"order-{name}": order.rows, f"order-{name}-groups": order.groups}
+    _write(folder, flat, texts)
+    old = sorted((one for one in folder.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+    for one in old[:-_KEPT]:
+        shutil.rmtree(one, ignore_errors=True)
+
+
+def read_columns(folder: Path) -> IndexColumns | None:
+    """The columns of an index, mapped from its files; None where there is none."""
+    found = _read(folder)
+    if found is None:
+        return None
+    flat, texts = found
+    named = {field.name: flat[field.name] for field in fields(IndexColumns) if field.name in flat}
+    facets = {name.removeprefix("facet-"): codes for name, codes in flat.items() if name.startswith("facet-")}
+    orders = {
+        name.removeprefix("order-"): OrderColumns(rows, flat[f"{name}-groups"])
+        for name, rows in flat.items()
+        if name.startswith("order-") and not name.endswith("-groups")
+    }
+    return IndexColumns(**named, facets=facets, orders=orders, texts=texts)
+
+
+def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
+    """Write what one engine would load, beside the index it belongs to."""
+    flat = {f"entries-{field.name}": getattr(needs.entries, field.name) for field in fields(needs.entries)}
+    columns = needs.columns
+    flat |= {"variants": needs.variants, "depending": needs.depending}
+    flat |= {"rows": columns.variants, "shapes": columns.shapes, "caches": columns.caches}
+    _write(folder / f"needs-{engine}", flat, {"engine": columns.engine})
+
+
+def read_needs(folder: Path, engine: str) -> EngineNeeds | None:
+    """What one engine would load, mapped from its files; None where that was not written."""
+    found = _read(folder / f"needs-{engine}")
+    if found is None:
+        return None
+    flat, texts = found
+    entries = Entries(**{field.name: flat[f"entries-{field.name}"] for field in fields(Entries)})
+    columns = NeedColumns(texts["engine"], flat["rows"], flat["shapes"], flat["caches"])
+    return EngineNeeds(entries, flat["variants"], columns, flat["depending"])
+
+
+def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -> None:
+    """All files into a folder beside the target, which then takes its name at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        return
+    made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        for name, column in columns.items():
+            np.save(made / f"{name}.npy", np.ascontiguousarray(column))
+        (made / "texts.json").write_text(json.dumps(texts), "utf-8")
+        made.chmod(0o755)
+        made.rename(folder)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if not folder.exists():
+            raise
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    try:
+        texts = json.loads((folder / "texts.json").read_text("utf-8"))
+        columns = {path.stem: _mapped(path) for path in folder.glob("*.npy")}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("the index in %s cannot be read and is made anew: %s", folder.name, error)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    os.utime(folder)
+    return columns, texts
+
+
+def _mapped(path: Path) -> Any:
+    # An empty file cannot be mapped.
+    return np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None, allow_pickle=False)
+
+
+_SMALL = 4096
+"""Bytes of a file that is rather read than mapped."""

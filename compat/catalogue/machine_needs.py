@@ -1,0 +1,248 @@
+"""Verdicts on a worker with a machine, for every record at once: the rules' answers and the memory needs as columns.
+
+For every fact sheet that an engine accepts, the variants stand in the order in which it would take them. On a machine
+each variant of each memory need is looked at as a column (:mod:`compat.estimate.need_columns`), and the best one of a
+need is its verdict, exactly as :func:`compat.catalogue.verdict.outcome_of` decides it for one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compat.batches import batched
+from compat.catalogue.index import CAUSE_CODES, Column, IndexColumns, Verdicts
+from compat.catalogue.memory_fit import FIT_RANK
+from compat.catalogue.needs import inputs
+from compat.catalogue.verdict import SheetAnswer, accepted_answers, answers, refusal_of_hardware
+from compat.catalogue.workers import Worker
+from compat.estimate import Fit, VariantInputs
+from compat.estimate.need_columns import FITS, NeedColumns
+from compat.models import ModelRecord, RecordVariant
+from compat.rules import Confidence
+from compat.rules.platform import depends_on_hardware
+
+_AT_ONCE = 5000
+_RANKS = np.array([FIT_RANK[fit] for fit in FITS], dtype=np.int64)
+_FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The variants that the rules accept, sheet after sheet, best first: those of row ``n`` from ``first[n]`` on.
+
+    ``level`` and ``cause`` are the rules' verdict on every sheet.
+    """
+
+    level: Column
+    cause: Column
+    first: Column
+    position: Column
+    entry_level: Column
+
+    @classmethod
+    def of(cls, verdicts: Verdicts, answers: Mapping[int, SheetAnswer]) -> Entries:
+        """The entries of some sheets' answers, by the sheet's row; the verdicts of all others stay as they are."""
+        level, cause = verdicts.level.copy(), verdicts.cause.copy()
+        sizes = np.zeros(len(level), dtype=np.int64)
+        flat: list[tuple[int, int]] = []
+        for row in sorted(answers):
+            answer = answers[row]
+            best = answer.results[answer.order[0]]
+            level[row], cause[row] = int(best.level), CAUSE_CODES[best.cause]
+            entries = [(at, int(answer.results[at].level)) for at in answer.order if answer.results[at].compatible]
+            sizes[row] = len(entries)
+            flat += entries
+        told = np.array(flat, dtype=np.int64).reshape(-1, 2)
+        return cls(level, cause, np.concatenate([[0], np.cumsum(sizes)]), told[:, 0], told[:, 1].astype(np.int8))
+
+    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column]:
+        """(need, number of the variant, confidence by the rules) for every variant of every need, need after need."""
+        sheet = index.need_sheet
+        sizes = np.diff(self.first)[sheet]
+        need = np.repeat(np.arange(len(sheet), dtype=np.int64), sizes)
+        start = np.repeat(np.cumsum(sizes) - sizes, sizes)
+        at = self.first[sheet][need] + np.arange(len(need), dtype=np.int64) - start
+        position = self.position[at]
+        # A record without variants is judged once, as it is, and loads nothing.
+        there = position < np.diff(index.need_first)[need]
+        need, position, at = need[there], position[there], at[there]
+        return need, index.need_first[need] + position, self.entry_level[at]
+
+
+@dataclass(frozen=True)
+class EngineNeeds:
+    """What one engine would load of the whole catalogue: variants by sheet, and the needs of all as columns.
+
+    ``variants`` are the numbers of the variants that ``columns`` has rows of, ascending; ``depending`` the ids of the
+    fact sheets on which known hardware may change the rules' answer.
+    """
+
+    entries: Entries
+    variants: Column
+    columns: NeedColumns
+    depending: Column
+
+    def verdicts(self, index: IndexColumns, worker: Worker) -> Verdicts:
+        """The verdict on every group on the worker's machine."""
+        assert worker.hardware is not None
+        entries = self._on_hardware(index, worker)
+        level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
+        need, variant, sure = entries.of_needs(index)
+        if len(need):
+            fits = self.columns.fits(worker.hardware, worker.options)[np.searchsorted(self.variants, variant)]
+            # The first of those that fit best: the entries of a need stand in the order of preference.
+            ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
+            starts = np.flatnonzero(np.diff(need, prepend=-1))
+            best = np.minimum.reduceat(ranked, starts) % len(fits)
+            level[need[starts]], cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
+        return Verdicts(level[index.need], cause[index.need])
+
+    def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
+        """The entries as the rules give them on the worker's accelerators, where those are named."""
+        if worker.capability is None:
+            return self.entries
+        refusal = refusal_of_hardware(worker)
+        if refusal is not None:
+            accepted = self.entries.level > 0
+            level = np.where(accepted, int(Confidence.NONE), self.entries.level)
+            cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
+            return Entries(level, cause, np.zeros_like(self.entries.first), self.entries.position[:0], level[:0])
+        told: dict[int, SheetAnswer] = {}
+        for some in batched(self.depending.tolist(), _AT_ONCE):
+            told |= answers(some, worker)
+        return _replaced(self.entries, index, told) if told else self.entries
+
+
+def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column]:
+    """(confidence, code of the cause): what :func:`~compat.catalogue.memory_fit.apply_memory_fit` leaves of each."""
+    assert worker.hardware is not None
+    lowered = fit == _FIT_CODES[Fit.PARTIAL]
+    if None not in worker.hardware.usable():
+        # Where nobody told the machine's memory, a need that is not known lowers nothing.
+        lowered = lowered | (fit == _FIT_CODES[Fit.UNKNOWN])
+    too_large = fit == _FIT_CODES[Fit.TOO_LARGE]
+    level = np.where(lowered, np.minimum(sure, int(Confidence.LOW)), sure)
+    return np.where(too_large, int(Confidence.NONE), level), np.where(too_large, CAUSE_CODES["memory"], 0)
+
+
+def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, SheetAnswer]) -> Entries:
+    """The entries with other answers to some sheets, which are given by their ids."""
+    rows = {int(np.searchsorted(index.sheet_ids, pk)): answer for pk, answer in answers.items()}
+    other = Entries.of(Verdicts(entries.level, entries.cause), rows)
+    sizes, others = np.diff(entries.first), np.diff(other.first)
+    touched = np.zeros(len(sizes), dtype=bool)
+    touched[list(rows)] = True
+    sheet = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.repeat(np.arange(len(sizes)), others)])
+    keep = np.concatenate([~np.repeat(touched, sizes), np.ones(len(other.position), dtype=bool)])
+    at = np.flatnonzero(keep)[np.argsort(sheet[keep], kind="stable")]
+    return Entries(
+        other.level,
+        other.cause,
+        np.concatenate([[0], np.cumsum(np.where(touched, others, sizes))]),
+        np.concatenate([entries.position, other.position])[at],
+        np.concatenate([entries.entry_level, other.entry_level])[at],
+    )
+
+
+Before = tuple[IndexColumns, Mapping[str, EngineNeeds]]
+"""The columns of an index before this one, and what was known of engines then."""
+
+
+def read_engine_needs(
+    index: IndexColumns, workers: Sequence[Worker], before: Before | None = None
+) -> dict[str, EngineNeeds]:
+    """What each worker's engine would load, by its slug; rows that the index before had as well are taken from it."""
+    chosen = {worker.profile.slug: _entries(index, worker) for worker in workers}
+    variants = {engine: np.unique(entries.of_needs(index)[1]) for engine, (entries, _) in chosen.items()}
+    columns = {}
+    missing = {}
+    for engine, numbers in variants.items():
+        kept = _kept(index, numbers, engine, before)
+        columns[engine] = [kept.columns] if kept else []
+        missing[engine] = numbers[~np.isin(numbers, kept.variants)] if kept else numbers
+    wanted = np.unique(np.concatenate([*missing.values(), np.zeros(0, dtype=np.int64)]))
+    for part, inputs_ in _inputs(index, wanted):
+        for engine, numbers in missing.items():
+            columns[engine].append(
+                NeedColumns.of((inputs_[at] for at in np.flatnonzero(np.isin(part, numbers))), engine)
+            )
+    found = {}
+    for engine, (entries, depending) in chosen.items():
+        told = _numbers_told(index, variants[engine], missing[engine])
+        joined = NeedColumns.joined(columns[engine], engine).taken(np.argsort(told, kind="stable"))
+        found[engine] = EngineNeeds(entries, variants[engine], joined, depending)
+    return found
+
+
+def _numbers_told(index: IndexColumns, variants: Column, missing: Column) -> Column:
+    """The variants' numbers in the order in which their rows were gathered: those kept, then those made."""
+    return np.concatenate([variants[~np.isin(variants, missing)], missing])
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Rows of columns that stay true, and the numbers that their variants have now, ascending."""
+
+    variants: Column
+    columns: NeedColumns
+
+
+def _kept(index: IndexColumns, variants: Column, engine: str, before: Before | None) -> _Kept | None:
+    if before is None or engine not in before[1]:
+        return None
+    old, needs = before[0], before[1][engine]
+    rows = {key: row for row, key in enumerate(_keys(old, needs.variants))}
+    known = np.fromiter((rows.get(key, -1) for key in _keys(index, variants)), np.int64, len(variants))
+    return _Kept(variants[known >= 0], needs.columns.taken(known[known >= 0]))
+
+
+def _entries(index: IndexColumns, worker: Worker) -> tuple[Entries, Column]:
+    """The variants that an engine accepts, and the ids of the sheets on which known hardware may say otherwise."""
+    engines = index.texts["engines"]
+    if worker.profile.slug not in engines:
+        nothing = Verdicts(
+            np.full(len(index.sheet_ids), -1, dtype=np.int8), np.zeros(len(index.sheet_ids), dtype=np.int8)
+        )
+        return Entries.of(nothing, {}), np.zeros(0, dtype=np.int64)
+    at = engines.index(worker.profile.slug)
+    row_of = {int(pk): row for row, pk in enumerate(index.sheet_ids)}
+    accepted, depending = {}, []
+    for pk, answer in accepted_answers(worker):
+        if pk in row_of:
+            accepted[row_of[pk]] = answer
+            if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
+                depending.append(pk)
+    entries = Entries.of(Verdicts(index.levels[at], index.causes[at]), accepted)
+    return entries, np.array(sorted(depending), dtype=np.int64)
+
+
+def _needs_and_positions(index: IndexColumns, variants: Column) -> tuple[Column, Column]:
+    need = np.searchsorted(index.need_first, variants, side="right") - 1
+    return need, variants - index.need_first[need]
+
+
+def _keys(index: IndexColumns, variants: Column) -> Iterator[tuple[bytes, int]]:
+    """What a variant's row of columns depends on: the digest of its need, and its position."""
+    need, position = _needs_and_positions(index, variants)
+    return zip((digest.tobytes() for digest in index.need_digest[need]), position.tolist(), strict=True)
+
+
+def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, list[VariantInputs]]]:
+    """Some variants' numbers and what the estimate needs of each, a few thousand at a time. Two queries for each."""
+    for start in range(0, len(variants), _AT_ONCE):
+        part = variants[start : start + _AT_ONCE]
+        need, position = _needs_and_positions(index, part)
+        members = index.need_member[need].tolist()
+        records = ModelRecord.objects.only(*_OF_RECORDS).in_bulk(set(members))
+        stored = RecordVariant.objects.filter(record__in=records).only(*_OF_VARIANTS).order_by()
+        found = {(variant.record_id, variant.position): variant for variant in stored}
+        places = list(zip(members, position.tolist(), strict=True))
+        # A record that went meanwhile is of no more interest: the next index is without it.
+        yield part, [inputs(records[at[0]], found[at])[0] if at in found else VariantInputs() for at in places]
+
+
+_OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes")
+_OF_RECORDS = ("name", "parameters", "shape_facts", "projector", "projector_bytes")

@@ -1,0 +1,31 @@
+"""Arithmetic that takes numbers and columns of numbers alike, so that one formula serves one model and a million."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Amount = Any
+"""Bytes, tokens or widths: an ``int``, or an ``int64`` column with one value a model."""
+
+
+def largest(*amounts: Amount) -> Amount:
+    """The largest of some amounts, value by value where one of them is a column."""
+    columns = any(isinstance(amount, np.ndarray) for amount in amounts)
+    return reduce(np.maximum, amounts) if columns else max(amounts)
+
+
+def either(condition: Amount, amount: Amount, other: Amount) -> Amount:
+    """One amount where a condition holds, the other elsewhere."""
+    if isinstance(condition, np.ndarray):
+        chosen: NDArray[np.int64] = np.where(condition, amount, other)
+        return chosen
+    return amount if condition else other
+
+
+def rounded(amount: Amount) -> Amount:
+    """To whole bytes, halves to the even one, as ``round`` does."""
+    return np.rint(amount).astype(np.int64) if isinstance(amount, np.ndarray) else round(amount)

@@ -1,0 +1,420 @@
+"""The memory need of many variants on one engine, as columns: the same bytes as one estimate after the other gives.
+
+What a variant needs is a function of the machine, the context and the type of the cache. What does not change with
+those (weights, widths of the cache's layers, sizes of the recurrent state) is read once into two tables, one row a
+variant and one row a shape; a machine never seen before is then a few operations on whole columns. An example of two
+variants of one model, with shapes of 32 layers that keep 1,024 keys and 1,024 values a token::
+
+    variants   shape  weights        on_device      host         ...
+               0      4,920,734,720  4,624,941,056  295,793,664        Q4_K_M, embedding left in system memory
+               0      8,540,770,304  7,982,272,512  558,497,792        Q8_0
+    shapes     hidden  vocab    heads  layers  ...
+               4,096   128,256  32     32
+    caches     shape  window  k       v
+               0      -1      32,768  32,768                           all layers together; -1: no window
+
+At 8,192 tokens of 16 bits llama.cpp then keeps ``(32,768 x 16 + 32,768 x 16) / 8 x 8,192`` bytes of cache for both.
+
+:func:`compat.estimate.memory.estimate_memory` and :func:`compat.estimate.fit.judge_fit` are the reference; a test holds
+every column against them, to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compat.architectures.layers import LayerKind
+from compat.engines.hardware import Hardware
+from compat.estimate.amounts import Amount
+from compat.estimate.buffers import (
+    BufferOptions,
+    LlamaWidths,
+    batched_compute,
+    candle_compute,
+    chunked_compute,
+    compute_buffer,
+    feed_forward_width,
+    llama_compute,
+    overhead,
+    token_bytes,
+    transformers_compute,
+    widest_full_layer,
+)
+from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
+from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
+from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, cells, layer_widths, state_bytes
+from compat.estimate.memory import (
+    LoadOptions,
+    VariantInputs,
+    cache_options,
+    device_shares,
+    parallel_ranks,
+    place_weights,
+    variant_weights,
+    widens,
+)
+from compat.estimate.shape import LayerCache, ModelShape
+from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
+from compat.estimate.weights import Weights
+
+UNKNOWN = -1
+"""Stands for what is not known in a column."""
+FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE)
+"""The verdicts on memory, by their code in a column."""
+_CODE = {fit: code for code, fit in enumerate(FITS)}
+
+_VARIANT = np.dtype(
+    [
+        ("shape", "i4"),
+        ("weights", "i8"),
+        ("on_device", "i8"),
+        ("host", "i8"),
+        ("least", "i8"),
+        ("held", "i8"),
+        ("projector", "i8"),
+    ]
+)
+_SHAPE = np.dtype(
+    [
+        *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
+        *((name, "i8") for name in ("kv", "widest", "state")),
+        *((name, "?") for name in ("cached", "latent", "computes")),
+    ]
+)
+_CACHE = np.dtype([("shape", "i4"), ("window", "i8"), ("k", "i8"), ("v", "i8")])
+
+Column = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NeedColumns:
+    """Many variants on one engine, in the order they were given. The tables are told in the module's docstring."""
+
+    engine: str
+    variants: NDArray[np.void]
+    shapes: NDArray[np.void]
+    caches: NDArray[np.void]
+
+    def __len__(self) -> int:
+        """How many variants there are."""
+        return len(self.variants)
+
+    @classmethod
+    def of(cls, variants: Iterable[VariantInputs], engine: str) -> NeedColumns:
+        """The columns of some variants. About 20 microseconds each."""
+        engine = engine_name(engine)
+        # By identity: shapes are made once a process and compared as a whole slowly.
+        numbers: dict[int, int] = {}
+        shapes: list[ModelShape] = []
+        weights = _WeightsOnce(engine)
+        rows = []
+        for variant in variants:
+            number = UNKNOWN
+            if variant.shape is not None:
+                number = numbers.setdefault(id(variant.shape), len(shapes))
+                if number == len(shapes):
+                    shapes.append(variant.shape)
+            rows.append((number, *_variant_row(variant, weights.of(variant), engine)))
+        caches = [(number, *row) for number, shape in enumerate(shapes) for row in _cache_rows(shape, engine)]
+        # The last shape is that of variants whose shape is not known: -1 leads to it.
+        told = [_shape_row(shape, engine) for shape in [*shapes, ModelShape()]]
+        return cls(
+            engine,
+            np.array(rows, dtype=_VARIANT),
+            np.array(told, dtype=_SHAPE),
+            np.array(caches, dtype=_CACHE),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[NeedColumns], engine: str) -> NeedColumns:
+        """The variants of several columns of one engine, one after the other."""
+        engine = engine_name(engine)
+        variants, shapes, caches = [], [], []
+        before = 0
+        for part in parts:
+            moved, told = part.variants.copy(), part.caches.copy()
+            moved["shape"][moved["shape"] != UNKNOWN] += before
+            told["shape"] += before
+            before += len(part.shapes) - 1
+            variants.append(moved)
+            shapes.append(part.shapes[:-1])
+            caches.append(told)
+        nothing = cls.of((), engine)
+        return cls(
+            engine,
+            np.concatenate([*variants, nothing.variants]),
+            np.concatenate([*shapes, nothing.shapes]),
+            np.concatenate([*caches, nothing.caches]),
+        )
+
+    def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
+        """Some variants of these columns, in the order of their rows."""
+        return NeedColumns(self.engine, self.variants[rows], self.shapes, self.caches)
+
+    def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
+        """What every variant needs on a machine."""
+        options = options or LoadOptions()
+        count = max(len(hardware.accelerators), 1)
+        shapes, variants = self.shapes, self.variants
+        ranks = _ranks(shapes["heads"], self.engine, count)
+        kv = self._cache(options, ranks)
+        state = np.where(shapes["cached"], shapes["state"], UNKNOWN)
+        buffers = BufferOptions(
+            flash_attention=options.flash_attention,
+            gpu=bool(hardware.accelerators),
+            vendor=hardware.accelerators[0].vendor if hardware.accelerators else None,
+            device_memory=hardware.accelerators[0].memory if hardware.accelerators else None,
+        )
+        compute = self._compute(options, buffers, ranks)
+        extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
+        of = variants["shape"]
+        kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
+        placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
+        weights = variants["on_device"] if placed else variants["weights"]
+        if self.engine == "transformers":
+            known = (compute >= 0) & (variants["weights"] >= 0) & (kv >= 0)
+            beyond = variants["held"] + (compute + WORKSPACE) * ranks
+            compute = np.where(known, -(-beyond // ranks), UNKNOWN)
+        parts = {
+            "weights": weights,
+            "kv": kv,
+            "state": state,
+            "compute": np.where(compute < 0, UNKNOWN, compute * ranks),
+            "overhead": extra * ranks,
+            "projector": variants["projector"],
+        }
+        known = np.logical_and.reduce([part >= 0 for part in parts.values()])
+        floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, variants["least"], 0)
+        host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
+        return Needs(parts, known, floor, host, ranks, shapes["layers"][of])
+
+    def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
+        """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
+        options = options or LoadOptions()
+        rooms = rooms_of(hardware, self.engine, options)
+        codes = np.full(len(self), _CODE[Fit.UNKNOWN], dtype=np.int8)
+        if rooms is None or not len(self):
+            return codes
+        found = self.needs(hardware, options)
+        devices = found.by_device(hardware, self.engine)
+        need, room = found.on_fullest(devices, rooms)
+        spill = spill_room(self.engine, hardware, rooms)
+        codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
+        codes[found.known] = _CODE[Fit.FITS]
+        codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
+        over = found.known & (need > room)
+        codes[over] = _CODE[Fit.TOO_LARGE]
+        if spill:
+            codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
+        return codes
+
+    def _cache(self, options: LoadOptions, ranks: Column) -> Column:
+        """Bytes of keys and values, shape by shape."""
+        asked = cache_options(options)
+        bits_k, bits_v = cache_bits(self.engine, asked)
+        if bits_k is None or bits_v is None:
+            return np.full(len(self.shapes), UNKNOWN)
+        slots = _cells(self.caches["window"], self.engine, asked)
+        each = (self.caches["k"] * bits_k + self.caches["v"] * bits_v) / 8 * slots
+        total = np.bincount(self.caches["shape"], weights=each, minlength=len(self.shapes))
+        kv = np.rint(total).astype(np.int64)
+        if self.engine in TENSOR_PARALLEL:
+            heads = np.where(self.shapes["latent"], 1, np.maximum(self.shapes["kv_heads"], 1))
+            kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
+        return np.where(self.shapes["cached"], kv, UNKNOWN)
+
+    def _compute(self, options: LoadOptions, buffers: BufferOptions, ranks: Column) -> Column:
+        """Bytes of activations and scratch on each device, shape by shape; for Transformers, of the whole prompt."""
+        shapes, asked = self.shapes, cache_options(options)
+        vocab, each = np.maximum(shapes["vocab"], 0), np.maximum(shapes["each"], 0)
+        found: Amount
+        if self.engine in LLAMA_FAMILY:
+            widths = LlamaWidths(
+                shapes["hidden"], vocab, np.maximum(shapes["width"], 0), shapes["heads"], shapes["kv"], shapes["widest"]
+            )
+            found = llama_compute(widths, asked, buffers, ranks)
+        elif self.engine in PAGED:
+            found = batched_compute(vocab, each, buffers, self.engine, ranks)
+        elif self.engine in ("transformers", "tgi"):
+            found = transformers_compute(each, asked)
+        elif self.engine == "rbee":
+            found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
+        else:
+            found = chunked_compute(each, vocab)
+        return np.where(shapes["computes"], found, UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The parts of many variants' needs on one machine, in bytes over all devices; -1 is not known.
+
+    ``floor`` is the least a need can be, ``host`` what stays in system memory, ``ranks`` the devices that are used.
+    """
+
+    parts: dict[str, Column]
+    known: NDArray[np.bool_]
+    floor: Column
+    host: Column
+    ranks: Column
+    layers: Column
+
+    @property
+    def total(self) -> Column:
+        """Bytes over all devices; -1 where a part is not known."""
+        return np.where(self.known, sum(self.parts.values()), UNKNOWN)
+
+    @property
+    def movable(self) -> Column:
+        """Bytes that come with layers: weights, cache, state."""
+        return self.parts["weights"] + self.parts["kv"] + self.parts["state"]
+
+    def by_device(self, hardware: Hardware, engine: str) -> list[tuple[Column, Column]]:
+        """(bytes needed, bytes of it that do not come with layers) on each device that any variant uses."""
+        beside = (self.parts["compute"] + self.parts["overhead"]) // self.ranks
+        found = []
+        for device in range(int(self.ranks.max(initial=1))):
+            share = _by_rank(self.ranks, partial(_share, hardware, engine, device))
+            # The projector is on the first.
+            other = beside + self.parts["projector"] if device == 0 else beside
+            found.append((np.rint(self.movable * share).astype(np.int64) + other, other))
+        return found
+
+    def on_fullest(self, devices: Sequence[tuple[Column, Column]], rooms: tuple[int, ...]) -> tuple[Column, Column]:
+        """(bytes needed, bytes there) on the device that is fullest in proportion."""
+        need = np.zeros(len(self.known), dtype=np.int64)
+        room = np.full(len(self.known), rooms[0], dtype=np.int64)
+        fullest = np.full(len(self.known), -np.inf)
+        for device, ((used, _), there) in enumerate(zip(devices, rooms, strict=False)):
+            load = np.where(device < self.ranks, used / max(there, 1), -np.inf)
+            fuller = load > fullest
+            need = np.where(fuller, used, need)
+            room = np.where(fuller, there, room)
+            fullest = np.where(fuller, load, fullest)
+        return need, room
+
+    def spills(
+        self,
+        over: NDArray[np.bool_],
+        devices: Sequence[tuple[Column, Column]],
+        rooms: tuple[int, ...],
+        spill: int,
+    ) -> NDArray[np.intp]:
+        """Of the variants that are over a machine's memory, those that ``spill`` bytes of system memory take the rest
+        of: their numbers.
+
+        Whole layers stay on the accelerators while they last, each with its share of the whole.
+        """
+        at = np.flatnonzero(over & (self.layers > 0))
+        movable, layers = self.movable[at], self.layers[at]
+        there = np.min(
+            [
+                (room - other[at]) * layers // np.maximum(used[at] - other[at], 1)
+                for (used, other), room in zip(devices, rooms, strict=True)
+            ],
+            axis=0,
+        )
+        host = self.host[at] + movable - movable * there // layers
+        return at[(there >= 1) & (host <= spill)]
+
+
+def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
+    return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
+
+
+def _variant_row(variant: VariantInputs, weights: Weights, engine: str) -> tuple[int, ...]:
+    on_device, host = place_weights(weights)
+    held = 0
+    if engine == "transformers" and variant.shape is not None:
+        held = held_beyond_weights(variant.shape, weights, variant.quant)
+    projector = UNKNOWN if variant.projector_bytes is None else variant.projector_bytes
+    if weights.total is None:
+        return UNKNOWN, UNKNOWN, 0, weights.least, held, projector
+    return weights.total, on_device, host, weights.least, held, projector
+
+
+class _WeightsOnce:
+    """The weights of variant after variant; what files of many sizes have in common is worked out once."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._known: dict[tuple[int, int | None, str | None], Weights] = {}
+
+    def of(self, variant: VariantInputs) -> Weights:
+        if variant.file_bytes is None or widens(self._engine, variant.format):
+            return variant_weights(variant, self._engine)
+        key = id(variant.shape), variant.parameters, variant.quant
+        if key not in self._known:
+            self._known[key] = variant_weights(replace(variant, file_bytes=0), self._engine)
+        return replace(self._known[key], total=variant.file_bytes)
+
+
+def _shape_row(shape: ModelShape, engine: str) -> tuple[int | bool, ...]:
+    def told(value: int | None) -> int:
+        return UNKNOWN if value is None else value
+
+    state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
+    computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
+    return (
+        told(shape.hidden),
+        told(shape.vocab),
+        *(
+            told(value)
+            for value in (feed_forward_width(shape), token_bytes(shape), shape.heads, shape.kv_heads, shape.layers)
+        ),
+        (shape.kv_heads or 0) * (shape.head_dim or 0),
+        widest_full_layer(shape),
+        told(state),
+        shape.caches is not None,
+        shape.mla is not None,
+        computes,
+    )
+
+
+def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int]]:
+    """(window, keys, values) of a shape's layers, those of one window added up; -1 where they see all tokens."""
+    found: dict[int, tuple[int, int]] = {}
+    for layer in shape.caches or ():
+        if layer.kind in (LayerKind.STATE, LayerKind.NONE):
+            continue
+        window = layer.window if layer.kind in WINDOWED and layer.window is not None else UNKNOWN
+        k, v = layer_widths(layer, shape, engine)
+        before = found.get(window, (0, 0))
+        found[window] = before[0] + k, before[1] + v
+    return [(window, k, v) for window, (k, v) in found.items()]
+
+
+def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
+    """Token slots that layers with these windows get."""
+    slots = np.zeros(len(windows), dtype=np.int64)
+    for window in np.unique(windows):
+        kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
+        layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
+        slots[windows == window] = cells(layer, engine, options)
+    return slots
+
+
+def _ranks(heads: Column, engine: str, count: int) -> Column:
+    """The devices an engine uses for models with so many attention heads; -1 heads: not known."""
+    ranks = np.empty(len(heads), dtype=np.int64)
+    for number in np.unique(heads):
+        ranks[heads == number] = parallel_ranks(None if number == UNKNOWN else int(number), engine, count)
+    return ranks
+
+
+def _overhead(engine: str, buffers: BufferOptions, rank: int) -> int:
+    extra = overhead(engine, BufferOptions(devices=rank, gpu=buffers.gpu, vendor=buffers.vendor)).bytes
+    assert extra is not None
+    return extra
+
+
+def _by_rank(ranks: Column, amount: Amount) -> Column:
+    """What an amount is for each number of devices that occurs."""
+    known = {int(rank): amount(int(rank)) for rank in np.unique(ranks)}
+    values = np.array([known.get(rank, 0) for rank in range(max(known) + 1)])
+    found: Column = values[ranks]
+    return found
