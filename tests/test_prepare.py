@@ -116,10 +116,11 @@ def test_json_says_which_steps_were_needed(static, capsys):
         call_command("prepare", "--json")
         return json.loads(capsys.readouterr().out)
 
-    assert told() == {"migrated": False, "read": 0, "loaded": None, "verdicts": 0, "collected": True}
+    assert told() == {"migrated": False, "read": 0, "loaded": None, "verdicts": 0, "indexed": False, "collected": True}
     Verdict.objects.filter(profile="rbee").update(rules="0.old")
     assert told() == {
-        "migrated": False, "read": 0, "loaded": None, "verdicts": FactSheet.objects.count(), "collected": False,
+        "migrated": False, "read": 0, "loaded": None, "verdicts": FactSheet.objects.count(),
+        "indexed": False, "collected": False,
     }  # fmt: skip
 
 

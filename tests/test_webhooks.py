@@ -301,6 +301,19 @@ def test_a_run_that_fills_an_empty_catalogue_is_no_news(site):
     assert ids(only(hook)) == ["sample/later"]
 
 
+def test_a_run_that_finishes_an_interrupted_first_filling_is_no_news(site):
+    hook = hook_for("models.newly_runnable")
+    sync.begin_filling()
+    run = sync.start_run("the bundled snapshot", "snapshot")
+    counts = stored(*renamed(20))
+    assert counts.new == 20
+    sync.finish_run(run, counts)
+    sync.end_filling()
+    assert told(hook) == []
+    stored(record(PHI, id="sample/later"))
+    assert ids(only(hook)) == ["sample/later"]
+
+
 def test_a_base_model_that_makes_others_known_counts_them_once(site):
     child = record(PHI, id="sample/child-of-phi", tags=["base_model:sample/base", "base_model:quantized:sample/base"])
     for key in ("config", "gguf", "cardData"):

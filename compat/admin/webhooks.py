@@ -276,12 +276,13 @@ class WebhookDeliveryAdmin(ReadOnly, admin.ModelAdmin[WebhookDelivery]):
         """What is sent."""
         return format_html("<pre>{}</pre>", delivery.body[:20_000] or "made when the run ends")
 
-    @admin.action(description="Deliver again")
+    def has_deliver_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change webhooks; to look at deliveries is not enough."""
+        return request.user.has_perm("compat.change_webhook")
+
+    @admin.action(description="Deliver again", permissions=["deliver"])
     def again(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
         """Begin anew with what was delivered or given up; the event's id stays, so that receivers can tell."""
-        if not request.user.has_perm("compat.change_webhook"):
-            self.message_user(request, "You may look at deliveries, not make them.", messages.ERROR)
-            return
         over = list(queryset.filter(state__in=("delivered", "failed")).values_list("pk", flat=True))
         with transaction.atomic():
             WebhookDelivery.objects.filter(pk__in=over).update(

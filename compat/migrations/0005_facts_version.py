@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("compat", "0002_search")]
+    dependencies = [("compat", "0004_filling")]
 
     operations = [
         migrations.AddField(

@@ -6,9 +6,11 @@ from typing import ClassVar
 
 from django.db import models
 
+from .record import ModelRecord
+
 
 class Catalogue(models.Model):
-    """One row that says how new the catalogue is; caches are good as long as ``version`` stays."""
+    """One row that says how new and how whole the catalogue is; caches are good as long as ``version`` stays."""
 
     version = models.BigIntegerField(default=0)
     changed = models.DateTimeField(null=True)
@@ -16,6 +18,10 @@ class Catalogue(models.Model):
         max_length=40,
         blank=True,
         help_text="What all records were read by; if that is unknown or another now, they are read again at the start.",
+    )
+    filling = models.BooleanField(
+        default=False,
+        help_text="Whether it is being filled with the bundled snapshot, from the first record to the end.",
     )
 
     class Meta:
@@ -25,6 +31,11 @@ class Catalogue(models.Model):
     def __str__(self) -> str:
         """The version."""
         return f"catalogue version {self.version}"
+
+    @classmethod
+    def is_filled(cls) -> bool:
+        """Whether there are records, and not just a part of the bundled snapshot because its loading was broken off."""
+        return ModelRecord.objects.exists() and not cls.objects.filter(filling=True).exists()
 
 
 class EngineSetting(models.Model):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from compat.models import ModelRecord, SyncRun
+from compat.models import Catalogue, SyncRun
 from compat.timestamps import Json, iso_timestamp
 
 from . import events, outbox
@@ -32,7 +32,7 @@ _current: ContextVar[_Run | None] = ContextVar("run", default=None)
 def note_start(run: SyncRun, **_: Any) -> None:
     """A run goes on from here. Into an empty catalogue it brings a thousand models, of which none is news."""
     if settings.WEBHOOK_HOSTS:
-        _current.set(_Run(run.pk, first_fill=not ModelRecord.objects.exists()))
+        _current.set(_Run(run.pk, first_fill=not Catalogue.is_filled()))
 
 
 def note_end(run: SyncRun, **_: Any) -> None:
@@ -62,7 +62,7 @@ def _told(run: SyncRun) -> Json:
 
 
 def is_first_fill() -> bool:
-    """Whether the run that goes on here began with an empty catalogue."""
+    """Whether the run that goes on here began with an empty catalogue, or goes on filling one."""
     current = _current.get()
     return current is not None and current.first_fill
 

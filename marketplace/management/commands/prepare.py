@@ -11,7 +11,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from compat.management.command import Answer, CatalogueCommand
@@ -24,8 +24,8 @@ class Command(CatalogueCommand):
     """``prepare``"""
 
     help = (
-        "Migrate, load the bundled snapshot into an empty catalogue, read and judge again what is stale, collect "
-        "static files."
+        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted), read "
+        "and judge again what is stale, make the index of the catalogue, collect static files."
     )
     examples = (
         ("prepare", "before every start of the site"),
@@ -36,7 +36,11 @@ class Command(CatalogueCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """What to leave out."""
-        parser.add_argument("--no-snapshot", action="store_true", help="leave an empty catalogue empty")
+        parser.add_argument(
+            "--no-snapshot",
+            action="store_true",
+            help="leave an empty catalogue empty, and an unfinished one unfinished",
+        )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Each step looks first whether it is needed."""
@@ -52,6 +56,7 @@ class Command(CatalogueCommand):
         renewed += [f"{verdicts:,} verdicts made again"] if verdicts else []
         if renewed:
             told.append(f"What verdicts rest on has changed: {', '.join(renewed)}.")
+        done["indexed"] = self._index()
         done["collected"] = self._collect()
 
         def show(screen: Screen) -> None:
@@ -87,16 +92,20 @@ class Command(CatalogueCommand):
             return extract_again(advance)
 
     def _load(self) -> tuple[Json | None, list[str]]:
-        """The bundled snapshot and the starter lists, where the catalogue is empty."""
-        from compat.models import ModelRecord
+        """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
+        from compat.ingest import store as sync
+        from compat.models import Catalogue
         from marketplace import starter
 
-        if ModelRecord.objects.exists():
+        if Catalogue.is_filled():
             return None, []
+        sync.begin_filling()
         loaded = load(None, self.progress)
         if loaded.error:
             raise CommandError(f"{loaded.error}. Get the project's files again.")
-        starter.create_lists()
+        with transaction.atomic():
+            starter.create_lists()
+            sync.end_filling()
         return loaded.as_json(), [loaded.words]
 
     def _judge(self) -> int:
@@ -114,6 +123,16 @@ class Command(CatalogueCommand):
             return 0
         with self.progress("Judging", FactSheet.objects.count()) as advance:
             return reevaluate(progress=advance).verdicts
+
+    def _index(self) -> bool:
+        """The index that pages are answered from, so that no visitor waits for it; whether it had to be made."""
+        from compat.catalogue.current import prepare_index
+        from compat.catalogue.workers import workers
+        from compat.models import ModelRecord
+
+        if settings.INDEX_ROOT is None or not ModelRecord.objects.exists():
+            return False
+        return prepare_index(workers().values())[1]
 
     def _collect(self) -> bool:
         """Collect static files where a source file is newer or another than last time."""
