@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
 export PATH := $(BIN):$(PATH)
 
-.PHONY: run setup setup-dev setup-npm test test-sqlite test-postgres browser check types lint fix bench lock audit clean
+.PHONY: run setup setup-dev setup-npm test check types lint fix bench lock clean
 .DEFAULT_GOAL := run
 
 run: setup var/secret_key ## Serve on http://127.0.0.1:8000 (PORT changes it); Ctrl-C stops everything.
@@ -76,6 +76,10 @@ types: setup-dev
 
 fix: setup-dev
 	@ruff check --fix . ; ruff format .
+
+tables: setup ## Write the tables of docs/ that are made from the declaration of the browse parameters.
+	@export SECRET_KEY=tables && python manage.py shell -v 0 -c "from pathlib import Path; \
+	  from compat.management.tables import write_tables; write_tables(Path('docs'))"
 
 bench: setup-dev ## Load rate, verdict rate, and p50/p95 of every kind of request; RECORDS=1000000 for a big catalogue.
 	@python -m bench $(if $(RECORDS),--records $(RECORDS))

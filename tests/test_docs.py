@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -28,9 +28,10 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
 import compat
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue.question import SORTS, Question
 from compat.extraction.facts import Provenance
 from compat.hub import HubSettings
+from compat.management.tables import with_tables
 from compat.models.engines import engines
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
@@ -121,7 +122,7 @@ def test_addresses_of_pages_resolve(name):
         except Resolver404:
             pytest.fail(f"{name} names {address}, which is no page")
         if match.view_name == "browse" and parts.query:
-            Criteria.from_query(QueryDict(parts.query), ("rbee",))
+            Question.from_query(QueryDict(parts.query), ("rbee",))
 
 
 @pytest.mark.django_db
@@ -149,7 +150,8 @@ class Read:
 
 def settings_read() -> dict[str, Read]:
     found = {}
-    for node in ast.walk(ast.parse((ROOT / "marketplace/settings.py").read_text("utf-8"))):
+    both = ((ROOT / "marketplace" / name).read_text("utf-8") for name in ("serve.py", "settings.py"))
+    for node in (one for source in both for one in ast.walk(ast.parse(source))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if isinstance(node.func.value, ast.Name) and node.func.value.id == "env":
@@ -157,8 +159,6 @@ def settings_read() -> dict[str, Read]:
             default = next((value.value for value in rest if isinstance(value, ast.Constant)), None)
             found[ast.literal_eval(node.args[0])] = Read(node.func.attr, default)
     for source in sorted(ROOT.glob("compat/**/*.py")):
-        if source.name == "regenerate.py":
-            continue
         for name in re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source.read_text("utf-8")):
             found[name] = Read()
     shell = [
@@ -385,9 +385,15 @@ def test_python_page_names_the_whole_public_face():
 def test_users_page_names_every_browse_parameter_and_order():
     table = TEXTS["docs/users.md"].split("## Browse parameters")[1]
     told = {word for row in re.findall(r"^\|([^|]+)\|", table, re.MULTILINE) for word in _CODE.findall(row)}
-    assert told == {column.name for column in fields(Criteria)}
+    assert told == set(Question.model_fields)
     orders = next(line for line in table.splitlines() if line.startswith("| `sort`"))
     assert set(_CODE.findall(orders)) - {"sort"} == set(SORTS)
+
+
+@pytest.mark.parametrize("name", ["docs/users.md", "docs/commands.md"])
+def test_tables_made_from_the_browse_parameters_are_up_to_date(name):
+    assert "<!-- table: " in TEXTS[name]
+    assert with_tables(TEXTS[name]) == TEXTS[name], "run `make tables`"
 
 
 def test_verdicts_page_names_every_answer_cause_and_source():
@@ -535,12 +541,10 @@ def test_dockerfile_keeps_its_promises():
 
 def test_entrypoint_runs_processes_and_commands(tmp_path):
     (tmp_path / "token").write_text("hf_from_a_file\n")
-    fake = tmp_path / "gunicorn"
+    fake = tmp_path / "python"
     fake.write_text('#!/bin/sh\necho "$@"\n')
     fake.chmod(0o755)
-    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> "${0%/*}/prepared"\n')
-    (tmp_path / "python").chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token"), "PORT": "8123"}
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token")}
 
     def told(*command: str) -> str:
         return subprocess.run(
@@ -548,8 +552,7 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
         ).stdout
 
     assert told("sh", "-c", "echo $HF_TOKEN") == "hf_from_a_file\n"
-    assert told("web").startswith("-c deploy/gunicorn.conf.py marketplace.wsgi --bind 127.0.0.1:8123 ")
-    assert (tmp_path / "prepared").read_text() == "manage.py prepare\n"
+    assert told("web") == "-m marketplace.serve\n"
     assert told("pwd").strip() == str(ROOT)
 
 

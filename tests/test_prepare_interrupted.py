@@ -18,13 +18,13 @@ from pathlib import Path
 import django
 django.setup()
 from django.core.management import execute_from_command_line
-from compat.ingest import runs, store as sync, writing
+from compat.ingest import runs, store, writing
 from compat.management.commands import load_records
 from marketplace import starter
 
 records, name, calls = sys.argv[1:4]
 load_records.BUNDLED = Path(records)
-sync.BATCH = 50
+store.BATCH = 50
 left = int(calls)
 
 def stopping(function, after):
@@ -41,7 +41,7 @@ def stopping(function, after):
 if name:
     owner, _, rest = name.partition(".")
     function, _, when = rest.partition(" ")
-    module = {"sync": sync, "runs": runs, "writing": writing, "starter": starter}[owner]
+    module = {"store": store, "runs": runs, "writing": writing, "starter": starter}[owner]
     setattr(module, function, stopping(getattr(module, function), when == "done"))
 execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
 """
@@ -49,15 +49,15 @@ execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
 
 POINTS = {
     "before anything is loaded": ("runs.start_run", 1),
-    "before the first batch": ("sync.store", 1),
+    "before the first batch": ("store.store", 1),
     "inside a batch, before its commit": ("writing._write done", 3),
-    "between two batches": ("sync.store done", 5),
-    "after the last batch, before bases speak for others": ("sync.inherit_from_base_models", 1),
+    "between two batches": ("store.store done", 5),
+    "after the last batch, before bases speak for others": ("store.inherit_from_base_models", 1),
     "while bases speak for others": ("writing._write", 9),
     "before the run is noted as done": ("runs.finish_run", 1),
     "after the run, before the lists": ("starter.create_lists", 1),
     "after the lists, before their commit": ("starter.create_lists done", 1),
-    "before the last mark": ("sync.end_filling", 1),
+    "before the last mark": ("runs.end_filling", 1),
 }
 
 RESULT = {
@@ -145,14 +145,14 @@ def test_a_first_start_stopped_by_ctrl_c_is_finished_by_the_next(own, clean, poi
 
 
 def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
-    assert prepare(own, ("sync.store done", 2)).returncode == -signal.SIGKILL
-    assert prepare(own, ("sync.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
     finished_by_the_next(own, clean)
 
 
 def test_a_killed_load_is_finished_when_the_file_is_loaded_again(own, clean):
     """Without ``prepare``: bases speak for others even where no record is new any more."""
-    assert prepare(own, ("sync.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
     done = own.run("load_records", RECORDS)
     assert done.returncode == 0, done.stderr
     found = result(own)
@@ -172,7 +172,7 @@ def test_a_catalogue_of_ones_own_is_left_alone(own, tmp_path):
 
 
 def test_no_snapshot_is_wanted_after_an_interrupted_start(own):
-    assert prepare(own, ("sync.store done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
     records = own.records()
     done = prepare(own, options=("--no-snapshot",))
     assert done.returncode == 0, done.stderr

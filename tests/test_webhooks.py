@@ -22,7 +22,7 @@ from compat.catalogue.workers import workers
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.ingest.judging import reevaluate
-from compat.ingest.runs import finish_run, start_run
+from compat.ingest.runs import begin_filling, end_filling, finish_run, start_run
 from compat.models import (
     CuratedList,
     EngineSetting,
@@ -303,12 +303,12 @@ def test_a_run_that_fills_an_empty_catalogue_is_no_news(site):
 
 def test_a_run_that_finishes_an_interrupted_first_filling_is_no_news(site):
     hook = hook_for("models.newly_runnable")
-    sync.begin_filling()
+    begin_filling()
     run = start_run("the bundled snapshot", "snapshot")
     counts = stored(*renamed(20))
     assert counts.new == 20
     finish_run(run, counts)
-    sync.end_filling()
+    end_filling()
     assert told(hook) == []
     stored(record(PHI, id="sample/later"))
     assert ids(only(hook)) == ["sample/later"]

@@ -12,6 +12,8 @@ from django.http import HttpRequest
 
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 from compat.engines import all_profiles
+from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import EngineSetting, SiteWorker
 from compat.tasks import reevaluate_all
 
@@ -52,6 +54,7 @@ class EngineSettingAdmin(admin.ModelAdmin[EngineSetting]):
         """Save, and judge again what the change touches."""
         super().save_model(request, obj, form, change)
         if form.changed_data:
+            raise_catalogue_version()
             reevaluate_all.enqueue()
             self.message_user(request, "The verdicts are being made again in the background.")
 
@@ -106,7 +109,7 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
     )
     count = forms.IntegerField(min_value=1, max_value=MOST_ACCELERATORS, initial=1, help_text="How many of them.")
     context = forms.IntegerField(
-        min_value=1, max_value=10**9, initial=8192, help_text="Tokens of context people use on it."
+        min_value=1, max_value=10**9, initial=DEFAULT_CONTEXT, help_text="Tokens of context people use on it."
     )
 
     class Meta:
@@ -151,6 +154,21 @@ class SiteWorkerAdmin(admin.ModelAdmin[SiteWorker]):
     list_filter = ("published", "engine")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: SiteWorker, form: ModelForm[SiteWorker], change: bool) -> None:
+        """Every page offers the workers: what was kept of them is not good any more."""
+        super().save_model(request, obj, form, change)
+        raise_catalogue_version()
+
+    def delete_model(self, request: HttpRequest, obj: SiteWorker) -> None:
+        """The same for one that goes."""
+        super().delete_model(request, obj)
+        raise_catalogue_version()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SiteWorker]) -> None:
+        """The same for several."""
+        super().delete_queryset(request, queryset)
+        raise_catalogue_version()
 
     @admin.display(description="engine", ordering="engine")
     def engine_name(self, worker: SiteWorker) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from compat.catalogue.finding import Finding, position_after, records_by_id
 from compat.catalogue.order import Key, Order
-from compat.catalogue.question import CriteriaError, Problem
+from compat.catalogue.question import Problem, QuestionError
 from compat.models import ModelRecord
 
 _LONGEST = 2000
@@ -44,12 +44,12 @@ def cursor_to(question: str, order: Order, record: ModelRecord, *, named: bool =
 
 
 def read_cursor(cursor: str, question: str, order: Order) -> Place:
-    """The place a cursor names. Raises :class:`CriteriaError` for one of another question, or that is none."""
+    """The place a cursor names. Raises :class:`QuestionError` for one of another question, or that is none."""
     try:
         found = _unpacked(cursor, question, order)
     except (ValueError, TypeError, RecursionError):
         message = "This cursor does not belong to this question. Begin without one, then follow nextCursor as it is."
-        raise CriteriaError([Problem("cursor", cursor[:60], message)]) from None
+        raise QuestionError([Problem("cursor", cursor[:60], message)]) from None
     return found
 
 
@@ -95,7 +95,7 @@ class Part:
 def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str = "") -> Part:
     """At most so many records of what is found, from a cursor on. Two queries, or a few more.
 
-    Raises :class:`CriteriaError` for a cursor of another question.
+    Raises :class:`QuestionError` for a cursor of another question.
     """
     place = read_cursor(cursor, question, order) if cursor else None
     named = records_by_id(found.index.columns.ids[found.named].tolist()) if len(found.named) else []

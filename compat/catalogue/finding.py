@@ -11,11 +11,12 @@ import numpy as np
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
+from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import verdicts_on
-from compat.catalogue.facets import FACETS, Facet, VerdictColumn, wanted
+from compat.catalogue.facets import FACETS, wanted
 from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex, Column, Mask, OrderColumns
 from compat.catalogue.order import ORDERS, Order
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
 from compat.models.search import matching_ids
@@ -43,7 +44,7 @@ class Finding:
     is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
     """
 
-    def __init__(self, index: CatalogueIndex, criteria: Criteria, worker: Worker, *, names_first: bool = True) -> None:
+    def __init__(self, index: CatalogueIndex, criteria: Question, worker: Worker, *, names_first: bool = True) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.names_first = names_first
         self.singled = singled_rows(index, criteria)
@@ -224,7 +225,7 @@ def _position(order: OrderColumns, row: int) -> int:
     return int(np.flatnonzero(order.rows == row)[0])
 
 
-def singled_rows(index: CatalogueIndex, criteria: Criteria) -> Column | None:
+def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
     """The rows of the records that search, author and list single out; None where nothing of that is asked.
 
     A query for the words, and one for author and list.

@@ -16,7 +16,7 @@ from compat.catalogue.current import current_index
 from compat.catalogue.cursor import cursor_to, read_cursor
 from compat.catalogue.finding import Finding, position_after, records_by_id
 from compat.catalogue.order import Order, order_named
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordPayload, RecordRelation
@@ -36,7 +36,7 @@ _TAGGED = {
 class HubQuestion:
     """A question to ``/api/models``: what the pages' criteria can say, the tags that must all be there, the task."""
 
-    criteria: Criteria
+    criteria: Question
     tags: tuple[str, ...] = ()
     task: str = ""
     ascending: bool = False
@@ -58,7 +58,7 @@ class HubPage:
 def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int, cursor: str = "") -> HubPage:
     """So many records from a cursor on. At most eight queries, and more where a tag is in no column.
 
-    Raises :class:`~compat.catalogue.question.CriteriaError` for a cursor of another question.
+    Raises :class:`~compat.catalogue.question.QuestionError` for a cursor of another question.
     """
     order = order_named(question.criteria.sort, ascending=question.ascending)
     place = read_cursor(cursor, question.text, order) if cursor else None

@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compat.catalogue.facets import FACETS, Facet, VerdictColumn
+from compat.catalogue.columns import Facet, VerdictColumn
+from compat.catalogue.facets import FACETS
 from compat.catalogue.order import Order
 from compat.rules.result import CAUSES
 

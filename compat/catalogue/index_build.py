@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import CharField, Max
 from django.db.models.functions import Cast
 
-from compat.catalogue.facets import BesideColumn, RecordColumn, SheetColumns
+from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
 from compat.catalogue.index import (
     CAUSE_CODES,
     INDEXED,

@@ -60,6 +60,16 @@ _SCHEMES = (
 )
 """What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
 
+QUANTIZATIONS = frozenset(
+    (
+        *_METHODS.values(),
+        *filter(None, _NAME_WORDS.values()),
+        *(scheme for _, scheme in _SCHEMES),
+        *(f"INT{bits}" for bits in range(1, 9)),
+        *(f"MLX {bits}-bit" for bits in range(1, 10)),
+    )
+)
+"""Every packing that is told by a name of ours; a method nobody here has heard of keeps its own."""
 _BITS = re.compile(r"(\d)(?:-?bits?)")
 
 

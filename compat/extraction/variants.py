@@ -45,6 +45,8 @@ _FORMAT_LABELS = {
     "paddle": "PaddlePaddle",
     "adapter": "Adapter",
 }
+FORMATS = tuple(_FORMAT_LABELS)
+"""Every weight format that is told by a name."""
 
 
 def format_label(format_: str | None) -> str:

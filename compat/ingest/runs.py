@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from compat.ingest.changes import run_finished, run_started
 from compat.ingest.store import Counts
-from compat.models import SyncRun
+from compat.models import Catalogue, SyncRun
 
 LOST_AFTER = timedelta(days=1)
 """A run that has not ended after so long counts as failed; should it end after all, it is what it then says."""
@@ -44,3 +44,13 @@ def finish_run(run: SyncRun, counts: Counts, error: str = "") -> None:
     with transaction.atomic():
         run.save()
         run_finished.send(SyncRun, run=run)
+
+
+def begin_filling() -> None:
+    """Note that the catalogue is incomplete until :func:`end_filling`, whatever happens meanwhile."""
+    Catalogue.objects.update_or_create(pk=1, defaults={"filling": True})
+
+
+def end_filling() -> None:
+    """Note that the catalogue is complete. Called last, in one transaction with whatever is still to be done."""
+    Catalogue.objects.filter(pk=1).update(filling=False)

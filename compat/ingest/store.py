@@ -20,7 +20,7 @@ from compat.hub.payloads import ParsedRecord, parse_record
 from compat.ingest.changes import raise_catalogue_version
 from compat.ingest.reading import inherit_from_base_models
 from compat.ingest.writing import newest_date_of, write_records
-from compat.models import Catalogue, ModelRecord
+from compat.models import ModelRecord
 
 _MAX_PROBLEMS = 50
 
@@ -114,16 +114,6 @@ def store(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
             write_records(writing, origin, now)
             raise_catalogue_version(now)
     return counts
-
-
-def begin_filling() -> None:
-    """Note that the catalogue is incomplete until :func:`end_filling`, whatever happens meanwhile."""
-    Catalogue.objects.update_or_create(pk=1, defaults={"filling": True})
-
-
-def end_filling() -> None:
-    """Note that the catalogue is complete. Called last, in one transaction with whatever is still to be done."""
-    Catalogue.objects.filter(pk=1).update(filling=False)
 
 
 def _is_older(parsed: ParsedRecord, fetched: datetime | None) -> bool:

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from compat.estimate.memory import DEFAULT_CONTEXT
+
 from .record import ModelRecord
 
 
@@ -74,7 +76,7 @@ class SiteWorker(models.Model):
         "memory of one accelerator, GB", null=True, blank=True, help_text="Only where the accelerator does not tell it."
     )
     ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
-    context = models.PositiveIntegerField(default=8192, help_text="Tokens of context people use on it.")
+    context = models.PositiveIntegerField(default=DEFAULT_CONTEXT, help_text="Tokens of context people use on it.")
     kv = models.CharField("KV cache type", max_length=8, choices=KV_CHOICES, default="f16")
     published = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=0, help_text="Order among the workers, lowest first.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from compat.catalogue import catalogue_state
-from compat.catalogue.accuracy import Ledger, shipped_ledger
+from compat.estimate.ledger import Ledger, shipped_ledger
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 
 QUANTITIES = {
@@ -32,9 +32,10 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
 
 
 @require_safe
+@takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
-    found = shipped_ledger(catalogue_state().version)
+    found = shipped_ledger()
     if request.GET.get("format") == "json":
         return JsonResponse(found.as_json())
     tables = [

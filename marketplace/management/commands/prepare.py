@@ -93,19 +93,19 @@ class Command(CatalogueCommand):
 
     def _load(self) -> tuple[Json | None, list[str]]:
         """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
-        from compat.ingest import store as sync
+        from compat.ingest.runs import begin_filling, end_filling
         from compat.models import Catalogue
         from marketplace import starter
 
         if Catalogue.is_filled():
             return None, []
-        sync.begin_filling()
+        begin_filling()
         loaded = load(None, self.progress)
         if loaded.error:
             raise CommandError(f"{loaded.error}. Get the project's files again.")
         with transaction.atomic():
             starter.create_lists()
-            sync.end_filling()
+            end_filling()
         return loaded.as_json(), [loaded.words]
 
     def _judge(self) -> int:
