@@ -8,6 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 
+from compat.architectures import TableError, known_shapes, read_tables
 from compat.engines import ProfileError, all_profiles
 
 
@@ -18,6 +19,17 @@ def engine_profiles_are_valid(**kwargs: Any) -> list[CheckMessage]:
         all_profiles()
     except ProfileError as error:
         return [Error(f"An engine profile is wrong: {error}", id="compat.E001")]
+    return []
+
+
+@register()
+def architecture_tables_are_valid(**kwargs: Any) -> list[CheckMessage]:
+    """Every table of architectures must load."""
+    try:
+        read_tables()
+        known_shapes()
+    except TableError as error:
+        return [Error(f"A table of architectures is wrong: {error}", id="compat.E003")]
     return []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from compat.architectures.families import family_label
+from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows, records_by_id
 from compat.catalogue.memory_fit import apply_memory_fit

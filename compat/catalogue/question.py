@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchem
 from pydantic import ValidationError as Invalid
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
-from compat.architectures.families import family_label, kin_of
+from compat.architectures import architecture_of, family_label
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
@@ -286,7 +286,7 @@ class Question(BaseModel):
             SheetColumns(("family", "architecture")),
             family_label,
             place=2,
-            shown=lambda value: kin_of(value).family == value,
+            shown=lambda value: architecture_of(value).family == value,
         ),
     ] = ()
     format: Annotated[

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 from django.db.models.functions import Lower
 
-from compat.architectures.families import family_label, is_known
-from compat.architectures.names import classes_of
+from compat.architectures import architecture_of, family_label, is_listed
 from compat.catalogue.current import current_index
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import (
@@ -77,7 +76,9 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "task": Vocabulary("use a task of the Hub, such as text-generation", _HUB_TASKS),
     "architecture": Vocabulary(
         "use an architecture family or a model_type that is known here, such as llama or qwen2_moe",
-        also=lambda value: is_known(value) or family_label(value) != value or bool(classes_of(value, None)),
+        also=lambda value: (
+            is_listed(value) or family_label(value) != value or bool(architecture_of(value).classes_for(None))
+        ),
     ),
     "format": Vocabulary("use", FORMATS),
     "quantization": Vocabulary(

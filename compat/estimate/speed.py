@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from compat.architectures.layers import LayerKind
+from compat.architectures import LayerKind
 from compat.engines.hardware import Accelerator
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
 from compat.estimate.parameters import active

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 
@@ -58,9 +58,7 @@ _SCHEMES = (
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
 )
-"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling
-first.
-"""
+"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
 
 QUANTIZATIONS = frozenset(
     (
