@@ -9,17 +9,24 @@ from pathlib import Path
 
 from tests.own_database import ROOT, TIMEOUT
 
-_PARTS = ("compat", "marketplace", "templates", "static")
+_PARTS = ("compat", "marketplace", "templates", "static", "manage.py")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "snapshot.jsonl.gz")
 
 
-def copy_project(place: Path) -> Path:
-    """The project without its tests and without the bundled snapshot."""
-    for part in _PARTS:
-        shutil.copytree(ROOT / part, place / part, ignore=_LEFT_OUT)
-    shutil.copy(ROOT / "manage.py", place / "manage.py")
+def copy_project(place: Path, *more: str) -> Path:
+    """The project without its tests and the bundled snapshot; ``more`` are other folders and files to copy."""
+    for part in (*_PARTS, *more):
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, place / part, ignore=_LEFT_OUT)
+        else:
+            shutil.copy(ROOT / part, place / part)
     (place / "static_root").mkdir()
     return place
+
+
+def add_lines(place: Path, before: str, lines: str) -> None:
+    """Put lines before a text that stands exactly once in a file."""
+    change_line(place, before, lines + before)
 
 
 def change_line(place: Path, old: str, new: str) -> None:

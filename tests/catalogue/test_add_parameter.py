@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
-from tests.own_database import ROOT
-from tests.test_add_engine import PARTS, run
+from tests.own_database import environment
+from tests.project_copy import add_lines, copy_project, run_in_copy
 
 DECLARATION = """
     colour: Annotated[
@@ -50,16 +49,9 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    place = tmp_path_factory.mktemp("parameter") / "copy"
-    for part in PARTS:
-        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "snapshot.jsonl.gz"))
-    (place / "static_root").mkdir()
-    question = place / "compat/catalogue/question.py"
-    text = question.read_text("utf-8")
-    assert text.count(BEFORE) == 1
-    question.write_text(text.replace(BEFORE, DECLARATION.lstrip("\n") + BEFORE), "utf-8")
-    env = {"SECRET_KEY": "tests-only", "DATABASE_URL": f"sqlite:///{place / 'none.sqlite3'}"}
-    done = run(place, TRY, env)
+    place = copy_project(tmp_path_factory.mktemp("parameter") / "copy")
+    add_lines(place / "compat/catalogue/question.py", BEFORE, DECLARATION.lstrip("\n"))
+    done = run_in_copy(place, environment(f"sqlite:///{place / 'none.sqlite3'}"), "-c", TRY)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from compat.catalogue.question import or_
+from compat.engines.confidence import Confidence
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
 from compat.management.questions import add_worker, asked
@@ -47,9 +49,9 @@ class Command(CatalogueCommand):
         ("check_model Qwen/Qwen2.5-7B-Instruct microsoft/phi-2 --json", "several, for a program"),
     )
     codes = {
-        Exit.DONE: "every model runs: Runs, Should run or Might run",
+        Exit.DONE: f"every model runs: {or_([level.badge for level in reversed(Confidence) if level])}",
         Exit.FAILED: "failed: there is no such model, or something else went wrong that the message names",
-        Exit.NO: "a model does not run: Won't run",
+        Exit.NO: f"a model does not run: {Confidence.NONE.badge}",
         Exit.NO_ANSWER: "it cannot be told: the record tells too little (Unknown), or the Hub gave no answer",
     }
 
