@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.documents import Json
 from compat.metadata.facts import Provenance
 from marketplace.api.serialise import LEVELS
-from marketplace.templatetags.show import day, gib, size
+from marketplace.show import day, gib, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line

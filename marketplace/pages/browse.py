@@ -15,6 +15,7 @@ from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 TEMPLATE = "pages/browse.html"
+RESULTS = "partials/_results.html"
 
 
 @require_safe
@@ -26,24 +27,24 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         page = queries.browse(criteria, choice.available)
     except CriteriaError as error:
         problems = [(problem, _without(request, problem.parameter)) for problem in error.problems]
-        return render_page(request, TEMPLATE, _context(problems=problems), fragment="results", status=400)
+        return render_page(request, TEMPLATE, _context(problems=problems), fragment=RESULTS, status=400)
     except queries.NoSuchPage as error:
         last = criteria.query(page=error.pages)
         return render_page(
             request,
             TEMPLATE,
             _context(criteria=criteria, no_page=error, last=last),
-            fragment="results",
+            fragment=RESULTS,
             status=404,
         )
     query = criteria.query(page=criteria.page)
     address = reverse("browse") + (f"?{query}" if query else "")
     context = _context(page=page, criteria=criteria)
-    return remember(request, render_page(request, TEMPLATE, context, fragment="results", push=address))
+    return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
 
 
 def _context(**extra: object) -> dict[str, object]:
-    return {"sorts": SORTS, "shown": SHOWN, **extra}
+    return {"page": None, "criteria": None, "problems": (), "no_page": None, "sorts": SORTS, "shown": SHOWN, **extra}
 
 
 def _without(request: HtmxHttpRequest, parameter: str) -> str:

@@ -14,17 +14,18 @@ from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.template.backends.django import DjangoTemplates
 from django.utils.safestring import SafeString, mark_safe
+from jinja2 import ChainableUndefined, FileSystemLoader
 
 from compat.engine import CompatibilityResult, EngineProfile
 from compat.facets import license_label
 from compat.queries import Report
 from marketplace import VERSION
+from marketplace.rendering import SiteAddresses, environment_with
 
 from .catalogue import Catalogue, Detail, Entry, ListView, slug_of
 from .folder import digest_of
-from .tags import CODES, SPRITE
+from .tags import CODES, SPRITE, badge, icon
 
 PAGE_SIZE = 50
 NEWEST = 50
@@ -74,17 +75,15 @@ class Renderer:
         self.base, self.live = (told.rstrip("/") + "/" if told else "" for told in (base, live))
         self._profiles = catalogue.profiles
         self._slugs = [profile.slug for profile in self._profiles]
-        self._engine = DjangoTemplates(
-            {
-                "NAME": "static_site",
-                "DIRS": [settings.BASE_DIR / "templates"],
-                "APP_DIRS": False,
-                "OPTIONS": {
-                    "builtins": ["marketplace.templatetags.show", "marketplace.static_site.tags"],
-                    "context_processors": [],
-                },
-            }
+        self._templates = environment_with(
+            SiteAddresses(),
+            loader=FileSystemLoader(settings.BASE_DIR / "templates"),
+            autoescape=True,
+            undefined=ChainableUndefined,
+            keep_trailing_newline=True,
+            auto_reload=False,
         )
+        self._templates.globals.update(icon=icon, badge=badge)
         self.assets = {name: _asset(name) for name in ASSETS}
         self._hashed = {name: path for name, (path, _) in self.assets.items()}
         self._shell = lru_cache(maxsize=None)(self._make_shell)
@@ -100,7 +99,7 @@ class Renderer:
         return made.replace(SPRITE, f'<use href="{root}{self._hashed["icons/sprite.svg"]}#')
 
     def _make(self, template: str, context: Mapping[str, Any]) -> str:
-        return self._engine.get_template(f"static_site/{template}").render(dict(context))
+        return self._templates.get_template(f"static_site/{template}").render(context)
 
     def _make_shell(self, root: str, section: str) -> Mapping[str, SafeString]:
         """What all pages of one depth and section have in common, made once."""

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
-from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from compat.engine import CompatibilityResult, Confidence
-from marketplace.templatetags.show import verdict_class, verdict_word
+from marketplace.show import verdict_class, verdict_word
 
 from .catalogue import CAUSE_CODES, OTHER_CAUSE
-
-register = template.Library()
 
 SPRITE = '<use href="@sprite#'
 """Stands for the icon sheet's address, which differs with a page's depth. No text can hold it: quotes are escaped."""
 
 
-@register.simple_tag
 @cache
 def icon(name: str, size: int = 18) -> SafeString:
     """One icon of the sheet, hidden from screen readers."""
@@ -37,16 +32,9 @@ def badge_of(kind: str, word: str) -> SafeString:
     return format_html('<span class="badge {}">{}{}</span>', kind, icon(kind, 15), word)
 
 
-@register.simple_tag
 def badge(result: CompatibilityResult) -> SafeString:
     """A verdict's badge: shape, colour and word."""
     return badge_of(verdict_class(result), verdict_word(result))
-
-
-@register.filter
-def path(assets: Mapping[str, str], name: str) -> str:
-    """Where an asset is, by the name it has in the project."""
-    return assets[name]
 
 
 CODES: dict[str, tuple[str, str, str]] = {
