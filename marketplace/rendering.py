@@ -5,6 +5,7 @@ Templates are Jinja's; the admin's own stay Django's. A new filter or function i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from django.template import defaultfilters
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django_htmx.jinja import htmx_script
-from jinja2 import Environment
+from jinja2 import Environment, StrictUndefined
 
 from compat.facets import license_label
 from compat.metadata.extract import format_label
@@ -59,26 +60,52 @@ FUNCTIONS = {
 }
 
 
-class Addresses(Protocol):
-    """How pages write addresses."""
+class Edition(Protocol):
+    """Where pages are shown: how they write addresses there, and what they say for which worker."""
+
+    exported: bool
+    """Whether pages are plain files, for every engine at once, rather than answers for one visitor's worker."""
 
     def page(self, name: str, *args: str) -> str:
         """The address of a page, by the name its route has."""
 
+    def browse(self, query: str) -> str:
+        """The address of a list of models, by its query string."""
+
     def file(self, path: str) -> str:
         """The address of a style sheet, script or icon."""
 
+    def only_on(self, workers: Sequence[str]) -> str:
+        """The attributes of what is shown for some workers only, by their slugs."""
 
-class SiteAddresses:
-    """The addresses of the running site."""
+    def verdicts_of(self, repo_id: str, position: int | None = None) -> str:
+        """The attribute that carries every worker's verdict on a model, or on one of its variants."""
+
+
+class Site:
+    """The running site: a page is for one worker, so there is nothing to mark."""
+
+    exported = False
 
     def page(self, name: str, *args: str) -> str:
         """The address of a page, by the name its route has."""
         return _reversed(get_script_prefix(), name, args)
 
+    def browse(self, query: str) -> str:
+        """The address of a list of models, by its query string."""
+        return self.page("browse") + (f"?{query}" if query else "")
+
     def file(self, path: str) -> str:
         """The address of a static file."""
         return static(path)
+
+    def only_on(self, workers: Sequence[str]) -> str:
+        """Nothing: there is one worker."""
+        return ""
+
+    def verdicts_of(self, repo_id: str, position: int | None = None) -> str:
+        """Nothing: the badge says it."""
+        return ""
 
 
 @lru_cache(maxsize=4096)
@@ -89,23 +116,22 @@ def _reversed(prefix: str, name: str, args: tuple[str, ...]) -> str:
 
 def environment(**options: Any) -> Environment:
     """The running site's environment; settings name it."""
-    return environment_with(SiteAddresses(), **options)
+    return environment_of(Site(), **options)
 
 
-def environment_with(addresses: Addresses, **options: Any) -> Environment:
-    """An environment whose pages write addresses in this way."""
-    made = Environment(**options)  # noqa: S701 - escaping is among the options
-    icons = show.Icons(addresses.file)
-
-    def browse_address(query: str) -> str:
-        """The address of a list of models by its query string."""
-        return addresses.page("browse") + (f"?{query}" if query else "")
-
-    made.filters.update(FILTERS, browse_address=browse_address)
+def environment_of(edition: Edition, **options: Any) -> Environment:
+    """An environment for pages of one edition. Texts are escaped, and a name that nobody gave is an error."""
+    strict = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
+    made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
+    icons = show.Icons(edition.file)
+    made.filters.update(FILTERS, browse_address=edition.browse)
     made.globals.update(
         FUNCTIONS,
-        url=addresses.page,
-        static=addresses.file,
+        exported=edition.exported,
+        url=edition.page,
+        static=edition.file,
+        only_on=edition.only_on,
+        verdicts_of=edition.verdicts_of,
         icon=icons.icon,
         badge=icons.badge,
         htmx_script=htmx_script,

@@ -7,7 +7,6 @@ from pathlib import Path
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from jinja2 import StrictUndefined
 
 from compat.hub import HubSettings
 from compat.webhooks.hosts import is_origin, read_hosts
@@ -46,6 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
+    "django.contrib.sitemaps",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
@@ -83,8 +83,6 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "environment": "marketplace.rendering.environment",
-            "undefined": StrictUndefined,
-            "keep_trailing_newline": True,
             "context_processors": [
                 "django.contrib.messages.context_processors.messages",
                 "marketplace.pages.context.site",

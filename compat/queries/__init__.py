@@ -15,6 +15,7 @@ from .overview import (
     home,
     published_lists,
     report,
+    report_of,
     worker_page,
     workers_page,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "narrowed",
     "published_lists",
     "report",
+    "report_of",
     "rows_of",
     "worker_of",
     "worker_page",

@@ -113,7 +113,8 @@ _ROLES = {
 }
 
 
-def _file_row(path: str, size: int | None) -> FileRow:
+def file_row(path: str, size: int | None) -> FileRow:
+    """A file by its path and its size in bytes."""
     name = read_name(path)
     what = _ROLES.get(name.role, "")
     if name.role == "weights" and name.format:
@@ -226,8 +227,8 @@ def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, 
         row=row,
         worker=worker,
         extraction=extraction,
-        source=_by_note(parsed.model.source or {}),
-        files=tuple(_file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
+        source=by_note(parsed.model.source or {}),
+        files=tuple(file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
         variants=_variant_rows(record, variants, answer, row, worker),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=alternatives(record, related, worker),
@@ -273,7 +274,7 @@ def memory_of(
     )
 
 
-def _by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
+def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
     """A record's source notes, each with the fields it gave."""
     notes: dict[str, list[str]] = {}
     for key, note in source.items():

@@ -166,8 +166,12 @@ def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str
     worker = worker_of(asked, available or workers())
     version = catalogue_state().version
     best_known = ModelRecord.objects.order_by("-popularity", "repo_id").values_list("id", "sheet_id")[:top]
-    found = Counter(verdicts_of(best_known, worker, version))
-    total = found.total()
+    return report_of(worker, top, Counter(verdicts_of(best_known, worker, version)))
+
+
+def report_of(worker: Worker, top: int, found: Mapping[tuple[int, str], int]) -> Report:
+    """The report of how many models have which confidence and cause. No query."""
+    total = sum(found.values())
     lines = []
     for key, label, causes in REPORT_LINES:
         count = sum(n for (_, cause), n in found.items() if cause in causes)
