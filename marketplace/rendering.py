@@ -14,7 +14,9 @@ from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
+from compat.engine import CompatibilityResult
 from compat.facets import license_label
 from compat.metadata.extract import format_label
 from compat.metadata.languages import language_label
@@ -24,7 +26,6 @@ from . import show
 
 FILTERS = {
     "ago": show.ago,
-    "capfirst": defaultfilters.capfirst,
     "code_spans": show.code_spans,
     "compact": show.compact,
     "count": show.count,
@@ -125,8 +126,16 @@ def environment_of(edition: Edition, **options: Any) -> Environment:
     made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
     icons = show.Icons(edition.file)
     made.filters.update(FILTERS, browse_address=edition.browse)
+
+    @lru_cache(maxsize=4096)
+    def verdict_panel(worker: str, engine: str, result: CompatibilityResult, nth: int | str) -> Markup:
+        """What one worker says of a model, which it says of many."""
+        panel = made.get_template("partials/_verdict.html")
+        return Markup(panel.render(worker=worker, engine=engine, result=result, nth=nth))  # noqa: S704 - made by an escaping template
+
     made.globals.update(
         FUNCTIONS,
+        verdict_panel=verdict_panel,
         exported=edition.exported,
         url=edition.page,
         static=edition.file,

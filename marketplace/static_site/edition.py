@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from .catalogue import Catalogue, slug_of
@@ -78,7 +77,7 @@ class Files:
     def only_on(self, workers: Sequence[str]) -> SafeString:
         """The attributes of what is shown for some engines only; the script shows and hides it."""
         hidden = "" if self._catalogue.workers[0].slug in workers else " hidden"
-        return format_html(' data-for="{}"{}', " ".join(workers), SafeString(hidden))
+        return SafeString(f' data-for="{" ".join(workers)}"{hidden}')
 
     def verdicts_of(self, repo_id: str, position: int | None = None) -> SafeString:
         """The attribute with a character an engine, of which the script makes badges; none where it is not exported."""
@@ -86,4 +85,4 @@ class Files:
         if entry is None:
             return SafeString("")
         codes = entry.codes if position is None else entry.verdicts.codes_of(position)
-        return format_html(' data-v="{}"', codes)
+        return SafeString(f' data-v="{codes}"')

@@ -98,9 +98,8 @@ class Renderer:
 
         Alternatives are left out: their counts of downloads change every day, and with them every file.
         """
-        told = serialise.detail(detail.page, [])
+        told = serialise.detail(detail.page, [], lambda record: (self.base or "/") + model_path(record.repo_id))
         del told["alternatives"]
-        told["url"] = (self.base or "/") + model_path(detail.entry.record.repo_id)
         told["verdicts"] = {
             answer.worker.slug: answer.result.as_json()
             | {"best": answer.best.label if answer.result.compatible and answer.best else None}
