@@ -120,14 +120,17 @@ def environment(**options: Any) -> Environment:
     return environment_of(Site(), **options)
 
 
-def environment_of(edition: Edition, **options: Any) -> Environment:
-    """An environment for pages of one edition. Texts are escaped, and a name that nobody gave is an error."""
+def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Environment:
+    """An environment for pages of one edition. Texts are escaped, and a name that nobody gave is an error.
+
+    ``panels`` is how many verdicts in full are kept once rendered, a kilobyte each.
+    """
     strict = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
     made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
     icons = show.Icons(edition.file)
     made.filters.update(FILTERS, browse_address=edition.browse)
 
-    @lru_cache(maxsize=4096)
+    @lru_cache(maxsize=panels)
     def verdict_panel(worker: str, engine: str, result: CompatibilityResult, nth: int | str) -> Markup:
         """What one worker says of a model, which it says of many."""
         panel = made.get_template("partials/_verdict.html")

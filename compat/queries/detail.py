@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -15,7 +16,7 @@ from compat.engine import CompatibilityResult, EngineProfile
 from compat.engine.fit import FitResult, SpeedEstimate, rooms_of
 from compat.engine.judge import rules_version
 from compat.fitting import context_room, fit_of, inputs, speed_of
-from compat.hub.payloads import is_repo_id, parse_record
+from compat.hub.payloads import HubModel, is_repo_id, parse_record
 from compat.metadata.extract import Extraction, Relation, format_label
 from compat.metadata.facts import VariantFacts, parameters_text
 from compat.metadata.families import family_label
@@ -113,15 +114,16 @@ _ROLES = {
 }
 
 
-def file_row(path: str, size: int | None) -> FileRow:
-    """A file by its path and its size in bytes."""
+@lru_cache(maxsize=4096)
+def what_is(path: str) -> str:
+    """What a file is, in words. Most repositories name theirs alike."""
     name = read_name(path)
     what = _ROLES.get(name.role, "")
     if name.role == "weights" and name.format:
         what = " ".join(filter(None, (format_label(name.format), name.quantization, "weights")))
         if name.shards:
             what += f", part {name.shard} of {name.shards}"
-    return FileRow(path, what, size)
+    return what
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,11 @@ class DetailPage:
         return task_label(self.extraction.task.value) if self.extraction.task.value else ""
 
 
+def files_of(model: HubModel) -> tuple[FileRow, ...]:
+    """The files that a record lists."""
+    return tuple(FileRow(one.rfilename, what_is(one.rfilename), one.bytes) for one in model.siblings or ())
+
+
 def find(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
@@ -228,7 +235,7 @@ def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, 
         worker=worker,
         extraction=extraction,
         source=by_note(parsed.model.source or {}),
-        files=tuple(file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
+        files=files_of(parsed.model),
         variants=_variant_rows(record, variants, answer, row, worker),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=alternatives(record, related, worker),

@@ -23,7 +23,7 @@ from compat.engine.judge import rules_version
 from compat.hub.payloads import parse_record
 from compat.models import ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
 from compat.queries import DetailPage, Report, Row, report_of, rows_of
-from compat.queries.detail import RelatedRow, VariantRow, by_note, file_row
+from compat.queries.detail import RelatedRow, VariantRow, by_note, files_of
 from compat.workers import workers
 from marketplace.pages.detail import Answer
 
@@ -235,7 +235,7 @@ class Catalogue:
                     worker=self.workers[0],
                     extraction=extraction,
                     source=by_note(parsed.model.source or {}),
-                    files=tuple(file_row(one.rfilename, one.bytes) for one in parsed.model.siblings or ()),
+                    files=files_of(parsed.model),
                     variants=[
                         VariantRow(variant, result, variant.position == found.best[0])
                         for variant, result in zip(own, found.results[0], strict=False)

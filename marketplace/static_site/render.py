@@ -59,7 +59,8 @@ class Renderer:
         site = FileSystemLoader(settings.BASE_DIR / "templates")
         own = FileSystemLoader(settings.BASE_DIR / "templates/static_site")
         # Its own frame and its two own pages come first; they may extend the site's.
-        self._templates = environment_of(self.edition, loader=ChoiceLoader([own, site, PrefixLoader({"site": site})]))
+        loader = ChoiceLoader([own, site, PrefixLoader({"site": site})])
+        self._templates = environment_of(self.edition, panels=20_000, loader=loader)
         self._templates.globals.update(
             version=VERSION,
             policy=POLICY,
