@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from compat.architectures import TableError, known_shapes, read_tables, tables
+from tests.own_database import ROOT
 
 
 @pytest.fixture
@@ -78,6 +80,18 @@ def test_a_mistake_in_a_known_shape_is_named_too(folder):
     path.write_text(json.dumps(data), "utf-8")
     with pytest.raises(TableError, match=r"known_shapes\.json: models\.3\.parametres is not a field here"):
         known_shapes()
+
+
+def test_the_line_that_the_guide_shows_is_read(folder):
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    head, line = re.search(
+        r"^```toml\n(\[families.granite.types\])\n(granite5 = .*?)\n```$", guide, re.MULTILINE
+    ).groups()
+    path = folder / "architectures.toml"
+    path.write_text(path.read_text("utf-8").replace(head, f"{head}\n{line}"), "utf-8")
+    read = read_tables()
+    assert (read.places["granite5"].family, read.by_gguf["granite-5"]) == ("granite", "granite5")
+    assert read.entries["granite5"].layers.window == 4096
 
 
 def test_a_mistake_stops_the_start(folder):
