@@ -11,6 +11,7 @@ from functools import cache, cached_property
 
 from compat.architectures import families
 from compat.engines.confidence import Confidence
+from compat.strict_data import DataError
 
 POLICIES = ("reject", "cap", "warn")
 """What becomes of a model made for more context than the limit: refused, cut to it, or only told."""
@@ -23,7 +24,7 @@ header.
 _MANY_FAMILIES = 8
 
 
-class ProfileError(ValueError):
+class ProfileError(DataError):
     """A profile file is wrong; the message names the file, the field and what is expected there."""
 
 
