@@ -19,6 +19,7 @@ from compat.architectures.layers import GGUF_MODEL_TYPES
 from compat.estimate.buffers import BufferOptions
 from compat.estimate.known import Resolver, candidates, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
+from compat.estimate.point_rows import read_rows
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape, from_config
 
@@ -43,14 +44,14 @@ class Protocol:
 
 
 def load_points(name: str) -> tuple[dict[str, Any], ...]:
-    """The bundled points: ``memory_points`` or ``speed_points``."""
+    """The bundled points: ``memory_points`` or ``speed_points``; raises ``DataError`` where one is wrong."""
     return _bundled(name)
 
 
 @cache
 def _bundled(name: str) -> tuple[dict[str, Any], ...]:
     text = (files("compat.estimate") / "data" / f"{name}.jsonl").read_text("utf-8")
-    return tuple(json.loads(line) for line in text.splitlines() if line.strip())
+    return read_rows(text, name)
 
 
 def read_points(path: Path) -> tuple[dict[str, Any], ...]:
