@@ -142,7 +142,7 @@ def load() -> None:
 def verdicts() -> None:
     """Verdicts a second, by the rules alone and with storing."""
     from compat.extraction.facts import VariantFacts
-    from compat.ingest import store as sync
+    from compat.ingest.judging import reevaluate
     from compat.models import FactSheet, ModelRecord
     from compat.models.engines import engines
     from compat.rules import judge_all
@@ -152,7 +152,7 @@ def verdicts() -> None:
     ]
     profiles = list(engines().values())
     pure, _ = timed(lambda: [judge_all(facts, profile) for profile in profiles for facts in sheets])
-    stored, _ = timed(lambda: sync.reevaluate(everything=True))
+    stored, _ = timed(lambda: reevaluate(everything=True))
     judged, records = len(sheets) * len(profiles), ModelRecord.objects.count()
     print(f"verdicts: {judged / pure:,.0f}/s by the rules alone, {judged / stored:,.0f}/s stored")
     print(
@@ -173,13 +173,13 @@ def requests() -> None:
     from django.test import Client
 
     from compat.catalogue import current
-    from compat.ingest import store as sync
+    from compat.ingest.changes import raise_catalogue_version
 
     client = Client(headers={"host": "127.0.0.1"})
     current.forget_index()
     start, _ = timed(lambda: _asked(client, "/models/"))
     print(f"first page of a new process {1000 * start:,.0f} ms", end="")
-    sync.touch()
+    raise_catalogue_version()
     changed, _ = timed(lambda: _asked(client, "/models/"))
     print(f", first after the catalogue changed {1000 * changed:,.0f} ms; {memory()}")
     _settle(client)

@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def fill(records: int) -> int:
     """Load the bundled snapshot if it is not there, then copy it until there are so many records."""
     from compat.ingest import store as sync
+    from compat.ingest.changes import raise_catalogue_version
     from compat.ingest.from_files import BUNDLED, RecordFile
     from compat.models import ModelRecord
     from compat.models.engines import ensure_settings
@@ -51,7 +52,7 @@ def fill(records: int) -> int:
     have = ModelRecord.objects.count()
     if records > have:
         _copy(records - have)
-        sync.touch()
+        raise_catalogue_version()
     return ModelRecord.objects.count()
 
 

@@ -15,6 +15,8 @@ from compat.hub.payloads import ParsedRecord, parse_record
 from compat.ingest import store as sync
 from compat.ingest import task_results
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
+from compat.ingest.judging import reevaluate
+from compat.ingest.reading import inherit_from_base_models
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
         parsed = asyncio.run(_parsed(repo_id))
         counts = sync.store([parsed], origin="hub")
         if counts.new or counts.changed:
-            sync.inherit()
+            inherit_from_base_models()
     except HubError as problem:
         note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)
@@ -93,5 +95,5 @@ async def _parsed(repo_id: str) -> ParsedRecord:
 @task()
 def reevaluate_all() -> str:
     """Judge everything again."""
-    done = sync.reevaluate(everything=True)
+    done = reevaluate(everything=True)
     return f"{done.verdicts} verdicts on {done.sheets} fact sheets"

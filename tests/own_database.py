@@ -5,12 +5,16 @@ The database is of the kind the test run uses.
 with OwnDatabase(tmp_path) as own:
     own.run("load_records", path)
     own.value("SELECT count(*) FROM compat_modelrecord")
+
+Some begin with what an older version left behind, kept in tests/data/upgrade/ as that version's code wrote it: a SQLite
+file, and what pg_dump made of a PostgreSQL database.
 """
 
 from __future__ import annotations
 
 import atexit
 import functools
+import gzip
 import itertools
 import os
 import shutil
@@ -28,6 +32,8 @@ import psycopg
 from django.conf import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+OLD = ROOT / "tests/data/upgrade"
+"""What older versions left behind: records, a list, an account, a worker, and webhooks where they had them."""
 TIMEOUT = 300
 """Seconds; only a process that hangs takes that long."""
 _numbers = itertools.count()
@@ -55,23 +61,36 @@ def manage(*arguments: object, env: dict[str, str], **options: Any) -> subproces
 
 
 class OwnDatabase:
-    """An empty, migrated database that disappears at the end."""
+    """An empty, migrated database that disappears at the end; or one made by an older version, as that left it."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
+    def __init__(self, folder: Path, *, made_by: str = "", **env: str) -> None:
+        self._made_by = made_by
         self._sqlite = _is_sqlite()
         self._name = f"runshere_own_{os.getpid()}_{next(_numbers)}"
         self.path = folder / "own.sqlite3"
         self.url = f"sqlite:///{quote(str(self.path))}" if self._sqlite else _postgres_url(self._name)
         self._static = folder / "static"
-        self.env = environment(self.url, STATIC_ROOT=str(self._static), **env)
+        self.env = environment(self.url, **{"STATIC_ROOT": str(self._static), **env})
 
     def __enter__(self) -> Self:
         self._static.mkdir(exist_ok=True)
-        if self._sqlite:
+        if self._made_by:
+            self._restore()
+        elif self._sqlite:
             shutil.copy(_template(), self.path)
         else:
             _on_server(f'CREATE DATABASE "{self._name}" TEMPLATE "{_template()}"')
         return self
+
+    def _restore(self) -> None:
+        kind = "sqlite3" if self._sqlite else "postgresql.sql"
+        kept = gzip.decompress((OLD / f"{self._made_by}-{kind}.gz").read_bytes())
+        if self._sqlite:
+            self.path.write_bytes(kept)
+            return
+        _on_server(f'CREATE DATABASE "{self._name}"')
+        with closing(psycopg.connect(self.url, autocommit=True)) as connection:
+            connection.execute(kept)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -89,6 +108,11 @@ class OwnDatabase:
         return subprocess.Popen(
             command, env=self.env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a SQLite file, and not a database of a PostgreSQL server."""
+        return self._sqlite
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What a query answers."""

@@ -14,16 +14,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CODE = sorted(
     path
-    for folder in ("compat", "marketplace", "tests", "bench")
+    for folder in ("compat", "marketplace", "tools", "tests", "bench")
     for path in (ROOT / folder).rglob("*.py")
     if "__pycache__" not in path.parts
 )
-OWN = [path for path in CODE if path.relative_to(ROOT).parts[0] in ("compat", "marketplace")]
+OWN = [path for path in CODE if path.relative_to(ROOT).parts[0] in ("compat", "marketplace", "tools")]
 TEXTS = sorted(
     path
     for folder in (
         "compat",
         "marketplace",
+        "tools",
         "tests",
         "bench",
         "templates",
@@ -119,3 +120,10 @@ def test_no_file_holds_what_does_not_belong_there(path):
 def test_no_file_is_left_without_a_home():
     stray = [name(path) for path in OWN if path.name in ("utils.py", "helpers.py", "misc.py", "common.py")]
     assert stray == []
+
+
+def test_every_name_of_the_makefile_is_a_target_or_not_there():
+    text = (ROOT / "Makefile").read_text("utf-8")
+    phony = {word for line in re.findall(r"^\.PHONY:(.*)$", text, re.MULTILINE) for word in line.split()}
+    targets = {word for line in re.findall(r"^([a-z][a-z -]*):", text, re.MULTILINE) for word in line.split()}
+    assert phony == targets

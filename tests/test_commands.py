@@ -53,8 +53,8 @@ def parser_of(name):
 
 def test_these_are_the_commands():
     assert NAMES == [
-        "accuracy", "check_model", "compat_report", "dump_records", "export_site", "find_models", "list_workers",
-        "load_records", "prepare", "reevaluate", "sync_models",
+        "accuracy", "build_index", "check_model", "compat_report", "dump_records", "export_site", "find_models",
+        "list_workers", "load_records", "prepare", "reevaluate", "sync_models",
     ]  # fmt: skip
 
 

@@ -157,8 +157,6 @@ def settings_read() -> dict[str, Read]:
             default = next((value.value for value in rest if isinstance(value, ast.Constant)), None)
             found[ast.literal_eval(node.args[0])] = Read(node.func.attr, default)
     for source in sorted(ROOT.glob("compat/**/*.py")):
-        if source.name == "regenerate.py":
-            continue
         for name in re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source.read_text("utf-8")):
             found[name] = Read()
     shell = [
@@ -513,7 +511,7 @@ def test_dockerfile_copies_files_that_exist_and_are_let_in():
         if rest.startswith("--from="):
             continue
         for source in rest.split()[:-1]:
-            assert (ROOT / source).exists(), source
+            assert list(ROOT.glob(source)), source
             ignored = False
             for rule in rules:
                 if any(fnmatch.fnmatch(part, rule.lstrip("!")) for part in (source, source.split("/")[0])):
@@ -526,7 +524,7 @@ def test_dockerfile_keeps_its_promises():
     assert installs
     assert all("--require-hashes" in rest for rest in installs)
     assert len(arguments_of("FROM")) == 2
-    assert arguments_of("USER")[-1] not in ("root", "0")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", arguments_of("USER")[-1]), "by number, as Kubernetes asks"
     assert "deploy/healthcheck.py" in arguments_of("HEALTHCHECK")[0]
     assert arguments_of("ENTRYPOINT") == ['["/app/deploy/entrypoint.sh"]']
     assert arguments_of("CMD") == ['["web"]']
@@ -538,6 +536,8 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
     fake = tmp_path / "gunicorn"
     fake.write_text('#!/bin/sh\necho "$@"\n')
     fake.chmod(0o755)
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> "${0%/*}/prepared"\n')
+    (tmp_path / "python").chmod(0o755)
     environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token"), "PORT": "8123"}
 
     def told(*command: str) -> str:
@@ -547,6 +547,7 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
 
     assert told("sh", "-c", "echo $HF_TOKEN") == "hf_from_a_file\n"
     assert told("web").startswith("-c deploy/gunicorn.conf.py marketplace.wsgi --bind 127.0.0.1:8123 ")
+    assert (tmp_path / "prepared").read_text() == "manage.py prepare\n"
     assert told("pwd").strip() == str(ROOT)
 
 

@@ -380,8 +380,8 @@ def test_a_delivery_without_a_task_is_found_by_the_next_one(receiver):
 
 def test_a_task_that_runs_twice_sends_once(receiver):
     delivery = put(hook_to(receiver.url))
-    outbox.wake(delivery.pk)
-    outbox.wake(delivery.pk)
+    tasks.wake_delivery(delivery.pk)
+    tasks.wake_delivery(delivery.pk)
     work()
     time_passes(minutes=2)
     work()
@@ -409,7 +409,7 @@ def test_old_deliveries_go_and_so_do_those_beyond_a_thousand(receiver):
     made(3, state="failed", created=now - timedelta(days=31))
     made(2, state="pending", created=now - timedelta(days=31))
     made(1010, state="delivered", created=now - timedelta(days=1))
-    outbox.prune(hook.pk)
+    tasks.prune_deliveries(hook.pk)
     assert not WebhookDelivery.objects.filter(state="failed").exists()
     assert WebhookDelivery.objects.filter(state="pending").count() == 2
     assert WebhookDelivery.objects.filter(state="delivered").count() == 1000
@@ -450,6 +450,32 @@ def test_a_tasks_process_killed_halfway_does_not_lose_the_event(tmp_path):
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         told = Official(secret).verify(second.body, second.headers)
         assert [model["id"] for model in told["data"]["models"]] == ["microsoft/phi-2"]
+
+
+DIE_BEFORE_THE_COMMIT = """
+import os
+from compat.ingest import store
+from compat.models import GatheredModel
+def die(*_):
+    os._exit(9 if GatheredModel.objects.exists() else 8)
+store.raise_catalogue_version = die
+store.store_raw([("1", {item!r})], origin="file")
+"""
+
+
+def test_a_process_killed_before_it_commits_leaves_neither_record_nor_event(tmp_path):
+    secret, item = signing.new_secret(), record("microsoft/phi-2")
+    with OwnDatabase(tmp_path, WEBHOOK_HOSTS="hooks.example.org") as own:
+        set_up = SET_UP.format(url="https://hooks.example.org/models", secret=secret)
+        assert own.run("shell", "-c", set_up).returncode == 0
+        killed = own.run("shell", "-c", DIE_BEFORE_THE_COMMIT.format(item=item))
+        assert killed.returncode == 9, killed.stderr
+        tables = ("compat_modelrecord", "compat_webhookdelivery", "compat_gatheredmodel")
+        assert [own.value(f"SELECT count(*) FROM {table}") for table in tables] == [0, 0, 0]
+        own.run("shell", "-c", "from compat.models.engines import ensure_settings; ensure_settings()")
+        store = f"from compat.ingest import store; store.store_raw([('1', {item!r})], origin='file')"
+        assert own.run("shell", "-c", store).returncode == 0
+        assert [own.value(f"SELECT count(*) FROM {table}") for table in tables] == [1, 1, 1]
 
 
 def test_two_workers_share_the_deliveries_and_send_each_once(tmp_path):

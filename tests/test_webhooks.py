@@ -10,19 +10,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from standardwebhooks import Webhook as Official
 
+from compat.batches import BATCH
 from compat.catalogue import rows_of
 from compat.catalogue.workers import workers
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
+from compat.ingest.judging import reevaluate
+from compat.ingest.runs import begin_filling, end_filling, finish_run, start_run
 from compat.models import (
     CuratedList,
     EngineSetting,
+    FactSheet,
     GatheredModel,
     ListEntry,
     ModelRecord,
@@ -32,7 +36,7 @@ from compat.models import (
     Webhook,
     WebhookDelivery,
 )
-from compat.webhooks import lists, outbox, runs, signing
+from compat.webhooks import events, lists, outbox, runs, signing
 from compat.webhooks.hosts import Host, is_origin, objection, read_hosts
 from tests.samples import record, renamed
 from tests.webhook_queue import BACKEND, time_passes, work
@@ -80,7 +84,7 @@ def told(hook, event=None):
     """The events a webhook is told of, once the runs are over."""
     time_passes(minutes=11)
     for delivery in hook.deliveries.filter(state="gathering"):
-        outbox.close(delivery.pk)
+        events.close_gathering(delivery.pk)
     found = hook.deliveries.order_by("pk")
     return [json.loads(delivery.body) for delivery in (found.filter(type=event) if event else found)]
 
@@ -119,13 +123,13 @@ def test_storing_asks_one_query_more_at_most_where_no_webhook_wants_to_know(sett
 @needs_database
 def test_judging_again_asks_one_query_more_a_batch_where_no_webhook_wants_to_know(settings):
     settings.WEBHOOK_HOSTS = ()
-    sync.reevaluate()
+    reevaluate()
     with CaptureQueriesContext(connection) as without:
-        sync.reevaluate()
+        reevaluate()
     settings.WEBHOOK_HOSTS = read_hosts(["hooks.example.org"])
     with CaptureQueriesContext(connection) as allowed:
-        sync.reevaluate()
-    batches = -(-sync.FactSheet.objects.count() // sync.BATCH)
+        reevaluate()
+    batches = -(-FactSheet.objects.count() // BATCH)
     assert len(allowed) == len(without) + batches
 
 
@@ -178,6 +182,22 @@ def test_a_record_that_ran_before_is_no_news_whatever_else_changed(site):
     assert told(hook) == []
 
 
+def test_what_is_rolled_back_is_not_told(site, monkeypatch):
+    def broken(*_):
+        assert WebhookDelivery.objects.filter(state="gathering").count() == 1, "told within the transaction"
+        raise OperationalError("the disk is full")
+
+    hook = hook_for("models.newly_runnable", worker="rbee")
+    monkeypatch.setattr(sync, "raise_catalogue_version", broken)
+    with pytest.raises(OperationalError):
+        stored(record(PHI, id="sample/phi"))
+    monkeypatch.undo()
+    assert not ModelRecord.objects.filter(repo_id="sample/phi").exists()
+    assert not WebhookDelivery.objects.exists()
+    stored(record(PHI, id="sample/phi"))
+    assert ids(only(hook)) == ["sample/phi"]
+
+
 def test_a_record_that_stops_running_is_no_news(site):
     hook = hook_for("models.newly_runnable")
     stored(no_weights())
@@ -211,12 +231,12 @@ def runs_on(repo_id, worker):
 
 def test_a_whole_run_is_one_event_sent_when_it_ends(site):
     hook_for("models.newly_runnable", worker="rbee")
-    run = sync.start_run("two batches", "file")
+    run = start_run("two batches", "file")
     items = [record(PHI, id=f"sample/phi-{n}", downloads=n) for n in range(700)]
     counts = stored(*items[:600])
     counts.add(stored(*items[600:]))
     assert WebhookDelivery.objects.get().state == "gathering"
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     (delivery,) = WebhookDelivery.objects.all()
     assert delivery.state == "pending"
     data = json.loads(delivery.body)["data"]
@@ -226,21 +246,21 @@ def test_a_whole_run_is_one_event_sent_when_it_ends(site):
 
 def test_a_model_that_runs_for_a_part_of_a_run_only_is_not_told(site):
     hook_for("models.newly_runnable", worker="rbee")
-    run = sync.start_run("there and back", "file")
+    run = start_run("there and back", "file")
     counts = stored(record(PHI, id="sample/phi"))
     counts.add(stored(no_weights() | {"id": "sample/phi"}))
     assert ModelRecord.objects.filter(repo_id="sample/phi").exists()
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     assert not WebhookDelivery.objects.exists()
 
 
 def test_a_model_that_ran_before_a_run_and_after_it_is_not_told_whatever_happened_between(site):
     stored(record(PHI, id="sample/phi"))
     hook = hook_for("models.newly_runnable", worker="rbee")
-    run = sync.start_run("back and there", "file")
+    run = start_run("back and there", "file")
     counts = stored(no_weights() | {"id": "sample/phi"})
     counts.add(stored(record(PHI, id="sample/phi", likes=3), record(PHI, id="sample/other")))
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     assert ids(only(hook)) == ["sample/other"]
 
 
@@ -257,7 +277,7 @@ def test_what_a_killed_run_gathered_is_sent_all_the_same(site):
     with Receiver() as receiver:
         site.WEBHOOK_HOSTS = read_hosts([receiver.host])
         hook_for("models.newly_runnable", worker="rbee", url=receiver.url)
-        run = sync.start_run("it will be killed", "file")
+        run = start_run("it will be killed", "file")
         stored(record(PHI, id="sample/phi"))
         work()
         time_passes(minutes=9)
@@ -266,16 +286,29 @@ def test_what_a_killed_run_gathered_is_sent_all_the_same(site):
         time_passes(minutes=2)
         work()
         assert ids(json.loads(receiver.requests[0].body)["data"]) == ["sample/phi"]
-        runs.ended(run)
+        runs.note_end(run)
 
 
 def test_a_run_that_fills_an_empty_catalogue_is_no_news(site):
     hook = hook_for("models.newly_runnable")
     ModelRecord.objects.all().delete()
+    run = start_run("the bundled snapshot", "snapshot")
+    counts = stored(*renamed(20))
+    assert counts.new == 20
+    finish_run(run, counts)
+    assert told(hook) == []
+    stored(record(PHI, id="sample/later"))
+    assert ids(only(hook)) == ["sample/later"]
+
+
+def test_a_run_that_finishes_an_interrupted_first_filling_is_no_news(site):
+    hook = hook_for("models.newly_runnable")
+    begin_filling()
     run = sync.start_run("the bundled snapshot", "snapshot")
     counts = stored(*renamed(20))
     assert counts.new == 20
     sync.finish_run(run, counts)
+    end_filling()
     assert told(hook) == []
     stored(record(PHI, id="sample/later"))
     assert ids(only(hook)) == ["sample/later"]
@@ -296,9 +329,9 @@ def test_a_base_model_that_makes_others_known_counts_them_once(site):
 def test_ten_thousand_changed_records_make_one_small_event(site):
     items = renamed(10_000)
     hook = hook_for("models.newly_runnable")
-    run = sync.start_run("ten thousand", "file")
+    run = start_run("ten thousand", "file")
     counts = stored(*items)
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     delivery = WebhookDelivery.objects.get()
     data = json.loads(delivery.body)["data"]
     running = ModelRecord.objects.filter(owner="sample", sheet__verdicts__confidence__gt=0).distinct().count()
@@ -351,7 +384,7 @@ def test_judging_again_counts_the_machine_too(small_box):
     stored(gguf("sample/small", 1_600_000_000), gguf("sample/large", 9_000_000_000))
     hook = hook_for("models.newly_runnable", worker="small-box")
     judged_by_other_rules("sample/small", "sample/large")
-    sync.reevaluate()
+    reevaluate()
     assert "sample/small" in ids(only(hook))
     assert "sample/large" not in ids(only(hook))
 
@@ -372,25 +405,25 @@ def test_models_accepted_by_new_rules_are_told(site):
     hook = hook_for("models.newly_runnable", worker="rbee")
     judged_by_other_rules(PHI)
     sheet = ModelRecord.objects.get(repo_id=PHI).sheet_id
-    sync.reevaluate()
+    reevaluate()
     data = only(hook)
     assert set(ids(data)) == set(ModelRecord.objects.filter(sheet=sheet).values_list("repo_id", flat=True))
 
 
 def test_judging_everything_again_by_the_same_rules_is_no_news(site):
     hook = hook_for("models.newly_runnable")
-    sync.reevaluate(everything=True)
+    reevaluate(everything=True)
     assert told(hook) == []
 
 
 def test_an_engine_that_is_switched_on_is_no_news(site):
     EngineSetting.objects.filter(slug="vllm").update(enabled=False)
-    sync.reevaluate()
+    reevaluate()
     assert not Verdict.objects.filter(profile="vllm").exists()
     hook = hook_for("models.newly_runnable")
     EngineSetting.objects.filter(slug="vllm").update(enabled=True)
     stored(record(PHI, likes=3))
-    sync.reevaluate()
+    reevaluate()
     assert Verdict.objects.filter(profile="vllm").exists()
     assert told(hook) == []
 
@@ -404,7 +437,7 @@ def test_a_changed_context_policy_tells_what_it_lets_run(site):
     assert refused
     hook = hook_for("models.newly_runnable")
     EngineSetting.objects.filter(slug="rbee").update(context_policy="cap")
-    sync.reevaluate()
+    reevaluate()
     running = set(
         ModelRecord.objects.filter(
             repo_id__in=refused, sheet__verdicts__profile="rbee", sheet__verdicts__confidence__gt=0
@@ -481,10 +514,10 @@ def test_a_long_list_names_a_hundred_and_counts_all(site):
 
 def test_a_failed_run_is_told_and_a_good_one_is_not(site):
     hook = hook_for("sync.failed")
-    good, bad = sync.start_run("good.jsonl", "file"), sync.start_run("bad.jsonl", "file")
-    sync.finish_run(good, sync.Counts(new=1))
+    good, bad = start_run("good.jsonl", "file"), start_run("bad.jsonl", "file")
+    finish_run(good, sync.Counts(new=1))
     counts = sync.Counts(new=2, unchanged=3)
-    sync.finish_run(bad, counts, "The file ends in the middle of a record.")
+    finish_run(bad, counts, "The file ends in the middle of a record.")
     data = only(hook)
     assert data["run"] == bad.pk
     assert (data["source"], data["error"]) == ("bad.jsonl", "The file ends in the middle of a record.")
@@ -499,7 +532,7 @@ def test_a_run_that_never_ended_is_told_once_when_the_next_one_begins(site):
     lost = SyncRun.objects.create(source="killed.jsonl", origin="file", started=now - timedelta(hours=25))
     slow = SyncRun.objects.create(source="slow.jsonl", origin="file", started=now - timedelta(hours=23))
     for _ in range(2):
-        sync.finish_run(sync.start_run("next.jsonl", "file"), sync.Counts())
+        finish_run(start_run("next.jsonl", "file"), sync.Counts())
     data = only(hook)
     assert (data["run"], data["source"]) == (lost.pk, "killed.jsonl")
     assert "did not end within a day" in data["error"]
@@ -633,8 +666,8 @@ def test_the_bodies_of_the_documentation_are_those_that_are_sent(site):
     picks.entries.all().delete()
     ListEntry.objects.create(curated_list=picks, record=ModelRecord.objects.get(repo_id=PHI))
     lists.changed(picks.pk, before, lists.seen(picks.pk))
-    sync.finish_run(sync.start_run("models.jsonl.gz", "file"), sync.Counts(), "The file is damaged.")
-    outbox.put(hook, outbox.PING, {"webhook": hook.name})
+    finish_run(start_run("models.jsonl.gz", "file"), sync.Counts(), "The file is damaged.")
+    outbox.put(hook, events.PING, {"webhook": hook.name})
     sent = {event["type"]: event for event in told(hook)}
     assert len(sent) == 4
     for event, body in sent.items():
@@ -676,8 +709,8 @@ def test_the_documentation_tells_the_times_and_numbers_that_hold():
     from compat.webhooks import delivery, tasks
 
     assert f"{delivery.TIMEOUT:g} seconds" in PAGE
-    assert f"{outbox.MOST_TOLD} models" in PAGE
-    assert f"{outbox.KEPT_DAYS} days" in PAGE
-    assert f"{outbox.KEPT_EACH:,} of each webhook" in PAGE
+    assert f"{events.MOST_TOLD} models" in PAGE
+    assert f"{tasks.KEPT_DAYS} days" in PAGE
+    assert f"{tasks.KEPT_EACH:,} of each webhook" in PAGE
     assert f"{tasks.STOP_AFTER} attempts" in PAGE
     assert "5 seconds, 5 minutes, 30 minutes, 2 hours, 5 hours, 10 hours and 10 hours" in PAGE

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.search import matching, words_of
@@ -93,7 +96,31 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
 
         return format_html("<pre>{}</pre>", json.dumps(record.payload.data, indent=1, ensure_ascii=False)[:20_000])
 
-    @admin.action(description="Refresh from the Hub, in the background")
+    def get_deleted_objects(
+        self, objs: QuerySet[ModelRecord] | Sequence[ModelRecord], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """What goes with them. Variants are never deleted alone, but go with their record without being asked."""
+        going, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        variant = str(RecordVariant._meta.verbose_name)  # noqa: SLF001 - documented by Django as public
+        return going, counts, forbidden - {variant}, protected
+
+    def delete_model(self, request: HttpRequest, obj: ModelRecord) -> None:
+        """Delete; the record counts in the pages' numbers, which are kept until the catalogue changes."""
+        with transaction.atomic():
+            super().delete_model(request, obj)
+            raise_catalogue_version()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
+        """The same for several."""
+        with transaction.atomic():
+            super().delete_queryset(request, queryset)
+            raise_catalogue_version()
+
+    def has_refresh_permission(self, request: HttpRequest) -> bool:
+        """Whoever keeps records or lists up to date; to look at records is not enough."""
+        return request.user.has_perm("compat.change_modelrecord") or request.user.has_perm("compat.change_curatedlist")
+
+    @admin.action(description="Refresh from the Hub, in the background", permissions=["refresh"])
     def refresh(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
         """Enqueue a fetch for each chosen record."""
         chosen = list(queryset.values_list("repo_id", flat=True)[: MANY + 1])
@@ -173,7 +200,11 @@ class VerdictAdmin(ReadOnly, admin.ModelAdmin[Verdict]):
         """What was judged."""
         return str(verdict.sheet.facts)
 
-    @admin.action(description="Judge everything again, in the background")
+    def has_judge_permission(self, request: HttpRequest) -> bool:
+        """Whoever decides about engines, as every such change judges again too."""
+        return request.user.has_perm("compat.change_enginesetting")
+
+    @admin.action(description="Judge everything again, in the background", permissions=["judge"])
     def judge_again(self, request: HttpRequest, queryset: QuerySet[Verdict]) -> None:
         """Enqueue a re-evaluation of the whole catalogue."""
         reevaluate_all.enqueue()

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 from compat.engines import all_profiles
+from compat.estimate.memory import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.tasks import reevaluate_all
 
@@ -106,7 +107,7 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
     )
     count = forms.IntegerField(min_value=1, max_value=MOST_ACCELERATORS, initial=1, help_text="How many of them.")
     context = forms.IntegerField(
-        min_value=1, max_value=10**9, initial=8192, help_text="Tokens of context people use on it."
+        min_value=1, max_value=10**9, initial=DEFAULT_CONTEXT, help_text="Tokens of context people use on it."
     )
 
     class Meta:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from compat.ingest.store import touch
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import CuratedList, ListEntry
 from compat.webhooks import lists
 
@@ -46,14 +46,14 @@ class CuratedListAdmin(admin.ModelAdmin[CuratedList]):
         """Entries count in the pages' numbers, which are kept until the catalogue changes."""
         super().save_related(request, form, formsets, change)
         lists.changed(form.instance.pk, form.seen_before, lists.seen(form.instance.pk))
-        touch()
+        raise_catalogue_version()
 
     def delete_model(self, request: HttpRequest, obj: CuratedList) -> None:
         """The same for a list that goes."""
         pk, before = obj.pk, lists.seen(obj.pk)
         super().delete_model(request, obj)
         lists.changed(pk, before, lists.NOTHING)
-        touch()
+        raise_catalogue_version()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CuratedList]) -> None:
         """The same for several."""

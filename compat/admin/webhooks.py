@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 
 from compat.catalogue.workers import workers
 from compat.models import Webhook, WebhookDelivery
-from compat.webhooks import outbox, signing
+from compat.webhooks import events, outbox, signing, tasks
 from compat.webhooks.hosts import objection
 
 from .read_only import ReadOnly
@@ -189,7 +189,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def ping(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         """Send each an event that says nothing, whether it is active or not."""
         with transaction.atomic():
-            sent = [outbox.put(hook, outbox.PING, {"webhook": hook.name}) for hook in queryset]
+            sent = [outbox.put(hook, events.PING, {"webhook": hook.name}) for hook in queryset]
         where = reverse("admin:compat_webhookdelivery_changelist")
         self.message_user(
             request,
@@ -276,17 +276,18 @@ class WebhookDeliveryAdmin(ReadOnly, admin.ModelAdmin[WebhookDelivery]):
         """What is sent."""
         return format_html("<pre>{}</pre>", delivery.body[:20_000] or "made when the run ends")
 
-    @admin.action(description="Deliver again")
+    def has_deliver_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change webhooks; to look at deliveries is not enough."""
+        return request.user.has_perm("compat.change_webhook")
+
+    @admin.action(description="Deliver again", permissions=["deliver"])
     def again(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
         """Begin anew with what was delivered or given up; the event's id stays, so that receivers can tell."""
-        if not request.user.has_perm("compat.change_webhook"):
-            self.message_user(request, "You may look at deliveries, not make them.", messages.ERROR)
-            return
         over = list(queryset.filter(state__in=("delivered", "failed")).values_list("pk", flat=True))
         with transaction.atomic():
             WebhookDelivery.objects.filter(pk__in=over).update(
                 state="pending", attempts=0, next_attempt=timezone.now(), finished=None
             )
             for pk in over:
-                outbox.wake(pk)
+                tasks.wake_delivery(pk)
         self.message_user(request, f"Being delivered again: {len(over)}.")

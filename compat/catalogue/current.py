@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,6 +13,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import connection
 
 from compat.catalogue import index_files
@@ -64,6 +68,9 @@ class _Current:
 
     def _beside(self, state: State) -> None:
         try:
+            if index_files.folder_of(state.version, state.changed):
+                # In a process of its own, whose memory goes back when it ends.
+                _build_apart()
             self._replace(state)
         except Exception:
             log.exception("the index of the catalogue's version %s could not be made", state.version)
@@ -81,6 +88,20 @@ class _Current:
         self.index = index
 
 
+def _build_apart() -> None:
+    """Let the command make the index, with this process's settings."""
+    subprocess.run(
+        [sys.executable, "-m", "django", "build_index", "--verbosity", "0"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": str(settings.SETTINGS_MODULE)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+        timeout=_LONGEST,
+    )
+
+
+_LONGEST = 3600
+"""Seconds after which making an index is given up."""
 _current = _Current()
 
 
@@ -188,8 +209,10 @@ def _bring_over(before: CatalogueIndex, index: CatalogueIndex) -> None:
     _engine_needs(index, workers, (before.columns, before.needs))
 
 
-def prepare_index(workers: Iterable[Worker]) -> CatalogueIndex:
-    """Make the index and what every engine would load, unless that is done, so that the first visitor need not wait."""
+def prepare_index(workers: Iterable[Worker]) -> tuple[CatalogueIndex, bool]:
+    """The index and what every engine would load, so that the first visitor need not wait; whether it had to be made."""
     index = current_index()
-    engine_needs(index, list(workers))
-    return index
+    wanted = {worker.profile.slug: worker for worker in workers}
+    there = index.folder is not None and all(index_files.has_needs(index.folder, engine) for engine in wanted)
+    engine_needs(index, list(wanted.values()))
+    return index, not there

@@ -112,6 +112,11 @@ def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
     _write(folder / f"needs-{engine}", flat, {"engine": columns.engine})
 
 
+def has_needs(folder: Path, engine: str) -> bool:
+    """Whether what an engine would load was written."""
+    return (folder / f"needs-{engine}").is_dir()
+
+
 def read_needs(folder: Path, engine: str) -> EngineNeeds | None:
     """What one engine would load, mapped from its files; None where that was not written."""
     found = _read(folder / f"needs-{engine}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.rules import CompatibilityResult, Confidence
-
-GIB = 1024**3
 
 FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3}
 """Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""

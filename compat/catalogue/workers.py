@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compat.engines import Capability, EngineProfile
+from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
+from compat.estimate.memory import DEFAULT_CONTEXT
 from compat.models import SiteWorker
 from compat.models.engines import engines
 
-GIB = 1024**3
-DEFAULT_CONTEXT = 8192
-"""Tokens a visitor is taken to want unless they say otherwise."""
 CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
-KV_TYPES = {"f16": "16 bit", "q8_0": "8 bit", "q4_0": "4 bit"}
+KV_TYPES = dict(SiteWorker.KV_CHOICES)
 MOST_ACCELERATORS = 16
 
 

@@ -49,7 +49,6 @@ class Hardware:
     accelerators: tuple[Accelerator, ...] = ()
     system_memory: int | None = None
     unified_fraction: float | None = None
-    unified_source: str = ""
 
     @property
     def unified(self) -> bool:

@@ -4,38 +4,28 @@ Plain Python without Django or network; reads only the data files bundled beside
 """
 
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
-from compat.estimate.accuracy import memory_accuracy
-from compat.estimate.engine_names import engine_name
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
 from compat.estimate.known import complete, find_shape, known_shape
 from compat.estimate.memory import Component, LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
-from compat.estimate.points import load_points, read_points
-from compat.estimate.rows import Accuracy, MemoryAccuracy, Row, SpeedAccuracy
 from compat.estimate.shape import ModelShape, from_config, from_gguf
 from compat.estimate.speed import SpeedEstimate, estimate_speed
-from compat.estimate.speed_points import speed_accuracy
 from compat.estimate.weights import Basis, Weights, estimate_weights
 
 __all__ = [
     "Accelerator",
-    "Accuracy",
     "Basis",
     "Component",
     "Fit",
     "FitResult",
     "Hardware",
     "LoadOptions",
-    "MemoryAccuracy",
     "MemoryEstimate",
     "ModelShape",
-    "Row",
-    "SpeedAccuracy",
     "SpeedEstimate",
     "VariantInputs",
     "Weights",
     "accelerators",
     "complete",
-    "engine_name",
     "estimate_memory",
     "estimate_speed",
     "estimate_weights",
@@ -46,9 +36,5 @@ __all__ = [
     "judge_fit",
     "known_shape",
     "largest_context",
-    "load_points",
-    "memory_accuracy",
-    "read_points",
     "rooms_of",
-    "speed_accuracy",
 ]

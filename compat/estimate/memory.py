@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, overhead
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
-from compat.estimate.kv import CacheOptions, estimate_cache
+from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, estimate_cache
 from compat.estimate.shape import ModelShape
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
@@ -30,6 +30,10 @@ class VariantInputs:
     format: str | None = None
 
 
+DEFAULT_CONTEXT = 8192
+"""Tokens a visitor is taken to want unless they say otherwise."""
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """How the engine is started. ``memory_utilization`` is vLLM's share of a card it may take.
@@ -37,7 +41,7 @@ class LoadOptions:
     ``prefill``: tokens of the longest prompt, for engines that compute it in one go; None: the context.
     """
 
-    context: int = 8192
+    context: int = DEFAULT_CONTEXT
     kv_type: str = "f16"
     parallel: int = 1
     unified_kv: bool = True
@@ -45,7 +49,7 @@ class LoadOptions:
     flash_attention: bool = True
     prefill: int | None = None
     memory_utilization: float = 0.92
-    ubatch: int = 512
+    ubatch: int = LLAMA_UBATCH
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,15 @@ class MemoryEstimate:
     """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
 
     ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
-    components, those that are not known with the least they can be: the need is at least this. ``busiest`` is the index
-    of the fullest device.
+    components, those that are not known with the least they can be: the need is at least this.
     """
 
     components: tuple[Component, ...]
     total: int | None
     floor: int
     per_device: tuple[int, ...] | None
-    busiest: int | None
     host: int
     devices: int
-    tensor_parallel: int
     missing: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -123,10 +124,8 @@ def estimate_memory(
         total,
         sum(c.least if c.bytes is None else c.bytes for c in components),
         per_device,
-        _busiest(per_device, hardware),
         host,
         ranks,
-        ranks if engine in TENSOR_PARALLEL else 1,
         tuple(dict.fromkeys(missing)),
         variant.shape.assumptions if variant.shape is not None else (),
         tuple(notes),
@@ -287,14 +286,3 @@ def _spread(components: tuple[Component, ...], hardware: Hardware | None, engine
     devices = [round(shared * share) + fixed for share in shares]
     devices[0] += by_name["projector"]
     return tuple(devices)
-
-
-def _busiest(per_device: tuple[int, ...] | None, hardware: Hardware | None) -> int | None:
-    if per_device is None:
-        return None
-    usable = hardware.usable() if hardware is not None else ()
-    loads = []
-    for index, used in enumerate(per_device):
-        room = usable[index] if index < len(usable) else None
-        loads.append((used / room if room else float(used), index))
-    return max(loads)[1]

@@ -10,37 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import overload
 
-GGML_BITS: dict[str, float] = {
-    "F32": 32.0,
-    "F16": 16.0,
-    "BF16": 16.0,
-    "Q8_0": 8.5,
-    "Q4_0": 4.5,
-    "Q4_1": 5.0,
-    "Q5_0": 5.5,
-    "Q5_1": 6.0,
-    "Q2_K": 2.625,
-    "Q3_K": 3.4375,
-    "Q4_K": 4.5,
-    "Q5_K": 5.5,
-    "Q6_K": 6.5625,
-    "IQ1_S": 1.5625,
-    "IQ1_M": 1.75,
-    "IQ2_XXS": 2.0625,
-    "IQ2_XS": 2.3125,
-    "IQ2_S": 2.5625,
-    "IQ3_XXS": 3.0625,
-    "IQ3_S": 3.4375,
-    "IQ4_XS": 4.25,
-    "IQ4_NL": 4.5,
-    "TQ1_0": 1.6875,
-    "TQ2_0": 2.0625,
-    "MXFP4": 4.25,
-    "NVFP4": 4.5,
-    "Q1_0": 1.125,
-    "Q2_0": 2.25,
-}
-"""Exact bits per weight of the ggml types: ``GGML_QUANT_SIZES`` of gguf-py."""
+from compat.extraction.ggml_types import BITS_PER_WEIGHT
 
 MEASURED_BPW: dict[str, float] = {
     "IQ1_S": 2.0042,
@@ -125,14 +95,14 @@ def _stepped(bits: float | None) -> float | None:
 
 def _half(low: str, high: str) -> float:
     # "use_more_bits" widens the first and last eighth and every third layer between: half of all.
-    return (GGML_BITS[low] + GGML_BITS[high]) / 2
+    return (BITS_PER_WEIGHT[low] + BITS_PER_WEIGHT[high]) / 2
 
 
 def _eighth(low: str, high: str) -> float:
-    return (7 * GGML_BITS[low] + GGML_BITS[high]) / 8
+    return (7 * BITS_PER_WEIGHT[low] + BITS_PER_WEIGHT[high]) / 8
 
 
-_B = GGML_BITS
+_B = BITS_PER_WEIGHT
 _RULES: dict[str, Mix] = {
     "Q4_K_M": Mix(_B["Q4_K"], _B["Q6_K"], _B["Q4_K"], _half("Q4_K", "Q6_K"), None, _half("Q4_K", "Q6_K")),
     "Q5_K_M": Mix(_B["Q5_K"], _B["Q6_K"], _B["Q5_K"], _half("Q5_K", "Q6_K"), None, _half("Q5_K", "Q6_K")),
@@ -272,12 +242,7 @@ _KV_BITS: dict[str, float] = {
     "f32": 32.0,
     "fp32": 32.0,
     **dict.fromkeys(("f16", "fp16", "bf16", "float16", "bfloat16", "auto", "bf16/fp16", "half"), 16.0),
-    "q8_0": 8.5,
-    "q8": 8.5,
-    "q5_1": 6.0,
-    "q5_0": 5.5,
-    "q4_1": 5.0,
-    "q4_0": 4.5,
-    "iq4_nl": 4.5,
+    **{name.lower(): _B[name] for name in ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "IQ4_NL")},
+    "q8": _B["Q8_0"],
     **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 8.0),
 }

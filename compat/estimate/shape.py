@@ -100,15 +100,7 @@ class ModelShape:
     per_layer_embed: int | None = None
     vision: bool = False
     context: int | None = None
-    quant_method: str | None = None
     assumptions: tuple[str, ...] = field(default=())
-
-    @property
-    def has_state(self) -> bool | None:
-        """Whether any layer keeps a recurrent state; None when the layers are unknown."""
-        if self.caches is None:
-            return None
-        return any(c.kind in (LayerKind.STATE, LayerKind.BOTH) for c in self.caches)
 
     @property
     def state_layers(self) -> int:
@@ -166,7 +158,6 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         value_is_key=text.get("attention_k_eq_v") is True,
         vision=any(isinstance(config.get(k), Mapping) for k in ("vision_config", "vision_encoder")),
         context=_int(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
-        quant_method=_quant_method(config),
         assumptions=tuple(assumed),
     )
     return replace(shape, caches=_caches(shape, text, convention))
@@ -209,11 +200,6 @@ def _bool(text: Mapping[str, Any], config: Mapping[str, Any], key: str, otherwis
         if isinstance(mapping.get(key), bool):
             return bool(mapping[key])
     return otherwise
-
-
-def _quant_method(config: Mapping[str, Any]) -> str | None:
-    block = config.get("quantization_config")
-    return _string(block.get("quant_method")) if isinstance(block, Mapping) else None
 
 
 def _kv_heads(text: Mapping[str, Any], heads: int | None, convention: Convention) -> int | None:

@@ -37,7 +37,7 @@ class Weights:
 
 
 LEAST_BITS = 1
-"""No scheme stores a weight in less: the narrowest of GGML_BITS takes 1.125."""
+"""No scheme stores a weight in less: the narrowest of ggml's types takes 1.125."""
 
 
 def estimate_weights(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from compat.extraction.ggml_types import TENSOR_TYPES
 from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, growing
 
 FIRST_READ = 256 * 1024
@@ -33,23 +34,6 @@ MAX_PARAMETERS = 2**62
 
 Scalar = int | float | bool | str
 Value = Scalar | tuple[int | float | bool, ...]
-PerLayer = int | tuple[int, ...]
-"""One number for all layers, or one for each."""
-
-TENSOR_TYPES: Final[Mapping[int, tuple[str, int, int]]] = MappingProxyType(
-    {
-        0: ("F32", 1, 4), 1: ("F16", 1, 2), 2: ("Q4_0", 32, 18), 3: ("Q4_1", 32, 20), 6: ("Q5_0", 32, 22),
-        7: ("Q5_1", 32, 24), 8: ("Q8_0", 32, 34), 9: ("Q8_1", 32, 36), 10: ("Q2_K", 256, 84),
-        11: ("Q3_K", 256, 110), 12: ("Q4_K", 256, 144), 13: ("Q5_K", 256, 176), 14: ("Q6_K", 256, 210),
-        15: ("Q8_K", 256, 292), 16: ("IQ2_XXS", 256, 66), 17: ("IQ2_XS", 256, 74), 18: ("IQ3_XXS", 256, 98),
-        19: ("IQ1_S", 256, 50), 20: ("IQ4_NL", 32, 18), 21: ("IQ3_S", 256, 110), 22: ("IQ2_S", 256, 82),
-        23: ("IQ4_XS", 256, 136), 24: ("I8", 1, 1), 25: ("I16", 1, 2), 26: ("I32", 1, 4), 27: ("I64", 1, 8),
-        28: ("F64", 1, 8), 29: ("IQ1_M", 256, 56), 30: ("BF16", 1, 2), 31: ("Q4_0_4_4", 32, 18),
-        32: ("Q4_0_4_8", 32, 18), 33: ("Q4_0_8_8", 32, 18), 34: ("TQ1_0", 256, 54), 35: ("TQ2_0", 256, 66),
-        39: ("MXFP4", 32, 17), 40: ("NVFP4", 64, 36), 41: ("Q1_0", 128, 18), 42: ("Q2_0", 64, 18),
-    }
-)  # fmt: skip
-"""Name, weights in a block and bytes of a block, by the number that a file holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,53 +49,13 @@ class TensorTypeUse:
 class GgufHeader:
     """The facts of one GGUF file. None means that the file does not tell.
 
-    Lengths and windows are in tokens, ranks and embedding lengths in values. ``parameters``, ``tensor_bytes``
-    and ``tensor_types`` are of this file: a model split in ``split_count`` files has the rest in the others.
-    ``values`` holds every short value under its own key; ``counts`` the lengths of what is left out.
-    ``complete`` is False where reading stopped before the end of the header, as a caller may ask: then what
-    comes late in it is missing, the tensors always.
+    ``values`` holds every short value under its own key; ``counts`` the lengths of what is left out. ``vocab_size`` is
+    in tokens. ``parameters``, ``tensor_bytes`` and ``tensor_types`` are of this file: a model split in several has the
+    rest in the others. ``complete`` is False where reading stopped before the end of the header, as a caller may ask:
+    then what comes late in it is missing, the tensors always.
     """
 
-    version: int
-    architecture: str | None = None
-    name: str | None = None
-    size_label: str | None = None
-    kind: str | None = None
-    file_type: int | None = None
-    quantization_version: int | None = None
-    context_length: int | None = None
-    block_count: int | None = None
-    embedding_length: int | None = None
-    feed_forward_length: PerLayer | None = None
-    head_count: PerLayer | None = None
-    head_count_kv: PerLayer | None = None
-    key_length: int | None = None
-    value_length: int | None = None
-    key_length_mla: int | None = None
-    value_length_mla: int | None = None
-    kv_lora_rank: int | None = None
-    q_lora_rank: int | None = None
-    rope_dimension_count: int | None = None
-    sliding_window: int | None = None
-    sliding_window_pattern: PerLayer | None = None
-    shared_kv_layers: int | None = None
-    full_attention_interval: int | None = None
-    expert_count: int | None = None
-    expert_used_count: int | None = None
-    expert_shared_count: int | None = None
-    expert_feed_forward_length: int | None = None
-    leading_dense_block_count: int | None = None
-    nextn_predict_layers: int | None = None
     vocab_size: int | None = None
-    ssm_conv_kernel: int | None = None
-    ssm_inner_size: int | None = None
-    ssm_state_size: int | None = None
-    ssm_time_step_rank: int | None = None
-    ssm_group_count: int | None = None
-    split_no: int | None = None
-    split_count: int | None = None
-    split_tensors_count: int | None = None
-    has_chat_template: bool = False
     tensor_count: int = 0
     parameters: int | None = None
     tensor_bytes: int | None = None
@@ -139,7 +83,7 @@ def parse_gguf_header(data: bytes, *, tensors: bool = True) -> GgufHeader:
     Raises :class:`NeedBytes` where they are too few, and :class:`HeaderError` where they are wrong.
     """
     cursor = _Cursor(data)
-    version, tensor_count, pair_count = _preamble(cursor)
+    tensor_count, pair_count = _preamble(cursor)
     found = _Pairs()
     uses: dict[str, TensorTypeUse] | None = None
     try:
@@ -149,7 +93,7 @@ def parse_gguf_header(data: bytes, *, tensors: bool = True) -> GgufHeader:
     except NeedBytes:
         if tensors or not found.reached_vocabulary:
             raise
-    return _header(version, tensor_count, found, uses, cursor.position)
+    return _header(tensor_count, found, uses, cursor.position)
 
 
 class _Cursor:
@@ -200,7 +144,7 @@ class _Cursor:
         return self.data[start : start + length].decode(errors="replace").replace("\0", "\ufffd")
 
 
-def _preamble(cursor: _Cursor) -> tuple[int, int, int]:
+def _preamble(cursor: _Cursor) -> tuple[int, int]:
     start = cursor.require(4)
     if cursor.data[start : start + 4] != b"GGUF":
         raise HeaderError("this is no GGUF file: it does not begin with the letters GGUF")
@@ -218,7 +162,7 @@ def _preamble(cursor: _Cursor) -> tuple[int, int, int]:
             f"the header announces {tensor_count:,} tensors and {pair_count:,} key-value pairs, "
             f"more than the {MAX_TENSORS:,} and {MAX_PAIRS:,} that make sense"
         )
-    return version, tensor_count, pair_count
+    return tensor_count, pair_count
 
 
 _STRING, _ARRAY = 8, 9
@@ -332,54 +276,12 @@ def _tensor_types(cursor: _Cursor, count: int) -> dict[str, TensorTypeUse]:
     return uses
 
 
-def _header(
-    version: int, tensor_count: int, found: _Pairs, uses: dict[str, TensorTypeUse] | None, position: int
-) -> GgufHeader:
+def _header(tensor_count: int, found: _Pairs, uses: dict[str, TensorTypeUse] | None, position: int) -> GgufHeader:
     values, counts = found.values, found.counts
-    architecture = _text(values, "general.architecture")
-    known = _Reader(values, f"{architecture}." if architecture else "\0")
     sizes = [use.bytes for use in (uses or {}).values()]
     return GgufHeader(
-        version=version,
-        architecture=architecture,
-        name=_text(values, "general.name"),
-        size_label=_text(values, "general.size_label"),
-        kind=_text(values, "general.type"),
-        file_type=_count(values.get("general.file_type")),
-        quantization_version=_count(values.get("general.quantization_version")),
-        context_length=known.count("context_length"),
-        block_count=known.count("block_count"),
-        embedding_length=known.count("embedding_length"),
-        feed_forward_length=known.per_layer("feed_forward_length"),
-        head_count=known.per_layer("attention.head_count"),
-        head_count_kv=known.per_layer("attention.head_count_kv"),
-        key_length=known.count("attention.key_length"),
-        value_length=known.count("attention.value_length"),
-        key_length_mla=known.count("attention.key_length_mla"),
-        value_length_mla=known.count("attention.value_length_mla"),
-        kv_lora_rank=known.count("attention.kv_lora_rank"),
-        q_lora_rank=known.count("attention.q_lora_rank"),
-        rope_dimension_count=known.count("rope.dimension_count"),
-        sliding_window=known.count("attention.sliding_window"),
-        sliding_window_pattern=known.per_layer("attention.sliding_window_pattern"),
-        shared_kv_layers=known.count("attention.shared_kv_layers"),
-        full_attention_interval=known.count("full_attention_interval"),
-        expert_count=known.count("expert_count"),
-        expert_used_count=known.count("expert_used_count"),
-        expert_shared_count=known.count("expert_shared_count"),
-        expert_feed_forward_length=known.count("expert_feed_forward_length"),
-        leading_dense_block_count=known.count("leading_dense_block_count"),
-        nextn_predict_layers=known.count("nextn_predict_layers"),
-        vocab_size=counts.get("tokenizer.ggml.tokens") or known.count("vocab_size"),
-        ssm_conv_kernel=known.count("ssm.conv_kernel"),
-        ssm_inner_size=known.count("ssm.inner_size"),
-        ssm_state_size=known.count("ssm.state_size"),
-        ssm_time_step_rank=known.count("ssm.time_step_rank"),
-        ssm_group_count=known.count("ssm.group_count"),
-        split_no=_count(values.get("split.no")),
-        split_count=_count(values.get("split.count")),
-        split_tensors_count=_count(values.get("split.tensors.count")),
-        has_chat_template="tokenizer.chat_template" in found.keys,
+        vocab_size=counts.get("tokenizer.ggml.tokens")
+        or _count(values.get(f"{values.get('general.architecture')}.vocab_size")),
         tensor_count=tensor_count,
         parameters=None if uses is None else sum(use.parameters for use in uses.values()),
         tensor_bytes=None if uses is None or None in sizes else sum(size or 0 for size in sizes),
@@ -389,29 +291,6 @@ def _header(
         header_bytes=None if uses is None else position,
         complete=uses is not None,
     )
-
-
-class _Reader:
-    """The values under one architecture's prefix; a value of another type than it should have is unknown."""
-
-    def __init__(self, values: Mapping[str, Value], prefix: str) -> None:
-        self._values, self._prefix = values, prefix
-
-    def count(self, key: str) -> int | None:
-        return _count(self._values.get(self._prefix + key))
-
-    def per_layer(self, key: str) -> PerLayer | None:
-        value = self._values.get(self._prefix + key)
-        if not isinstance(value, tuple):
-            return _count(value)
-        if not all(isinstance(item, int) and item >= 0 for item in value):
-            return None
-        return tuple(int(item) for item in value)
-
-
-def _text(values: Mapping[str, Value], key: str) -> str | None:
-    value = values.get(key)
-    return value if isinstance(value, str) and value else None
 
 
 def _count(value: Value | None) -> int | None:

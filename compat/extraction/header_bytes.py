@@ -61,8 +61,3 @@ def read_from(read: Callable[[int, int], bytes], reads: HeaderReads[Header]) -> 
     except StopIteration as done:
         header: Header = done.value
         return header
-
-
-def read_from_bytes(data: bytes, reads: HeaderReads[Header]) -> Header:
-    """Drive a header reader with a file that is in memory already."""
-    return read_from(lambda start, length: data[start : start + length], reads)

@@ -47,9 +47,6 @@ def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(nested, Mapping) and depth < _DEEPEST:
             inner = _kept(nested, depth + 1)
             kept |= {name: inner} if inner or name in _TOWERS else {}
-    packing = config.get("quantization_config")
-    if isinstance(packing, Mapping) and isinstance(packing.get("quant_method"), str):
-        kept["quantization_config"] = {"quant_method": packing["quant_method"][:40]}
     return kept
 
 

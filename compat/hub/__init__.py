@@ -15,7 +15,7 @@ from compat.hub.errors import (
     HubUnauthorized,
     HubUnavailable,
 )
-from compat.hub.payloads import HubModel, ParsedRecord, parse_record, parse_records
+from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.hub.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ __all__ = [
     "HubUnavailable",
     "ParsedRecord",
     "parse_record",
-    "parse_records",
 ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn
@@ -117,7 +117,6 @@ class GgufBlock(_Block):
     total: Count | None = None
     architecture: StrictStr | None = None
     context_length: Count | None = None
-    total_file_size: Annotated[Count | None, Field(alias="totalFileSize")] = None
 
 
 class GgufFileHeader(_Block):
@@ -245,15 +244,3 @@ def parse_record(source: bytes | str | Mapping[str, Any]) -> ParsedRecord:
         path = ".".join(str(part)[:80] for part in first["loc"]) or "record"
         _refuse(f"{path}: {first['msg']}", path)
     return ParsedRecord(model, raw, hashlib.blake2b(encoded, digest_size=16).hexdigest())
-
-
-def parse_records(items: Sequence[Any]) -> tuple[list[ParsedRecord], list[HubBadPayload]]:
-    """Many records; the bad ones come back as errors beside the good ones and never stop them."""
-    good: list[ParsedRecord] = []
-    bad: list[HubBadPayload] = []
-    for item in items:
-        try:
-            good.append(parse_record(item))
-        except HubBadPayload as error:
-            bad.append(error)
-    return good, bad

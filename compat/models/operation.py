@@ -6,12 +6,20 @@ from typing import ClassVar
 
 from django.db import models
 
+from compat.estimate.memory import DEFAULT_CONTEXT
+
+from .record import ModelRecord
+
 
 class Catalogue(models.Model):
-    """One row that says how new the catalogue is; caches are good as long as ``version`` stays."""
+    """One row that says how new and how whole the catalogue is; caches are good as long as ``version`` stays."""
 
     version = models.BigIntegerField(default=0)
     changed = models.DateTimeField(null=True)
+    filling = models.BooleanField(
+        default=False,
+        help_text="Whether it is being filled with the bundled snapshot, from the first record to the end.",
+    )
 
     class Meta:
         verbose_name = "catalogue state"
@@ -20,6 +28,11 @@ class Catalogue(models.Model):
     def __str__(self) -> str:
         """The version."""
         return f"catalogue version {self.version}"
+
+    @classmethod
+    def is_filled(cls) -> bool:
+        """Whether there are records, and not just a part of the bundled snapshot because its loading was broken off."""
+        return ModelRecord.objects.exists() and not cls.objects.filter(filling=True).exists()
 
 
 class EngineSetting(models.Model):
@@ -58,7 +71,7 @@ class SiteWorker(models.Model):
         "memory of one accelerator, GB", null=True, blank=True, help_text="Only where the accelerator does not tell it."
     )
     ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
-    context = models.PositiveIntegerField(default=8192, help_text="Tokens of context people use on it.")
+    context = models.PositiveIntegerField(default=DEFAULT_CONTEXT, help_text="Tokens of context people use on it.")
     kv = models.CharField("KV cache type", max_length=8, choices=KV_CHOICES, default="f16")
     published = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=0, help_text="Order among the workers, lowest first.")

@@ -12,7 +12,7 @@ from compat.catalogue.workers import Worker, workers
 from compat.models import CuratedList, ListEntry, ModelRecord, Webhook
 from compat.timestamps import Json
 
-from . import outbox
+from . import events, outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ NOTHING = Seen("", "", frozenset(), published=False)
 
 def seen(pk: int | None) -> Seen | None:
     """How visitors see a list now; None, and nothing looked at, where nobody wants to know of changes."""
-    if not outbox.hooks_wanting(outbox.LIST_CHANGED):
+    if not outbox.hooks_wanting(events.LIST_CHANGED):
         return None
     curated = CuratedList.objects.filter(pk=pk).first() if pk else None
     if curated is None:
@@ -46,9 +46,9 @@ def changed(pk: int | None, before: Seen | None, after: Seen | None) -> None:
     if before is None or after is None or (before.title, before.records) == (after.title, after.records):
         return
     available = workers()
-    for hook in outbox.hooks_wanting(outbox.LIST_CHANGED):
+    for hook in outbox.hooks_wanting(events.LIST_CHANGED):
         if hook.curated_list_id in (None, pk):
-            outbox.put(hook, outbox.LIST_CHANGED, _told(before, after, _worker_of(hook, available.values())))
+            outbox.put(hook, events.LIST_CHANGED, _told(before, after, _worker_of(hook, available.values())))
 
 
 def _worker_of(hook: Webhook, available: Collection[Worker]) -> Worker:
@@ -64,7 +64,7 @@ def _told(before: Seen, after: Seen, worker: Worker) -> Json:
         "title": after.title or before.title,
         "previousTitle": before.title if before.title and after.title and before.title != after.title else None,
         "published": after.published,
-        "url": outbox.page_address(reverse("list", args=[slug])) if after.published else None,
+        "url": events.page_address(reverse("list", args=[slug])) if after.published else None,
         "worker": worker.slug,
         "addedCount": len(added),
         "added": _models(added, worker),
@@ -75,13 +75,13 @@ def _told(before: Seen, after: Seen, worker: Worker) -> Json:
 
 def _models(records: Collection[int], worker: Worker) -> list[Json]:
     best_known = ModelRecord.objects.filter(pk__in=records).order_by("-popularity", "repo_id")
-    return [_model(row, worker) for row in rows_of(list(best_known[: outbox.MOST_TOLD]), worker)]
+    return [_model(row, worker) for row in rows_of(list(best_known[: events.MOST_TOLD]), worker)]
 
 
 def _model(row: Row, worker: Worker) -> Json:
     return {
         "id": row.record.repo_id,
-        "url": outbox.model_address(row.record.repo_id, worker.slug),
+        "url": events.model_address(row.record.repo_id, worker.slug),
         "compatible": row.result.compatible,
         "confidence": row.result.confidence,
         "brief": row.result.brief or None,

@@ -7,18 +7,18 @@ such as an engine that was just switched on, nothing is said to be new; a record
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from compat.batches import batched
+from compat.batches import BATCH, batched
 from compat.catalogue.rows import row_of, rows_of
 from compat.catalogue.verdict import SheetAnswer, answers
 from compat.catalogue.workers import Worker, workers
 from compat.models import ListEntry, ModelRecord, RecordVariant, Verdict, Webhook
 from compat.rules import Confidence
 
-from . import outbox, runs
+from . import events, outbox, runs
 
-_CHUNK = 500
 _RAN = 1
 """Taken for what is not known of before: that something still runs is no news."""
 Standing = dict[str, dict[str, int]]
@@ -37,7 +37,7 @@ class _Watched:
 
 def _watched() -> _Watched | None:
     """None where no webhook wants to know. One query then, or none."""
-    hooks = outbox.hooks_wanting(outbox.NEWLY_RUNNABLE)
+    hooks = outbox.hooks_wanting(events.NEWLY_RUNNABLE)
     if not hooks or runs.is_first_fill():
         return None
     available = workers()
@@ -55,47 +55,31 @@ def _watched() -> _Watched | None:
 # --- records that are written ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RecordWatch:
-    """Where some records stood before they are written: their fact sheets, and what machines made of them.
+@contextmanager
+def watch_records(repo_ids: Sequence[str]) -> Iterator[None]:
+    """Around the writing of records: tell of those that run then and did not before.
 
     For engines the sheets are enough: a record whose facts change points to another sheet, and what is said of a sheet
     is not changed by writing records.
     """
-
-    watched: _Watched
-    repo_ids: Sequence[str]
-    sheets: Mapping[str, int]
-    machines: Standing
-
-
-def before_writing(repo_ids: Iterable[str]) -> RecordWatch | None:
-    """Look where records stand that are about to be written; None, and nothing looked at, where nobody asks."""
     watched = _watched()
     if watched is None:
-        return None
-    wanted = list(repo_ids)
-    return RecordWatch(watched, wanted, _sheets(wanted), _on_machines(watched, wanted))
-
-
-def after_writing(watch: RecordWatch | None) -> None:
-    """Tell of the records that run now and did not before."""
-    if watch is None:
+        yield
         return
+    left, machines = _sheets(repo_ids), _on_machines(watched, repo_ids)
+    yield
     found: Standing = {}
-    sheets = _sheets(watch.repo_ids)
-    moved = {repo_id: sheet for repo_id, sheet in sheets.items() if watch.sheets.get(repo_id) != sheet}
-    left = {watch.sheets[repo_id] for repo_id in moved if repo_id in watch.sheets}
-    levels = _levels(watch.watched, [*left, *moved.values()])
+    moved = {repo_id: sheet for repo_id, sheet in _sheets(repo_ids).items() if left.get(repo_id) != sheet}
+    levels = _levels(watched, [*{left[repo_id] for repo_id in moved if repo_id in left}, *moved.values()])
     for repo_id, sheet in moved.items():
-        before = watch.sheets.get(repo_id)
-        for slug, profile in watch.watched.engines.items():
+        before = left.get(repo_id)
+        for slug, profile in watched.engines.items():
             level = levels.get((sheet, profile), 0)
             _note(found, repo_id, slug, 0 if before is None else levels.get((before, profile), _RAN), level)
-    for repo_id, standing in _on_machines(watch.watched, watch.repo_ids).items():
+    for repo_id, standing in _on_machines(watched, repo_ids).items():
         for slug, level in standing.items():
-            _note(found, repo_id, slug, watch.machines.get(repo_id, {}).get(slug, 0), level)
-    _tell(watch.watched, found)
+            _note(found, repo_id, slug, machines.get(repo_id, {}).get(slug, 0), level)
+    _tell(watched, found)
 
 
 def _note(found: Standing, repo_id: str, slug: str, before: int, after: int) -> None:
@@ -123,40 +107,26 @@ def _on_machines(watched: _Watched, repo_ids: Sequence[str]) -> Standing:
 # --- fact sheets that are judged again ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SheetWatch:
-    """What was said of some fact sheets before they are judged again."""
-
-    watched: _Watched
-    sheets: Sequence[int]
-    levels: Mapping[tuple[int, str], int]
-    answers: Mapping[str, Mapping[int, SheetAnswer]]
-
-
-def before_judging(sheets: Iterable[int]) -> SheetWatch | None:
-    """Look what is said of fact sheets that are about to be judged again; None where nobody asks."""
+@contextmanager
+def watch_sheets(sheets: Sequence[int]) -> Iterator[None]:
+    """Around the judging of fact sheets: tell of the records whose facts are accepted then and were not before."""
     watched = _watched()
     if watched is None:
-        return None
-    wanted = list(sheets)
-    return SheetWatch(watched, wanted, _levels(watched, wanted), _answers(watched, wanted))
-
-
-def after_judging(watch: SheetWatch | None) -> None:
-    """Tell of the records whose facts are accepted now and were not before."""
-    if watch is None:
+        yield
         return
+    levels, known = _levels(watched, sheets), _answers(watched, sheets)
+    yield
     found: Standing = {}
-    after = _levels(watch.watched, watch.sheets)
-    before = {key: watch.levels.get(key, _RAN if level else 0) for key, level in after.items()}
+    after = _levels(watched, sheets)
+    before = {key: levels.get(key, _RAN if level else 0) for key, level in after.items()}
     changed = {sheet for (sheet, profile), level in after.items() if bool(level) != bool(before[sheet, profile])}
     for record in _records(changed):
-        for slug, profile in watch.watched.engines.items():
+        for slug, profile in watched.engines.items():
             key = record.sheet_id, profile
             _note(found, record.repo_id, slug, before.get(key, 0), after.get(key, 0))
-    for slug, newly in _answers(watch.watched, watch.sheets).items():
-        _on_machine(watch.watched.machines[slug], watch.answers[slug], newly, found)
-    _tell(watch.watched, found)
+    for slug, newly in _answers(watched, sheets).items():
+        _on_machine(watched.machines[slug], known[slug], newly, found)
+    _tell(watched, found)
 
 
 def _levels(watched: _Watched, sheets: Sequence[int]) -> dict[tuple[int, str], int]:
@@ -176,7 +146,7 @@ def _on_machine(
 ) -> None:
     """Another answer to the facts may name another variant, which may fit where the first did not."""
     changed = [sheet for sheet, answer in after.items() if answer != before[sheet]]
-    for chunk in batched(_records(changed), _CHUNK):
+    for chunk in batched(_records(changed), BATCH):
         variants: dict[int, list[RecordVariant]] = {}
         for variant in RecordVariant.objects.filter(record__in=chunk).order_by("record_id", "position"):
             variants.setdefault(variant.record_id, []).append(variant)
@@ -187,7 +157,7 @@ def _on_machine(
 
 
 def _records(sheets: Iterable[int]) -> Iterator[ModelRecord]:
-    return ModelRecord.objects.filter(sheet__in=set(sheets)).defer("search_text").order_by("pk").iterator(_CHUNK)
+    return ModelRecord.objects.filter(sheet__in=set(sheets)).defer("search_text").order_by("pk").iterator(BATCH)
 
 
 # --- telling -----------------------------------------------------------------------------------------------------
@@ -198,7 +168,7 @@ def _tell(watched: _Watched, found: Standing) -> None:
         return
     popularity = {
         repo_id: number
-        for chunk in batched(found, _CHUNK)
+        for chunk in batched(found, BATCH)
         for repo_id, number in ModelRecord.objects.filter(repo_id__in=chunk).values_list("repo_id", "popularity")
     }
     for hook in watched.hooks:
@@ -215,7 +185,7 @@ def _tell(watched: _Watched, found: Standing) -> None:
 
 
 def _word(level: int) -> str:
-    return Confidence(level).word if level else outbox.CEASED
+    return Confidence(level).word if level else events.CEASED
 
 
 def _for(hook: Webhook, slugs: Collection[str], found: Standing) -> Standing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django_tasks import task
+from django_tasks import task, task_backends
 
 from compat.ingest.task_results import prune_daily
 from compat.models import Webhook, WebhookDelivery
 
-from . import outbox, signing
+from . import signing
+from .events import PING, close_gathering
 from .hosts import objection
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ STOP_AFTER = 20
 STOP_AFTER_TIME = timedelta(days=1)
 """A webhook is switched off after so many failures in a row, over at least so long a time."""
 
+KEPT_DAYS = 30
+KEPT_EACH = 1000
+"""Deliveries are kept so long, and so many of each webhook."""
+
 
 @task(priority=-10)
 def deliver(delivery: int) -> str:
@@ -48,9 +54,9 @@ def deliver(delivery: int) -> str:
     waiting = WebhookDelivery.objects.filter(pk=delivery, state="gathering").values_list("next_attempt", flat=True)
     for until in waiting:
         if until > timezone.now():
-            outbox.wake(delivery, until)
+            wake_delivery(delivery, until)
             return "still gathering"
-        outbox.close(delivery)
+        close_gathering(delivery)
     claimed = _claim(delivery)
     if claimed is None:
         return "nothing to do"
@@ -67,13 +73,21 @@ def deliver(delivery: int) -> str:
     return answer.error or "delivered"
 
 
+def wake_delivery(delivery: int, at: datetime | None = None) -> None:
+    """Have a delivery looked at by the task, now or later. To ask too often does no harm."""
+    if at is None:
+        deliver.enqueue(delivery)
+    elif task_backends[deliver.backend].supports_defer:
+        deliver.using(run_after=at).enqueue(delivery)
+
+
 def _wake_overdue(but: int) -> None:
     """Give every delivery that is long overdue a task again: its own may have gone with a killed process."""
     now = timezone.now()
     overdue = WebhookDelivery.objects.filter(state__in=("gathering", "pending"), next_attempt__lt=now - LOST)
     for pk, due in overdue.exclude(pk=but).values_list("pk", "next_attempt")[:100]:
         if WebhookDelivery.objects.filter(pk=pk, next_attempt=due).update(next_attempt=now):
-            outbox.wake(pk)
+            wake_delivery(pk)
 
 
 def _claim(pk: int) -> WebhookDelivery | None:
@@ -85,11 +99,11 @@ def _claim(pk: int) -> WebhookDelivery | None:
             return None
         delivery = WebhookDelivery.objects.select_related("webhook").get(pk=pk)
         # Should this process be killed before the attempt ends, the next one begins with this.
-        outbox.wake(pk, now + LEASE)
+        wake_delivery(pk, now + LEASE)
     if delivery.attempts > ATTEMPTS:
         _finish(delivery, "failed", error="Every attempt was broken off with its process.")
         return None
-    if not delivery.webhook.active and delivery.type != outbox.PING:
+    if not delivery.webhook.active and delivery.type != PING:
         _finish(delivery, "failed", error="The webhook was switched off meanwhile.")
         return None
     return delivery
@@ -124,12 +138,12 @@ def _note(delivery: WebhookDelivery, answer: Answer) -> None:
             gone = answer.status == 410
             if gone:
                 _stop(delivery.webhook_id, f"{answer.error} Activate the webhook once its receiver is there again.")
-            if gone or delivery.type == outbox.PING or delivery.attempts >= ATTEMPTS:
+            if gone or delivery.type == PING or delivery.attempts >= ATTEMPTS:
                 _finish(delivery, "failed", error=answer.error)
             else:
                 _again(delivery, answer, now)
             _stop_if_hopeless(delivery.webhook_id, now)
-        outbox.prune(delivery.webhook_id)
+        prune_deliveries(delivery.webhook_id)
 
 
 def _finish(delivery: WebhookDelivery, state: str, error: str = "") -> None:
@@ -141,7 +155,7 @@ def _again(delivery: WebhookDelivery, answer: Answer, now: datetime) -> None:
     if answer.pause is not None:
         pause = max(pause, min(timedelta(seconds=answer.pause), LONGEST_PAUSE))
     _keep(delivery, error=answer.error[:300], next_attempt=now + pause)
-    outbox.wake(delivery.pk, now + pause)
+    wake_delivery(delivery.pk, now + pause)
 
 
 def _keep(delivery: WebhookDelivery, **changes: object) -> None:
@@ -161,3 +175,15 @@ def _stop_if_hopeless(pk: int, now: datetime) -> None:
 def _stop(pk: int, reason: str) -> None:
     log.warning("webhook %s is switched off: %s", pk, reason)
     Webhook.objects.filter(pk=pk).update(active=False, stopped=reason[:300])
+
+
+def prune_deliveries(hook: int) -> None:
+    """Drop deliveries of a webhook that are over and old, or too many."""
+    over = WebhookDelivery.objects.filter(webhook=hook, state__in=("delivered", "failed"))
+    over.filter(created__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()
+    newest: Iterable[int] = (
+        WebhookDelivery.objects.filter(webhook=hook).order_by("-id").values_list("id", flat=True)[KEPT_EACH:]
+    )
+    last = next(iter(newest), None)
+    if last is not None:
+        over.filter(pk__lte=last).delete()

@@ -15,9 +15,9 @@ from pydantic import ValidationError as Invalid
 
 from compat import catalogue as queries
 from compat.catalogue import listing as asked
-from compat.catalogue.accuracy import shipped_ledger
 from compat.catalogue.question import WORKER, CriteriaError
 from compat.catalogue.workers import Worker
+from compat.estimate.ledger import shipped_ledger
 from compat.extraction.facts import ModelMetadata
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
@@ -293,4 +293,4 @@ def report(request: HttpRequest) -> Any:
 def accuracy(request: HttpRequest) -> Any:
     """Memory and speed estimates compared with published measurements."""
     parameters.criteria(request, ())
-    return shipped_ledger(queries.catalogue_state().version).as_json()
+    return shipped_ledger().as_json()

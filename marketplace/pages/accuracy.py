@@ -5,8 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from compat.catalogue import catalogue_state
-from compat.catalogue.accuracy import Ledger, shipped_ledger
+from compat.estimate.ledger import Ledger, shipped_ledger
 
 from .htmx import HtmxHttpRequest, render_page
 
@@ -34,7 +33,7 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
 @require_safe
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
-    found = shipped_ledger(catalogue_state().version)
+    found = shipped_ledger()
     if request.GET.get("format") == "json":
         return JsonResponse(found.as_json())
     tables = [

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from compat.catalogue.facets import license_label
+from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.extraction.extract import format_label
 from compat.extraction.facts import Provenance
@@ -114,7 +115,7 @@ def kilo(tokens: int) -> str:
 @register.filter
 def gib(number: int | None) -> str:
     """Bytes as memory is counted: ``4.4 GiB``."""
-    return "" if number is None else f"{number / 1024**3:.1f} GiB"
+    return "" if number is None else f"{number / GIB:.1f} GiB"
 
 
 @register.filter

@@ -323,6 +323,7 @@ def test_nothing_of_this_sites_own_is_told(client):
 
 def test_queries_do_not_grow(client, django_assert_max_num_queries):
     sync.store_raw([(item["id"], item) for item in renamed(60)], origin="file")
+    client.get("/api/models")
     for limit in (2, 400):
         with django_assert_max_num_queries(8):
             assert len(client.get(f"/api/models?limit={limit}&full=true").json()) == limit

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from compat.catalogue import catalogue_state
-from compat.catalogue.accuracy import ledger, resolve, shipped_ledger
-from compat.estimate import load_points
-from compat.estimate.accuracy import Row
-from compat.models import Catalogue, ModelRecord
+from compat.catalogue.accuracy import find_shape_in_catalogue as resolve
+from compat.estimate.ledger import Row, shipped_ledger
+from compat.models import ModelRecord
+from tests.own_database import ROOT, TIMEOUT, environment
+from tools.evaluation.accuracy import memory_accuracy
+from tools.evaluation.ledger import compare_points
+from tools.evaluation.points import load_points
+from tools.evaluation.speed_points import speed_accuracy
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +26,7 @@ MEMORY, SPEED = load_points("memory_points"), load_points("speed_points")
 
 @pytest.fixture
 def shipped():
-    return shipped_ledger(catalogue_state().version)
+    return shipped_ledger()
 
 
 def told(capsys, *arguments):
@@ -70,8 +76,7 @@ def test_decode_speed_is_met(shipped):
 
 
 def test_every_engine_and_family_measured_has_its_row(shipped):
-    for table in ("memory", "speed"):
-        found = getattr(shipped, table)
+    for table, found in (("memory", memory_accuracy(MEMORY)), ("speed", speed_accuracy(SPEED))):
         for by in ("engine", "family"):
             names = {row.name for row in shipped.rows(table, by)}
             assert names == {getattr(one, by) for one in found.comparisons}
@@ -82,7 +87,7 @@ def test_every_engine_and_family_measured_has_its_row(shipped):
 def test_nothing_is_left_out_in_silence(shipped):
     assert shipped.memory.points == len(MEMORY)
     assert shipped.speed.points == len(SPEED)
-    assert sum(shipped.speed.skipped.values()) + len(shipped.speed.comparisons) == len(SPEED)
+    assert sum(shipped.speed.skipped.values()) + len(speed_accuracy(SPEED).comparisons) == len(SPEED)
     assert all(reason and n > 0 for table in (shipped.memory, shipped.speed) for reason, n in table.skipped.items())
 
 
@@ -99,19 +104,17 @@ def test_a_shape_is_found_by_id_then_by_name():
 
 def test_a_model_of_the_catalogue_is_compared(django_assert_max_num_queries):
     points = [unseen_point(model_id="someone/my-own-phi", ctx=n, kv_mib=n * 0.3125) for n in (1024, 2048, 4096)]
-    assert ledger(points, ()).memory.skipped == {"no shape is known for the model": 3}
+    assert compare_points(points, (), resolve).memory.skipped == {"no shape is known for the model": 3}
     ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(repo_id="someone/my-own-phi", name="my-own-phi")
     with django_assert_max_num_queries(1):
-        found = ledger(points, ())
+        found = compare_points(points, (), resolve)
     assert found.memory.row("all", "all", "kv", "high").max == 0
 
 
-def test_the_shipped_ledger_is_made_once_for_each_version_of_the_catalogue(django_assert_num_queries):
-    version = Catalogue.objects.get().version
-    first = shipped_ledger(version)
+def test_the_shipped_ledger_asks_no_database(django_assert_num_queries):
+    shipped_ledger.cache_clear()
     with django_assert_num_queries(0):
-        assert shipped_ledger(version) is first
-    assert shipped_ledger(version + 1) is not first
+        assert shipped_ledger() is shipped_ledger()
 
 
 # --- the command -----------------------------------------------------------------------------------------------
@@ -150,6 +153,45 @@ def test_points_of_ones_own_replace_the_shipped_ones(capsys, tmp_path):
     half = json.loads(told(capsys, "--json", "--memory-points", memory))
     assert (half["memory"]["points"], half["speed"]["points"]) == (40, len(SPEED))
     assert half["memory"] == found["memory"]
+
+
+def test_live_compares_now_and_finds_models_in_the_catalogue(capsys, shipped):
+    now = json.loads(told(capsys, "--json", "--live"))
+    assert now["speed"]["points"] == len(SPEED)
+    assert now["memory"]["points"] == len(MEMORY)
+    unknown = "no shape is known for the model"
+    assert now["memory"]["skipped"].get(unknown, 0) <= shipped.memory.skipped[unknown]
+    assert len(now["memory"]["rows"]) >= len(shipped.memory.rows)
+
+
+@pytest.fixture(scope="module")
+def shipped_alone(tmp_path_factory):
+    """A folder that holds what is shipped, as the image does, and nothing else of the source."""
+    folder = tmp_path_factory.mktemp("image")
+    shutil.copy(ROOT / "manage.py", folder)
+    for name in ("compat", "marketplace", "templates", "static"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def told_there(folder, *arguments):
+    command = [sys.executable, "manage.py", "accuracy", *arguments]
+    env = environment("sqlite:///:memory:")
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+
+def test_what_was_compared_is_shown_where_the_points_are_not(shipped_alone, shipped):
+    done = told_there(shipped_alone, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(json.dumps(shipped.as_json()))
+
+
+@pytest.mark.parametrize("asked", [("--live",), ("--memory-points", "any.jsonl"), ("--speed-points", "any.jsonl")])
+def test_where_the_source_is_not_the_command_says_what_is_missing(shipped_alone, asked):
+    done = told_there(shipped_alone, *asked)
+    assert done.returncode == 1
+    assert "needs the folder tools/ of the project's source" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_empty_file_is_an_empty_table(capsys, tmp_path):

@@ -13,7 +13,7 @@ from compat.catalogue.cursor import part_of
 from compat.catalogue.finding import Finding
 from compat.catalogue.question import SORTS, Criteria, CriteriaError
 from compat.catalogue.workers import workers
-from compat.ingest import store as sync
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_while_a_newer_index_is_made_the_list_stays_as_it_was(monkeypatch):
     monkeypatch.setattr(current, "PATIENCE", -1)
     monkeypatch.setattr(current, "REST", float("inf"))
     ModelRecord.objects.filter(pk=every[25]).update(popularity=-1)
-    sync.touch()
+    raise_catalogue_version()
     assert not queries.catalogue_state().newest
     assert asked.all(20, first.next, first.records) == every
 
@@ -111,7 +111,7 @@ def test_a_cursor_whose_record_is_gone_leads_on():
     every = asked.all(10_000)
     part = asked.part(limit=10)
     ModelRecord.objects.filter(pk=every[9]).delete()
-    sync.touch()
+    raise_catalogue_version()
     assert [record.pk for record in asked.part(part.next).records] == every[10:30]
 
 

@@ -11,6 +11,7 @@ from compat.catalogue.workers import workers
 from compat.extraction.facts import Provenance
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
+from compat.ingest.reading import extract_again, inherit_from_base_models
 from compat.models import Catalogue, ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.lineage import extraction_of
@@ -113,7 +114,7 @@ def test_the_page_says_where_each_fact_comes_from(client):
 def test_what_may_be_like_none_of_its_bases_inherits_nothing(changes):
     kept = store([base(), base(id="sample/other"), made(**changes)])
     assert kept.architecture_from == "unknown"
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
 
 
 @pytest.mark.parametrize("kind", ["quantized", "finetune"])
@@ -159,26 +160,26 @@ def test_a_model_that_names_itself_as_base_is_no_riddle():
     assert kept.architecture_from == "unknown"
     two = [made(of=(BASE,)), {"id": BASE, "tags": [f"base_model:{MADE}"], "siblings": FILES}]
     assert store(two).architecture_from == "unknown"
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
 
 
 def test_inheriting_again_changes_nothing():
     version = Catalogue.objects.get().version
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
     assert Catalogue.objects.get().version == version
     sync.store([parse_record(made())], origin="file")
     sync.store([parse_record(base())], origin="file")
-    assert sync.inherit() == 1
+    assert inherit_from_base_models() == 1
     ids = list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True))
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
     assert list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True)) == ids
 
 
 def test_without_bases_there_is_nothing_to_do():
     ModelRecord.objects.exclude(architecture_from="unknown").delete()
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
     ModelRecord.objects.all().delete()
-    assert sync.inherit() == 0
+    assert inherit_from_base_models() == 0
 
 
 def test_inheriting_keeps_where_a_record_comes_from():
@@ -196,7 +197,7 @@ def test_inheriting_keeps_where_a_record_comes_from():
 
 def test_reading_everything_again_keeps_what_was_inherited():
     before = told(store([base(), made()]))
-    sync.extract_again()
+    extract_again()
     assert told(ModelRecord.objects.get(repo_id=MADE)) == before
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.catalogue.memory_fit import FIT_RANK, GIB, apply_memory_fit
+from compat.catalogue.memory_fit import FIT_RANK, apply_memory_fit
+from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Fit, FitResult, Hardware, LoadOptions, VariantInputs, judge_fit, known_shape
 from compat.rules import CompatibilityResult, Confidence
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compat.catalogue.needs import context_room, fit_of, inputs, shaped, speed_of
-from compat.catalogue.workers import GIB, Machine, Worker, chosen, workers
+from compat.catalogue.workers import Machine, Worker, chosen, workers
 from compat.engines import all_profiles
+from compat.engines.hardware import GIB
 from compat.estimate import (
     Basis,
     Fit,

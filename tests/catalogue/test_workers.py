@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from compat.catalogue.workers import (
-    DEFAULT_CONTEXT,
-    GIB,
     KV_TYPES,
     MOST_ACCELERATORS,
     Machine,
@@ -20,7 +18,9 @@ from compat.catalogue.workers import (
     workers,
 )
 from compat.engines import all_profiles, default_profile
+from compat.engines.hardware import GIB
 from compat.estimate import accelerators
+from compat.estimate.memory import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.models.engines import engines
 

@@ -11,7 +11,6 @@ from compat.engines import Capability, EngineProfile, ProfileError, all_profiles
 from compat.engines import loader as loading
 from compat.engines.gpu_capability import generation
 from compat.engines.loader import read_profile
-from compat.engines.profiles import regenerate
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import Confidence, judge
 
@@ -212,25 +211,3 @@ def test_capabilities_are_named_by_generation():
     ]  # fmt: skip
     with pytest.raises(ValueError, match="use one of nvidia"):
         Capability("abacus")
-
-
-def test_generated_lists_are_sorted_and_stable():
-    text = regenerate.render({"b": ["z", "a", "a"], "map": {"y": "1", "x": ("2", "3")}}, "demo 1")
-    assert text == (
-        "# Generated from demo 1 by compat/engines/profiles/regenerate.py. Do not edit: run it again.\n"
-        'generated_from = "demo 1"\n\nb = [\n    "a",\n    "z",\n]\n\n[map]\n"x" = ["2", "3"]\n"y" = "1"\n'
-    )
-
-
-def test_a_registry_that_moved_is_an_error_and_not_an_empty_list(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="the package's layout changed"):
-        regenerate.regenerate("mlx-lm", tmp_path)
-
-
-def test_the_mlx_reader_takes_model_modules_and_what_is_mapped_onto_them(tmp_path: Path):
-    models = tmp_path / "mlx_lm" / "models"
-    models.mkdir(parents=True)
-    (models / "llama.py").write_text("class ModelArgs:\n    pass\n")
-    (models / "cache.py").write_text("class Cache:\n    pass\n")
-    (tmp_path / "mlx_lm" / "utils.py").write_text('MODEL_REMAPPING = {"mistral": "llama", "gone": "nothing"}\n')
-    assert regenerate.SOURCES["mlx-lm"].read(tmp_path) == {"model_types": ["llama", "mistral"]}

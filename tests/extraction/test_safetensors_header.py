@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from, read_from_bytes
+from compat.extraction.header_bytes import HeaderError, NeedBytes, read_from
 from compat.extraction.safetensors_header import (
     MAX_HEADER_BYTES,
     MAX_TENSORS,
@@ -27,7 +27,7 @@ WRITTEN = Path(__file__).parent / "files" / "tiny.safetensors"
 
 
 def header_of(data, **options):
-    return read_from_bytes(data, safetensors_header_reads(**options))
+    return read_from(lambda start, length: data[start : start + length], safetensors_header_reads(**options))
 
 
 def test_a_file_of_the_official_writer_is_read():

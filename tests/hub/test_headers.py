@@ -46,7 +46,7 @@ def ranges(hub):
 
 def test_a_small_file_takes_one_request(hub):
     found = read(hub, "small.gguf", gguf_header_reads())
-    assert (found.architecture, found.parameters) == ("gemma3", 15872)
+    assert (found.values["general.architecture"], found.parameters) == ("gemma3", 15872)
     assert ranges(hub) == ["bytes=0-262143"]
 
 
@@ -59,7 +59,8 @@ def test_a_large_vocabulary_is_read_in_growing_parts(hub):
 
 def test_without_tensors_one_part_will_do(hub):
     found = read(hub, "big.gguf", gguf_header_reads(tensors=False))
-    assert (found.context_length, found.vocab_size, found.complete) == (8192, 60_000, False)
+    assert found.values["llama.context_length"] == 8192
+    assert (found.vocab_size, found.complete) == (60_000, False)
     assert ranges(hub) == ["bytes=0-262143"]
 
 
@@ -77,7 +78,7 @@ def test_parts_larger_than_an_answer_may_be_are_put_together(hub):
 
 def test_a_cut_connection_does_not_spoil_a_header(hub):
     hub.fail_next(cut_after=1000)
-    assert read(hub, "small.gguf", gguf_header_reads()).architecture == "gemma3"
+    assert read(hub, "small.gguf", gguf_header_reads()).values["general.architecture"] == "gemma3"
 
 
 def test_what_is_no_model_file_says_so(hub):

@@ -10,10 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from compat.batches import BATCH
 from compat.engines import profile
 from compat.extraction.facts import VariantFacts
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
+from compat.ingest.judging import reevaluate
+from compat.ingest.reading import extract_again
+from compat.ingest.runs import finish_run, start_run
+from compat.ingest.writing import popularity
 from compat.models import (
     Catalogue,
     EngineSetting,
@@ -230,10 +235,10 @@ def test_variants_languages_and_relations_are_written_anew_where_a_record_change
 
 def test_popularity_orders_by_downloads_then_likes_and_untold_last():
     pairs = [(5, 1), (4, 1000), (4, 2), (0, 7), (None, 6), (None, None)]
-    keys = [sync.popularity(*pair) for pair in pairs]
+    keys = [popularity(*pair) for pair in pairs]
     assert keys == sorted(keys, reverse=True)
     assert len(set(keys)) == len(keys)
-    assert sync.popularity(2**62, 2**62) < 2**63
+    assert popularity(2**62, 2**62) < 2**63
 
 
 def test_the_catalogue_version_rises_with_every_change_and_only_then():
@@ -247,7 +252,7 @@ def test_the_catalogue_version_rises_with_every_change_and_only_then():
 
 
 def test_an_interrupted_load_leaves_whole_batches_and_can_be_repeated():
-    records = renamed(2 * sync.BATCH + 100)
+    records = renamed(2 * BATCH + 100)
 
     def lines(stop):
         for number, item in enumerate(records):
@@ -256,10 +261,10 @@ def test_an_interrupted_load_leaves_whole_batches_and_can_be_repeated():
             yield f"line {number + 1}", item
 
     with pytest.raises(KeyboardInterrupt):
-        sync.store_raw(lines(sync.BATCH + 60), origin="file")
-    assert ModelRecord.objects.filter(owner="sample").count() == sync.BATCH
+        sync.store_raw(lines(BATCH + 60), origin="file")
+    assert ModelRecord.objects.filter(owner="sample").count() == BATCH
     counts = sync.store_raw(lines(-1), origin="file")
-    assert told(counts) == (sync.BATCH + 100, 0, sync.BATCH, 0, 0)
+    assert told(counts) == (BATCH + 100, 0, BATCH, 0, 0)
 
 
 def test_every_record_points_to_the_facts_that_are_extracted_from_its_payload():
@@ -295,7 +300,7 @@ def test_stored_verdicts_equal_a_fresh_judgement_of_every_sheet():
 
 
 def test_reevaluate_leaves_current_verdicts_alone():
-    done = sync.reevaluate()
+    done = reevaluate()
     assert done.verdicts == 0
     assert done.sheets == FactSheet.objects.count()
 
@@ -305,7 +310,7 @@ def test_reevaluate_judges_again_what_other_rules_judged():
     Verdict.objects.filter(pk__in=stale).update(rules="0.old", confidence=0, cause="format", best=0, results=[])
     Verdict.objects.exclude(pk__in=stale).order_by("pk").first().delete()
     counted = version()
-    done = sync.reevaluate()
+    done = reevaluate()
     assert done.verdicts == 8
     assert version() == counted + 1
     assert_verdicts_are_fresh()
@@ -313,7 +318,7 @@ def test_reevaluate_judges_again_what_other_rules_judged():
 
 def test_reevaluate_everything_judges_everything():
     Verdict.objects.update(confidence=0, cause="format")
-    done = sync.reevaluate(everything=True)
+    done = reevaluate(everything=True)
     assert done.verdicts == FactSheet.objects.count() * len(engines())
     assert_verdicts_are_fresh()
 
@@ -327,13 +332,13 @@ def test_the_context_policy_changes_verdicts_and_changes_them_back():
 
     assert (verdict().compatible, verdict().cause) == (False, "context")
     EngineSetting.objects.update_or_create(slug=engine.slug, defaults={"context_policy": "cap"})
-    assert sync.reevaluate().verdicts == FactSheet.objects.count()
+    assert reevaluate().verdicts == FactSheet.objects.count()
     assert verdict().compatible
     assert "32,768" in " ".join(verdict().result.warnings)
     assert_verdicts_are_fresh()
 
     EngineSetting.objects.filter(slug=engine.slug).update(context_policy="reject")
-    sync.reevaluate()
+    reevaluate()
     assert (verdict().compatible, verdict().cause) == (False, "context")
     assert verdict().confidence == Confidence.NONE
 
@@ -342,7 +347,7 @@ def test_reevaluate_drops_sheets_that_no_record_uses_and_counts_them():
     store({"id": "sample/gone", "config": {"model_type": "llama", "max_position_embeddings": 12_345}})
     sheet = ModelRecord.objects.get(repo_id="sample/gone").sheet_id
     store({"id": "sample/gone", "config": {"model_type": "llama", "max_position_embeddings": 12_346}})
-    done = sync.reevaluate()
+    done = reevaluate()
     assert done.dropped == 1
     assert not FactSheet.objects.filter(pk=sheet).exists()
     assert not Verdict.objects.filter(sheet=sheet).exists()
@@ -351,7 +356,7 @@ def test_reevaluate_drops_sheets_that_no_record_uses_and_counts_them():
 def test_reevaluate_drops_verdicts_of_engines_that_are_no_more():
     sheet = FactSheet.objects.first()
     Verdict.objects.create(sheet=sheet, profile="gone", confidence=0, best=0, results=[], rules="1")
-    sync.reevaluate()
+    reevaluate()
     assert not Verdict.objects.filter(profile="gone").exists()
 
 
@@ -363,7 +368,7 @@ def test_extracting_again_repairs_columns_and_keeps_dates_and_origin():
     RecordVariant.objects.all().delete()
 
     seen = []
-    done = sync.extract_again(seen.append)
+    done = extract_again(seen.append)
     assert done == sum(seen) == len(before)
     assert state() == before
     assert not ModelRecord.objects.filter(family="wrong").exists()
@@ -373,14 +378,14 @@ def test_extracting_again_repairs_columns_and_keeps_dates_and_origin():
 
 
 def test_a_run_is_noted_with_what_came_of_it():
-    run = sync.start_run("x" * 1000, "file")
+    run = start_run("x" * 1000, "file")
     assert run.state == "running"
     counts = store(record(PHI, likes=1), {"id": "bad id"}, record("BAAI/bge-m3"))
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     kept = SyncRun.objects.get(pk=run.pk)
     assert (kept.state, kept.changed, kept.unchanged, kept.rejected) == ("done", 1, 1, 1)
     assert len(kept.problems) == 1
-    sync.finish_run(run, counts, "the Hub is down")
+    finish_run(run, counts, "the Hub is down")
     assert SyncRun.objects.get(pk=run.pk).state == "failed"
 
 
@@ -416,14 +421,14 @@ def test_a_load_ended_by_ctrl_c_leaves_whole_batches_and_can_be_repeated(tmp_pat
     with OwnDatabase(tmp_path) as own:
         writer = own.start("load_records", file)
         until = time.monotonic() + TIMEOUT
-        while own.records() < sync.BATCH and writer.poll() is None and time.monotonic() < until:
+        while own.records() < BATCH and writer.poll() is None and time.monotonic() < until:
             time.sleep(0.01)
         writer.send_signal(signal.SIGINT)
         writer.communicate(timeout=TIMEOUT)
         assert writer.returncode != 0
         stored = own.records()
-        assert stored % sync.BATCH == 0
-        assert sync.BATCH <= stored < total
+        assert stored % BATCH == 0
+        assert BATCH <= stored < total
         assert own.rows("SELECT state, error FROM compat_syncrun") == [("failed", "interrupted")]
         again = own.run("load_records", file)
         assert again.returncode == 0, again.stderr

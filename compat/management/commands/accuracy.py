@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from compat.estimate.ledger import Accuracy, Ledger, shipped_ledger
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import Cell, Column, PlainScreen, Screen
-
-if TYPE_CHECKING:
-    from compat.estimate import Accuracy
 
 
 class Command(CatalogueCommand):
@@ -20,8 +18,9 @@ class Command(CatalogueCommand):
 
     help = "Print how memory and speed estimates compare with measured points, by engine, family and source."
     examples = (
-        ("accuracy", "the points that ship with the project"),
+        ("accuracy", "the project's own points, as compared for this release"),
         ("accuracy --memory-points points.jsonl", "your own measurements of memory, one JSON object a line"),
+        ("accuracy --live", "the project's own points, compared now, by this source tree and your catalogue"),
         ("accuracy --json", "both tables for a program"),
     )
 
@@ -31,30 +30,24 @@ class Command(CatalogueCommand):
             "--memory-points",
             metavar="FILE",
             type=Path,
-            help="a .jsonl file of measured memory; the shipped one if not given",
+            help="a .jsonl file of measured memory; the project's own points if not given",
         )
         parser.add_argument(
             "--speed-points",
             metavar="FILE",
             type=Path,
-            help="a .jsonl file of measured speed; the shipped one if not given",
+            help="a .jsonl file of measured speed; the project's own points if not given",
+        )
+        parser.add_argument(
+            "--live",
+            action="store_true",
+            help="compare now, instead of printing what was compared for this release; a file always is",
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Both tables."""
-        from compat.catalogue.accuracy import ledger
-        from compat.estimate import load_points, read_points
-
-        try:
-            memory = read_points(options["memory_points"]) if options["memory_points"] else load_points("memory_points")
-            speed = read_points(options["speed_points"]) if options["speed_points"] else load_points("speed_points")
-            found = ledger(memory, speed)
-        except OSError as error:
-            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
-        except ValueError as error:
-            raise CommandError(f"The points cannot be read: {error}") from None
-        except (AttributeError, KeyError, TypeError) as error:
-            raise CommandError(f"The points cannot be read: one lacks or holds what it should not: {error}") from None
+        memory, speed = options["memory_points"], options["speed_points"]
+        found = compare_now(memory, speed) if options["live"] or memory or speed else shipped_ledger()
 
         def show(screen: Screen) -> None:
             for title, table in (("Memory", found.memory), ("Decode speed", found.speed)):
@@ -62,6 +55,30 @@ class Command(CatalogueCommand):
                 screen.line("")
 
         return Answer(found.as_json(), show)
+
+
+def compare_now(memory_points: Path | None, speed_points: Path | None) -> Ledger:
+    """Compare points of files, or the project's own, with what this source tree estimates for this catalogue."""
+    from compat.catalogue.accuracy import find_shape_in_catalogue
+
+    try:
+        from tools.evaluation.ledger import compare_points
+        from tools.evaluation.points import load_points, read_points
+    except ModuleNotFoundError as missing:
+        raise CommandError(
+            "Comparing needs the folder tools/ of the project's source, which is not part of the installed site. "
+            f"Run it in a checkout of this release: {missing}"
+        ) from None
+    try:
+        memory = read_points(memory_points) if memory_points else load_points("memory_points")
+        speed = read_points(speed_points) if speed_points else load_points("speed_points")
+        return compare_points(memory, speed, find_shape_in_catalogue)
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise CommandError(f"The points cannot be read: {error}") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CommandError(f"The points cannot be read: one lacks or holds what it should not: {error}") from None
 
 
 def _show(title: str, table: Accuracy, screen: Screen) -> None:
@@ -90,5 +107,5 @@ def _show(title: str, table: Accuracy, screen: Screen) -> None:
     screen.table(columns, rows)
     for reason, count in sorted(table.skipped.items(), key=lambda item: -item[1]):
         screen.line(f"{count:>6,} left out: {reason}")
-    if table.bounds[1]:
-        screen.line(f"{table.bounds[0]:>6,} of {table.bounds[1]:,} upper bounds held")
+    if table.bounds.of:
+        screen.line(f"{table.bounds.held:>6,} of {table.bounds.of:,} upper bounds held")

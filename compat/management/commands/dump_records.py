@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from django.core.management.base import CommandError, CommandParser
 
+from compat.batches import BATCH
 from compat.management.command import Answer, CatalogueCommand, Exit
 
 
@@ -67,7 +68,7 @@ class Command(CatalogueCommand):
         rows = RecordPayload.objects.order_by("record__repo_id").values_list("data", flat=True)
         written = 0
         with self.progress(f"Writing {name}", rows.count()) if name else nothing() as advance:
-            for data in rows.iterator(500):
+            for data in rows.iterator(BATCH):
                 write(_line(data))
                 advance(1)
                 written += 1

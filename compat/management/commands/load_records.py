@@ -84,6 +84,7 @@ class Command(CatalogueCommand):
 def load(file: Path | None, progress: Progress) -> Loaded:
     """Load a file, or the bundled snapshot. Raises :class:`CommandError` where it cannot be read at all."""
     from compat.ingest import store as sync
+    from compat.ingest.runs import finish_run, start_run
     from compat.models.engines import ensure_settings
 
     path, origin = (file, "file") if file else (BUNDLED, "snapshot")
@@ -95,7 +96,7 @@ def load(file: Path | None, progress: Progress) -> Loaded:
             progress(f"Loading {whole.name}", lines.size) as advance,
         ):
             ensure_settings()
-            run = sync.start_run(lines.path.name, origin)
+            run = start_run(lines.path.name, origin)
             counts, error = sync.Counts(), "interrupted"
             before = 0
 
@@ -108,7 +109,7 @@ def load(file: Path | None, progress: Progress) -> Loaded:
                 counts = sync.store_raw(lines, origin=origin, progress=step)
                 error = lines.error
             finally:
-                sync.finish_run(run, counts, error)
+                finish_run(run, counts, error)
     except OSError as problem:
         raise CommandError(f"{path} cannot be read: {problem.strerror}.") from None
     return Loaded(path, counts, time.monotonic() - started, error)

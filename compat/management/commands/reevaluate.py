@@ -34,16 +34,17 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Extract again if asked, then judge."""
-        from compat.ingest import store as sync
+        from compat.ingest.judging import reevaluate
+        from compat.ingest.reading import extract_again
         from compat.models import FactSheet, ModelRecord
 
         started = time.monotonic()
         read: int | None = None
         if options["extract"]:
             with self.progress("Reading records", ModelRecord.objects.count()) as advance:
-                read = sync.extract_again(advance)
+                read = extract_again(advance)
         with self.progress("Judging", FactSheet.objects.count()) as advance:
-            done = sync.reevaluate(everything=options["all"], progress=advance)
+            done = reevaluate(everything=options["all"], progress=advance)
         seconds = time.monotonic() - started
 
         def show(screen: Screen) -> None:

@@ -60,6 +60,7 @@ class Command(CatalogueCommand):
         """Run, say what came of it, and what was wrong if the Hub did not give everything."""
         from compat.ingest import from_hub as hub_sync
         from compat.ingest import store as sync
+        from compat.ingest.runs import finish_run, start_run
         from compat.models.engines import ensure_settings
 
         wanted = hub_sync.Wanted(
@@ -72,14 +73,14 @@ class Command(CatalogueCommand):
             with_headers=options["headers"],
         )
         ensure_settings()
-        run = sync.start_run(f"{settings.HUB.endpoint} {wanted}", "hub")
+        run = start_run(f"{settings.HUB.endpoint} {wanted}", "hub")
         counts, error = sync.Counts(), "interrupted"
         started = time.monotonic()
         try:
             with self.progress("Fetching models", wanted.limit) as advance:
                 counts, error = asyncio.run(hub_sync.fill(wanted, settings.HUB, advance))
         finally:
-            sync.finish_run(run, counts, error)
+            finish_run(run, counts, error)
         seconds = time.monotonic() - started
         code = Exit.NO_ANSWER if error else Exit.PARTLY if counts.rejected else Exit.DONE
         kept = " What was fetched before that is kept." if error and counts.total else ""

@@ -11,7 +11,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from compat.management.command import Answer, CatalogueCommand
@@ -23,7 +23,10 @@ from compat.timestamps import Json
 class Command(CatalogueCommand):
     """``prepare``"""
 
-    help = "Migrate, load the bundled snapshot into an empty catalogue, judge what is stale, collect static files."
+    help = (
+        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted), judge "
+        "what is stale, make the index of the catalogue, collect static files."
+    )
     examples = (
         ("prepare", "before every start of the site"),
         ("prepare --no-snapshot", "for a catalogue that you fill yourself"),
@@ -33,7 +36,11 @@ class Command(CatalogueCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """What to leave out."""
-        parser.add_argument("--no-snapshot", action="store_true", help="leave an empty catalogue empty")
+        parser.add_argument(
+            "--no-snapshot",
+            action="store_true",
+            help="leave an empty catalogue empty, and an unfinished one unfinished",
+        )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Each step looks first whether it is needed."""
@@ -46,6 +53,7 @@ class Command(CatalogueCommand):
         done["verdicts"] = verdicts = self._judge()
         if verdicts:
             told.append(f"The rules or engines changed: {verdicts:,} verdicts made again.")
+        done["indexed"] = self._index()
         done["collected"] = self._collect()
 
         def show(screen: Screen) -> None:
@@ -71,21 +79,25 @@ class Command(CatalogueCommand):
         prune()
 
     def _load(self) -> tuple[Json | None, list[str]]:
-        """The bundled snapshot and the starter lists, where the catalogue is empty."""
-        from compat.models import ModelRecord
+        """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
+        from compat.ingest.runs import begin_filling, end_filling
+        from compat.models import Catalogue
         from marketplace import starter
 
-        if ModelRecord.objects.exists():
+        if Catalogue.is_filled():
             return None, []
+        begin_filling()
         loaded = load(None, self.progress)
         if loaded.error:
             raise CommandError(f"{loaded.error}. Get the project's files again.")
-        starter.create_lists()
+        with transaction.atomic():
+            starter.create_lists()
+            end_filling()
         return loaded.as_json(), [loaded.words]
 
     def _judge(self) -> int:
         """Judge where rules or engines are others than before; returns how many verdicts were made."""
-        from compat.ingest import store as sync
+        from compat.ingest.judging import reevaluate
         from compat.models import FactSheet, ModelRecord, Verdict
         from compat.models.engines import engines, ensure_settings
         from compat.rules.judge import rules_version
@@ -97,7 +109,17 @@ class Command(CatalogueCommand):
         if (stored == set(versions.items()) and complete) or not ModelRecord.objects.exists():
             return 0
         with self.progress("Judging", FactSheet.objects.count()) as advance:
-            return sync.reevaluate(progress=advance).verdicts
+            return reevaluate(progress=advance).verdicts
+
+    def _index(self) -> bool:
+        """The index that pages are answered from, so that no visitor waits for it; whether it had to be made."""
+        from compat.catalogue.current import prepare_index
+        from compat.catalogue.workers import workers
+        from compat.models import ModelRecord
+
+        if settings.INDEX_ROOT is None or not ModelRecord.objects.exists():
+            return False
+        return prepare_index(workers().values())[1]
 
     def _collect(self) -> bool:
         """Collect static files where a source file is newer or another than last time."""

@@ -9,8 +9,6 @@ from compat.engines.hardware import GIB, Accelerator, find_accelerator
 from compat.estimate.buffers import BufferOptions, compute_buffer, overhead
 from compat.estimate.known import Resolver
 from compat.estimate.kv import CacheOptions, estimate_cache
-from compat.estimate.points import Point, engine_slug, point_id, point_shape
-from compat.estimate.rows import Comparison, SpeedAccuracy, source_name, summarise
 from compat.estimate.shape import ModelShape
 from compat.estimate.speed import (
     Work,
@@ -21,6 +19,8 @@ from compat.estimate.speed import (
     token_work,
 )
 from compat.estimate.weights import Weights, estimate_weights
+from tools.evaluation.points import Point, engine_slug, point_id, point_shape
+from tools.evaluation.rows import Comparison, Evaluation, evaluate_comparisons, source_name
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def estimate_run(run: Run) -> float | None:
     return 1 / seconds_per_token(run.work, run.bandwidth, found.efficiency, found.launch, shared_constants(run.engine))
 
 
-def speed_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> SpeedAccuracy:
+def speed_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> Evaluation:
     """Compare estimated with measured decode speeds. Quality is ``table`` for vendors', else ``user``."""
     comparisons: list[Comparison] = []
     listed = list(points)
@@ -218,4 +218,4 @@ def speed_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> 
                 estimated,
             )
         )
-    return SpeedAccuracy(len(listed), summarise(comparisons), dict(skipped), tuple(comparisons))
+    return evaluate_comparisons(len(listed), comparisons, skipped)

@@ -11,23 +11,15 @@ from dataclasses import replace
 from compat.estimate.buffers import MIB, Buffer, compute_buffer, overhead
 from compat.estimate.known import Resolver
 from compat.estimate.kv import estimate_cache
-from compat.estimate.points import Point, Protocol, point_id, point_shape, protocol, repeated
-from compat.estimate.rows import (
-    Accuracy,
-    Comparison,
-    MemoryAccuracy,
-    Row,
-    SpeedAccuracy,
-    source_name,
-    summarise,
-)
+from compat.estimate.ledger import Bounds
 from compat.estimate.shape import ModelShape
-from compat.estimate.speed_points import speed_accuracy
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
+from tools.evaluation.points import Point, Protocol, point_id, point_shape, protocol, repeated
+from tools.evaluation.rows import Comparison, Evaluation, evaluate_comparisons, source_name
 
 
-def memory_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> MemoryAccuracy:
+def memory_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> Evaluation:
     """Compare memory estimates with measured loads."""
     listed = list(points)
     again = repeated(listed)
@@ -48,7 +40,7 @@ def memory_accuracy(points: Iterable[Point], resolve: Resolver | None = None) ->
         found, reasons = _compare(point, resolve)
         comparisons += found
         skipped.update(reasons)
-    return Accuracy(len(listed), summarise(comparisons), dict(skipped), tuple(comparisons), (held, bounds))
+    return evaluate_comparisons(len(listed), comparisons, skipped, Bounds(held, bounds))
 
 
 def _total(point: Point, resolve: Resolver | None) -> float | None:
@@ -174,6 +166,3 @@ def _whole(
         held -= weights.lookup
     spare = overhead(how.engine, how.buffers).bytes or 0
     return held + kv + state + (compute + spare) * how.gpus
-
-
-__all__ = ["Accuracy", "MemoryAccuracy", "Row", "SpeedAccuracy", "memory_accuracy", "speed_accuracy"]

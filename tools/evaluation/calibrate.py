@@ -1,4 +1,4 @@
-"""Recompute the speed constants from the bundled runs: ``python -m compat.estimate.calibrate``.
+"""Recompute the speed constants from the bundled runs: ``python -m tools.evaluation.calibrate``.
 
 Minimises the mean absolute logarithm of measured over estimated (so one wrong report does not pull the
 rest), one step of one constant at a time over a grid. Repeats of the same machine, model and
@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from compat.estimate.known import Resolver
-from compat.estimate.points import load_points
-from compat.estimate.rows import quantile
 from compat.estimate.speed import kernels_of, seconds_per_token
-from compat.estimate.speed_points import Run, usable_runs
+from tools.evaluation.points import load_points
+from tools.evaluation.rows import quantile
+from tools.evaluation.speed_points import Run, usable_runs
 
 LEAST_RUNS = 3
 """Distinct runs below which a pair of engine and hardware class gets no constants."""

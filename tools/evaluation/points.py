@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from compat.architectures.layers import GGUF_MODEL_TYPES
+from compat.engines.hardware import GIB
 from compat.estimate.buffers import BufferOptions
-from compat.estimate.known import Resolver, candidates, complete, find_shape, known_shape
+from compat.estimate.known import Resolver, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
-from compat.estimate.point_rows import read_rows
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape, from_config
+from tools.evaluation.point_rows import read_rows
 
 Point = Mapping[str, Any]
 
@@ -44,13 +45,13 @@ class Protocol:
 
 
 def load_points(name: str) -> tuple[dict[str, Any], ...]:
-    """The bundled points: ``memory_points`` or ``speed_points``; raises ``DataError`` where one is wrong."""
+    """The project's own points: ``memory_points`` or ``speed_points``; raises ``DataError`` where one is wrong."""
     return _bundled(name)
 
 
 @cache
 def _bundled(name: str) -> tuple[dict[str, Any], ...]:
-    text = (files("compat.estimate") / "data" / f"{name}.jsonl").read_text("utf-8")
+    text = (files("tools.evaluation") / "data" / f"{name}.jsonl").read_text("utf-8")
     return read_rows(text, name)
 
 
@@ -171,7 +172,7 @@ def _card_bytes(point: Point) -> int | None:
         # All activation peaks of this planner were taken on H100.
         on_h100 = "H100" in text or "llm-d-planner" in str(point.get("source"))
         memory = int(found.group(1)) if found else (80 if on_h100 else None)
-    return int(float(memory) * 1024**3) if memory else None
+    return int(float(memory) * GIB) if memory else None
 
 
 def point_shape(point: Point, resolve: Resolver | None = None) -> ModelShape | None:
@@ -231,17 +232,3 @@ def repeated(points: Iterable[Point]) -> frozenset[int]:
             key = tuple(point.get(k) for k in ("model_id", "quant", "engine", "gpu", "total_mib"))
             groups.setdefault(key, []).append((index, point.get("ctx")))
     return frozenset(index for members in groups.values() if len({c for _, c in members}) > 1 for index, _ in members)
-
-
-__all__ = [
-    "Point",
-    "Protocol",
-    "candidates",
-    "engine_slug",
-    "load_points",
-    "point_id",
-    "point_shape",
-    "protocol",
-    "read_points",
-    "repeated",
-]

@@ -1,11 +1,14 @@
-"""Comparisons of estimates with measurements, and the tables made of them."""
+"""Comparisons of estimates with measurements, and the tables of the ledger made of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from compat.estimate.ledger import Accuracy, Bounds, Row
 
 FIRM = ("high", "engine-run")
 """Qualities an estimator is held to: engine logs, vendor tables, runs of the engine itself."""
+_DIGITS = 6
+"""Of a share that is kept: no more of it means anything, and the last ones differ between machines."""
 
 
 @dataclass(frozen=True)
@@ -28,61 +31,19 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Row:
-    """Errors of one group. ``worst`` names the points that are furthest off."""
+class Evaluation:
+    """A table of the ledger, and every comparison behind it."""
 
-    by: str
-    name: str
-    quantity: str
-    quality: str
-    n: int
-    median: float
-    p90: float
-    max: float
-    worst: tuple[str, ...] = ()
+    table: Accuracy
+    comparisons: tuple[Comparison, ...]
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """The whole evaluation: rows, what was skipped and why, and every comparison behind them."""
-
-    points: int
-    rows: tuple[Row, ...]
-    skipped: dict[str, int]
-    comparisons: tuple[Comparison, ...] = field(repr=False)
-    bounds: tuple[int, int] = (0, 0)
-
-    def row(self, by: str, name: str, quantity: str, quality: str) -> Row | None:
-        """One row, or None."""
-        key = (by, name, quantity, quality)
-        return next((r for r in self.rows if (r.by, r.name, r.quantity, r.quality) == key), None)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for JSON, without the single comparisons."""
-        return {
-            "points": self.points,
-            "rows": [asdict(r) for r in self.rows],
-            "skipped": dict(self.skipped),
-            "bounds": {"held": self.bounds[0], "of": self.bounds[1]},
-        }
-
-    def lines(self) -> Iterator[str]:
-        """The tables as text."""
-        yield f"{self.points} points"
-        yield f"{'by':8} {'group':34} {'quantity':8} {'quality':10}    n  median     p90     max"
-        for r in self.rows:
-            yield (
-                f"{r.by:8} {r.name[:34]:34} {r.quantity:8} {r.quality:10} {r.n:4}"
-                f" {r.median:7.1%} {r.p90:7.1%} {r.max:7.1%}  {r.worst[0] if r.worst else ''}"
-            )
-        for reason, count in sorted(self.skipped.items(), key=lambda item: -item[1]):
-            yield f"skipped {count:4}  {reason}"
-        if self.bounds[1]:
-            yield f"upper bounds held: {self.bounds[0]} of {self.bounds[1]}"
-
-
-MemoryAccuracy = Accuracy
-SpeedAccuracy = Accuracy
+def evaluate_comparisons(
+    points: int, comparisons: Iterable[Comparison], skipped: Mapping[str, int], bounds: Bounds | None = None
+) -> Evaluation:
+    """The evaluation of so many points, compared or skipped."""
+    found = tuple(comparisons)
+    return Evaluation(Accuracy(points, summarise(found), dict(skipped), bounds or Bounds()), found)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -119,9 +80,9 @@ def _row(by: str, name: str, quantity: str, quality: str, found: list[Comparison
         quantity,
         quality,
         len(found),
-        quantile(errors, 0.5),
-        quantile(errors, 0.9),
-        max(errors),
+        round(quantile(errors, 0.5), _DIGITS),
+        round(quantile(errors, 0.9), _DIGITS),
+        round(max(errors), _DIGITS),
         tuple(f"{c.point}: {c.estimated:.0f} for {c.measured:.0f}" for c in worst),
     )
 

@@ -1,9 +1,9 @@
 """Rewrite the generated name lists from the engines' own published packages.
 
-    python -m compat.engines.profiles.regenerate            # every engine that can be read
-    python -m compat.engines.profiles.regenerate mlx-lm     # one engine, newest version
-    python -m compat.engines.profiles.regenerate vllm==0.33.0
-    python -m compat.engines.profiles.regenerate mlx-lm=path/to/unpacked/package
+    python -m tools.profiles.regenerate            # every engine that can be read
+    python -m tools.profiles.regenerate mlx-lm     # one engine, newest version
+    python -m tools.profiles.regenerate vllm==0.33.0
+    python -m tools.profiles.regenerate mlx-lm=path/to/unpacked/package
 
 Packages are fetched by name with pip and read as text: nothing of them is imported. The result is a diff of
 ``*.lists.toml`` (and of ``compat/architectures/names.toml``, the table that leads from one name space to
@@ -25,9 +25,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from compat.engines.profiles import readers
+import compat
+from tools.profiles import readers
 
-HERE = Path(__file__).parent
+HERE = Path(compat.__file__).parent / "engines" / "profiles"
 NAMES = HERE.parents[1] / "architectures" / "names.toml"
 _WIDTH = 110
 _VERSION = re.compile(r"^Version: (\S+)", re.MULTILINE)
@@ -68,7 +69,7 @@ def _value(value: str | tuple[str, ...]) -> str:
 def render(lists: Lists, source: str) -> str:
     """The lists as TOML: one name a line and sorted, so that a new version is a small diff."""
     lines = [
-        f"# Generated from {source} by compat/engines/profiles/regenerate.py. Do not edit: run it again.",
+        f"# Generated from {source} by tools/profiles/regenerate.py. Do not edit: run it again.",
         f"generated_from = {_quoted(source)}",
     ]
     tables: list[str] = []

@@ -1,6 +1,7 @@
 """The targets, on the bundled measurements: per engine, per family and per source."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -12,13 +13,12 @@ from compat.estimate import (
     VariantInputs,
     estimate_memory,
     known_shape,
-    load_points,
-    memory_accuracy,
-    speed_accuracy,
 )
-from compat.estimate.calibrate import cross_validate, fit, runs
-from compat.estimate.points import read_points
-from compat.estimate.rows import quantile
+from tools.evaluation.accuracy import memory_accuracy
+from tools.evaluation.calibrate import cross_validate, fit, runs
+from tools.evaluation.points import load_points, read_points
+from tools.evaluation.rows import quantile
+from tools.evaluation.speed_points import speed_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def speed():
 
 
 def groups(accuracy, quantity, *qualities):
-    return [r for r in accuracy.rows if r.quantity == quantity and r.quality in qualities]
+    return [r for r in accuracy.table.rows if r.quantity == quantity and r.quality in qualities]
 
 
 def test_kv_is_within_one_percent_of_logs(memory):
@@ -46,8 +46,8 @@ def test_kv_is_within_one_percent_of_logs(memory):
 
 
 def test_engine_runs_agree_to_the_last_digit_printed(memory):
-    assert memory.row("all", "all", "kv", "engine-run").max < 1e-4
-    assert memory.row("all", "all", "weights", "engine-run").max < 2e-3
+    assert memory.table.row("all", "all", "kv", "engine-run").max < 1e-4
+    assert memory.table.row("all", "all", "weights", "engine-run").max < 2e-3
 
 
 def test_weights_are_within_two_percent(memory):
@@ -68,17 +68,17 @@ def test_totals_keep_their_median_and_tail(memory):
 def test_every_point_is_compared_or_counted(memory):
     compared = {c.point for c in memory.comparisons}
     assert compared
-    assert sum(memory.skipped.values()) + len(memory.comparisons) >= memory.points
-    assert memory.bounds[0] > 0.8 * memory.bounds[1]
+    assert sum(memory.table.skipped.values()) + len(memory.comparisons) >= memory.table.points
+    assert memory.table.bounds.held > 0.8 * memory.table.bounds.of
 
 
 def test_decode_speed_keeps_its_median(speed):
     for quality in ("user", "table"):
-        row = speed.row("all", "all", "decode", quality)
+        row = speed.table.row("all", "all", "decode", quality)
         assert row.n > 20
         assert row.median < 0.20, row
-    total = sum(speed.skipped.values()) + len(speed.comparisons)
-    assert total == speed.points
+    total = sum(speed.table.skipped.values()) + len(speed.comparisons)
+    assert total == speed.table.points
 
 
 def test_the_estimate_people_see_is_the_one_compared():
@@ -103,8 +103,8 @@ def test_the_estimate_people_see_is_the_one_compared():
 
 def test_tables_are_json_and_text(memory, speed):
     for accuracy in (memory, speed):
-        assert json.loads(json.dumps(accuracy.as_json()))["points"] == accuracy.points
-        text = "\n".join(accuracy.lines())
+        assert json.loads(json.dumps(asdict(accuracy.table)))["points"] == accuracy.table.points
+        text = "\n".join(accuracy.table.lines())
         assert "median" in text
         assert "skipped" in text
 
@@ -112,7 +112,7 @@ def test_tables_are_json_and_text(memory, speed):
 def test_a_file_of_points_reads_like_the_bundled_ones(tmp_path):
     path = tmp_path / "points.jsonl"
     path.write_text("\n".join(json.dumps(p) for p in load_points("memory_points")[:5]) + "\n")
-    assert memory_accuracy(read_points(path)).points == 5
+    assert memory_accuracy(read_points(path)).table.points == 5
 
 
 def test_an_unseen_model_is_found_through_the_resolver():
@@ -126,9 +126,9 @@ def test_an_unseen_model_is_found_through_the_resolver():
         "quality": "high",
         "source": "x",
     }
-    assert memory_accuracy([point]).skipped == {"no shape is known for the model": 1}
+    assert memory_accuracy([point]).table.skipped == {"no shape is known for the model": 1}
     found = memory_accuracy([point], lambda _: known_shape("Mistral-7B-v0.1"))
-    assert found.row("all", "all", "kv", "high").max == 0
+    assert found.table.row("all", "all", "kv", "high").max == 0
 
 
 def test_facts_printed_in_the_point_outrank_the_name():
@@ -143,7 +143,7 @@ def test_facts_printed_in_the_point_outrank_the_name():
         "source": "x",
         "hparams": {"n_layer": 61, "n_embd_k_gqa": 24576, "n_embd_v_gqa": 16384},
     }
-    assert memory_accuracy([point]).row("all", "all", "kv", "high").max < 1e-9
+    assert memory_accuracy([point]).table.row("all", "all", "kv", "high").max < 1e-9
 
 
 def test_the_bundled_constants_are_what_the_calibration_finds():

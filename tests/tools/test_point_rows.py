@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from compat.estimate.point_rows import ROWS, read_rows
-from compat.estimate.points import load_points
 from compat.strict_data import DataError
+from tools.evaluation.point_rows import ROWS, read_rows
+from tools.evaluation.points import load_points
 
 MEMORY = {
     "model_id": "a/b",

@@ -1,0 +1,49 @@
+"""Records that are kept are read again: where the extraction changed, or where a base model came after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from compat.batches import BATCH, batched
+from compat.hub.payloads import parse_record
+from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.writing import READ_COLUMNS, write_records
+from compat.models import ModelRecord, RecordPayload
+
+
+def extract_again(progress: Callable[[int], None] | None = None) -> int:
+    """Read every stored payload again, for when the extraction itself changed. Returns the number of records."""
+    done = 0
+    rows = RecordPayload.objects.order_by("pk").values_list("data", flat=True).iterator(BATCH)
+    for chunk in batched(rows, BATCH):
+        with transaction.atomic():
+            write_records([parse_record(data) for data in chunk], "file", timezone.now(), READ_COLUMNS)
+        done += len(chunk)
+        if progress:
+            progress(len(chunk))
+    raise_catalogue_version()
+    return done
+
+
+def inherit_from_base_models(progress: Callable[[int], None] | None = None) -> int:
+    """Let base models speak for records stored before them. Returns how many records changed; safe to repeat."""
+    known = ModelRecord.objects.exclude(architecture="").exclude(architecture_from__in=("name", "base"))
+    lacking = ModelRecord.objects.filter(architecture_from__in=("unknown", "name"))
+    one_base = lacking.annotate(bases=Count("relations", distinct=True)).filter(bases=1)
+    waiting = one_base.filter(relations__base__in=known.values("repo_id"))
+    single = waiting.exclude(relations__kind__in=("adapter", "merge")).values_list("pk", flat=True)
+    done = 0
+    for chunk in batched(list(single), BATCH):
+        with transaction.atomic():
+            rows = RecordPayload.objects.filter(pk__in=chunk).values_list("data", flat=True)
+            write_records([parse_record(data) for data in rows], "file", timezone.now(), READ_COLUMNS)
+        done += len(chunk)
+        if progress:
+            progress(len(chunk))
+    if done:
+        raise_catalogue_version()
+    return done

@@ -1,0 +1,154 @@
+"""Parsed records become rows: columns to browse by, fact sheets, variants, languages, and what the Hub said, whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from compat.batches import BATCH
+from compat.extraction.extract import Extraction
+from compat.hub.payloads import ParsedRecord
+from compat.ingest.changes import records_written
+from compat.ingest.judging import ensure_sheets, formats_of
+from compat.models import ModelRecord, RecordLanguage, RecordPayload, RecordRelation, RecordVariant
+from compat.models.lineage import extracted_with_bases, shape_facts_of
+from compat.models.search import squash
+
+_YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
+_MAX_DOWNLOADS = 2**38 - 1
+_MAX_LIKES = 2**24 - 1
+
+
+def write_records(
+    batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None
+) -> None:
+    """Write records, new and known, inside the caller's transaction; of known ones only ``columns``, where given."""
+    with records_written.around([parsed.model.id for parsed in batch]):
+        _write(batch, origin, now, columns)
+
+
+def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None) -> None:
+    extracted = extracted_with_bases(batch)
+    sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
+    rows = [
+        _row(parsed, extraction, base, sheets[extraction.judged], origin, now) for parsed, extraction, base in extracted
+    ]
+    ModelRecord.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["repo_id"],
+        update_fields=columns or _RECORD_COLUMNS,
+        batch_size=BATCH,
+    )
+    ids = dict(ModelRecord.objects.filter(repo_id__in=[row.repo_id for row in rows]).values_list("repo_id", "id"))
+    RecordPayload.objects.bulk_create(
+        [RecordPayload(record_id=ids[parsed.model.id], data=parsed.payload) for parsed in batch],
+        update_conflicts=True,
+        unique_fields=["record"],
+        update_fields=["data"],
+    )
+    _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
+
+
+def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
+    """Variants and languages are few and small: written anew where a record changed."""
+    RecordVariant.objects.filter(record_id__in=ids.values()).delete()
+    RecordLanguage.objects.filter(record_id__in=ids.values()).delete()
+    RecordRelation.objects.filter(record_id__in=ids.values()).delete()
+    RecordRelation.objects.bulk_create(
+        RecordRelation(record_id=ids[parsed.model.id], base=relation.repo_id, kind=relation.kind)
+        for parsed, extraction in extracted
+        for relation in extraction.relations
+    )
+    RecordVariant.objects.bulk_create(
+        RecordVariant(
+            record_id=ids[parsed.model.id],
+            position=position,
+            key=variant.key[:1100],
+            label=variant.label[:300],
+            format=variant.facts.format or "",
+            quantization=(variant.facts.quantization or "")[:40],
+            size_bytes=_storable(variant.size_bytes),
+            files=list(variant.files),
+            missing_shards=variant.missing_shards,
+        )
+        for parsed, extraction in extracted
+        for position, variant in enumerate(extraction.variants)
+    )
+    RecordLanguage.objects.bulk_create(
+        RecordLanguage(record_id=ids[parsed.model.id], code=code)
+        for parsed, extraction in extracted
+        for code in extraction.languages
+    )
+
+
+def _row(
+    parsed: ParsedRecord,
+    extraction: Extraction,
+    base: ParsedRecord | None,
+    sheet_id: int,
+    origin: str,
+    now: datetime,
+) -> ModelRecord:
+    model = parsed.model
+    from_hub = origin == "hub"
+    return ModelRecord(
+        repo_id=model.id,
+        owner=model.owner,
+        name=model.name,
+        sha=(model.sha or "")[:64],
+        gated=model.gated if isinstance(model.gated, str) else "manual" if model.gated else "",
+        disabled=bool(model.disabled),
+        downloads=model.downloads,
+        likes=model.likes,
+        trending=model.trending_score,
+        popularity=popularity(model.downloads, model.likes),
+        created=model.created_at,
+        modified=model.last_modified,
+        task=extraction.task.value or "",
+        library=(model.library_name or "")[:60],
+        license=extraction.license or "",
+        family=extraction.family or "",
+        architecture=extraction.architecture.value or "",
+        architecture_from=extraction.architecture.provenance,
+        parameters=_storable(extraction.parameters.value),
+        parameters_from=extraction.parameters.provenance,
+        context=None if extraction.context.provenance.guessed else extraction.context.value,
+        formats=formats_of(extraction.judged),
+        shape_facts=shape_facts_of(parsed, base),
+        projector=bool(extraction.projectors),
+        projector_bytes=extraction.projector_bytes,
+        size_bytes=_storable(extraction.repository_size),
+        origin=origin,
+        as_of=now.date().isoformat() if from_hub else newest_date_of(parsed),
+        fetched=now if from_hub else None,
+        updated=now,
+        digest=parsed.digest,
+        search_text=f"{model.id.lower()} {squash(model.name)}",
+        sheet_id=sheet_id,
+    )
+
+
+_RECORD_COLUMNS = [
+    column.name
+    for column in ModelRecord._meta.concrete_fields  # noqa: SLF001 - documented by Django as public
+    if column.name not in ("id", "repo_id")
+]
+READ_COLUMNS = [name for name in _RECORD_COLUMNS if name not in ("origin", "as_of", "fetched", "updated")]
+
+
+def _storable(number: int | None) -> int | None:
+    """A number the database can hold; a sum beyond that says nothing true of any model."""
+    return number if number is not None and number < 2**63 else None
+
+
+def popularity(downloads: int | None, likes: int | None) -> int:
+    """Downloads first, likes among equals, as one sortable number."""
+    return min(downloads or 0, _MAX_DOWNLOADS) << 24 | min(likes or 0, _MAX_LIKES)
+
+
+def newest_date_of(parsed: ParsedRecord) -> str:
+    """The newest date that the record's own source notes name."""
+    dates = [date for note in (parsed.model.source or {}).values() for date in _YEAR.findall(str(note))]
+    return max(dates, default="")

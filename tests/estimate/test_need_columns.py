@@ -1,0 +1,153 @@
+"""Columns of needs say, to the byte, what one estimate after the other says, of every kind on every machine."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compat.engines.hardware import GIB, Accelerator, Hardware
+from compat.estimate import LoadOptions, VariantInputs, complete, from_config, judge_fit, known_shape
+from compat.estimate.fit import rooms_of
+from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
+from compat.extraction.extract import extract
+from compat.extraction.layer_facts import shape_facts
+from compat.hub.payloads import parse_record
+from tests.samples import every_record
+
+ENGINES = (
+    *("llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "tensorrt-llm", "tgi", "transformers"),
+    *("mlx-lm", "exllamav3", "rbee", "rbee-worker"),
+)
+
+
+def card(gib, vendor="nvidia", kind="gpu"):
+    return Accelerator(f"{gib} GiB", vendor, kind, None if gib is None else round(gib * GIB))
+
+
+MACHINES = {
+    "one card": Hardware((card(24),)),
+    "a small card and system memory": Hardware((card(6),), 64 * GIB),
+    "two cards": Hardware((card(12), card(12)), 32 * GIB),
+    "unlike cards": Hardware((card(24), card(8)), 48 * GIB),
+    "seven cards, by which few heads divide": Hardware((card(80, "amd"),) * 7),
+    "unified memory": Hardware((card(36, "apple", "unified"),), 36 * GIB),
+    "the processor alone": Hardware((), 16 * GIB),
+    "a card of unknown size": Hardware((card(None),)),
+    "nothing that is told": Hardware(),
+}
+OPTIONS = (
+    LoadOptions(),
+    LoadOptions(context=131_072, kv_type="q8_0"),
+    LoadOptions(context=777, kv_type="q4_0"),
+)
+QUANTS = (None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
+
+
+@cache
+def variants():
+    """Every kind of model there is among the records, in builds of every kind, with and without the files' sizes."""
+    chance = random.Random(7)
+    shapes = {None: None}
+    for item in every_record():
+        parsed = parse_record(item)
+        facts = shape_facts(parsed.model.config)
+        if facts:
+            parameters = extract(parsed.model).parameters.value
+            shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))
+    for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3"):
+        shapes[name] = known_shape(name)
+    found = []
+    for shape in shapes.values():
+        for quant in chance.sample(QUANTS, 3):
+            count = shape.parameters if shape is not None else chance.choice([None, 7_000_000_000])
+            size = chance.choice([None, chance.randrange(10**8, 10**11)])
+            projector = chance.choice([0, 0, 900_000_000, None])
+            format_ = chance.choice(["gguf", "safetensors"])
+            found.append(VariantInputs(shape, size, chance.choice([count, None]), quant, projector, format_))
+    return found
+
+
+def told(number):
+    return UNKNOWN if number is None else number
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_kind_needs_what_its_own_estimate_says(engine):
+    given_variants = variants()
+    columns = NeedColumns.of(given_variants, engine)
+    seen = set()
+    for machine in MACHINES.values():
+        for options in OPTIONS:
+            found, fits = columns.needs(machine, options), columns.fits(machine, options)
+            rooms = rooms_of(machine, engine, options)
+            devices = found.by_device(machine, columns.engine)
+            for row, variant in enumerate(given_variants):
+                expected = judge_fit(variant, engine, machine, options)
+                estimate = expected.estimate
+                where = (engine, machine, options.context, variant)
+                assert {part.name: told(part.bytes) for part in estimate.components} == {
+                    name: int(column[row]) for name, column in found.parts.items()
+                }, where
+                assert (found.total[row], found.floor[row]) == (told(estimate.total), estimate.floor), where
+                assert FITS[fits[row]] is expected.fit, where
+                seen.add(expected.fit)
+                if estimate.per_device is not None:
+                    assert found.host[row] == estimate.host, where
+                    each = [int(used[row]) for used, _ in devices[: len(estimate.per_device)]]
+                    assert tuple(each) == estimate.per_device, where
+                    if rooms is not None and expected.need is not None and expected.host_need is None:
+                        assert found.on_fullest(devices, rooms)[0][row] == expected.need, where
+    assert len(seen) >= 4
+
+
+@given(
+    st.lists(st.integers(1, 200), min_size=1, max_size=4),
+    st.one_of(st.none(), st.integers(1, 900)),
+    st.integers(1, 300_000),
+    st.sampled_from(["f16", "q8_0", "q4_0"]),
+    st.sampled_from(ENGINES),
+)
+def test_a_machine_never_seen_before_is_judged_as_one_by_one(cards, ram, context, kv, engine):
+    machine = Hardware(tuple(card(gib) for gib in cards), None if ram is None else ram * GIB)
+    options = LoadOptions(context=context, kv_type=kv)
+    some = variants()[::29]
+    codes = NeedColumns.of(some, engine).fits(machine, options)
+    assert [FITS[code] for code in codes] == [judge_fit(one, engine, machine, options).fit for one in some]
+
+
+def test_one_byte_decides():
+    shape = known_shape("mistralai/Mistral-7B-v0.1")
+    variant = VariantInputs(shape, 4_000_000_000, shape.parameters, "Q4_K_M", 0, "gguf")
+    for engine in ENGINES:
+        need = judge_fit(variant, engine, Hardware((card(1000),))).need
+        columns = NeedColumns.of([variant], engine)
+        found = []
+        for room in (need - 1, need):
+            share = 0.92 if engine in ("vllm", "sglang", "tensorrt-llm") else 1
+            machine = Hardware((Accelerator("card", "nvidia", "gpu", round(room / share)),))
+            found.append(FITS[columns.fits(machine)[0]])
+            assert found[-1] is judge_fit(variant, engine, machine).fit
+        if share == 1:
+            assert found[0] != found[1]
+
+
+def test_columns_can_be_taken_apart_and_put_together():
+    some = variants()[:60]
+    whole = NeedColumns.of(some, "vllm")
+    parts = [NeedColumns.of(some[start : start + 20], "vllm") for start in (0, 20, 40)]
+    joined = NeedColumns.joined(parts, "vllm")
+    order = np.random.default_rng(3).permutation(len(some))
+    for machine in MACHINES.values():
+        assert joined.fits(machine).tolist() == whole.fits(machine).tolist()
+        assert joined.taken(order).fits(machine).tolist() == whole.fits(machine)[order].tolist()
+
+
+def test_no_variants_need_nothing():
+    for machine in MACHINES.values():
+        assert len(NeedColumns.of((), "llama-cpp").fits(machine)) == 0

@@ -1,0 +1,191 @@
+"""A first start that is killed or stopped at any point is finished by the next one: records, verdicts and lists."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from marketplace import starter
+from tests.own_database import ROOT, TIMEOUT, OwnDatabase
+from tests.samples import RECORDS
+
+PREPARE = """
+import os, signal, sys
+from pathlib import Path
+import django
+django.setup()
+from django.core.management import execute_from_command_line
+from compat.ingest import runs, store, writing
+from compat.management.commands import load_records
+from marketplace import starter
+
+records, name, calls = sys.argv[1:4]
+load_records.BUNDLED = Path(records)
+store.BATCH = 50
+left = int(calls)
+
+def stopping(function, after):
+    def call(*arguments, **named):
+        global left
+        left -= 1
+        if left:
+            return function(*arguments, **named)
+        result = function(*arguments, **named) if after else None
+        os.kill(os.getpid(), signal.Signals[sys.argv[4]])
+        return result
+    return call
+
+if name:
+    owner, _, rest = name.partition(".")
+    function, _, when = rest.partition(" ")
+    module = {"store": store, "runs": runs, "writing": writing, "starter": starter}[owner]
+    setattr(module, function, stopping(getattr(module, function), when == "done"))
+execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
+"""
+"""``prepare`` with the small snapshot of the tests, which stops itself at the n-th call of a function."""
+
+POINTS = {
+    "before anything is loaded": ("runs.start_run", 1),
+    "before the first batch": ("store.store", 1),
+    "inside a batch, before its commit": ("writing._write done", 3),
+    "between two batches": ("store.store done", 5),
+    "after the last batch, before bases speak for others": ("store.inherit_from_base_models", 1),
+    "while bases speak for others": ("writing._write", 9),
+    "before the run is noted as done": ("runs.finish_run", 1),
+    "after the run, before the lists": ("starter.create_lists", 1),
+    "after the lists, before their commit": ("starter.create_lists done", 1),
+    "before the last mark": ("runs.end_filling", 1),
+}
+
+RESULT = {
+    "records": """SELECT repo_id, r.digest, sha, downloads, popularity, r.task, license, r.family, r.architecture,
+        architecture_from, parameters, parameters_from, context, r.formats, shape_facts, size_bytes, projector, origin,
+        as_of, search_text, s.digest FROM compat_modelrecord r JOIN compat_factsheet s ON s.id = sheet_id ORDER BY 1""",
+    "answers": """SELECT repo_id, CAST(data AS text) FROM compat_recordpayload
+        JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1""",
+    "variants": """SELECT repo_id, v.position, key, label, format, quantization, v.size_bytes, CAST(files AS text)
+        FROM compat_recordvariant v JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1, 2""",
+    "languages": """SELECT repo_id, code FROM compat_recordlanguage
+        JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1, 2""",
+    "relations": """SELECT repo_id, base, kind FROM compat_recordrelation
+        JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1, 2""",
+    "verdicts": """SELECT repo_id, profile, confidence, cause, best, CAST(results AS text), rules FROM compat_verdict v
+        JOIN compat_modelrecord r ON r.sheet_id = v.sheet_id ORDER BY 1, 2""",
+    "lists": """SELECT title, slug, description, l.position, e.position, repo_id, note FROM compat_curatedlist l
+        JOIN compat_listentry e ON e.curated_list_id = l.id JOIN compat_modelrecord r ON r.id = record_id
+        ORDER BY 4, 5""",
+    "filling": "SELECT filling FROM compat_catalogue",
+}
+"""All that a visitor can see, without numbers of rows and times."""
+
+
+def prepare(own, point=("", 0), signal_name="SIGKILL", options=()):
+    command = [sys.executable, "-c", PREPARE, RECORDS, *map(str, point), signal_name, *options]
+    environment = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+
+
+def result(own):
+    return {name: own.rows(sql) for name, sql in RESULT.items()}
+
+
+@pytest.fixture(scope="module")
+def static(tmp_path_factory):
+    """A folder for static files, collected once."""
+    return str(tmp_path_factory.mktemp("static"))
+
+
+@pytest.fixture
+def own(tmp_path, static):
+    """A new site's database."""
+    with OwnDatabase(tmp_path, STATIC_ROOT=static) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory, static):
+    """What a first start that nobody interrupts makes."""
+    with OwnDatabase(tmp_path_factory.mktemp("clean"), STATIC_ROOT=static) as own:
+        done = prepare(own)
+        assert done.returncode == 0, done.stderr
+        found = result(own)
+    assert len(found["records"]) == len(RECORDS.read_text("utf-8").splitlines())
+    assert len({row[1] for row in found["lists"]}) == len(starter.LISTS)
+    assert any(row[9] == "base" for row in found["records"])
+    assert found["filling"] in ([(0,)], [(False,)])
+    return found
+
+
+def finished_by_the_next(own, clean):
+    again = prepare(own)
+    assert again.returncode == 0, again.stderr
+    assert result(own) == clean
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_first_start_is_finished_by_the_next(own, clean, point):
+    done = prepare(own, POINTS[point])
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert result(own) != clean, "it was killed too late"
+    finished_by_the_next(own, clean)
+
+
+@pytest.mark.parametrize("point", ["between two batches", "before the run is noted as done", "before the last mark"])
+def test_a_first_start_stopped_by_ctrl_c_is_finished_by_the_next(own, clean, point):
+    done = prepare(own, POINTS[point], "SIGINT")
+    assert done.returncode == 130, done.stderr
+    assert "Run it again to go on." in done.stderr
+    assert result(own) != clean, "it was stopped too late"
+    finished_by_the_next(own, clean)
+
+
+def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
+    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    finished_by_the_next(own, clean)
+
+
+def test_a_killed_load_is_finished_when_the_file_is_loaded_again(own, clean):
+    """Without ``prepare``: bases speak for others even where no record is new any more."""
+    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    done = own.run("load_records", RECORDS)
+    assert done.returncode == 0, done.stderr
+    found = result(own)
+    assert (found["records"], found["verdicts"]) == (clean["records"], clean["verdicts"])
+
+
+# --- what is not an interrupted first start --------------------------------------------------------------------------
+
+
+def test_a_catalogue_of_ones_own_is_left_alone(own, tmp_path):
+    few = tmp_path / "mine.jsonl"
+    few.write_text("".join(RECORDS.read_text("utf-8").splitlines(keepends=True)[:7]), "utf-8")
+    assert own.run("load_records", few).returncode == 0
+    assert prepare(own).returncode == 0
+    assert own.records() == 7
+    assert own.value("SELECT count(*) FROM compat_curatedlist") == 0
+
+
+def test_no_snapshot_is_wanted_after_an_interrupted_start(own):
+    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
+    records = own.records()
+    done = prepare(own, options=("--no-snapshot",))
+    assert done.returncode == 0, done.stderr
+    assert own.records() == records
+
+
+def test_what_a_curator_deleted_stays_away(own, clean):
+    assert prepare(own).returncode == 0
+    code = "CuratedList.objects.all().delete(); ModelRecord.objects.filter(owner='Qwen').delete()"
+    assert own.run("shell", "-c", f"from compat.models import CuratedList, ModelRecord; {code}").returncode == 0
+    records = own.records()
+    assert 0 < records < len(clean["records"])
+    again = prepare(own)
+    assert (again.returncode, again.stdout) == (0, ""), again.stderr
+    assert own.records() == records
+    assert own.value("SELECT count(*) FROM compat_curatedlist") == 0

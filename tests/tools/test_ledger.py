@@ -1,0 +1,73 @@
+"""The ledger that ships is what the estimates and the measured points give today."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from compat.estimate.ledger import read_ledger, shipped_ledger
+from tools.evaluation import ledger as making
+from tools.evaluation.ledger import TARGET, compare_points, make_ledger, render_ledger
+from tools.evaluation.points import load_points
+
+AGAIN = "the estimates moved: run `python -m tools.evaluation.ledger` again, and look at what changed"
+
+
+def test_the_shipped_ledger_is_what_the_tool_makes_now():
+    assert render_ledger(make_ledger()) == TARGET.read_text("utf-8"), AGAIN
+
+
+def test_what_is_written_is_read_again():
+    ledger = make_ledger()
+    assert read_ledger(render_ledger(ledger).encode()) == ledger
+    assert shipped_ledger() is shipped_ledger()
+    empty = compare_points((), ())
+    assert read_ledger(render_ledger(empty).encode()) == empty
+
+
+def test_the_tool_says_whether_anything_changed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(making, "TARGET", tmp_path / "ledger.json")
+    making.main()
+    making.main()
+    assert capsys.readouterr().out == "ledger.json: changed\nledger.json: unchanged\n"
+    assert (tmp_path / "ledger.json").read_text("utf-8") == TARGET.read_text("utf-8")
+
+
+def changed(**changes):
+    found = json.loads(TARGET.read_bytes())
+    found["memory"]["rows"][0].update(changes)
+    return json.dumps(found).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (changed(medain=0.1), "medain"),
+        (changed(median="0.1"), "median"),
+        (changed(n=None), "n"),
+        (b'{"memory": {}}', "speed"),
+        (b"{", "Invalid JSON"),
+    ],
+    ids=["an unknown field", "a text for a number", "nothing for a number", "a table is missing", "half a file"],
+)
+def test_a_ledger_that_is_not_one_is_refused_by_field(text, words):
+    with pytest.raises(ValidationError, match=words):
+        read_ledger(text)
+
+
+def test_a_model_is_looked_up_once():
+    asked = []
+    point = {
+        "model_id": "someone/my-own", "quant": "F16", "kv_dtype": "f16", "engine": "llama.cpp CPU",
+        "kv_mib": 640.0, "quality": "high", "source": "x",
+    }  # fmt: skip
+    compare_points([{**point, "ctx": n} for n in (1024, 2048, 4096)], (), asked.append)
+    assert len(asked) == len(set(asked))
+    assert "someone/my-own" in asked
+
+
+def test_both_kinds_of_points_are_here():
+    assert len(load_points("memory_points")) == make_ledger().memory.points > 300
+    assert len(load_points("speed_points")) == make_ledger().speed.points > 800
