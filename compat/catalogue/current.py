@@ -210,7 +210,7 @@ def _bring_over(before: CatalogueIndex, index: CatalogueIndex) -> None:
 
 
 def prepare_index(workers: Iterable[Worker]) -> tuple[CatalogueIndex, bool]:
-    """The index and what every engine would load, so that the first visitor need not wait; whether it had to be made."""
+    """The index with what every engine would load, so that no visitor waits for it; and whether it had to be made."""
     index = current_index()
     wanted = {worker.profile.slug: worker for worker in workers}
     there = index.folder is not None and all(index_files.has_needs(index.folder, engine) for engine in wanted)

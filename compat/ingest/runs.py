@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from compat.ingest.changes import run_finished, run_started
 from compat.ingest.store import Counts
-from compat.models import SyncRun
+from compat.models import Catalogue, SyncRun
 
 LOST_AFTER = timedelta(days=1)
 """A run that has not ended after so long counts as failed; should it end after all, it is what it then says."""
