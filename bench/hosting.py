@@ -95,7 +95,7 @@ def behind_a_cache(folder: Path, paths: list[str], name: str, every: float) -> N
     inner, outer = free_port(), free_port()
     told = config("cache.md").replace("127.0.0.1:8000", f"127.0.0.1:{inner}").replace("listen 80;", f"listen {outer};")
     told = told.replace("/var/cache/nginx/runshere", str(folder / "cache"))
-    environment = os.environ | {"ALLOWED_HOSTS": "127.0.0.1", "HF_HUB_OFFLINE": "1", "WEB_CONCURRENCY": "2"}
+    environment = os.environ | {"ALLOWED_HOSTS": "127.0.0.1", "HF_HUB_OFFLINE": "1", "WEB_WORKERS": "2"}
     environment["STATIC_ROOT"] = str(settings.STATIC_ROOT)
     folder.mkdir(exist_ok=True)
     with running_site(environment, folder, inner) as site, nginx(folder, told, outer):

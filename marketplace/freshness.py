@@ -65,6 +65,11 @@ def behind(request: HttpRequest, work: Callable[[], object]) -> None:
     setattr(request, _KEPT, (*getattr(request, _KEPT, ()), done))
 
 
+def leaves_work(request: HttpRequest) -> bool:
+    """Whether something is to be done after the answer to this request: the next answer may be another one."""
+    return bool(getattr(request, _KEPT, ()))
+
+
 def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch | None) -> bool:
     """Have a stale record fetched again behind the request; whether that is so.
 

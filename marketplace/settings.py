@@ -60,9 +60,10 @@ MIDDLEWARE = [
     "marketplace.freshness.BehindMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "marketplace.api.middleware.ApiMiddleware",
+    "marketplace.page_cache.PageCacheMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
-    "marketplace.api.middleware.ApiMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -75,6 +76,10 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "marketplace.urls"
 WSGI_APPLICATION = "marketplace.wsgi.application"
+# Threads of a web process; the number of processes is the web server's own affair.
+WEB_THREADS = env.number("WEB_THREADS", 4, least=1)
+# Whether each request gets a line in the log.
+ACCESS_LOG = env.flag("ACCESS_LOG", default=False)
 
 TEMPLATES = [
     {
@@ -98,10 +103,17 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _redis = env.text("REDIS_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _redis,
+        # A Redis that hangs must not hold up a request.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
     if _redis
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 2000}}
 }
+# Memory in which each web process keeps answers for whoever asks the same again; 0 keeps none.
+PAGE_CACHE_MB = env.number("PAGE_CACHE_MB", 32)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

@@ -1,4 +1,4 @@
-"""The WSGI application that the web server runs."""
+"""The site as a WSGI application, for other servers than its own (which runs :mod:`marketplace.asgi`)."""
 
 import os
 

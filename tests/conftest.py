@@ -57,12 +57,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(autouse=True)
 def _plain_settings(settings, monkeypatch):
-    """No manifest of hashed static names, tasks at once, an empty cache, and no Hub but one that a test starts.
+    """No manifest of hashed static names, tasks at once, no answers kept, and no Hub but one that a test starts.
 
     An index is made anew before it is asked, however long a busy machine takes for it, and none is written.
     """
     monkeypatch.setattr(current, "PATIENCE", float("inf"))
     settings.INDEX_ROOT = None
+    settings.PAGE_CACHE_MB = 0
     settings.HUB = replace(settings.HUB, offline=True)
     settings.STORAGES = {
         **settings.STORAGES,

@@ -1,4 +1,4 @@
-"""A site as an operator starts it: gunicorn on a free port, with its requests in a log."""
+"""A site as `make run` starts it, on a free port, with its requests in a log."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ import pytest
 
 from tests.own_database import ROOT
 
+WEB = (ROOT / "Procfile").read_text().splitlines()[0].removeprefix("web: exec python ").split()
+"""What Python is told to serve the site."""
 STOPPING = 20
 """Seconds until a process that was asked to stop is killed."""
 
@@ -31,8 +33,8 @@ class Running:
 
     def requests(self) -> list[tuple[str, str]]:
         """Path and status of every request that reached it."""
-        lines = [line.split() for line in self.log.read_text().splitlines()]
-        return [(line[1], line[-1]) for line in lines]
+        lines = [line.split() for line in self.log.read_text().splitlines() if " marketplace.requests: " in line]
+        return [(line[-2], line[-1]) for line in lines]
 
 
 def free_port() -> int:
@@ -47,18 +49,13 @@ def running_site(environment: Mapping[str, str], folder: Path, port: int | None 
     """Serve the site of an environment; its logs go into the folder."""
     port = port or free_port()
     address = f"http://127.0.0.1:{port}"
-    requests, errors = folder / "requests.log", folder / "errors.log"
-    requests.touch()
-    command = [
-        sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "marketplace.wsgi",
-        "--bind", f"127.0.0.1:{port}", "--threads", "4", "--no-control-socket",
-        "--access-logfile", str(requests), "--access-logformat", "%(r)s %(s)s",
-    ]  # fmt: skip
-    with errors.open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=log, stderr=log)
+    told = {"WEB_WORKERS": "1", **environment, "HOST": "127.0.0.1", "PORT": str(port), "ACCESS_LOG": "true"}
+    output = folder / "web.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen([sys.executable, *WEB], cwd=ROOT, env=told, stdout=log, stderr=log)
     try:
-        wait_for(f"{address}/healthz", process, errors)
-        yield Running(address, process, requests)
+        wait_for(f"{address}/healthz", process, output)
+        yield Running(address, process, output)
     finally:
         stop(process)
 

@@ -149,7 +149,8 @@ class Read:
 
 def settings_read() -> dict[str, Read]:
     found = {}
-    for node in ast.walk(ast.parse((ROOT / "marketplace/settings.py").read_text("utf-8"))):
+    both = ((ROOT / "marketplace" / name).read_text("utf-8") for name in ("serve.py", "settings.py"))
+    for node in (one for source in both for one in ast.walk(ast.parse(source))):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
         if isinstance(node.func.value, ast.Name) and node.func.value.id == "env":
@@ -533,12 +534,10 @@ def test_dockerfile_keeps_its_promises():
 
 def test_entrypoint_runs_processes_and_commands(tmp_path):
     (tmp_path / "token").write_text("hf_from_a_file\n")
-    fake = tmp_path / "gunicorn"
+    fake = tmp_path / "python"
     fake.write_text('#!/bin/sh\necho "$@"\n')
     fake.chmod(0o755)
-    (tmp_path / "python").write_text('#!/bin/sh\necho "$@" >> "${0%/*}/prepared"\n')
-    (tmp_path / "python").chmod(0o755)
-    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token"), "PORT": "8123"}
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_TOKEN_FILE": str(tmp_path / "token")}
 
     def told(*command: str) -> str:
         return subprocess.run(
@@ -546,8 +545,7 @@ def test_entrypoint_runs_processes_and_commands(tmp_path):
         ).stdout
 
     assert told("sh", "-c", "echo $HF_TOKEN") == "hf_from_a_file\n"
-    assert told("web").startswith("-c deploy/gunicorn.conf.py marketplace.wsgi --bind 127.0.0.1:8123 ")
-    assert (tmp_path / "prepared").read_text() == "manage.py prepare\n"
+    assert told("web") == "-m marketplace.serve\n"
     assert told("pwd").strip() == str(ROOT)
 
 

@@ -304,10 +304,10 @@ def test_a_run_that_fills_an_empty_catalogue_is_no_news(site):
 def test_a_run_that_finishes_an_interrupted_first_filling_is_no_news(site):
     hook = hook_for("models.newly_runnable")
     begin_filling()
-    run = sync.start_run("the bundled snapshot", "snapshot")
+    run = start_run("the bundled snapshot", "snapshot")
     counts = stored(*renamed(20))
     assert counts.new == 20
-    sync.finish_run(run, counts)
+    finish_run(run, counts)
     end_filling()
     assert told(hook) == []
     stored(record(PHI, id="sample/later"))

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 from compat.engines import all_profiles
 from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import EngineSetting, SiteWorker
 from compat.tasks import reevaluate_all
 
@@ -53,6 +54,7 @@ class EngineSettingAdmin(admin.ModelAdmin[EngineSetting]):
         """Save, and judge again what the change touches."""
         super().save_model(request, obj, form, change)
         if form.changed_data:
+            raise_catalogue_version()
             reevaluate_all.enqueue()
             self.message_user(request, "The verdicts are being made again in the background.")
 
@@ -152,6 +154,21 @@ class SiteWorkerAdmin(admin.ModelAdmin[SiteWorker]):
     list_filter = ("published", "engine")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: SiteWorker, form: ModelForm[SiteWorker], change: bool) -> None:
+        """Every page offers the workers: what was kept of them is not good any more."""
+        super().save_model(request, obj, form, change)
+        raise_catalogue_version()
+
+    def delete_model(self, request: HttpRequest, obj: SiteWorker) -> None:
+        """The same for one that goes."""
+        super().delete_model(request, obj)
+        raise_catalogue_version()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SiteWorker]) -> None:
+        """The same for several."""
+        super().delete_queryset(request, queryset)
+        raise_catalogue_version()
 
     @admin.display(description="engine", ordering="engine")
     def engine_name(self, worker: SiteWorker) -> str:

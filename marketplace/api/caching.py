@@ -18,6 +18,7 @@ from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
 from compat.rules.judge import RULES_VERSION
 from marketplace import VERSION
+from marketplace.page_cache import may_be_kept
 
 from .parameters import available
 
@@ -61,7 +62,7 @@ def conditional(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         if response.status_code != 200:
             response.headers.setdefault("Cache-Control", "no-store")
             return response
-        _labelled(response, tag, changed)
+        may_be_kept(_labelled(response, tag, changed))
         moment = int(changed.timestamp()) if changed else None
         found = get_conditional_response(request, etag=tag, last_modified=moment, response=response)
         return found if isinstance(found, HttpResponse) else response

@@ -11,6 +11,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from marketplace.page_cache import may_be_kept
+
 from .worker import COOKIE
 
 
@@ -75,4 +77,5 @@ def _labelled(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
     elif response.status_code == 200:
         response["Cache-Control"] = SHARED
         response["CDN-Cache-Control"] = BEHIND
+    may_be_kept(response)
     return response

@@ -1,4 +1,4 @@
-"""The site as gunicorn serves it, which refuses answers that Django's own client lets pass, and on a busy database."""
+"""The site as its server serves it, which refuses answers that Django's client lets pass, and on a busy database."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def own(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(own, tmp_path_factory):
-    with running_site(own.env, tmp_path_factory.mktemp("gunicorn")) as site:
+    with running_site(own.env, tmp_path_factory.mktemp("served")) as site:
         yield site
 
 

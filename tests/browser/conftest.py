@@ -1,4 +1,4 @@
-"""A site as an operator starts it: its own database with the bundled snapshot, gunicorn, hashed static files."""
+"""A site as an operator starts it: its own database with the bundled snapshot, the web server, hashed static files."""
 
 from __future__ import annotations
 
