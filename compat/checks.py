@@ -36,7 +36,7 @@ def data_files_are_valid(**kwargs: Any) -> list[CheckMessage]:
 
 
 def require_valid_data() -> None:
-    """For a server, which runs no system checks; raises ``ImproperlyConfigured``."""
+    """For web servers, which run no system checks; raises ``ImproperlyConfigured``."""
     if sentences := wrong_data():
         raise ImproperlyConfigured(" ".join(sentences))
 

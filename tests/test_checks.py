@@ -67,16 +67,18 @@ def test_check_names_the_mistake_and_fails(broken, env):
 
 
 @pytest.mark.parametrize("broken", MISTAKES[:1], ids=["vendor"], indirect=True)
-def test_neither_prepare_nor_the_server_starts(broken, env, tmp_path):
+def test_neither_prepare_nor_a_server_starts(broken, env, tmp_path):
     copy, sentence = broken
     done = run_in_copy(copy, env, "manage.py", "prepare")
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "none.sqlite3").exists()
-    served = run_in_copy(copy, env, "-c", "import marketplace.wsgi")
-    assert served.returncode == 1
-    assert served.stderr.splitlines()[-1].endswith(f"A data file is wrong: {sentence}")
+    served = run_in_copy(copy, env, "-m", "marketplace.serve")
+    assert (served.returncode, served.stderr) == (1, f"The site cannot start: A data file is wrong: {sentence}\n")
+    elsewhere = run_in_copy(copy, env, "-c", "import marketplace.wsgi")
+    assert elsewhere.returncode == 1
+    assert elsewhere.stderr.splitlines()[-1].endswith(f"A data file is wrong: {sentence}")
 
 
 def test_every_wrong_file_is_named_at_once(monkeypatch):
