@@ -11,10 +11,11 @@ from django.db import connection
 
 from compat.engines import all_profiles
 from compat.engines.hardware import accelerators
+from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed import calibration
 from compat.strict_data import DataError
 
-DATA_FILES: tuple[Callable[[], object], ...] = (all_profiles, accelerators, calibration)
+DATA_FILES: tuple[Callable[[], object], ...] = (all_profiles, accelerators, calibration, shipped_ledger)
 """What reads the data files that the site works with; each keeps what it read."""
 
 

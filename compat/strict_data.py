@@ -84,7 +84,7 @@ def check_table(model: type[Table], data: object, filename: str) -> Table:
 def describe_first(error: ValidationError, data: object) -> str:
     """``place problem`` for the first error; a misspelt field comes before the one that is missed for it."""
     errors = error.errors(include_url=False)
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    first = next((one for one in errors if one["type"] in _UNKNOWN), errors[0])
     place, problem = _place(first["loc"], data), _problem(first)
     if not place:
         return problem
@@ -109,6 +109,7 @@ def _place(steps: tuple[int | str, ...], data: Any) -> str:
     return ": ".join(parts)
 
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
 _KINDS = {
     "string_type": "str",
     "int_type": "int",
@@ -117,14 +118,16 @@ _KINDS = {
     "bool_type": "bool",
     "date_type": "date",
     "list_type": "list",
+    "tuple_type": "list",
     "dict_type": "a table",
     "model_type": "a table",
+    "dataclass_type": "a table",
 }
 
 
 def _problem(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
-    if kind == "extra_forbidden":
+    if kind in _UNKNOWN:
         return "is not a field here"
     if kind == "missing":
         return "is missing"
