@@ -77,6 +77,10 @@ types: setup-dev
 fix: setup-dev
 	@ruff check --fix . ; ruff format .
 
+tables: setup ## Write the tables of docs/ that are made from the declaration of the browse parameters.
+	@export SECRET_KEY=tables && python manage.py shell -v 0 -c "from pathlib import Path; \
+	  from compat.management.tables import write_tables; write_tables(Path('docs'))"
+
 bench: setup-dev ## Load rate, verdict rate, and p50/p95 of every kind of request; RECORDS=1000000 for a big catalogue.
 	@python -m bench $(if $(RECORDS),--records $(RECORDS))
 

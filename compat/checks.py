@@ -9,13 +9,21 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from compat.architectures import known_shapes, read_tables
 from compat.engines import all_profiles
 from compat.engines.hardware import accelerators
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed import calibration
 from compat.strict_data import DataError
 
-DATA_FILES: tuple[Callable[[], object], ...] = (all_profiles, accelerators, calibration, shipped_ledger)
+DATA_FILES: tuple[Callable[[], object], ...] = (
+    read_tables,
+    known_shapes,
+    all_profiles,
+    accelerators,
+    calibration,
+    shipped_ledger,
+)
 """What reads the data files that the site works with; each keeps what it read."""
 
 

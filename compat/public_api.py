@@ -12,7 +12,8 @@ from compat import catalogue as queries
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import Finding, records_by_id
 from compat.catalogue.listing import judged
-from compat.catalogue.question import Criteria, DictQuery
+from compat.catalogue.question import DictQuery
+from compat.catalogue.reading import read_question
 from compat.catalogue.workers import Worker, workers
 from compat.engines import default_profile
 from compat.extraction.extract import Extraction
@@ -62,7 +63,7 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
 
 def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:
     available = workers()
-    criteria = Criteria.from_query(DictQuery({"compatible": "false", **options, "q": query}), available)
+    criteria = read_question(DictQuery({"compatible": "false", **options, "q": query}), available)
     worker = queries.worker_of(criteria, available)
     found = Finding(current_index(), criteria, worker)
     return records_by_id(found.ids(0, limit))
@@ -71,7 +72,7 @@ def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRec
 def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:
     """The catalogue's models in order, narrowed by browse parameters (``task=...``, ``author=...``).
 
-    Raises :class:`~compat.catalogue.question.CriteriaError` for an option that makes no sense.
+    Raises :class:`~compat.catalogue.question.QuestionError` for an option that makes no sense.
     """
     return _browse("", limit, {"sort": sort, **options})
 

@@ -97,15 +97,14 @@ def _place(steps: tuple[int | str, ...], data: Any) -> str:
     """``accelerators 17 (RTX 4090): vendor``: entries are counted from 1 and named where they have a name."""
     parts: list[str] = []
     for step in steps:
-        try:
+        if isinstance(step, int) and isinstance(data, list):
             data = data[step]
-        except (KeyError, IndexError, TypeError):
-            data = None
-        if isinstance(step, int):
-            name = data.get("name") if isinstance(data, Mapping) else None
+            name = next((data[key] for key in ("name", "id") if data.get(key)), "") if isinstance(data, Mapping) else ""
             parts[-1:] = [f"{parts[-1] if parts else 'entry'} {step + 1}" + (f" ({name})" if name else "")]
-        else:
-            parts.append(step)
+        elif isinstance(data, Mapping):
+            data = data.get(step)
+            parts.append(str(step))
+        # What is left says which of several kinds of value was tried.
     return ": ".join(parts)
 
 
@@ -135,6 +134,9 @@ def _problem(error: ErrorDetails) -> str:
         return str(error["ctx"]["error"])
     if kind == "string_too_short" or (kind == "too_short" and not value):
         return "is empty"
+    if kind in ("literal_error", "enum"):
+        words = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return f"should be one of {words}, not {value!r}"
     expected = f"should be {_KINDS[kind]}" if kind in _KINDS else error["msg"].removeprefix("Input ")
     shown = repr(value)
     return f"{expected}, not {shown if len(shown) <= 80 else shown[:80] + '...'}"

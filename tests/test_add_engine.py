@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.own_database import ROOT, TIMEOUT, OwnDatabase
+from tests.own_database import ROOT, OwnDatabase
+from tests.project_copy import copy_project, run_in_copy
 from tests.samples import RECORDS
 
 EXAMPLE = re.search(r"^```toml\n(.*?)^```$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
-PARTS = ("compat", "marketplace", "templates", "static")
 
 TRY = """
 import io, json, sys
@@ -54,32 +50,11 @@ print(json.dumps(told))
 """
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """The project without its tests, to be changed."""
-    place = tmp_path / "copy"
-    for part in PARTS:
-        shutil.copytree(ROOT / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "snapshot.jsonl.gz"))
-    (place / "static_root").mkdir()
-    return place
-
-
-def run(place: Path, code: str, env: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
-    env = {
-        **env,
-        "DJANGO_SETTINGS_MODULE": "marketplace.settings",
-        "PYTHONPATH": str(place),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "STATIC_ROOT": str(place / "static_root"),
-    }
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-
-
-def test_one_file_adds_an_engine_everywhere(copy, tmp_path):
+def test_one_file_adds_an_engine_everywhere(tmp_path):
+    copy = copy_project(tmp_path / "copy")
     (copy / "compat/engines/profiles/toy.toml").write_text(EXAMPLE, "utf-8")
     with OwnDatabase(tmp_path, HF_HUB_OFFLINE="1") as own:
-        done = run(copy, TRY, own.env, RECORDS)
+        done = run_in_copy(copy, own.env, "-c", TRY, RECORDS)
         assert done.returncode == 0, done.stderr[-2000:]
         told = json.loads(done.stdout)
     assert "toy" in told["profiles"]

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
 from compat.models.engines import engines
@@ -56,17 +56,17 @@ def test_each_part_equals_a_count_by_hand(top, capsys):
 
 def test_confidences_add_up_to_what_runs():
     for worker in engines():
-        found = queries.report(396, Criteria(worker=worker))
+        found = queries.report(396, Question(worker=worker))
         running = sum(count for level, count in found.by_confidence.items() if level > 0)
         assert running == found.lines[0].count
 
 
 def test_the_whole_catalogues_report_agrees_with_browse():
     found = queries.report(5000)
-    page = queries.browse(Criteria(compatible="false"))
+    page = queries.browse(Question(compatible="false"))
     assert found.total == page.total
     assert dict(found.by_confidence) == dict(page.by_confidence)
-    assert found.lines[0].count == queries.browse(Criteria()).total
+    assert found.lines[0].count == queries.browse(Question()).total
 
 
 def test_the_table_in_words(capsys):

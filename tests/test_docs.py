@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Awaitable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -28,9 +28,10 @@ from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
 import compat
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue.question import SORTS, Question
 from compat.extraction.facts import Provenance
 from compat.hub import HubSettings
+from compat.management.tables import with_tables
 from compat.models.engines import engines
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
@@ -121,7 +122,7 @@ def test_addresses_of_pages_resolve(name):
         except Resolver404:
             pytest.fail(f"{name} names {address}, which is no page")
         if match.view_name == "browse" and parts.query:
-            Criteria.from_query(QueryDict(parts.query), ("rbee",))
+            Question.from_query(QueryDict(parts.query), ("rbee",))
 
 
 @pytest.mark.django_db
@@ -384,9 +385,15 @@ def test_python_page_names_the_whole_public_face():
 def test_users_page_names_every_browse_parameter_and_order():
     table = TEXTS["docs/users.md"].split("## Browse parameters")[1]
     told = {word for row in re.findall(r"^\|([^|]+)\|", table, re.MULTILINE) for word in _CODE.findall(row)}
-    assert told == {column.name for column in fields(Criteria)}
+    assert told == set(Question.model_fields)
     orders = next(line for line in table.splitlines() if line.startswith("| `sort`"))
     assert set(_CODE.findall(orders)) - {"sort"} == set(SORTS)
+
+
+@pytest.mark.parametrize("name", ["docs/users.md", "docs/commands.md"])
+def test_tables_made_from_the_browse_parameters_are_up_to_date(name):
+    assert "<!-- table: " in TEXTS[name]
+    assert with_tables(TEXTS[name]) == TEXTS[name], "run `make tables`"
 
 
 def test_verdicts_page_names_every_answer_cause_and_source():

@@ -24,7 +24,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordVariant, Verdict
 from marketplace import starter
@@ -264,7 +264,7 @@ def test_alternatives_are_the_sites_own_where_everything_is_exported():
 
 def test_report_is_the_sites_own_for_every_engine(site):
     told = json.loads((site / "report/report.json").read_text("utf-8"))
-    assert told == [queries.report(MOST, Criteria(worker=one["worker"])).as_json() for one in told]
+    assert told == [queries.report(MOST, Question(worker=one["worker"])).as_json() for one in told]
     assert len(told) == len(workers())
 
 
@@ -374,7 +374,7 @@ def test_only_what_changed_is_written(tmp_path):
 def test_a_changed_verdict_reaches_every_page_that_shows_it(tmp_path):
     folder = tmp_path / "dist"
     exported(folder, 200)
-    record = queries.browse(Criteria()).rows[0].record
+    record = queries.browse(Question()).rows[0].record
     verdict = Verdict.objects.get(sheet=record.sheet_id, profile="vllm")
     results = [{**result, "compatible": False, "confidence": "none", "cause": "format"} for result in verdict.results]
     Verdict.objects.filter(pk=verdict.pk).update(confidence=0, cause="format", results=results)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
 
-from compat.catalogue.question import ALL_CAUSES, Criteria
+from compat.catalogue.question import ALL_CAUSES, Question
 from compat.management.command import Exit
 from compat.models import EngineSetting, ModelRecord, SiteWorker
 from marketplace import starter
@@ -33,7 +32,7 @@ def found(*arguments, capsys):
 def test_it_takes_every_parameter_of_the_browse_page_and_of_the_api():
     parser = load_command_class("marketplace", "find_models").create_parser("manage.py", "find_models")
     names = set(vars(parser.parse_args([])))
-    assert names >= {column.name for column in fields(Criteria)} - {"page"}
+    assert names >= set(Question.model_fields) - {"page"}
     assert names >= set(LISTING)
 
 
@@ -141,6 +140,11 @@ def test_nothing_found_is_told_and_is_no_failure(capsys):
     assert (shown.out, shown.err) == ("", "0 models that run on rbee.\n")
 
 
+def test_a_value_that_no_model_has_is_told_with_an_empty_list(capsys):
+    shown = told("find_models", "--license", "wtfpl", capsys=capsys)
+    assert shown.err == "0 models that run on rbee. No model of this catalogue has “wtfpl” as its license.\n"
+
+
 def test_an_empty_catalogue_says_how_to_fill_it(capsys):
     from compat.models import Catalogue
 
@@ -156,6 +160,9 @@ def test_an_empty_catalogue_says_how_to_fill_it(capsys):
         (["--max-params", "many"], ["max_params"]),
         (["--min-params", "9", "--max-params", "2"], ["below min_params"]),
         (["--list", "nothing"], ["There is no list “nothing”"]),
+        (["--format", "banana"], ["“banana” is not a value of format", "safetensors"]),
+        (["--architecture", "lama"], ["“lama”", "Did you mean llama"]),
+        (["--license", "apache2.0", "--task", "x"], ["“apache2.0”", "apache-2.0", "“x” is not a value of task"]),
         (["--cursor", "rubbish"], ["cursor"]),
         (["--worker", "nobody"], ["There is no worker “nobody”"]),
         (["--limit", "0"], ["whole number above zero"]),

@@ -7,8 +7,9 @@ import json
 import pytest
 from django.core.management import call_command
 
+from compat.extraction.version import facts_version
 from compat.management.command import Exit
-from compat.models import CuratedList, EngineSetting, FactSheet, ModelRecord, Verdict
+from compat.models import Catalogue, CuratedList, EngineSetting, FactSheet, ModelRecord, Verdict
 from compat.models.engines import engines
 from marketplace import starter
 from tests.own_database import ROOT, OwnDatabase, environment, manage
@@ -44,9 +45,69 @@ def test_stale_verdicts_are_made_again(static, capsys):
     Verdict.objects.filter(profile="rbee").update(rules="0.old")
     call_command("prepare")
     assert (
-        f"The rules or engines changed: {FactSheet.objects.count():,} verdicts made again." in capsys.readouterr().out
+        f"What verdicts rest on has changed: {FactSheet.objects.count():,} verdicts made again."
+        in capsys.readouterr().out
     )
     assert not Verdict.objects.filter(rules="0.old").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("version", ["", "0123456789ab.0123456789ab"], ids=["unknown", "another"])
+def test_records_that_other_code_read_are_read_again(static, capsys, version):
+    Catalogue.objects.update(facts_version=version)
+    ModelRecord.objects.update(family="stale", parameters=1)
+    FactSheet.objects.update(family="stale")
+    call_command("prepare")
+    count = ModelRecord.objects.count()
+    assert f"What verdicts rest on has changed: {count:,} records read again." in capsys.readouterr().out
+    assert not ModelRecord.objects.filter(family="stale").exists()
+    assert not FactSheet.objects.filter(family="stale").exists()
+    assert ModelRecord.objects.get(repo_id="microsoft/phi-2").family == "phi"
+    assert ModelRecord.objects.get(repo_id="microsoft/phi-2").sheet.family == "phi"
+    call_command("prepare")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.django_db
+def test_a_reading_that_was_interrupted_is_done_by_the_next_start(static, monkeypatch, capsys):
+    from compat.ingest import reading
+
+    Catalogue.objects.update(facts_version="")
+    monkeypatch.setattr(reading, "BATCH", 50)
+    written = []
+
+    def write(batch, *rest):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(batch)
+        return reading_writes(batch, *rest)
+
+    reading_writes = reading.write_records
+    monkeypatch.setattr(reading, "write_records", write)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        call_command("prepare")
+    assert len(written) == 3
+    assert Catalogue.objects.get().facts_version == ""
+    monkeypatch.setattr(reading, "write_records", reading_writes)
+    capsys.readouterr()
+    call_command("prepare")
+    assert f"{ModelRecord.objects.count():,} records read again" in capsys.readouterr().out
+    assert Catalogue.objects.get().facts_version == facts_version()
+
+
+@pytest.mark.django_db
+def test_what_is_loaded_into_an_empty_catalogue_is_not_read_twice(static, capsys):
+    ModelRecord.objects.all().delete()
+    FactSheet.objects.all().delete()
+    Catalogue.objects.all().delete()
+    call_command("prepare", "--no-snapshot")
+    call_command("load_records", str(RECORDS))
+    capsys.readouterr()
+    call_command("prepare", "--no-snapshot")
+    assert capsys.readouterr().out == ""
+    Catalogue.objects.all().delete()
+    call_command("prepare", "--no-snapshot")
+    assert "records read again" in capsys.readouterr().out
 
 
 @pytest.mark.django_db
@@ -55,10 +116,11 @@ def test_json_says_which_steps_were_needed(static, capsys):
         call_command("prepare", "--json")
         return json.loads(capsys.readouterr().out)
 
-    assert told() == {"migrated": False, "loaded": None, "verdicts": 0, "collected": True}
+    assert told() == {"migrated": False, "read": 0, "loaded": None, "verdicts": 0, "indexed": False, "collected": True}
     Verdict.objects.filter(profile="rbee").update(rules="0.old")
     assert told() == {
-        "migrated": False, "loaded": None, "verdicts": FactSheet.objects.count(), "collected": False,
+        "migrated": False, "read": 0, "loaded": None, "verdicts": FactSheet.objects.count(),
+        "indexed": False, "collected": False,
     }  # fmt: skip
 
 

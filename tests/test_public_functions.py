@@ -23,7 +23,7 @@ from compat import (
     search_huggingface_models,
 )
 from compat.catalogue import UnknownModel
-from compat.catalogue.question import CriteriaError
+from compat.catalogue.question import QuestionError
 from compat.hub import HubError, HubOffline
 from compat.models import ModelRecord, Verdict
 from compat.models.engines import engines
@@ -199,8 +199,15 @@ def test_lists_and_searches_are_ordered_and_narrowed():
 
 @pytest.mark.django_db
 def test_a_senseless_option_is_refused():
-    for options in ({"sort": "nonsense"}, {"worker": "nobody"}, {"min_params": "x"}):
-        with pytest.raises(CriteriaError):
+    for options in (
+        {"sort": "nonsense"},
+        {"worker": "nobody"},
+        {"min_params": "x"},
+        {"langauge": "de"},
+        {"format": "banana"},
+        {"page": 2},
+    ):
+        with pytest.raises(QuestionError):
             list_huggingface_models(**options)
 
 

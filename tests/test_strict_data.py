@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -19,6 +19,8 @@ class Entry(StrictTable):
     on: bool = False
     checked: date | None = None
     parts: dict[str, int] = {}
+    also: dict[str, str | list[str]] = {}
+    side: Literal["left", "right"] = "left"
 
 
 class File(StrictTable):
@@ -40,6 +42,9 @@ CASES = [
     ({"entries": [{"name": "x", "checked": "now"}]}, "entries 1 (x): checked should be date, not 'now'"),
     ({"entries": [{"name": "x", "parts": {"a": 1.5}}]}, "entries 1 (x): parts: a should be int, not 1.5"),
     ({"entries": [{"name": "x", "parts": 3}]}, "entries 1 (x): parts should be a table, not 3"),
+    ({"entries": [{"name": "x", "also": {"a": 3}}]}, "entries 1 (x): also: a should be str, not 3"),
+    ({"entries": [{"name": "x", "also": {"a": ["b", 3]}}]}, "entries 1 (x): also: a should be str, not ['b', 3]"),
+    ({"entries": [{"name": "x", "side": "up"}]}, "entries 1 (x): side should be one of left, right, not 'up'"),
     ({"tables": {"one": {"name": 3}}}, "tables: one: name should be str, not 3"),
 ]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from compat.catalogue import facets
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import Finding, records_by_id
-from compat.catalogue.question import Criteria, CriteriaError, Problem
+from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -71,7 +71,7 @@ class Paging:
 class BrowsePage:
     """The browse page's data."""
 
-    criteria: Criteria
+    criteria: Question
     worker: Worker
     rows: list[Row]
     total: int
@@ -110,10 +110,10 @@ class BrowsePage:
         return self.criteria.q if len(words) == 1 and "/" in words[0] and is_repo_id(self.criteria.q) else ""
 
 
-def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) -> BrowsePage:
+def browse(criteria: Question, available: Mapping[str, Worker] | None = None) -> BrowsePage:
     """One page of the catalogue with its facets. At most nine queries, whatever its size and the worker.
 
-    Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.CriteriaError` for no such list.
+    Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.QuestionError` for no such list.
     """
     worker = worker_of(criteria, available or workers())
     index = current_index()
@@ -139,17 +139,17 @@ def browse(criteria: Criteria, available: Mapping[str, Worker] | None = None) ->
     )
 
 
-def curated_of(criteria: Criteria) -> CuratedList | None:
-    """The list asked for. One query; raises :class:`~compat.catalogue.question.CriteriaError` for no such list."""
+def curated_of(criteria: Question) -> CuratedList | None:
+    """The list asked for. One query; raises :class:`~compat.catalogue.question.QuestionError` for no such list."""
     if not criteria.list:
         return None
     found = CuratedList.objects.filter(slug=criteria.list, published=True).first()
     if found is None:
-        raise CriteriaError([Problem("list", criteria.list, f"There is no list “{criteria.list}”.")])
+        raise QuestionError([Problem("list", criteria.list, f"There is no list “{criteria.list}”.")])
     return found
 
 
-def _hidden(counts: Mapping[str, int], criteria: Criteria) -> list[Hidden]:
+def _hidden(counts: Mapping[str, int], criteria: Question) -> list[Hidden]:
     return [
         Hidden(
             cause,
@@ -162,7 +162,7 @@ def _hidden(counts: Mapping[str, int], criteria: Criteria) -> list[Hidden]:
     ]
 
 
-def _chips(criteria: Criteria, curated: CuratedList | None) -> list[Chip]:
+def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
     chips = []
     if criteria.q:
         chips.append(Chip(f"“{criteria.q}”", criteria.query(q="")))
@@ -187,7 +187,7 @@ def _chips(criteria: Criteria, curated: CuratedList | None) -> list[Chip]:
     return chips
 
 
-def _paging(criteria: Criteria, pages: int) -> Paging:
+def _paging(criteria: Question, pages: int) -> Paging:
     page = criteria.page
     near = sorted({1, pages, *range(max(1, page - 2), min(pages, page + 2) + 1)})
     return Paging(

@@ -15,7 +15,7 @@ from typing import Any
 
 from compat.catalogue.finding import Finding, position_after, records_by_id
 from compat.catalogue.order import Key, Order
-from compat.catalogue.question import CriteriaError, Problem
+from compat.catalogue.question import Problem, QuestionError
 from compat.models import ModelRecord
 
 _LONGEST = 2000
@@ -44,12 +44,12 @@ def cursor_to(question: str, order: Order, record: ModelRecord, *, named: bool =
 
 
 def read_cursor(cursor: str, question: str, order: Order) -> Place:
-    """The place a cursor names. Raises :class:`CriteriaError` for one of another question, or that is none."""
+    """The place a cursor names. Raises :class:`QuestionError` for one of another question, or that is none."""
     try:
         found = _unpacked(cursor, question, order)
     except (ValueError, TypeError, RecursionError):
         message = "This cursor does not belong to this question. Begin without one, then follow nextCursor as it is."
-        raise CriteriaError([Problem("cursor", cursor[:60], message)]) from None
+        raise QuestionError([Problem("cursor", cursor[:60], message)]) from None
     return found
 
 
@@ -95,19 +95,19 @@ class Part:
 def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str = "") -> Part:
     """At most so many records of what is found, from a cursor on. Two queries, or a few more.
 
-    Raises :class:`CriteriaError` for a cursor of another question.
+    Raises :class:`QuestionError` for a cursor of another question.
     """
     place = read_cursor(cursor, question, order) if cursor else None
-    named = records_by_id(found.index.columns.ids[found.named].tolist()) if len(found.named) else []
+    named = records_by_id(found.index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
         named = [record for record in named if place.named and _is_behind(order, record, place.values, named)]
     begin = position_after(found.index, order, place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rows = found.rows_from(order, begin, 0, wanted + 1)
-    rest = records_by_id(found.index.columns.ids[rows[:wanted]].tolist())
+    rest = records_by_id(found.index.ids_at(rows[:wanted]))
     if len(rows) > wanted and not named and not rest:
         # All of them went since the index was made: the list goes on behind them.
-        rest = records_by_id(found.index.columns.ids[found.rows_from(order, begin, wanted, _READ_ON)].tolist())[:limit]
+        rest = records_by_id(found.index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
     records = [*named, *rest][:limit]
     more = bool(records) and (len(rows) > wanted or len(named) > limit)
     last = len(records) <= len(named)

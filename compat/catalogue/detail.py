@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from compat.architectures.families import family_label
+from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows, records_by_id
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs, speed_of
 from compat.catalogue.order import ORDERS
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, answers
 from compat.catalogue.workers import Worker, workers
@@ -212,10 +212,10 @@ def find(repo_id: str) -> ModelRecord:
     return found
 
 
-def detail(repo_id: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
+def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
     """Everything about one model. At most fourteen queries; raises :class:`UnknownModel`."""
     record = find(repo_id)
-    worker = worker_of(asked or Criteria(), available or workers())
+    worker = worker_of(asked or Question(), available or workers())
     answer = answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
@@ -313,7 +313,7 @@ def _of_family(record: ModelRecord, worker: Worker, most: int) -> list[int]:
     if record.parameters:
         size = index.columns.parameters
         passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
-    return index.columns.ids[first_rows(index.order(ORDERS["popular"]), passing, most)].tolist()
+    return index.ids_at(first_rows(index.order(ORDERS["popular"]), passing, most))
 
 
 def _spare(worker: Worker) -> int:

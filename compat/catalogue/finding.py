@@ -11,11 +11,12 @@ import numpy as np
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
+from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import verdicts_on
-from compat.catalogue.facets import FACETS, Facet, VerdictColumn, wanted
+from compat.catalogue.facets import FACETS, wanted
 from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex, Column, Mask, OrderColumns
 from compat.catalogue.order import ORDERS, Order
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
 from compat.models.search import matching_ids
@@ -43,7 +44,7 @@ class Finding:
     is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
     """
 
-    def __init__(self, index: CatalogueIndex, criteria: Criteria, worker: Worker, *, names_first: bool = True) -> None:
+    def __init__(self, index: CatalogueIndex, criteria: Question, worker: Worker, *, names_first: bool = True) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.names_first = names_first
         self.singled = singled_rows(index, criteria)
@@ -107,7 +108,8 @@ class Finding:
     @cached_property
     def passing(self) -> Mask:
         """The groups whose records are found."""
-        return self.within & self.shown & (self.lost == 0)
+        found: Mask = self.within & self.shown & (self.lost == 0)
+        return found
 
     @cached_property
     def total(self) -> int:
@@ -170,7 +172,7 @@ class Finding:
         """The ids of a slice of what is found, in order."""
         first = self.named[start : start + most]
         rest = self.rows_from(self.order, 0, max(0, start - len(self.named)), most - len(first))
-        return self.index.columns.ids[np.concatenate([first, rest])].tolist()
+        return self.index.ids_at(np.concatenate([first, rest]))
 
     def rows_from(self, order: Order, begin: int, skip: int, most: int) -> Column:
         """At most so many rows from a position of an order on, ``skip`` of those found passed over.
@@ -224,7 +226,7 @@ def _position(order: OrderColumns, row: int) -> int:
     return int(np.flatnonzero(order.rows == row)[0])
 
 
-def singled_rows(index: CatalogueIndex, criteria: Criteria) -> Column | None:
+def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
     """The rows of the records that search, author and list single out; None where nothing of that is asked.
 
     A query for the words, and one for author and list.

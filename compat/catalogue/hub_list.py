@@ -16,7 +16,7 @@ from compat.catalogue.current import current_index
 from compat.catalogue.cursor import cursor_to, read_cursor
 from compat.catalogue.finding import Finding, position_after, records_by_id
 from compat.catalogue.order import Order, order_named
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordPayload, RecordRelation
@@ -36,7 +36,7 @@ _TAGGED = {
 class HubQuestion:
     """A question to ``/api/models``: what the pages' criteria can say, the tags that must all be there, the task."""
 
-    criteria: Criteria
+    criteria: Question
     tags: tuple[str, ...] = ()
     task: str = ""
     ascending: bool = False
@@ -58,7 +58,7 @@ class HubPage:
 def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int, cursor: str = "") -> HubPage:
     """So many records from a cursor on. At most eight queries, and more where a tag is in no column.
 
-    Raises :class:`~compat.catalogue.question.CriteriaError` for a cursor of another question.
+    Raises :class:`~compat.catalogue.question.QuestionError` for a cursor of another question.
     """
     order = order_named(question.criteria.sort, ascending=question.ascending)
     place = read_cursor(cursor, question.text, order) if cursor else None
@@ -99,16 +99,15 @@ def _first_ids(found: Finding, order: Order, begin: int, tags: Sequence[str], mo
 
     Rows are read along the order and looked at in the database, a few hundred at a time and more where few have them.
     """
-    ids = found.index.columns.ids
     if not tags:
-        return ids[found.rows_from(order, begin, 0, most)].tolist()
+        return found.index.ids_at(found.rows_from(order, begin, 0, most))
     having = ModelRecord.objects.order_by()
     for tag in tags:
         having = having.filter(Q(library=tag) | Q(id__in=_with_tag(tag)))
     taken: list[int] = []
     size = 4 * most
     for _, rows in found.walk(order, begin):
-        waiting = ids[rows].tolist()
+        waiting = found.index.ids_at(rows)
         while waiting and len(taken) < most:
             part, waiting = waiting[:size], waiting[size:]
             known = set(having.filter(id__in=part).values_list("id", flat=True))

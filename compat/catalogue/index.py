@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compat.catalogue.facets import FACETS, Facet, VerdictColumn
+from compat.catalogue.columns import Facet, VerdictColumn
+from compat.catalogue.facets import FACETS
 from compat.catalogue.order import Order
 from compat.rules.result import CAUSES
 
@@ -173,10 +174,17 @@ class CatalogueIndex:
             return np.zeros(0, dtype=np.int64)
         if known[-1] - known[0] == len(known) - 1:
             rows = wanted - known[0]
-            return rows[(rows >= 0) & (rows < len(known))]
-        rows = np.searchsorted(known, wanted)
-        rows[rows == len(known)] = 0
-        return rows[known[rows] == wanted]
+            there = (rows >= 0) & (rows < len(known))
+        else:
+            rows = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+            there = known[rows] == wanted
+        found: Column = rows[there]
+        return found
+
+    def ids_at(self, rows: Column) -> list[int]:
+        """The ids of the records in some rows."""
+        found: list[int] = self.columns.ids[rows].tolist()
+        return found
 
     def stored(self, engine: str) -> Verdicts:
         """The verdicts on an engine alone, as the database keeps them."""

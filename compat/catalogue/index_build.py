@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import CharField, Max
 from django.db.models.functions import Cast
 
-from compat.catalogue.facets import BesideColumn, RecordColumn, SheetColumns
+from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
 from compat.catalogue.index import (
     CAUSE_CODES,
     INDEXED,
@@ -70,7 +70,9 @@ class _Numbers(dict[Any, int]):
 def _read() -> IndexColumns:
     sheets = list(FactSheet.objects.order_by("id").values_list("id", flat=True))
     sheet_row = {pk: row for row, pk in enumerate(sheets)}
-    groups, needs, members, sizes_of_need = _Numbers(), _Numbers(), [], []
+    groups, needs = _Numbers(), _Numbers()
+    members: list[int] = []
+    sizes_of_need: list[int] = []
     ids: list[int] = []
     numbers: list[int] = []
     for pk, need, sizes, rest in _records():

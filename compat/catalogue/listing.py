@@ -15,7 +15,7 @@ from compat.catalogue.current import current_index
 from compat.catalogue.cursor import part_of
 from compat.catalogue.detail import find
 from compat.catalogue.finding import Finding
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, rows_of, worker_of
 from compat.catalogue.verdict import answer_to, answers
 from compat.catalogue.workers import Worker
@@ -52,7 +52,7 @@ class Item:
 class Listing:
     """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end."""
 
-    criteria: Criteria
+    criteria: Question
     worker: Worker
     items: list[Item]
     total: int
@@ -61,10 +61,10 @@ class Listing:
     changed: datetime | None
 
 
-def listing(criteria: Criteria, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
+def listing(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
     """So many models of a question from a cursor on. At most nine queries, whatever the limit and the worker.
 
-    Raises :class:`~compat.catalogue.question.CriteriaError` for an unknown list or a cursor of another question.
+    Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
     """
     worker = worker_of(criteria, available)
     index = current_index()
@@ -105,7 +105,7 @@ def _metadata_of(row: Row) -> ModelMetadata:
     )
 
 
-def one(repo_id: str, asked: Criteria, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
+def one(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
     """The answer for one model. At most five queries; raises :class:`~compat.catalogue.UnknownModel`."""
     worker = worker_of(asked, available)
     record = find(repo_id)

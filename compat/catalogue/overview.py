@@ -15,7 +15,7 @@ from compat.catalogue.current import current_index, verdicts_on
 from compat.catalogue.finding import Finding, records_by_id
 from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex
 from compat.catalogue.order import ORDERS
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -48,9 +48,9 @@ class HomePage:
         return sum(count for level, count in self.by_confidence.items() if level > 0)
 
 
-def home(asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
+def home(asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
     """What the home page shows. At most eight queries."""
-    criteria = (asked or Criteria()).changed(confidence=("high", "medium"))
+    criteria = (asked or Question()).changed(confidence=("high", "medium"))
     worker = worker_of(criteria, available or workers())
     index = current_index()
     counts, unknown = _by_confidence(index, worker)
@@ -92,10 +92,10 @@ class ListPage:
         return sum(row.result.compatible for row in self.rows)
 
 
-def curated_list(slug: str, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> ListPage:
+def curated_list(slug: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> ListPage:
     """A published list. Five queries; raises :class:`CuratedList.DoesNotExist`."""
     curated = CuratedList.objects.get(slug=slug, published=True)
-    worker = worker_of(asked or Criteria(), available or workers())
+    worker = worker_of(asked or Question(), available or workers())
     entries = list(ListEntry.objects.filter(curated_list=curated).select_related("record"))
     rows = rows_of([entry.record for entry in entries], worker) if entries else []
     notes = {entry.record_id: entry.note for entry in entries}
@@ -159,9 +159,9 @@ ALWAYS_REPORTED = frozenset(
 """The original's lines; the others are shown where there is something to count."""
 
 
-def report(top: int = 200, asked: Criteria | None = None, available: Mapping[str, Worker] | None = None) -> Report:
+def report(top: int = 200, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> Report:
     """The compatibility rate of the ``top`` best known models. At most five queries."""
-    asked = asked or Criteria()
+    asked = asked or Question()
     worker = worker_of(asked, available or workers())
     index = current_index()
     verdicts = verdicts_on(index, worker)
@@ -208,7 +208,7 @@ def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
     return [_card(index, worker) for worker in available.values()]
 
 
-def worker_page(asked: Criteria, available: Mapping[str, Worker]) -> WorkerCard:
+def worker_page(asked: Question, available: Mapping[str, Worker]) -> WorkerCard:
     """One worker with its numbers."""
     return _card(current_index(), worker_of(asked, available))
 

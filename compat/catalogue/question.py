@@ -1,13 +1,39 @@
-"""What a visitor or program asks for: a query string as one typed, checked object, and back."""
+"""What a visitor or program asks for: a query string as one typed, checked object, and back.
+
+:class:`Question` declares every browse parameter once: its name and type, the values it takes, its default, and what a
+:class:`Parameter` adds for people. The query strings of pages, the API with its OpenAPI document, the assistants'
+tools, the commands' options and the table of ``docs/users.md`` are all read off it, so that one more field here is one
+more parameter everywhere. A field that records can be narrowed by has a :class:`~compat.catalogue.columns.Facet` too,
+which is all that the index, the counts and the pages need to know.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol
+import difflib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlencode
 
-from compat.catalogue.workers import KV_TYPES, MOST_ACCELERATORS, accelerator_named
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import ValidationError as Invalid
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+
+from compat.architectures import architecture_of, family_label
+from compat.catalogue.columns import (
+    BesideColumn,
+    Facet,
+    RecordColumn,
+    SheetColumns,
+    VerdictColumn,
+    license_label,
+    quantizations_of,
+)
+from compat.catalogue.workers import KV_TYPES, MOST_ACCELERATORS, accelerator_labels
+from compat.extraction.extract import format_label
+from compat.extraction.languages import language_label
+from compat.extraction.task import task_label
+from compat.models import RecordLanguage
 from compat.models.search import MAX_QUERY, words_of
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
@@ -28,10 +54,15 @@ ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
 LEAST_MEMORY = 0.01
 """The smallest memory that can be meant, in GB."""
-WORKER = ("worker", "accelerator", "count", "memory", "ram", "context", "kv")
-"""The parameters that describe a worker."""
-_MAX_VALUES = 20
-_MAX_VALUE = 120
+MOST_VALUES = 20
+MOST_LETTERS = 120
+_MOST_WHOLE = 999_999_999
+_MOST_NUMBER = 1_000_000
+_TOLD = 60
+"""Characters of a wrong value that a message repeats."""
+
+Group = Literal["worker", "filter", "order", "paging"]
+Source = Literal["workers", "accelerators", "lists", "catalogue"]
 
 
 class Query(Protocol):
@@ -48,50 +79,315 @@ class Query(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One parameter that makes no sense, and what would."""
+    """One parameter that makes no sense, and what would. ``instead`` is the parameter that is probably meant."""
 
     parameter: str
     value: str
     message: str
+    instead: str = ""
 
 
-class CriteriaError(ValueError):
-    """The question cannot be answered as asked; ``problems`` says why, parameter by parameter."""
+class QuestionError(ValueError):
+    """The question cannot be answered as asked.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    ``problems`` says why, parameter by parameter; ``rest`` is the question without what is wrong, for those who want
+    to ask that instead.
+    """
+
+    def __init__(self, problems: Sequence[Problem], rest: Question | None = None) -> None:
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = tuple(problems)
+        self.rest = rest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """What a field of :class:`Question` says of itself for people.
+
+    ``sentence`` is what it means; ``takes`` what kind of value, where the values are not listed; ``metavar`` the same
+    as one word for a command's help; ``noun`` what a message calls the value or its unit. ``source`` tells where the
+    allowed values come from if they change: the site's workers, the bundled accelerators, the curated lists, or what
+    the catalogue holds (see :mod:`compat.catalogue.reading`).
+
+    ``name``, ``default`` and ``schema`` (the JSON schema of its value) are taken from the field.
+    """
+
+    sentence: str
+    group: Group = "filter"
+    takes: str = ""
+    metavar: str = "VALUE"
+    noun: str = ""
+    source: Source | None = None
+    name: str = ""
+    default: Any = None
+    schema: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def many(self) -> bool:
+        """Whether it may be given several times: any of the values will do."""
+        return self.schema.get("type") == "array"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values it can have, where they are few and always the same."""
+        one = self.schema["items"] if self.many else self.schema
+        return tuple(filter(None, one.get("enum", ())))
+
+    @property
+    def option(self) -> str:
+        """The command's option: ``--min-params``."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def meaning(self) -> str:
+        """The sentence, with the value that counts if none is given."""
+        told = self.values and self.default and "not given" not in self.sentence
+        return self.sentence.rstrip(".") + (f"; `{self.default}` if not given." if told else ".")
+
+    @property
+    def help(self) -> str:
+        """The same for a command's help, with the values there are."""
+        said, also, rest = self.meaning.rstrip(".").replace("`", "").partition(";")
+        missing = [value for value in self.values if f"{value}:" not in self.meaning.replace("`", "")]
+        return said[:1].lower() + said[1:] + (f": {or_(self.values)}" if missing else "") + also + rest
 
 
 @dataclass(frozen=True, slots=True)
-class Criteria:
-    """A checked question to the catalogue. Tuples mean "any of these"; empty means "no matter"."""
+class OneOf:
+    """Marks a field whose value is one of these words."""
 
-    q: str = ""
-    worker: str = ""
-    accelerator: str = ""
-    count: int = 1
-    memory: float | None = None
-    ram: float | None = None
-    context: int | None = None
-    kv: str = ""
-    compatible: str = "true"
-    confidence: tuple[str, ...] = ()
-    cause: tuple[str, ...] = ()
-    task: tuple[str, ...] = ()
-    architecture: tuple[str, ...] = ()
-    format: tuple[str, ...] = ()
-    quantization: tuple[str, ...] = ()
-    license: tuple[str, ...] = ()
-    language: tuple[str, ...] = ()
-    author: tuple[str, ...] = ()
-    gated: str = ""
-    min_params: float | None = None
-    max_params: float | None = None
-    min_context: int | None = None
-    list: str = ""
-    sort: str = "popular"
-    page: int = field(default=1, compare=False)
+    words: Iterable[str]
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(list(self.words))
+
+
+def _decimal(value: object) -> object:
+    """A whole number is written with digits alone: no sign, no exponent, no digits of other scripts."""
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) < 10):
+        raise PydanticCustomError("whole", "not a whole number")
+    return value
+
+
+Word = Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\u0000]*$")]
+Names = Annotated[tuple[Word, ...], Field(max_length=MOST_VALUES)]
+Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER)]
+Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER)]
+Whole = Annotated[int, Field(ge=1, le=_MOST_WHOLE), BeforeValidator(_decimal)]
+Count = Annotated[int, Field(ge=1, le=MOST_ACCELERATORS), BeforeValidator(_decimal)]
+
+
+class Question(BaseModel):
+    """A checked question to the catalogue. Tuples mean "any of these"; empty means "no matter".
+
+    Questions are equal, and have the same hash, whatever their page.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    q: Annotated[
+        str,
+        StringConstraints(max_length=MAX_QUERY),
+        Parameter(
+            "Words that the model's id must hold, or a Hub address.", takes="text", metavar="WORDS", noun="search"
+        ),
+    ] = ""
+    worker: Annotated[
+        str,
+        Parameter(
+            "The engine or worker to judge for; the site's first one if not given.",
+            group="worker",
+            takes="the slug of an engine or worker",
+            metavar="SLUG",
+            noun="the worker",
+            source="workers",
+        ),
+    ] = ""
+    accelerator: Annotated[
+        str,
+        Parameter(
+            "The worker's accelerator, by its name in the site's list.",
+            group="worker",
+            takes="a name such as `RTX 4090`",
+            metavar="NAME",
+            source="accelerators",
+        ),
+    ] = ""
+    count: Annotated[
+        Count,
+        Parameter(
+            "How many accelerators it has.",
+            group="worker",
+            takes=f"1 to {MOST_ACCELERATORS}",
+            metavar="N",
+            noun="accelerators",
+        ),
+    ] = 1
+    memory: Annotated[
+        Memory | None,
+        Parameter("Memory of one accelerator, in GB.", group="worker", takes="GB", metavar="GB", noun="GB of memory"),
+    ] = None
+    ram: Annotated[
+        Memory | None,
+        Parameter("System memory, in GB.", group="worker", takes="GB", metavar="GB", noun="GB of system memory"),
+    ] = None
+    context: Annotated[
+        Whole | None,
+        Parameter(
+            "The context you want, in tokens; 8,192 if not given.",
+            group="worker",
+            takes="tokens",
+            metavar="TOKENS",
+            noun="tokens",
+        ),
+    ] = None
+    kv: Annotated[
+        str,
+        OneOf(("", *KV_TYPES)),
+        Parameter("The type of the KV cache.", group="worker", metavar="TYPE", noun="the KV cache type"),
+    ] = ""
+    compatible: Annotated[
+        str,
+        OneOf(SHOWN),
+        Parameter(
+            "`true`: what runs (as if not given); `false`: everything; `only-incompatible`: what does not run.",
+            metavar="WHICH",
+            noun="which models to show",
+        ),
+    ] = "true"
+    confidence: Annotated[
+        tuple[Annotated[str, OneOf(CONFIDENCES)], ...],
+        Field(max_length=MOST_VALUES),
+        Parameter("How sure the verdict is.", metavar="WORD"),
+        Facet("Verdict", VerdictColumn(), lambda value: Confidence[value.upper()].badge, place=1),
+    ] = ()
+    cause: Annotated[
+        tuple[Annotated[str, OneOf(ALL_CAUSES)], ...],
+        Field(max_length=MOST_VALUES),
+        Parameter("Why a model does not run.", metavar="WORD"),
+    ] = ()
+    task: Annotated[
+        Names,
+        Parameter(
+            "The model's task, such as `text-generation`.", takes="a Hub task", metavar="TASK", source="catalogue"
+        ),
+        Facet("Task", SheetColumns(("task",)), task_label, place=4),
+    ] = ()
+    architecture: Annotated[
+        Names,
+        Parameter(
+            "Architecture family or `model_type`.",
+            takes="a family or exact architecture, such as `llama` or `qwen2_moe`",
+            metavar="NAME",
+            source="catalogue",
+        ),
+        Facet(
+            "Architecture",
+            SheetColumns(("family", "architecture")),
+            family_label,
+            place=2,
+            shown=lambda value: architecture_of(value).family == value,
+        ),
+    ] = ()
+    format: Annotated[
+        Names,
+        Parameter(
+            "Weight format, such as `safetensors` or `gguf`.",
+            takes="a weight format",
+            metavar="NAME",
+            source="catalogue",
+        ),
+        Facet("Format", SheetColumns(("formats",), lambda formats: tuple(formats.split())), format_label, place=3),
+    ] = ()
+    quantization: Annotated[
+        Names,
+        Parameter(
+            "Quantization of one of its variants, such as `Q4_K_M`.",
+            takes="a quantization",
+            metavar="NAME",
+            source="catalogue",
+        ),
+        Facet("Quantization", SheetColumns(("facts",), quantizations_of), place=7),
+    ] = ()
+    license: Annotated[
+        Names,
+        Parameter(
+            "Licence, such as `apache-2.0`.",
+            takes="a licence as the Hub writes it",
+            metavar="NAME",
+            source="catalogue",
+        ),
+        Facet("Licence", RecordColumn("license"), license_label, place=5),
+    ] = ()
+    language: Annotated[
+        Names,
+        Parameter("Language code, such as `en`.", takes="a language code", metavar="CODE", source="catalogue"),
+        Facet("Language", BesideColumn(RecordLanguage, "code"), language_label, place=8),
+    ] = ()
+    author: Annotated[
+        Names,
+        Parameter("The account it belongs to.", takes="an account, such as `Qwen`", metavar="NAME", source="catalogue"),
+    ] = ()
+    gated: Annotated[
+        str,
+        OneOf(("", *GATED)),
+        Parameter("Whether its terms must be accepted first.", metavar="WHETHER", noun="whether a model needs access"),
+        Facet(
+            "Access",
+            SheetColumns(("gated",), lambda gated: ("true" if gated else "false",)),
+            GATED.__getitem__,
+            place=6,
+        ),
+    ] = ""
+    min_params: Annotated[
+        Number | None,
+        Parameter(
+            "At least so many billions of parameters.",
+            takes="billions",
+            metavar="BILLIONS",
+            noun="billions of parameters",
+        ),
+    ] = None
+    max_params: Annotated[
+        Number | None,
+        Parameter(
+            "At most so many billions of parameters.",
+            takes="billions",
+            metavar="BILLIONS",
+            noun="billions of parameters",
+        ),
+    ] = None
+    min_context: Annotated[
+        Whole | None,
+        Parameter("Made for a context of at least so many tokens.", takes="tokens", metavar="TOKENS", noun="tokens"),
+    ] = None
+    list: Annotated[
+        Word, Parameter("The slug of a curated list.", takes="a list's slug", metavar="SLUG", source="lists")
+    ] = ""
+    sort: Annotated[str, OneOf(SORTS), Parameter("The order.", group="order", metavar="ORDER", noun="the order")] = (
+        "popular"
+    )
+    page: Annotated[
+        Whole,
+        Parameter(
+            "Which page of the list; pages alone take it.",
+            group="paging",
+            takes="a number",
+            metavar="N",
+            noun="a page number",
+        ),
+    ] = 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Question) and self._asked == other._asked
+
+    def __hash__(self) -> int:
+        return hash(self._asked)
+
+    @property
+    def _asked(self) -> tuple[Any, ...]:
+        """All but the page."""
+        return tuple(getattr(self, name) for name in PARAMETERS if name != "page")
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -99,60 +395,53 @@ class Criteria:
         return words_of(self.q)
 
     @classmethod
-    def from_query(cls, query: Query, workers: Iterable[str] = ()) -> Criteria:
-        """Read a query string; every value that makes no sense is named in one :class:`CriteriaError`."""
-        reader = _Reader(query)
-        found = cls(
-            q=reader.question(),
-            worker=reader.choice("worker", tuple(workers), "", "the worker"),
-            accelerator=reader.accelerator(),
-            count=reader.whole("count", "accelerators", most=MOST_ACCELERATORS) or 1,
-            memory=reader.number("memory", "GB of memory", LEAST_MEMORY),
-            ram=reader.number("ram", "GB of system memory", LEAST_MEMORY),
-            context=reader.whole("context", "tokens"),
-            kv=reader.choice("kv", tuple(KV_TYPES), "", "the KV cache type"),
-            compatible=reader.choice("compatible", tuple(SHOWN), "true", "which models to show"),
-            confidence=reader.choices("confidence", CONFIDENCES),
-            cause=reader.choices("cause", ALL_CAUSES),
-            gated=reader.choice("gated", tuple(GATED), "", "whether a model needs access"),
-            sort=reader.choice("sort", tuple(SORTS), "popular", "the order"),
-            list=reader.text("list"),
-            min_params=reader.number("min_params", "billions of parameters"),
-            max_params=reader.number("max_params", "billions of parameters"),
-            min_context=reader.whole("min_context", "tokens"),
-            page=reader.whole("page", "a page number") or 1,
-            **{name: reader.texts(name) for name in MULTIPLE},
-        )
-        low, high = found.min_params, found.max_params
+    def from_query(
+        cls,
+        query: Query,
+        workers: Iterable[str] = (),
+        wrong: Callable[[Parameter, str], str] = lambda _parameter, _value: "",
+    ) -> Self:
+        """Read a query string; everything that makes no sense is named in one :class:`QuestionError`.
+
+        ``workers`` are the slugs there are. ``wrong`` says what is wrong with a value that only the catalogue can
+        judge, or nothing; :func:`compat.catalogue.reading.read_question` gives it. Names that are no parameters are
+        left to that function as well.
+        """
+        good = _given(query)
+        problems = [*_mistyped(cls, good), *_unknown(good, tuple(workers), wrong)]
+        rest = cls.model_validate(good)
+        low, high = rest.min_params, rest.max_params
         if low is not None and high is not None and low > high:
-            reader.problem("max_params", f"{high:g}", f"max_params ({high:g}) is below min_params ({low:g}).")
-        if reader.problems:
-            raise CriteriaError(reader.problems)
-        return found
+            message = f"max_params ({high:g}) is below min_params ({low:g})."
+            problems.append(Problem("max_params", f"{high:g}", message))
+            rest = rest.changed(max_params=None)
+        if problems:
+            raise QuestionError(problems, rest)
+        return rest
 
     def items(self) -> Iterator[tuple[str, str]]:
         """The parameters that differ from the default, ready for a query string. The page is not among them."""
-        for column in fields(self):
-            value = getattr(self, column.name)
-            if column.name == "page" or value == column.default:
+        for name, parameter in PARAMETERS.items():
+            value = getattr(self, name)
+            if name == "page" or value == parameter.default:
                 continue
             if isinstance(value, tuple):
-                yield from ((column.name, item) for item in value)
+                yield from ((name, item) for item in value)
             else:
-                yield column.name, str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+                yield name, str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
     def query(self, *, page: int = 1, **changes: Any) -> str:
         """The query string of this question, or of a changed one; always from the first page unless told."""
-        items = list(self.changed(**changes).items() if changes else self.items())
+        items = list((self.changed(**changes) if changes else self).items())
         if page > 1:
             items.append(("page", str(page)))
         return urlencode(items)
 
-    def changed(self, **changes: Any) -> Criteria:
+    def changed(self, **changes: Any) -> Self:
         """The question with some parameters replaced."""
-        return replace(self, **changes)
+        return self.model_copy(update=changes)
 
-    def toggled(self, name: str, value: str) -> Criteria:
+    def toggled(self, name: str, value: str) -> Self:
         """The question with one value of a facet added or taken away."""
         current = getattr(self, name)
         if isinstance(current, tuple):
@@ -161,99 +450,142 @@ class Criteria:
         return self.changed(**{name: "" if current == value else value})
 
 
-MULTIPLE = ("task", "architecture", "format", "quantization", "license", "language", "author")
+def _declared() -> dict[str, Parameter]:
+    """Every parameter with the name, default and JSON schema of its field."""
+    schemas = Question.model_json_schema(mode="validation")["properties"]
+    found = {}
+    for name, column in Question.model_fields.items():
+        told = next(one for one in column.metadata if isinstance(one, Parameter))
+        schema = dict(schemas[name])
+        for choice in schema.pop("anyOf", ()):
+            if choice.get("type") != "null":
+                schema.update(choice)
+        kept = {key: value for key, value in schema.items() if key not in ("title", "default")}
+        found[name] = replace(told, name=name, default=column.default, schema=kept)
+    return found
 
 
-class _Reader:
-    """Takes values out of a query, noting what is wrong with them."""
-
-    def __init__(self, query: Query) -> None:
-        self._query = query
-        self.problems: list[Problem] = []
-
-    def problem(self, name: str, value: str, message: str) -> None:
-        self.problems.append(Problem(name, value[:60], message))
-
-    def _values(self, name: str) -> list[str]:
-        return [value.strip() for value in self._query.getlist(name) if value.strip()]
-
-    def _one(self, name: str) -> str:
-        values = self._values(name)
-        return values[-1] if values else ""
-
-    def question(self) -> str:
-        text = " ".join(self._one("q").replace("\0", " ").split())
-        if len(text) > MAX_QUERY:
-            self.problem("q", text, f"The search is {len(text):,} characters long; {MAX_QUERY} are the most.")
-            return ""
-        return text
-
-    def choice(self, name: str, allowed: Sequence[str], default: str, what: str) -> str:
-        value = self._one(name)
-        if not value:
-            return default
-        if value not in allowed:
-            self.problem(name, value, f"“{value[:60]}” is not a value of {name} ({what}): use {_or(allowed)}.")
-            return default
-        return value
-
-    def choices(self, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
-        found = self.texts(name)
-        for value in found:
-            if value not in allowed:
-                self.problem(name, value, f"“{value[:60]}” is not a value of {name}: use {_or(allowed)}.")
-        return found
-
-    def text(self, name: str) -> str:
-        found = self.texts(name)
-        return found[-1] if found else ""
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = tuple(dict.fromkeys(self._values(name)))
-        if len(values) > _MAX_VALUES:
-            self.problem(name, "", f"{name} is given {len(values)} times; {_MAX_VALUES} are the most.")
-        for value in values:
-            if len(value) > _MAX_VALUE or "\0" in value:
-                self.problem(name, value, f"A value of {name} is not one this catalogue could hold.")
-                return ()
-        return values[:_MAX_VALUES]
-
-    def number(self, name: str, unit: str, least: float = 0) -> float | None:
-        value = self._one(name)
-        if not value:
-            return None
-        try:
-            found = float(value)
-        except ValueError:
-            found = -1.0
-        if not least <= found < 1e6:
-            self.problem(name, value, f"{name} is “{value[:60]}”: use a number of {unit}, such as 7 or 0.5.")
-            return None
-        return found
-
-    def accelerator(self) -> str:
-        value = self._one("accelerator")
-        if value and accelerator_named(value) is None:
-            self.problem(
-                "accelerator", value, f"“{value[:60]}” is not an accelerator this site knows. Give its memory instead."
-            )
-            return ""
-        return value
-
-    def whole(self, name: str, unit: str, most: int | None = None) -> int | None:
-        value = self._one(name)
-        if not value:
-            return None
-        if most is not None and value.isdecimal() and len(value) < 10 and int(value) > most:
-            self.problem(name, value, f"{name} is {value}: {most} is the most.")
-            return None
-        if not (value.isascii() and value.isdecimal() and len(value) < 10 and int(value) > 0):
-            self.problem(name, value, f"{name} is “{value[:60]}”: use a whole number ({unit}), 1 or more.")
-            return None
-        return int(value)
+PARAMETERS: Mapping[str, Parameter] = _declared()
+"""Every browse parameter by its name, in the order of the declaration."""
+WORKER = tuple(name for name, one in PARAMETERS.items() if one.group == "worker")
+"""The parameters that describe a worker."""
+MULTIPLE = tuple(name for name, one in PARAMETERS.items() if one.many and not one.values)
+"""The parameters that take several names."""
 
 
-def _or(values: Sequence[str]) -> str:
+class Part:
+    """Some parameters of a query."""
+
+    def __init__(self, query: Query, names: Collection[str]) -> None:
+        self._names = [name for name in query if name in names]
+        self.getlist = query.getlist
+
+    def __iter__(self) -> Iterator[str]:
+        """The parameters' names."""
+        return iter(self._names)
+
+
+def _given(query: Query) -> dict[str, Any]:
+    """The parameters of a query as text: a tuple where several values count, else the last one; blank is not given."""
+    given: dict[str, Any] = {}
+    for name in query:
+        parameter = PARAMETERS.get(name)
+        if parameter is None:
+            continue
+        values = [value.strip() for value in query.getlist(name) if value.strip()]
+        if name == "q" and values:
+            values = [" ".join(values[-1].replace("\0", " ").split())]
+        if values and values[-1]:
+            given[name] = tuple(dict.fromkeys(values)) if parameter.many else values[-1]
+    return given
+
+
+def _mistyped(question: type[Question], given: dict[str, Any]) -> Iterator[Problem]:
+    """What the declaration refuses, each taken out of what was given."""
+    try:
+        question.model_validate(given)
+    except Invalid as error:
+        for one in error.errors(include_url=False):
+            name = str(one["loc"][0])
+            yield Problem(name, _told(one["input"]), _message(PARAMETERS[name], one))
+            _take_out(given, name, one["input"])
+
+
+def _unknown(
+    given: dict[str, Any], workers: tuple[str, ...], wrong: Callable[[Parameter, str], str]
+) -> Iterator[Problem]:
+    """The values that are of the right type and that nobody knows, each taken out of what was given."""
+    named: Mapping[str, Iterable[str]] = {"workers": workers, "accelerators": accelerator_labels()}
+    for name, told in list(given.items()):
+        parameter = PARAMETERS[name]
+        if parameter.source is None:
+            continue
+        known = named.get(parameter.source)
+        for value in told if isinstance(told, tuple) else (told,):
+            message = wrong(parameter, value) if known is None else _not_among(parameter, value, known)
+            if message:
+                yield Problem(name, _told(value), message)
+                _take_out(given, name, value)
+
+
+def _take_out(given: dict[str, Any], name: str, value: object) -> None:
+    """Leave a wrong value out; the whole parameter where it is all there is, or the number of values is wrong."""
+    told = given.get(name)
+    if isinstance(told, tuple) and isinstance(value, str):
+        given[name] = tuple(one for one in told if one != value)
+    if not isinstance(told, tuple) or not isinstance(value, str) or not given[name]:
+        given.pop(name, None)
+
+
+def _told(value: object) -> str:
+    return value[:_TOLD] if isinstance(value, str) else ""
+
+
+def _message(parameter: Parameter, error: ErrorDetails) -> str:
+    """What is wrong with a value, and what would be right."""
+    name, value, kind = parameter.name, error["input"], error["type"]
+    if kind == "too_long":
+        return f"{name} is given {len(value)} times; {MOST_VALUES} are the most."
+    if kind == "literal_error":
+        return _not_among(parameter, str(value), parameter.values)
+    if parameter.schema.get("type") == "integer":
+        most = parameter.schema["maximum"]
+        if kind == "less_than_equal":
+            return f"{name} is {value}: {most} is the most."
+        return f"{name} is “{_told(value)}”: use a whole number ({parameter.noun}), 1 or more."
+    if parameter.schema.get("type") == "number":
+        return f"{name} is “{_told(value)}”: use a number of {parameter.noun}, such as 7 or 0.5."
+    if kind == "string_too_long" and parameter.noun:
+        return f"The {parameter.noun} is {len(value):,} characters long; {error['ctx']['max_length']} are the most."
+    return f"A value of {name} is not one this catalogue could hold."
+
+
+def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
+    """What to say of a value that is not one of the known ones; nothing of one that is."""
+    known = tuple(known) if not isinstance(known, Mapping) else known
+    if value in known:
+        return ""
+    if parameter.source == "accelerators":
+        hint = did_you_mean(value, known, ask="Or do you mean")
+        return f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{hint}"
+    what = f" ({parameter.noun})" if parameter.noun else ""
+    return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
+
+
+def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known values that are spelled much like this one; upper and lower case are the same here."""
+    lowered = {one.lower(): one for one in known}
+    return [lowered[one] for one in difflib.get_close_matches(value[:_TOLD].lower(), lowered, most)]
+
+
+def did_you_mean(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
+    """`` Did you mean a or b?``, or nothing where no known value is near."""
+    found = near(value, known, most)
+    return f" {ask} {or_(found)}?" if found else ""
+
+
+def or_(values: Sequence[str]) -> str:
+    """``a, b or c``"""
     return ", ".join(values[:-1]) + f" or {values[-1]}" if len(values) > 1 else "".join(values)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.verdict import SheetAnswer, answers, outcome_of
 from compat.catalogue.workers import Worker, chosen
 from compat.estimate import FitResult
@@ -22,7 +22,7 @@ class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Dja
     """The catalogue has no such model."""
 
 
-def worker_of(criteria: Criteria, available: Mapping[str, Worker]) -> Worker:
+def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
     """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
     return chosen(
         available,

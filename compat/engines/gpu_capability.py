@@ -51,9 +51,8 @@ def generation(compute_capability: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and NVIDIA's
-    compute capability (8.9)
-    where it is known.
+    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and NVIDIA's compute
+    capability (8.9) where it is known.
     """
 
     vendor: str

@@ -1,7 +1,7 @@
 """Accelerators and machines: how much memory a model may use, and how fast it is read.
 
-The list is a compact copy of public tables; every entry keeps the names of its sources. Sizes are
-bytes, bandwidths bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
+The list is a compact copy of public tables; every entry keeps the names of its sources. Sizes are bytes, bandwidths
+bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
 """
 
 from dataclasses import dataclass, replace

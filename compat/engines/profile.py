@@ -1,6 +1,4 @@
-"""Engine profiles: what one engine accepts. One TOML file an engine in ``profiles/``; see ``loader`` for its
-form.
-"""
+"""Engine profiles: what one engine accepts. One TOML file an engine in ``profiles/``; see ``loader`` for its form."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
 
-from compat.architectures import families
+from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
 from compat.strict_data import DataError
 
@@ -17,9 +15,7 @@ POLICIES = ("reject", "cap", "warn")
 """What becomes of a model made for more context than the limit: refused, cut to it, or only told."""
 
 NAME_SPACES = ("model_type", "class", "gguf")
-"""What an engine may know an architecture by: ``model_type``, ``architectures[]``, or the name in a GGUF
-header.
-"""
+"""What an engine may know an architecture by: ``model_type``, ``architectures[]``, or the name in a GGUF header."""
 
 _MANY_FAMILIES = 8
 
@@ -32,13 +28,10 @@ class ProfileError(DataError):
 class Group:
     """Architectures that an engine treats alike.
 
-    ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``,
-    ``images`` (pictures or sound too) or ``text part`` (only the language part of a model that could do
-    more);
-    ``limit`` the surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their
-    own in
-    tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but does not run
-    them.
+    ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``, ``images``
+    (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
+    surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their own in tokens; ``refused``
+    the cause (``architecture`` or ``task``) where the engine knows them but does not run them.
     """
 
     by: str
@@ -54,9 +47,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it
-    goes.
-    """
+    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it goes."""
 
     name: str
     confidence: Confidence
@@ -70,9 +61,8 @@ class FormatRule:
 class Packing:
     """A quantization an engine loads: how sure, and on which hardware.
 
-    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``native`` the one from which it
-    runs at
-    full speed. Empty ``platforms`` means all of the engine's.
+    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``native`` the one from which it runs at full
+    speed. Empty ``platforms`` means all of the engine's.
     """
 
     name: str
@@ -85,9 +75,7 @@ class Packing:
 
 @dataclass(frozen=True, slots=True)
 class GgufTypes:
-    """Quantization labels of GGUF files an engine loads. ``doubtful`` ones may hold types it does not
-    know.
-    """
+    """Quantization labels of GGUF files an engine loads. ``doubtful`` ones may hold types it does not know."""
 
     accepted: frozenset[str] = frozenset()
     doubtful: frozenset[str] = frozenset()
@@ -98,11 +86,9 @@ class GgufTypes:
 class EngineProfile:
     """What one engine accepts. ``digest`` changes with anything that can change a verdict.
 
-    ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it
-    looks at
-    the model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python
-    code in
-    the repository: ``runs`` (if the person allows it) or ``ignores``.
+    ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
+    model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python code in the
+    repository: ``runs`` (if the person allows it) or ``ignores``.
     """
 
     slug: str
@@ -163,13 +149,13 @@ class EngineProfile:
 
     @cached_property
     def families(self) -> tuple[str, ...]:
-        """The families it runs text models of, in the order of their labels. Names in no family are left
-        out.
-        """
+        """The families it runs text models of, in the order of their labels. Names in no family are left out."""
         runs = [group for group in self.groups if not group.refused and group.by != "class" and not _doubted(group)]
-        found = {families.kin_of(name) for group in runs for name in group.names}
-        known = {kin.family for kin in found if kin.kind in ("text", "moe", "newer", "vision")}
-        return tuple(sorted(known, key=families.family_label))
+        found = {architecture_of(name) for group in runs for name in group.names}
+        known = {
+            architecture.family for architecture in found if architecture.kind in ("text", "moe", "newer", "vision")
+        }
+        return tuple(sorted(known, key=family_label))
 
     @cached_property
     def architecture_count(self) -> int:
@@ -181,11 +167,9 @@ class EngineProfile:
 
     @cached_property
     def family_names(self) -> str:
-        """What it runs, as words: ``Gemma, Llama and Qwen``, or a count where that would be a page of
-        names.
-        """
+        """What it runs, as words: ``Gemma, Llama and Qwen``, or a count where that would be a page of names."""
         if self.families and len(self.families) <= _MANY_FAMILIES:
-            return join_words(families.family_label(family) for family in self.families)
+            return join_words(family_label(family) for family in self.families)
         return f"{self.architecture_count} architectures, most of the well-known ones among them"
 
     def with_context_policy(self, policy: str) -> EngineProfile:

@@ -6,7 +6,6 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 Amount = Any
 """Bytes, tokens or widths: an ``int``, or an ``int64`` column with one value a model."""
@@ -21,8 +20,7 @@ def largest(*amounts: Amount) -> Amount:
 def either(condition: Amount, amount: Amount, other: Amount) -> Amount:
     """One amount where a condition holds, the other elsewhere."""
     if isinstance(condition, np.ndarray):
-        chosen: NDArray[np.int64] = np.where(condition, amount, other)
-        return chosen
+        return np.where(condition, amount, other)
     return amount if condition else other
 
 

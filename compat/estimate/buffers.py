@@ -10,7 +10,7 @@ profile of vLLM on RTX 3090, A100 and H100.
 
 from dataclasses import dataclass
 
-from compat.architectures.layers import LayerKind
+from compat.architectures import LayerKind
 from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.kv import LLAMA_PAD, CacheOptions, pad

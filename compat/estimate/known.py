@@ -4,14 +4,13 @@ A name is cut into tokens and only whole tokens are dropped (packaging words suc
 and ``instruct``, ``it``, ``chat``, which do not change a shape). Nothing is matched by substring.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from compat.architectures.tables import KnownShape, known_shapes
 from compat.estimate.parameters import split
 from compat.estimate.shape import ModelShape, from_config
 
@@ -100,31 +99,23 @@ def _tokens(name: str) -> list[str]:
 
 
 @cache
-def _entries() -> tuple[dict[str, Any], ...]:
-    raw = json.loads((files("compat.architectures") / "known_shapes.json").read_text("utf-8"))
-    return tuple(raw["models"])
-
-
-@cache
-def _published() -> tuple[tuple[dict[str, Any], ModelShape], ...]:
+def _published() -> tuple[tuple[KnownShape, ModelShape], ...]:
     """Entries whose configuration is whole, with their shapes."""
-    whole = (entry for entry in _entries() if not entry.get("partial"))
-    return tuple((entry, from_config(entry["config"], entry.get("parameters"))) for entry in whole)
+    whole = (entry for entry in known_shapes() if not entry.partial)
+    return tuple((entry, from_config(entry.config, entry.parameters)) for entry in whole)
 
 
 @cache
 def _table() -> dict[str, ModelShape]:
     table: dict[str, ModelShape] = {}
     partial = (
-        (entry, complete(from_config(entry["config"], entry.get("parameters"))))
-        for entry in _entries()
-        if entry.get("partial")
+        (entry, complete(from_config(entry.config, entry.parameters))) for entry in known_shapes() if entry.partial
     )
     for entry, shape in (*_published(), *partial):
-        table.setdefault(entry["id"].lower(), shape)
-        if entry["id"].startswith("transformers-default/"):
+        table.setdefault(entry.id.lower(), shape)
+        if entry.id.startswith("transformers-default/"):
             continue
-        for name in (entry["id"], *entry.get("also", ())):
+        for name in (entry.id, *entry.also):
             table.setdefault(next(candidates(name)), shape)
     return table
 

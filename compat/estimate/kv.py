@@ -7,7 +7,7 @@ keep keys and values, each with the cells the engine gives it. llama.cpp pads an
 
 from dataclasses import dataclass
 
-from compat.architectures.layers import LayerKind
+from compat.architectures import LayerKind
 from compat.estimate.engine_names import FULL_HEADS, LLAMA_FAMILY, PAGED
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import LayerCache, ModelShape

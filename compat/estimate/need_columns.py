@@ -319,7 +319,8 @@ class Needs:
             axis=0,
         )
         host = self.host[at] + movable - movable * there // layers
-        return at[(there >= 1) & (host <= spill)]
+        found: NDArray[np.intp] = at[(there >= 1) & (host <= spill)]
+        return found
 
 
 def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:

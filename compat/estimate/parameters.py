@@ -7,7 +7,7 @@ bytes. Norms and biases are left out: under 0.1 % of every model here.
 
 from dataclasses import dataclass
 
-from compat.architectures.layers import MIXTURES, LayerKind
+from compat.architectures import LayerKind, architecture_of
 from compat.estimate.shape import ModelShape
 
 
@@ -106,7 +106,7 @@ def active(shape: ModelShape, parameters: int | None = None) -> int | None:
         return None
     read = parts.total - parts.lookup - (parts.embed if parts.head else 0)
     if not shape.experts:
-        return None if shape.model_type in MIXTURES else read
+        return None if architecture_of(shape.model_type or "").mixture else read
     if shape.active_parameters:
         return min(shape.active_parameters, parts.total)
     experts = routed(shape, total)

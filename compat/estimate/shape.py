@@ -1,7 +1,7 @@
 """What a model looks like to a memory estimate: its layers, what each layer keeps, its sizes.
 
 Read from a ``config.json``-like mapping or from GGUF metadata. A fact that is missing stays None and
-whoever needs it says so; where a family's convention stands in for a missing fact, ``assumptions``
+whoever needs it says so; where what the architecture fixes stands in for a missing fact, ``assumptions``
 names it.
 """
 
@@ -9,18 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from compat.architectures.layers import (
-    CONVENTIONS,
-    GGUF_MODEL_TYPES,
-    LAYER_TYPE_WORDS,
-    PATTERN_LETTERS,
-    Convention,
-    LayerKind,
-    pattern,
-)
+from compat.architectures import LayerKind, LayerStructure, architecture_of, architecture_of_gguf
+from compat.architectures.layers import LAYER_TYPE_WORDS, PATTERN_LETTERS, layer_kinds
 from compat.estimate.gguf_keys import config_from_gguf
 
-_PLAIN_GUESS = Convention()
+_PLAIN_GUESS = LayerStructure()
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 _DEEPEST = 4
 _MOST_LAYERS = 2048
@@ -71,8 +64,8 @@ class ModelShape:
 
     ``caches`` has one entry a layer; None when the layer pattern or a width is unknown.
     ``ffn`` is the dense feed-forward width, ``expert_ffn`` one expert's. ``parameters`` counts every
-    weight, ``active_parameters`` those read for one token. ``assumptions`` lists what was taken from a
-    convention instead of the file.
+    weight, ``active_parameters`` those read for one token. ``assumptions`` lists what was taken from
+    the architecture's structure instead of the file.
     """
 
     model_type: str | None = None
@@ -120,19 +113,19 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
     """
     text = _text(config)
     model_type = _string(text.get("model_type")) or _string(config.get("model_type"))
-    convention = CONVENTIONS.get(model_type or "")
+    structure = architecture_of(model_type or "").layers
     assumed: list[str] = []
-    if convention is None:
+    if structure is None:
         assumed.append(f"every layer of '{model_type}' attends to all tokens")
-        convention = _PLAIN_GUESS
+        structure = _PLAIN_GUESS
     layers = _int(text, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
     if layers is not None and layers > _MOST_LAYERS:
         layers = None
     hidden = _int(text, "hidden_size", "n_embd", "d_model", "dim")
     heads = _int(text, "num_attention_heads", "n_head", "n_heads")
-    kv_heads = _kv_heads(text, heads, convention)
-    head_dim = _head_dim(text, hidden, heads, convention)
-    mla = _mla(text, convention)
+    kv_heads = _kv_heads(text, heads, structure)
+    head_dim = _head_dim(text, hidden, heads, structure)
+    mla = _mla(text, structure)
     shape = ModelShape(
         model_type=model_type,
         layers=layers,
@@ -151,22 +144,22 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         state=_state(text, hidden),
         parameters=parameters,
         active_parameters=_int(text, "active_parameters"),
-        tied=_bool(text, config, "tie_word_embeddings", convention.tied),
-        gated_ffn=convention.gated_ffn,
-        gated_query=convention.gated_query,
+        tied=_bool(text, config, "tie_word_embeddings", structure.tied),
+        gated_ffn=structure.gated_ffn,
+        gated_query=structure.gated_query,
         per_layer_embed=_int(text, "hidden_size_per_layer_input"),
         value_is_key=text.get("attention_k_eq_v") is True,
         vision=any(isinstance(config.get(k), Mapping) for k in ("vision_config", "vision_encoder")),
         context=_int(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
         assumptions=tuple(assumed),
     )
-    return replace(shape, caches=_caches(shape, text, convention))
+    return replace(shape, caches=_caches(shape, text, structure))
 
 
 def from_gguf(metadata: Mapping[str, Any]) -> ModelShape:
     """The shape GGUF metadata tells (``<arch>.block_count`` and the like)."""
     arch = _string(metadata.get("general.architecture"))
-    config = config_from_gguf(metadata, GGUF_MODEL_TYPES.get(arch or "", arch))
+    config = config_from_gguf(metadata, architecture_of_gguf(arch).name if arch else None)
     return from_config(config, _int(metadata, "general.parameter_count"))
 
 
@@ -202,33 +195,33 @@ def _bool(text: Mapping[str, Any], config: Mapping[str, Any], key: str, otherwis
     return otherwise
 
 
-def _kv_heads(text: Mapping[str, Any], heads: int | None, convention: Convention) -> int | None:
+def _kv_heads(text: Mapping[str, Any], heads: int | None, structure: LayerStructure) -> int | None:
     found = _int(text, "num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
     if found is not None:
         return found
     if text.get("multi_query") is True:
         return 1
     # An explicit null means one key head per query head; a missing key means nothing is known.
-    if convention.mha or ("num_key_value_heads" in text and text["num_key_value_heads"] is None):
+    if structure.mha or ("num_key_value_heads" in text and text["num_key_value_heads"] is None):
         return heads
     return None
 
 
-def _head_dim(text: Mapping[str, Any], hidden: int | None, heads: int | None, convention: Convention) -> int | None:
-    found = _int(text, "head_dim", "attention_head_dim") or convention.head_dim
+def _head_dim(text: Mapping[str, Any], hidden: int | None, heads: int | None, structure: LayerStructure) -> int | None:
+    found = _int(text, "head_dim", "attention_head_dim") or structure.head_dim
     if found is not None:
         return found
     return hidden // heads if hidden and heads and hidden % heads == 0 else None
 
 
-def _mla(text: Mapping[str, Any], convention: Convention) -> LatentAttention | None:
+def _mla(text: Mapping[str, Any], structure: LayerStructure) -> LatentAttention | None:
     rank = _int(text, "kv_lora_rank")
     rope = _int(text, "qk_rope_head_dim")
     if text.get("full_heads") is True:
         return None
     if rank is None or rope is None:
-        # 512 + 64 in every published model of these families but MiniCPM3, whose file says so.
-        if not convention.mla or text.get("model_type") == "minicpm3":
+        # 512 + 64 in every published model of these architectures but MiniCPM3, whose file states its own.
+        if not structure.mla:
             return None
         rank, rope = 512, 64
     return LatentAttention(rank, rope, _int(text, "qk_nope_head_dim"), _int(text, "v_head_dim"))
@@ -272,7 +265,7 @@ def _mamba_state(text: Mapping[str, Any], hidden: int | None) -> RecurrentState 
     return RecurrentState((conv - 1) * (inner + 2 * groups * size), size * inner)
 
 
-def _kinds(text: Mapping[str, Any], layers: int, convention: Convention) -> tuple[LayerKind, ...] | None:
+def _kinds(text: Mapping[str, Any], layers: int, structure: LayerStructure) -> tuple[LayerKind, ...] | None:
     stated = text.get("layer_types") or text.get("layers_block_type")
     if isinstance(stated, Sequence) and not isinstance(stated, str) and len(stated) == layers:
         kinds = [LAYER_TYPE_WORDS.get(str(word)) for word in stated]
@@ -287,23 +280,23 @@ def _kinds(text: Mapping[str, Any], layers: int, convention: Convention) -> tupl
     if period and isinstance(offset, int):
         return tuple(LayerKind.FULL if i % period == offset else LayerKind.STATE for i in range(layers))
     every = _int(text, "full_attention_interval", "sliding_window_pattern", "global_attn_every_n_layers")
-    if every and convention.other is not LayerKind.FULL:
-        return tuple(LayerKind.FULL if (i + 1) % every == 0 else convention.other for i in range(layers))
-    return pattern(convention, layers)
+    if every and structure.other is not LayerKind.FULL:
+        return tuple(LayerKind.FULL if (i + 1) % every == 0 else structure.other for i in range(layers))
+    return layer_kinds(structure, layers)
 
 
-def _caches(shape: ModelShape, text: Mapping[str, Any], convention: Convention) -> tuple[LayerCache, ...] | None:
-    kinds = _kinds(text, shape.layers, convention) if shape.layers else None
+def _caches(shape: ModelShape, text: Mapping[str, Any], structure: LayerStructure) -> tuple[LayerCache, ...] | None:
+    kinds = _kinds(text, shape.layers, structure) if shape.layers else None
     if kinds is None:
         return None
     if not any(k not in (LayerKind.STATE, LayerKind.NONE) for k in kinds):
         return tuple(LayerCache(k, 0, 0) for k in kinds)
     if shape.mla is not None:
-        width = shape.mla.rank + shape.mla.rope + (_int(text, "index_head_dim") or convention.index)
+        width = shape.mla.rank + shape.mla.rope + (_int(text, "index_head_dim") or structure.index)
         return tuple(LayerCache(k, width, 0) for k in kinds)
-    window = _int(text, "sliding_window", "attention_chunk_size", "sliding_window_size") or convention.window
+    window = _int(text, "sliding_window", "attention_chunk_size", "sliding_window_size") or structure.window
     windowed = any(k in (LayerKind.WINDOW, LayerKind.CHUNK) for k in kinds)
-    if windowed and convention.window is None and text.get("sliding_window", 0) is None:
+    if windowed and structure.window is None and text.get("sliding_window", 0) is None:
         # EXAONE 4 small: the family has a pattern, this model switches it off with an explicit null.
         kinds = (LayerKind.FULL,) * len(kinds)
         windowed = False

@@ -15,7 +15,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from compat.architectures.layers import LayerKind
+from compat.architectures import LayerKind
 from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.engines.hardware import Accelerator
 from compat.estimate.engine_names import ENGINES, LLAMA_FAMILY, engine_name

@@ -1,9 +1,8 @@
 """From a Hub record to its variants and facts, each fact with its evidence.
 
-Second step of the flow: a :class:`~compat.hub.payloads.HubModel` comes in, an :class:`Extraction` goes out.
-Reading is tolerant (authors write what they like) and never guesses where the record is silent; the few
-guesses
-the product allows are marked ``name`` or ``default`` so that the rules can lower the verdict.
+Second step of the flow: a :class:`~compat.hub.payloads.HubModel` comes in, an :class:`Extraction` goes out. Reading is
+tolerant (authors write what they like) and never guesses where the record is silent; the few guesses the product allows
+are marked ``name`` or ``default`` so that the rules can lower the verdict.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import families
+from compat.architectures import architecture_of, hint_in, is_listed, name_words
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.repository_kind import is_partial, named_sizes
@@ -71,9 +70,7 @@ class Extraction:
 
     @property
     def judged(self) -> tuple[VariantFacts, ...]:
-        """The facts the rules judge, one entry a variant; a record without variants is judged once, as it
-        is.
-        """
+        """The facts the rules judge, one entry a variant; a record without variants is judged once, as it is."""
         return tuple(variant.facts for variant in self.variants)
 
     def metadata(self, variant: Variant) -> ModelMetadata:
@@ -140,7 +137,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
     if best_context.provenance is not context.provenance:
         best_context = replace(best_context, evidence=_gguf_context_evidence(model))
     return Extraction(
-        family=families.kin_of(architecture.value).family if architecture.value else None,
+        family=architecture_of(architecture.value).family if architecture.value else None,
         architecture=architecture,
         parameters=_parameters(model),
         context=best_context,
@@ -207,7 +204,7 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
         return Fact(header.architecture, Provenance.GGUF_HEADER, evidence)
     if model.gguf and model.gguf.architecture:
         value = model.gguf.architecture[:80]
-        if value == "llama" and any(_EXPERTS_WORD.fullmatch(word) for word in families.name_words(model.name)):
+        if value == "llama" and any(_EXPERTS_WORD.fullmatch(word) for word in name_words(model.name)):
             return Fact(
                 "mixtral",
                 Provenance.NAME,
@@ -217,7 +214,7 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     tagged = _architecture_tag(model.tags or ())
     if tagged:
         return Fact(tagged, Provenance.TAG, f"tagged “{tagged}”")
-    named = families.architecture_from_name(model.name)
+    named = hint_in(model.name)
     if named:
         return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
     return Fact.unknown()
@@ -228,7 +225,7 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
     for tag in tags:
         if tag.startswith("diffusers:"):
             return tag.removeprefix("diffusers:")[:80]
-    found = {tag for tag in tags if families.is_known(tag)}
+    found = {tag for tag in tags if is_listed(tag)}
     return found.pop() if len(found) == 1 else None
 
 

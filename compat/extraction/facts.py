@@ -1,9 +1,8 @@
 """Facts and where they come from: the vocabulary between what a Hub says and what the rules judge.
 
-A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain
-values
-without names or sizes, so that records with equal facts share one verdict. :class:`ModelMetadata` is the
-original's six-field summary of a model.
+A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain values
+without names or sizes, so that records with equal facts share one verdict. :class:`ModelMetadata` is the original's
+six-field summary of a model.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from compat.architectures.families import kin_of
+from compat.architectures import architecture_of
 
 T = TypeVar("T")
 
@@ -82,17 +81,12 @@ class Fact(Generic[T]):
 class VariantFacts:
     """What the rules may know of one variant.
 
-    ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told),
-    ``gguf_architecture`` the
-    header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's
-    ``architectures``.
-    ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context``
-    is what
-    the model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images
-    lies
-    beside; ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer
-    weights than
-    the shape needs.
+    ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told), ``gguf_architecture`` the
+    header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``.
+    ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
+    model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images lies beside;
+    ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
+    needs.
     """
 
     architecture: str | None = None
@@ -156,7 +150,7 @@ class ModelMetadata:
     @property
     def family(self) -> str:
         """The architecture family, such as ``qwen`` for ``qwen2``."""
-        return kin_of(self.architecture).family
+        return architecture_of(self.architecture).family
 
     @property
     def variant_facts(self) -> VariantFacts:

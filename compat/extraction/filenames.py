@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 
 SHARD = re.compile(r"^(?P<stem>.+?)[-.](?P<number>\d{5})-of-(?P<count>\d{5})$")
 

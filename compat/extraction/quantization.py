@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 
@@ -58,10 +58,18 @@ _SCHEMES = (
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
 )
-"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling
-first.
-"""
+"""What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
 
+QUANTIZATIONS = frozenset(
+    (
+        *_METHODS.values(),
+        *filter(None, _NAME_WORDS.values()),
+        *(scheme for _, scheme in _SCHEMES),
+        *(f"INT{bits}" for bits in range(1, 9)),
+        *(f"MLX {bits}-bit" for bits in range(1, 10)),
+    )
+)
+"""Every packing that is told by a name of ours; a method nobody here has heard of keeps its own."""
 _BITS = re.compile(r"(\d)(?:-?bits?)")
 
 

@@ -1,8 +1,7 @@
 """Are there as many weights as the config's shape needs at the very least?
 
-An adapter or a draft head often carries the config of the model it belongs to. Counting tells them apart: no
-model
-has fewer weights than its embedding and attention matrices alone.
+An adapter or a draft head often carries the config of the model it belongs to. Counting tells them apart: no model has
+fewer weights than its embedding and attention matrices alone.
 """
 
 from __future__ import annotations
@@ -11,27 +10,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from compat.architectures.families import name_words
+from compat.architectures import architecture_of, name_words
 from compat.extraction.quantization import quantization_of
 from compat.hub.payloads import HubModel
 
-_PLAIN_ATTENTION = frozenset({
-    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2",
-    "gemma3_text", "phi", "phi3", "granite", "olmo2", "starcoder2", "cohere", "smollm3",
-})  # fmt: skip
-"""Model types whose every layer has four plain attention matrices, so that they can be counted."""
-
 _FLOAT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
 _SHARE = 0.5
-"""Below this share of the least count a file set is no whole model; half leaves room for pruned
-vocabularies.
-"""
+"""Below this share of the least count a file set is no whole model; half leaves room for pruned vocabularies."""
 
 _WIDE = 2048
 _SHALLOW = 6
-"""From this width on, so few layers make a draft head (one layer always, more if the name tells of another
-size).
-"""
+"""From this width on, so few layers make a draft head (one layer always, more if the name tells of another size)."""
 
 _SHAPE_KEYS = (
     "hidden_size",
@@ -45,9 +34,9 @@ _COUNTED = 1_000_000
 _FEW_BITS = re.compile(r"(?<![\d.])[123](\.\d+)?-?bits?|ternary|tq\d", re.IGNORECASE)
 
 _NAMED_SHARE = 0.08
-"""Below this share of the smallest size in its name a repository holds a part only: the tightest packing (4
-bits in
-32-bit words) still counts an eighth."""
+"""Below this share of the smallest size in its name a repository holds a part only: the tightest packing (4 bits in
+32-bit words) still counts an eighth.
+"""
 
 _PART_WORDS = frozenset({"lora", "qlora", "adapter", "adapters", "mtp", "peft"})
 _NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bm])", re.IGNORECASE)
@@ -68,7 +57,7 @@ def least_parameters(config: Mapping[str, Any]) -> int | None:
     """The weights of embedding and attention alone, from the config; None where a number is not told."""
     numbers = [config.get(key) for key in _SHAPE_KEYS]
     model_type = config.get("model_type")
-    if not isinstance(model_type, str) or model_type not in _PLAIN_ATTENTION:
+    if not isinstance(model_type, str) or not architecture_of(model_type).plain_attention:
         return None
     if not all(isinstance(number, int) and not isinstance(number, bool) and number > 0 for number in numbers):
         return None
@@ -106,9 +95,7 @@ def _is_shallow(config: Mapping[str, Any], *, known_size: bool) -> bool:
 
 
 def _far_below(named: int, count: int, name: str) -> bool:
-    """Counts below a million are no adapters but weights that were saved empty by mistake, and tell
-    nothing.
-    """
+    """Counts below a million are no adapters but weights that were saved empty by mistake, and tell nothing."""
     if count < _COUNTED or _FEW_BITS.search(name):
         return False
     share = _SHARE if _PART_WORDS.intersection(name_words(name)) else _NAMED_SHARE

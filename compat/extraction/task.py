@@ -1,12 +1,10 @@
-"""What a model is for: the Hub's task name, from the task field, tags, the class name, or the name's
-words.
-"""
+"""What a model is for: the Hub's task name, from the task field, tags, the class name, or the name's words."""
 
 from __future__ import annotations
 
 import re
 
-from compat.architectures.families import name_words
+from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 
@@ -97,9 +95,7 @@ def task_label(task: str) -> str:
 
 
 def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
-    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over
-    the field.
-    """
+    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over the field."""
     words = name_words(model.name.replace(".", "-"))
     if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
         return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import families
+from compat.architectures import name_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.quantization import quantization_of, scheme_of
@@ -45,6 +45,8 @@ _FORMAT_LABELS = {
     "paddle": "PaddlePaddle",
     "adapter": "Adapter",
 }
+FORMATS = tuple(_FORMAT_LABELS)
+"""Every weight format that is told by a name."""
 
 
 def format_label(format_: str | None) -> str:
@@ -130,7 +132,7 @@ def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -
     )
     origin = Provenance.TAG
     if not formats:
-        last = families.name_words(model.name)[-1:]
+        last = name_words(model.name)[-1:]
         formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
         origin = Provenance.NAME
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):

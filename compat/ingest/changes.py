@@ -15,6 +15,7 @@ from django.db.models import F
 from django.dispatch import Signal
 from django.utils import timezone
 
+from compat.extraction.version import facts_version
 from compat.models import Catalogue
 
 Key = TypeVar("Key")
@@ -58,4 +59,5 @@ def raise_catalogue_version(now: datetime | None = None) -> None:
     """Say that the catalogue changed, so that caches made before are not used any more."""
     changed = {"changed": now or timezone.now()}
     if not Catalogue.objects.filter(pk=1).update(version=F("version") + 1, **changed):
-        Catalogue.objects.get_or_create(pk=1, defaults={"version": 1, **changed})
+        # The first change: what is in the catalogue from now on is read by this code.
+        Catalogue.objects.get_or_create(pk=1, defaults={"version": 1, "facts_version": facts_version(), **changed})

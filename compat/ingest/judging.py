@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from django.db import transaction
 
-from compat.architectures.families import kin_of
+from compat.architectures import architecture_of
 from compat.batches import BATCH, batched
 from compat.engines import EngineProfile
 from compat.extraction.facts import VariantFacts
@@ -49,7 +49,7 @@ def _sheet(digest: str, facts: Sequence[VariantFacts]) -> FactSheet:
         digest=digest,
         facts=[fact.as_json() for fact in facts],
         task=shared.task or "",
-        family=kin_of(shared.architecture).family[:80] if shared.architecture else "",
+        family=architecture_of(shared.architecture).family[:80] if shared.architecture else "",
         architecture=(shared.architecture or "")[:80],
         formats=formats_of(facts),
         gated=shared.gated,
@@ -59,6 +59,26 @@ def _sheet(digest: str, facts: Sequence[VariantFacts]) -> FactSheet:
 def formats_of(facts: Iterable[VariantFacts]) -> str:
     """The formats of some variants, separated by blanks."""
     return " ".join(dict.fromkeys(fact.format for fact in facts if fact.format))[:80]
+
+
+def refresh_sheets() -> None:
+    """Drop sheets that no record uses; give the others the columns that today's tables make of their facts."""
+    drop_unused_sheets()
+    columns = ["task", "family", "architecture", "formats", "gated"]
+    for chunk in batched(FactSheet.objects.order_by("id").iterator(BATCH), BATCH):
+        changed = []
+        for sheet in chunk:
+            fresh = _sheet(sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
+            if any(getattr(fresh, name) != getattr(sheet, name) for name in columns):
+                fresh.pk = sheet.pk
+                changed.append(fresh)
+        FactSheet.objects.bulk_update(changed, columns)
+
+
+def drop_unused_sheets() -> int:
+    """Delete the sheets that no record uses, with their verdicts. Returns how many there were."""
+    _, deleted = FactSheet.objects.filter(records__isnull=True).delete()
+    return deleted.get("compat.FactSheet", 0)
 
 
 def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile]) -> int:
@@ -98,11 +118,10 @@ class Reevaluation:
 
 
 def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | None = None) -> Reevaluation:
-    """Judge again what was judged by other rules or profiles (or everything). Needs no network."""
+    """Judge again what was judged by other rules, profiles or tables (or everything). Needs no network."""
     profiles = list(engines().values())
     versions = {profile.slug: rules_version(profile) for profile in profiles}
-    _, deleted = FactSheet.objects.filter(records__isnull=True).delete()
-    dropped = deleted.get("compat.FactSheet", 0)
+    dropped = drop_unused_sheets()
     Verdict.objects.exclude(profile__in=versions).delete()
     sheets = verdicts = 0
     for chunk in batched(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH), BATCH):

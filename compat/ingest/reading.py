@@ -9,14 +9,24 @@ from django.db.models import Count
 from django.utils import timezone
 
 from compat.batches import BATCH, batched
+from compat.extraction.version import facts_version
 from compat.hub.payloads import parse_record
 from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.judging import refresh_sheets
 from compat.ingest.writing import READ_COLUMNS, write_records
-from compat.models import ModelRecord, RecordPayload
+from compat.models import Catalogue, ModelRecord, RecordPayload
+
+
+def facts_are_current() -> bool:
+    """Whether all records were read by today's code and tables."""
+    return Catalogue.objects.filter(pk=1, facts_version=facts_version()).exists()
 
 
 def extract_again(progress: Callable[[int], None] | None = None) -> int:
-    """Read every stored payload again, for when the extraction itself changed. Returns the number of records."""
+    """Read every stored payload again, for when the extraction itself changed. Returns the number of records.
+
+    That all were read is noted last, so that a reading that was interrupted is begun anew at the next start.
+    """
     done = 0
     rows = RecordPayload.objects.order_by("pk").values_list("data", flat=True).iterator(BATCH)
     for chunk in batched(rows, BATCH):
@@ -25,7 +35,10 @@ def extract_again(progress: Callable[[int], None] | None = None) -> int:
         done += len(chunk)
         if progress:
             progress(len(chunk))
-    raise_catalogue_version()
+    refresh_sheets()
+    with transaction.atomic():
+        raise_catalogue_version()
+        Catalogue.objects.filter(pk=1).update(facts_version=facts_version())
     return done
 
 

@@ -23,7 +23,10 @@ _MAX_LIKES = 2**24 - 1
 def write_records(
     batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None
 ) -> None:
-    """Write records, new and known, inside the caller's transaction; of known ones only ``columns``, where given."""
+    """Write records, new and known, inside the caller's transaction.
+
+    With ``columns`` the records are known ones, read from what is kept: of each only these columns and its parts.
+    """
     with records_written.around([parsed.model.id for parsed in batch]):
         _write(batch, origin, now, columns)
 
@@ -42,12 +45,13 @@ def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: S
         batch_size=BATCH,
     )
     ids = dict(ModelRecord.objects.filter(repo_id__in=[row.repo_id for row in rows]).values_list("repo_id", "id"))
-    RecordPayload.objects.bulk_create(
-        [RecordPayload(record_id=ids[parsed.model.id], data=parsed.payload) for parsed in batch],
-        update_conflicts=True,
-        unique_fields=["record"],
-        update_fields=["data"],
-    )
+    if columns is None:
+        RecordPayload.objects.bulk_create(
+            [RecordPayload(record_id=ids[parsed.model.id], data=parsed.payload) for parsed in batch],
+            update_conflicts=True,
+            unique_fields=["record"],
+            update_fields=["data"],
+        )
     _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
 
 

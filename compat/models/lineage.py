@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compat.architectures.layers import GGUF_MODEL_TYPES
+from compat.architectures import architecture_of_gguf
 from compat.estimate.gguf_keys import config_from_gguf
 from compat.extraction.extract import Base, Extraction, extract, wanted_base
 from compat.extraction.layer_facts import shape_facts
@@ -49,8 +49,7 @@ def shape_facts_of(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
     """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
     header = parsed.model.gguf_header
     if header and header.architecture:
-        model_type = GGUF_MODEL_TYPES.get(header.architecture, header.architecture)
-        config = config_from_gguf(header.values, model_type)
+        config = config_from_gguf(header.values, architecture_of_gguf(header.architecture).name)
         told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
         if told:
             return told

@@ -16,6 +16,11 @@ class Catalogue(models.Model):
 
     version = models.BigIntegerField(default=0)
     changed = models.DateTimeField(null=True)
+    facts_version = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="What all records were read by; if that is unknown or another now, they are read again at the start.",
+    )
     filling = models.BooleanField(
         default=False,
         help_text="Whether it is being filled with the bundled snapshot, from the first record to the end.",

@@ -1,10 +1,9 @@
 """Does it run: facts x engine profile -> findings -> result. Pure Python; :func:`judge` is the way in."""
 
-from .judge import RULES_VERSION, Judgement, judge, judge_all, order_of
+from .judge import Judgement, judge, judge_all, order_of, rules_version
 from .result import CompatibilityResult, Confidence, Finding, Severity
 
 __all__ = [
-    "RULES_VERSION",
     "CompatibilityResult",
     "Confidence",
     "Finding",
@@ -13,4 +12,5 @@ __all__ = [
     "judge",
     "judge_all",
     "order_of",
+    "rules_version",
 ]

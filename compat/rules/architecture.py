@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat.architectures.families import KIND_WORDS, family_label, kin_of
+from compat.architectures import KIND_WORDS, architecture_of
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture
@@ -57,7 +57,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
     group = where.group
     if group is None:
         return
-    label = family_label(kin_of(facts.architecture or "").family)
+    label = architecture_of(facts.architecture or "").label
     if group.limit is None:
         yield Finding(
             CODE,
@@ -65,7 +65,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
             f"{profile.name} runs {label} models (“{where.name}”, {facts.architecture_from.label}).",
         )
     elif profile.criteria:
-        text = f"“{where.name}” is a relative of {family_label(kin_of(where.name).family)}, but {group.note}."
+        text = f"“{where.name}” is a relative of {architecture_of(where.name).label}, but {group.note}."
         yield Finding(CODE, Severity.WARNS, text, "untested relative", group.limit)
     else:
         yield Finding(
@@ -81,17 +81,20 @@ def _refusal(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfi
     if facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
         return  # the repository's own code says how to load it: see the rule on remote code
     name = where.name
-    kin = kin_of(name if kin_of(name).kind != "other" else facts.architecture or name)
-    if kin.family in profile.families and profile.criteria:
+    architecture = architecture_of(name)
+    if architecture.kind == "other":
+        architecture = architecture_of(facts.architecture or name)
+    if architecture.family in profile.families and profile.criteria:
         text = (
-            f"“{name}” is {_with_article(KIND_WORDS[kin.kind])} of the {kin.label} line; "
+            f"“{name}” is {_with_article(KIND_WORDS[architecture.kind])} of the {architecture.label} line; "
             f"{profile.name} runs only the line's plain text models."
         )
-        brief = f"{kin.label} {KIND_WORDS[kin.kind]}"
+        brief = f"{architecture.label} {KIND_WORDS[architecture.kind]}"
     else:
-        kind = f", {_with_article(KIND_WORDS[kin.kind])}," if kin.kind in ("embed", "audio", "vision") else ""
+        apart = architecture.kind in ("embed", "audio", "vision")
+        kind = f", {_with_article(KIND_WORDS[architecture.kind])}," if apart else ""
         text = f"“{name}”{kind} is not an architecture {profile.name} runs. It runs {profile.family_names}."
-        brief = f"{kin.label} architecture"
+        brief = f"{architecture.label} architecture"
     yield Finding(CODE, Severity.BLOCKS, text, brief)
     yield Finding(CODE, Severity.RECOMMENDS, _what_to_look_for(profile))
 

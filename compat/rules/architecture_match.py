@@ -1,15 +1,23 @@
-"""Where an engine puts a variant's architecture: looked up once, asked by several rules."""
+"""How a variant's architecture matches an engine's lists: looked up once, asked by several rules."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from compat.architectures import names as bridge
-from compat.architectures.families import kin_of, model_type_of
+from compat.architectures import (
+    AUDIO_TASKS,
+    IMAGE_TASKS,
+    architecture_of,
+    architecture_of_gguf,
+    architecture_of_model_type,
+)
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
 from compat.rules.result import Confidence
+
+_CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +25,8 @@ class ArchitectureMatch:
     """The answer: the ``name`` looked up in name space ``by``, and the group it is in (None: not the
     engine's).
 
-    ``names`` are all the names it might have; more than one only where the record does not tell which.
-    ``limit``
-    and ``doubt`` say how the name was reached, where that was not by reading it.
+    ``names`` are all the names it might have; more than one only where the record does not tell which. ``limit`` and
+    ``doubt`` say how the name was reached, where that was not by reading it.
     """
 
     by: str
@@ -47,7 +54,7 @@ def _place(
 ) -> ArchitectureMatch:
     rule = profile.format(format_ or "")
     by = rule.by if rule else "gguf" if format_ == "gguf" and profile.criteria else profile.formats[0].by
-    more = bridge.reads_more_than_text(architecture) or task in bridge.IMAGE_TASKS or task in bridge.AUDIO_TASKS
+    more = architecture_of(architecture).reads_more_than_text or task in IMAGE_TASKS or task in AUDIO_TASKS
     if by == "gguf" and profile.criteria and _experts_hidden(architecture, gguf, profile):
         by = "model_type"
     names, limit, doubt = _names(profile, by, architecture, gguf, hf_class, task)
@@ -90,14 +97,14 @@ def _names(
             return (gguf,), None, ""
         limit = Confidence.MEDIUM
         doubt = f"The GGUF header has not been read; the name in it follows from “{architecture}”."
-        return bridge.gguf_names(architecture, hf_class), limit, doubt
+        return architecture_of(architecture).gguf_names(hf_class), limit, doubt
     # "gemma3" is the text model in a GGUF header and the vision model in a config: translate the former only.
-    model_type = model_type_of(architecture) if gguf == architecture else architecture
+    model_type = architecture_of_gguf(architecture).name if gguf == architecture else architecture
     if by == "model_type":
         return (model_type,), None, ""
     if hf_class:
         return (hf_class,), None, ""
-    classes = bridge.classes_of(model_type, task)
+    classes = architecture_of_model_type(model_type).classes_for(task)
     if classes:
         return classes, None, ""
     alike = _alike(profile, model_type)
@@ -113,14 +120,14 @@ def _spellings(profile: EngineProfile) -> dict[str, tuple[str, ...]]:
     for group in profile.groups:
         if group.by == "class" and not group.refused:
             for name in sorted(group.names):
-                key = bridge.plain(name)
+                key = _spelling(name)
                 found[key] = tuple(dict.fromkeys((*found.get(key, ()), name)))
     return found
 
 
 def _alike(profile: EngineProfile, model_type: str) -> tuple[str, ...]:
     """Classes of the engine that are spelled like a ``model_type`` which no table knows."""
-    return _spellings(profile).get(bridge.plain(model_type), ()) if model_type else ()
+    return _spellings(profile).get(_spelling(model_type), ()) if model_type else ()
 
 
 def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task: str | None) -> Group | None:
@@ -140,14 +147,18 @@ def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task
 def _experts_hidden(architecture: str, gguf: str | None, profile: EngineProfile) -> bool:
     """Whether the ``model_type`` tells of experts that the GGUF name hides.
 
-    llama.cpp writes "llama" into Mixtral files too. A vision model's GGUF holds its language part alone, so
-    where
-    the two names differ only mixture of experts counts.
+    llama.cpp writes "llama" into Mixtral files too. A vision model's GGUF holds its language part alone, so where the
+    two names differ only mixture of experts counts.
     """
     if any(group.limit is Confidence.LOW for group in profile.groups_of("model_type", architecture)):
         return True
     if gguf is None:
-        names = bridge.gguf_names(architecture, None) or (architecture,)
+        names = architecture_of(architecture).gguf_names(None) or (architecture,)
         gguf = names[0]
-    kin, hidden = kin_of(architecture), kin_of(gguf)
-    return kin.kind == "moe" and hidden.kind == "text" and architecture != gguf
+    told, hidden = architecture_of(architecture), architecture_of(gguf)
+    return told.kind == "moe" and hidden.kind == "text" and architecture != gguf
+
+
+def _spelling(name: str) -> str:
+    """A class or model type without case, underscores and closing words: ``InternLM2ForCausalLM`` is ``internlm2``."""
+    return _CLOSING_WORDS.sub("", re.sub(r"[-_.]", "", name.lower()))

@@ -13,15 +13,12 @@ BLOCKING_CODE = "format"
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """Far fewer weights than the shape needs are no model; a part that is not listed may be there all the
-    same.
-    """
+    """Far fewer weights than the shape needs are no model; a part that is not listed may be there all the same."""
     if facts.partial:
         yield Finding(
             BLOCKING_CODE,
             Severity.BLOCKS,
-            "The files hold far fewer weights than a model of this shape has, so this is an adapter or a "
-            "draft head, "
+            "The files hold far fewer weights than a model of this shape has, so this is an adapter or a draft head, "
             "not a whole model.",
             "not a whole model",
         )

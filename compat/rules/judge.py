@@ -11,9 +11,10 @@ from compat.extraction.facts import VariantFacts
 from compat.rules import platform
 from compat.rules.order import RULES
 from compat.rules.result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
+from compat.source_digest import digest_sources
 
-RULES_VERSION = 4
-"""Raised with every change of a rule; stored verdicts of another version are judged again."""
+_JUDGED_BY = ("architectures", "extraction", "engines", "rules")
+"""All that makes a verdict but the profile: the rules, the facts and tables they go by, GPU capabilities."""
 
 _QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages
     "Q4_K_M Q4_K_L Q4_K_XL Q5_K_M Q5_K_L Q5_K_XL Q4_K_S Q4_K Q6_K Q6_K_L Q6_K_XL Q5_K_S Q5_K Q8_0 Q8_K_XL "
@@ -43,8 +44,11 @@ class Judgement:
 
 
 def rules_version(profile: EngineProfile) -> str:
-    """What a stored verdict was made with: rules and profile."""
-    return f"{RULES_VERSION}.{profile.digest}"
+    """What a verdict of this profile is made with, as digests of the code and tables, and of the profile.
+
+    Stored verdicts of another version are made again; no number is raised by hand. 25 characters, a policy more.
+    """
+    return f"{digest_sources(*_JUDGED_BY)}.{profile.digest}"
 
 
 def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | None = None) -> CompatibilityResult:

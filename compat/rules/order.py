@@ -30,8 +30,6 @@ RULES: tuple[Rule, ...] = (
     remote_code.check,
     access.check,
 )
-"""The rules that need only facts and profile; the one on hardware takes that too and is called beside
-them.
-"""
+"""The rules that need only facts and profile, in order; the one on hardware takes that too and comes after them."""
 
 __all__ = ["RULES", "Rule"]

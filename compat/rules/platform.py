@@ -97,8 +97,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile) 
         yield Finding(
             CODE,
             Severity.WARNS,
-            f"This GPU is older than {generation(packing.native)}, which has {packing.name} built in: the "
-            "weights are "
+            f"This GPU is older than {generation(packing.native)}, which has {packing.name} built in: the weights are "
             "unpacked while computing, which works for most models but is slower.",
             f"{packing.name} without hardware help",
             Confidence.MEDIUM,

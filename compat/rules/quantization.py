@@ -78,8 +78,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield Finding(
             CODE,
             Severity.WARNS,
-            f"The name says {label}, which is a width and no method: whether {profile.name} reads it "
-            "depends on the "
+            f"The name says {label}, which is a width and no method: whether {profile.name} reads it depends on the "
             "method, which only config.json tells.",
             f"{label} packing unclear",
             Confidence.LOW,

@@ -24,8 +24,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield Finding(
             CODE,
             Severity.WARNS,
-            f"{profile.name} has no code of its own for this architecture and runs the repository's; "
-            "whether that "
+            f"{profile.name} has no code of its own for this architecture and runs the repository's; whether that "
             "works with this version nobody has checked here.",
             "runs its own code",
             Confidence.LOW,

@@ -8,6 +8,8 @@ from typing import Any
 
 from compat.engines.confidence import Confidence
 
+__all__ = ["CAUSES", "CompatibilityResult", "Confidence", "Finding", "Severity"]
+
 
 class Severity(StrEnum):
     """What a finding does to the verdict."""

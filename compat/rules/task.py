@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat.architectures.names import AUDIO_TASKS, IMAGE_TASKS, reads_only_text
+from compat.architectures import AUDIO_TASKS, IMAGE_TASKS, architecture_of
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import VariantFacts
 from compat.extraction.task import task_label
@@ -18,9 +18,7 @@ _MANY_TASKS = 6
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """A told task must be among those served with this architecture; an untold one is taken to be the usual
-    one.
-    """
+    """A told task must be among those served with this architecture; an untold one is taken to be the usual one."""
     task = facts.task
     if task is None:
         return
@@ -28,7 +26,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     served = group is None or bool(group.refused) or task in group.tasks
     if served and group is not None and group.by == "model_type" and task in IMAGE_TASKS | AUDIO_TASKS:
         # A text type that sees holds weights that the type's code does not know.
-        served = not reads_only_text(facts.architecture or "")
+        served = not architecture_of(facts.architecture or "").reads_only_text
     if task in profile.tasks and served:
         yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
         return

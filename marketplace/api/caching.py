@@ -16,7 +16,7 @@ from django.utils.http import http_date, parse_etags
 from compat.catalogue import catalogue_state
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord
-from compat.rules.judge import RULES_VERSION
+from compat.rules import rules_version
 from marketplace import VERSION
 from marketplace.page_cache import may_be_kept
 
@@ -35,12 +35,14 @@ def made_of(request: HttpRequest, record: ModelRecord) -> None:
 
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
-    known = [(one.slug, one.name, one.profile.digest, one.machine, one.context, one.kv) for one in workers.values()]
+    known = [
+        (one.slug, one.name, rules_version(one.profile), one.machine, one.context, one.kv) for one in workers.values()
+    ]
     # A tag does not outlive a record's freshness, so that a client which always asks for changes finds stale ones.
     period = int(time.time()) // max(1, settings.RECORD_TTL // 4)
     fetched = getattr(request, _FETCHED, ())
     asked = (request.get_full_path(), request.get_host())
-    parts = repr((VERSION, RULES_VERSION, version, changed, fetched, period, *asked, known))
+    parts = repr((VERSION, version, changed, fetched, period, *asked, known))
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 

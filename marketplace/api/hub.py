@@ -13,7 +13,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from compat import catalogue as queries
 from compat.catalogue.hub_list import HubQuestion, hub_page
-from compat.catalogue.question import Criteria, CriteriaError, DictQuery, Problem
+from compat.catalogue.question import DictQuery, Problem, Question, QuestionError
+from compat.catalogue.reading import unknown_parameter
 from compat.models import ModelRecord
 from marketplace.freshness import absence_of, refresh_if_stale
 
@@ -70,7 +71,7 @@ def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except CriteriaError as error:
+        except QuestionError as error:
             return hub_problem(400, str(error))
         except _Absent as error:
             response = hub_problem(404, str(error), error.code)
@@ -97,8 +98,8 @@ def _values(request: HttpRequest, *names: str) -> list[str]:
     return [part.strip() for value in given for part in value.split(",") if part.strip()]
 
 
-def _problem(name: str, value: str, message: str) -> CriteriaError:
-    return CriteriaError([Problem(name, value[:60], message)])
+def _problem(name: str, value: str, message: str) -> QuestionError:
+    return QuestionError([Problem(name, value[:60], message)])
 
 
 def _flag(request: HttpRequest, name: str) -> bool:
@@ -123,8 +124,7 @@ def _known(request: HttpRequest, names: tuple[str, ...]) -> None:
             instead = "Leave it out; runs_on=<worker> asks for what runs on a worker of this site."
             raise _problem(name, "", f"{name} cannot be answered: this site does not know {_NO_FACTS[name]}. {instead}")
         if name not in names:
-            there = ", ".join(one for one in names if one != "expand[]")
-            raise _problem(name, "", f"There is no parameter “{name[:60]}” here. There are: {there}.")
+            raise QuestionError([unknown_parameter(name, [one for one in names if one != "expand[]"])])
 
 
 def _sized(request: HttpRequest) -> dict[str, float]:
@@ -159,7 +159,7 @@ def _question(request: HttpRequest) -> HubQuestion:
         )
     if len(tags) > 20:
         raise _problem("filter", "", f"There are {len(tags)} filters; 20 are the most.")
-    criteria = Criteria.from_query(
+    criteria = Question.from_query(
         DictQuery(
             {
                 "q": request.GET.get("search"),

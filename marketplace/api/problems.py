@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja.errors import HttpError, ValidationError
 
 from compat.catalogue import UnknownModel
-from compat.catalogue.question import CriteriaError
+from compat.catalogue.question import QuestionError
 from compat.hub.errors import HubBadPayload
 from marketplace.freshness import absence_of
 from marketplace.pages.errors import SOON
@@ -64,7 +64,7 @@ def answer_to(error: Exception) -> HttpResponse:
     """The problem that tells of an error a person can do something about; any other is raised again."""
     if isinstance(error, Refused):
         return problem(error.status, error.detail, error.errors)
-    if isinstance(error, CriteriaError):
+    if isinstance(error, QuestionError):
         found = [(one.parameter, one.message) for one in error.problems]
         return problem(400, "The question cannot be answered as asked: " + found[0][1], found)
     if isinstance(error, HubBadPayload):

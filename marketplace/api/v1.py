@@ -15,7 +15,7 @@ from pydantic import ValidationError as Invalid
 
 from compat import catalogue as queries
 from compat.catalogue import listing as asked
-from compat.catalogue.question import WORKER, CriteriaError
+from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
 from compat.estimate.ledger import shipped_ledger
 from compat.extraction.facts import ModelMetadata
@@ -45,7 +45,7 @@ api = NinjaAPI(
     openapi_url=None,
     urls_namespace="api-v1",
 )
-for error_type in (Refused, CriteriaError, queries.UnknownModel, HubBadPayload, ValidationError, HttpError):
+for error_type in (Refused, QuestionError, queries.UnknownModel, HubBadPayload, ValidationError, HttpError):
     api.add_exception_handler(error_type, problems.handle)
 
 _ASKED = {400: s.Problem, 404: s.Problem}
@@ -68,8 +68,8 @@ def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return problems.problem(413, f"The body is larger than {MOST_BYTES:,} bytes. Send fewer models at a time.")
         try:
             decode_json(request.body)
-            parameters.criteria(request, ())
-        except (HubBadPayload, CriteriaError) as error:
+            parameters.question(request, ())
+        except (HubBadPayload, QuestionError) as error:
             message = f"The body is {error}." if isinstance(error, HubBadPayload) else str(error)
             return problems.problem(400, message)
         return view(request, *args, **kwargs)
@@ -87,7 +87,7 @@ def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 @decorate_view(conditional)
 def models(request: HttpRequest) -> Any:
     """What the pages' browse shows, with the same parameters. Without any: what runs on the site's first worker."""
-    criteria = parameters.criteria(request, parameters.LISTING)
+    criteria = parameters.question(request, parameters.LISTING)
     limit = parameters.whole(request, "limit", parameters.DEFAULT, parameters.MOST)
     cursor = request.GET.get("cursor", "")
     return serialise.listing(asked.listing(criteria, parameters.available(request), limit, cursor))
@@ -112,7 +112,7 @@ def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
 
 
 def _compatibility(request: HttpRequest, repo_id: str) -> Json:
-    criteria = parameters.criteria(request, WORKER)
+    criteria = parameters.question(request, WORKER)
     worker, item = asked.one(repo_id, criteria, parameters.available(request))
     refresh_if_stale(request, item.row.record, None)
     return serialise.compatibility(item, worker, item.row.record.repo_id)
@@ -136,7 +136,7 @@ def unowned_model(request: HttpRequest, name: str) -> Any:
 
 
 def _model(request: HttpRequest, repo_id: str) -> Json:
-    criteria = parameters.criteria(request, WORKER)
+    criteria = parameters.question(request, WORKER)
     page = queries.detail(repo_id, criteria, parameters.available(request))
     made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
@@ -239,7 +239,7 @@ def _worker(request: HttpRequest, slug: str | None) -> Worker:
 @decorate_view(conditional)
 def workers(request: HttpRequest) -> Any:
     """Every engine and every worker of this site: what it accepts, and how many models run on it."""
-    parameters.criteria(request, ())
+    parameters.question(request, ())
     found = parameters.available(request)
     first = next(iter(found))
     cards = queries.workers_page(found)
@@ -253,7 +253,7 @@ def workers(request: HttpRequest) -> Any:
 @decorate_view(conditional)
 def lists(request: HttpRequest) -> Any:
     """The published lists, in the curators' order."""
-    parameters.criteria(request, ())
+    parameters.question(request, ())
     return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in queries.published_lists()]}
 
 
@@ -264,7 +264,7 @@ def lists(request: HttpRequest) -> Any:
 @decorate_view(conditional)
 def curated_list(request: HttpRequest, slug: str) -> Any:
     """The list's models with their verdicts, in the curator's order."""
-    criteria = parameters.criteria(request, WORKER)
+    criteria = parameters.question(request, WORKER)
     try:
         page = queries.curated_list(slug.replace("\0", ""), criteria, parameters.available(request))
     except CuratedList.DoesNotExist:
@@ -280,7 +280,7 @@ def curated_list(request: HttpRequest, slug: str) -> Any:
 @decorate_view(conditional)
 def report(request: HttpRequest) -> Any:
     """The compatibility rate of the best known models, with the refusals by cause."""
-    criteria = parameters.criteria(request, parameters.REPORT)
+    criteria = parameters.question(request, parameters.REPORT)
     top = parameters.whole(request, "top", 200, parameters.MOST_REPORTED)
     return queries.report(top, criteria, parameters.available(request)).as_json()
 
@@ -292,5 +292,5 @@ def report(request: HttpRequest) -> Any:
 @decorate_view(conditional)
 def accuracy(request: HttpRequest) -> Any:
     """Memory and speed estimates compared with published measurements."""
-    parameters.criteria(request, ())
+    parameters.question(request, ())
     return shipped_ledger().as_json()

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
-from compat.catalogue.question import GATED, LEAST_MEMORY, SHOWN, SORTS, WORKER, Criteria, DictQuery
-from compat.catalogue.workers import MOST_ACCELERATORS, Worker
+from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, did_you_mean
+from compat.catalogue.reading import BROWSE, read_question
+from compat.catalogue.workers import Worker
 from compat.extraction.facts import DEFAULT_CONTEXT
-from compat.models.search import MAX_QUERY
-from marketplace.api.parameters import LISTING
 
 from .plain import line, quoted
 
 MOST = 50
 """Models in one answer."""
-_MOST_WHOLE = 999_999_999
-_MOST_NUMBER = 1_000_000
+_MOST_REPORTED = 1_000_000
 _MOST_TOLD = 5
 
 
@@ -40,16 +37,8 @@ def _worded(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-Short = Annotated[str, StringConstraints(max_length=120)]
-Words = Annotated[list[Short], BeforeValidator(_listed), Field(max_length=20)]
-Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER)]
-Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER)]
-Whole = Annotated[int, Field(ge=1, le=_MOST_WHOLE)]
+Short = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
 ModelId = Annotated[str, Field(max_length=200, description="Id of a model, such as microsoft/phi-2.")]
-
-
-def _one_of(values: Iterable[str]) -> Any:
-    return Field(json_schema_extra={"enum": list(values)})
 
 
 class Arguments(BaseModel):
@@ -57,69 +46,65 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    asks: ClassVar[tuple[str, ...]] = ()
+    """The arguments that are browse parameters; see :func:`asking`."""
 
-class On(Arguments):
-    """The worker a question is about."""
+    def asked(self, name: str) -> Any:
+        """What was given for a browse parameter; None where nothing was."""
+        return getattr(self, name)
 
-    asks: ClassVar[tuple[str, ...]] = WORKER
-    """The arguments that are parameters of the API's question."""
-
-    worker: Annotated[
-        Short | None, Field(description="Engine or worker to judge for; the site's first one if not given.")
-    ] = None
-    memory: Annotated[
-        Memory | None, Field(description="Memory of one accelerator (graphics card), in GB. Without it or an "
-        "accelerator, engines alone are judged and nothing is said of memory.")
-    ] = None  # fmt: skip
-    count: Annotated[int | None, Field(ge=1, le=MOST_ACCELERATORS, description="How many accelerators.")] = None
-    accelerator: Annotated[
-        Short | None, Field(description="Accelerator by its exact name, such as RTX 4090, instead of its memory.")
-    ] = None
-    ram: Annotated[Number | None, Field(description="System memory, in GB.")] = None
-    context: Annotated[Whole | None, Field(description="Context wanted, in tokens; 8,192 if not given.")] = None
-
-    def criteria(self, available: Mapping[str, Worker]) -> Criteria:
-        """The question, read as the API reads it; raises :class:`~compat.catalogue.question.CriteriaError`."""
-        return Criteria.from_query(DictQuery({name: value for name, value in self if name in self.asks}), available)
+    def question(self, available: Mapping[str, Worker]) -> Question:
+        """The question, read as the API reads it; raises :class:`~compat.catalogue.question.QuestionError`."""
+        return read_question(DictQuery({name: self.asked(name) for name in self.asks}), available, self.asks)
 
 
-class Find(On):
+A = TypeVar("A", bound=Arguments)
+
+
+def asking(*names: str) -> Callable[[type[A]], type[A]]:
+    """Make a tool take browse parameters beside its own arguments, as :class:`Question` declares them."""
+
+    def taking(arguments: type[A]) -> type[A]:
+        fields: dict[str, Any] = {name: (_argument(PARAMETERS[name]), None) for name in names}
+        made = create_model(arguments.__name__, __base__=arguments, __doc__=arguments.__doc__, **fields)
+        made.asks = names
+        return made
+
+    return taking
+
+
+def _argument(parameter: Parameter) -> Any:
+    """The type of an argument. Which words it may be is left to the question, whose messages name them."""
+    schema = parameter.schema
+    told: Any = Field(description=parameter.sentence.replace("`", ""))
+    if parameter.many:
+        most = schema["maxItems"]
+        words = Annotated[Short, _one_of(parameter)] if parameter.values else Short
+        return Annotated[Annotated[list[words], BeforeValidator(_listed), Field(max_length=most)] | None, told]  # type: ignore[valid-type]
+    if schema["type"] != "string":
+        column = Question.model_fields[parameter.name]
+        return Annotated[Annotated[column.annotation, *column.metadata] | None, told]
+    if parameter.values:
+        return Annotated[str | None, BeforeValidator(_worded), _one_of(parameter), told]
+    return Annotated[Annotated[str, StringConstraints(max_length=schema.get("maxLength", MOST_LETTERS))] | None, told]
+
+
+def _one_of(parameter: Parameter) -> Any:
+    return Field(json_schema_extra={"enum": list(parameter.values)})
+
+
+@asking(*BROWSE)
+class Find(Arguments):
     """A search."""
 
-    asks: ClassVar[tuple[str, ...]] = LISTING
-
-    q: Annotated[
-        str | None, Field(max_length=MAX_QUERY, description="Words that the model's id must hold, or a Hub address.")
-    ] = None
-    task: Annotated[Words | None, Field(description="Tasks, such as text-generation. Any of them.")] = None
-    architecture: Annotated[
-        Words | None, Field(description="Families or model types, such as llama or qwen3_moe. Any of them.")
-    ] = None
-    format: Annotated[Words | None, Field(description="Weight formats, such as gguf or safetensors.")] = None
-    quantization: Annotated[Words | None, Field(description="Quantizations, such as Q4_K_M or GPTQ.")] = None
-    license: Annotated[Words | None, Field(description="Licences, such as apache-2.0 or mit.")] = None
-    language: Annotated[Words | None, Field(description="Language codes, such as en or de.")] = None
-    author: Annotated[Words | None, Field(description="Accounts the model belongs to, such as Qwen.")] = None
-    gated: Annotated[
-        Annotated[str | None, BeforeValidator(_worded), _one_of(GATED)],
-        Field(description="true: only models whose terms must be accepted first; false: only open ones."),
-    ] = None
-    min_params: Annotated[Number | None, Field(description="At least so many billions of parameters.")] = None
-    max_params: Annotated[Number | None, Field(description="At most so many billions of parameters.")] = None
-    min_context: Annotated[Whole | None, Field(description="Made for a context of at least so many tokens.")] = None
-    list: Annotated[Short | None, Field(description="Only models of this curated list (see curated_lists).")] = None
-    compatible: Annotated[
-        Annotated[str | None, BeforeValidator(_worded), _one_of(SHOWN)],
-        Field(description="true (if not given): what runs; false: everything; only-incompatible: what does not run."),
-    ] = None
-    sort: Annotated[Annotated[str | None, _one_of(SORTS)], Field(description="The order; popular if not given.")] = None
     limit: Annotated[int, Field(ge=1, le=MOST, description="How many models at most.")] = 10
     cursor: Annotated[
         str | None, Field(max_length=2000, description="nextCursor of the answer before, to get what follows.")
     ] = None
 
 
-class OneModel(On):
+@asking(*WORKER)
+class OneModel(Arguments):
     """One model of the catalogue."""
 
     model: ModelId
@@ -129,26 +114,28 @@ class Nothing(Arguments):
     """No argument."""
 
 
+@asking("worker")
 class WorkersAsked(Arguments):
-    """All workers, or one."""
-
-    worker: Annotated[Short | None, Field(description="Only this one, with every architecture it accepts.")] = None
+    """All workers, or one with every architecture it accepts."""
 
 
-class OneList(On):
+@asking(*WORKER)
+class OneList(Arguments):
     """One curated list."""
 
     list: Annotated[Short, Field(description="The list's slug, from curated_lists.")]
     limit: Annotated[int, Field(ge=1, le=MOST, description="How many models at most.")] = 20
 
 
-class ReportAsked(On):
+@asking(*WORKER)
+class ReportAsked(Arguments):
     """The report."""
 
-    top: Annotated[int, Field(ge=1, le=_MOST_NUMBER, description="How many of the best known models.")] = 200
+    top: Annotated[int, Field(ge=1, le=_MOST_REPORTED, description="How many of the best known models.")] = 200
 
 
-class Facts(On):
+@asking(*WORKER)
+class Facts(Arguments):
     """The six facts of a model that the catalogue need not have."""
 
     architecture: Annotated[
@@ -187,15 +174,8 @@ def problems_of(error: ValidationError, arguments: type[Arguments]) -> str:
     for one in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_TOLD]:
         name = line(".".join(str(part) for part in one["loc"])[:200], 60)
         if one["type"] == "extra_forbidden":
-            near = get_close_matches(name, known, 1)
-            hint = (
-                f"Did you mean {near[0]}?"
-                if near
-                else f"There are: {', '.join(known)}."
-                if known
-                else "This tool takes none."
-            )
-            told.append(f"There is no argument {quoted(name)} here. {hint}")
+            there = f" There are: {', '.join(known)}." if known else " This tool takes none."
+            told.append(f"There is no argument {quoted(name)} here.{did_you_mean(name, known, 1) or there}")
         elif one["type"] == "missing":
             told.append(f"{name} is missing. {arguments.model_fields[name].description}")
         else:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from compat import catalogue as queries
 from compat.catalogue import listing as asked
 from compat.catalogue.detail import DetailPage
-from compat.catalogue.question import Criteria, CriteriaError, DictQuery
+from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import ModelMetadata
 from compat.hub.payloads import is_repo_id
@@ -29,7 +29,7 @@ class NotAnsweredError(ValueError):
 
 def find_models(given: a.Find, available: Available) -> Json:
     """A part of a list."""
-    found = asked.listing(given.criteria(available), available, given.limit, given.cursor or "")
+    found = asked.listing(given.question(available), available, given.limit, given.cursor or "")
     return serialise.listing(found)
 
 
@@ -83,7 +83,7 @@ def _reasons(page: DetailPage) -> dict[str, str]:
 
 
 def _page(given: a.OneModel, available: Available) -> DetailPage:
-    criteria = given.criteria(available)
+    criteria = given.question(available)
     try:
         return queries.detail(given.model, criteria, available)
     except queries.UnknownModel:
@@ -94,7 +94,7 @@ def _unknown(repo_id: str, available: Available) -> str:
     """What to say of an id the catalogue does not have: never anything about the model itself."""
     if not is_repo_id(repo_id):
         return f"{quoted(repo_id)} is not the id of a model. Ids look like author/name; find_models finds them."
-    alike = asked.listing(Criteria(q=repo_id.rpartition("/")[2], compatible="false"), available, 5).items
+    alike = asked.listing(Question(q=repo_id.rpartition("/")[2], compatible="false"), available, 5).items
     hint = (
         f" Ids in it that hold the same name: {', '.join(item.row.record.repo_id for item in alike)}." if alike else ""
     )
@@ -107,9 +107,9 @@ def _unknown(repo_id: str, available: Available) -> str:
 
 def list_workers(given: a.WorkersAsked, available: Available) -> Json:
     """Every worker, or one with all that it accepts."""
-    criteria = Criteria.from_query(DictQuery({"worker": given.worker}), available)
+    criteria = given.question(available)
     first = next(iter(available))
-    if not given.worker:
+    if not criteria.worker:
         cards = queries.workers_page(available)
         return {"items": [_brief(serialise.worker_card(one, default=one.worker.slug == first)) for one in cards]}
     card = queries.worker_page(criteria, available)
@@ -127,7 +127,7 @@ def curated_lists(_given: a.Nothing, _available: Available) -> Json:
 
 def curated_list(given: a.OneList, available: Available) -> Json:
     """One list with the first of its models; ``size`` and ``running`` count all of them."""
-    criteria = given.criteria(available)
+    criteria = given.question(available)
     try:
         page = queries.curated_list(given.list.replace("\0", ""), criteria, available)
     except CuratedList.DoesNotExist:
@@ -139,12 +139,12 @@ def curated_list(given: a.OneList, available: Available) -> Json:
 
 def compatibility_report(given: a.ReportAsked, available: Available) -> Json:
     """How much of the best known models runs."""
-    return queries.report(given.top, given.criteria(available), available).as_json()
+    return queries.report(given.top, given.question(available), available).as_json()
 
 
 def check_metadata(given: a.Facts, available: Available) -> Json:
     """The verdict on six facts alone."""
-    worker = queries.worker_of(given.criteria(available), available)
+    worker = queries.worker_of(given.question(available), available)
     metadata = ModelMetadata(
         architecture=given.architecture,
         format=given.format,
@@ -156,6 +156,6 @@ def check_metadata(given: a.Facts, available: Available) -> Json:
     return serialise.compatibility(asked.judged_metadata(metadata, worker), worker, None)
 
 
-def told(error: CriteriaError) -> str:
+def told(error: QuestionError) -> str:
     """What is wrong with a question, in sentences."""
     return " ".join(line(problem.message) for problem in error.problems[:5])

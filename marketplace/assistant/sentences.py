@@ -53,9 +53,8 @@ def find_models(told: Json, given: a.Find) -> str:
     """How many match, and the first of them."""
     number, where = told["total"], _on(told["worker"])
     which = {"false": f", run on {where} or not", "only-incompatible": f" that do not run on {where}"}
-    lines = [
-        f"Matching models of this catalogue{which.get(given.compatible or '', f' that run on {where}')}: {number:,}."
-    ]
+    shown = which.get(given.asked("compatible") or "", f" that run on {where}")
+    lines = [f"Matching models of this catalogue{shown}: {number:,}."]
     if told["hidden"]:
         lines.append(f"Left out, since they match but do not run, by cause: {_causes(told['hidden'])}.")
     lines += _models(told["items"])

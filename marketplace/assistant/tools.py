@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.core.serializers.json import DjangoJSONEncoder
 from pydantic import BaseModel, ValidationError
 
-from compat.catalogue.question import CriteriaError
+from compat.catalogue.question import QuestionError
 from compat.catalogue.workers import workers
 from compat.timestamps import Json
 from marketplace.api import schemas as s
@@ -44,7 +44,7 @@ class Tool(Generic[A]):
             raise NotAnsweredError(a.problems_of(error, self.takes)) from None
         try:
             asked = self.ask(arguments, workers())
-        except CriteriaError as error:
+        except QuestionError as error:
             raise NotAnsweredError(questions.told(error)) from None
         shaped = self.answers.model_validate(asked).model_dump(by_alias=True, exclude_unset=True)
         structured = cleaned(json.loads(json.dumps(shaped, cls=DjangoJSONEncoder)))

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from compat.estimate.ledger import Ledger, shipped_ledger
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 
 QUANTITIES = {
@@ -31,6 +32,7 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
 
 
 @require_safe
+@takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
     found = shipped_ledger()

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
-from compat.catalogue.question import SHOWN, SORTS, Criteria, CriteriaError
+from compat.catalogue.facets import FACETS
+from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, Question, QuestionError
+from compat.catalogue.reading import absences
 
+from .address import read_address, refusal
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 TEMPLATE = "pages/browse.html"
+_FACETS = frozenset(facet.name for facet in FACETS)
 
 
 @require_safe
 def browse(request: HtmxHttpRequest) -> HttpResponse:
     """``/models/``: 400 with what is wrong for a senseless parameter, 404 for a page beyond the last."""
-    choice = worker_choice(request)
     try:
-        criteria = choice.merge(Criteria.from_query(request.GET, choice.available))
-        page = queries.browse(criteria, choice.available)
-    except CriteriaError as error:
-        problems = [(problem, _without(request, problem.parameter)) for problem in error.problems]
-        return render_page(request, TEMPLATE, _context(problems=problems), fragment="results", status=400)
+        criteria = read_address(request, PARAMETERS)
+        page = queries.browse(criteria, worker_choice(request).available)
+    except QuestionError as error:
+        rest = error.rest or Question()
+        # Without a list there are no boxes to tick: those that are ticked stay so all the same.
+        ticked = [(name, value) for name, value in rest.items() if name in _FACETS]
+        context = _context(criteria=rest, ticked=ticked, **refusal(request, error))
+        return render_page(request, TEMPLATE, context, fragment="results", status=400)
     except queries.NoSuchPage as error:
         last = criteria.query(page=error.pages)
         return render_page(
@@ -38,15 +42,9 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         )
     query = criteria.query(page=criteria.page)
     address = reverse("browse") + (f"?{query}" if query else "")
-    context = _context(page=page, criteria=criteria)
+    context = _context(page=page, criteria=criteria, absences=[] if page.rows else absences(criteria))
     return remember(request, render_page(request, TEMPLATE, context, fragment="results", push=address))
 
 
 def _context(**extra: object) -> dict[str, object]:
     return {"sorts": SORTS, "shown": SHOWN, **extra}
-
-
-def _without(request: HtmxHttpRequest, parameter: str) -> str:
-    """The address's query without one parameter."""
-    kept = [(key, value) for key, values in request.GET.lists() if key != parameter for value in values if value]
-    return urlencode(kept)

@@ -16,12 +16,14 @@ from compat.models import ModelRecord
 from compat.tasks import request_fetch
 from marketplace.freshness import absence_of, refresh_if_stale
 
+from .address import takes
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 
 @require_safe
+@takes()
 def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address."""
     if "--" in repo_id and "/" not in repo_id:
@@ -79,6 +81,7 @@ def _unkept(response: HttpResponse) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@takes(id=())
 def fetch(request: HtmxHttpRequest) -> HttpResponse:
     """``/fetch/?id=``: asks first, because a form's token would keep a model's own page out of caches; then fetches."""
     repo_id = (request.POST if request.method == "POST" else request.GET).get("id", "")

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
@@ -20,6 +21,7 @@ SAMPLES = (
 
 
 @require_safe
+@takes()
 def home(request: HtmxHttpRequest) -> HttpResponse:
     """``/``"""
     choice = worker_choice(request)

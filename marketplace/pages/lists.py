@@ -8,17 +8,20 @@ from django.views.decorators.http import require_safe
 from compat import catalogue as queries
 from compat.models import CuratedList
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 
 @require_safe
+@takes()
 def lists(request: HtmxHttpRequest) -> HttpResponse:
     """``/lists/``"""
     return remember(request, render_page(request, "pages/lists.html", {"lists": queries.published_lists()}))
 
 
 @require_safe
+@takes()
 def curated(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """``/lists/<slug>/``"""
     choice = worker_choice(request)

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
@@ -14,6 +15,7 @@ TOPS = (100, 200, 500, 1000, 5000)
 
 
 @require_safe
+@takes(top=())
 def report(request: HtmxHttpRequest) -> HttpResponse:
     """``/report/?top=200``; a senseless ``top`` gets a message and the usual 200."""
     choice = worker_choice(request)

@@ -5,15 +5,19 @@ The parameters that describe it go together: one of them in the address replaces
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import WORKER, Criteria, CriteriaError
+from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 from compat.engines import EngineProfile
+
+if TYPE_CHECKING:
+    from .htmx import HtmxHttpRequest
 
 COOKIE = "worker"
 _YEAR = 365 * 24 * 3600
@@ -26,10 +30,12 @@ class WorkerChoice:
 
     available: Mapping[str, Worker]
     worker: Worker
-    asked: Criteria
+    asked: Question
     told: bool
     others: tuple[tuple[str, str], ...] = ()
     """The address's other parameters, which picking a worker keeps; the page is not among them."""
+    lost: str = ""
+    """The remembered worker that this site does not have any more, as a sentence."""
     stops: tuple[int, ...] = CONTEXT_STOPS
 
     @property
@@ -52,47 +58,56 @@ class WorkerChoice:
         """The worker's part of an address; empty for the site's first worker as it is."""
         return self.asked.query()
 
-    def merge(self, criteria: Criteria) -> Criteria:
+    def merge(self, criteria: Question) -> Question:
         """A question with this worker in it."""
         return criteria.changed(**{name: getattr(self.asked, name) for name in WORKER})
 
 
 def worker_choice(request: HttpRequest) -> WorkerChoice:
-    """This request's worker, looked up once. Nonsense is left to the page, which says what is wrong."""
+    """This request's worker, looked up once.
+
+    What makes no sense in the address is left to the page, which says so; what the cookie remembers and is gone is not
+    what the visitor typed: the site's first worker takes its place, and ``lost`` says so.
+    """
     found: WorkerChoice | None = getattr(request, _KEPT, None)
     if found is None:
         available = workers()
-        told = any(request.GET.get(name) for name in WORKER)
-        asked = _asked(request.GET if told else QueryDict(request.COOKIES.get(COOKIE, "")), available)
+        told, lost = any(request.GET.get(name) for name in WORKER), ""
+        try:
+            asked = _described(request.GET if told else QueryDict(request.COOKIES.get(COOKIE, "")), available)
+        except QuestionError as error:
+            asked = error.rest if told and error.rest else Question()
+            lost = "" if told else _lost(error)
         first = next(iter(available))
         if asked.worker == first:
             asked = asked.changed(worker="")
-        others = tuple(
-            (name, value)
-            for name, values in request.GET.lists()
-            if name not in (*WORKER, "page")
-            for value in values
-            if value
-        )
-        found = WorkerChoice(available, worker_of(asked, available), asked, told, others)
+        found = WorkerChoice(available, worker_of(asked, available), asked, told, lost=lost)
         setattr(request, _KEPT, found)
     return found
 
 
-def _asked(query: QueryDict, available: Mapping[str, Worker]) -> Criteria:
-    """The worker's parameters of a query; the defaults where they make no sense."""
-    only = QueryDict(mutable=True)
-    for name in WORKER:
-        only.setlist(name, query.getlist(name))
-    try:
-        return Criteria.from_query(only, available)
-    except CriteriaError:
-        return Criteria()
+def keep_others(request: HttpRequest, others: Sequence[tuple[str, str]]) -> None:
+    """Have the form that picks a worker keep these parameters of the address."""
+    setattr(request, _KEPT, replace(worker_choice(request), others=tuple(others)))
 
 
-def remember(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Keep the worker for the next visit where this request told one."""
+def _described(query: Query, available: Mapping[str, Worker]) -> Question:
+    """The worker's part of a query; raises :class:`~compat.catalogue.question.QuestionError`."""
+    return Question.from_query(Part(query, WORKER), available)
+
+
+def _lost(error: QuestionError) -> str:
+    gone = next((problem.value for problem in error.problems if problem.parameter == "worker"), "")
+    if gone:
+        return f"The worker “{gone}” that you had chosen is not on this site any more."
+    return f"The machine that you had described cannot be used any more: {error.problems[0].message}"
+
+
+def remember(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
+    """Keep the worker for the next visit where this request told one; forget one that is gone, once that was said."""
     choice = worker_choice(request)
+    if choice.lost and response.status_code == 200 and not request.htmx:
+        response.delete_cookie(COOKIE, samesite="Lax")
     if choice.told and response.status_code == 200 and request.COOKIES.get(COOKIE, "") != choice.query:
         if choice.query:
             response.set_cookie(

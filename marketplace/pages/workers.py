@@ -6,14 +6,16 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
+from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 
 @require_safe
+@takes()
 def workers(request: HtmxHttpRequest) -> HttpResponse:
     """``/workers/``: every worker, and the form to describe one's own."""
     choice = worker_choice(request)
@@ -27,10 +29,11 @@ def workers(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_safe
+@takes()
 def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """``/workers/<slug>/``: what it accepts, with sources, and how many models run on it."""
     choice = worker_choice(request)
     if slug not in choice.available:
         raise Http404(f"There is no worker “{slug}”.")
-    context = {"page": queries.worker_page(Criteria(worker=slug), choice.available)}
+    context = {"page": queries.worker_page(Question(worker=slug), choice.available)}
     return render_page(request, "pages/worker.html", context)

@@ -18,7 +18,7 @@ from django.template.backends.django import DjangoTemplates
 from django.utils.safestring import SafeString, mark_safe
 
 from compat.catalogue import Report
-from compat.catalogue.facets import license_label
+from compat.catalogue.columns import license_label
 from compat.engines import EngineProfile
 from compat.rules import CompatibilityResult
 from marketplace import VERSION

@@ -16,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from compat.catalogue.facets import license_label
+from compat.catalogue.columns import license_label
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.extraction.extract import format_label

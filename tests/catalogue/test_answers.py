@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.ingest import store as sync
 from compat.models import ModelRecord, Verdict
 from tests.samples import record
@@ -28,7 +28,7 @@ def test_find_says_what_is_not_there(repo_id):
 
 
 def test_a_row_carries_its_stored_verdict_and_best_variant():
-    for row in queries.browse(Criteria(compatible="false")).rows:
+    for row in queries.browse(Question(compatible="false")).rows:
         verdict = Verdict.objects.get(sheet=row.record.sheet_id, profile="rbee")
         assert row.result == verdict.result
         assert row.best == row.record.variants.get(position=verdict.best)
@@ -38,20 +38,20 @@ def test_a_row_carries_its_stored_verdict_and_best_variant():
 
 def test_a_page_beyond_the_last_is_named_with_how_many_there_are():
     with pytest.raises(queries.NoSuchPage, match="There is no page 9,999") as caught:
-        queries.browse(Criteria(compatible="false", page=9999))
-    last = queries.browse(Criteria(compatible="false", page=caught.value.pages))
+        queries.browse(Question(compatible="false", page=9999))
+    last = queries.browse(Question(compatible="false", page=caught.value.pages))
     assert last.rows
     assert not last.paging.next
 
 
 def test_no_rows_are_one_page():
-    page = queries.browse(Criteria(q="zzzzzz"))
+    page = queries.browse(Question(q="zzzzzz"))
     assert (page.total, page.rows, page.paging.pages) == (0, [], 1)
 
 
 def test_page_numbers_offered_are_near_first_and_last():
-    pages = queries.browse(Criteria(compatible="false")).paging.pages
-    paging = queries.browse(Criteria(compatible="false", page=7)).paging
+    pages = queries.browse(Question(compatible="false")).paging.pages
+    paging = queries.browse(Question(compatible="false", page=7)).paging
     numbers = [number for number, _, _ in paging.around]
     assert numbers == sorted({1, 5, 6, 7, 8, 9, pages})
     assert {number for number, _, gap in paging.around if gap} == {5, pages}
@@ -88,7 +88,7 @@ def test_on_a_machine_better_known_ones_that_do_not_fit_hide_none_that_do():
     sync.store_raw([(one["id"], one) for one in (*large, *small)], origin="file")
 
     def offered(**machine):
-        page = queries.detail("microsoft/phi-2", Criteria(worker="vllm", **machine))
+        page = queries.detail("microsoft/phi-2", Question(worker="vllm", **machine))
         return [row.record.repo_id for row in page.alternatives]
 
     assert offered() == [one["id"] for one in large[:6]]

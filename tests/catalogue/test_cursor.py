@@ -11,7 +11,7 @@ from compat import catalogue as queries
 from compat.catalogue import current
 from compat.catalogue.cursor import part_of
 from compat.catalogue.finding import Finding
-from compat.catalogue.question import SORTS, Criteria, CriteriaError
+from compat.catalogue.question import SORTS, Question, QuestionError
 from compat.catalogue.workers import workers
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
@@ -32,7 +32,7 @@ class Asked:
     """A question, and parts of its list."""
 
     def __init__(self, query):
-        self.criteria = Criteria.from_query(QueryDict(query), workers())
+        self.criteria = Question.from_query(QueryDict(query), workers())
         self.worker = queries.worker_of(self.criteria, workers())
         self.question = self.criteria.query()
 
@@ -126,5 +126,5 @@ def test_a_part_of_which_every_record_is_gone_does_not_end_the_list():
 def test_a_cursor_of_another_question_is_refused():
     cursor = Asked("compatible=false").part().next
     for question in ("compatible=false&sort=likes", "compatible=false&q=b", ""):
-        with pytest.raises(CriteriaError):
+        with pytest.raises(QuestionError):
             Asked(question).part(cursor)

@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from compat import catalogue as queries
 from compat.catalogue.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST
-from compat.catalogue.question import CONFIDENCES, SORTS, Criteria
+from compat.catalogue.question import CONFIDENCES, SORTS, Question
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordVariant, Verdict
@@ -110,7 +110,7 @@ def everything(profile):
 
 
 def read(query):
-    return Criteria.from_query(QueryDict(query), workers())
+    return Question.from_query(QueryDict(query), workers())
 
 
 QUESTIONS = (
@@ -245,7 +245,7 @@ def test_a_taken_choice_shows_its_count_however_rare_it_is():
     for name in ("quantization", "language"):
         values = sorted({value for row in rows for value in row.values[name]})
         for value in values:
-            asked = Criteria(compatible="false", **{name: (value,)})
+            asked = Question(compatible="false", **{name: (value,)})
             view = next(view for view in queries.browse(asked).facets if view.name == name)
             chosen = next(choice for choice in view.values if choice.value == value)
             assert chosen.count == sum(value in row.values[name] for row in rows), (name, value)
@@ -282,7 +282,7 @@ def all_rows(asked):
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_no_row_is_repeated_or_skipped_over_the_pages(sort):
-    records = all_rows(Criteria(compatible="false", sort=sort))
+    records = all_rows(Question(compatible="false", sort=sort))
     assert len({kept.pk for kept in records}) == len(records) == ModelRecord.objects.count()
 
 
@@ -310,36 +310,36 @@ def test_the_pages_hold_exactly_what_passes(query):
     ],
 )
 def test_rows_come_in_the_order_asked_for_and_untold_ones_last(sort, key):
-    keys = [key(kept) for kept in all_rows(Criteria(compatible="false", sort=sort))]
+    keys = [key(kept) for kept in all_rows(Question(compatible="false", sort=sort))]
     assert keys == sorted(keys, reverse=True)
 
 
 def test_names_come_in_alphabetical_order():
-    names = [kept.name.lower() for kept in all_rows(Criteria(compatible="false", sort="name"))]
+    names = [kept.name.lower() for kept in all_rows(Question(compatible="false", sort="name"))]
     letters = [name[0] for name in names if name[0].isalpha()]
     assert letters == sorted(letters)
 
 
 def test_a_model_asked_for_by_its_name_comes_first():
     for question in ("phi-2", "PHI-2", "microsoft/phi-2", "https://huggingface.co/microsoft/phi-2"):
-        assert queries.browse(Criteria(q=question)).rows[0].record.repo_id == "microsoft/phi-2"
+        assert queries.browse(Question(q=question)).rows[0].record.repo_id == "microsoft/phi-2"
 
 
 def test_every_facet_is_a_parameter_with_words_for_its_values():
-    assert all(hasattr(Criteria(), facet.name) for facet in FACETS)
-    for view in queries.browse(Criteria(compatible="false")).facets:
+    assert all(hasattr(Question(), facet.name) for facet in FACETS)
+    for view in queries.browse(Question(compatible="false")).facets:
         assert all(value.label for value in view.values)
         assert len(view.first) <= SHOWN_AT_FIRST + view.taken
         assert {*view.first, *view.rest} == {*view.values}
 
 
 def test_numbers_follow_a_change_of_the_catalogue_at_once():
-    before = queries.browse(Criteria(compatible="false")).total
+    before = queries.browse(Question(compatible="false")).total
     sync.store_raw([("1", record("microsoft/phi-2", id="sample/phi-again"))], origin="file")
-    assert queries.browse(Criteria(compatible="false")).total == before + 1
+    assert queries.browse(Question(compatible="false")).total == before + 1
 
 
 def test_an_unpublished_list_is_no_list():
     CuratedList.objects.update(published=False)
     with pytest.raises(ValueError, match="no list “small-and-open”"):
-        queries.browse(Criteria(list="small-and-open"))
+        queries.browse(Question(list="small-and-open"))

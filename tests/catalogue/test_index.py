@@ -10,8 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from compat.catalogue import current
+from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.current import current_index, engine_needs, verdicts_on
-from compat.catalogue.facets import FACETS, VerdictColumn
+from compat.catalogue.facets import FACETS
 from compat.catalogue.index import CAUSE_CODES, INDEXED, UNJUDGED
 from compat.catalogue.index_build import build_index
 from compat.catalogue.machine_needs import read_engine_needs

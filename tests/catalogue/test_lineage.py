@@ -6,7 +6,7 @@ import pytest
 
 from compat import catalogue as queries
 from compat import check_model_compatibility, check_model_worker_compatibility
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.extraction.facts import Provenance
 from compat.hub.payloads import parse_record
@@ -89,7 +89,7 @@ def test_no_engine_is_surer_than_low():
 
 def test_the_page_says_where_each_fact_comes_from(client):
     store([base(), made()])
-    extraction = queries.detail(MADE, Criteria(), workers()).extraction
+    extraction = queries.detail(MADE, Question(), workers()).extraction
     assert extraction.architecture.provenance is extraction.context.provenance is Provenance.BASE
     assert extraction.task.provenance is Provenance.BASE
     assert extraction.architecture.evidence == f"{BASE}, which it is made from, is “phi”"

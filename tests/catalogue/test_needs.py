@@ -145,7 +145,7 @@ def header_of(values, **more):
 
 def test_what_is_kept_of_a_header_gives_the_same_shape():
     values = parse_gguf_header(WRITTEN.read_bytes()).values
-    config = config_from_gguf(values, "gemma3")
+    config = config_from_gguf(values, "gemma3_text")
     assert config["kv_heads_per_layer"] == [1, 1, 2, 1]
     assert from_config(kept(config)) == from_config(config) == from_gguf(values)
     assert len({cache.k_width for cache in from_config(kept(config)).caches}) > 1

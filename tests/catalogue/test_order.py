@@ -10,7 +10,7 @@ import pytest
 from compat.catalogue.current import current_index, forget_index
 from compat.catalogue.finding import Finding, position_after
 from compat.catalogue.order import order_named
-from compat.catalogue.question import SORTS, Criteria
+from compat.catalogue.question import SORTS, Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import workers
 from compat.models import ModelRecord
@@ -76,7 +76,7 @@ def test_nulls_come_last_in_both_directions(told, sort):
 
 @pytest.mark.parametrize("question", ["phi-2", "microsoft/phi-2", "LLAMA", "gpt2"])
 def test_what_is_asked_for_by_name_comes_first_and_once(told, question):
-    criteria = Criteria(q=question, sort="likes", compatible="false")
+    criteria = Question(q=question, sort="likes", compatible="false")
     found = Finding(current_index(), criteria, worker_of(criteria, workers()))
     records = ModelRecord.objects.in_bulk(found.ids(0, told))
     every = list(records.values())
@@ -90,7 +90,7 @@ def test_what_is_asked_for_by_name_comes_first_and_once(told, question):
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_a_slice_may_begin_anywhere(told, sort):
-    criteria = Criteria(sort=sort, compatible="false")
+    criteria = Question(sort=sort, compatible="false")
     found = Finding(current_index(), criteria, worker_of(criteria, workers()))
     every = [one.pk for one in in_order(order_named(sort))]
     for start in (0, 1, 99, told - 5, told, told + 50):

@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+import timeit
+
 import pytest
 from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.catalogue.question import CONFIDENCES, GATED, MULTIPLE, SHOWN, SORTS, Criteria, CriteriaError, DictQuery
+from compat.catalogue.question import (
+    CONFIDENCES,
+    GATED,
+    MULTIPLE,
+    PARAMETERS,
+    SHOWN,
+    SORTS,
+    DictQuery,
+    Question,
+    QuestionError,
+)
 from compat.rules.result import CAUSES
 
 WORKERS = ("rbee", "vllm")
 
 
 def read(query):
-    return Criteria.from_query(QueryDict(query), WORKERS)
+    return Question.from_query(QueryDict(query), WORKERS)
 
 
 def problems(query):
-    with pytest.raises(CriteriaError) as caught:
+    with pytest.raises(QuestionError) as caught:
         read(query)
     return {problem.parameter: problem.message for problem in caught.value.problems}
 
 
 def test_nothing_asked_is_what_runs_best_known_first():
-    assert read("") == Criteria()
-    assert (Criteria().compatible, Criteria().sort, Criteria().page) == ("true", "popular", 1)
+    assert read("") == Question()
+    assert (Question().compatible, Question().sort, Question().page) == ("true", "popular", 1)
 
 
 @pytest.mark.parametrize(
@@ -125,20 +137,20 @@ def test_a_long_nonsense_value_is_cut_in_the_message():
     "address", ["https://huggingface.co/microsoft/phi-2", "hf.co/microsoft/phi-2/tree/main", "microsoft/phi-2"]
 )
 def test_a_pasted_hub_address_is_its_models_id(address):
-    assert Criteria(q=address).words == ("microsoft/phi-2",)
+    assert Question(q=address).words == ("microsoft/phi-2",)
 
 
 def test_toggling_adds_and_takes_away():
-    one = Criteria().toggled("format", "gguf")
+    one = Question().toggled("format", "gguf")
     assert one.format == ("gguf",)
     assert one.toggled("format", "safetensors").format == ("gguf", "safetensors")
-    assert one.toggled("format", "gguf") == Criteria()
-    assert Criteria().toggled("gated", "true").gated == "true"
-    assert Criteria(gated="true").toggled("gated", "true").gated == ""
+    assert one.toggled("format", "gguf") == Question()
+    assert Question().toggled("gated", "true").gated == "true"
+    assert Question(gated="true").toggled("gated", "true").gated == ""
 
 
 def test_only_numbers_are_shortened():
-    assert Criteria(q="qwen 2.0", min_params=2.0, max_params=1234.5678).query() == (
+    assert Question(q="qwen 2.0", min_params=2.0, max_params=1234.5678).query() == (
         "q=qwen+2.0&min_params=2&max_params=1234.5678"
     )
 
@@ -152,7 +164,7 @@ def test_a_changed_question_starts_at_its_first_page():
 
 def test_a_plain_mapping_serves_as_a_question():
     options = {"task": ["a", "b"], "compatible": False, "min_params": 7, "gated": True, "author": "x", "q": None}
-    found = Criteria.from_query(DictQuery(options), WORKERS)
+    found = Question.from_query(DictQuery(options), WORKERS)
     assert (found.task, found.compatible, found.min_params) == (("a", "b"), "false", 7.0)
     assert (found.gated, found.author, found.q) == ("true", ("x",), "")
 
@@ -170,7 +182,7 @@ def questions(draw):
     low, high = draw(number), draw(number)
     if low is not None and high is not None and low > high:
         low, high = high, low
-    return Criteria(
+    return Question(
         q=" ".join(draw(text).split()),
         worker=draw(st.sampled_from(["", *WORKERS])),
         compatible=draw(st.sampled_from([*SHOWN])),
@@ -199,7 +211,29 @@ def test_any_question_is_read_or_refused_and_means_the_same_again(values):
     query = QueryDict(mutable=True)
     query.update(values)
     try:
-        criteria = Criteria.from_query(query, WORKERS)
-    except CriteriaError:
+        criteria = Question.from_query(query, WORKERS)
+    except QuestionError:
         return
     assert read(criteria.query()) == criteria
+
+
+def test_the_rest_is_the_question_without_what_is_wrong():
+    with pytest.raises(QuestionError) as caught:
+        read("q=llama&sort=x&confidence=high&confidence=certain&format=gguf&min_params=9&max_params=2&memory=-1")
+    assert caught.value.rest == Question(q="llama", confidence=("high",), format=("gguf",), min_params=9.0)
+
+
+def test_every_parameter_says_what_it_is():
+    for name, one in PARAMETERS.items():
+        assert one.name == name
+        assert one.sentence.endswith(".")
+        assert one.values or one.takes, name
+        assert one.schema["type"] in ("string", "integer", "number", "array")
+        assert getattr(Question(), name) == one.default
+        assert one.noun or one.many or one.source, name
+
+
+def test_a_question_is_read_in_well_under_a_millisecond():
+    query = QueryDict("q=qwen&worker=vllm&memory=24&format=gguf&format=safetensors&license=mit&sort=likes&page=3")
+    best = min(timeit.repeat(lambda: Question.from_query(query, WORKERS), number=100, repeat=5)) / 100
+    assert best < 0.0005

@@ -13,7 +13,7 @@ from compat import catalogue as queries
 from compat.catalogue import current
 from compat.catalogue.current import current_index, verdicts_on
 from compat.catalogue.index import INDEX_CAUSES
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import chosen, workers
 from compat.estimate import Fit
 from compat.ingest import store as sync
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.django_db
 
 SIZES = (8.0, 16.0, 24.0, 48.0, 96.0)
 MACHINES = (
-    Criteria(worker="vllm", memory=24.0),
-    Criteria(worker="vllm", accelerator="V100 16 GB"),
-    Criteria(worker="llama-cpp", accelerator="RTX 4090", ram=32.0),
-    Criteria(worker="transformers", memory=8.0, count=2, context=32768),
-    Criteria(worker="rbee", ram=16.0),
+    Question(worker="vllm", memory=24.0),
+    Question(worker="vllm", accelerator="V100 16 GB"),
+    Question(worker="llama-cpp", accelerator="RTX 4090", ram=32.0),
+    Question(worker="transformers", memory=8.0, count=2, context=32768),
+    Question(worker="rbee", ram=16.0),
 )
 NAMES = ("vllm, 24 GB", "vllm, V100", "llama.cpp, RTX 4090 and 32 GB", "transformers, 2 x 8 GB", "rbee, 16 GB of RAM")
 
@@ -134,7 +134,7 @@ def test_totals_and_pages_agree_when_narrowed(client, question):
 
 
 def test_facet_counts_are_what_taking_them_gives():
-    criteria = Criteria(worker="vllm", memory=24.0)
+    criteria = Question(worker="vllm", memory=24.0)
     page = queries.browse(criteria)
     for facet in page.facets:
         for choice in facet.first[:4]:
@@ -144,7 +144,7 @@ def test_facet_counts_are_what_taking_them_gives():
 
 def test_a_confidence_asked_for_is_the_one_on_this_machine():
     for word in ("high", "medium", "low", "none"):
-        criteria = Criteria(worker="llama-cpp", memory=8.0, ram=64.0, compatible="false", confidence=(word,))
+        criteria = Question(worker="llama-cpp", memory=8.0, ram=64.0, compatible="false", confidence=(word,))
         rows = rows_of_all_pages(criteria)
         assert {row.result.confidence for row in rows} <= {word}
         assert len(rows) == queries.browse(criteria).total
@@ -204,7 +204,7 @@ FILES = {"m-Q4_K_M.gguf": 4.6, "m-Q8_0.gguf": 8.0, "m-F16.gguf": 15.0}
 
 
 def best_on(kept, **more):
-    page = queries.detail(kept.repo_id, Criteria(worker="llama-cpp", **more), workers())
+    page = queries.detail(kept.repo_id, Question(worker="llama-cpp", **more), workers())
     return page.row.best.quantization, page.result, page
 
 
@@ -223,7 +223,7 @@ def test_a_preferred_variant_that_does_not_fit_gives_way():
     assert best_on(kept)[0] == "Q4_K_M"
     best, result, _ = best_on(kept, memory=8.0)
     assert (best, result.compatible) == ("Q2_K", True)
-    row = queries.rows_of([kept], worker_of(Criteria(worker="llama-cpp", memory=8.0)))[0]
+    row = queries.rows_of([kept], worker_of(Question(worker="llama-cpp", memory=8.0)))[0]
     assert (row.best.quantization, row.result) == (best, result)
 
 
@@ -251,8 +251,8 @@ def test_where_none_fits_the_refusal_is_memory_with_numbers():
 
 def test_a_refusal_by_the_rules_is_not_covered_by_memory():
     for repo_id in ("BAAI/bge-m3", "openai/whisper-large-v3"):
-        plain = queries.detail(repo_id, Criteria(), workers()).result
-        tiny = queries.detail(repo_id, Criteria(memory=0.5), workers()).result
+        plain = queries.detail(repo_id, Question(), workers()).result
+        tiny = queries.detail(repo_id, Question(memory=0.5), workers()).result
         assert plain == tiny
         assert not tiny.compatible
 
@@ -263,9 +263,9 @@ FP8 = "RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8"
 
 
 def test_a_packing_needs_a_generation_that_computes_it():
-    old = queries.detail(FP8, Criteria(worker="vllm", accelerator="V100 32 GB"), workers())
-    new = queries.detail(FP8, Criteria(worker="vllm", accelerator="RTX 4090"), workers())
-    plain = queries.detail(FP8, Criteria(worker="vllm"), workers())
+    old = queries.detail(FP8, Question(worker="vllm", accelerator="V100 32 GB"), workers())
+    new = queries.detail(FP8, Question(worker="vllm", accelerator="RTX 4090"), workers())
+    plain = queries.detail(FP8, Question(worker="vllm"), workers())
     assert (old.result.compatible, old.result.cause) == (False, "platform")
     assert new.result.compatible
     assert plain.result.compatible
@@ -277,14 +277,14 @@ def test_a_packing_needs_a_generation_that_computes_it():
 
 
 def test_an_engine_does_not_run_on_another_makers_hardware():
-    page = queries.browse(Criteria(worker="vllm", accelerator="Apple M2 Ultra", memory=64.0))
+    page = queries.browse(Question(worker="vllm", accelerator="Apple M2 Ultra", memory=64.0))
     assert page.total == 0
     assert {hidden.cause for hidden in page.hidden} >= {"platform"}
 
 
 def test_judging_for_hardware_leaves_what_is_stored_alone():
     before = list(Verdict.objects.order_by("pk").values_list("confidence", "cause", "results"))
-    queries.browse(Criteria(worker="vllm", accelerator="V100 32 GB"))
+    queries.browse(Question(worker="vllm", accelerator="V100 32 GB"))
     assert list(Verdict.objects.order_by("pk").values_list("confidence", "cause", "results")) == before
 
 
@@ -292,7 +292,7 @@ def test_judging_for_hardware_leaves_what_is_stored_alone():
 
 
 def test_a_change_of_the_catalogue_is_seen_at_once():
-    criteria = Criteria(worker="llama-cpp", memory=24.0, q="newcomer")
+    criteria = Question(worker="llama-cpp", memory=24.0, q="newcomer")
     assert queries.browse(criteria).total == 0
     kept = stored("newcomer", FILES, LLAMA)
     assert [row.record.pk for row in queries.browse(criteria).rows] == [kept.pk]
@@ -319,16 +319,16 @@ def test_a_machines_verdicts_are_worked_out_once_for_an_index(django_assert_num_
 
 def test_a_registered_workers_new_machine_is_seen_at_once():
     own = SiteWorker.objects.create(name="Ours", slug="ours", engine="vllm", memory_gb=96)
-    before = queries.browse(Criteria(worker="ours"))
+    before = queries.browse(Question(worker="ours"))
     own.memory_gb = 8
     own.save()
-    after = queries.browse(Criteria(worker="ours"))
+    after = queries.browse(Question(worker="ours"))
     assert after.total < before.total
-    assert len(rows_of_all_pages(Criteria(worker="ours"))) == after.total
+    assert len(rows_of_all_pages(Question(worker="ours"))) == after.total
     assert all(row.result.compatible for row in after.rows)
     fresh = {facet.name: facet.values for facet in after.facets}
     current.forget_index()
-    assert {facet.name: facet.values for facet in queries.browse(Criteria(worker="ours")).facets} == fresh
+    assert {facet.name: facet.values for facet in queries.browse(Question(worker="ours")).facets} == fresh
 
 
 def counted(question):

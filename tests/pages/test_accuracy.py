@@ -50,8 +50,10 @@ def test_programs_get_the_commands_numbers(client, capsys):
     assert response.json() == json.loads(capsys.readouterr().out)
 
 
-def test_another_format_is_the_page(client):
-    assert b"<html" in client.get("/accuracy/?format=nonsense").content
+def test_another_format_is_refused_with_a_page(client):
+    response = client.get("/accuracy/?format=nonsense")
+    assert response.status_code == 400
+    assert b"<html" in response.content
 
 
 def test_the_page_is_made_once_and_takes_few_queries(client):

@@ -118,9 +118,7 @@ def test_too_many_parameters_are_refused(client):
     assert get(client, "?" + "&".join(f"a{n}=1" for n in range(2000))).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "query", ["?q=%00", "?q=a%00b", "?task=%F0%9F%A6%99", "?q=%FF%FE", "?q=" + "%C3%A9" * 199, "?&&=&", "?q"]
-)
+@pytest.mark.parametrize("query", ["?q=%00", "?q=a%00b", "?q=%FF%FE", "?q=" + "%C3%A9" * 199, "?&&=&", "?q"])
 def test_odd_bytes_are_no_error(client, query):
     assert get(client, query).status_code == 200
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.models import ModelRecord
 from marketplace import starter
 from tests.markup import Page
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 def test_its_numbers_are_those_of_browse(client):
     page = Page(client.get("/"))
-    running = queries.browse(Criteria()).total
+    running = queries.browse(Question()).total
     assert f"{running} of {ModelRecord.objects.count()} Hugging Face models run on" in page.text
 
 

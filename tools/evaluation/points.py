@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from compat.architectures.layers import GGUF_MODEL_TYPES
+from compat.architectures import architecture_of_gguf
 from compat.engines.hardware import GIB
 from compat.estimate.buffers import BufferOptions
 from compat.estimate.known import Resolver, complete, find_shape, known_shape
@@ -201,7 +201,7 @@ def point_shape(point: Point, resolve: Resolver | None = None) -> ModelShape | N
 def _from_facts(facts: Mapping[str, Any], model_id: str) -> ModelShape | None:
     """A shape from what a log printed: layers and the width of keys, or heads and their size."""
     arch = re.search(r"gguf arch ([\w.-]+)", model_id)
-    model_type = GGUF_MODEL_TYPES.get(arch.group(1), arch.group(1)) if arch else "llama"
+    model_type = architecture_of_gguf(arch.group(1)).name if arch else "llama"
     heads, dim = facts.get("n_head_kv"), facts.get("head_dim")
     width = facts.get("n_embd_k_gqa")
     if heads is None and width is not None:

@@ -109,7 +109,7 @@ def transformers(root: Path) -> dict[str, Iterable[str]]:
 
 
 def names(root: Path) -> dict[str, Pairs]:
-    """The bridge from ``model_type`` to the classes a config of that type may name, one table a task."""
+    """The classes that a config of each ``model_type`` may name, one table for each auto class."""
     tree = _tree(_one(root, "transformers/models/auto/modeling_auto.py"))
     return {key: _mapping(tree, name) for key, name in _TASK_MAPPINGS.items()}
 
@@ -120,18 +120,20 @@ _ARCH_NAME = re.compile(r"\{\s*(LLM_ARCH_\w+),\s*\"([^\"]+)\"\s*\}")
 _ARCH_CASE = re.compile(r"case (LLM_ARCH_\w+):")
 
 
-def llama_cpp(root: Path) -> dict[str, Iterable[str] | Pairs]:
-    """The names its loader has a case for, and the converter's map from class to name."""
+def llama_cpp(root: Path) -> dict[str, Iterable[str]]:
+    """The names its loader has a case for."""
     source = _one(root, "vendor/llama.cpp/src/llama-arch.cpp").parent
     named = dict(_ARCH_NAME.findall((source / "llama-arch.cpp").read_text("utf-8")))
     model = (source / "llama-model.cpp").read_text("utf-8")
     factory = model[: model.index("LLM_ARCH_UNKNOWN")]
     loadable = {named[arch] for arch in _ARCH_CASE.findall(factory) if arch in named} - {"clip"}
-    converter = source.parent / "conversion"
-    return {
-        "gguf": _filled(loadable, "architectures"),
-        "converts": dict(_conversions(converter, source.parent)),
-    }
+    return {"gguf": _filled(loadable, "architectures")}
+
+
+def gguf_names(root: Path) -> dict[str, Pairs]:
+    """The GGUF name that the converter writes for each class it takes."""
+    sources = _one(root, "vendor/llama.cpp/src/llama-arch.cpp").parents[1]
+    return {"classes": dict(_conversions(sources / "conversion", sources))}
 
 
 def _arch_attribute(node: ast.ClassDef) -> str | None:

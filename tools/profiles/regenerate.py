@@ -6,10 +6,9 @@
     python -m tools.profiles.regenerate mlx-lm=path/to/unpacked/package
 
 Packages are fetched by name with pip and read as text: nothing of them is imported. The result is a diff of
-``*.lists.toml`` (and of ``compat/architectures/names.toml``, the table that leads from one name space to
-another), to be
-reviewed like any other change. What people decide (formats, packings, sureness, notes) stays in
-``<slug>.toml``.
+``*.lists.toml`` (and of ``names.toml`` and ``gguf_names.toml`` in ``compat/architectures/``, which lead from one kind
+of name to another), to be reviewed like any other change. What people decide (formats, packings, sureness, notes) stays
+in ``<slug>.toml``.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ import compat
 from tools.profiles import readers
 
 HERE = Path(compat.__file__).parent / "engines" / "profiles"
-NAMES = HERE.parents[1] / "architectures" / "names.toml"
+ARCHITECTURES = HERE.parents[1] / "architectures"
 _WIDTH = 110
 _VERSION = re.compile(r"^Version: (\S+)", re.MULTILINE)
 
@@ -48,7 +47,8 @@ class Source:
 
 SOURCES = {
     "transformers": Source("transformers", True, readers.transformers, HERE / "transformers.lists.toml"),
-    "names": Source("transformers", True, readers.names, NAMES),
+    "names": Source("transformers", True, readers.names, ARCHITECTURES / "names.toml"),
+    "gguf-names": Source("llama-cpp-python", False, readers.gguf_names, ARCHITECTURES / "gguf_names.toml"),
     "llama-cpp": Source("llama-cpp-python", False, readers.llama_cpp, HERE / "llama-cpp.lists.toml"),
     "mlx-lm": Source("mlx-lm", True, readers.mlx_lm, HERE / "mlx-lm.lists.toml"),
     "lm-studio": Source("mlx-vlm", True, readers.mlx_vlm, HERE / "lm-studio.lists.toml"),
@@ -85,9 +85,10 @@ def render(lists: Lists, source: str) -> str:
 
 
 def _pip(package: str, folder: Path, *, wheel: bool) -> None:
-    """Fetch one package without its dependencies. Of a source package only the unpacked tree is wanted:
-    building
-    its metadata may fail, as that can need the engine's whole build environment, and is ignored.
+    """Fetch one package without its dependencies.
+
+    Of a source package only the unpacked tree is wanted: building its metadata may fail, as that can need the engine's
+    whole build environment, and is ignored.
     """
     form = ["--only-binary", ":all:"] if wheel else ["--no-binary", ":all:", "--no-build-isolation", "--no-clean"]
     command = [

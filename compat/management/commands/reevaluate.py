@@ -15,11 +15,11 @@ from compat.management.console import Screen
 class Command(CatalogueCommand):
     """``reevaluate``"""
 
-    help = "Judge again whatever was judged by other rules or engine profiles. Needs no network."
+    help = "Read and judge again whatever was read or judged by other code, tables or profiles. Needs no network."
     examples = (
-        ("reevaluate", "judge what is out of date"),
+        ("reevaluate", "read and judge what is out of date"),
         ("reevaluate --all --json", "judge everything, and sum up for a program"),
-        ("reevaluate --extract", "after an upgrade: read the stored answers of the Hub again, then judge"),
+        ("reevaluate --extract", "read the stored answers of the Hub again in any case, then judge"),
     )
     stopped = "Whole batches done until then are kept. Run it again to go on."
 
@@ -29,18 +29,18 @@ class Command(CatalogueCommand):
         parser.add_argument(
             "--extract",
             action="store_true",
-            help="first read the stored Hub answers again, after a new release",
+            help="first read the stored Hub answers again, even if they were read by this version",
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
-        """Extract again if asked, then judge."""
+        """Read again what was read by other code or tables, then judge."""
         from compat.ingest.judging import reevaluate
-        from compat.ingest.reading import extract_again
+        from compat.ingest.reading import extract_again, facts_are_current
         from compat.models import FactSheet, ModelRecord
 
         started = time.monotonic()
         read: int | None = None
-        if options["extract"]:
+        if options["extract"] or not facts_are_current():
             with self.progress("Reading records", ModelRecord.objects.count()) as advance:
                 read = extract_again(advance)
         with self.progress("Judging", FactSheet.objects.count()) as advance:

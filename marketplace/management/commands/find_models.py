@@ -9,33 +9,13 @@ from django.core.management.base import CommandError, CommandParser
 
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Column, Screen, Told, verdict_cell
-from compat.management.questions import EMPTY, add_worker, asked, positive
+from compat.management.questions import EMPTY, add_options, add_worker, asked, positive
 
 if TYPE_CHECKING:
     from compat.catalogue.listing import Listing
     from compat.catalogue.rows import Row
 
 MOST = 10_000
-_FILTERS = (
-    ("compatible", "WHICH", "true: what runs (the default); false: everything; only-incompatible: what does not run"),
-    ("gated", "WHETHER", "true: its terms must be accepted first; false: open"),
-    ("min_params", "BILLIONS", "at least so many billions of parameters"),
-    ("max_params", "BILLIONS", "at most so many billions of parameters"),
-    ("min_context", "TOKENS", "made for a context of at least so many tokens"),
-    ("list", "SLUG", "only the models of a curated list"),
-    ("sort", "ORDER", "popular (the default), trending, likes, recent, created, params or name"),
-)
-_SEVERAL = (
-    ("confidence", "WORD", "high, medium, low or none: how sure the verdict is"),
-    ("cause", "WORD", "why a model does not run, such as memory or context"),
-    ("task", "TASK", "its task, such as text-generation"),
-    ("architecture", "NAME", "architecture family or model_type, such as llama"),
-    ("format", "NAME", "weight format, such as safetensors or gguf"),
-    ("quantization", "NAME", "quantization of one of its variants, such as Q4_K_M"),
-    ("license", "NAME", "licence, such as apache-2.0"),
-    ("language", "CODE", "language code, such as en"),
-    ("author", "NAME", "the account it belongs to"),
-)
 
 
 class Command(CatalogueCommand):
@@ -54,12 +34,10 @@ class Command(CatalogueCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """Words, filters, the worker, how many."""
+        from compat.catalogue.reading import FILTERS
+
         parser.add_argument("q", nargs="*", metavar="WORDS", help="words that the model's id must hold")
-        group = parser.add_argument_group("filters")
-        for name, metavar, what in _SEVERAL:
-            group.add_argument(_option(name), metavar=metavar, action="append", help=what)
-        for name, metavar, what in _FILTERS:
-            group.add_argument(_option(name), metavar=metavar, help=what)
+        add_options(parser.add_argument_group("filters"), FILTERS)
         add_worker(parser)
         parser.add_argument("--limit", metavar="N", type=positive, default=30, help="how many models at most (30)")
         parser.add_argument("--cursor", metavar="TEXT", default="", help="go on from “nextCursor” of a --json answer")
@@ -67,27 +45,25 @@ class Command(CatalogueCommand):
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The query behind the pages and the JSON API; its JSON is that of ``/api/v1/models``."""
         from compat.catalogue.listing import listing
-        from compat.catalogue.question import CriteriaError
+        from compat.catalogue.question import QuestionError
+        from compat.catalogue.reading import FILTERS
         from marketplace.api import serialise
 
         if options["limit"] > MOST:
             raise CommandError(f"--limit is {options['limit']:,}: {MOST:,} is the most.", returncode=Exit.USAGE)
-        names = [name for name, _, _ in (*_FILTERS, *_SEVERAL)]
-        criteria, available = asked(options, names, q=" ".join(options["q"] or ()))
+        criteria, available = asked(options, FILTERS, q=" ".join(options["q"] or ()))
         try:
             found = listing(criteria, available, options["limit"], options["cursor"])
-        except CriteriaError as error:
+        except QuestionError as error:
             raise CommandError(str(error), returncode=Exit.USAGE) from None
         notes = (_sums(found, options["limit"]),)
         return Answer(serialise.listing(found), lambda screen: _show(found, screen), notes=notes)
 
 
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def _sums(found: Listing, limit: int) -> str:
     """How many there are, and what is not among them: nothing vanishes in silence."""
+    from compat.catalogue.reading import absences
+
     if not found.total and not found.hidden and found.changed is None:
         return EMPTY
     which = {"true": " that run", "only-incompatible": " that do not run"}.get(found.criteria.compatible, "")
@@ -95,6 +71,8 @@ def _sums(found: Listing, limit: int) -> str:
     said = f"{shown}{found.total:,} {'model' if found.total == 1 else 'models'}{which} on {found.worker.label}."
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
+    if not found.total:
+        said += "".join(f" {sentence}" for sentence in absences(found.criteria))
     if found.next:
         on = "--limit shows more." if limit < MOST else "--cursor shows more: give it “nextCursor” of a --json answer."
         said += f" {on}"

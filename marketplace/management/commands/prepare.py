@@ -24,8 +24,8 @@ class Command(CatalogueCommand):
     """``prepare``"""
 
     help = (
-        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted), judge "
-        "what is stale, make the index of the catalogue, collect static files."
+        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted), read "
+        "and judge again what is stale, make the index of the catalogue, collect static files."
     )
     examples = (
         ("prepare", "before every start of the site"),
@@ -44,15 +44,18 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Each step looks first whether it is needed."""
-        done: Json = {"migrated": self._migrate(), "loaded": None, "verdicts": 0}
+        done: Json = {"migrated": self._migrate(), "read": 0, "loaded": None, "verdicts": 0}
         told = ["The database is up to date."] if done["migrated"] else []
         self._prune()
+        done["read"] = self._read()
         if not options["no_snapshot"]:
             done["loaded"], words = self._load()
             told += words
         done["verdicts"] = verdicts = self._judge()
-        if verdicts:
-            told.append(f"The rules or engines changed: {verdicts:,} verdicts made again.")
+        renewed = [f"{done['read']:,} records read again"] if done["read"] else []
+        renewed += [f"{verdicts:,} verdicts made again"] if verdicts else []
+        if renewed:
+            told.append(f"What verdicts rest on has changed: {', '.join(renewed)}.")
         done["indexed"] = self._index()
         done["collected"] = self._collect()
 
@@ -78,6 +81,16 @@ class Command(CatalogueCommand):
 
         prune()
 
+    def _read(self) -> int:
+        """Read again what other code or tables read; returns how many records. An empty catalogue is noted as new."""
+        from compat.ingest.reading import extract_again, facts_are_current
+        from compat.models import ModelRecord
+
+        if facts_are_current():
+            return 0
+        with self.progress("Reading records", ModelRecord.objects.count()) as advance:
+            return extract_again(advance)
+
     def _load(self) -> tuple[Json | None, list[str]]:
         """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
         from compat.ingest.runs import begin_filling, end_filling
@@ -96,7 +109,7 @@ class Command(CatalogueCommand):
         return loaded.as_json(), [loaded.words]
 
     def _judge(self) -> int:
-        """Judge where rules or engines are others than before; returns how many verdicts were made."""
+        """Judge where rules, engines or tables are others than before; returns how many verdicts were made."""
         from compat.ingest.judging import reevaluate
         from compat.models import FactSheet, ModelRecord, Verdict
         from compat.models.engines import engines, ensure_settings

@@ -1,0 +1,176 @@
+"""One architecture with all that the tables say of it, found by equality under any name that a record or a file tells.
+
+Records often tell only ``model_type`` while an engine goes by the class in ``architectures[]`` or by the name in a GGUF
+header; :class:`Architecture` leads from one to the other exactly, or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from compat.architectures.layers import LayerStructure
+from compat.architectures.tables import Entry, Place, read_tables
+
+KIND_WORDS = {
+    "text": "text model",
+    "moe": "mixture-of-experts model",
+    "vision": "vision model",
+    "audio": "audio model",
+    "embed": "embedding model",
+    "newer": "different design",
+    "other": "model",
+}
+"""What a kind is called in sentences; ``other`` is the kind of what stands in no family."""
+
+_TABLES_BY_USE = {
+    "text": ("causal", "vision", "multimodal", "seq2seq"),
+    "vision": ("vision", "multimodal", "causal"),
+    "embed": ("base", "causal", "masked"),
+    "classify": ("sequence_classification", "token_classification"),
+    "speech": ("speech", "multimodal", "vision"),
+}
+_TASK_USE = {
+    "text-generation": "text",
+    "conversational": "text",
+    "text2text-generation": "text",
+    "summarization": "text",
+    "translation": "text",
+    "question-answering": "text",
+    "image-text-to-text": "vision",
+    "image-to-text": "vision",
+    "visual-question-answering": "vision",
+    "document-question-answering": "vision",
+    "video-text-to-text": "vision",
+    "any-to-any": "vision",
+    "feature-extraction": "embed",
+    "sentence-similarity": "embed",
+    "fill-mask": "embed",
+    "text-ranking": "classify",
+    "text-classification": "classify",
+    "token-classification": "classify",
+    "automatic-speech-recognition": "speech",
+    "audio-text-to-text": "speech",
+}
+IMAGE_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "vision")
+AUDIO_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "speech")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What is known of one architecture.
+
+    ``name`` is its ``model_type``, or what was asked for where the tables do not list it. ``family`` groups relatives
+    (``qwen`` for ``qwen3_moe``), ``label`` is the family's name for people, ``kind`` a key of :data:`KIND_WORDS`.
+    ``gguf_name`` is the ``general.architecture`` that converters write for it, where its own entry says so.
+    ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``plain_attention``: every
+    layer has four plain attention matrices. Classes and all GGUF names depend on more than the architecture:
+    :meth:`classes_for`, :meth:`gguf_names`.
+    """
+
+    name: str
+    family: str
+    label: str
+    kind: str
+    gguf_name: str | None = None
+    layers: LayerStructure | None = None
+    mixture: bool = False
+    plain_attention: bool = False
+
+    @property
+    def reads_more_than_text(self) -> bool:
+        """Whether its models take images or sound beside text."""
+        if self.kind in ("vision", "audio"):
+            return True
+        classes = read_tables().classes
+        return any(self.name in classes[use] for use in ("vision", "multimodal", "speech"))
+
+    @property
+    def reads_only_text(self) -> bool:
+        """Whether its models are known to take text alone; an unlisted architecture is not known to."""
+        known = self.kind in ("text", "moe") or self.name in read_tables().classes["causal"]
+        return known and not self.reads_more_than_text
+
+    def classes_for(self, task: str | None) -> tuple[str, ...]:
+        """The classes its ``config.json`` may name for this task, likeliest first; empty if none is known."""
+        return _classes_for(self, task)
+
+    def gguf_names(self, hf_class: str | None) -> tuple[str, ...]:
+        """The names a converter may write into its GGUF files, given the class where it is told; empty if not known."""
+        if self.gguf_name:
+            return (self.gguf_name,)
+        classes = (hf_class,) if hf_class else (*self.classes_for("text-generation"), *self.classes_for(None))
+        written = read_tables().gguf_of_class
+        return tuple(dict.fromkeys(written[name] for name in classes if name in written))
+
+
+def architecture_of(name: str) -> Architecture:
+    """The architecture of an exact ``model_type``, else GGUF name; an unlisted one is a family of its own."""
+    tables = read_tables()
+    return _joined(name if name in tables.entries else tables.by_gguf.get(name, name))
+
+
+def architecture_of_model_type(name: str) -> Architecture:
+    """The architecture of an exact ``model_type``; a name that is only a GGUF name is not listed as one."""
+    return _joined(name)
+
+
+def architecture_of_gguf(name: str) -> Architecture:
+    """The architecture of a GGUF header's name. ``gemma3`` is the text model there, the vision model in a config."""
+    return _joined(read_tables().by_gguf.get(name, name))
+
+
+def is_listed(name: str) -> bool:
+    """Whether this is a ``model_type`` of a family, or a GGUF name of the tables."""
+    tables = read_tables()
+    return name in tables.by_gguf or (name in tables.places and tables.places[name].kind != "other")
+
+
+def family_label(family: str) -> str:
+    """The family's name for people, such as ``Llama``; an unlisted family is shown by its own name."""
+    return read_tables().labels.get(family, family)
+
+
+@lru_cache(maxsize=8192)
+def _joined(model_type: str) -> Architecture:
+    tables = read_tables()
+    place = tables.places.get(model_type) or Place(model_type, model_type, "other")
+    entry = tables.entries.get(model_type) or Entry()
+    return Architecture(
+        name=model_type,
+        family=place.family,
+        label=place.label,
+        kind=place.kind,
+        gguf_name=entry.gguf or entry.written_as,
+        layers=entry.layers,
+        mixture=entry.experts or place.kind == "moe",
+        plain_attention=entry.plain_attention,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _classes_for(architecture: Architecture, task: str | None) -> tuple[str, ...]:
+    tables = read_tables()
+    entry = tables.entries.get(architecture.name)
+    if entry and entry.hf_class:
+        return (entry.hf_class,)
+    use = _TASK_USE.get(task or "") or _usual_use(architecture)
+    found: dict[str, None] = {}
+    for table in _TABLES_BY_USE.get(use, ()):
+        value = tables.classes[table].get(architecture.name, ())
+        found.update(dict.fromkeys((value,) if isinstance(value, str) else value))
+    return tuple(found)
+
+
+def _usual_use(architecture: Architecture) -> str:
+    """What its models are mostly for, where the record names no task."""
+    name, classes = architecture.name, read_tables().classes
+    if architecture.kind == "embed":
+        return "embed"
+    if name in classes["speech"]:
+        return "speech"
+    if name in classes["vision"]:
+        return "vision"
+    if name in classes["masked"]:
+        return "embed"
+    return "text" if name in classes["causal"] or name in classes["seq2seq"] else "embed"
