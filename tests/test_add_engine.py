@@ -11,7 +11,8 @@ from tests.own_database import ROOT, OwnDatabase
 from tests.project_copy import copy_project, run_in_copy
 from tests.samples import RECORDS
 
-EXAMPLE = re.search(r"^```toml\n(.*?)^```$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+EXAMPLE = re.search(r"^```toml\n(slug = .*?)^```$", CONTRIBUTING, re.MULTILINE | re.DOTALL)[1]
 
 TRY = """
 import io, json, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.management.base import SystemCheckError
 
 from compat.architectures import known_shapes, read_tables, tables
 from compat.strict_data import DataError
+from tests.own_database import ROOT
 
 
 @pytest.fixture
@@ -88,6 +90,18 @@ def test_a_known_shape_stands_there_once(folder):
     path.write_text(json.dumps(data), "utf-8")
     with pytest.raises(DataError, match=r"known_shapes\.json: models \d+ \(.+\): id is that of entry 4"):
         known_shapes()
+
+
+def test_the_line_that_the_guide_shows_is_read(folder):
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    head, line = re.search(
+        r"^```toml\n(\[families.granite.types\])\n(granite5 = .*?)\n```$", guide, re.MULTILINE
+    ).groups()
+    path = folder / "architectures.toml"
+    path.write_text(path.read_text("utf-8").replace(head, f"{head}\n{line}"), "utf-8")
+    read = read_tables()
+    assert (read.places["granite5"].family, read.by_gguf["granite-5"]) == ("granite", "granite5")
+    assert read.entries["granite5"].layers.window == 4096
 
 
 def test_a_mistake_stops_the_start(folder):
