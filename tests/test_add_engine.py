@@ -77,11 +77,11 @@ def test_one_file_adds_an_engine_everywhere(tmp_path):
     ("change", "message"),
     [
         (("limit = 8192", 'limit = "8192"'), "toy.toml: context: limit should be int"),
-        (('serves = ["text"]', 'serve = ["text"]'), "toy.toml: architectures 1: serves is missing"),
+        (('serves = ["text"]', 'serve = ["text"]'), "toy.toml: architectures 1: serve is not a field here"),
         (('slug = "toy"', 'slug = "other"'), "toy.toml: slug is 'other'"),
         (
             ('platforms = ["cuda", "cpu"]', 'platforms = ["abacus"]'),
-            "toy.toml: hardware: platforms should hold some of",
+            "toy.toml: hardware: platforms 1 should be one of",
         ),
     ],
     ids=["kind", "misspelt", "slug", "platform"],
