@@ -344,6 +344,7 @@ def test_an_empty_catalogue_is_exported_too(tmp_path):
 
 
 def test_queries_do_not_grow_with_the_models(tmp_path):
+    current_index()
     counts = []
     for top in (40, 200):
         with CaptureQueriesContext(

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
-from compat.catalogue.question import Criteria
+from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.models import CuratedList, ListEntry, ModelRecord
 from marketplace.feeds import NEWEST
@@ -42,7 +42,7 @@ def test_the_newest_models_that_run_come_first(client):
     dates = [entry.findtext(f"{ATOM}published") for entry in found]
     assert dates == sorted(dates, reverse=True)
     titles = [entry.findtext(f"{ATOM}title") for entry in found]
-    rows = queries.browse(Criteria(sort="created")).rows
+    rows = queries.browse(Question(sort="created")).rows
     assert titles[: len(rows)] == [row.record.repo_id for row in rows if row.record.created]
     assert len(rows) <= len(titles) <= NEWEST
     worker = next(iter(workers().values()))
