@@ -24,6 +24,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
+from compat.catalogue.current import current_index
 from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordVariant, Verdict
