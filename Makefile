@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet install --require-hashes
 export PATH := $(BIN):$(PATH)
 
-.PHONY: run setup setup-dev setup-npm test check types lint fix bench lock clean
+.PHONY: run setup setup-dev setup-npm test check types lint fix bench lock tables clean
 .DEFAULT_GOAL := run
 
 run: setup var/secret_key ## Serve on http://127.0.0.1:8000 (PORT changes it); Ctrl-C stops everything.

@@ -1,36 +1,53 @@
-"""System checks: what must be true of the database and the profiles before the site can keep its promises."""
+"""System checks: what must be true of the database and the data files before the site can keep its promises."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from compat.architectures import TableError, known_shapes, read_tables
-from compat.engines import ProfileError, all_profiles
+from compat.architectures import known_shapes, read_tables
+from compat.engines import all_profiles
+from compat.engines.hardware import accelerators
+from compat.estimate.ledger import shipped_ledger
+from compat.estimate.speed import calibration
+from compat.strict_data import DataError
+
+DATA_FILES: tuple[Callable[[], object], ...] = (
+    read_tables,
+    known_shapes,
+    all_profiles,
+    accelerators,
+    calibration,
+    shipped_ledger,
+)
+"""What reads the data files that the site works with; each keeps what it read."""
+
+
+def wrong_data() -> list[str]:
+    """A sentence for each reader of data files that found one wrong, with file, place and field."""
+    found: list[str] = []
+    for read in DATA_FILES:
+        try:
+            read()
+        except DataError as error:
+            found.append(f"A data file is wrong: {error}")
+    return found
 
 
 @register()
-def engine_profiles_are_valid(**kwargs: Any) -> list[CheckMessage]:
-    """Every profile file must load."""
-    try:
-        all_profiles()
-    except ProfileError as error:
-        return [Error(f"An engine profile is wrong: {error}", id="compat.E001")]
-    return []
+def data_files_are_valid(**kwargs: Any) -> list[CheckMessage]:
+    """Every data file must load: a mistake in one stops the start, not a page."""
+    return [Error(sentence, id="compat.E001") for sentence in wrong_data()]
 
 
-@register()
-def architecture_tables_are_valid(**kwargs: Any) -> list[CheckMessage]:
-    """Every table of architectures must load."""
-    try:
-        read_tables()
-        known_shapes()
-    except TableError as error:
-        return [Error(f"A table of architectures is wrong: {error}", id="compat.E003")]
-    return []
+def require_valid_data() -> None:
+    """For web servers, which run no system checks; raises ``ImproperlyConfigured``."""
+    if sentences := wrong_data():
+        raise ImproperlyConfigured(" ".join(sentences))
 
 
 @register(Tags.database)

@@ -302,6 +302,9 @@ def get_application() -> Door:
     found = get_wsgi_application()
     from django.conf import settings
 
+    from compat.checks import require_valid_data
+
+    require_valid_data()
     return Door(found, settings.WEB_THREADS, log_requests=settings.ACCESS_LOG)
 
 

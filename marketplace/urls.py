@@ -1,14 +1,21 @@
 """Every address of the site."""
 
 from django.contrib import admin
+from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
+from django.views.decorators.cache import cache_control
 
 from .api import docs, hub
 from .api.v1 import api
+from .feeds import ListModels, NewModels
 from .pages import accuracy, browse, detail, health, home, lists, report, workers
+from .sitemaps import SITEMAPS, robots
 
 handler400 = "marketplace.pages.errors.bad_request"
 handler500 = "marketplace.pages.errors.server_error"
+
+for_readers = cache_control(public=True, max_age=600)
+"""Feeds and sitemaps are the same for everybody, and asked for again and again."""
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -28,6 +35,11 @@ urlpatterns = [
     path("api/models/<path:repo_id>/revision/<path:revision>", hub.model, name="hub-revision"),
     path("api/models/<path:repo_id>/tree/<path:place>", hub.tree, name="hub-tree"),
     path("api/models/<path:repo_id>", hub.model, name="hub-model"),
+    path("feed.xml", for_readers(NewModels()), name="feed"),
+    path("lists/<slug:slug>/feed.xml", for_readers(ListModels()), name="list-feed"),
+    path("sitemap.xml", for_readers(index), {"sitemaps": SITEMAPS, "sitemap_url_name": "sitemap"}, name="sitemaps"),
+    path("sitemap-<section>.xml", for_readers(sitemap), {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("robots.txt", for_readers(robots), name="robots"),
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),
 ]

@@ -10,6 +10,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.core.cache import cache
+from django.template.backends import jinja2
+from django.test.signals import template_rendered
 
 from compat.catalogue import current
 
@@ -72,3 +74,17 @@ def _plain_settings(settings, monkeypatch):
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
     cache.clear()
     current.forget_index()
+
+
+@pytest.fixture(autouse=True)
+def _contexts_of_pages(monkeypatch):
+    """Tests look at what a page was made from: Django tells it for its own templates only, not for Jinja's."""
+    render = jinja2.Template.render
+
+    def told(template, context=None, request=None):
+        made = {} if context is None else context
+        text = render(template, made, request)
+        template_rendered.send(sender=template, template=template, context=made)
+        return text
+
+    monkeypatch.setattr(jinja2.Template, "render", told)

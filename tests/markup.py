@@ -52,7 +52,7 @@ class Page(HTMLParser):
             self.links.append(told["href"])
         if tag in ("script", "img") and "src" in told:
             self.assets.append(told["src"])
-        if tag in ("link", "use") and "href" in told:
+        if tag in ("link", "use") and "href" in told and told.get("rel") != "alternate":
             self.assets.append(told["href"])
         if tag == "form":
             self.forms.append(

@@ -24,6 +24,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from compat import catalogue as queries
+from compat.catalogue.current import current_index
 from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordVariant, Verdict
@@ -167,7 +168,8 @@ def test_no_link_needs_a_server_and_no_page_breaks_its_policy(site):
         text = path.read_text("utf-8")
         page = page_of(path)
         assert "@sprite" not in text
-        assert '<meta http-equiv="Content-Security-Policy" content="default-src &#x27;none&#x27;; ' in text
+        policies = [told["content"] for tag, told in page.tags if told.get("http-equiv") == "Content-Security-Policy"]
+        assert [policy.partition("; ")[0] for policy in policies] == ["default-src 'none'"]
         assert not [link for link in page.links() if link.startswith(("/admin", "/fetch", "/static", "http://"))]
         for tag, attributes in page.tags:
             assert tag != "style"
@@ -235,6 +237,25 @@ def test_pages_and_json_say_what_the_site_says(site):
             level = "unknown" if result.cause == "unknown" else result.confidence
             assert panels[slug]["class"] == f"panel verdict v-{level}"
             assert ("hidden" in panels[slug]) == bool(number)
+
+
+def test_json_of_a_model_is_what_the_api_answers(site, client):
+    """But for its address here, and what only one of them can say: alternatives there, every engine's verdict here."""
+    known = []
+    for record in ModelRecord.objects.order_by("-popularity", "repo_id")[:MOST:3]:
+        told = json.loads((site / model_path(record.repo_id) / "model.json").read_text("utf-8"))
+        asked = client.get(f"/api/v1/models/{record.repo_id}").json()
+        assert told.pop("url") == f"/{model_path(record.repo_id)}"
+        assert list(told.pop("verdicts")) == list(workers())
+        assert asked.pop("url") == record.get_absolute_url()
+        asked.pop("alternatives")
+        # A base that is not among the exported models is not known there.
+        known += [one.pop("known") for one in told["bases"]]
+        for one in (*told["bases"], *asked["bases"]):
+            one.pop("compatible"), one.pop("known", None)
+        assert told == asked
+        assert told["gated"] is (True if record.gated else None)
+    assert set(known) == {True, False}
 
 
 def test_variants_carry_their_verdicts(site):
@@ -324,6 +345,7 @@ def test_an_empty_catalogue_is_exported_too(tmp_path):
 
 
 def test_queries_do_not_grow_with_the_models(tmp_path):
+    current_index()
     counts = []
     for top in (40, 200):
         with CaptureQueriesContext(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.template import Context, Template
+from django.template import engines
 
 from compat.rules import CompatibilityResult, Confidence
-from marketplace.templatetags import show
+from marketplace import show
+
+icons = show.Icons("/static/{}".format)
 
 
 def result(confidence="none", cause=""):
@@ -62,7 +64,7 @@ def test_a_share(part, whole, text):
     ],
 )
 def test_a_badge_has_a_shape_a_colour_and_a_word(confidence, cause, word, kind):
-    html = str(show.badge(result(confidence, cause)))
+    html = str(icons.badge(result(confidence, cause)))
     assert html.startswith(f'<span class="badge {kind}">')
     assert f"#{kind}" in html
     assert word.replace("'", "&#x27;") in html
@@ -71,7 +73,7 @@ def test_a_badge_has_a_shape_a_colour_and_a_word(confidence, cause, word, kind):
 
 
 def test_a_name_is_escaped():
-    html = str(show.icon('"><script>'))
+    html = str(icons.icon('"><script>'))
     assert "<script>" not in html
 
 
@@ -150,10 +152,14 @@ def test_an_empty_comb_is_no_error():
 
 
 def test_the_filters_work_in_templates():
-    text = Template(
-        "{{ n|compact }} {{ n|size }} {{ n|count }} {{ l|license_label }} {{ f|format_label }} {{ t|task_label }} "
-        "{% badge r %}"
-    ).render(Context({"n": 12_000, "l": "apache-2.0", "f": "gguf", "t": "text-generation", "r": result("high")}))
+    text = (
+        engines["jinja2"]
+        .from_string(
+            "{{ n|compact }} {{ n|size }} {{ n|count }} {{ l|license_label }} {{ f|format_label }} {{ t|task_label }} "
+            "{{ badge(r) }}"
+        )
+        .render({"n": 12_000, "l": "apache-2.0", "f": "gguf", "t": "text-generation", "r": result("high")})
+    )
     assert text.startswith("12k 12.0 kB 12,000 Apache 2.0 GGUF")
     assert "<span" in text
 

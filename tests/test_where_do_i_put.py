@@ -25,12 +25,14 @@ ROWS = {
     "name table": "::test_a_name_table_leads_from_model_type_to_class_and_gguf_name",
     "well-known model's published shape": "::test_a_known_shape_is_what_the_memory_need_is_worked_out_from",
     "graphics card": "::test_a_graphics_card_can_be_chosen_and_judged_for",
+    "data file": "::test_a_data_file_stops_the_start_where_it_is_wrong",
     "fact": "::test_a_fact_is_read_of_what_is_kept_and_seen_by_a_rule",
     "facet": "::test_a_facet_counts_and_narrows_everywhere",
     "browse parameter": "tests/catalogue/test_add_parameter.py::test_query_strings_hold_it_and_links_carry_it",
     "page": "::test_a_page_answers_from_its_query",
     "piece of a page used twice": "::test_a_piece_is_shown_by_the_page",
-    "template filter or tag": "::test_a_filter_is_known_to_templates",
+    "filter or function of templates": "::test_a_filter_is_known_to_templates",
+    "feed or sitemap": "::test_a_feed_is_answered_and_exported",
     "API field": "::test_an_api_field_is_answered_and_described",
     "badge word": "::test_a_badge_word_changes_on_page_command_and_api_and_the_documentation_is_told",
     "call to the Hub": "::test_a_call_to_the_hub_gives_a_checked_answer",
@@ -115,6 +117,43 @@ def add_card(copy):
     add_lines(copy / "compat/engines/data/accelerators.json", '{"name":"L40s"', line)
 
 
+def add_data_file(copy):
+    (copy / "compat/engines/data/doors.json").write_text('{"doors": [{"name": "front", "width": 90}]}', "utf-8")
+    (copy / "compat/engines/doors.py").write_text(
+        '''"""The doors there are."""
+
+from functools import cache
+from importlib.resources import files
+
+from compat.strict_data import StrictTable, check_table, parse_json
+
+
+class Door(StrictTable):
+    """One door; ``width`` in centimetres."""
+
+    name: str
+    width: int
+
+
+class Doors(StrictTable):
+    """All doors."""
+
+    doors: list[Door]
+
+
+@cache
+def doors() -> Doors:
+    """Read once."""
+    text = files("compat.engines").joinpath("data", "doors.json").read_text("utf-8")
+    return check_table(Doors, parse_json(text, "doors.json"), "doors.json")
+''',
+        "utf-8",
+    )
+    checks = copy / "compat/checks.py"
+    add_lines(checks, "from compat.engines.hardware import", "from compat.engines.doors import doors\n")
+    add_lines(checks, "    shipped_ledger,\n)", "    doors,\n")
+
+
 def add_facet(copy):
     add_lines(
         copy / "compat/catalogue/question.py",
@@ -190,10 +229,49 @@ def add_piece(copy):
 
 
 def add_filter(copy):
-    with (copy / "marketplace/templatetags/show.py").open("a", encoding="utf-8") as file:
+    with (copy / "marketplace/show.py").open("a", encoding="utf-8") as file:
+        file.write('\n\ndef loudly(text: str) -> str:\n    """In capitals."""\n    return text.upper()\n')
+    add_lines(copy / "marketplace/rendering.py", '    "percent": show.percent,\n', '    "loudly": show.loudly,\n')
+
+
+def add_feed(copy):
+    with (copy / "marketplace/feeds.py").open("a", encoding="utf-8") as file:
         file.write(
-            '\n\n@register.filter\ndef loudly(text: str) -> str:\n    """In capitals."""\n    return text.upper()\n'
+            '''
+
+def popular_models(rows: Sequence[Row], worker: Worker, address_of: Addresses = address) -> Channel:
+    """The feed of the best known models."""
+    return Channel("Best known", "The three best known models", address_of("home"), worker, rows)
+
+
+class PopularModels(ModelFeed):
+    """``/popular.xml``"""
+
+    def get_object(self, request: HttpRequest) -> Channel:
+        """The best known three."""
+        page = queries.home()
+        return popular_models(page.popular[:3], page.worker)
+'''
         )
+    urls = copy / "marketplace/urls.py"
+    change_line(urls, "import ListModels, NewModels", "import ListModels, NewModels, PopularModels")
+    add_lines(urls, '    path("robots.txt"', '    path("popular.xml", PopularModels(), name="popular-feed"),\n')
+    room = copy / "marketplace/static_site"
+    change_line(room / "channels.py", "list_models, new_models\n", "list_models, new_models, popular_models\n")
+    add_lines(
+        room / "channels.py",
+        "    def curated(self",
+        """    def popular(self) -> str:
+        rows = self._catalogue.rows(self._catalogue.entries[:3])
+        return self._feed(popular_models(rows, self._catalogue.workers[0], self._address), "popular.xml")
+
+""",
+    )
+    add_lines(
+        room / "export.py",
+        '    folder.put("sitemap.xml"',
+        '    folder.put("popular.xml", channels.popular())\n',
+    )
 
 
 def add_api_field(copy):
@@ -407,13 +485,36 @@ def add_style(copy):
 
 
 ADDITIONS = (
-    add_fact, add_rule, add_names, add_known_shape, add_card, add_facet, add_page, add_piece, add_filter, add_api_field,
-    change_badge, add_call, add_column, add_command, add_tool, add_background_work, add_listener, add_point, add_reader,
-    add_event, add_setting, add_check, add_style,
-)  # fmt: skip
+    add_fact,
+    add_rule,
+    add_names,
+    add_known_shape,
+    add_card,
+    add_data_file,
+    add_facet,
+    add_page,
+    add_piece,
+    add_filter,
+    add_feed,
+    add_api_field,
+    change_badge,
+    add_call,
+    add_column,
+    add_command,
+    add_tool,
+    add_background_work,
+    add_listener,
+    add_point,
+    add_reader,
+    add_event,
+    add_setting,
+    add_check,
+    add_style,
+)
 
 LOOK = """
 import asyncio, io, json, sys
+from pathlib import Path
 import django
 django.setup()
 from django.conf import settings
@@ -452,6 +553,8 @@ seen["noted"] = journal.noted
 seen["version"] = rules_version(profile("rbee"))
 for name, address in json.loads(sys.argv[3]).items():
     seen[name] = get(address)
+run("export_site", "--output", sys.argv[5], "--top", "20", "--processes", "1")
+seen["exported feed"] = (Path(sys.argv[5]) / "popular.xml").read_text()
 seen["classes"] = [list(architecture_of(name).classes_for(None)) for name in ("aatoy", "aa-toy")]
 seen["cards"] = list(accelerator_labels())
 seen["tag counts"] = dict(ModelRecord.objects.values_list("repo_id", "tag_count"))
@@ -491,6 +594,7 @@ PAGES = {
     "makers": "/makers/",
     "makers asked": "/makers/?nothing=1",
     "accuracy": "/accuracy/",
+    "feed": "/popular.xml",
 }
 
 
@@ -522,7 +626,7 @@ def seen(copy, tmp_path_factory):
             ("manage.py", "makemigrations", "compat", "--name", "tag_count", "--verbosity", "0"),
             ("-m", "tools.evaluation.ledger"),
             ("manage.py", "prepare", "--json"),
-            ("-c", LOOK, records, hub.url, json.dumps(PAGES), CALLS),
+            ("-c", LOOK, records, hub.url, json.dumps(PAGES), CALLS, folder / "exported"),
         ):
             done = run_in_copy(copy, own.env, *arguments)
             assert done.returncode == 0, f"{arguments[:2]}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
@@ -587,6 +691,16 @@ def test_a_graphics_card_can_be_chosen_and_judged_for(seen):
     assert "Memory" in seen["check card"]
 
 
+def test_a_data_file_stops_the_start_where_it_is_wrong(seen, copy):
+    place = copy / "compat/engines/data/doors.json"
+    right = place.read_text("utf-8")
+    place.write_text(right.replace("90", '"wide"'), "utf-8")
+    done = in_copy(copy, "manage.py", "check")
+    place.write_text(right, "utf-8")
+    assert done.returncode == 1
+    assert "doors.json: doors 1 (front): width should be int" in done.stderr
+
+
 def test_a_facet_counts_and_narrows_everywhere(seen):
     counted = Counter((record.get("library_name") or "")[:60] for record in [*every_record(), *OWN_RECORDS])
     expected = {name: count for name, count in counted.items() if name}
@@ -622,6 +736,14 @@ def test_a_piece_is_shown_by_the_page(seen):
 def test_a_filter_is_known_to_templates(seen):
     names = re.findall(r'<p class="maker">([^:]+):', seen["makers"][1])
     assert names == [name.upper() for name in names]
+
+
+def test_a_feed_is_answered_and_exported(seen):
+    status, live = seen["feed"]
+    assert status == 200
+    for text in (live, seen["exported feed"]):
+        assert "<title>Best known</title>" in text
+        assert text.count("<entry>") == 3
 
 
 def test_an_api_field_is_answered_and_described(seen):

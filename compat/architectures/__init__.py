@@ -20,7 +20,7 @@ from .architecture import (
 )
 from .layers import LayerKind, LayerStructure
 from .name_hints import hint_in, name_words
-from .tables import TableError, known_shapes, read_tables
+from .tables import known_shapes, read_tables
 
 __all__ = [
     "AUDIO_TASKS",
@@ -29,7 +29,6 @@ __all__ = [
     "Architecture",
     "LayerKind",
     "LayerStructure",
-    "TableError",
     "architecture_of",
     "architecture_of_gguf",
     "architecture_of_model_type",

@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, model_validator
 
 from compat.architectures.layers import LayerStructure
+from compat.strict_data import DataError, Name, StrictTable, Table, check_table, parse_json, parse_toml
 
 Kind = Literal["text", "moe", "vision", "audio", "embed", "newer"]
 ClassTable = Mapping[str, str | list[str]]
 _FOLDER = resources.files(__package__)
-_Name = Annotated[str, StringConstraints(min_length=1)]
 
 
-class TableError(ValueError):
-    """A table is wrong; the message names the file, the field and what is expected there."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Entry(_Strict):
+class Entry(StrictTable):
     """One line of ``architectures.toml``; its head says what each field means."""
 
-    gguf: _Name | None = None
-    written_as: _Name | None = None
-    hf_class: _Name | None = Field(None, alias="class")
+    gguf: Name | None = None
+    written_as: Name | None = None
+    hf_class: Name | None = Field(None, alias="class")
     layers: LayerStructure | None = None
     experts: bool = False
     plain_attention: bool = False
-    name_begins: list[_Name] = []
+    name_begins: list[Name] = []
 
 
 class _MemberEntry(Entry):
     kind: Kind
 
 
-class _Family(_Strict):
-    label: _Name
+class _Family(StrictTable):
+    label: Name
     types: dict[str, _MemberEntry]
 
 
-class _Architectures(_Strict):
-    hints_nothing: list[_Name]
+class _Architectures(StrictTable):
+    hints_nothing: list[Name]
     families: dict[str, _Family]
     others: dict[str, Entry]
 
 
-class _Names(_Strict):
+class _Names(StrictTable):
     """Classes by ``model_type``, a table for each auto class of Transformers."""
 
     generated_from: str
@@ -70,28 +60,37 @@ class _Names(_Strict):
     base: dict[str, str | list[str]]
 
 
-class _GgufNames(_Strict):
+class _GgufNames(StrictTable):
     generated_from: str
-    classes: dict[str, _Name]
+    classes: dict[str, Name]
 
 
-class KnownShape(_Strict):
+class KnownShape(StrictTable):
     """A well-known model: its id and other names, and what its ``config.json`` says of its dimensions.
 
     ``parameters`` is given where the dimensions alone do not count them; ``partial`` where the configuration leaves
     something out.
     """
 
-    id: _Name
+    id: Name
     config: dict[str, Any]
     parameters: int | None = None
-    also: list[_Name] = []
+    also: list[Name] = []
     partial: bool = False
 
 
-class _KnownShapes(_Strict):
+class _KnownShapes(StrictTable):
     source: str
     models: list[KnownShape]
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        seen: dict[str, int] = {}
+        for number, model in enumerate(self.models, 1):
+            first = seen.setdefault(model.id.lower(), number)
+            if first != number:
+                raise ValueError(f"models {number} ({model.id}): id is that of entry {first}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,32 +122,14 @@ class Tables:
     gguf_of_class: Mapping[str, str]
 
 
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def _read(model: type[Model], filename: str) -> Model:
+def _read(model: type[Table], filename: str) -> Table:
     text = _FOLDER.joinpath(filename).read_text("utf-8")
-    try:
-        data: Any = tomllib.loads(text) if filename.endswith(".toml") else json.loads(text)
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise TableError(f"{filename}: {'.'.join(map(str, first['loc']))} {_problem(first)}") from None
-    except ValueError as error:  # what both parsers raise
-        raise TableError(f"{filename}: cannot be read: {error}") from None
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return "is not a field here"
-    if error["type"] == "missing":
-        return "is missing"
-    return f"is {error['input']!r}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+    return check_table(model, (parse_toml if filename.endswith(".toml") else parse_json)(text, filename), filename)
 
 
 @cache
 def read_tables() -> Tables:
-    """The tables of ``model_type``, class and GGUF names; raises :class:`TableError`. Read once a process."""
+    """The tables of ``model_type``, class and GGUF names; raises :class:`DataError`. Read once a process."""
     told = _read(_Architectures, "architectures.toml")
     entries: dict[str, Entry] = {}
     places: dict[str, Place] = {}
@@ -174,9 +155,9 @@ def read_tables() -> Tables:
 
 def _put(entries: dict[str, Entry], name: str, entry: Entry) -> None:
     if name in entries:
-        raise TableError(f"architectures.toml: {name} stands there twice")
+        raise DataError(f"architectures.toml: {name} stands there twice")
     if entry.gguf and entry.written_as:
-        raise TableError(f"architectures.toml: {name} has both gguf and written_as: only one of them is written")
+        raise DataError(f"architectures.toml: {name} has both gguf and written_as: only one of them is written")
     entries[name] = entry
 
 
@@ -184,7 +165,7 @@ def _gguf_names(entries: Mapping[str, Entry]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, entry in entries.items():
         if entry.gguf and found.setdefault(entry.gguf, name) != name:
-            raise TableError(
+            raise DataError(
                 f"architectures.toml: {found[entry.gguf]} and {name} have the same gguf, {entry.gguf!r}: a header with "
                 "it can mean only one; say written_as in the other"
             )
@@ -196,11 +177,11 @@ def _hints(entries: Mapping[str, Entry]) -> tuple[tuple[tuple[str, ...], str], .
     for name, entry in entries.items():
         for words in entry.name_begins:
             if found.setdefault(tuple(words.split()), name) != name:
-                raise TableError(f"architectures.toml: {name} has name_begins {words!r}, which stands there twice")
+                raise DataError(f"architectures.toml: {name} has name_begins {words!r}, which stands there twice")
     return tuple(sorted(found.items(), key=lambda hint: -len(hint[0])))
 
 
 @cache
 def known_shapes() -> tuple[KnownShape, ...]:
-    """The well-known models whose shapes are published; raises :class:`TableError`. Read once a process."""
+    """The well-known models whose shapes are published; raises :class:`DataError`. Read once a process."""
     return tuple(_read(_KnownShapes, "known_shapes.json").models)

@@ -15,6 +15,7 @@ from compat.catalogue.overview import (
     home,
     published_lists,
     report,
+    report_of,
     worker_page,
     workers_page,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "home",
     "published_lists",
     "report",
+    "report_of",
     "rows_of",
     "worker_of",
     "worker_page",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import F, QuerySet
@@ -24,7 +25,7 @@ from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
-from compat.hub.payloads import is_repo_id, parse_record
+from compat.hub.payloads import HubModel, is_repo_id, parse_record
 from compat.models import (
     FactSheet,
     HubFetch,
@@ -114,14 +115,16 @@ _ROLES = {
 }
 
 
-def _file_row(path: str, size: int | None) -> FileRow:
+@lru_cache(maxsize=4096)
+def what_is(path: str) -> str:
+    """What a file is, in words. Most repositories name theirs alike."""
     name = read_name(path)
     what = _ROLES.get(name.role, "")
     if name.role == "weights" and name.format:
         what = " ".join(filter(None, (format_label(name.format), name.quantization, "weights")))
         if name.shards:
             what += f", part {name.shard} of {name.shards}"
-    return FileRow(path, what, size)
+    return what
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,11 @@ class DetailPage:
         return task_label(self.extraction.task.value) if self.extraction.task.value else ""
 
 
+def files_of(model: HubModel) -> tuple[FileRow, ...]:
+    """The files that a record lists."""
+    return tuple(FileRow(one.rfilename, what_is(one.rfilename), one.bytes) for one in model.siblings or ())
+
+
 def find(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
@@ -227,8 +235,8 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         row=row,
         worker=worker,
         extraction=extraction,
-        source=_by_note(parsed.model.source or {}),
-        files=tuple(_file_row(sibling.rfilename, sibling.bytes) for sibling in parsed.model.siblings or ()),
+        source=by_note(parsed.model.source or {}),
+        files=files_of(parsed.model),
         variants=_variant_rows(record, variants, answer, row, worker),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=alternatives(record, related, worker),
@@ -274,7 +282,7 @@ def memory_of(
     )
 
 
-def _by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
+def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
     """A record's source notes, each with the fields it gave."""
     notes: dict[str, list[str]] = {}
     for key, note in source.items():

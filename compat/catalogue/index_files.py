@@ -17,9 +17,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +27,14 @@ from django.db import connection
 from compat.catalogue.index import IndexColumns, OrderColumns
 from compat.catalogue.machine_needs import EngineNeeds, Entries
 from compat.estimate.need_columns import NeedColumns
+from compat.source_digest import digest_sources
 
 log = logging.getLogger(__name__)
 
 _KEPT = 2
 """So many versions stay on disk: a process may be about to open the one before."""
-_MADE_BY = ("architectures", "catalogue", "engines", "estimate", "rules")
+_MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules")
+"""The code and tables that columns are made by."""
 
 
 def folder_of(version: int, changed: datetime | None) -> Path | None:
@@ -44,25 +43,7 @@ def folder_of(version: int, changed: datetime | None) -> Path | None:
     if root is None or changed is None:
         return None
     database = hashlib.blake2b(str(connection.settings_dict["NAME"]).encode(), digest_size=6).hexdigest()
-    return root / database / f"{version}-{changed.timestamp():.6f}-{_code()}"
-
-
-@cache
-def _code() -> str:
-    """A digest of the code and tables that columns are made by."""
-    digest = hashlib.blake2b(np.__version__.encode(), digest_size=6)
-    for package in _MADE_BY:
-        for name, content in sorted(_sources(files(f"compat.{package}"))):
-            digest.update(name.encode() + content)
-    return digest.hexdigest()
-
-
-def _sources(folder: Traversable) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            yield from _sources(entry)
-        elif entry.name.endswith((".py", ".toml", ".json")):
-            yield entry.name, entry.read_bytes()
+    return root / database / f"{version}-{changed.timestamp():.6f}-{digest_sources(*_MADE_BY)}"
 
 
 @contextmanager

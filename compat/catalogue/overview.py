@@ -169,8 +169,14 @@ def report(top: int = 200, asked: Question | None = None, available: Mapping[str
     # What no engine has judged yet is unknown.
     levels = np.maximum(verdicts.level[groups], 0).tolist()
     causes = np.where(verdicts.level[groups] < 0, CAUSE_CODES["unknown"], verdicts.cause[groups]).tolist()
-    found = Counter((level, INDEX_CAUSES[cause]) for level, cause in zip(levels, causes, strict=True))
-    total = found.total()
+    return report_of(
+        worker, top, Counter((level, INDEX_CAUSES[cause]) for level, cause in zip(levels, causes, strict=True))
+    )
+
+
+def report_of(worker: Worker, top: int, found: Mapping[tuple[int, str], int]) -> Report:
+    """The report of how many models have which confidence and cause. No query."""
+    total = sum(found.values())
     lines = []
     for key, label, causes in REPORT_LINES:
         count = sum(n for (_, cause), n in found.items() if cause in causes)

@@ -4,11 +4,15 @@ The list is a compact copy of public tables; every entry keeps the names of its 
 bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from compat.engines.gpu_capability import VENDOR_PLATFORMS
+from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json
 
 GIB = 1024**3
 
@@ -81,24 +85,75 @@ def unified_share(accelerator: Accelerator, memory: int) -> tuple[float, str]:
     return 0.9, "default: nine tenths of the shared memory, the rest for the system"
 
 
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Card(StrictTable):
+    """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``cc`` NVIDIA's compute
+    capability, ``src`` the numbers of its sources, counted from 0.
+    """
+
+    name: Name
+    vendor: Annotated[str, one_of(*(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu"))]
+    kind: Annotated[str, one_of("gpu", "unified")]
+    gb: _Positive | None = None
+    gb_s: _Positive | None = None
+    cc: _Positive | None = None
+    gb_options: list[_Positive] = []
+    src: Annotated[list[int], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.kind == "gpu" and self.gb is None:
+            raise ValueError("gb is missing")
+        if self.kind == "gpu" and self.gb_options:
+            raise ValueError("gb_options is only for kind unified")
+        if self.cc is not None and self.vendor != "nvidia":
+            raise ValueError("cc is only for vendor nvidia")
+        return self
+
+
+class _Cards(StrictTable):
+    note: str
+    sources: list[Name]
+    accelerators: Annotated[list[_Card], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        seen: dict[tuple[str, float | None], int] = {}
+        for number, card in enumerate(self.accelerators, 1):
+            place = f"accelerators {number} ({card.name})"
+            for source in card.src:
+                if not 0 <= source < len(self.sources):
+                    raise ValueError(f"{place}: src names source {source}, but they end at {len(self.sources) - 1}")
+            first = seen.setdefault((card.name.lower(), card.gb), number)
+            if first != number:
+                raise ValueError(f"{place}: name and gb are those of entry {first}")
+        return self
+
+
+def read_accelerators(text: str, filename: str = "accelerators.json") -> tuple[Accelerator, ...]:
+    """Accelerators from the text of such a file; raises ``DataError`` naming the file, the card and the field."""
+    told = check_table(_Cards, parse_json(text, filename), filename)
+    return tuple(_accelerator(card, told.sources) for card in told.accelerators)
+
+
 @cache
 def accelerators() -> tuple[Accelerator, ...]:
-    """All bundled accelerators."""
-    raw = json.loads((files("compat.engines") / "data" / "accelerators.json").read_text("utf-8"))
-    return tuple(_accelerator(entry, raw["sources"]) for entry in raw["accelerators"])
+    """All bundled accelerators; raises ``DataError`` where the file is wrong."""
+    return read_accelerators((files("compat.engines") / "data" / "accelerators.json").read_text("utf-8"))
 
 
-def _accelerator(entry: dict[str, Any], sources: list[str]) -> Accelerator:
-    memory, bandwidth = entry.get("gb"), entry.get("gb_s")
+def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
     return Accelerator(
-        name=entry["name"],
-        vendor=entry["vendor"],
-        kind=entry["kind"],
-        memory=None if memory is None else round(memory * GIB),
-        bandwidth=None if bandwidth is None else bandwidth * 1e9,
-        compute_capability=entry.get("cc"),
-        sources=tuple(sources[i] for i in entry.get("src", ())),
-        memory_options=tuple(round(gb * GIB) for gb in entry.get("gb_options", ())),
+        name=card.name,
+        vendor=card.vendor,
+        kind=card.kind,
+        memory=None if card.gb is None else round(card.gb * GIB),
+        bandwidth=None if card.gb_s is None else card.gb_s * 1e9,
+        compute_capability=card.cc,
+        sources=tuple(sources[number] for number in card.src),
+        memory_options=tuple(round(gb * GIB) for gb in card.gb_options),
     )
 
 

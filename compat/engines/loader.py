@@ -9,11 +9,12 @@ there.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date
 from importlib import resources
-from typing import Any, NoReturn
+from typing import Annotated, NoReturn, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from compat.engines.confidence import Confidence
 from compat.engines.gpu_capability import PLATFORM_LABELS
@@ -27,10 +28,9 @@ from compat.engines.profile import (
     Packing,
     ProfileError,
 )
+from compat.strict_data import DataError, Name, Names, StrictTable, check_table, one_of, parse_toml, without_repeats
 
 LISTS_SUFFIX = ".lists.toml"
-_READS = ("text", "images", "text part")
-_REFUSED = ("architecture", "task")
 
 ListText = Callable[[str], str]
 """Gives the text of an engine's list file by slug; raises ``FileNotFoundError`` where there is none."""
@@ -54,225 +54,203 @@ def read_folder() -> list[EngineProfile]:
     ]
 
 
-class _Reader:
-    """Takes fields out of a table, checking each; what is left over is an unknown field."""
-
-    def __init__(self, table: Mapping[str, Any], where: str) -> None:
-        self._left = dict(table)
-        self._where = where
-
-    def take(self, key: str, kind: type | tuple[type, ...], default: Any = ...) -> Any:
-        if key not in self._left:
-            if default is ...:
-                self.fail(key, "is missing")
-            return default
-        value = self._left.pop(key)
-        kinds = kind if isinstance(kind, tuple) else (kind,)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            self.fail(key, f"should be {' or '.join(k.__name__ for k in kinds)}, not {value!r}")
-        return value
-
-    def choice(self, key: str, choices: tuple[str, ...], default: Any = ...) -> str:
-        value: str = self.take(key, str, default)
-        if value not in choices and value != default:
-            self.fail(key, f"should be one of {', '.join(choices)}, not {value!r}")
-        return value
-
-    def sureness(self, key: str, default: Any = ...) -> Confidence | None:
-        word = self.take(key, str, default)
-        if word is None:
-            return None
-        if word not in ("high", "medium", "low"):
-            self.fail(key, f"should be high, medium or low, not {word!r}")
-        return Confidence[word.upper()]
-
-    def texts(self, key: str, default: Any = ()) -> tuple[str, ...]:
-        values = self.take(key, list, default)
-        for value in values:
-            if not isinstance(value, str) or not value:
-                self.fail(key, f"should hold names, not {value!r}")
-        if len(set(values)) != len(values):
-            self.fail(key, "names something twice")
-        return tuple(values)
-
-    def table(self, key: str, default: Any = ...) -> _Reader:
-        return _Reader(self.take(key, dict, default), f"{self._where}: {key}")
-
-    def rows(self, key: str) -> list[_Reader]:
-        rows = self.take(key, list, [])
-        if not all(isinstance(row, dict) for row in rows):
-            self.fail(key, f"should be written as [[{key}]] tables")
-        return [_Reader(row, f"{self._where}: {key} {number}") for number, row in enumerate(rows, 1)]
-
-    def rest(self) -> dict[str, Any]:
-        left, self._left = self._left, {}
-        return left
-
-    def finish(self) -> None:
-        for key in self._left:
-            self.fail(key, "is not a field here")
-
-    def fail(self, key: str, problem: str) -> NoReturn:
-        raise ProfileError(f"{self._where}: {key} {problem}")
+def _some(values: list[str]) -> list[str]:
+    if not values:
+        raise ValueError("names no quantization")
+    return values
 
 
-def _parse(text: str, filename: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{filename}: not valid TOML: {error}") from None
+def _some_tasks(tasks: dict[str, list[str]]) -> dict[str, list[str]]:
+    if not tasks:
+        raise ValueError("text is missing: which tasks are served?")
+    return tasks
 
 
-def _listed(reader: _Reader, slug: str, lists: ListText, used: dict[str, str]) -> list[str]:
-    """The names of the generated lists that a group refers to; ``used`` collects the list files' texts."""
-    names: list[str] = []
-    for reference in reader.texts("lists"):
-        owner, _, key = reference.rpartition(":")
-        owner = owner or slug
-        try:
-            used.setdefault(owner, lists(owner))
-        except FileNotFoundError:
-            reader.fail("lists", f"names {reference!r}, but there is no {owner}{LISTS_SUFFIX}")
-        found = _parse(used[owner], owner + LISTS_SUFFIX).get(key)
-        if isinstance(found, dict):
-            found = list(found)
-        if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
-            reader.fail("lists", f"names {reference!r}, but {owner}{LISTS_SUFFIX} has no such list of names")
-        names += found
-    return names
+_Sureness = Annotated[str, one_of("high", "medium", "low")]
+_NameSpace = Annotated[str, one_of(*NAME_SPACES)]
+_Platforms = Annotated[list[Annotated[str, one_of(*PLATFORM_LABELS)]], without_repeats]
 
 
-def _group(
-    reader: _Reader, slug: str, tasks: Mapping[str, tuple[str, ...]], lists: ListText, used: dict[str, str]
-) -> Group:
-    names = {*reader.texts("names"), *_listed(reader, slug, lists, used)}
-    excepted = set(reader.texts("except"))
-    if excepted - names:
-        reader.fail("except", f"holds names that are not in the group: {', '.join(sorted(excepted - names))}")
-    if not names - excepted:
-        reader.fail("names", "names no architecture")
-    refused = reader.choice("refused", _REFUSED, "")
-    serves = reader.texts("serves")
-    for kind in serves:
-        if kind not in tasks:
-            reader.fail("serves", f"says {kind!r}, which [tasks] does not define")
-    if not serves and not refused:
-        reader.fail("serves", "is missing")
-    group = Group(
-        by=reader.choice("by", NAME_SPACES),
-        names=frozenset(names - excepted),
-        tasks=frozenset(task for kind in serves for task in tasks[kind]),
-        reads=reader.choice("reads", _READS, "text"),
-        formats=frozenset(reader.texts("formats")),
-        limit=reader.sureness("confidence", None),
-        note=reader.take("note", str, ""),
-        context=reader.take("context", int, None),
-        refused=refused,
-    )
-    if group.limit is not None and not group.note:
-        reader.fail("note", "is missing: say why the confidence is limited")
-    reader.finish()
-    return group
+class _GroupTable(StrictTable):
+    by: _NameSpace
+    names: Names = []
+    lists: Names = []
+    excepted: Names = Field([], alias="except")
+    serves: Names = []
+    reads: Annotated[str, one_of("text", "images", "text part")] = "text"
+    formats: Names = []
+    confidence: _Sureness | None = None
+    note: str = ""
+    context: int | None = None
+    refused: Annotated[str, one_of("architecture", "task")] = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.serves and not self.refused:
+            raise ValueError("serves is missing")
+        if self.confidence and not self.note:
+            raise ValueError("note is missing: say why the confidence is limited")
+        return self
 
 
-def _format(reader: _Reader) -> FormatRule:
-    sure = reader.sureness("confidence")
-    rule = FormatRule(
-        reader.take("name", str),
-        sure or Confidence.LOW,
-        reader.take("note", str, ""),
-        reader.choice("by", NAME_SPACES),
-        reader.take("single_file", bool, False),
-        reader.take("brief", str, ""),
-    )
-    reader.finish()
-    return rule
+class _FormatTable(StrictTable):
+    name: Name
+    by: _NameSpace
+    confidence: _Sureness
+    note: str = ""
+    single_file: bool = False
+    brief: str = ""
 
 
-def _platforms(reader: _Reader, key: str) -> tuple[str, ...]:
-    found = reader.texts(key)
-    for platform in found:
-        if platform not in PLATFORM_LABELS:
-            reader.fail(key, f"should hold some of {', '.join(PLATFORM_LABELS)}, not {platform!r}")
-    return found
+class _QuantizationTable(StrictTable):
+    names: Annotated[Names, AfterValidator(_some)]
+    confidence: _Sureness
+    note: str = ""
+    platforms: _Platforms = []
+    compute_capability: float | None = None
+    native: float | None = None
 
 
-def _packing(reader: _Reader) -> list[Packing]:
-    sure = reader.sureness("confidence") or Confidence.LOW
-    note = reader.take("note", str, "")
-    platforms = _platforms(reader, "platforms")
-    least = reader.take("compute_capability", (float, int), None)
-    native = reader.take("native", (float, int), None)
-    names = reader.texts("names", ...)
-    if not names:
-        reader.fail("names", "names no quantization")
-    reader.finish()
-    return [Packing(name, sure, note, platforms, least, native) for name in names]
+class _GgufTypesTable(StrictTable):
+    accepted: Names = []
+    doubtful: Names = []
+    note: str = ""
 
 
-def _gguf_types(reader: _Reader) -> GgufTypes:
-    types = GgufTypes(
-        frozenset(reader.texts("accepted")), frozenset(reader.texts("doubtful")), reader.take("note", str, "")
-    )
-    reader.finish()
-    return types
+class _HardwareTable(StrictTable):
+    platforms: _Platforms
+    compute_capability: float | None = None
 
 
-def _tasks(reader: _Reader) -> dict[str, tuple[str, ...]]:
-    kinds = {kind: tuple(names) if isinstance(names, list) else names for kind, names in reader.rest().items()}
-    for kind, names in kinds.items():
-        if not isinstance(names, tuple) or not names or not all(isinstance(name, str) for name in names):
-            reader.fail(kind, "should be a list of task names")
-    if not kinds:
-        reader.fail("text", "is missing: which tasks are served?")
-    return kinds
+class _ContextTable(StrictTable):
+    limit: int | None = None
+    policy: Annotated[str, one_of(*POLICIES)] = "warn"
+
+
+class _ProfileTable(StrictTable):
+    """A whole profile file; :class:`EngineProfile` and its parts say what the fields mean."""
+
+    slug: Name
+    name: Name
+    version: Name
+    source: Name
+    summary: Name
+    checked: date
+    tasks: Annotated[dict[str, Annotated[list[Name], Field(min_length=1)]], AfterValidator(_some_tasks)]
+    hardware: _HardwareTable
+    default: bool = False
+    criteria: bool = False
+    remote_code: Annotated[str, one_of("ignores", "runs")] = "ignores"
+    projector: bool = False
+    architectures: list[_GroupTable] = []
+    formats: list[_FormatTable] = []
+    quantization: list[_QuantizationTable] = []
+    gguf_types: _GgufTypesTable | None = None
+    advice: dict[str, Name] = {}
+    context: _ContextTable = _ContextTable()
 
 
 def read_profile(text: str, filename: str, lists: ListText = _no_lists) -> EngineProfile:
     """A profile from its TOML text; raises :class:`ProfileError` naming the file and the field."""
-    reader = _Reader(_parse(text, filename), filename)
-    slug = reader.take("slug", str)
-    if slug != filename.removesuffix(".toml"):
-        reader.fail("slug", f"is {slug!r}: it should be the file's own name")
-    context, hardware = reader.table("context", {}), reader.table("hardware", {})
-    tasks = _tasks(reader.table("tasks"))
-    used: dict[str, str] = {}
-    gguf_types = reader.take("gguf_types", dict, None)
-    found = EngineProfile(
-        slug=slug,
-        name=reader.take("name", str),
-        version=reader.take("version", str),
-        source=reader.take("source", str),
-        summary=reader.take("summary", str),
-        checked=reader.take("checked", date),
-        default=reader.take("default", bool, False),
-        criteria=reader.take("criteria", bool, False),
-        remote_code=reader.choice("remote_code", ("ignores", "runs"), "ignores"),
-        projector=reader.take("projector", bool, False),
-        groups=tuple(_group(row, slug, tasks, lists, used) for row in reader.rows("architectures")),
-        tasks=tuple(dict.fromkeys(task for names in tasks.values() for task in names)),
-        formats=tuple(_format(row) for row in reader.rows("formats")),
-        packings=tuple(packing for row in reader.rows("quantization") for packing in _packing(row)),
-        gguf_types=None if gguf_types is None else _gguf_types(_Reader(gguf_types, f"{filename}: gguf_types")),
-        advice=_advice(reader.table("advice", {})),
-        platforms=_platforms(hardware, "platforms"),
-        compute_capability=hardware.take("compute_capability", (float, int), None),
-        context_limit=context.take("limit", int, None),
-        context_policy=context.choice("policy", POLICIES, "warn"),
-        digest=_digest(text, used),
-    )
-    for part in (context, hardware, reader):
-        part.finish()
-    _check_whole(found, filename)
-    return found
+    try:
+        table = check_table(_ProfileTable, parse_toml(text, filename), filename)
+        return _Reading(table, filename, lists).profile(text)
+    except DataError as error:
+        raise ProfileError(str(error)) from None
 
 
-def _advice(reader: _Reader) -> dict[str, str]:
-    rows = reader.rest()
-    for name, sentence in rows.items():
-        if not isinstance(sentence, str) or not sentence:
-            reader.fail(name, "should be a sentence")
-    return rows
+class _Reading:
+    """Makes a profile of a table that is right in itself, with the names of its list files."""
+
+    def __init__(self, table: _ProfileTable, filename: str, lists: ListText) -> None:
+        self._table, self._filename, self._lists = table, filename, lists
+        self._used: dict[str, str] = {}
+
+    def profile(self, text: str) -> EngineProfile:
+        table = self._table
+        if table.slug != self._filename.removesuffix(".toml"):
+            self._fail(f"slug is {table.slug!r}: it should be the file's own name")
+        groups = tuple(self._group(row, number) for number, row in enumerate(table.architectures, 1))
+        found = EngineProfile(
+            slug=table.slug,
+            name=table.name,
+            version=table.version,
+            source=table.source,
+            summary=table.summary,
+            checked=table.checked,
+            default=table.default,
+            criteria=table.criteria,
+            remote_code=table.remote_code,
+            projector=table.projector,
+            groups=groups,
+            tasks=tuple(dict.fromkeys(task for names in table.tasks.values() for task in names)),
+            formats=tuple(_format(row) for row in table.formats),
+            packings=tuple(packing for row in table.quantization for packing in _packings(row)),
+            gguf_types=_gguf_types(table.gguf_types),
+            advice=table.advice,
+            platforms=tuple(table.hardware.platforms),
+            compute_capability=table.hardware.compute_capability,
+            context_limit=table.context.limit,
+            context_policy=table.context.policy,
+            digest=_digest(text, self._used),
+        )
+        _check_whole(found, self._filename)
+        return found
+
+    def _fail(self, problem: str) -> NoReturn:
+        raise ProfileError(f"{self._filename}: {problem}")
+
+    def _group(self, row: _GroupTable, number: int) -> Group:
+        place = f"architectures {number}"
+        names = {*row.names, *(name for reference in row.lists for name in self._listed(reference, place))}
+        excepted = set(row.excepted)
+        if excepted - names:
+            self._fail(f"{place}: except holds names that are not in the group: {', '.join(sorted(excepted - names))}")
+        if not names - excepted:
+            self._fail(f"{place}: names names no architecture")
+        for kind in row.serves:
+            if kind not in self._table.tasks:
+                self._fail(f"{place}: serves says {kind!r}, which [tasks] does not define")
+        return Group(
+            by=row.by,
+            names=frozenset(names - excepted),
+            tasks=frozenset(task for kind in row.serves for task in self._table.tasks[kind]),
+            reads=row.reads,
+            formats=frozenset(row.formats),
+            limit=Confidence[row.confidence.upper()] if row.confidence else None,
+            note=row.note,
+            context=row.context,
+            refused=row.refused,
+        )
+
+    def _listed(self, reference: str, place: str) -> list[str]:
+        """The names of a generated list that a group refers to."""
+        owner, _, key = reference.rpartition(":")
+        owner = owner or self._table.slug
+        filename = owner + LISTS_SUFFIX
+        try:
+            self._used.setdefault(owner, self._lists(owner))
+        except FileNotFoundError:
+            self._fail(f"{place}: lists names {reference!r}, but there is no {filename}")
+        found = parse_toml(self._used[owner], filename).get(key)
+        if isinstance(found, dict):
+            found = list(found)
+        if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
+            self._fail(f"{place}: lists names {reference!r}, but {filename} has no such list of names")
+        return found
+
+
+def _format(row: _FormatTable) -> FormatRule:
+    return FormatRule(row.name, Confidence[row.confidence.upper()], row.note, row.by, row.single_file, row.brief)
+
+
+def _packings(row: _QuantizationTable) -> list[Packing]:
+    sure, platforms = Confidence[row.confidence.upper()], tuple(row.platforms)
+    return [Packing(name, sure, row.note, platforms, row.compute_capability, row.native) for name in row.names]
+
+
+def _gguf_types(row: _GgufTypesTable | None) -> GgufTypes | None:
+    return None if row is None else GgufTypes(frozenset(row.accepted), frozenset(row.doubtful), row.note)
 
 
 def _digest(text: str, used: Mapping[str, str]) -> str:

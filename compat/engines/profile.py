@@ -9,6 +9,7 @@ from functools import cache, cached_property
 
 from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
+from compat.strict_data import DataError
 
 POLICIES = ("reject", "cap", "warn")
 """What becomes of a model made for more context than the limit: refused, cut to it, or only told."""
@@ -19,7 +20,7 @@ NAME_SPACES = ("model_type", "class", "gguf")
 _MANY_FAMILIES = 8
 
 
-class ProfileError(ValueError):
+class ProfileError(DataError):
     """A profile file is wrong; the message names the file, the field and what is expected there."""
 
 

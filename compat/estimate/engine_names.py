@@ -22,6 +22,9 @@ _SPELLINGS: dict[str, str] = {
     **dict.fromkeys(("exllamav2", "exllama-v2", "exllama2"), "exllamav2"),
 }
 
+ENGINES = frozenset({*_SPELLINGS.values(), *LLAMA_FAMILY, *TENSOR_PARALLEL, *FULL_HEADS})
+"""Every engine that the estimates know."""
+
 
 def engine_name(slug: str) -> str:
     """The one spelling of an engine's name; a name not known here comes back lower-cased."""

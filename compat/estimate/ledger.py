@@ -12,8 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+
+from compat.strict_data import DataError, describe_first, parse_json
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -88,10 +90,14 @@ class Ledger:
 
 @cache
 def shipped_ledger() -> Ledger:
-    """The comparison with the project's own points, as it was made for this release."""
-    return read_ledger((files("compat.estimate") / "data" / "ledger.json").read_bytes())
+    """The comparison with the project's own points, as it was made for this release; raises ``DataError``."""
+    return read_ledger((files("compat.estimate") / "data" / "ledger.json").read_text("utf-8"))
 
 
-def read_ledger(text: bytes) -> Ledger:
-    """A ledger from JSON; :class:`pydantic.ValidationError` names each field that is missing, unknown or wrong."""
-    return TypeAdapter(Ledger).validate_json(text)
+def read_ledger(text: str, filename: str = "ledger.json") -> Ledger:
+    """A ledger from JSON; raises ``DataError`` for a field that is missing, unknown or wrong."""
+    data = parse_json(text, filename)
+    try:
+        return TypeAdapter(Ledger).validate_json(text)
+    except ValidationError as error:
+        raise DataError(f"{filename}: {describe_first(error, data)}") from None

@@ -7,20 +7,23 @@ low-bit codes) are calibrated per engine and class of hardware from measured run
 An engine on a class of hardware without measured runs gets no estimate.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from compat.architectures import LayerKind
+from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.engines.hardware import Accelerator
-from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
+from compat.estimate.engine_names import ENGINES, LLAMA_FAMILY, engine_name
 from compat.estimate.parameters import active
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Weights, estimate_weights
+from compat.strict_data import StrictTable, check_table, parse_json
 
 _WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
 
@@ -37,19 +40,28 @@ class Work:
     codes: str
 
 
-@dataclass(frozen=True)
-class Constants:
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+
+
+class Constants(StrictTable):
     """One calibrated pair of engine and hardware class. ``launch`` in seconds per layer.
 
     ``low`` and ``high`` bound the middle four fifths of the calibration's ratios of measured to estimated.
     """
 
-    efficiency: float
-    launch: float
-    low: float
-    high: float
-    runs: int
-    machines: int
+    efficiency: _Positive
+    launch: _Positive
+    low: _Positive
+    high: _Positive
+    runs: _Count
+    machines: _Count
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, above high, which is {self.high}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,14 @@ def hardware_class(accelerator: Accelerator | None) -> str:
     return accelerator.vendor
 
 
+_VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
+HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0")
+"""Every class of a device."""
+
+
+_SCHEMES = ("awq", "gptq", "fp8", "nvfp4", "mxfp4")
+
+
 def codes_of(quant: str | None, engine: str) -> str:
     """How the weights are unpacked: ``wide``, ``blocks``, ``lattice`` (IQ1 to IQ3), or the scheme's name."""
     name = (quant or "").lower().removeprefix("ud-").replace("_", "-")
@@ -81,7 +101,7 @@ def codes_of(quant: str | None, engine: str) -> str:
         return "wide"
     if engine in LLAMA_FAMILY:
         return "lattice" if name.startswith(("iq1", "iq2", "iq3", "tq")) else "blocks"
-    for scheme in ("awq", "gptq", "fp8", "nvfp4", "mxfp4"):
+    for scheme in _SCHEMES:
         if name.startswith(scheme):
             return scheme
     return "blocks"
@@ -153,11 +173,57 @@ def seconds_per_token(
     return work.weight_bytes / rate + work.cache_bytes / (bandwidth * shared.get("cache", 0.6)) + starts
 
 
+_CODES = ("wide", "blocks", "lattice", *_SCHEMES)
+_VARIATIONS = ("experts", "state", "cache", *(f"{what}:{codes}" for what in ("codes", "launch") for codes in _CODES))
+
+
+def _known_variations(shared: dict[str, float]) -> dict[str, float]:
+    for name in shared:
+        if name not in _VARIATIONS:
+            raise ValueError(f"{name} is not one of {', '.join(_VARIATIONS)}")
+    return shared
+
+
+def _named_by_engine(shared: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    for engine in shared:
+        _check_engine(engine, engine)
+    return shared
+
+
+def _named_by_pair(classes: dict[str, Constants]) -> dict[str, Constants]:
+    for name in classes:
+        engine, _, hardware = name.partition("|")
+        _check_engine(engine, name)
+        if hardware not in HARDWARE_CLASSES:
+            raise ValueError(f"{name!r} should end with one of {', '.join(HARDWARE_CLASSES)}")
+    return classes
+
+
+def _check_engine(engine: str, name: str) -> None:
+    known = sorted(ENGINES - {"ollama", "lmstudio"})
+    if engine not in known:
+        raise ValueError(f"{name!r} should begin with one of {', '.join(known)}")
+
+
+class Calibration(StrictTable):
+    """What ``speed_constants.json`` holds: variations by engine, and :class:`Constants` by ``engine|hardware``."""
+
+    note: str
+    shared: Annotated[
+        dict[str, Annotated[dict[str, _Positive], AfterValidator(_known_variations)]], AfterValidator(_named_by_engine)
+    ]
+    classes: Annotated[dict[str, Constants], AfterValidator(_named_by_pair)]
+
+
+def read_calibration(text: str, filename: str = "speed_constants.json") -> Calibration:
+    """Calibration from the text of such a file; raises ``DataError`` naming the file, the entry and the field."""
+    return check_table(Calibration, parse_json(text, filename), filename)
+
+
 @cache
-def _calibration() -> dict[str, Any]:
-    text = (files("compat.estimate") / "data" / "speed_constants.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+def calibration() -> Calibration:
+    """The bundled calibration; raises ``DataError`` where its file is wrong."""
+    return read_calibration((files("compat.estimate") / "data" / "speed_constants.json").read_text("utf-8"))
 
 
 def kernels_of(engine: str) -> str:
@@ -167,14 +233,12 @@ def kernels_of(engine: str) -> str:
 
 def constants(engine: str, hardware: str) -> Constants | None:
     """The calibration of an engine on a class of hardware; None when nothing was measured."""
-    found = _calibration()["classes"].get(f"{kernels_of(engine)}|{hardware}")
-    return Constants(**found) if found else None
+    return calibration().classes.get(f"{kernels_of(engine)}|{hardware}")
 
 
 def shared_constants(engine: str) -> dict[str, float]:
     """The engine's variations with the kind of layer and code."""
-    found: dict[str, float] = _calibration()["shared"].get(kernels_of(engine), {})
-    return found
+    return calibration().shared.get(kernels_of(engine), {})
 
 
 def estimate_speed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
@@ -10,7 +11,7 @@ from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
 from compat.estimate import FitResult
 from compat.extraction.facts import Fact
-from compat.models import CuratedList, RecordVariant
+from compat.models import CuratedList, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
 from compat.timestamps import Json
 
@@ -89,14 +90,14 @@ def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
     }
 
 
-def model(item: Item) -> Json:
-    """A model in a list."""
+def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json:
+    """A model in a list. ``address`` says where its page is."""
     row, record = item.row, item.row.record
     return {
         "id": record.repo_id,
         "author": record.owner or None,
         "name": record.name,
-        "url": record.get_absolute_url(),
+        "url": address(record),
         "task": record.task or None,
         "library": record.library or None,
         "license": record.license or None,
@@ -167,13 +168,15 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
-def detail(page: DetailPage, alternatives: list[Item]) -> Json:
-    """Everything about one model."""
+def detail(
+    page: DetailPage, alternatives: list[Item], address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url
+) -> Json:
+    """Everything about one model. ``address`` says where a model's page is."""
     record = page.record
     item = item_of(page.row)
     extraction = page.extraction
     return {
-        **model(item),
+        **model(item, address),
         "result": compatibility(item, page.worker, record.repo_id),
         "variants": [_variant(row) for row in page.variants],
         "facts": {
@@ -184,7 +187,7 @@ def detail(page: DetailPage, alternatives: list[Item]) -> Json:
         },
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
-        "alternatives": [model(one) for one in alternatives],
+        "alternatives": [model(one, address) for one in alternatives],
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),
         "sha": record.sha or None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.templatetags.show import day, gib, size
+from marketplace.show import day, gib, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line

@@ -16,6 +16,7 @@ from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 TEMPLATE = "pages/browse.html"
+RESULTS = "partials/_results.html"
 _FACETS = frozenset(facet.name for facet in FACETS)
 
 
@@ -30,21 +31,22 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         # Without a list there are no boxes to tick: those that are ticked stay so all the same.
         ticked = [(name, value) for name, value in rest.items() if name in _FACETS]
         context = _context(criteria=rest, ticked=ticked, **refusal(request, error))
-        return render_page(request, TEMPLATE, context, fragment="results", status=400)
+        return render_page(request, TEMPLATE, context, fragment=RESULTS, status=400)
     except queries.NoSuchPage as error:
         last = criteria.query(page=error.pages)
         return render_page(
             request,
             TEMPLATE,
             _context(criteria=criteria, no_page=error, last=last),
-            fragment="results",
+            fragment=RESULTS,
             status=404,
         )
     query = criteria.query(page=criteria.page)
     address = reverse("browse") + (f"?{query}" if query else "")
     context = _context(page=page, criteria=criteria, absences=[] if page.rows else absences(criteria))
-    return remember(request, render_page(request, TEMPLATE, context, fragment="results", push=address))
+    return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
 
 
 def _context(**extra: object) -> dict[str, object]:
-    return {"sorts": SORTS, "shown": SHOWN, **extra}
+    empty = {"page": None, "criteria": None, "no_page": None, "ticked": (), "problems": (), "absences": ()}
+    return {**empty, "sorts": SORTS, "shown": SHOWN, **extra}

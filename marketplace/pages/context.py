@@ -14,5 +14,10 @@ from .worker import worker_choice
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """The worker (looked up only where a template shows it) and the version."""
-    return {"worker": SimpleLazyObject(partial(worker_choice, request)), "version": VERSION}
+    """The worker (looked up only where a template shows it), the version, and the name of the page's route."""
+    match = request.resolver_match
+    return {
+        "worker": SimpleLazyObject(partial(worker_choice, request)),
+        "version": VERSION,
+        "section": match.view_name if match else "",
+    }

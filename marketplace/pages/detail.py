@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -10,9 +13,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import catalogue as queries
+from compat.catalogue.workers import Worker
 from compat.hub.payloads import is_repo_id
 from compat.ingest.freshness import is_stale, queue_is_full, under_way
-from compat.models import ModelRecord
+from compat.models import ModelRecord, RecordVariant
+from compat.rules import CompatibilityResult
 from compat.tasks import request_fetch
 from marketplace.freshness import absence_of, refresh_if_stale
 
@@ -20,6 +25,34 @@ from .address import takes
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one worker says of a model: its verdict, and the variant that the verdict is about."""
+
+    worker: Worker
+    result: CompatibilityResult
+    best: RecordVariant | None
+
+
+def answered(page: queries.DetailPage, answers: Sequence[Answer]) -> dict[str, object]:
+    """What the template of a model's page needs of the workers' answers, the page's own worker first.
+
+    ``takes`` are the variants to take, each with the slugs of the workers it is best on, in the order of variants.
+    """
+    takes: dict[int, tuple[RecordVariant | None, list[str]]] = {}
+    for answer in answers:
+        if answer.result.compatible:
+            position = answer.best.position if answer.best else 0
+            takes.setdefault(position, (answer.best, []))[1].append(answer.worker.slug)
+    return {
+        "page": page,
+        "answers": answers,
+        "takes": [takes[position] for position in sorted(takes)],
+        "best_on": {position: slugs for position, (_, slugs) in takes.items()},
+        "refused": [answer.worker.slug for answer in answers if not answer.result.compatible],
+    }
 
 
 @require_safe
@@ -37,7 +70,7 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         query = request.GET.urlencode()
         return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""))
     context = {
-        "page": page,
+        **answered(page, [Answer(page.worker, page.result, page.row.best)]),
         "stale": is_stale(page.record),
         "refreshing": refresh_if_stale(request, page.record, page.fetch),
         "under_way": under_way(page.fetch),

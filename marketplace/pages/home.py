@@ -26,4 +26,6 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     """``/``"""
     choice = worker_choice(request)
     page = queries.home(choice.asked, choice.available)
-    return remember(request, render_page(request, "pages/home.html", {"page": page, "samples": SAMPLES}))
+    return remember(
+        request, render_page(request, "pages/home.html", {"page": page, "shares": [page], "samples": SAMPLES})
+    )

@@ -50,11 +50,9 @@ def render_page(
     status: int = 200,
     push: str = "",
 ) -> HttpResponse:
-    """Render a page, or its named fragment for htmx. ``push`` is the address the browser should then show."""
+    """Render a page, or for htmx the template of a part of it. ``push`` is the address the browser should then show."""
     part = bool(fragment) and wants_fragment(request)
-    response = render(
-        request, f"{template}#{fragment}" if part else template, {**context, "fragment": part}, status=status
-    )
+    response = render(request, fragment if part else template, {**context, "fragment": part}, status=status)
     if part and push:
         response[address_header(request, push)] = push
     return _labelled(request, response)

@@ -22,5 +22,5 @@ def report(request: HtmxHttpRequest) -> HttpResponse:
     asked = request.GET.get("top", "200")
     sensible = asked.isascii() and asked.isdecimal() and len(asked) < 8 and int(asked) > 0
     page = queries.report(int(asked) if sensible else 200, choice.asked, choice.available)
-    context = {"page": page, "tops": TOPS, "problem": "" if sensible else asked[:60]}
+    context = {"page": page, "reports": [page], "tops": TOPS, "problem": "" if sensible else asked[:60]}
     return remember(request, render_page(request, "pages/report.html", context, status=200 if sensible else 400))

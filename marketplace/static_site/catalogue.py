@@ -1,4 +1,7 @@
-"""What an export shows, read in bulk: a handful of queries, and a few for every chunk of pages that is made anew."""
+"""What an export shows, read in bulk: a handful of queries, and a few for every chunk of pages that is made anew.
+
+Pages get what the site's own pages get from ``compat.catalogue``; beside it stands what every engine says of a model.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
@@ -14,18 +17,15 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from compat.batches import batched
-from compat.catalogue import DetailPage, Report, Row, published_lists
-from compat.catalogue.detail import VariantRow
-from compat.catalogue.overview import ALWAYS_REPORTED, REPORT_LINES, ReportLine
-from compat.catalogue.workers import Worker
-from compat.engines import EngineProfile
-from compat.extraction.extract import Extraction
+from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
+from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
+from compat.catalogue.workers import workers
 from compat.hub.payloads import parse_record
-from compat.models import CuratedList, ListEntry, ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
-from compat.models.engines import engines
+from compat.models import ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
 from compat.models.lineage import extracted_with_bases
 from compat.rules import CompatibilityResult, Confidence
 from compat.rules.judge import rules_version
+from marketplace.pages.detail import Answer
 
 CHUNK = 250
 ALTERNATIVES = 6
@@ -51,6 +51,15 @@ _NOT_JUDGED = CompatibilityResult(
 )
 
 
+CODES: dict[str, tuple[str, str, str]] = {
+    **{str(int(level)): (f"v-{level.word}", level.badge, "") for level in reversed(Confidence) if level},
+    **{code: ("v-none", Confidence.NONE.badge, cause) for cause, code in CAUSE_CODES.items()},
+    OTHER_CAUSE: ("v-none", Confidence.NONE.badge, ""),
+    CAUSE_CODES["unknown"]: ("v-unknown", "Unknown", "too few facts"),
+}
+"""What each character stands for: class, word, and short cause."""
+
+
 def code_of(confidence: int, cause: str) -> str:
     """A verdict in one character."""
     return str(confidence) if confidence else CAUSE_CODES.get(cause, OTHER_CAUSE)
@@ -60,9 +69,15 @@ def code_of(confidence: int, cause: str) -> str:
 class SheetVerdicts:
     """What every engine says of one fact sheet; the results are read only where they are shown."""
 
-    codes: str
+    verdicts: tuple[tuple[int, str], ...]
+    """For every engine, confidence and cause."""
     best: tuple[int, ...]
     raw: tuple[str, ...]
+
+    @cached_property
+    def codes(self) -> str:
+        """The verdicts, a character an engine."""
+        return "".join(code_of(*verdict) for verdict in self.verdicts)
 
     @cached_property
     def results(self) -> tuple[tuple[CompatibilityResult, ...], ...]:
@@ -78,14 +93,14 @@ class SheetVerdicts:
         return tuple(results[best] for results, best in zip(self.results, self.best, strict=True))
 
     def codes_of(self, position: int) -> str:
-        """One variant's verdicts, a character an engine."""
+        """The verdicts on one variant."""
         found = (results[position] if position < len(results) else _NOT_JUDGED for results in self.results)
         return "".join(code_of(int(result.level), result.cause) for result in found)
 
     @cached_property
     def digest(self) -> str:
         """Changes with anything an engine says."""
-        return hashlib.blake2b(repr((self.codes, self.best, self.raw)).encode(), digest_size=12).hexdigest()
+        return hashlib.blake2b(repr((self.verdicts, self.best, self.raw)).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -108,20 +123,9 @@ class Entry:
         return self.verdicts.codes
 
     @property
-    def result(self) -> CompatibilityResult:
-        """What the default engine says."""
-        return self.verdicts.outcomes[0]
-
-    @property
     def runs(self) -> bool:
         """Whether it runs on the default engine."""
         return self.codes[0].isdigit()
-
-
-def _row(entry: Entry, extraction: Extraction, variants: Sequence[RecordVariant]) -> Row:
-    best = entry.verdicts.best[0]
-    variant = variants[best] if best < len(variants) else None
-    return Row(entry.record, entry.result, extraction.judged[best], variant, ())
 
 
 def slug_of(repo_id: str) -> str:
@@ -131,38 +135,27 @@ def slug_of(repo_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A model's page: the site's own data, with every engine's answer beside the default one's."""
+    """A model's page as the site has it for the default engine, and every engine's answer."""
 
     entry: Entry
     page: DetailPage
-    variants: tuple[RecordVariant, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """A curated list: the models of it that the export has, and those it leaves to the Hub."""
-
-    curated: CuratedList
-    rows: tuple[tuple[Entry | None, str, str], ...]
-    """Entry (None where it is not exported), repository id, and the curator's note."""
+    answers: tuple[Answer, ...]
 
 
 class Catalogue:
     """The best known models of the catalogue, and everything about them that pages show."""
 
     def __init__(self, top: int) -> None:
-        self.profiles: tuple[EngineProfile, ...] = tuple(engines().values())
-        first = self.profiles[0]
-        self.worker = Worker(first.slug, first.name, first)
+        self.workers = tuple(worker for worker in workers().values() if not worker.registered)
         records = list(_best_known(top))
-        verdicts = _verdicts({record.sheet_id for record in records}, [profile.slug for profile in self.profiles])
+        verdicts = _verdicts({record.sheet_id for record in records}, [worker.slug for worker in self.workers])
         relations = _relations([record.pk for record in records])
         self.entries = [
             Entry(place, record, verdicts[record.sheet_id], tuple(relations.get(record.pk, ())))
             for place, record in enumerate(records)
         ]
         self.by_id = {entry.record.repo_id: entry for entry in self.entries}
-        self._by_pk = {entry.record.pk: entry for entry in self.entries}
+        self._rows: dict[int, Row] = {}
         wanted = {base for entry in self.entries for base, _ in entry.relations}
         self._digests = {
             repo_id: digest
@@ -215,75 +208,61 @@ class Catalogue:
             repr((own, record.as_of, entry.verdicts.digest, linked, bases)).encode(), digest_size=12
         ).hexdigest()
 
-    def best_variants(self, entries: Sequence[Entry]) -> dict[int, RecordVariant]:
-        """By place, the variant that each model's verdict on the default engine is about. One query a chunk."""
-        found: dict[int, RecordVariant] = {}
-        for some in batched(entries, CHUNK):
-            rows = RecordVariant.objects.filter(record__in=[entry.record.pk for entry in some]).defer("files", "key")
-            for variant in rows.order_by():
-                entry = self._by_pk[variant.record_id]
-                if variant.position == entry.verdicts.best[0]:
-                    found[entry.place] = variant
-        return found
+    def rows(self, entries: Sequence[Entry]) -> list[Row]:
+        """Models as the site's lists have them, for the default engine. Two queries a chunk, for each model once."""
+        missing = [entry for entry in entries if entry.place not in self._rows]
+        for some in batched(missing, CHUNK):
+            rows = rows_of([entry.record for entry in some], self.workers[0])
+            self._rows |= {entry.place: row for entry, row in zip(some, rows, strict=True)}
+        return [self._rows[entry.place] for entry in entries]
 
     def details(self, entries: Sequence[Entry]) -> Iterator[Detail]:
-        """The pages of some models. Three queries a chunk."""
+        """The pages of some models. Five queries a chunk."""
         for some in batched(entries, CHUNK):
+            others = [self.alternatives(entry) for entry in some]
+            bases = [[self.by_id[base] for base, _ in entry.relations if base in self.by_id] for entry in some]
+            self.rows(list({one.place: one for found in ([*some], *others, *bases) for one in found}.values()))
             pks = [entry.record.pk for entry in some]
             payloads = dict(RecordPayload.objects.filter(record__in=pks).values_list("record_id", "data"))
             variants: dict[int, list[RecordVariant]] = {}
             for variant in RecordVariant.objects.filter(record__in=pks).order_by("record_id", "position"):
                 variants.setdefault(variant.record_id, []).append(variant)
-            parsed = [parse_record(payloads[pk]) for pk in pks]
-            for entry, (_, extraction, _) in zip(some, extracted_with_bases(parsed), strict=True):
-                own = tuple(variants.get(entry.record.pk, ()))
+            read = extracted_with_bases([parse_record(payloads[pk]) for pk in pks])
+            for entry, alternatives, (parsed, extraction, _) in zip(some, others, read, strict=True):
+                own, found = variants.get(entry.record.pk, []), entry.verdicts
                 page = DetailPage(
-                    row=_row(entry, extraction, own),
-                    worker=self.worker,
+                    row=self._rows[entry.place],
+                    worker=self.workers[0],
                     extraction=extraction,
-                    source={},
-                    files=(),
+                    source=by_note(parsed.model.source or {}),
+                    files=files_of(parsed.model),
                     variants=[
-                        VariantRow(variant, result, variant.position == entry.verdicts.best[0])
-                        for variant, result in zip(own, entry.verdicts.results[0], strict=False)
+                        VariantRow(variant, result, variant.position == found.best[0])
+                        for variant, result in zip(own, found.results[0], strict=False)
                     ],
-                    bases=[],
-                    alternatives=[],
-                    rules=rules_version(self.worker.profile),
+                    bases=[RelatedRow(one, self._row_of(one.repo_id)) for one in extraction.relations],
+                    alternatives=self.rows(alternatives),
+                    rules=rules_version(self.workers[0].profile),
                     fetch=None,
                     memory=None,
                 )
-                yield Detail(entry, page, own)
+                answers = (
+                    Answer(worker, outcome, own[best] if best < len(own) else None)
+                    for worker, outcome, best in zip(self.workers, found.outcomes, found.best, strict=True)
+                )
+                yield Detail(entry, page, tuple(answers))
 
-    def lists(self) -> list[ListView]:
-        """The published lists. Two queries."""
-        found = published_lists()
-        rows: dict[int, list[tuple[Entry | None, str, str]]] = {}
-        told = ListEntry.objects.filter(curated_list__in=found).order_by("position", "id")
-        for pk, repo_id, note in told.values_list("curated_list_id", "record__repo_id", "note"):
-            rows.setdefault(pk, []).append((self.by_id.get(repo_id), repo_id, note))
-        return [ListView(curated, tuple(rows.get(curated.pk, ()))) for curated in found]
+    def _row_of(self, repo_id: str) -> Row | None:
+        entry = self.by_id.get(repo_id)
+        return self.rows([entry])[0] if entry else None
 
     def reports(self) -> list[Report]:
         """The compatibility rate of the exported models, for every engine."""
-        causes = {code: cause for cause, code in CAUSE_CODES.items()}
         total = len(self.entries)
-        made = []
-        for number, profile in enumerate(self.profiles):
-            codes = Counter(entry.codes[number] for entry in self.entries)
-            by_cause: Counter[str] = Counter()
-            by_confidence: Counter[int] = Counter()
-            for code, count in codes.items():
-                by_cause["" if code.isdigit() else causes.get(code, "")] += count if code != OTHER_CAUSE else 0
-                by_confidence[int(code) if code.isdigit() else 0] += count
-            lines = []
-            for key, label, told in REPORT_LINES:
-                count = sum(by_cause[cause] for cause in told)
-                if count or key in ALWAYS_REPORTED:
-                    lines.append(ReportLine(key, label, count, round(100 * count / total, 1) if total else 0.0))
-            worker = replace(self.worker, slug=profile.slug, name=profile.name, profile=profile)
-            made.append(Report(worker, total, total, tuple(lines), by_confidence))
-        return made
+        return [
+            report_of(worker, total, Counter(entry.verdicts.verdicts[number] for entry in self.entries))
+            for number, worker in enumerate(self.workers)
+        ]
 
 
 def _best_known(top: int) -> QuerySet[ModelRecord]:
@@ -304,8 +283,8 @@ def _verdicts(sheets: set[int], profiles: Sequence[str]) -> dict[int, SheetVerdi
     found = {}
     for sheet in sheets:
         rows = [told.get((sheet, profile), missing) for profile in profiles]
-        codes = "".join(code_of(confidence, cause) for confidence, cause, _, _ in rows)
-        found[sheet] = SheetVerdicts(codes, tuple(row[2] for row in rows), tuple(row[3] for row in rows))
+        verdicts = tuple((confidence, cause) for confidence, cause, _, _ in rows)
+        found[sheet] = SheetVerdicts(verdicts, tuple(row[2] for row in rows), tuple(row[3] for row in rows))
     return found
 
 

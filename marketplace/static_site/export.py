@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from django.conf import settings
 
 from compat.batches import batched
-from compat.catalogue import catalogue_state
+from compat.catalogue import catalogue_state, curated_list, published_lists
 
 from .catalogue import CHUNK, Catalogue
+from .channels import Channels
 from .folder import Counts, SiteFolder, opened
 from .makers import Job, made
-from .render import Renderer, browse_path, model_path
+from .render import Renderer
 
 Progress = Callable[[int], None]
 LISTS_AT_ONCE = 10
@@ -56,7 +56,7 @@ def export(
 def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int], Progress], processes: int) -> None:
     """Every model, and the list of all: made only where something they show has changed, of which the keys say."""
     catalogue = renderer.catalogue
-    engines = [(one.slug, one.digest) for one in catalogue.profiles]
+    engines = [(one.slug, one.profile.digest) for one in catalogue.workers]
     common = f"{_release()} {renderer.base} {renderer.live} {engines}"
     models = {entry.place: _digest(f"{common} {catalogue.key_of(entry)}") for entry in catalogue.entries}
     lists = {
@@ -88,26 +88,23 @@ def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int
 
 def _write_rest(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer) -> None:
     """Every page there is one of."""
-    lists = catalogue.lists()
-    changed = catalogue_state().changed
-    addresses: list[tuple[str, datetime | None]] = [
-        *((path, None) for path in ("", "lists/", "report/", "search/")),
-        *((browse_path(number), None) for number in renderer.pages),
-        *((f"lists/{view.curated.slug}/", None) for view in lists),
-        *((model_path(entry.record.repo_id), entry.record.modified) for entry in catalogue.entries),
-    ]
-    for view in lists:
-        folder.put(f"lists/{view.curated.slug}/index.html", renderer.curated(view))
+    lists = published_lists()
+    channels = Channels(renderer)
+    for one in lists:
+        page = curated_list(one.slug)
+        folder.put(f"lists/{one.slug}/index.html", renderer.curated(page))
+        folder.put(f"lists/{one.slug}/feed.xml", channels.curated(page))
     folder.put("lists/index.html", renderer.lists(lists))
     folder.put("report/index.html", renderer.report())
     folder.put("report/report.json", renderer.report_json())
     folder.put("search/index.html", renderer.search())
     folder.put("models/index.json", renderer.index())
     folder.put("404.html", renderer.not_found())
-    folder.put("sitemap.xml", renderer.sitemap(addresses))
-    folder.put("feed.xml", renderer.feed())
+    folder.put("feed.xml", channels.newest())
+    folder.put("sitemap.xml", channels.sitemap())
+    folder.put("robots.txt", channels.robots())
     folder.put(".nojekyll", "")
-    folder.put("index.html", renderer.home(lists, changed))
+    folder.put("index.html", renderer.home(lists, catalogue_state().changed))
 
 
 def _digest(text: str) -> str:

@@ -1,35 +1,36 @@
-"""Pages of the exported site: the site's own look, with relative links and every engine's verdict on board."""
+"""What is in every file of the exported site: its pages, from the site's own templates, and the same for programs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import NAMESPACE_URL, uuid5
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.template.backends.django import DjangoTemplates
-from django.utils.safestring import SafeString, mark_safe
+from django.core.serializers.json import DjangoJSONEncoder
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 
-from compat.catalogue import Report
+from compat.catalogue import HomePage, ListPage, Report
+from compat.catalogue.browse import Paging
 from compat.catalogue.columns import license_label
-from compat.engines import EngineProfile
-from compat.rules import CompatibilityResult
+from compat.catalogue.overview import WorkerCard
+from compat.models import CuratedList
 from marketplace import VERSION
+from marketplace.api import serialise
+from marketplace.pages.detail import answered
+from marketplace.rendering import environment_of
 
-from .catalogue import Catalogue, Detail, Entry, ListView, slug_of
+from .catalogue import CODES, Catalogue, Detail, Entry
+from .edition import Files, browse_path, model_path, rooted
 from .folder import digest_of
-from .tags import CODES, SPRITE
 
 PAGE_SIZE = 50
-NEWEST = 50
-HUB = "https://huggingface.co/"
 ASSETS = (
     "css/site.css",
     "js/theme.js",
@@ -44,26 +45,6 @@ POLICY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A variant's line: what every engine says of it, and on which it is the best one."""
-
-    variant: Any
-    result: CompatibilityResult
-    codes: str
-    best_on: str
-    best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """What to download, and on which engines that is the answer."""
-
-    variant: Any
-    on: str
-    default: bool
-
-
 class Renderer:
     """Makes the content of every file. ``base`` is the address the site will have; empty where it is not told.
 
@@ -73,59 +54,27 @@ class Renderer:
     def __init__(self, catalogue: Catalogue, base: str, live: str = "") -> None:
         self.catalogue = catalogue
         self.base, self.live = (told.rstrip("/") + "/" if told else "" for told in (base, live))
-        self._profiles = catalogue.profiles
-        self._slugs = [profile.slug for profile in self._profiles]
-        self._engine = DjangoTemplates(
-            {
-                "NAME": "static_site",
-                "DIRS": [settings.BASE_DIR / "templates"],
-                "APP_DIRS": False,
-                "OPTIONS": {
-                    "builtins": ["marketplace.templatetags.show", "marketplace.static_site.tags"],
-                    "context_processors": [],
-                },
-            }
-        )
         self.assets = {name: _asset(name) for name in ASSETS}
-        self._hashed = {name: path for name, (path, _) in self.assets.items()}
-        self._shell = lru_cache(maxsize=None)(self._make_shell)
-        self._verdict = lru_cache(maxsize=20_000)(self._make_verdict)
-        self._other = lru_cache(maxsize=20_000)(self._make_other)
+        self.edition = Files(catalogue, {name: path for name, (path, _) in self.assets.items()}, self.live)
+        site = FileSystemLoader(settings.BASE_DIR / "templates")
+        own = FileSystemLoader(settings.BASE_DIR / "templates/static_site")
+        # Its own frame and its two own pages come first; they may extend the site's.
+        loader = ChoiceLoader([own, site, PrefixLoader({"site": site})])
+        self._templates = environment_of(self.edition, panels=20_000, loader=loader)
+        self._templates.globals.update(
+            version=VERSION,
+            policy=POLICY,
+            live=self.live,
+            elsewhere="the whole catalogue" if self.live else "the Hub",
+            workers=self.catalogue.workers,
+            codes=json.dumps(CODES, separators=(",", ":")),
+        )
 
-    def page(self, template: str, root: str, section: str, **context: Any) -> str:
-        """A whole page; ``root`` leads from it to the site's first page."""
-        shell = self._shell(root, section)
-        common = {"root": root, "shell": shell, "policy": POLICY, "hub": HUB, "live": self.live}
-        common["default"] = self._slugs[0]
-        made = self._make(template, common | context)
-        return made.replace(SPRITE, f'<use href="{root}{self._hashed["icons/sprite.svg"]}#')
-
-    def _make(self, template: str, context: Mapping[str, Any]) -> str:
-        return self._engine.get_template(f"static_site/{template}").render(dict(context))
-
-    def _make_shell(self, root: str, section: str) -> Mapping[str, SafeString]:
-        """What all pages of one depth and section have in common, made once."""
-        context = {
-            "root": root,
-            "section": section,
-            "assets": self._hashed,
-            "sprite": root + self._hashed["icons/sprite.svg"],
-            "profiles": self._profiles,
-            "codes": json.dumps(CODES, separators=(",", ":")),
-            "version": VERSION,
-            "feed": self.base,
-            "live": self.live,
-        }
-        return {name: mark_safe(self._make(f"_{name}.html", context)) for name in ("head", "header", "footer")}  # noqa: S308 - made by an escaping template
-
-    def _make_verdict(self, number: int, result: CompatibilityResult) -> SafeString:
-        """One engine's verdict in full; the same for many models, so made once for each result."""
-        context = {"profile": self._profiles[number], "result": result, "default": not number}
-        return mark_safe(self._make("_verdict.html", context))  # noqa: S308 - made by an escaping template
-
-    def _make_other(self, place: int) -> SafeString:
-        """A line that leads to a model, by its place; the best known ones are offered on many pages."""
-        return mark_safe(self._make("_other.html", {"other": self.catalogue.entries[place]}))  # noqa: S308 - made by an escaping template
+    def page(self, template: str, path: str, section: str = "", **context: Any) -> str:
+        """A whole page, for its place below the site's root."""
+        canonical = self.base and self.base + path
+        made = self._templates.get_template(template).render(canonical=canonical, section=section, **context)
+        return rooted(made, "../" * path.count("/"))
 
     def model_paths(self, place: int) -> tuple[str, str]:
         """The files about a model."""
@@ -142,85 +91,22 @@ class Renderer:
 
     def detail(self, detail: Detail) -> str:
         """A model's page."""
-        entry = detail.entry
-        outcomes = entry.verdicts.outcomes
-        runs = [outcome.compatible for outcome in outcomes]
-        best = entry.verdicts.best
-        return self.page(
-            "detail.html",
-            "../../",
-            "models",
-            page=detail.page,
-            entry=entry,
-            canonical=self.base and f"{self.base}models/{entry.slug}/",
-            verdicts=[self._verdict(number, outcome) for number, outcome in enumerate(outcomes)],
-            takes=[
-                Take(variant, self._names(on), 0 in on)
-                for variant in detail.variants
-                if (on := [n for n in range(len(best)) if runs[n] and best[n] == variant.position])
-            ],
-            refused_on=self._names([n for n in range(len(best)) if not runs[n]]),
-            variants=[
-                Variant(
-                    row.variant,
-                    row.result,
-                    entry.verdicts.codes_of(row.variant.position),
-                    self._names([n for n in range(len(best)) if runs[n] and best[n] == row.variant.position]),
-                    row.best and runs[0],
-                )
-                for row in detail.page.variants
-            ],
-            alternatives=[self._other(other.place) for other in self.catalogue.alternatives(entry)],
-            bases=[
-                (relation, self.catalogue.by_id.get(relation.repo_id)) for relation in detail.page.extraction.relations
-            ],
-        )
-
-    def _names(self, numbers: Iterable[int]) -> str:
-        return " ".join(self._slugs[number] for number in numbers)
+        path = model_path(detail.entry.record.repo_id)
+        return self.page("pages/detail.html", path, "detail", **answered(detail.page, detail.answers))
 
     def detail_json(self, detail: Detail) -> str:
-        """The same for programs."""
-        record, facts = detail.entry.record, detail.page.extraction
-        verdicts = {
-            profile.slug: outcome.as_json()
-            | {"best": detail.variants[best].label if outcome.compatible and best < len(detail.variants) else None}
-            for profile, outcome, best in zip(
-                self._profiles, detail.entry.verdicts.outcomes, detail.entry.verdicts.best, strict=True
-            )
+        """The same for programs: what the API answers for the default engine, and every engine's verdict.
+
+        Alternatives are left out: their counts of downloads change every day, and with them every file.
+        """
+        told = serialise.detail(detail.page, [], lambda record: (self.base or "/") + model_path(record.repo_id))
+        del told["alternatives"]
+        told["verdicts"] = {
+            answer.worker.slug: answer.result.as_json()
+            | {"best": answer.best.label if answer.result.compatible and answer.best else None}
+            for answer in detail.answers
         }
-        return _json(
-            {
-                "id": record.repo_id,
-                "hub": HUB + record.repo_id,
-                "sha": record.sha or None,
-                "task": record.task or None,
-                "license": record.license or None,
-                "architecture": facts.architecture.value,
-                "family": facts.family,
-                "parameters": record.parameters,
-                "maxContextLength": record.context,
-                "formats": record.formats.split(),
-                "sizeBytes": record.size_bytes,
-                "downloads": record.downloads,
-                "likes": record.likes,
-                "gated": record.gated or False,
-                "created": _stamp(record.created),
-                "modified": _stamp(record.modified),
-                "asOf": record.as_of or None,
-                "verdicts": verdicts,
-                "variants": [
-                    {
-                        "label": variant.label,
-                        "format": variant.format or None,
-                        "quantization": variant.quantization or None,
-                        "sizeBytes": variant.size_bytes,
-                        "files": variant.files,
-                    }
-                    for variant in detail.variants
-                ],
-            }
-        )
+        return _json(told)
 
     @cached_property
     def pages(self) -> range:
@@ -237,48 +123,49 @@ class Renderer:
 
     def list_files(self, numbers: Sequence[int]) -> list[tuple[str, str]]:
         """Path and content of some pages of the list."""
+        self.catalogue.rows([entry for number in numbers for entry in self.shown(number)])
         return [(self.list_paths(number)[0], self.browse(number)) for number in numbers]
 
     def browse(self, number: int) -> str:
         """One page of the list, best known first."""
         last = self.pages[-1]
-        root = "../" if number == 1 else "../../"
         around = [n for n in self.pages if n in (1, last) or abs(n - number) <= 2]
-        gaps = [n for n, before in zip(around[1:], around, strict=False) if n - before > 1]
+        gaps = {n for before, n in pairwise(around) if n - before > 1}
+        paging = Paging(
+            number,
+            last,
+            f"page={number - 1}" if number > 1 else "",
+            f"page={number + 1}" if number < last else "",
+            tuple((n, f"page={n}", n in gaps) for n in around),
+        )
         return self.page(
-            "browse.html",
-            root,
-            "models",
-            rows=self._rows(self.shown(number)),
-            number=number,
-            pages=last,
-            around=[(n, browse_path(n), n in gaps) for n in around],
-            before=browse_path(number - 1) if number > 1 else "",
-            after=browse_path(number + 1) if number < last else "",
+            "pages/browse.html",
+            browse_path(number),
+            "browse",
+            rows=self.catalogue.rows(self.shown(number)),
+            profile=self.catalogue.workers[0].profile,
+            paging=paging,
             total=len(self.catalogue.entries),
         )
 
-    def _rows(self, entries: Sequence[Entry]) -> list[tuple[Entry, Any]]:
-        best = self.catalogue.best_variants(entries)
-        return [(entry, best.get(entry.place)) for entry in entries]
-
-    def home(self, lists: Sequence[ListView], changed: datetime | None) -> str:
+    def home(self, lists: Sequence[CuratedList], changed: datetime | None) -> str:
         """The first page."""
-        entries = self.catalogue.entries
-        sure = [entry for entry in entries if entry.codes[0] in "23"][:8]
-        return self.page(
-            "home.html",
-            "",
-            "",
-            canonical=self.base,
-            total=len(entries),
-            worker=self._profiles[0].name,
-            shares=[_Share.of(report) for report in self.reports],
-            rows=self._rows(sure or entries[:8]),
-            sure=bool(sure),
-            lists=lists[:6],
+        unknown = [sum(line.count for line in report.lines if line.key == "unknown") for report in self.reports]
+        shares = [
+            WorkerCard(report.worker, report.by_confidence, count)
+            for report, count in zip(self.reports, unknown, strict=True)
+        ]
+        sure = [entry for entry in self.catalogue.entries if entry.codes[0] in "23"][:8]
+        page = HomePage(
+            worker=self.catalogue.workers[0],
+            total=len(self.catalogue.entries),
+            by_confidence=shares[0].by_confidence,
+            unknown=shares[0].unknown,
+            popular=self.catalogue.rows(sure or self.catalogue.entries[:8]),
+            lists=list(lists),
             changed=changed,
         )
+        return self.page("pages/home.html", "", page=page, shares=shares, samples=())
 
     @cached_property
     def reports(self) -> list[Report]:
@@ -287,27 +174,29 @@ class Renderer:
 
     def report(self) -> str:
         """How much runs, on every engine."""
-        return self.page("report.html", "../", "report", reports=self.reports, total=len(self.catalogue.entries))
+        context = {"page": self.reports[0], "reports": self.reports, "tops": (), "problem": ""}
+        return self.page("pages/report.html", "report/", "report", **context)
 
     def report_json(self) -> str:
         """The same numbers for programs."""
         return _json([report.as_json() for report in self.reports])
 
-    def lists(self, lists: Sequence[ListView]) -> str:
+    def lists(self, lists: Sequence[CuratedList]) -> str:
         """All curated lists."""
-        return self.page("lists.html", "../", "lists", lists=lists)
+        return self.page("pages/lists.html", "lists/", "lists", lists=lists)
 
-    def curated(self, view: ListView) -> str:
+    def curated(self, page: ListPage) -> str:
         """One curated list."""
-        return self.page("list.html", "../../", "lists", view=view, curated=view.curated)
+        return self.page("pages/list.html", f"lists/{page.curated.slug}/", "list", page=page)
 
     def search(self) -> str:
         """The page where search happens."""
-        return self.page("search.html", "../", "search", total=len(self.catalogue.entries))
+        return self.page("pages/search.html", "search/", total=len(self.catalogue.entries))
 
     def not_found(self) -> str:
         """Shown at any depth, so its links begin at the site's root."""
-        return self.page("not_found.html", urlsplit(self.base).path or "/", "")
+        made = self._templates.get_template("404.html").render(canonical="", section="", exception="")
+        return rooted(made, urlsplit(self.base).path or "/")
 
     def index(self) -> str:
         """What search needs, small: the engines, then a line a model with its verdicts, a character an engine."""
@@ -320,67 +209,12 @@ class Renderer:
             ]
             for entry in self.catalogue.entries
         ]
-        workers = [[profile.slug, profile.name] for profile in self._profiles]
+        workers = [[worker.slug, worker.name] for worker in self.catalogue.workers]
         return _json({"version": VERSION, "codes": CODES, "workers": workers, "models": models})
-
-    def sitemap(self, addresses: Iterable[tuple[str, datetime | None]]) -> str:
-        """Every page, with the day its model last changed where the Hub told it."""
-        told = [(self.base or "/", path, moment) for path, moment in addresses]
-        return self._make("sitemap.xml", {"pages": told})
-
-    def feed(self) -> str:
-        """The newest models of the export, as Atom. Models of unknown age are left out."""
-        dated = [entry for entry in self.catalogue.entries if entry.record.created]
-        newest = sorted(dated, key=lambda entry: (-entry.record.created.timestamp(), entry.place))[:NEWEST]  # type: ignore[union-attr]
-        updated = max((_later(entry) for entry in newest), default=datetime(1970, 1, 1, tzinfo=UTC))
-        context = {
-            "base": self.base or "/",
-            "id": uuid5(NAMESPACE_URL, self.base or "RunsHere"),
-            "hub": HUB,
-            "updated": _stamp(updated),
-            "worker": self._profiles[0].name,
-            "entries": [(entry, _stamp(entry.record.created), _stamp(_later(entry))) for entry in newest],
-        }
-        return self._make("feed.xml", context)
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """An engine's numbers as a picture needs them."""
-
-    profile: EngineProfile
-    by_confidence: Mapping[int, int]
-    unknown: int
-    running: int
-
-    @classmethod
-    def of(cls, report: Report) -> _Share:
-        counts = {line.key: line.count for line in report.lines}
-        return cls(report.profile, report.by_confidence, counts["unknown"], counts["compatible"])
-
-
-def browse_path(number: int) -> str:
-    """Where a page of the list is, from the site's root."""
-    return "models/" if number == 1 else f"pages/{number}/"
-
-
-def model_path(repo_id: str) -> str:
-    """Where a model's page is, from the site's root."""
-    return f"models/{slug_of(repo_id)}/"
-
-
-def _later(entry: Entry) -> datetime:
-    """When a dated model last changed."""
-    moments = [moment for moment in (entry.record.modified, entry.record.created) if moment]
-    return max(moments)
-
-
-def _stamp(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), cls=DjangoJSONEncoder)
 
 
 def _asset(name: str) -> tuple[str, bytes]:

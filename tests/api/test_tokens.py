@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import time
 from datetime import timedelta
 from types import SimpleNamespace
@@ -328,6 +329,6 @@ def test_the_document_tells_of_tokens_and_limits(client):
 
 
 def test_the_documentation_page_names_both_refusals(client):
-    text = client.get("/api/docs").content.decode()
-    assert "More requests than the client&#x27;s rate allows." in text
+    text = html.unescape(client.get("/api/docs").content.decode())
+    assert "More requests than the client's rate allows." in text
     assert "The token is wrong, expired or switched off, or this site wants one." in text

@@ -91,7 +91,7 @@ WRONG = [
     ),
     ("no names", GOOD.replace('names = ["llama"]', "names = []"), "names names no architecture"),
     ("a name twice", GOOD.replace('["llama"]', '["llama", "llama"]'), "names something twice"),
-    ("a number for a name", GOOD.replace('["llama"]', "[3]"), "should hold names, not 3"),
+    ("a number for a name", GOOD.replace('["llama"]', "[3]"), "architectures 1: names 1 should be str, not 3"),
     (
         "an exception that is none",
         GOOD.replace('["llama"]', '["llama"]\nexcept = ["phi"]'),
@@ -111,7 +111,7 @@ WRONG = [
     (
         "tasks that are no list",
         GOOD.replace('text = ["text-generation"]', 'text = "x"'),
-        "should be a list of task names",
+        "tasks: text should be list, not 'x'",
     ),
     ("no tasks", GOOD.replace('text = ["text-generation"]', ""), "which tasks are served"),
     (
@@ -122,14 +122,14 @@ WRONG = [
     (
         "an unknown sureness",
         GOOD.replace('confidence = "high"', 'confidence = "sure"'),
-        "should be high, medium or low",
+        "should be one of high, medium, low, not 'sure'",
     ),
     (
         "a format by a space it lacks",
         GOOD.replace('by = "model_type"\nconfidence', 'by = "gguf"\nconfidence'),
         "goes by gguf",
     ),
-    ("an unknown platform", GOOD.replace('["cpu"]', '["abacus"]'), "platforms should hold some of cuda"),
+    ("an unknown platform", GOOD.replace('["cpu"]', '["abacus"]'), "hardware: platforms 1 should be one of cuda"),
     ("no platform", GOOD.replace('platforms = ["cpu"]', ""), "platforms is missing"),
     ("an unknown policy", GOOD + '[context]\npolicy = "hope"\n', "policy should be one of reject, cap, warn"),
     ("a limit that is no number", GOOD + "[context]\nlimit = true\n", "limit should be int"),
@@ -143,7 +143,7 @@ WRONG = [
         GOOD + '[[quantization]]\nnames = []\nconfidence = "low"\n',
         "names no quantization",
     ),
-    ("advice that is no sentence", GOOD + "[advice]\ngguf = 3\n", "gguf should be a sentence"),
+    ("advice that is no sentence", GOOD + "[advice]\ngguf = 3\n", "advice: gguf should be str, not 3"),
     (
         "groups as a table",
         GOOD.replace("[[architectures]]", "[architectures]"),

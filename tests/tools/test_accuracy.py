@@ -147,11 +147,11 @@ def test_facts_printed_in_the_point_outrank_the_name():
 
 
 def test_the_bundled_constants_are_what_the_calibration_finds():
-    from compat.estimate.speed import _calibration
+    from compat.estimate.speed import calibration
 
     found = fit(runs(load_points("speed_points")))
-    assert found["shared"] == _calibration()["shared"]
-    assert found["classes"] == _calibration()["classes"]
+    assert found["shared"] == calibration().shared
+    assert found["classes"] == calibration().model_dump()["classes"]
 
 
 def test_speed_generalises_to_models_left_out():

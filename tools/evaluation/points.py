@@ -22,6 +22,7 @@ from compat.estimate.known import Resolver, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape, from_config
+from tools.evaluation.point_rows import read_rows
 
 Point = Mapping[str, Any]
 
@@ -44,14 +45,14 @@ class Protocol:
 
 
 def load_points(name: str) -> tuple[dict[str, Any], ...]:
-    """The project's own points: ``memory_points`` or ``speed_points``."""
+    """The project's own points: ``memory_points`` or ``speed_points``; raises ``DataError`` where one is wrong."""
     return _bundled(name)
 
 
 @cache
 def _bundled(name: str) -> tuple[dict[str, Any], ...]:
     text = (files("tools.evaluation") / "data" / f"{name}.jsonl").read_text("utf-8")
-    return tuple(json.loads(line) for line in text.splitlines() if line.strip())
+    return read_rows(text, name)
 
 
 def read_points(path: Path) -> tuple[dict[str, Any], ...]:

@@ -162,7 +162,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
 
 def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
     from compat.extraction.extract import format_label
-    from marketplace.templatetags.show import size
+    from marketplace.show import size
 
     about = [format_label(best.format), best.quantization, size(best.size_bytes) or "size unknown"]
     if not best.files:
@@ -178,7 +178,7 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.templatetags.show import gib
+    from marketplace.show import gib
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:

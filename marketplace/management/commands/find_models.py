@@ -97,7 +97,7 @@ def _show(found: Listing, screen: Screen) -> None:
 
 
 def _cells(row: Row) -> list[Told]:
-    from marketplace.templatetags.show import count, gib, size, whole_need
+    from marketplace.show import count, gib, size, whole_need
 
     record, best = row.record, row.best
     need = gib(whole_need(row.fit)) if row.fit and row.fit.need else size(best.size_bytes) if best else ""

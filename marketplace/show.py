@@ -1,55 +1,53 @@
-"""How values are shown: icons, badges, sizes, counts and small bar charts. Used in every template."""
+"""How values are shown: icons, badges, sizes, counts and small bar charts.
+
+Which of these templates use, and under which names, is said in ``rendering``.
+"""
 
 from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from django import template
-from django.templatetags.static import static
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from compat.catalogue.columns import license_label
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
-from compat.extraction.extract import format_label
 from compat.extraction.facts import Provenance
-from compat.extraction.languages import language_label
-from compat.extraction.task import task_label
 from compat.rules import CompatibilityResult, Confidence
 
-register = template.Library()
 
-_sprite = ""
+class Icons:
+    """Icons of the sheet, and the badges that carry them. ``address_of`` says where a file of the site is."""
+
+    def __init__(self, address_of: Callable[[str], str]) -> None:
+        self._address_of = address_of
+        # The same few on every page, many times each.
+        self.icon = cache(self._icon)
+        self._badge = cache(self._make_badge)
+
+    def _icon(self, name: str, size: int = 18) -> SafeString:
+        """One icon of the sheet, hidden from screen readers: the words beside it say what it means."""
+        return format_html(
+            '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="{1}#{2}"/></svg>',
+            size,
+            self._address_of("icons/sprite.svg"),
+            name,
+        )
+
+    def badge(self, result: CompatibilityResult) -> SafeString:
+        """A verdict's badge: shape, colour and word."""
+        return self._badge(verdict_class(result), verdict_word(result))
+
+    def _make_badge(self, kind: str, word: str) -> SafeString:
+        return format_html('<span class="badge {}">{}{}</span>', kind, self.icon(kind, 15), word)
 
 
-def sprite() -> str:
-    """The icon sheet's address."""
-    global _sprite  # noqa: PLW0603 - looked up once a process; the manifest does not change under it
-    if not _sprite:
-        _sprite = static("icons/sprite.svg")
-    return _sprite
-
-
-@register.simple_tag
-def icon(name: str, size: int = 18) -> SafeString:
-    """One icon of the sheet, hidden from screen readers: the words beside it say what it means."""
-    return format_html(
-        '<svg class="icon" width="{0}" height="{0}" aria-hidden="true"><use href="{1}#{2}"/></svg>',
-        size,
-        sprite(),
-        name,
-    )
-
-
-@register.filter
 def code_spans(text: str) -> SafeString:
     """Text in which backticks mark code."""
     parts = (format_html("<code>{}</code>" if at % 2 else "{}", part) for at, part in enumerate(text.split("`")))
@@ -61,29 +59,16 @@ def verdict_class(result: CompatibilityResult) -> str:
     return "v-unknown" if result.cause == "unknown" else f"v-{result.confidence}"
 
 
-register.filter("verdict_class", verdict_class)
-
-
-@register.filter
 def verdict_word(result: CompatibilityResult) -> str:
     """The words of the badge."""
     return "Unknown" if result.cause == "unknown" else result.level.badge
 
 
-@register.simple_tag
-def badge(result: CompatibilityResult) -> SafeString:
-    """A verdict's badge: shape, colour and word."""
-    kind = verdict_class(result)
-    return format_html('<span class="badge {}">{}{}</span>', kind, icon(kind, 15), verdict_word(result))
-
-
-@register.filter
 def level_class(confidence: str) -> str:
     """The class of a confidence by its API name."""
     return f"v-{confidence}"
 
 
-@register.filter
 def compact(number: int | None) -> str:
     """A count in few characters: ``4.1M``, ``312k``, ``9,120``."""
     if number is None:
@@ -95,7 +80,6 @@ def compact(number: int | None) -> str:
     return f"{number:,}"
 
 
-@register.filter
 def size(number: int | None) -> str:
     """Bytes in decimal units, as the Hub shows them: ``4.4 GB``."""
     if number is None:
@@ -106,25 +90,21 @@ def size(number: int | None) -> str:
     return f"{number} bytes"
 
 
-@register.filter
 def kilo(tokens: int) -> str:
     """Tokens in few characters: ``8k``, ``128k``; exact where they are no round number."""
     return f"{tokens // 1024}k" if tokens % 1024 == 0 else f"{tokens:,}"
 
 
-@register.filter
 def gib(number: int | None) -> str:
     """Bytes as memory is counted: ``4.4 GiB``."""
     return "" if number is None else f"{number / GIB:.1f} GiB"
 
 
-@register.filter
 def count(number: int | None) -> str:
     """A whole number with thousands separated."""
     return "" if number is None else f"{number:,}"
 
 
-@register.filter
 def share(part: float, whole: float) -> str:
     """A part in percent, without decimals unless it is small."""
     if not whole:
@@ -133,19 +113,12 @@ def share(part: float, whole: float) -> str:
     return f"{percent:.0f} %" if percent >= 10 or percent == int(percent) else f"{percent:.1f} %"
 
 
-@register.filter
 def percent(part: float, whole: float) -> str:
     """A part in percent with one decimal, for a column of them."""
     return f"{100 * part / whole if whole else 0:.1f} %"
 
 
-register.filter("license_label", license_label)
-register.filter("format_label", format_label)
-register.filter("task_label", task_label)
-register.filter("language_label", language_label)
-
-
-@register.filter
+@lru_cache(maxsize=4096)
 def day(value: str) -> str:
     """A date known to the year, month or day: ``2026``, ``Oct 2026``, ``3 Oct 2026``."""
     year, *rest = value.split("-")
@@ -155,13 +128,6 @@ def day(value: str) -> str:
     return "\N{NO-BREAK SPACE}".join([str(int(rest[1])), *words] if len(rest) > 1 else words)
 
 
-@register.filter
-def browse_address(query: str) -> str:
-    """The address of a list of models by its query string."""
-    return reverse("browse") + (f"?{query}" if query else "")
-
-
-@register.filter
 def ago(moment: datetime | None) -> str:
     """How long ago something was, in one unit: ``just now``, ``10 minutes ago``."""
     if moment is None:
@@ -170,7 +136,6 @@ def ago(moment: datetime | None) -> str:
     return "just now" if words.startswith("0") else f"{words} ago".replace(" ", "\N{NO-BREAK SPACE}")
 
 
-@register.simple_tag
 @lru_cache(maxsize=4096)
 def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:
     """A fact's line in a list: its value, where it was read, and the words read there. A guess is marked."""
@@ -185,13 +150,11 @@ def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> 
     return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", name, told, tag, hint)
 
 
-@register.filter
 def error_share(part: float) -> str:
     """A relative error in percent, with one decimal."""
     return f"{100 * part:.1f} %"
 
 
-@register.simple_tag
 def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
     """A bar filled to part of the whole. With a label it is an image for screen readers, else decoration."""
     if part is None or not whole:
@@ -207,7 +170,6 @@ def bar(part: float | None, whole: float | None, kind: str = "fill", label: str 
     )
 
 
-@register.simple_tag
 def verdict_bar(by_confidence: Mapping[int, int], unknown: int = 0, kind: str = "split") -> SafeString:
     """How many models have which verdict, as one split bar. Decoration: the numbers stand beside it."""
     parts = [(f"v-{level.word}", by_confidence.get(level, 0)) for level in reversed(Confidence)]
@@ -230,7 +192,6 @@ def _split(parts: Iterable[tuple[str, float]], kind: str) -> SafeString:
     )
 
 
-@register.simple_tag
 def legend(by_confidence: Mapping[int, int], unknown: int = 0) -> list[dict[str, Any]]:
     """The same numbers as rows for a legend."""
     whole = sum(by_confidence.values())
@@ -266,7 +227,6 @@ def _cells(by_confidence: Mapping[int, int], unknown: int) -> list[str]:
     return [kind for kind, _ in exact for _ in range(cells[kind])]
 
 
-@register.simple_tag
 def comb(by_confidence: Mapping[int, int], unknown: int = 0) -> SafeString:
     """How many models have which verdict, as a honeycomb of a hundred cells. Decoration: the legend has the numbers."""
     pitch = math.sqrt(3) * _RADIUS + 1.6
@@ -289,7 +249,6 @@ def comb(by_confidence: Mapping[int, int], unknown: int = 0) -> SafeString:
     )
 
 
-@register.simple_tag
 def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
     """The parts of a memory need against the room there is, as one bar; a tick marks the room where it is exceeded."""
     start, rects = 0.0, []
@@ -305,7 +264,6 @@ def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
     )
 
 
-@register.simple_tag
 def fit_bar(fit: FitResult) -> SafeString:
     """A variant's memory need against its device's room; a tick marks the room where the need is more."""
     if not fit.need or not fit.room:
@@ -322,7 +280,6 @@ def fit_bar(fit: FitResult) -> SafeString:
     )
 
 
-@register.filter
 def whole_need(fit: FitResult) -> int:
     """What a variant needs on its fullest device, and in system memory where it spills over; bytes."""
     return (fit.need or 0) + (fit.host_need or 0)

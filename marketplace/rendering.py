@@ -1,0 +1,151 @@
+"""The environment of the site's templates: what they may call, and how they write addresses.
+
+Templates are Jinja's; the admin's own stay Django's. A new filter or function is a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+from django.template import defaultfilters
+from django.templatetags.static import static
+from django.urls import get_script_prefix, reverse
+from django_htmx.jinja import htmx_script
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from compat.catalogue.columns import license_label
+from compat.extraction.extract import format_label
+from compat.extraction.languages import language_label
+from compat.extraction.task import task_label
+from compat.rules import CompatibilityResult
+
+from . import show
+
+FILTERS = {
+    "ago": show.ago,
+    "code_spans": show.code_spans,
+    "compact": show.compact,
+    "count": show.count,
+    "date": defaultfilters.date,
+    "day": show.day,
+    "error_share": show.error_share,
+    "floatformat": defaultfilters.floatformat,
+    "format_label": format_label,
+    "gib": show.gib,
+    "kilo": show.kilo,
+    "language_label": language_label,
+    "level_class": show.level_class,
+    "license_label": license_label,
+    "linebreaksbr": defaultfilters.linebreaksbr,
+    "percent": show.percent,
+    "pluralize": defaultfilters.pluralize,
+    "size": show.size,
+    "task_label": task_label,
+    "truncatechars": defaultfilters.truncatechars,
+    "verdict_class": show.verdict_class,
+    "verdict_word": show.verdict_word,
+    "whole_need": show.whole_need,
+}
+
+FUNCTIONS = {
+    "bar": show.bar,
+    "comb": show.comb,
+    "fact": show.fact,
+    "fit_bar": show.fit_bar,
+    "legend": show.legend,
+    "memory_bar": show.memory_bar,
+    "verdict_bar": show.verdict_bar,
+}
+
+
+class Edition(Protocol):
+    """Where pages are shown: how they write addresses there, and what they say for which worker."""
+
+    exported: bool
+    """Whether pages are plain files, for every engine at once, rather than answers for one visitor's worker."""
+
+    def page(self, name: str, *args: str) -> str:
+        """The address of a page, by the name its route has."""
+
+    def browse(self, query: str) -> str:
+        """The address of a list of models, by its query string."""
+
+    def file(self, path: str) -> str:
+        """The address of a style sheet, script or icon."""
+
+    def only_on(self, workers: Sequence[str]) -> str:
+        """The attributes of what is shown for some workers only, by their slugs."""
+
+    def verdicts_of(self, repo_id: str, position: int | None = None) -> str:
+        """The attribute that carries every worker's verdict on a model, or on one of its variants."""
+
+
+class Site:
+    """The running site: a page is for one worker, so there is nothing to mark."""
+
+    exported = False
+
+    def page(self, name: str, *args: str) -> str:
+        """The address of a page, by the name its route has."""
+        return _reversed(get_script_prefix(), name, args)
+
+    def browse(self, query: str) -> str:
+        """The address of a list of models, by its query string."""
+        return self.page("browse") + (f"?{query}" if query else "")
+
+    def file(self, path: str) -> str:
+        """The address of a static file."""
+        return static(path)
+
+    def only_on(self, workers: Sequence[str]) -> str:
+        """Nothing: there is one worker."""
+        return ""
+
+    def verdicts_of(self, repo_id: str, position: int | None = None) -> str:
+        """Nothing: the badge says it."""
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def _reversed(prefix: str, name: str, args: tuple[str, ...]) -> str:
+    """Found once for each name and argument; ``prefix`` is the path below which the site is served."""
+    return reverse(name, args=args)
+
+
+def environment(**options: Any) -> Environment:
+    """The running site's environment; settings name it."""
+    return environment_of(Site(), **options)
+
+
+def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Environment:
+    """An environment for pages of one edition. Texts are escaped, and a name that nobody gave is an error.
+
+    ``panels`` is how many verdicts in full are kept once rendered, a kilobyte each.
+    """
+    strict = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
+    made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
+    icons = show.Icons(edition.file)
+    made.filters.update(FILTERS, browse_address=edition.browse)
+
+    @lru_cache(maxsize=panels)
+    def verdict_panel(worker: str, engine: str, result: CompatibilityResult, nth: int | str) -> Markup:
+        """What one worker says of a model, which it says of many."""
+        panel = made.get_template("partials/_verdict.html")
+        return Markup(panel.render(worker=worker, engine=engine, result=result, nth=nth))  # noqa: S704 - made by an escaping template
+
+    made.globals.update(
+        FUNCTIONS,
+        verdict_panel=verdict_panel,
+        exported=edition.exported,
+        url=edition.page,
+        static=edition.file,
+        only_on=edition.only_on,
+        verdicts_of=edition.verdicts_of,
+        icon=icons.icon,
+        badge=icons.badge,
+        htmx_script=htmx_script,
+    )
+    return made
