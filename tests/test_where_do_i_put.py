@@ -10,6 +10,7 @@ import ast
 import json
 import re
 from collections import Counter
+from textwrap import indent
 
 import pytest
 
@@ -155,16 +156,11 @@ def doors() -> Doors:
 
 
 def add_facet(copy):
-    add_lines(
-        copy / "compat/catalogue/question.py",
-        "    min_params: Annotated[",
-        """    library: Annotated[
-        Names,
-        Parameter("The library it was made for.", takes="a library", metavar="NAME", source="catalogue"),
-        Facet("Library", RecordColumn("library")),
-    ] = ()
-""",
-    )
+    """The one that CONTRIBUTING.md shows."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    declaration = re.search(r"^```python\n(library: .*?)^```$", guide, re.MULTILINE | re.DOTALL)[1]
+    question = copy / "compat/catalogue/question.py"
+    add_lines(question, "    min_params: Annotated[", indent(declaration, "    "))
 
 
 def add_page(copy):
