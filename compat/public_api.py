@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import Finding, records_by_id
-from compat.catalogue.listing import judged
+from compat.catalogue.listing import judge_records
 from compat.catalogue.question import DictQuery
 from compat.catalogue.reading import read_question
 from compat.catalogue.workers import Worker, workers
@@ -52,19 +52,19 @@ def get_huggingface_model(model_id: str) -> ModelRecord:
     :class:`~compat.hub.errors.HubError` where the Hub cannot give it.
     """
     try:
-        return queries.find(model_id)
-    except queries.UnknownModel:
+        return catalogue.find_record(model_id)
+    except catalogue.UnknownModel:
         if not is_repo_id(model_id):
-            raise queries.UnknownModel(
+            raise catalogue.UnknownModel(
                 f"“{model_id[:120]}” is not the id of a model; ids look like author/name."
             ) from None
-    return queries.find(fetch_now(model_id)[0])
+    return catalogue.find_record(fetch_now(model_id)[0])
 
 
 def _browse(query: str, limit: int, options: Mapping[str, Any]) -> list[ModelRecord]:
     available = workers()
     criteria = read_question(DictQuery({"compatible": "false", **options, "q": query}), available)
-    worker = queries.worker_of(criteria, available)
+    worker = catalogue.worker_of(criteria, available)
     found = Finding(current_index(), criteria, worker)
     return records_by_id(found.ids(0, limit))
 
@@ -119,11 +119,11 @@ def check_model_worker_compatibility(model: Model | ModelMetadata, worker: str |
     asked = _worker(worker)
     if isinstance(model, ModelMetadata):
         return judge(model.variant_facts, asked.profile, asked.capability)
-    return judged([_parsed(model)], asked)[0].row.result
+    return judge_records([_parsed(model)], asked)[0].row.result
 
 
 def filter_compatible_models(models: Iterable[M], worker: str | None = None) -> list[M]:
     """Those of the models that run, in their order."""
     given = list(models)
-    answers = judged([_parsed(model) for model in given], _worker(worker))
+    answers = judge_records([_parsed(model) for model in given], _worker(worker))
     return [model for model, answer in zip(given, answers, strict=True) if answer.row.result.compatible]

@@ -12,8 +12,7 @@ from django_tasks import task
 
 from compat.hub import HubError
 from compat.hub.payloads import ParsedRecord, parse_record
-from compat.ingest import store as sync
-from compat.ingest import task_results
+from compat.ingest import store, task_results
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.ingest.judging import reevaluate
 from compat.ingest.reading import inherit_from_base_models
@@ -68,7 +67,7 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     """
     try:
         parsed = asyncio.run(_parsed(repo_id))
-        counts = sync.store([parsed], origin="hub")
+        counts = store.store_parsed([parsed], origin="hub")
         if counts.new or counts.changed:
             inherit_from_base_models()
     except HubError as problem:

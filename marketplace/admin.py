@@ -65,7 +65,7 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
             obj.created_by = request.user  # type: ignore[assignment] # nobody else comes here
             obj.secret = obj.renew()
         super().save_model(request, obj, form, change)
-        tokens.forget()
+        tokens.forget_tokens()
 
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         """The secret, in the answer itself: a message would lie in a cookie or in the session until it was read."""
@@ -80,16 +80,16 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     def delete_model(self, request: HttpRequest, obj: ApiToken) -> None:
         """Delete, at once for this process."""
         super().delete_model(request, obj)
-        tokens.forget()
+        tokens.forget_tokens()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Delete, at once for this process."""
         super().delete_queryset(request, queryset)
-        tokens.forget()
+        tokens.forget_tokens()
 
     @admin.action(description="Switch off", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         """Refuse them from now on."""
         count = queryset.update(active=False)
-        tokens.forget()
+        tokens.forget_tokens()
         self.message_user(request, f"Switched off: {count}. Every web process refuses them within a minute.")

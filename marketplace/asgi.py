@@ -282,10 +282,10 @@ def _environ(scope: dict[str, Any], headers: Mapping[str, str], body: bytes) -> 
 def _refusal(scope: dict[str, Any], refused: Refused) -> Answer:
     """The answer to a request that came to no thread, in the API's form where it was meant for the API."""
     from .api.middleware import PREFIX
-    from .api.problems import problem
+    from .api.problems import problem_response
 
     if scope["path"].startswith(PREFIX):
-        response = problem(refused.status, refused.words)
+        response = problem_response(refused.status, refused.words)
     else:
         response = HttpResponse(f"{refused.words}\n", status=refused.status, content_type="text/plain; charset=utf-8")
     told = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Content-Length": len(response.content)}

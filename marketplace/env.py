@@ -64,7 +64,7 @@ SQLITE_OPTIONS: dict[str, Any] = {
 }
 
 
-def database(url: str, base: Path) -> dict[str, Any]:
+def database_settings(url: str, base: Path) -> dict[str, Any]:
     """Django's database settings from a URL: ``sqlite:///path`` or ``postgresql://user:secret@host:5432/name``."""
     parts = urlsplit(url)
     name = unquote(parts.path[1:])

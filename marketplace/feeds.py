@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue import ListPage, Row
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import Finding, records_by_id
@@ -141,7 +141,7 @@ class NewModels(ModelFeed):
         found = Finding(current_index(), Question(sort="created"), worker)
         records = records_by_id(found.ids(0, NEWEST))
         dated = [record for record in records if record.created]
-        return new_models(queries.rows_of(dated, worker) if dated else [], worker)
+        return new_models(catalogue.rows_of(dated, worker) if dated else [], worker)
 
 
 class ListModels(ModelFeed):
@@ -150,6 +150,6 @@ class ListModels(ModelFeed):
     def get_object(self, request: HttpRequest, slug: str) -> Channel:
         """A published list. Five queries."""
         try:
-            return list_models(queries.curated_list(slug))
+            return list_models(catalogue.curated_list(slug))
         except CuratedList.DoesNotExist:
             raise Http404(f"There is no list “{slug}”.") from None

@@ -45,7 +45,7 @@ class BehindMiddleware:
         return response
 
 
-def behind(request: HttpRequest, work: Callable[[], object]) -> None:
+def run_after_response(request: HttpRequest, work: Callable[[], object]) -> None:
     """Do some work after the answer to this request was sent.
 
     It must be work that the next visitor would ask for again: it is left out where this process is at such work
@@ -80,7 +80,7 @@ def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch 
     if queue_is_full():
         return False
     if _reads_all(request):
-        behind(request, partial(request_fetch, record.repo_id, urgent=False))
+        run_after_response(request, partial(request_fetch, record.repo_id, urgent=False))
     return True
 
 
@@ -137,7 +137,7 @@ class Absence:
 def absence_of(request: HttpRequest, repo_id: str) -> Absence:
     """What is known of a model that the catalogue lacks. If it may exist, it is fetched behind the request.
 
-    Two queries at most, and what :func:`behind` does later.
+    Two queries at most, and what :func:`run_after_response` does later.
     """
     if not is_repo_id(repo_id):
         return Absence(repo_id, "impossible")
@@ -152,5 +152,5 @@ def absence_of(request: HttpRequest, repo_id: str) -> Absence:
     if queue_is_full():
         return Absence(repo_id, "busy", fetch)
     if _reads_all(request):
-        behind(request, partial(request_fetch, repo_id))
+        run_after_response(request, partial(request_fetch, repo_id))
     return Absence(repo_id, "fetching")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from .api.rates import parse
+from .api.rates import parse_rate
 
 TOKEN_START = "rh_"  # noqa: S105 - how tokens begin; a Hub token begins otherwise and is none of ours
 _SHOWN = 8
@@ -23,7 +23,7 @@ def digest_of(secret: str) -> str:
 def valid_rate(text: str) -> None:
     """Refuse what is no rate."""
     try:
-        parse(text)
+        parse_rate(text)
     except ValueError as error:
         raise ValidationError(f"“{text}” is not a rate: {error}.") from None
 

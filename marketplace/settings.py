@@ -12,7 +12,7 @@ from compat.hub import HubSettings
 from compat.webhooks.hosts import is_origin, read_hosts
 
 from .api import rates
-from .env import Environment, database
+from .env import Environment, database_settings
 
 django_stubs_ext.monkeypatch()
 
@@ -107,7 +107,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database(env.text("DATABASE_URL", "sqlite:///var/runshere.sqlite3"), BASE_DIR)}
+DATABASES = {"default": database_settings(env.text("DATABASE_URL", "sqlite:///var/runshere.sqlite3"), BASE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _redis = env.text("REDIS_URL")
@@ -189,8 +189,8 @@ if SITE_URL and not is_origin(SITE_URL):
 REDIS_URL = _redis
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL is no address of a Redis: use redis://host:6379/0, rediss:// or unix://")
-API_RATE: rates.Rate | None = rates.setting("API_RATE", env.text("API_RATE", "300/minute"))
-API_TOKEN_RATE: rates.Rate | None = rates.setting("API_TOKEN_RATE", env.text("API_TOKEN_RATE", "3000/minute"))
+API_RATE: rates.Rate | None = rates.rate_setting("API_RATE", env.text("API_RATE", "300/minute"))
+API_TOKEN_RATE: rates.Rate | None = rates.rate_setting("API_TOKEN_RATE", env.text("API_TOKEN_RATE", "3000/minute"))
 API_ANONYMOUS = env.flag("API_ANONYMOUS", default=True)
 # How many proxies stand in front and add to X-Forwarded-For; with 0 that header is not looked at.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)

@@ -139,7 +139,7 @@ def test_a_viewer_of_webhooks_and_deliveries_sends_and_shows_nothing(client, set
     settings.WEBHOOK_HOSTS = read_hosts(["hooks.example.org"])
     secret = signing.new_secret()
     hook = Webhook.objects.create(name="Bot", url="https://hooks.example.org/", secret=secret, events=["sync.failed"])
-    delivery = outbox.put(hook, "sync.failed", {})
+    delivery = outbox.put_event(hook, "sync.failed", {})
     WebhookDelivery.objects.update(state="failed")
     allowed(client, "view_webhook", "view_webhookdelivery")
     for action in ("ping", "rotate_secret", "show_secret"):

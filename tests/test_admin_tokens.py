@@ -29,7 +29,7 @@ PASSED = 405
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
-    tokens.forget()
+    tokens.forget_tokens()
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ def test_a_delivery_can_be_made_again_under_its_own_id(operator, settings):
     with Receiver() as receiver:
         settings.WEBHOOK_HOSTS = read_hosts([receiver.host])
         hook, _ = added(operator, url=receiver.url)
-        delivery = outbox.put(hook, "sync.failed", {})
+        delivery = outbox.put_event(hook, "sync.failed", {})
         work()
         assert "Being delivered again: 1." in act(operator, "again", delivery, where=DELIVERIES).content.decode()
         work()
@@ -275,7 +275,7 @@ def test_a_delivery_can_be_made_again_under_its_own_id(operator, settings):
 def test_deliveries_cannot_be_edited_and_open_with_few_queries(operator, django_assert_max_num_queries):
     hook, _ = added(operator)
     for _ in range(20):
-        delivery = outbox.put(hook, "sync.failed", {})
+        delivery = outbox.put_event(hook, "sync.failed", {})
     address = reverse("admin:compat_webhookdelivery_change", args=[delivery.pk])
     assert operator.post(address, {"body": "{}"}).status_code == 403
     for page in (DELIVERIES, LIST, address, change(hook)):
@@ -285,7 +285,7 @@ def test_deliveries_cannot_be_edited_and_open_with_few_queries(operator, django_
 
 def test_who_may_only_look_at_deliveries_cannot_send(client, operator):
     hook, _ = added(operator)
-    delivery = outbox.put(hook, "sync.failed", {})
+    delivery = outbox.put_event(hook, "sync.failed", {})
     WebhookDelivery.objects.update(state="failed")
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_webhookdelivery", "view_webhook"]))
@@ -300,7 +300,7 @@ def test_who_may_only_look_at_deliveries_cannot_send(client, operator):
 
 def test_html_in_names_and_answers_stays_text(operator):
     hook, _ = added(operator, name="<script>alert(1)</script>")
-    delivery = outbox.put(hook, "sync.failed", {"error": "<script>alert(2)</script>"})
+    delivery = outbox.put_event(hook, "sync.failed", {"error": "<script>alert(2)</script>"})
     WebhookDelivery.objects.update(state="failed", error="<script>alert(3)</script>")
     for page in (LIST, change(hook), DELIVERIES, reverse("admin:compat_webhookdelivery_change", args=[delivery.pk])):
         assert "<script>alert" not in operator.get(page).content.decode()
@@ -309,7 +309,7 @@ def test_html_in_names_and_answers_stays_text(operator):
 
 def test_a_webhook_can_be_deleted_with_its_deliveries(operator):
     hook, _ = added(operator)
-    outbox.put(hook, "sync.failed", {})
+    outbox.put_event(hook, "sync.failed", {})
     address = reverse("admin:compat_webhook_delete", args=[hook.pk])
     assert operator.get(address).status_code == 200
     assert operator.post(address, {"post": "yes"}).status_code == 302

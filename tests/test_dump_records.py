@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from compat.management.command import Exit
-from compat.management.commands.dump_records import replaced
+from compat.management.commands.dump_records import replaced_file
 from compat.models import ModelRecord
 from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, every_record
@@ -93,7 +93,7 @@ def test_a_link_stays_a_link(tmp_path):
 def test_a_broken_run_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     target = tmp_path / "all.jsonl"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replaced(target) as out:  # noqa: PT012 - what happens in it is the test
+    with pytest.raises(KeyboardInterrupt), replaced_file(target) as out:  # noqa: PT012 - what happens in it is the test
         out.write(b"half")
         raise KeyboardInterrupt
     assert target.read_text() == "old"

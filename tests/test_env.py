@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from marketplace.env import Environment, database
+from marketplace.env import Environment, database_settings
 
 BASE = Path("/base")
 
@@ -64,16 +64,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_sqlite():
-    told = database("sqlite:///var/site.sqlite3", BASE)
+    told = database_settings("sqlite:///var/site.sqlite3", BASE)
     assert (told["ENGINE"], told["NAME"]) == ("django.db.backends.sqlite3", BASE / "var/site.sqlite3")
-    assert database("sqlite:////srv/a%20b.sqlite3", BASE)["NAME"] == Path("/srv/a b.sqlite3")
+    assert database_settings("sqlite:////srv/a%20b.sqlite3", BASE)["NAME"] == Path("/srv/a b.sqlite3")
     assert "IMMEDIATE" in told["OPTIONS"]["transaction_mode"]
     assert "journal_mode=WAL" in told["OPTIONS"]["init_command"]
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
 def test_postgresql(scheme):
-    told = database(f"{scheme}://me:p%40ss%2Fword@db.example:6543/my%20site?sslmode=require", BASE)
+    told = database_settings(f"{scheme}://me:p%40ss%2Fword@db.example:6543/my%20site?sslmode=require", BASE)
     assert told["ENGINE"] == "django.db.backends.postgresql"
     assert [told[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "my site", "me", "p@ss/word", "db.example", "6543",
@@ -92,4 +92,4 @@ def test_postgresql(scheme):
 )
 def test_a_senseless_database_is_refused(url, reason):
     with pytest.raises(ImproperlyConfigured, match=reason):
-        database(url, BASE)
+        database_settings(url, BASE)

@@ -31,7 +31,7 @@ from compat.models import CuratedList, ListEntry, ModelRecord, RecordVariant, Ve
 from marketplace import starter
 from marketplace.static_site import FolderError, export
 from marketplace.static_site.catalogue import Catalogue, slug_of
-from marketplace.static_site.folder import OWN, opened
+from marketplace.static_site.folder import OWN, open_folder
 from marketplace.static_site.render import model_path
 
 from .conftest import RECORDS
@@ -450,7 +450,7 @@ def test_an_unreadable_manifest_is_told(tmp_path, text):
 
 
 def test_two_exports_at_once_are_told_apart(tmp_path):
-    with opened(tmp_path / "dist"), pytest.raises(FolderError, match="Another export is writing"):
+    with open_folder(tmp_path / "dist"), pytest.raises(FolderError, match="Another export is writing"):
         exported(tmp_path / "dist", 5)
     assert exported(tmp_path / "dist", 5).models == 5
 

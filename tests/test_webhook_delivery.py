@@ -18,7 +18,7 @@ from django_tasks_db.models import DBTaskResult
 from standardwebhooks import Webhook as Official
 from standardwebhooks import WebhookVerificationError
 
-from compat.ingest.task_results import KEPT, prune
+from compat.ingest.task_results import KEPT, prune_results
 from compat.models import Webhook, WebhookDelivery
 from compat.webhooks import delivery as sending
 from compat.webhooks import outbox, signing, tasks
@@ -46,7 +46,7 @@ def hook_to(url, **fields):
 
 
 def put(hook, **data):
-    return outbox.put(hook, "sync.failed", {"error": "what went wrong: ü “quoted”", **data})
+    return outbox.put_event(hook, "sync.failed", {"error": "what went wrong: ü “quoted”", **data})
 
 
 def sent(delivery):
@@ -103,7 +103,7 @@ def test_another_secret_or_body_does_not_verify(receiver):
 def test_signatures_are_those_of_the_official_library():
     secret = signing.new_secret()
     now = timezone.now().replace(microsecond=0)
-    ours = signing.headers([secret], "msg_1", int(now.timestamp()), '{"a": "ü"}'.encode())
+    ours = signing.signed_headers([secret], "msg_1", int(now.timestamp()), '{"a": "ü"}'.encode())
     assert ours["webhook-signature"] == Official(secret).sign("msg_1", now, '{"a": "ü"}')
 
 
@@ -539,7 +539,7 @@ def test_old_results_of_tasks_go_and_those_that_wait_stay(receiver):
     DBTaskResult.objects.finished().update(finished_at=timezone.now() - KEPT - timedelta(minutes=1))
     put(Webhook.objects.get())
     waiting = set(DBTaskResult.objects.ready().values_list("pk", flat=True))
-    assert prune() >= 1
+    assert prune_results() >= 1
     assert not DBTaskResult.objects.finished().exists()
     assert set(DBTaskResult.objects.filter(status="READY").values_list("pk", flat=True)) >= waiting
     assert waiting

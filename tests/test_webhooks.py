@@ -37,7 +37,7 @@ from compat.models import (
     WebhookDelivery,
 )
 from compat.webhooks import events, lists, outbox, runs, signing
-from compat.webhooks.hosts import Host, is_origin, objection, read_hosts
+from compat.webhooks.hosts import Host, is_origin, objection_to_address, read_hosts
 from tests.samples import record, renamed
 from tests.webhook_queue import BACKEND, time_passes, work
 from tests.webhook_receiver import Receiver
@@ -103,7 +103,7 @@ def ids(data):
 
 def queries_of_a_store(item):
     with CaptureQueriesContext(connection) as context, transaction.atomic():
-        sync.store([parse_record(item)], origin="file")
+        sync.store_parsed([parse_record(item)], origin="file")
         transaction.set_rollback(True)
     return len(context)
 
@@ -267,7 +267,7 @@ def test_a_model_that_ran_before_a_run_and_after_it_is_not_told_whatever_happene
 def test_changes_outside_a_run_that_follow_each_other_closely_are_one_event(site):
     hook = hook_for("models.newly_runnable", worker="rbee")
     for n in range(3):
-        sync.store([parse_record(record(PHI, id=f"sample/phi-{n}"))], origin="hub")
+        sync.store_parsed([parse_record(record(PHI, id=f"sample/phi-{n}"))], origin="hub")
     assert only(hook)["count"] == 3
     (delivery,) = WebhookDelivery.objects.all()
     assert delivery.next_attempt - delivery.created < timedelta(seconds=60)
@@ -482,11 +482,11 @@ def test_a_changed_list_is_told_with_what_came_and_went(site):
     picks = CuratedList.objects.create(title="Picks", slug="picks")
     phi, tiny = (ModelRecord.objects.get(repo_id=name) for name in (PHI, "TinyLlama/TinyLlama-1.1B-Chat-v1.0"))
     entry = ListEntry.objects.create(curated_list=picks, record=phi)
-    before = lists.seen(picks.pk)
+    before = lists.list_as_seen(picks.pk)
     entry.delete()
     ListEntry.objects.create(curated_list=picks, record=tiny)
     CuratedList.objects.update(title="Small picks")
-    lists.changed(picks.pk, before, lists.seen(picks.pk))
+    lists.tell_list_change(picks.pk, before, lists.list_as_seen(picks.pk))
     data = only(hook)
     assert (data["title"], data["previousTitle"], data["published"]) == ("Small picks", "Picks", True)
     assert data["url"] == "https://models.example.org/lists/picks/"
@@ -503,11 +503,11 @@ def test_a_changed_list_is_told_with_what_came_and_went(site):
 def test_a_long_list_names_a_hundred_and_counts_all(site):
     hook = hook_for("list.changed")
     picks = CuratedList.objects.create(title="Everything", slug="everything")
-    before = lists.seen(picks.pk)
+    before = lists.list_as_seen(picks.pk)
     ListEntry.objects.bulk_create(
         ListEntry(curated_list=picks, record=found) for found in ModelRecord.objects.all()[:300]
     )
-    lists.changed(picks.pk, before, lists.seen(picks.pk))
+    lists.tell_list_change(picks.pk, before, lists.list_as_seen(picks.pk))
     data = only(hook)
     assert (data["addedCount"], len(data["added"])) == (300, 100)
 
@@ -562,7 +562,7 @@ ALLOWED = read_hosts(
     ],
 )
 def test_addresses_of_named_hosts_may_be_told(address):
-    assert objection(address, ALLOWED) == ""
+    assert objection_to_address(address, ALLOWED) == ""
 
 
 @pytest.mark.parametrize(
@@ -588,11 +588,11 @@ def test_addresses_of_named_hosts_may_be_told(address):
     ],
 )
 def test_other_addresses_are_refused_with_what_to_do(address, words):
-    assert words in objection(address, ALLOWED)
+    assert words in objection_to_address(address, ALLOWED)
 
 
 def test_without_hosts_the_refusal_says_what_to_set():
-    assert "Set it to the hosts that may be told" in objection("https://hooks.example.org", ())
+    assert "Set it to the hosts that may be told" in objection_to_address("https://hooks.example.org", ())
 
 
 @pytest.mark.parametrize(
@@ -662,12 +662,12 @@ def test_the_bodies_of_the_documentation_are_those_that_are_sent(site):
     stored(record(PHI))
     picks = CuratedList.objects.create(title="Small and open", slug="small-and-open")
     ListEntry.objects.create(curated_list=picks, record=ModelRecord.objects.get(repo_id="t5-small"))
-    before = lists.seen(picks.pk)
+    before = lists.list_as_seen(picks.pk)
     picks.entries.all().delete()
     ListEntry.objects.create(curated_list=picks, record=ModelRecord.objects.get(repo_id=PHI))
-    lists.changed(picks.pk, before, lists.seen(picks.pk))
+    lists.tell_list_change(picks.pk, before, lists.list_as_seen(picks.pk))
     finish_run(start_run("models.jsonl.gz", "file"), sync.Counts(), "The file is damaged.")
-    outbox.put(hook, events.PING, {"webhook": hook.name})
+    outbox.put_event(hook, events.PING, {"webhook": hook.name})
     sent = {event["type"]: event for event in told(hook)}
     assert len(sent) == 4
     for event, body in sent.items():
@@ -680,7 +680,7 @@ def sample():
     secret = signing.new_secret()
     body = '{"type": "ping", "data": {"webhook": "ü"}}'.encode()
     now = int(datetime.now(UTC).timestamp())
-    return secret, body, signing.headers([signing.new_secret(), secret], "msg_1", now, body)
+    return secret, body, signing.signed_headers([signing.new_secret(), secret], "msg_1", now, body)
 
 
 def test_the_python_example_verifies_what_is_sent_and_nothing_else():
@@ -698,7 +698,7 @@ def test_the_python_example_verifies_what_is_sent_and_nothing_else():
 def test_the_shell_example_makes_the_signature(tmp_path):
     (code,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
     secret, body, _ = sample()
-    headers = signing.headers([secret], "msg_1", 1_700_000_000, body)
+    headers = signing.signed_headers([secret], "msg_1", 1_700_000_000, body)
     (tmp_path / "body.json").write_bytes(body)
     environ = {"PATH": os.environ["PATH"], "SECRET": secret, "ID": "msg_1", "TIMESTAMP": "1700000000"}
     done = subprocess.run(["sh", "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)

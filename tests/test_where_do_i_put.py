@@ -245,7 +245,7 @@ class PopularModels(ModelFeed):
 
     def get_object(self, request: HttpRequest) -> Channel:
         """The best known three."""
-        page = queries.home()
+        page = catalogue.home()
         return popular_models(page.popular[:3], page.worker)
 '''
         )
@@ -352,8 +352,8 @@ def add_tool(copy):
         )
     with (room / "schemas.py").open("a", encoding="utf-8") as file:
         file.write(
-            '\n\nclass Maker(s.Shape):\n    """An account."""\n\n    name: str\n    models: int\n'
-            '\n\nclass Makers(s.Shape):\n    """Accounts."""\n\n    items: list[Maker]\n'
+            '\n\nclass Maker(api_schemas.Shape):\n    """An account."""\n\n    name: str\n    models: int\n'
+            '\n\nclass Makers(api_schemas.Shape):\n    """Accounts."""\n\n    items: list[Maker]\n'
         )
     with (room / "sentences.py").open("a", encoding="utf-8") as file:
         file.write(
@@ -364,7 +364,7 @@ def add_tool(copy):
     add_lines(
         room / "tools.py",
         '    Tool(\n        "check_metadata",',
-        '    Tool("makers", "Makers", "Who made most models.", a.Nothing, shapes.Makers, questions.makers,\n'
+        '    Tool("makers", "Makers", "Who made most models.", a.Nothing, schemas.Makers, questions.makers,\n'
         "        sentences.makers),\n",
     )
 
@@ -559,7 +559,7 @@ seen["count"] = [run("count_models"), run("count_models", "--json")]
 seen["find"] = run("find_models", "--worker", "vllm", "--confidence", "medium", "--limit", "5")
 seen["find library"] = json.loads(run("find_models", "--library", "diffusers", "--compatible", "false", "--json"))
 seen["check card"] = run("check_model", "acme/Toyshape-3B-GGUF", "--worker", "llama-cpp", "--accelerator", "Toy 48")
-called = tools.call("makers", {})
+called = tools.call_tool("makers", {})
 seen["tool"] = [called.structured, called.text, [tool.name for tool in tools.TOOLS]]
 tasks.count_lists.enqueue()
 call_command("db_worker", batch=True, verbosity=0)

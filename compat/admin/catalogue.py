@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
-from compat.models.search import matching, words_of
+from compat.models.search import matching_records, words_of
 from compat.rules import Confidence
 from compat.tasks import reevaluate_all, request_fetch
 
@@ -71,7 +71,7 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     ) -> tuple[QuerySet[ModelRecord], bool]:
         """The site's own search."""
         words = words_of(search_term)
-        return (matching(queryset, words) if words else queryset), False
+        return (matching_records(queryset, words) if words else queryset), False
 
     @admin.display(description="parameters", ordering="parameters")
     def size(self, record: ModelRecord) -> str:
@@ -155,7 +155,7 @@ class RecordVariantAdmin(ReadOnly, admin.ModelAdmin[RecordVariant]):
         """The site's own search, on the records."""
         words = words_of(search_term)
         if words:
-            queryset = queryset.filter(record__in=matching(ModelRecord.objects.order_by(), words).values("id"))
+            queryset = queryset.filter(record__in=matching_records(ModelRecord.objects.order_by(), words).values("id"))
         return queryset, False
 
 

@@ -39,20 +39,20 @@ class CuratedListAdmin(admin.ModelAdmin[CuratedList]):
 
     def save_model(self, request: HttpRequest, obj: CuratedList, form: Any, change: bool) -> None:
         """Before anything is saved, see how visitors see the list; ``save_related`` gets the same form."""
-        form.seen_before = lists.seen(obj.pk)
+        form.seen_before = lists.list_as_seen(obj.pk)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Entries count in the pages' numbers, which are kept until the catalogue changes."""
         super().save_related(request, form, formsets, change)
-        lists.changed(form.instance.pk, form.seen_before, lists.seen(form.instance.pk))
+        lists.tell_list_change(form.instance.pk, form.seen_before, lists.list_as_seen(form.instance.pk))
         raise_catalogue_version()
 
     def delete_model(self, request: HttpRequest, obj: CuratedList) -> None:
         """The same for a list that goes."""
-        pk, before = obj.pk, lists.seen(obj.pk)
+        pk, before = obj.pk, lists.list_as_seen(obj.pk)
         super().delete_model(request, obj)
-        lists.changed(pk, before, lists.NOTHING)
+        lists.tell_list_change(pk, before, lists.NOTHING)
         raise_catalogue_version()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CuratedList]) -> None:

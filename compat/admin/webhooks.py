@@ -22,7 +22,7 @@ from django.utils.safestring import SafeString
 from compat.catalogue.workers import workers
 from compat.models import Webhook, WebhookDelivery
 from compat.webhooks import events, outbox, signing, tasks
-from compat.webhooks.hosts import objection
+from compat.webhooks.hosts import objection_to_address
 
 from .read_only import ReadOnly
 
@@ -74,7 +74,7 @@ class WebhookForm(ModelForm[Webhook]):
     def clean_url(self) -> str:
         """Only what may be told."""
         url: str = self.cleaned_data["url"]
-        if problem := objection(url, settings.WEBHOOK_HOSTS):
+        if problem := objection_to_address(url, settings.WEBHOOK_HOSTS):
             raise forms.ValidationError(problem)
         return url
 
@@ -122,7 +122,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
 
     def _say_what_is_missing(self, request: HttpRequest) -> None:
         if request.method == "GET" and not settings.WEBHOOK_HOSTS:
-            self.message_user(request, objection("", ()), messages.WARNING)
+            self.message_user(request, objection_to_address("", ()), messages.WARNING)
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: ModelForm[Webhook], change: bool) -> None:
         """A new webhook gets its secret; one that is activated again begins anew."""
@@ -145,7 +145,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     @admin.display(description="host", ordering="url")
     def host(self, hook: Webhook) -> str:
         """Where it goes, without what the path may hold of secrets; or what speaks against it."""
-        return objection(hook.url, settings.WEBHOOK_HOSTS) or urlsplit(hook.url).netloc
+        return objection_to_address(hook.url, settings.WEBHOOK_HOSTS) or urlsplit(hook.url).netloc
 
     @admin.display(description="told of")
     def told_of(self, hook: Webhook) -> str:
@@ -189,7 +189,7 @@ class WebhookAdmin(admin.ModelAdmin[Webhook]):
     def ping(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         """Send each an event that says nothing, whether it is active or not."""
         with transaction.atomic():
-            sent = [outbox.put(hook, events.PING, {"webhook": hook.name}) for hook in queryset]
+            sent = [outbox.put_event(hook, events.PING, {"webhook": hook.name}) for hook in queryset]
         where = reverse("admin:compat_webhookdelivery_changelist")
         self.message_user(
             request,

@@ -42,6 +42,6 @@ __all__ = [
 ]
 
 
-def digest() -> str:
+def digest_tables() -> str:
     """Changes with every table of this folder and the code that reads them."""
     return digest_sources("architectures")

@@ -6,7 +6,7 @@ as they are stored. Every function says how many database queries it takes, and 
 
 from compat.catalogue.browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse
 from compat.catalogue.current import catalogue_state
-from compat.catalogue.detail import DetailPage, detail, find
+from compat.catalogue.detail import DetailPage, detail, find_record
 from compat.catalogue.overview import (
     HomePage,
     ListPage,
@@ -35,7 +35,7 @@ __all__ = [
     "catalogue_state",
     "curated_list",
     "detail",
-    "find",
+    "find_record",
     "home",
     "published_lists",
     "report",

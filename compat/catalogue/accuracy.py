@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compat.catalogue.needs import shaped
+from compat.catalogue.needs import shape_of_record
 from compat.estimate import ModelShape
 from compat.models import ModelRecord
 
@@ -13,4 +13,4 @@ def find_shape_in_catalogue(model_id: str) -> ModelShape | None:
     found = ModelRecord.objects.filter(repo_id__iexact=model_id.strip()).exclude(shape_facts="").first()
     if found is None:
         found = ModelRecord.objects.filter(name__iexact=name).exclude(shape_facts="").first()
-    return shaped(found.shape_facts, found.parameters, found.name).shape if found else None
+    return shape_of_record(found.shape_facts, found.parameters, found.name).shape if found else None

@@ -131,7 +131,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         total=found.total,
         by_confidence=numbers.by_confidence,
         hidden=_hidden(numbers.hidden, criteria),
-        facets=facets.views(numbers.facets, criteria),
+        facets=facets.facet_views(numbers.facets, criteria),
         chips=_chips(criteria, curated),
         paging=_paging(criteria, pages),
         changed=index.changed,
@@ -176,7 +176,7 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
     for name, (label, word) in words.items():
         chips += [
             Chip(f"{label}: {word(value)}", criteria.toggled(name, value).query())
-            for value in facets.wanted(criteria, name)
+            for value in facets.chosen_values(criteria, name)
         ]
     if criteria.min_params is not None:
         chips.append(Chip(f"from {criteria.min_params:g}B parameters", criteria.query(min_params=None)))

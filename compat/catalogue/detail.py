@@ -13,11 +13,11 @@ from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows, records_by_id
 from compat.catalogue.memory_fit import apply_memory_fit
-from compat.catalogue.needs import context_room, fit_of, inputs, speed_of
+from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
-from compat.catalogue.verdict import SheetAnswer, answers
+from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import FitResult, SpeedEstimate, rooms_of
@@ -209,7 +209,7 @@ def files_of(model: HubModel) -> tuple[FileRow, ...]:
     return tuple(FileRow(one.rfilename, what_is(one.rfilename), one.bytes) for one in model.siblings or ())
 
 
-def find(repo_id: str) -> ModelRecord:
+def find_record(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
@@ -222,9 +222,9 @@ def find(repo_id: str) -> ModelRecord:
 
 def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
     """Everything about one model. At most fourteen queries; raises :class:`UnknownModel`."""
-    record = find(repo_id)
+    record = find_record(repo_id)
     worker = worker_of(asked or Question(), available or workers())
-    answer = answers([record.sheet_id], worker)[record.sheet_id]
+    answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
     parsed = parse_record(record.payload.data)
@@ -278,7 +278,7 @@ def memory_of(
         room=sum(rooms),
         longest=context_room(record, best, worker),
         speed=speed_of(record, best, worker),
-        assumed=(*inputs(record, best)[1], *fit.estimate.assumptions),
+        assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
     )
 
 

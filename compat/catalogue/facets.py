@@ -30,7 +30,7 @@ FACETS: tuple[Facet, ...] = _declared()
 """Every facet, in the order in which pages show them."""
 
 
-def wanted(criteria: Question, name: str) -> tuple[str, ...]:
+def chosen_values(criteria: Question, name: str) -> tuple[str, ...]:
     """The values of a facet that a question asks for."""
     value = getattr(criteria, name)
     return value if isinstance(value, tuple) else (value,) if value else ()
@@ -73,7 +73,7 @@ class FacetView:
 
 def view_of(facet: Facet, counts: Mapping[str, int], criteria: Question) -> FacetView:
     """A facet's counts as choices, each with the question it leads to."""
-    taken = wanted(criteria, facet.name)
+    taken = chosen_values(criteria, facet.name)
     offered = ((value, n) for value, n in counts.items() if value in taken or facet.shown(value))
     found = sorted(offered, key=lambda item: (-item[1], item[0]))
     if isinstance(facet.column, VerdictColumn):
@@ -90,7 +90,7 @@ def view_of(facet: Facet, counts: Mapping[str, int], criteria: Question) -> Face
     )
 
 
-def views(counts: Mapping[str, Mapping[str, int]], criteria: Question) -> list[FacetView]:
+def facet_views(counts: Mapping[str, Mapping[str, int]], criteria: Question) -> list[FacetView]:
     """The facets with their choices, in their order; those without any are left out."""
     made = (view_of(facet, counts[facet.name], criteria) for facet in FACETS)
     return [view for view in made if view.values]

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import verdicts_on
-from compat.catalogue.facets import FACETS, wanted
+from compat.catalogue.facets import FACETS, chosen_values
 from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex, Column, Mask, OrderColumns
 from compat.catalogue.order import ORDERS, Order
 from compat.catalogue.question import Question
@@ -68,7 +68,7 @@ class Finding:
 
     def _chosen(self) -> Iterator[tuple[Facet, tuple[str, ...]]]:
         for facet in FACETS:
-            values = wanted(self.criteria, facet.name)
+            values = chosen_values(self.criteria, facet.name)
             if values:
                 yield facet, values
 

@@ -13,11 +13,11 @@ from datetime import datetime
 from compat.catalogue.browse import curated_of
 from compat.catalogue.current import current_index
 from compat.catalogue.cursor import part_of
-from compat.catalogue.detail import find
+from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, rows_of, worker_of
-from compat.catalogue.verdict import answer_to, answers
+from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.extraction.extract import Extraction
 from compat.extraction.facts import ModelMetadata, Provenance, parameters_text
@@ -61,7 +61,7 @@ class Listing:
     changed: datetime | None
 
 
-def listing(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
+def list_models(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
     """So many models of a question from a cursor on. At most nine queries, whatever the limit and the worker.
 
     Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
@@ -105,18 +105,18 @@ def _metadata_of(row: Row) -> ModelMetadata:
     )
 
 
-def one(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
+def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
     """The answer for one model. At most five queries; raises :class:`~compat.catalogue.UnknownModel`."""
     worker = worker_of(asked, available)
-    record = find(repo_id)
-    answer = answers([record.sheet_id], worker)[record.sheet_id]
+    record = find_record(repo_id)
+    answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     return worker, item_of(row_of(record, list(record.variants.all()), answer, worker))
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------
 
 
-def judged(models: Sequence[ParsedRecord], worker: Worker) -> list[Item]:
+def judge_records(models: Sequence[ParsedRecord], worker: Worker) -> list[Item]:
     """The answers for models given in the Hub's shape. One query, for the base models they name."""
     return [_judged(*found, worker) for found in extracted_with_bases(models)]
 
@@ -160,7 +160,7 @@ def parameter_count(text: str) -> int | None:
     return count if 0 < count < 2**63 else None
 
 
-def judged_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
+def judge_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
     """The answer for six facts alone. No query."""
     facts = metadata.variant_facts
     record = ModelRecord(name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length)

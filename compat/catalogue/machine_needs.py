@@ -15,8 +15,8 @@ import numpy as np
 from compat.batches import batched
 from compat.catalogue.index import CAUSE_CODES, Column, IndexColumns, Verdicts
 from compat.catalogue.memory_fit import FIT_RANK
-from compat.catalogue.needs import inputs
-from compat.catalogue.verdict import SheetAnswer, accepted_answers, answers, refusal_of_hardware
+from compat.catalogue.needs import inputs_of_variant
+from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, VariantInputs
 from compat.estimate.need_columns import FITS, NeedColumns
@@ -112,7 +112,7 @@ class EngineNeeds:
             return Entries(level, cause, np.zeros_like(self.entries.first), self.entries.position[:0], level[:0])
         told: dict[int, SheetAnswer] = {}
         for some in batched(self.depending.tolist(), _AT_ONCE):
-            told |= answers(some, worker)
+            told |= sheet_answers(some, worker)
         return _replaced(self.entries, index, told) if told else self.entries
 
 
@@ -241,7 +241,10 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
         found = {(variant.record_id, variant.position): variant for variant in stored}
         places = list(zip(members, position.tolist(), strict=True))
         # A record that went meanwhile is of no more interest: the next index is without it.
-        yield part, [inputs(records[at[0]], found[at])[0] if at in found else VariantInputs() for at in places]
+        yield (
+            part,
+            [inputs_of_variant(records[at[0]], found[at])[0] if at in found else VariantInputs() for at in places],
+        )
 
 
 _OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes")

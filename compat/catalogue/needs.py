@@ -50,12 +50,12 @@ def _is_whole(own: ModelShape | None) -> bool:
 
 @lru_cache(maxsize=50_000)
 def needs_name(facts: str, parameters: int | None) -> bool:
-    """Whether :func:`shaped` looks at the name as well, for the published shape of the model it is named after."""
+    """Whether :func:`shape_of_record` looks at the name too, for the published shape of the model it is named after."""
     return not _is_whole(_own_shape(facts, parameters))
 
 
 @lru_cache(maxsize=1000)
-def shaped(facts: str, parameters: int | None, name: str) -> Shaped:
+def shape_of_record(facts: str, parameters: int | None, name: str) -> Shaped:
     """The shape told by a record's own configuration, completed by published facts of the model it is named after.
 
     Nothing is taken from a published model that disagrees with the record in anything both tell.
@@ -81,7 +81,7 @@ _FILLED = (
 )
 
 
-def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
+def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
     """What the estimate needs of one variant, and what had to be assumed for it."""
     if isinstance(variant, Variant):
         format_, quantization, size = variant.facts.format, variant.facts.quantization, variant.size_bytes
@@ -91,7 +91,7 @@ def inputs(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[Varia
     if format_ == "safetensors" and not quantization and size is None:
         quantization = "BF16"
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
-    shape = shaped(record.shape_facts, record.parameters, record.name)
+    shape = shape_of_record(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
     if projector is None:
         assumed = (*assumed, "used for text only: the size of its vision projector is not told")
@@ -114,7 +114,7 @@ def fit_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> FitRe
     """Whether a variant fits the worker's memory at the wanted context; None where the worker's machine is not told."""
     if worker.hardware is None:
         return None
-    return judge_fit(inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options)
+    return judge_fit(inputs_of_variant(record, variant)[0], worker.profile.slug, worker.hardware, worker.options)
 
 
 def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) -> int | None:
@@ -123,7 +123,7 @@ def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) ->
         return None
     limit = min(filter(None, (record.context, worker.profile.context_limit)), default=None)
     return largest_context(
-        inputs(record, variant)[0], worker.profile.slug, worker.hardware, worker.options, limit=limit
+        inputs_of_variant(record, variant)[0], worker.profile.slug, worker.hardware, worker.options, limit=limit
     )
 
 
@@ -132,7 +132,7 @@ def speed_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> Spe
     hardware = worker.hardware
     if hardware is None or len(hardware.accelerators) != 1:
         return None
-    needed, _ = inputs(record, variant)
+    needed, _ = inputs_of_variant(record, variant)
     return estimate_speed(
         needed.shape,
         worker.profile.slug,

@@ -572,7 +572,7 @@ def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
     return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
 
 
-def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
+def near_values(value: str, known: Iterable[str], most: int = 3) -> list[str]:
     """The known values that are spelled much like this one; upper and lower case are the same here."""
     lowered = {one.lower(): one for one in known}
     return [lowered[one] for one in difflib.get_close_matches(value[:_TOLD].lower(), lowered, most)]
@@ -580,7 +580,7 @@ def near(value: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 def did_you_mean(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
     """`` Did you mean a or b?``, or nothing where no known value is near."""
-    found = near(value, known, most)
+    found = near_values(value, known, most)
     return f" {ask} {or_(found)}?" if found else ""
 
 

@@ -29,7 +29,7 @@ from compat.catalogue.question import (
     Question,
     QuestionError,
     did_you_mean,
-    near,
+    near_values,
     or_,
 )
 from compat.catalogue.workers import Worker
@@ -142,7 +142,7 @@ def read_question(
 def unknown_parameter(name: str, names: Collection[str]) -> Problem:
     """What to say of a parameter that is none here."""
     hint = did_you_mean(name, names, 1) or (f" There are: {', '.join(names)}." if names else "")
-    meant = "".join(near(name, names, 1))
+    meant = "".join(near_values(name, names, 1))
     return Problem(name[:60], "", f"There is no parameter “{name[:60]}” here.{hint}", meant)
 
 
@@ -162,7 +162,7 @@ def _wrong(parameter: Parameter, value: str) -> str:
     return f"“{value[:60]}” is not a value of {parameter.name}: {use}.{did_you_mean(value, known)}"
 
 
-def absences(question: Question) -> list[str]:
+def describe_absences(question: Question) -> list[str]:
     """Why a list may be empty, in sentences: the values that a question asks for and no record has."""
     return [
         f"No model of this catalogue has “{value}” as its {name}."

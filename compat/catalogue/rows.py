@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import SheetAnswer, answers, outcome_of
-from compat.catalogue.workers import Worker, chosen
+from compat.catalogue.verdict import SheetAnswer, outcome_of, sheet_answers
+from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult
 from compat.extraction.facts import VariantFacts
 from compat.models import (
@@ -24,7 +24,7 @@ class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Dja
 
 def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
     """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
-    return chosen(
+    return choose_worker(
         available,
         criteria.worker,
         accelerator=criteria.accelerator,
@@ -117,7 +117,7 @@ class _Stored(Sequence[RecordVariant]):
 
 def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
     """Rows for records already read. Two queries."""
-    found = answers([record.sheet_id for record in records], worker)
+    found = sheet_answers([record.sheet_id for record in records], worker)
     variants: dict[int, list[tuple[Any, ...]]] = {}
     stored = RecordVariant.objects.filter(record__in=[record.pk for record in records])
     for told in stored.values_list(*_COLUMNS):

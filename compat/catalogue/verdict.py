@@ -36,7 +36,7 @@ class SheetAnswer:
     order: tuple[int, ...]
 
 
-def answers(sheets: Sequence[int], worker: Worker) -> dict[int, SheetAnswer]:
+def sheet_answers(sheets: Sequence[int], worker: Worker) -> dict[int, SheetAnswer]:
     """The rules' answers to some fact sheets; one query.
 
     Stored verdicts serve a worker whose hardware is not told, and every refusal. Known hardware can refuse more (a

@@ -141,7 +141,7 @@ def workers() -> Mapping[str, Worker]:
     return {**engines_alone, **found}
 
 
-def chosen(
+def choose_worker(
     available: Mapping[str, Worker],
     slug: str = "",
     *,

@@ -44,7 +44,7 @@ _GENERATIONS = (
 )
 
 
-def generation(compute_capability: float) -> str:
+def generation_name(compute_capability: float) -> str:
     """The name of the NVIDIA GPU generation of a compute capability, such as ``Ada`` for 8.9."""
     return next((name for least, name in _GENERATIONS if compute_capability >= least), "older than Maxwell")
 

@@ -69,7 +69,7 @@ def compute_buffer(shape: ModelShape | None, engine: str, cache: CacheOptions, o
     return _chunked(shape)
 
 
-def overhead(engine: str, options: BufferOptions) -> Buffer:
+def driver_overhead(engine: str, options: BufferOptions) -> Buffer:
     """Driver context and library workspaces, per device. Typical values, hence basis ``default``."""
     if not options.gpu:
         return Buffer(64 * MIB, Basis.DEFAULT, "process of the engine")

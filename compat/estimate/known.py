@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from compat.architectures.tables import KnownShape, known_shapes
-from compat.estimate.parameters import split
+from compat.estimate.parameters import split_parameters
 from compat.estimate.shape import ModelShape, from_config
 
 Resolver = Callable[[str], ModelShape | None]
@@ -185,7 +185,7 @@ _TOWERS = 0.15
 
 def _text_only(shape: ModelShape, base: ModelShape) -> ModelShape:
     """Leave a checkpoint's vision tower and draft layers out where the base counts from its dimensions."""
-    counted = split(base)
+    counted = split_parameters(base)
     if base.parameters is not None or counted is None or shape.parameters is None or shape.experts != base.experts:
         return shape
     excess = shape.parameters / counted.total - 1

@@ -69,7 +69,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     for layer in shape.caches:
         k, v = layer_widths(layer, shape, engine)
         each = (k * bits_k + v * bits_v) / 8
-        kv += each * cells(layer, engine, options)
+        kv += each * reserved_cells(layer, engine, options)
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
     state = state_bytes(shape, options)
     if state is None:
@@ -77,7 +77,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     return CacheBytes(round(kv), state, per_token, tuple(missing))
 
 
-def cells(layer: LayerCache, engine: str, options: CacheOptions) -> int:
+def reserved_cells(layer: LayerCache, engine: str, options: CacheOptions) -> int:
     """Token slots the engine reserves in one layer, all sequences together."""
     if layer.kind in (LayerKind.STATE, LayerKind.NONE):
         return 0

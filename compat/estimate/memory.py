@@ -7,7 +7,7 @@ unknown and is named in ``missing``; what is known is still shown.
 from dataclasses import dataclass, field, replace
 
 from compat.engines.hardware import Hardware
-from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, overhead
+from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
 from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, estimate_cache
 from compat.estimate.shape import ModelShape
@@ -104,7 +104,7 @@ def estimate_memory(
     if engine == "transformers" and compute.bytes is not None:
         compute = _torch_scratch(variant, weights, kv.bytes, options, buffers)
     missing += compute.missing
-    extra = overhead(engine, buffers)
+    extra = driver_overhead(engine, buffers)
     if variant.projector_bytes is None:
         missing.append("size of the vision projector")
     device_weights, host = _placed(weights, engine, hardware, gpu=gpu)
@@ -141,10 +141,10 @@ def variant_weights(variant: VariantInputs, engine: str) -> Weights:
         quant=variant.quant,
         engine=engine,
     )
-    return _widened(weights, variant) if widens(engine, variant.format) else weights
+    return _widened(weights, variant) if loads_in_32_bits(engine, variant.format) else weights
 
 
-def widens(engine: str, format_: str | None) -> bool:
+def loads_in_32_bits(engine: str, format_: str | None) -> bool:
     """Whether an engine loads a format in 32 bits a weight, whatever its files hold."""
     return engine == "rbee" and format_ == "safetensors"
 

@@ -38,25 +38,25 @@ from compat.estimate.buffers import (
     candle_compute,
     chunked_compute,
     compute_buffer,
+    driver_overhead,
     feed_forward_width,
     llama_compute,
-    overhead,
     token_bytes,
     transformers_compute,
     widest_full_layer,
 )
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
-from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, cells, layer_widths, state_bytes
+from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, layer_widths, reserved_cells, state_bytes
 from compat.estimate.memory import (
     LoadOptions,
     VariantInputs,
     cache_options,
     device_shares,
+    loads_in_32_bits,
     parallel_ranks,
     place_weights,
     variant_weights,
-    widens,
 )
 from compat.estimate.shape import LayerCache, ModelShape
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
@@ -346,7 +346,7 @@ class _WeightsOnce:
         self._known: dict[tuple[int, int | None, str | None], Weights] = {}
 
     def of(self, variant: VariantInputs) -> Weights:
-        if variant.file_bytes is None or widens(self._engine, variant.format):
+        if variant.file_bytes is None or loads_in_32_bits(self._engine, variant.format):
             return variant_weights(variant, self._engine)
         key = id(variant.shape), variant.parameters, variant.quant
         if key not in self._known:
@@ -395,7 +395,7 @@ def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     for window in np.unique(windows):
         kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
         layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
-        slots[windows == window] = cells(layer, engine, options)
+        slots[windows == window] = reserved_cells(layer, engine, options)
     return slots
 
 
@@ -408,7 +408,7 @@ def _ranks(heads: Column, engine: str, count: int) -> Column:
 
 
 def _overhead(engine: str, buffers: BufferOptions, rank: int) -> int:
-    extra = overhead(engine, BufferOptions(devices=rank, gpu=buffers.gpu, vendor=buffers.vendor)).bytes
+    extra = driver_overhead(engine, BufferOptions(devices=rank, gpu=buffers.gpu, vendor=buffers.vendor)).bytes
     assert extra is not None
     return extra
 

@@ -47,17 +47,17 @@ class _Counts:
     routed: int
 
 
-def embedding(shape: ModelShape) -> int | None:
+def embedding_parameters(shape: ModelShape) -> int | None:
     """Weights of the token embedding table."""
     return shape.vocab * shape.hidden if shape.vocab and shape.hidden else None
 
 
-def split(shape: ModelShape, parameters: int | None = None) -> Split | None:
+def split_parameters(shape: ModelShape, parameters: int | None = None) -> Split | None:
     """Parameters by class; ``parameters`` (the file's own count) outranks the dimensions.
 
     None when neither a total nor the dimensions for one are known, or the embedding is unknown.
     """
-    table = embedding(shape)
+    table = embedding_parameters(shape)
     if table is None:
         return None
     head = 0 if shape.tied else table
@@ -76,7 +76,7 @@ def split(shape: ModelShape, parameters: int | None = None) -> Split | None:
     return Split(total, table, head, body, counts.router, counts.attn_v, counts.attn_o, counts.ffn_down)
 
 
-def routed(shape: ModelShape, parameters: int | None = None) -> int | None:
+def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
     """Weights of all routed experts together; None when they cannot be counted."""
     if not shape.experts:
         return 0
@@ -87,7 +87,7 @@ def routed(shape: ModelShape, parameters: int | None = None) -> int | None:
     width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
     if sparse and width and shape.hidden:
         return _matrices(shape) * shape.hidden * width * shape.experts * sparse
-    parts = split(shape, parameters)
+    parts = split_parameters(shape, parameters)
     attention = _attention(shape)
     if parts is None or attention is None:
         return None
@@ -95,13 +95,13 @@ def routed(shape: ModelShape, parameters: int | None = None) -> int | None:
     return max(parts.body - sum(attention), 0)
 
 
-def active(shape: ModelShape, parameters: int | None = None) -> int | None:
+def active_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
     """Weights read for one token: everything but the experts that were not chosen.
 
     The token embedding is one row, not a table, so it is not counted unless it is the output head too.
     """
     total = parameters or shape.parameters
-    parts = split(shape, total)
+    parts = split_parameters(shape, total)
     if parts is None:
         return None
     read = parts.total - parts.lookup - (parts.embed if parts.head else 0)
@@ -109,7 +109,7 @@ def active(shape: ModelShape, parameters: int | None = None) -> int | None:
         return None if architecture_of(shape.model_type or "").mixture else read
     if shape.active_parameters:
         return min(shape.active_parameters, parts.total)
-    experts = routed(shape, total)
+    experts = routed_parameters(shape, total)
     if experts is None or not shape.experts_used:
         return None
     return max(read - experts * (shape.experts - shape.experts_used) // shape.experts, 0)
@@ -178,4 +178,4 @@ def _count(shape: ModelShape) -> _Counts | None:
     return _Counts(*attention, ffn, ffn // n, router, experts)
 
 
-__all__ = ["Split", "active", "embedding", "routed", "split"]
+__all__ = ["Split", "active_parameters", "embedding_parameters", "routed_parameters", "split_parameters"]

@@ -19,7 +19,7 @@ from compat.architectures import LayerKind
 from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.engines.hardware import Accelerator
 from compat.estimate.engine_names import ENGINES, LLAMA_FAMILY, engine_name
-from compat.estimate.parameters import active
+from compat.estimate.parameters import active_parameters
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Weights, estimate_weights
@@ -138,7 +138,7 @@ def token_work(
         return "layers"
     if weights.parts is None:
         return "parameters by tensor class"
-    used = active(shape, weights.parts.total)
+    used = active_parameters(shape, weights.parts.total)
     if used is None:
         return "active parameters"
     table = weights.parts.embed if weights.parts.head else 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from compat.estimate.parameters import Split, split
+from compat.estimate.parameters import Split, split_parameters
 from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
 from compat.estimate.shape import ModelShape
 
@@ -54,7 +54,7 @@ def estimate_weights(
     ``parameters``: the files' own count. ``quant``: the label of the scheme.
     """
     mix = mix_of(quant, engine)
-    parts = split(shape, parameters) if shape is not None else None
+    parts = split_parameters(shape, parameters) if shape is not None else None
     if mix is not None and shape is not None:
         mix = _fitted(mix, shape)
     embed = round(parts.embed * _embed_bits(parts, mix) / 8) if parts and mix else None

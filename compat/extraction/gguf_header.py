@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from compat.extraction.ggml_types import TENSOR_TYPES
-from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, growing
+from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, read_growing
 
 FIRST_READ = 256 * 1024
 MAX_HEADER_BYTES = 48 * 1024 * 1024
@@ -74,7 +74,7 @@ def gguf_header_reads(
     With ``tensors=False`` it is content with what the first read holds, up to the vocabulary at the least:
     a hundredth of the bytes, and all but the tensors' facts. Raises :class:`HeaderError`.
     """
-    return growing(lambda data: parse_gguf_header(data, tensors=tensors), first=first, most=most)
+    return read_growing(lambda data: parse_gguf_header(data, tensors=tensors), first=first, most=most)
 
 
 def parse_gguf_header(data: bytes, *, tensors: bool = True) -> GgufHeader:

@@ -28,7 +28,7 @@ class NeedBytes(Exception):  # noqa: N818 - a request of a parser to its caller,
         self.up_to = up_to
 
 
-def growing(parse: Callable[[bytes], Header], *, first: int, most: int) -> HeaderReads[Header]:
+def read_growing(parse: Callable[[bytes], Header], *, first: int, most: int) -> HeaderReads[Header]:
     """Read ``first`` bytes, and more while ``parse`` raises :class:`NeedBytes`; never above ``most`` bytes.
 
     Each read doubles what is held, so that few are needed and few bytes are read in vain. Raises

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeGuard
 
-from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, growing
+from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, read_growing
 
 FIRST_READ = 256 * 1024
 MAX_HEADER_BYTES = 16 * 1024 * 1024
@@ -67,7 +67,7 @@ def safetensors_header_reads(
 
     Raises :class:`HeaderError`.
     """
-    return growing(parse_safetensors_header, first=first, most=most)
+    return read_growing(parse_safetensors_header, first=first, most=most)
 
 
 def parse_safetensors_header(data: bytes) -> SafetensorsHeader:

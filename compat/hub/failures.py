@@ -74,7 +74,7 @@ HANDLED = tuple(kind for kind, _ in _MEANINGS)
 """What to catch around a request; each has its meaning here."""
 
 
-def failure(error: Exception, settings: HubSettings) -> HubError | Transient:
+def error_of_exception(error: Exception, settings: HubSettings) -> HubError | Transient:
     """What an exception of the HTTP library means; :class:`Transient` around the error if it may pass."""
     lower = _root_cause(error)
     if isinstance(lower, ssl.SSLCertVerificationError):
@@ -125,7 +125,7 @@ class Refusal:
     pause: float | None
 
 
-def refused(refusal: Refusal, subject: Subject, settings: HubSettings) -> HubError | Transient:
+def error_of_answer(refusal: Refusal, subject: Subject, settings: HubSettings) -> HubError | Transient:
     """What such an answer means; :class:`Transient` around the error if it may pass."""
     status, headers = refusal.status, refusal.headers
     if status in RETRIED_STATUS:

@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from compat.hub.errors import HubBadPayload, HubOffline, HubUnavailable
-from compat.hub.failures import HANDLED, Refusal, Subject, failure, refused
+from compat.hub.failures import HANDLED, Refusal, Subject, error_of_answer, error_of_exception
 from compat.hub.payloads import decode_json
 from compat.hub.rate_limit_budget import Clock, Pace, Patience, Sleep, Slot, parse_allowance
 from compat.hub.retry import retry_after, with_retries
@@ -148,7 +148,7 @@ class Transport:
                 finally:
                     await response.aclose()
         except HANDLED as error:
-            raise failure(error, self._settings) from error
+            raise error_of_exception(error, self._settings) from error
 
     def _headers(self, question: Question, *, at_home: bool) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity" if question.span else "gzip, deflate"}
@@ -181,7 +181,7 @@ class Transport:
         if slot and pause is not None and status in {429, 503}:
             slot.hold(pause, failure=status != 429)
         said = _reason(await _read(response, _MAX_REASON_BYTES))
-        return refused(Refusal(status, headers, said, question.bucket, pause), question.subject, self._settings)
+        return error_of_answer(Refusal(status, headers, said, question.bucket, pause), question.subject, self._settings)
 
     async def _read_whole(self, response: httpx.Response, question: Question) -> bytes:
         limit = self._settings.max_response_bytes

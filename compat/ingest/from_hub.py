@@ -10,7 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from compat.hub import HubClient, HubError, HubSettings
-from compat.ingest import store as sync
+from compat.ingest import store
 from compat.ingest.gguf_metadata import with_gguf_header
 
 LIST_FIELDS = (
@@ -33,7 +33,7 @@ class Wanted:
     with_headers: bool = False
 
 
-async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[str, Any]]]:
+async def model_pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[str, Any]]]:
     """Pages of records, each record completed by its ``config.json`` where it has one that can be read."""
     async for page in client.list_models(
         search=wanted.search or None,
@@ -50,19 +50,19 @@ async def pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[st
         yield page
 
 
-async def fill(
+async def fill_from_hub(
     wanted: Wanted, settings: HubSettings, progress: Callable[[int], None] | None = None
-) -> tuple[sync.Counts, str]:
+) -> tuple[store.Counts, str]:
     """Take models page by page; returns what came of it, and the Hub's error if it ended too early.
 
     Every page is stored before the next is asked for, so that nothing read is lost.
     """
-    counts = sync.Counts()
+    counts = store.Counts()
     try:
         async with HubClient(settings) as client:
-            async for page in pages(client, wanted):
+            async for page in model_pages(client, wanted):
                 items = [(str(_id(item)), item) for item in page]
-                counts.add(await sync_to_async(sync.store_raw)(items, origin="hub", progress=progress))
+                counts.add(await sync_to_async(store.store_raw)(items, origin="hub", progress=progress))
     except HubError as error:
         return counts, str(error)
     return counts, ""

@@ -62,7 +62,7 @@ def store_raw(
     batch: list[ParsedRecord] = []
 
     def flush() -> None:
-        counts.add(store(batch, origin=origin))
+        counts.add(store_parsed(batch, origin=origin))
         batch.clear()
 
     for where, item in items:
@@ -82,7 +82,7 @@ def store_raw(
     return counts
 
 
-def store(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
+def store_parsed(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
     """Store one batch in one transaction. Of two records with one id, the later one counts."""
     counts = Counts()
     # Rows are written in one order, whatever the file's, so that two writers cannot wait for each other in a circle.

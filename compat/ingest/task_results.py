@@ -12,7 +12,7 @@ KEPT = timedelta(days=7)
 _A_DAY = 24 * 60 * 60
 
 
-def prune() -> int:
+def prune_results() -> int:
     """Drop results of tasks that ended longer than ``KEPT`` ago; those that wait or go on stay. Returns how many."""
     return DBTaskResult.objects.finished().filter(finished_at__lt=timezone.now() - KEPT).delete()[0]
 
@@ -20,4 +20,4 @@ def prune() -> int:
 def prune_daily() -> None:
     """The same, at most once a day in each process that asks."""
     if cache.add("task-results-pruned", True, _A_DAY):
-        prune()
+        prune_results()

@@ -13,7 +13,7 @@ from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
 from compat.models import ModelRecord, RecordLanguage, RecordPayload, RecordRelation, RecordVariant
 from compat.models.lineage import extracted_with_bases, shape_facts_of
-from compat.models.search import squash
+from compat.models.search import normalise_name
 
 _YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
 _MAX_DOWNLOADS = 2**38 - 1
@@ -129,7 +129,7 @@ def _row(
         fetched=now if from_hub else None,
         updated=now,
         digest=parsed.digest,
-        search_text=f"{model.id.lower()} {squash(model.name)}",
+        search_text=f"{model.id.lower()} {normalise_name(model.name)}",
         sheet_id=sheet_id,
     )
 

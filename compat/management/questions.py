@@ -40,7 +40,7 @@ def add_options(group: _ArgumentGroup, names: Iterable[str]) -> None:
         group.add_argument(one.option, metavar=one.metavar, action=action, help=one.help.replace("%", "%%"))
 
 
-def asked(
+def question_of_options(
     options: Mapping[str, Any], names: Iterable[str] = (), **more: object
 ) -> tuple[Question, Mapping[str, Worker]]:
     """The question that options ask about a worker and, with more ``names``, about models; and the workers there are.

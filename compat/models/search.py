@@ -29,12 +29,12 @@ def words_of(question: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(bare.lower().split()))[:_MAX_WORDS]
 
 
-def squash(name: str) -> str:
+def normalise_name(name: str) -> str:
     """A name without punctuation, so that ``phi2`` finds ``phi-2``."""
     return re.sub(r"[^a-z0-9]+", "", name.lower())
 
 
-def matching(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
+def matching_records(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
     """The records whose search text holds every word."""
     query = _ids_query(words)
     return records.filter(id__in=RawSQL(*query)) if query else records.none()  # noqa: S611 - only values come from outside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat.engines.gpu_capability import PLATFORM_LABELS, VENDOR_LABELS, Capability, generation
+from compat.engines.gpu_capability import PLATFORM_LABELS, VENDOR_LABELS, Capability, generation_name
 from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import VariantFacts
 from compat.rules.result import Confidence, Finding, Severity
@@ -47,10 +47,10 @@ def _told(packing: Packing, profile: EngineProfile) -> Iterator[Finding]:
     words = []
     for platform in platforms:
         if platform == "cuda" and newer:
-            words.append(f"NVIDIA GPUs of the {generation(least)} generation or newer")
+            words.append(f"NVIDIA GPUs of the {generation_name(least)} generation or newer")
         else:
             words.append(PLATFORM_LABELS[platform])
-    brief = f"needs {generation(least)} or newer" if newer and platforms == ("cuda",) else "needs certain hardware"
+    brief = f"needs {generation_name(least)} or newer" if newer and platforms == ("cuda",) else "needs certain hardware"
     yield Finding(
         CODE,
         Severity.WARNS,
@@ -97,8 +97,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile) 
         yield Finding(
             CODE,
             Severity.WARNS,
-            f"This GPU is older than {generation(packing.native)}, which has {packing.name} built in: the weights are "
-            "unpacked while computing, which works for most models but is slower.",
+            f"This GPU is older than {generation_name(packing.native)}, which has {packing.name} built in: the weights "
+            "are unpacked while computing, which works for most models but is slower.",
             f"{packing.name} without hardware help",
             Confidence.MEDIUM,
         )
@@ -113,12 +113,12 @@ def _older(hardware: Capability, least: float) -> bool:
 
 
 def _too_old(hardware: Capability, least: float, what: str) -> Finding:
-    have = generation(hardware.compute_capability or 0)
+    have = generation_name(hardware.compute_capability or 0)
     return Finding(
         CODE,
         Severity.BLOCKS,
-        f"{what} needs an NVIDIA GPU of the {generation(least)} generation or newer; this one is {have}.",
-        f"needs {generation(least)} or newer",
+        f"{what} needs an NVIDIA GPU of the {generation_name(least)} generation or newer; this one is {have}.",
+        f"needs {generation_name(least)} or newer",
     )
 
 

@@ -34,7 +34,7 @@ class Answer:
     duration: float | None = None
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def post_body(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Send a body as it is; never raises for what the other side does, and follows no redirect.
 
     In a thread of its own, which is left alone where the name's lookup, which nothing can break off, takes too long.

@@ -67,7 +67,7 @@ def is_origin(address: str) -> bool:
     return bool(separator) and scheme in _USUAL and _name_and_port(rest) is not None
 
 
-def objection(address: str, allowed: Sequence[Host]) -> str:
+def objection_to_address(address: str, allowed: Sequence[Host]) -> str:
     """What speaks against sending to an address, and what to do about it; empty where nothing does."""
     if not allowed:
         return (

@@ -28,7 +28,7 @@ class Seen:
 NOTHING = Seen("", "", frozenset(), published=False)
 
 
-def seen(pk: int | None) -> Seen | None:
+def list_as_seen(pk: int | None) -> Seen | None:
     """How visitors see a list now; None, and nothing looked at, where nobody wants to know of changes."""
     if not outbox.hooks_wanting(events.LIST_CHANGED):
         return None
@@ -41,14 +41,14 @@ def seen(pk: int | None) -> Seen | None:
     return Seen(curated.slug, curated.title, frozenset(records), published=True)
 
 
-def changed(pk: int | None, before: Seen | None, after: Seen | None) -> None:
+def tell_list_change(pk: int | None, before: Seen | None, after: Seen | None) -> None:
     """Tell of models that came or went and of another title; an order or a note is no event."""
     if before is None or after is None or (before.title, before.records) == (after.title, after.records):
         return
     available = workers()
     for hook in outbox.hooks_wanting(events.LIST_CHANGED):
         if hook.curated_list_id in (None, pk):
-            outbox.put(hook, events.LIST_CHANGED, _told(before, after, _worker_of(hook, available.values())))
+            outbox.put_event(hook, events.LIST_CHANGED, _told(before, after, _worker_of(hook, available.values())))
 
 
 def _worker_of(hook: Webhook, available: Collection[Worker]) -> Worker:

@@ -24,7 +24,7 @@ def hooks_wanting(event: str) -> list[Webhook]:
     return [hook for hook in Webhook.objects.filter(active=True).order_by("pk") if event in hook.events]
 
 
-def put(hook: Webhook, event: str, data: Json) -> WebhookDelivery:
+def put_event(hook: Webhook, event: str, data: Json) -> WebhookDelivery:
     """Write one event for one webhook, to be sent once this transaction is committed."""
     now = timezone.now()
     delivery = WebhookDelivery.objects.create(
@@ -38,7 +38,7 @@ def _new_id() -> str:
     return f"msg_{uuid.uuid4().hex}"
 
 
-def gather(hook: Webhook, found: Mapping[str, tuple[int, Mapping[str, str]]], patience: timedelta) -> None:
+def gather_models(hook: Webhook, found: Mapping[str, tuple[int, Mapping[str, str]]], patience: timedelta) -> None:
     """Add models (popularity, and confidence by worker) to what a webhook is told when the run ends.
 
     Inside the transaction that changed them. It is told at the latest when nothing was added for ``patience``. A model

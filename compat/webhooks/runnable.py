@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
 from compat.catalogue.rows import row_of, rows_of
-from compat.catalogue.verdict import SheetAnswer, answers
+from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.models import ListEntry, ModelRecord, RecordVariant, Verdict, Webhook
 from compat.rules import Confidence
@@ -138,7 +138,7 @@ def _levels(watched: _Watched, sheets: Sequence[int]) -> dict[tuple[int, str], i
 
 
 def _answers(watched: _Watched, sheets: Sequence[int]) -> dict[str, dict[int, SheetAnswer]]:
-    return {slug: answers(sheets, worker) for slug, worker in watched.machines.items()}
+    return {slug: sheet_answers(sheets, worker) for slug, worker in watched.machines.items()}
 
 
 def _on_machine(
@@ -174,13 +174,13 @@ def _tell(watched: _Watched, found: Standing) -> None:
     for hook in watched.hooks:
         own = _for(hook, watched.by_hook[hook.pk], found)
         if own:
-            outbox.gather(
+            outbox.gather_models(
                 hook,
                 {
                     repo_id: (popularity[repo_id], {slug: _word(level) for slug, level in levels.items()})
                     for repo_id, levels in own.items()
                 },
-                runs.patience(),
+                runs.gathering_patience(),
             )
 
 

@@ -44,7 +44,7 @@ def note_end(run: SyncRun, **_: Any) -> None:
     if run.state != "failed":
         return
     for hook in outbox.hooks_wanting(events.SYNC_FAILED):
-        outbox.put(hook, events.SYNC_FAILED, _told(run))
+        outbox.put_event(hook, events.SYNC_FAILED, _told(run))
 
 
 def _told(run: SyncRun) -> Json:
@@ -67,6 +67,6 @@ def is_first_fill() -> bool:
     return current is not None and current.first_fill
 
 
-def patience() -> timedelta:
+def gathering_patience() -> timedelta:
     """How long to wait for more of the same before it is told."""
     return WITHIN_RUN if _current.get() else OUTSIDE_RUN

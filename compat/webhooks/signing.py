@@ -16,7 +16,7 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
-def headers(keys: Iterable[str], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def signed_headers(keys: Iterable[str], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """The three headers of a request. Each secret signs, the newest first; ``timestamp`` is in seconds since 1970."""
     signed = f"{event_id}.{timestamp}.".encode() + body
     return {

@@ -21,7 +21,7 @@ from compat.models import Webhook, WebhookDelivery
 
 from . import signing
 from .events import PING, close_gathering
-from .hosts import objection
+from .hosts import objection_to_address
 
 if TYPE_CHECKING:
     from .delivery import Answer
@@ -110,16 +110,16 @@ def _claim(pk: int) -> WebhookDelivery | None:
 
 
 def _attempt(delivery: WebhookDelivery) -> Answer:
-    from .delivery import Answer, post
+    from .delivery import Answer, post_body
 
     hook = delivery.webhook
-    if problem := objection(hook.url, settings.WEBHOOK_HOSTS):
+    if problem := objection_to_address(hook.url, settings.WEBHOOK_HOSTS):
         return Answer(error=problem)
     keys = [hook.secret]
     if hook.previous_secret and hook.previous_until and hook.previous_until > timezone.now():
         keys.append(hook.previous_secret)
     body = delivery.body.encode()
-    return post(hook.url, body, signing.headers(keys, delivery.event_id, int(time.time()), body))
+    return post_body(hook.url, body, signing.signed_headers(keys, delivery.event_id, int(time.time()), body))
 
 
 def _note(delivery: WebhookDelivery, answer: Answer) -> None:

@@ -20,7 +20,7 @@ from compat.rules import rules_version
 from marketplace import VERSION
 from marketplace.page_cache import may_be_kept
 
-from .parameters import available
+from .parameters import available_workers
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 _FETCHED = "_api_fetched"
@@ -46,20 +46,20 @@ def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[s
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 
-def conditional(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def answer_conditionally(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Answer 304 where the client already has this answer; give every good answer its tag, date and lifetime."""
 
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         version, changed, _ = catalogue_state()
-        tag = _tag(request, version, changed, available(request))
+        tag = _tag(request, version, changed, available_workers(request))
         known = {one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))}
         if tag in known:
             # Only good answers carry a tag, so this question was a good one.
             return _labelled(HttpResponseNotModified(), tag, changed)
         response = view(request, *args, **kwargs)
         if hasattr(request, _FETCHED):
-            tag = _tag(request, version, changed, available(request))
+            tag = _tag(request, version, changed, available_workers(request))
             changed = max(filter(None, (changed, *getattr(request, _FETCHED))), default=None)
         if response.status_code != 200:
             response.headers.setdefault("Cache-Control", "no-store")

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from .caching import conditional
-from .parameters import available, documented
+from .caching import answer_conditionally
+from .parameters import available_workers, documented_parameters
 from .v1 import OPEN_PARAMETERS, api
 
 PREFIX = "/api/v1"
@@ -88,15 +88,15 @@ def document(slugs: Iterable[str]) -> dict[str, Any]:
     for path in found["paths"].values():
         for operation in path.values():
             names = operation.pop(OPEN_PARAMETERS, ())
-            operation["parameters"] = [*operation.get("parameters", ()), *documented(names, slugs)]
+            operation["parameters"] = [*operation.get("parameters", ()), *documented_parameters(names, slugs)]
     return found
 
 
 @require_safe
-@conditional
+@answer_conditionally
 def openapi(request: HttpRequest) -> HttpResponse:
     """``/api/openapi.json``"""
-    return JsonResponse(document(available(request)))
+    return JsonResponse(document(available_workers(request)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Operation:
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """``/api/docs``: every operation with its parameters, shapes and a command to try."""
-    workers: Iterable[str] = available(request)
+    workers: Iterable[str] = available_workers(request)
     found = document(workers)
     here = request.build_absolute_uri("/").rstrip("/")
     context = {

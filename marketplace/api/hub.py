@@ -11,16 +11,15 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue.hub_list import HubQuestion, hub_page
 from compat.catalogue.question import DictQuery, Problem, Question, QuestionError
 from compat.catalogue.reading import unknown_parameter
 from compat.models import ModelRecord
 from marketplace.freshness import absence_of, refresh_if_stale
 
-from . import hub_schemas as hub_shape
-from . import parameters
-from .caching import conditional
+from . import hub_schemas, parameters
+from .caching import answer_conditionally
 from .problems import hub_problem
 
 MOST = 1000
@@ -67,7 +66,7 @@ class _Absent(Exception):  # noqa: N818 - named for what it tells
 def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """What every view here is: reading alone, conditional, and with its errors told as the Hub tells them."""
 
-    @conditional
+    @answer_conditionally
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
@@ -112,8 +111,8 @@ def _flag(request: HttpRequest, name: str) -> bool:
 def _expand(request: HttpRequest) -> list[str]:
     names = _values(request, "expand", "expand[]")
     for name in names:
-        if name not in hub_shape.EXPANDABLE:
-            known = ", ".join(hub_shape.EXPANDABLE)
+        if name not in hub_schemas.EXPANDABLE:
+            known = ", ".join(hub_schemas.EXPANDABLE)
             raise _problem("expand", name, f"“{name[:60]}” cannot be expanded. There are: {known}.")
     return names
 
@@ -171,7 +170,7 @@ def _question(request: HttpRequest) -> HubQuestion:
                 **_sized(request),
             }
         ),
-        parameters.available(request),
+        parameters.available_workers(request),
     )
     return HubQuestion(criteria, tags, "".join(tasks), ascending=direction == "1")
 
@@ -184,14 +183,14 @@ def _gated(request: HttpRequest) -> str:
 def models(request: HttpRequest) -> HttpResponse:
     """``/api/models``: an array of models; the next part is named by the ``Link`` header."""
     question = _question(request)
-    limit = parameters.whole(request, "limit", DEFAULT, 10**9)
+    limit = parameters.read_whole_number(request, "limit", DEFAULT, 10**9)
     expand = _expand(request)
-    fields: tuple[str, ...] = (*hub_shape.LISTED, *(hub_shape.FULL if _flag(request, "full") else ()))
+    fields: tuple[str, ...] = (*hub_schemas.LISTED, *(hub_schemas.FULL if _flag(request, "full") else ()))
     fields += tuple(name for name in ("config", "cardData") if _flag(request, name))
     if expand:
         fields = ("_id", "id", *expand)
-    found = hub_page(question, parameters.available(request), min(limit, MOST), request.GET.get("cursor", ""))
-    response = JsonResponse([hub_shape.shaped(record, fields) for record in found.records], safe=False)
+    found = hub_page(question, parameters.available_workers(request), min(limit, MOST), request.GET.get("cursor", ""))
+    response = JsonResponse([hub_schemas.hub_record(record, fields) for record in found.records], safe=False)
     if found.next:
         query = [(name, value) for name, values in request.GET.lists() for value in values if name != "cursor"]
         address = request.build_absolute_uri(f"{request.path}?{urlencode([*query, ('cursor', found.next)])}")
@@ -208,8 +207,8 @@ def model(request: HttpRequest, repo_id: str, revision: str = "main") -> HttpRes
     blobs = _flag(request, "blobs")
     security = ("securityRepoStatus",) if _flag(request, "securityStatus") else ()
     record = _record(request, repo_id, revision)
-    fields = ("_id", "id", *expand) if expand else (*hub_shape.DETAILED, *security)
-    return JsonResponse(hub_shape.shaped(record, fields, blobs=blobs))
+    fields = ("_id", "id", *expand) if expand else (*hub_schemas.DETAILED, *security)
+    return JsonResponse(hub_schemas.hub_record(record, fields, blobs=blobs))
 
 
 @_reads
@@ -218,10 +217,10 @@ def tree(request: HttpRequest, repo_id: str, place: str) -> HttpResponse:
     _known(request, ("recursive", "expand"))
     recursive = _flag(request, "recursive")
     revision, _, folder = place.strip("/").partition("/")
-    files = hub_shape.files_of(_record(request, repo_id, revision))
+    files = hub_schemas.files_of(_record(request, repo_id, revision))
     if files is None:
         raise _Absent(f"This catalogue does not know all files of “{repo_id[:200]}”: ask the Hub.")
-    found = hub_shape.tree(files, folder, recursive=recursive)
+    found = hub_schemas.tree_entries(files, folder, recursive=recursive)
     if folder and not found:
         raise _Absent(f"“{repo_id[:200]}” has no folder “{folder[:200]}”.", "EntryNotFound")
     return JsonResponse(found, safe=False)
@@ -229,8 +228,8 @@ def tree(request: HttpRequest, repo_id: str, place: str) -> HttpResponse:
 
 def _record(request: HttpRequest, repo_id: str, revision: str) -> ModelRecord:
     try:
-        record = queries.find(repo_id)
-    except queries.UnknownModel:
+        record = catalogue.find_record(repo_id)
+    except catalogue.UnknownModel:
         absence = absence_of(request, repo_id)
         told = f"There is no model “{repo_id[:200]}” in this catalogue. {absence.words}"
         raise _Absent(told, "RepoNotFound", absence.retry_after) from None

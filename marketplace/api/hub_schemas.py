@@ -35,7 +35,7 @@ DETAILED = (
 """The fields of a model's own answer."""
 
 
-def shaped(record: ModelRecord, fields: Iterable[str], *, blobs: bool = False) -> dict[str, Any]:
+def hub_record(record: ModelRecord, fields: Iterable[str], *, blobs: bool = False) -> dict[str, Any]:
     """One record with these fields; those that are not known are left out."""
     data: Mapping[str, Any] = record.payload.data
     found: dict[str, Any] = {}
@@ -129,7 +129,7 @@ def _file(one: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def tree(files: Iterable[Mapping[str, Any]], folder: str, *, recursive: bool) -> list[Mapping[str, Any]]:
+def tree_entries(files: Iterable[Mapping[str, Any]], folder: str, *, recursive: bool) -> list[Mapping[str, Any]]:
     """What lies in a folder, the repository's own if it is blank: first folders, then files, each by name."""
     start = f"{folder.strip('/')}/" if folder else ""
     inside = [one for one in files if one["path"].startswith(start)]

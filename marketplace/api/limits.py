@@ -187,13 +187,13 @@ _counters: dict[str, Counter] = {}
 _making = RLock()
 
 
-def counter(url: str) -> Counter:
+def shared_counter(url: str) -> Counter:
     """The process's counter, the same for every thread."""
     with _making:
         return _counters.get(url) or _counters.setdefault(url, Counter(url))
 
 
-def forget() -> None:
+def forget_counts() -> None:
     """Count from the start."""
     with _making:
         _counters.clear()
@@ -202,9 +202,9 @@ def forget() -> None:
 # --- requests --------------------------------------------------------------------------------------------------
 
 
-def admit(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
+def refuse_over_limit(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
     """The answer to a request that must not go on, None for one that may; and the headers for whatever is answered."""
-    counts = counter(settings.REDIS_URL)
+    counts = shared_counter(settings.REDIS_URL)
     policy, client, rate = "default", f"address/{_address(request)}", settings.API_RATE
     token, refused = None, ""
     secret = secret_of(request)

@@ -15,8 +15,8 @@ from django.urls import resolve
 
 from marketplace.pages.errors import NO_DATABASE
 
-from .limits import admit
-from .problems import problem, unavailable
+from .limits import refuse_over_limit
+from .problems import problem_response, unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class ApiMiddleware:
 
 def _admitted(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
     try:
-        return admit(request)
+        return refuse_over_limit(request)
     except DatabaseError as error:
         logger.error("Who asks for %r cannot be looked up: %s", request.path, error)  # noqa: TRY400 - no bug in here
         return unavailable(request), {}
@@ -116,7 +116,7 @@ def _as_problem(response: HttpResponseBase) -> HttpResponseBase:
     status = response.status_code
     if settings.DEBUG and status >= 500:
         return response
-    found = problem(status, _WORDS.get(status, "The request was refused."))
+    found = problem_response(status, _WORDS.get(status, "The request was refused."))
     if "Allow" in response.headers:
         found.headers["Allow"] = response.headers["Allow"]
     return found

@@ -34,7 +34,7 @@ LISTING = (*BROWSE, "limit", "cursor")
 REPORT = (*WORKER, "top")
 
 
-def documented(names: Iterable[str], slugs: Iterable[str]) -> list[dict[str, Any]]:
+def documented_parameters(names: Iterable[str], slugs: Iterable[str]) -> list[dict[str, Any]]:
     """The parameters for the OpenAPI document; ``slugs`` are the workers there are."""
     named = {"workers": tuple(slugs), "accelerators": tuple(accelerator_labels())}
     found = []
@@ -58,7 +58,7 @@ def _schema(schema: Mapping[str, Any], words: Iterable[str]) -> dict[str, Any]:
     return {**schema, "enum": [*known, ""]} if known else dict(schema)
 
 
-def available(request: HttpRequest) -> Mapping[str, Worker]:
+def available_workers(request: HttpRequest) -> Mapping[str, Worker]:
     """The workers there are, looked up once a request."""
     found: Mapping[str, Worker] | None = getattr(request, _KEPT, None)
     if found is None:
@@ -67,14 +67,14 @@ def available(request: HttpRequest) -> Mapping[str, Worker]:
     return found
 
 
-def question(request: HttpRequest, allowed: Iterable[str]) -> Question:
+def read_api_question(request: HttpRequest, allowed: Iterable[str]) -> Question:
     """The question of a request; an unknown parameter is refused like an unknown value, never passed over."""
     allowed = tuple(allowed)
     own = [name for name in allowed if name in _OWN]
-    return read_question(request.GET, available(request), [name for name in allowed if name not in own], own)
+    return read_question(request.GET, available_workers(request), [name for name in allowed if name not in own], own)
 
 
-def whole(request: HttpRequest, name: str, default: int, most: int) -> int:
+def read_whole_number(request: HttpRequest, name: str, default: int, most: int) -> int:
     """A whole number from 1 to ``most``; raises :class:`~compat.catalogue.question.QuestionError`."""
     value = (request.GET.getlist(name) or [""])[-1].strip()
     if not value:

@@ -38,7 +38,7 @@ class Refused(Exception):  # noqa: N818 - named for what it tells
         self.status, self.detail, self.errors = status, detail, tuple(errors)
 
 
-def problem(status: int, detail: str, errors: Sequence[tuple[str, str]] = ()) -> HttpResponse:
+def problem_response(status: int, detail: str, errors: Sequence[tuple[str, str]] = ()) -> HttpResponse:
     """An error answer."""
     body: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body["detail"] = detail
@@ -63,18 +63,18 @@ def hub_problem(status: int, message: str, code: str = "", words: str = "") -> H
 def answer_to(error: Exception) -> HttpResponse:
     """The problem that tells of an error a person can do something about; any other is raised again."""
     if isinstance(error, Refused):
-        return problem(error.status, error.detail, error.errors)
+        return problem_response(error.status, error.detail, error.errors)
     if isinstance(error, QuestionError):
         found = [(one.parameter, one.message) for one in error.problems]
-        return problem(400, "The question cannot be answered as asked: " + found[0][1], found)
+        return problem_response(400, "The question cannot be answered as asked: " + found[0][1], found)
     if isinstance(error, HubBadPayload):
-        return problem(422, str(error), [(error.field or "body", str(error))])
+        return problem_response(422, str(error), [(error.field or "body", str(error))])
     if isinstance(error, ValidationError):
         listed = [(_field(one["loc"]), str(one["msg"])) for one in error.errors]
         where, message = listed[0] if listed else ("body", "is not valid")
-        return problem(422, f"{where}: {message}", listed)
+        return problem_response(422, f"{where}: {message}", listed)
     if isinstance(error, HttpError):
-        return problem(error.status_code, str(error))
+        return problem_response(error.status_code, str(error))
     raise error
 
 
@@ -120,17 +120,17 @@ def _in_shape(path: str, status: int, detail: str, hub_words: str = "") -> HttpR
     if path == HUB or path.startswith(f"{HUB}/"):
         response = hub_problem(status, detail, words=hub_words)
     else:
-        response = problem(status, detail)
+        response = problem_response(status, detail)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def handle(request: HttpRequest, error: Any) -> HttpResponse:
+def handle_error(request: HttpRequest, error: Any) -> HttpResponse:
     """The same as an exception handler. A model that is not here may be on the Hub: it is asked for."""
     if not isinstance(error, UnknownModel):
         return answer_to(error)
     absence = absence_of(request, str(error))
-    response = problem(404, f"The catalogue has no model “{str(error)[:200]}”. {absence.words}")
+    response = problem_response(404, f"The catalogue has no model “{str(error)[:200]}”. {absence.words}")
     if absence.retry_after:
         response.headers["Retry-After"] = str(absence.retry_after)
     return response

@@ -28,7 +28,7 @@ class Rate:
         return f"{self.amount:,} per {unit}" if count == 1 else f"{self.amount:,} per {count:,} {unit}s"
 
 
-def parse(text: str) -> Rate | None:
+def parse_rate(text: str) -> Rate | None:
     """What the text says, None for ``off``; anything else is a ValueError that says what would make sense."""
     text = text.strip()
     if text.lower() == "off":
@@ -40,9 +40,9 @@ def parse(text: str) -> Rate | None:
     return Rate(amount, seconds)
 
 
-def setting(name: str, text: str) -> Rate | None:
+def rate_setting(name: str, text: str) -> Rate | None:
     """The rate that a setting says; nonsense stops the start."""
     try:
-        return parse(text)
+        return parse_rate(text)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is {text[:60]!r}: {error}") from None

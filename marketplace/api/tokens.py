@@ -13,10 +13,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from marketplace.freshness import behind
+from marketplace.freshness import run_after_response
 from marketplace.models import TOKEN_START, ApiToken, digest_of
 
-from .rates import Rate, parse
+from .rates import Rate, parse_rate
 
 FRESH = 30.0
 """Seconds for which a token is remembered: so long may another process accept one that was just switched off."""
@@ -83,11 +83,11 @@ def token_of(request: HttpRequest) -> Token | None:
     if token.last_used is None or now - token.last_used >= USED_EVERY:
         # Written behind the answer: reading must not wait until somebody else has written.
         _keep(digest_of(secret), replace(token, last_used=now))
-        behind(request, partial(ApiToken.objects.filter(pk=token.pk).update, last_used=now))
+        run_after_response(request, partial(ApiToken.objects.filter(pk=token.pk).update, last_used=now))
     return token
 
 
-def forget() -> None:
+def forget_tokens() -> None:
     """Look every token up anew, because one was changed."""
     with _lock:
         _known.clear()
@@ -102,7 +102,7 @@ def _find(digest: str) -> Token | None:
     if found is None:
         # Not remembered: there is no end of wrong ones.
         return None
-    rate: Rate | None = parse(found.rate) if found.rate else settings.API_TOKEN_RATE
+    rate: Rate | None = parse_rate(found.rate) if found.rate else settings.API_TOKEN_RATE
     token = Token(found.pk, found.active, found.expires, found.last_used, rate, time.monotonic())
     _keep(digest, token)
     return token

@@ -13,8 +13,8 @@ from ninja.errors import HttpError, ValidationError
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 
-from compat import catalogue as queries
-from compat.catalogue import listing as asked
+from compat import catalogue
+from compat.catalogue import listing
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
 from compat.estimate.ledger import shipped_ledger
@@ -25,9 +25,8 @@ from compat.models import CuratedList
 from compat.timestamps import Json
 from marketplace.freshness import refresh_if_stale
 
-from . import parameters, problems, serialise
-from . import schemas as s
-from .caching import conditional, made_of
+from . import parameters, problems, schemas, serialise
+from .caching import answer_conditionally, made_of
 from .problems import Refused
 
 MOST_BYTES = 2 * 1024 * 1024
@@ -45,13 +44,13 @@ api = NinjaAPI(
     openapi_url=None,
     urls_namespace="api-v1",
 )
-for error_type in (Refused, QuestionError, queries.UnknownModel, HubBadPayload, ValidationError, HttpError):
-    api.add_exception_handler(error_type, problems.handle)
+for error_type in (Refused, QuestionError, catalogue.UnknownModel, HubBadPayload, ValidationError, HttpError):
+    api.add_exception_handler(error_type, problems.handle_error)
 
-_ASKED = {400: s.Problem, 404: s.Problem}
-_POSTED = {400: s.Problem, 404: s.Problem, 413: s.Problem, 422: s.Problem}
+_ASKED = {400: schemas.Problem, 404: schemas.Problem}
+_POSTED = {400: schemas.Problem, 404: schemas.Problem, 413: schemas.Problem, 422: schemas.Problem}
 OPEN_PARAMETERS = "x-parameters"
-"""Marks in the schema where the parameters belong; what a worker may be called is known only when asked."""
+"""Marks in the schema where the parameters belong; what a worker may be called is known only when listing."""
 
 
 def _takes(*names: str) -> dict[str, Any]:
@@ -65,13 +64,15 @@ def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         length = request.headers.get("Content-Length") or "0"
         if not length.isdecimal() or int(length) > MOST_BYTES:
-            return problems.problem(413, f"The body is larger than {MOST_BYTES:,} bytes. Send fewer models at a time.")
+            return problems.problem_response(
+                413, f"The body is larger than {MOST_BYTES:,} bytes. Send fewer models at a time."
+            )
         try:
             decode_json(request.body)
-            parameters.question(request, ())
+            parameters.read_api_question(request, ())
         except (HubBadPayload, QuestionError) as error:
             message = f"The body is {error}." if isinstance(error, HubBadPayload) else str(error)
-            return problems.problem(400, message)
+            return problems.problem_response(400, message)
         return view(request, *args, **kwargs)
 
     return checked
@@ -81,101 +82,101 @@ def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 @api.get(
-    "/models", response={200: s.ModelList, **_ASKED}, by_alias=True, tags=["Models"], operation_id="listModels",
+    "/models", response={200: schemas.ModelList, **_ASKED}, by_alias=True, tags=["Models"], operation_id="listModels",
     summary="List and search models", openapi_extra=_takes(*parameters.LISTING),
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def models(request: HttpRequest) -> Any:
     """What the pages' browse shows, with the same parameters. Without any: what runs on the site's first worker."""
-    criteria = parameters.question(request, parameters.LISTING)
-    limit = parameters.whole(request, "limit", parameters.DEFAULT, parameters.MOST)
+    criteria = parameters.read_api_question(request, parameters.LISTING)
+    limit = parameters.read_whole_number(request, "limit", parameters.DEFAULT, parameters.MOST)
     cursor = request.GET.get("cursor", "")
-    return serialise.listing(asked.listing(criteria, parameters.available(request), limit, cursor))
+    return serialise.listing(listing.list_models(criteria, parameters.available_workers(request), limit, cursor))
 
 
 @api.get(
-    "/models/{org}/{name}/compatibility", response={200: s.Compatibility, **_ASKED}, by_alias=True, tags=["Models"],
-    operation_id="getCompatibility", summary="Whether one model runs, and why",
+    "/models/{org}/{name}/compatibility", response={200: schemas.Compatibility, **_ASKED}, by_alias=True,
+    tags=["Models"], operation_id="getCompatibility", summary="Whether one model runs, and why",
     openapi_extra=_takes(*WORKER),
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def compatibility(request: HttpRequest, org: str, name: str) -> Any:
     """The original's result for the model's best variant, with what it was made from."""
     return _compatibility(request, f"{org}/{name}")
 
 
-@api.get("/models/{name}/compatibility", response={200: s.Compatibility}, by_alias=True, include_in_schema=False)
-@decorate_view(conditional)
+@api.get("/models/{name}/compatibility", response={200: schemas.Compatibility}, by_alias=True, include_in_schema=False)
+@decorate_view(answer_conditionally)
 def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
     """The same for one of the Hub's few models without an owner."""
     return _compatibility(request, name)
 
 
 def _compatibility(request: HttpRequest, repo_id: str) -> Json:
-    criteria = parameters.question(request, WORKER)
-    worker, item = asked.one(repo_id, criteria, parameters.available(request))
+    criteria = parameters.read_api_question(request, WORKER)
+    worker, item = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
     refresh_if_stale(request, item.row.record, None)
     return serialise.compatibility(item, worker, item.row.record.repo_id)
 
 
 @api.get(
-    "/models/{org}/{name}", response={200: s.ModelDetail, **_ASKED}, by_alias=True, tags=["Models"],
+    "/models/{org}/{name}", response={200: schemas.ModelDetail, **_ASKED}, by_alias=True, tags=["Models"],
     operation_id="getModel", summary="Everything about one model", openapi_extra=_takes(*WORKER),
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def model(request: HttpRequest, org: str, name: str) -> Any:
     """Verdict, variants, facts with their evidence, files, and what to take instead."""
     return _model(request, f"{org}/{name}")
 
 
-@api.get("/models/{name}", response={200: s.ModelDetail}, by_alias=True, include_in_schema=False)
-@decorate_view(conditional)
+@api.get("/models/{name}", response={200: schemas.ModelDetail}, by_alias=True, include_in_schema=False)
+@decorate_view(answer_conditionally)
 def unowned_model(request: HttpRequest, name: str) -> Any:
     """The same for one of the Hub's few models without an owner."""
     return _model(request, name)
 
 
 def _model(request: HttpRequest, repo_id: str) -> Json:
-    criteria = parameters.question(request, WORKER)
-    page = queries.detail(repo_id, criteria, parameters.available(request))
+    criteria = parameters.read_api_question(request, WORKER)
+    page = catalogue.detail(repo_id, criteria, parameters.available_workers(request))
     made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
-    return serialise.detail(page, asked.items_of(page.alternatives))
+    return serialise.detail(page, listing.items_of(page.alternatives))
 
 
 # --- models that are given -------------------------------------------------------------------------------------
 
 
 @api.post(
-    "/compatibility/check", response={200: s.Compatibility, **_POSTED}, by_alias=True, tags=["Compatibility"],
+    "/compatibility/check", response={200: schemas.Compatibility, **_POSTED}, by_alias=True, tags=["Compatibility"],
     operation_id="checkCompatibility", summary="Judge a model that you describe",
 )  # fmt: skip
 @decorate_view(_bounded)
-def check(request: HttpRequest, given: s.CheckIn) -> Any:
+def check(request: HttpRequest, given: schemas.CheckIn) -> Any:
     """Give `metadata` (the six facts) or `model` (an answer of the Hub's API), not both."""
     worker = _worker(request, given.worker)
     if (given.metadata is None) == (given.model is None):
         wanted = "give either metadata or model"
         raise Refused(422, f"What to judge is not clear: {wanted}.", [("metadata", wanted), ("model", wanted)])
     if given.metadata is not None:
-        return serialise.compatibility(asked.judged_metadata(_metadata(given.metadata), worker), worker, None)
+        return serialise.compatibility(listing.judge_metadata(_metadata(given.metadata), worker), worker, None)
     parsed = parse_record(given.model or {})
-    return serialise.compatibility(asked.judged([parsed], worker)[0], worker, parsed.model.id)
+    return serialise.compatibility(listing.judge_records([parsed], worker)[0], worker, parsed.model.id)
 
 
 @api.post(
-    "/compatibility/filter", response={200: s.Filtered, **_POSTED}, by_alias=True, tags=["Compatibility"],
+    "/compatibility/filter", response={200: schemas.Filtered, **_POSTED}, by_alias=True, tags=["Compatibility"],
     operation_id="filterCompatible", summary="Keep the models that run",
 )  # fmt: skip
 @decorate_view(_bounded)
-def filter_models(request: HttpRequest, given: s.FilterIn) -> Any:
+def filter_models(request: HttpRequest, given: schemas.FilterIn) -> Any:
     """Give models in the Hub's shape, or metadata, or both. At most 1,000 models and 2 MB."""
     worker = _worker(request, given.worker)
     parsed = [_parsed(index, value) for index, value in enumerate(given.models)]
-    hub = iter(asked.judged([one for one in parsed if isinstance(one, ParsedRecord)], worker))
+    hub = iter(listing.judge_records([one for one in parsed if isinstance(one, ParsedRecord)], worker))
     results = []
     for index, one in enumerate(parsed):
-        item = next(hub) if isinstance(one, ParsedRecord) else asked.judged_metadata(one, worker)
+        item = next(hub) if isinstance(one, ParsedRecord) else listing.judge_metadata(one, worker)
         named = one.model.id if isinstance(one, ParsedRecord) else None
         results.append((index, named, item.row.result))
     kept = [given.models[index] for index, _, result in results if result.compatible]
@@ -204,10 +205,10 @@ def _parsed(index: int, value: dict[str, Any]) -> ParsedRecord | ModelMetadata:
         raise Refused(422, f"{found[0][0]}: {found[0][1]}", found) from None
 
 
-_METADATA = TypeAdapter(s.MetadataIn)
+_METADATA = TypeAdapter(schemas.MetadataIn)
 
 
-def _metadata(given: s.MetadataIn) -> ModelMetadata:
+def _metadata(given: schemas.MetadataIn) -> ModelMetadata:
     return ModelMetadata(
         architecture=given.architecture,
         format=given.format,
@@ -220,7 +221,7 @@ def _metadata(given: s.MetadataIn) -> ModelMetadata:
 
 def _worker(request: HttpRequest, slug: str | None) -> Worker:
     """The worker a body names."""
-    found = parameters.available(request)
+    found = parameters.available_workers(request)
     if not slug:
         return next(iter(found.values()))
     if slug not in found:
@@ -233,64 +234,64 @@ def _worker(request: HttpRequest, slug: str | None) -> Worker:
 
 
 @api.get(
-    "/workers", response={200: s.WorkerList, **_ASKED}, by_alias=True, tags=["Site"], operation_id="listWorkers",
+    "/workers", response={200: schemas.WorkerList, **_ASKED}, by_alias=True, tags=["Site"], operation_id="listWorkers",
     summary="Every worker",
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def workers(request: HttpRequest) -> Any:
     """Every engine and every worker of this site: what it accepts, and how many models run on it."""
-    parameters.question(request, ())
-    found = parameters.available(request)
+    parameters.read_api_question(request, ())
+    found = parameters.available_workers(request)
     first = next(iter(found))
-    cards = queries.workers_page(found)
+    cards = catalogue.workers_page(found)
     return {"items": [serialise.worker_card(card, default=card.worker.slug == first) for card in cards]}
 
 
 @api.get(
-    "/lists", response={200: s.Lists, **_ASKED}, by_alias=True, tags=["Site"], operation_id="listLists",
+    "/lists", response={200: schemas.Lists, **_ASKED}, by_alias=True, tags=["Site"], operation_id="listLists",
     summary="Every curated list",
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def lists(request: HttpRequest) -> Any:
     """The published lists, in the curators' order."""
-    parameters.question(request, ())
-    return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in queries.published_lists()]}
+    parameters.read_api_question(request, ())
+    return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in catalogue.published_lists()]}
 
 
 @api.get(
-    "/lists/{slug}", response={200: s.ListDetail, **_ASKED}, by_alias=True, tags=["Site"], operation_id="getList",
+    "/lists/{slug}", response={200: schemas.ListDetail, **_ASKED}, by_alias=True, tags=["Site"], operation_id="getList",
     summary="One curated list with its models", openapi_extra=_takes(*WORKER),
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def curated_list(request: HttpRequest, slug: str) -> Any:
     """The list's models with their verdicts, in the curator's order."""
-    criteria = parameters.question(request, WORKER)
+    criteria = parameters.read_api_question(request, WORKER)
     try:
-        page = queries.curated_list(slug.replace("\0", ""), criteria, parameters.available(request))
+        page = catalogue.curated_list(slug.replace("\0", ""), criteria, parameters.available_workers(request))
     except CuratedList.DoesNotExist:
         raise Refused(404, f"There is no list “{slug[:120]}”.") from None
-    return serialise.curated_models(page, asked.items_of(page.rows))
+    return serialise.curated_models(page, listing.items_of(page.rows))
 
 
 @api.get(
-    "/report", response={200: s.Report, **_ASKED}, by_alias=True, exclude_none=True, tags=["Site"],
+    "/report", response={200: schemas.Report, **_ASKED}, by_alias=True, exclude_none=True, tags=["Site"],
     operation_id="getReport", summary="How much of the best known models runs",
     openapi_extra=_takes(*parameters.REPORT),
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def report(request: HttpRequest) -> Any:
     """The compatibility rate of the best known models, with the refusals by cause."""
-    criteria = parameters.question(request, parameters.REPORT)
-    top = parameters.whole(request, "top", 200, parameters.MOST_REPORTED)
-    return queries.report(top, criteria, parameters.available(request)).as_json()
+    criteria = parameters.read_api_question(request, parameters.REPORT)
+    top = parameters.read_whole_number(request, "top", 200, parameters.MOST_REPORTED)
+    return catalogue.report(top, criteria, parameters.available_workers(request)).as_json()
 
 
 @api.get(
-    "/accuracy", response={200: s.Accuracy, **_ASKED}, by_alias=True, tags=["Site"], operation_id="getAccuracy",
+    "/accuracy", response={200: schemas.Accuracy, **_ASKED}, by_alias=True, tags=["Site"], operation_id="getAccuracy",
     summary="How good the estimates are",
 )  # fmt: skip
-@decorate_view(conditional)
+@decorate_view(answer_conditionally)
 def accuracy(request: HttpRequest) -> Any:
     """Memory and speed estimates compared with published measurements."""
-    parameters.question(request, ())
+    parameters.read_api_question(request, ())
     return shipped_ledger().as_json()

@@ -30,12 +30,12 @@ def quoted(text: object) -> str:
     return f"“{line(str(text), MOST_QUOTED)}”"
 
 
-def cleaned(value: Any) -> Any:
+def clean_value(value: Any) -> Any:
     """The same JSON value with every text in it made one plain line."""
     if isinstance(value, str):
         return line(value)
     if isinstance(value, list):
-        return [cleaned(one) for one in value]
+        return [clean_value(one) for one in value]
     if isinstance(value, dict):
-        return {line(key): cleaned(one) for key, one in value.items()}
+        return {line(key): clean_value(one) for key, one in value.items()}
     return value

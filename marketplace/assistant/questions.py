@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from compat import catalogue as queries
-from compat.catalogue import listing as asked
+from compat import catalogue
+from compat.catalogue import listing
 from compat.catalogue.detail import DetailPage
 from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import Worker
@@ -29,7 +29,7 @@ class NotAnsweredError(ValueError):
 
 def find_models(given: a.Find, available: Available) -> Json:
     """A part of a list."""
-    found = asked.listing(given.question(available), available, given.limit, given.cursor or "")
+    found = listing.list_models(given.question(available), available, given.limit, given.cursor or "")
     return serialise.listing(found)
 
 
@@ -63,7 +63,7 @@ def alternatives(given: a.OneModel, available: Available) -> Json:
         "compatibility": serialise.verdict(page.result),
         "items": [
             {**serialise.model(item), "reason": reasons[item.row.record.repo_id]}
-            for item in asked.items_of(page.alternatives)
+            for item in listing.items_of(page.alternatives)
         ],
         "worker": serialise.worker(page.worker),
     }
@@ -85,8 +85,8 @@ def _reasons(page: DetailPage) -> dict[str, str]:
 def _page(given: a.OneModel, available: Available) -> DetailPage:
     criteria = given.question(available)
     try:
-        return queries.detail(given.model, criteria, available)
-    except queries.UnknownModel:
+        return catalogue.detail(given.model, criteria, available)
+    except catalogue.UnknownModel:
         raise NotAnsweredError(_unknown(given.model, available)) from None
 
 
@@ -94,7 +94,7 @@ def _unknown(repo_id: str, available: Available) -> str:
     """What to say of an id the catalogue does not have: never anything about the model itself."""
     if not is_repo_id(repo_id):
         return f"{quoted(repo_id)} is not the id of a model. Ids look like author/name; find_models finds them."
-    alike = asked.listing(Question(q=repo_id.rpartition("/")[2], compatible="false"), available, 5).items
+    alike = listing.list_models(Question(q=repo_id.rpartition("/")[2], compatible="false"), available, 5).items
     hint = (
         f" Ids in it that hold the same name: {', '.join(item.row.record.repo_id for item in alike)}." if alike else ""
     )
@@ -110,9 +110,9 @@ def list_workers(given: a.WorkersAsked, available: Available) -> Json:
     criteria = given.question(available)
     first = next(iter(available))
     if not criteria.worker:
-        cards = queries.workers_page(available)
+        cards = catalogue.workers_page(available)
         return {"items": [_brief(serialise.worker_card(one, default=one.worker.slug == first)) for one in cards]}
-    card = queries.worker_page(criteria, available)
+    card = catalogue.worker_page(criteria, available)
     return {"items": [serialise.worker_card(card, default=card.worker.slug == first)]}
 
 
@@ -122,29 +122,29 @@ def _brief(card: Json) -> Json:
 
 def curated_lists(_given: a.Nothing, _available: Available) -> Json:
     """The published lists."""
-    return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in queries.published_lists()]}
+    return {"items": [serialise.curated(one, getattr(one, "size", 0)) for one in catalogue.published_lists()]}
 
 
 def curated_list(given: a.OneList, available: Available) -> Json:
     """One list with the first of its models; ``size`` and ``running`` count all of them."""
     criteria = given.question(available)
     try:
-        page = queries.curated_list(given.list.replace("\0", ""), criteria, available)
+        page = catalogue.curated_list(given.list.replace("\0", ""), criteria, available)
     except CuratedList.DoesNotExist:
-        known = ", ".join(one.slug for one in queries.published_lists()[:20]) or "none yet"
+        known = ", ".join(one.slug for one in catalogue.published_lists()[:20]) or "none yet"
         raise NotAnsweredError(f"There is no list {quoted(given.list)}. There are: {known}.") from None
-    items = [{**serialise.model(item), "note": item.row.note} for item in asked.items_of(page.rows[: given.limit])]
+    items = [{**serialise.model(item), "note": item.row.note} for item in listing.items_of(page.rows[: given.limit])]
     return {**serialise.curated_models(page, []), "size": len(page.rows), "items": items}
 
 
 def compatibility_report(given: a.ReportAsked, available: Available) -> Json:
     """How much of the best known models runs."""
-    return queries.report(given.top, given.question(available), available).as_json()
+    return catalogue.report(given.top, given.question(available), available).as_json()
 
 
 def check_metadata(given: a.Facts, available: Available) -> Json:
     """The verdict on six facts alone."""
-    worker = queries.worker_of(given.question(available), available)
+    worker = catalogue.worker_of(given.question(available), available)
     metadata = ModelMetadata(
         architecture=given.architecture,
         format=given.format,
@@ -153,9 +153,9 @@ def check_metadata(given: a.Facts, available: Available) -> Json:
         size_bytes=given.size_bytes,
         max_context_length=given.max_context_length,
     )
-    return serialise.compatibility(asked.judged_metadata(metadata, worker), worker, None)
+    return serialise.compatibility(listing.judge_metadata(metadata, worker), worker, None)
 
 
-def told(error: QuestionError) -> str:
+def describe_problems(error: QuestionError) -> str:
     """What is wrong with a question, in sentences."""
     return " ".join(line(problem.message) for problem in error.problems[:5])

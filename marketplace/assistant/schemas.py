@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from marketplace.api import schemas as s
+from marketplace.api import schemas as api_schemas
 
 
-class Take(s.VariantRef):
+class Take(api_schemas.VariantRef):
     """The files to take, of the best variant."""
 
     files: list[str] = Field(description="The first of its files.")
@@ -17,7 +17,7 @@ class Take(s.VariantRef):
     missing_shards: int
 
 
-class Verdict(s.Compatibility):
+class Verdict(api_schemas.Compatibility):
     """Whether a model of the catalogue runs, why, what to take, and what that was made from."""
 
     url: str = Field(description="The model's page on this site.")
@@ -25,45 +25,45 @@ class Verdict(s.Compatibility):
     license: str | None
     gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
     take: Take | None = Field(description="Null where it does not run.")
-    memory: s.Memory | None = Field(description="Null where the worker's machine is not told.")
-    facts: dict[str, s.FactOut] = Field(description="Each fact with the place where it was read.")
+    memory: api_schemas.Memory | None = Field(description="Null where the worker's machine is not told.")
+    facts: dict[str, api_schemas.FactOut] = Field(description="Each fact with the place where it was read.")
     origin: str = Field(description="Where the record came from: `hub`, `snapshot` or `file`.")
     as_of: str | None = Field(description="When the newest of its facts was recorded: a year, month or day.")
     updated_at: datetime = Field(description="When the record last changed on this site.")
     rules: str = Field(description="The version of the rules.")
 
 
-class Listed(s.ModelItem):
+class Listed(api_schemas.ModelItem):
     """A model of a curated list, with the curator's note."""
 
     note: str
 
 
-class CuratedModels(s.ListOut):
+class CuratedModels(api_schemas.ListOut):
     """A curated list with the first of its models; `size` and `running` count all of them."""
 
     items: list[Listed]
     running: int
-    worker: s.WorkerOut
+    worker: api_schemas.WorkerOut
 
 
-class Alternative(s.ModelItem):
+class Alternative(api_schemas.ModelItem):
     """A model to take instead."""
 
     reason: str
 
 
-class Alternatives(s.Shape):
+class Alternatives(api_schemas.Shape):
     """What runs instead of a model, best known first: others of the same base, then of the same family."""
 
     id: str
     url: str
-    compatibility: s.Verdict
+    compatibility: api_schemas.Verdict
     items: list[Alternative]
-    worker: s.WorkerOut
+    worker: api_schemas.WorkerOut
 
 
-class WorkerEntry(s.WorkerOut):
+class WorkerEntry(api_schemas.WorkerOut):
     """A worker and its numbers; what it accepts in full where only one was asked for."""
 
     engine_version: str
@@ -82,7 +82,7 @@ class WorkerEntry(s.WorkerOut):
     tasks: list[str] = []
 
 
-class Workers(s.Shape):
+class Workers(api_schemas.Shape):
     """The workers, the site's first one first."""
 
     items: list[WorkerEntry]

@@ -90,7 +90,7 @@ def _called(name: str, given: dict[str, Any]) -> types.CallToolResult:
     """Answer one call. Whatever goes wrong, the client gets a sentence and the log gets the rest."""
     close_old_connections()
     try:
-        answer = tools.call(name, given)
+        answer = tools.call_tool(name, given)
     except NotAnsweredError as error:
         return _refusal(str(error))
     except DatabaseError:

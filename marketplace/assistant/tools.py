@@ -13,12 +13,11 @@ from pydantic import BaseModel, ValidationError
 from compat.catalogue.question import QuestionError
 from compat.catalogue.workers import workers
 from compat.timestamps import Json
-from marketplace.api import schemas as s
+from marketplace.api import schemas as api_schemas
 
 from . import arguments as a
-from . import questions, sentences
-from . import schemas as shapes
-from .plain import cleaned, quoted
+from . import questions, schemas, sentences
+from .plain import clean_value, quoted
 from .questions import Available, NotAnsweredError
 
 A = TypeVar("A", bound=a.Arguments)
@@ -45,9 +44,9 @@ class Tool(Generic[A]):
         try:
             asked = self.ask(arguments, workers())
         except QuestionError as error:
-            raise NotAnsweredError(questions.told(error)) from None
+            raise NotAnsweredError(questions.describe_problems(error)) from None
         shaped = self.answers.model_validate(asked).model_dump(by_alias=True, exclude_unset=True)
-        structured = cleaned(json.loads(json.dumps(shaped, cls=DjangoJSONEncoder)))
+        structured = clean_value(json.loads(json.dumps(shaped, cls=DjangoJSONEncoder)))
         return Answer(structured, self.tell(structured, arguments))
 
     @property
@@ -71,7 +70,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Find models of this site's catalogue by words, task, family, format, quantization, licence, language or size, "
         "and say which of them run on a worker. Shows what runs unless told otherwise, and counts what it left out.",
         a.Find,
-        s.ModelList,
+        api_schemas.ModelList,
         questions.find_models,
         sentences.find_models,
     ),
@@ -82,7 +81,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "take, the memory need with what it rests on, where each fact was read and how old the record is. "
         "A model that is not in the catalogue is not guessed at.",
         a.OneModel,
-        shapes.Verdict,
+        schemas.Verdict,
         questions.does_it_run,
         sentences.does_it_run,
     ),
@@ -92,7 +91,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Models that run on a worker in place of one model, each with the reason it is offered: made from the same "
         "base, or of the same family and no larger.",
         a.OneModel,
-        shapes.Alternatives,
+        schemas.Alternatives,
         questions.alternatives,
         sentences.alternatives,
     ),
@@ -102,7 +101,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "The engines and workers this site judges for, and how many models of the catalogue run on each. "
         "Name one to see every architecture, format and task it accepts.",
         a.WorkersAsked,
-        shapes.Workers,
+        schemas.Workers,
         questions.list_workers,
         sentences.list_workers,
     ),
@@ -111,7 +110,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Curated lists",
         "The lists of models that this site's curators keep.",
         a.Nothing,
-        s.Lists,
+        api_schemas.Lists,
         questions.curated_lists,
         sentences.curated_lists,
     ),
@@ -120,7 +119,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "One curated list",
         "The models of one curated list in the curator's order, with a verdict each and the curator's notes.",
         a.OneList,
-        shapes.CuratedModels,
+        schemas.CuratedModels,
         questions.curated_list,
         sentences.curated_list,
     ),
@@ -129,7 +128,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "How much runs",
         "How many of the best known models run on a worker, and how many are refused for which cause.",
         a.ReportAsked,
-        s.Report,
+        api_schemas.Report,
         questions.compatibility_report,
         sentences.compatibility_report,
     ),
@@ -139,7 +138,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Judge a model by six facts that you give (read them from its config.json or file header), whether the "
         "catalogue has it or not.",
         a.Facts,
-        s.Compatibility,
+        api_schemas.Compatibility,
         questions.check_metadata,
         sentences.check_metadata,
     ),
@@ -147,7 +146,7 @@ TOOLS: tuple[Tool[Any], ...] = (
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-def call(name: str, given: dict[str, Any]) -> Answer:
+def call_tool(name: str, given: dict[str, Any]) -> Answer:
     """Answer a call of a tool by its name; raises :class:`NotAnsweredError`."""
     if name not in _BY_NAME:
         raise NotAnsweredError(f"There is no tool {quoted(name)}. There are: {', '.join(_BY_NAME)}.")

@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, Question, QuestionError
-from compat.catalogue.reading import absences
+from compat.catalogue.reading import describe_absences
 
 from .address import read_address, refusal
 from .htmx import HtmxHttpRequest, render_page
@@ -25,14 +25,14 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     """``/models/``: 400 with what is wrong for a senseless parameter, 404 for a page beyond the last."""
     try:
         criteria = read_address(request, PARAMETERS)
-        page = queries.browse(criteria, worker_choice(request).available)
+        page = catalogue.browse(criteria, worker_choice(request).available)
     except QuestionError as error:
         rest = error.rest or Question()
         # Without a list there are no boxes to tick: those that are ticked stay so all the same.
         ticked = [(name, value) for name, value in rest.items() if name in _FACETS]
         context = _context(criteria=rest, ticked=ticked, **refusal(request, error))
         return render_page(request, TEMPLATE, context, fragment=RESULTS, status=400)
-    except queries.NoSuchPage as error:
+    except catalogue.NoSuchPage as error:
         last = criteria.query(page=error.pages)
         return render_page(
             request,
@@ -43,7 +43,7 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         )
     query = criteria.query(page=criteria.page)
     address = reverse("browse") + (f"?{query}" if query else "")
-    context = _context(page=page, criteria=criteria, absences=[] if page.rows else absences(criteria))
+    context = _context(page=page, criteria=criteria, absences=[] if page.rows else describe_absences(criteria))
     return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
 
 

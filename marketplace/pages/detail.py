@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue.workers import Worker
 from compat.hub.payloads import is_repo_id
 from compat.ingest.freshness import is_stale, queue_is_full, under_way
@@ -36,7 +36,7 @@ class Answer:
     best: RecordVariant | None
 
 
-def answered(page: queries.DetailPage, answers: Sequence[Answer]) -> dict[str, object]:
+def answered(page: catalogue.DetailPage, answers: Sequence[Answer]) -> dict[str, object]:
     """What the template of a model's page needs of the workers' answers, the page's own worker first.
 
     ``takes`` are the variants to take, each with the slugs of the workers it is best on, in the order of variants.
@@ -63,8 +63,8 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         return redirect("detail", repo_id.replace("--", "/", 1), permanent=True)
     choice = worker_choice(request)
     try:
-        page = queries.detail(repo_id, choice.asked, choice.available)
-    except queries.UnknownModel:
+        page = catalogue.detail(repo_id, choice.asked, choice.available)
+    except catalogue.UnknownModel:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
         query = request.GET.urlencode()

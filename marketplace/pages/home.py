@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
@@ -25,7 +25,7 @@ SAMPLES = (
 def home(request: HtmxHttpRequest) -> HttpResponse:
     """``/``"""
     choice = worker_choice(request)
-    page = queries.home(choice.asked, choice.available)
+    page = catalogue.home(choice.asked, choice.available)
     return remember(
         request, render_page(request, "pages/home.html", {"page": page, "shares": [page], "samples": SAMPLES})
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.models import CuratedList
 
 from .address import takes
@@ -17,7 +17,7 @@ from .worker import remember, worker_choice
 @takes()
 def lists(request: HtmxHttpRequest) -> HttpResponse:
     """``/lists/``"""
-    return remember(request, render_page(request, "pages/lists.html", {"lists": queries.published_lists()}))
+    return remember(request, render_page(request, "pages/lists.html", {"lists": catalogue.published_lists()}))
 
 
 @require_safe
@@ -26,7 +26,7 @@ def curated(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     """``/lists/<slug>/``"""
     choice = worker_choice(request)
     try:
-        page = queries.curated_list(slug, choice.asked, choice.available)
+        page = catalogue.curated_list(slug, choice.asked, choice.available)
     except CuratedList.DoesNotExist:
         raise Http404(f"There is no list “{slug}”.") from None
     return remember(request, render_page(request, "pages/list.html", {"page": page}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
@@ -21,6 +21,6 @@ def report(request: HtmxHttpRequest) -> HttpResponse:
     choice = worker_choice(request)
     asked = request.GET.get("top", "200")
     sensible = asked.isascii() and asked.isdecimal() and len(asked) < 8 and int(asked) > 0
-    page = queries.report(int(asked) if sensible else 200, choice.asked, choice.available)
+    page = catalogue.report(int(asked) if sensible else 200, choice.asked, choice.available)
     context = {"page": page, "reports": [page], "tops": TOPS, "problem": "" if sensible else asked[:60]}
     return remember(request, render_page(request, "pages/report.html", context, status=200 if sensible else 400))

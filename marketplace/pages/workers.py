@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
-from compat import catalogue as queries
+from compat import catalogue
 from compat.catalogue.question import Question
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
 
@@ -20,7 +20,7 @@ def workers(request: HtmxHttpRequest) -> HttpResponse:
     """``/workers/``: every worker, and the form to describe one's own."""
     choice = worker_choice(request)
     context = {
-        "page": queries.workers_page(choice.available),
+        "page": catalogue.workers_page(choice.available),
         "accelerators": accelerator_labels(),
         "stops": CONTEXT_STOPS,
         "kv_types": KV_TYPES,
@@ -35,5 +35,5 @@ def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     choice = worker_choice(request)
     if slug not in choice.available:
         raise Http404(f"There is no worker “{slug}”.")
-    context = {"page": queries.worker_page(Question(worker=slug), choice.available)}
+    context = {"page": catalogue.worker_page(Question(worker=slug), choice.available)}
     return render_page(request, "pages/worker.html", context)

@@ -15,8 +15,8 @@ from compat.catalogue import catalogue_state, curated_list, published_lists
 
 from .catalogue import CHUNK, Catalogue
 from .channels import Channels
-from .folder import Counts, SiteFolder, opened
-from .makers import Job, made
+from .folder import Counts, SiteFolder, open_folder
+from .makers import Job, make_pages
 from .render import Renderer
 
 Progress = Callable[[int], None]
@@ -43,7 +43,7 @@ def export(
     Raises :class:`~marketplace.static_site.folder.FolderError` where the folder cannot be used, and
     :class:`~concurrent.futures.process.BrokenProcessPool` where one of the processes is ended from outside.
     """
-    with opened(output) as folder:
+    with open_folder(output) as folder:
         catalogue = Catalogue(top)
         renderer = Renderer(catalogue, base, live)
         for path, content in renderer.assets.values():
@@ -76,7 +76,7 @@ def _write_keyed(folder: SiteFolder, renderer: Renderer, progress: Callable[[int
         *((Renderer.model_files, some) for some in batched(stale(models, renderer.model_paths), CHUNK)),
         *((Renderer.list_files, some) for some in batched(stale(lists, renderer.list_paths), LISTS_AT_ONCE)),
     ]
-    with made(renderer, jobs, processes) as parts:
+    with make_pages(renderer, jobs, processes) as parts:
         total = len(models) + len(lists)
         advance = progress(total)
         advance(total - sum(len(numbers) for _, numbers in jobs))

@@ -136,7 +136,7 @@ class SiteFolder:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[SiteFolder]:
+def open_folder(path: Path) -> Iterator[SiteFolder]:
     """The folder of a site, for this process alone. Raises :class:`FolderError` where it is not ours to write to."""
     own = path / OWN
     try:

@@ -23,7 +23,7 @@ Job: TypeAlias = tuple[Callable[[Renderer, Sequence[int]], Files], Sequence[int]
 
 
 @contextmanager
-def made(renderer: Renderer, jobs: Sequence[Job], processes: int) -> Iterator[Iterator[Files]]:
+def make_pages(renderer: Renderer, jobs: Sequence[Job], processes: int) -> Iterator[Iterator[Files]]:
     """What the jobs make, in their order. This process alone does a few, and all inside a transaction.
 
     The others are copies of this process, so they know the catalogue as it was read; no thread may run in it yet.

@@ -15,8 +15,8 @@ def _no_limits(settings):
     """Tests ask more than a client may; those of the limits set their own. Every test begins with nothing counted."""
     settings.API_RATE = settings.API_TOKEN_RATE = None
     settings.REDIS_URL = ""
-    limits.forget()
-    tokens.forget()
+    limits.forget_counts()
+    tokens.forget_tokens()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import html
 import re
 import shlex
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_the_documentation_page_shows_commands_that_work(client):
     shown = re.findall(r"<code id=\"curl-\w+\">(curl .*?)</code>", text, re.DOTALL)
     assert len(shown) == 10
     for command in shown:
-        plain = command.replace("&#x27;", "'").replace("&quot;", '"').replace("&amp;", "&")
+        plain = html.unescape(command)
         assert run(client, plain).status_code == 200, plain
 
 

@@ -43,7 +43,7 @@ def rate(settings):
     """Sets the rate of addresses. Tests count by the day, so that no window ends while they run."""
 
     def told(text):
-        settings.API_RATE = rates.parse(text)
+        settings.API_RATE = rates.parse_rate(text)
 
     return told
 
@@ -70,7 +70,7 @@ def ask(client, address=ASKED, **options):
     ],
 )
 def test_a_rate_is_read_as_meant(text, meant):
-    assert rates.parse(text) == meant
+    assert rates.parse_rate(text) == meant
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_rate_is_read_as_meant(text, meant):
 )  # fmt: skip
 def test_a_senseless_rate_stops_the_start_and_says_what_to_write(text):
     with pytest.raises(ImproperlyConfigured) as refused:
-        rates.setting("API_RATE", text)
+        rates.rate_setting("API_RATE", text)
     assert f"API_RATE is {text[:60]!r}: use a number" in str(refused.value)
     assert "300/minute" in str(refused.value)
 
@@ -98,7 +98,7 @@ def test_a_senseless_rate_stops_the_start_and_says_what_to_write(text):
 )
 def test_a_rate_in_words_reads_back_the_same(rate, words):
     assert str(rate) == words
-    assert rates.parse(words.replace(",", "")) == rate
+    assert rates.parse_rate(words.replace(",", "")) == rate
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_the_hubs_own_client_understands_the_refusal(site, rate, settings):
         assert hub.model_info("microsoft/phi-2").id == "microsoft/phi-2"
         rate("5/day")
         for _ in range(5):
-            limits.counter("").take(Rate(5, 86_400), "address/127.0.0.1")
+            limits.shared_counter("").take(Rate(5, 86_400), "address/127.0.0.1")
         with pytest.raises(HfHubHTTPError) as refused:
             hub.model_info("microsoft/phi-2")
     finally:

@@ -30,7 +30,7 @@ def limits(settings):
     """Sets the rates. By the day, so that no window ends while a test runs."""
 
     def told(anonymous, token):
-        settings.API_RATE, settings.API_TOKEN_RATE = rates.parse(anonymous), rates.parse(token)
+        settings.API_RATE, settings.API_TOKEN_RATE = rates.parse_rate(anonymous), rates.parse_rate(token)
 
     return told
 
@@ -291,7 +291,7 @@ def test_the_last_use_is_written_at_most_once_an_hour(client, minutes, written):
     ask(client, secret)
     first = ApiToken.objects.get().last_used
     assert (first != before) is written
-    tokens.forget()
+    tokens.forget_tokens()
     ask(client, secret)
     assert ApiToken.objects.get().last_used == first
 

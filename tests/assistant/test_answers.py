@@ -50,7 +50,7 @@ def plain(items):
 
 def refusal(name, arguments):
     with pytest.raises(NotAnsweredError) as found:
-        tools.call(name, arguments)
+        tools.call_tool(name, arguments)
     return str(found.value)
 
 
@@ -69,7 +69,7 @@ def refusal(name, arguments):
 )
 def test_a_search_gives_what_the_api_lists(client, question, machine):
     expected = api(client, "models", limit=10, **question, **machine)
-    told = tools.call("find_models", {**question, **machine})
+    told = tools.call_tool("find_models", {**question, **machine})
     assert plain(told.structured["items"]) == expected["items"]
     assert {**told.structured, "items": None} == {**expected, "items": None}
     assert all(one["id"] in told.text for one in expected["items"])
@@ -79,7 +79,7 @@ def test_a_search_gives_what_the_api_lists(client, question, machine):
 def test_a_search_is_followed_to_its_end_by_cursors(client):
     question, ids, cursor = {"compatible": "false", "q": "llama"}, [], None
     while cursor is not None or not ids:
-        told = tools.call("find_models", {**question, "limit": 7, **({"cursor": cursor} if cursor else {})})
+        told = tools.call_tool("find_models", {**question, "limit": 7, **({"cursor": cursor} if cursor else {})})
         ids += [one["id"] for one in told.structured["items"]]
         cursor = told.structured["nextCursor"]
         assert cursor is None or told.text.endswith(cursor)
@@ -93,7 +93,7 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
     sample = ModelRecord.objects.order_by("repo_id").values_list("repo_id", flat=True)[::40]
     for repo_id in ["microsoft/phi-2", "TheBloke/phi-2-GGUF", *sample]:
         expected = api(client, f"models/{repo_id}", **machine)
-        told = tools.call("does_it_run", {"model": repo_id, **machine}).structured
+        told = tools.call_tool("does_it_run", {"model": repo_id, **machine}).structured
         assert {name: told[name] for name in expected["result"]} == expected["result"]
         for name in ("url", "license", "gated", "task", "memory", "facts", "origin", "asOf", "updatedAt", "rules"):
             assert told[name] == expected[name], (repo_id, name)
@@ -110,7 +110,7 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("repo_id", ["microsoft/phi-2", "Qwen/Qwen3-8B-Base", "google-bert/bert-base-uncased"])
 def test_alternatives_are_those_of_the_api_each_with_a_reason(client, repo_id, machine):
-    told = tools.call("alternatives", {"model": repo_id, **machine}).structured
+    told = tools.call_tool("alternatives", {"model": repo_id, **machine}).structured
     assert plain(told["items"]) == api(client, f"models/{repo_id}", **machine)["alternatives"]
     for one in told["items"]:
         assert one["reason"]
@@ -118,7 +118,7 @@ def test_alternatives_are_those_of_the_api_each_with_a_reason(client, repo_id, m
 
 
 def test_the_reason_of_an_alternative_is_what_the_records_say():
-    told = tools.call("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
+    told = tools.call_tool("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
     assert told
     for one in told:
         kin = ModelRecord.objects.get(repo_id=one["id"]).relations.filter(base="microsoft/phi-2").first()
@@ -140,10 +140,11 @@ def test_a_conversion_and_its_base_are_offered_for_each_other():
         origin="file",
     )
     base = {
-        one["id"]: one["reason"] for one in tools.call("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
+        one["id"]: one["reason"]
+        for one in tools.call_tool("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
     }
     assert base["acme/phi-2-tuned"] == "made from it (finetune)"
-    tuned = tools.call("alternatives", {"model": "acme/phi-2-tuned"})
+    tuned = tools.call_tool("alternatives", {"model": "acme/phi-2-tuned"})
     reasons = {one["id"]: one["reason"] for one in tuned.structured["items"]}
     assert reasons["microsoft/phi-2"] == "the model it was made from"
     assert reasons["acme/phi-2-merged"] == "made from the same base, microsoft/phi-2 (merge)"
@@ -152,23 +153,23 @@ def test_a_conversion_and_its_base_are_offered_for_each_other():
 
 def test_workers_are_those_of_the_api(client):
     expected = api(client, "workers")["items"]
-    told = tools.call("list_workers", {}).structured["items"]
+    told = tools.call_tool("list_workers", {}).structured["items"]
     assert [one["slug"] for one in told] == [one["slug"] for one in expected]
     for one, whole in zip(told, expected, strict=True):
         assert one == {name: value for name, value in whole.items() if name not in ("architectures", "tasks")}
-    assert tools.call("list_workers", {"worker": "vllm"}).structured["items"] == [
+    assert tools.call_tool("list_workers", {"worker": "vllm"}).structured["items"] == [
         one for one in expected if one["slug"] == "vllm"
     ]
 
 
 def test_lists_are_those_of_the_api(client):
     starter.create_lists()
-    assert tools.call("curated_lists", {}).structured == api(client, "lists")
+    assert tools.call_tool("curated_lists", {}).structured == api(client, "lists")
     for slug in ("small-and-open", "seven-to-nine-billion"):
         expected = api(client, f"lists/{slug}", memory=8)
-        told = tools.call("curated_list", {"list": slug, "memory": 8})
+        told = tools.call_tool("curated_list", {"list": slug, "memory": 8})
         assert {**told.structured, "items": plain(told.structured["items"])} == expected
-        first = tools.call("curated_list", {"list": slug, "memory": 8, "limit": 2})
+        first = tools.call_tool("curated_list", {"list": slug, "memory": 8, "limit": 2})
         assert plain(first.structured["items"]) == expected["items"][:2]
         assert (first.structured["size"], first.structured["running"]) == (expected["size"], expected["running"])
         assert f"find_models with list {slug}" in first.text
@@ -177,7 +178,7 @@ def test_lists_are_those_of_the_api(client):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_report_is_that_of_the_api(client, machine):
     expected = api(client, "report", top=150, **machine)
-    told = tools.call("compatibility_report", {"top": 150, **machine})
+    told = tools.call_tool("compatibility_report", {"top": 150, **machine})
     assert told.structured == expected
     for line in expected.values():
         if isinstance(line, dict):
@@ -198,14 +199,14 @@ def test_six_facts_are_judged_as_by_the_api(client, facts):
     camel = {"size_bytes": "sizeBytes", "max_context_length": "maxContextLength"}
     body = {"metadata": {camel.get(name, name): value for name, value in facts.items()}, "worker": "llama-cpp"}
     answer = client.post("/api/v1/compatibility/check", json.dumps(body), content_type="application/json")
-    told = tools.call("check_metadata", {**facts, "worker": "llama-cpp"})
+    told = tools.call_tool("check_metadata", {**facts, "worker": "llama-cpp"})
     assert told.structured == answer.json()
     assert all(reason in told.text for reason in told.structured["reasons"])
 
 
 def test_six_facts_on_a_machine_are_judged_with_its_memory():
     facts = {"architecture": "llama", "format": "safetensors", "parameters": "8.0B", "size_bytes": 16060522496}
-    told = tools.call("check_metadata", {**facts, "memory": 8}).structured
+    told = tools.call_tool("check_metadata", {**facts, "memory": 8}).structured
     assert (told["compatible"], told["cause"]) == (False, "memory")
 
 
@@ -217,7 +218,7 @@ def test_an_answer_has_the_shape_that_is_promised_and_changes_nothing(name):
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        answer = tools.call(name, EVERY[name])
+        answer = tools.call_tool(name, EVERY[name])
     jsonschema.validate(answer.structured, tool.answer_schema)
     assert queries.captured_queries
     # PostgreSQL reads long answers through a cursor.
@@ -233,7 +234,7 @@ def test_every_tool_is_called_above():
 
 
 def test_a_fact_that_nothing_told_is_marked_and_not_said():
-    told = tools.call("find_models", {"q": "sentence-transformers/all-MiniLM-L6-v2", "compatible": "false"})
+    told = tools.call_tool("find_models", {"q": "sentence-transformers/all-MiniLM-L6-v2", "compatible": "false"})
     item = told.structured["items"][0]
     assert item["metadata"]["maxContextLength"] == 2048
     assert "maxContextLength" in item["guessed"]
@@ -242,13 +243,13 @@ def test_a_fact_that_nothing_told_is_marked_and_not_said():
 
 
 def test_a_fact_that_was_read_is_not_marked():
-    item = tools.call("find_models", {"q": "microsoft/phi-2"}).structured["items"][0]
+    item = tools.call_tool("find_models", {"q": "microsoft/phi-2"}).structured["items"][0]
     assert item["guessed"] == []
 
 
 def test_a_size_read_out_of_the_name_is_marked():
     found = ModelRecord.objects.filter(parameters_from="name").first()
-    told = tools.call("find_models", {"q": found.repo_id, "compatible": "false"})
+    told = tools.call_tool("find_models", {"q": found.repo_id, "compatible": "false"})
     item = next(one for one in told.structured["items"] if one["id"] == found.repo_id)
     assert "parameters" in item["guessed"]
     assert "parameters by its name" in told.text
@@ -265,17 +266,17 @@ def test_an_unknown_model_is_said_to_be_unknown_with_what_to_do():
 
 
 def test_an_id_in_another_spelling_leads_to_the_record():
-    assert tools.call("does_it_run", {"model": "Microsoft/PHI-2"}).structured["id"] == "microsoft/phi-2"
+    assert tools.call_tool("does_it_run", {"model": "Microsoft/PHI-2"}).structured["id"] == "microsoft/phi-2"
 
 
 def test_memory_is_not_judged_where_no_machine_is_told():
-    told = tools.call("does_it_run", {"model": "microsoft/phi-2"})
+    told = tools.call_tool("does_it_run", {"model": "microsoft/phi-2"})
     assert told.structured["memory"] is None
     assert "Memory: not judged" in told.text
 
 
 def test_each_number_of_the_memory_need_tells_its_basis():
-    told = tools.call("does_it_run", {"model": "microsoft/phi-2", "memory": 24})
+    told = tools.call_tool("does_it_run", {"model": "microsoft/phi-2", "memory": 24})
     for part in told.structured["memory"]["parts"]:
         assert f"({part['basis']}: {part['detail']})" in told.text
     for fact in told.structured["facts"].values():
@@ -300,7 +301,7 @@ def test_notes_and_titles_stay_one_quoted_line_of_visible_characters():
     entry = ModelRecord.objects.get(repo_id="microsoft/phi-2")
     ListEntry.objects.create(curated_list=curated, record=entry, note=HOSTILE[:300], position=0)
     for name, arguments in (("curated_list", {"list": "odd"}), ("curated_lists", {})):
-        told = tools.call(name, arguments)
+        told = tools.call_tool(name, arguments)
         assert not hidden(told.text)
         assert not hidden(json.dumps(told.structured, ensure_ascii=False))
         assert len(told.text) < 1500
@@ -318,7 +319,7 @@ def test_hostile_fields_of_a_record_stay_bounded_lines():
         ("does_it_run", {"model": "acme/strange"}),
         ("find_models", {"q": "acme/strange", "compatible": "false"}),
     ):
-        told = tools.call(name, arguments)
+        told = tools.call_tool(name, arguments)
         assert not hidden(told.text)
         assert not any(part.startswith("SYSTEM") for part in told.text.split("\n"))
         assert len(told.text) < 12 * MOST_TEXT
@@ -396,7 +397,7 @@ def test_what_is_wrong_is_told_all_at_once():
     ],
 )
 def test_what_assistants_often_send_is_understood(sent, meant):
-    assert tools.call("find_models", sent) == tools.call("find_models", meant)
+    assert tools.call_tool("find_models", sent) == tools.call_tool("find_models", meant)
 
 
 NAMES = sorted({name for tool in tools.TOOLS for name in tool.takes.model_fields})
@@ -414,7 +415,7 @@ VALUES = st.recursive(
 )
 def test_nonsense_is_answered_or_refused_and_nothing_else(name, arguments):
     try:
-        answer = tools.call(name, arguments)
+        answer = tools.call_tool(name, arguments)
         texts = (answer.text, json.dumps(answer.structured, allow_nan=False, ensure_ascii=False))
     except NotAnsweredError as error:
         texts = (str(error),)

@@ -30,7 +30,7 @@ def test_every_tool_is_shown_in_the_order_of_the_server():
 def test_an_example_is_answered_as_shown(name, question, arguments, shown):
     starter.create_lists()
     assert re.fullmatch(r"\*.+[?.]\*", question)
-    told = tools.call(name, json.loads(arguments)).text
+    told = tools.call_tool(name, json.loads(arguments)).text
     pattern = ".*".join(re.escape(part) for part in shown.strip().split("..."))
     assert re.fullmatch(pattern, told, re.DOTALL), told
 

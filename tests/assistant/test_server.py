@@ -117,7 +117,7 @@ def test_workers_are_listed_as_the_choices_of_the_schema(ask):
     ],
 )
 def test_an_answer_over_the_wire_is_the_one_made_here(ask, name, arguments):
-    told, here = answered(ask, name, arguments), tools.call(name, arguments)
+    told, here = answered(ask, name, arguments), tools.call_tool(name, arguments)
     local = {"updatedAt": None, "origin": None}
     assert {**told.structured_content, **local} == {**here.structured, **local}
     assert told.content[0].text.split("\nRecord:")[0] == here.text.split("\nRecord:")[0]

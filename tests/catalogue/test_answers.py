@@ -14,17 +14,17 @@ pytestmark = pytest.mark.django_db
 
 
 def test_find_prefers_the_exact_case_and_accepts_any():
-    exact = queries.find("microsoft/phi-2")
-    assert queries.find("Microsoft/PHI-2") == exact
+    exact = queries.find_record("microsoft/phi-2")
+    assert queries.find_record("Microsoft/PHI-2") == exact
     sync.store_raw([("1", record("microsoft/phi-2", id="microsoft/PHI-2"))], origin="file")
-    assert queries.find("microsoft/phi-2").repo_id == "microsoft/phi-2"
-    assert queries.find("microsoft/PHI-2").repo_id == "microsoft/PHI-2"
+    assert queries.find_record("microsoft/phi-2").repo_id == "microsoft/phi-2"
+    assert queries.find_record("microsoft/PHI-2").repo_id == "microsoft/PHI-2"
 
 
 @pytest.mark.parametrize("repo_id", ["nobody/nothing", "", "a\0b", "a/b/c", "%", "microsoft/phi_2", "x" * 10_000, "🦙"])
 def test_find_says_what_is_not_there(repo_id):
     with pytest.raises(queries.UnknownModel):
-        queries.find(repo_id)
+        queries.find_record(repo_id)
 
 
 def test_a_row_carries_its_stored_verdict_and_best_variant():

@@ -16,7 +16,7 @@ from compat.catalogue.facets import FACETS
 from compat.catalogue.index import CAUSE_CODES, INDEXED, UNJUDGED
 from compat.catalogue.index_build import build_index
 from compat.catalogue.machine_needs import read_engine_needs
-from compat.catalogue.workers import chosen, workers
+from compat.catalogue.workers import choose_worker, workers
 from compat.ingest import store as sync
 from compat.models import ModelRecord, RecordLanguage, RecordVariant, Verdict
 from compat.rules.result import CAUSES
@@ -109,7 +109,7 @@ def test_a_catalogue_that_is_the_same_is_indexed_once():
 
 @pytest.mark.parametrize("engine", ["llama-cpp", "vllm"])
 def test_what_was_known_of_needs_before_a_change_is_taken_over(engine):
-    worker = chosen(workers(), engine)
+    worker = choose_worker(workers(), engine)
     before = current_index()
     known = engine_needs(before, [worker])
     # An id that comes first, a model that changes, one that goes and one that comes: everything is numbered anew.
@@ -123,7 +123,7 @@ def test_what_was_known_of_needs_before_a_change_is_taken_over(engine):
     anew = read_engine_needs(after, [worker])[engine]
     assert taken_over.variants.tolist() == anew.variants.tolist()
     for machine in ({"memory": 24.0}, {"memory": 8.0, "ram": 64.0}, {"accelerator": "RTX 4090", "count": 2}):
-        on = chosen(workers(), engine, **machine)
+        on = choose_worker(workers(), engine, **machine)
         for found, expected in zip(vars_of(taken_over, after, on), vars_of(anew, after, on), strict=True):
             assert np.array_equal(found, expected)
     assert third.pk in after.ids
@@ -135,7 +135,7 @@ def vars_of(needs, index, worker):
 
 
 def test_a_record_that_goes_while_needs_are_read_harms_nothing():
-    worker = chosen(workers(), "llama-cpp", memory=24.0)
+    worker = choose_worker(workers(), "llama-cpp", memory=24.0)
     index = current_index()
     ModelRecord.objects.filter(formats__contains="gguf").delete()
     assert len(verdicts_on(index, worker).level) == len(index.columns.counts)

@@ -167,8 +167,8 @@ def test_inheriting_again_changes_nothing():
     version = Catalogue.objects.get().version
     assert inherit_from_base_models() == 0
     assert Catalogue.objects.get().version == version
-    sync.store([parse_record(made())], origin="file")
-    sync.store([parse_record(base())], origin="file")
+    sync.store_parsed([parse_record(made())], origin="file")
+    sync.store_parsed([parse_record(base())], origin="file")
     assert inherit_from_base_models() == 1
     ids = list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True))
     assert inherit_from_base_models() == 0
@@ -183,7 +183,7 @@ def test_without_bases_there_is_nothing_to_do():
 
 
 def test_inheriting_keeps_where_a_record_comes_from():
-    sync.store([parse_record(made())], origin="hub")
+    sync.store_parsed([parse_record(made())], origin="hub")
     before = ModelRecord.objects.get(repo_id=MADE)
     after = store([base()])
     assert after.architecture_from == "base"

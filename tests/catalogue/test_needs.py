@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compat.catalogue.needs import context_room, fit_of, inputs, shaped, speed_of
-from compat.catalogue.workers import Machine, Worker, chosen, workers
+from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, shape_of_record, speed_of
+from compat.catalogue.workers import Machine, Worker, choose_worker, workers
 from compat.engines import all_profiles
 from compat.engines.hardware import GIB
 from compat.estimate import (
@@ -164,8 +164,8 @@ def test_the_header_speaks_before_the_configuration():
         },
         vocab_size=151936,
     )
-    sync.store([parse_record({"id": "sample/header", "config": LLAMA, **told})], origin="file")
-    shape = shaped(ModelRecord.objects.get(repo_id="sample/header").shape_facts, None, "header").shape
+    sync.store_parsed([parse_record({"id": "sample/header", "config": LLAMA, **told})], origin="file")
+    shape = shape_of_record(ModelRecord.objects.get(repo_id="sample/header").shape_facts, None, "header").shape
     assert (shape.layers, shape.hidden, shape.vocab, shape.context) == (48, 2048, 151936, 40960)
     # The header's own name for it is led to the family whose heads are 128 wide, which the header need not say.
     assert (shape.model_type, shape.head_dim) == ("qwen3_moe", 128)
@@ -174,7 +174,7 @@ def test_the_header_speaks_before_the_configuration():
 
 @pytest.mark.django_db
 def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
-    sync.store(
+    sync.store_parsed(
         [parse_record({"id": "sample/mute", "config": LLAMA, **header_of({"general.name": "x"})})], origin="file"
     )
     assert ModelRecord.objects.get(repo_id="sample/mute").shape_facts == shape_facts(LLAMA)
@@ -184,7 +184,7 @@ def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
 def test_a_record_without_either_takes_its_bases():
     base = record("microsoft/phi-2", id="sample/base")
     made = {"id": "sample/made-GGUF", "tags": ["base_model:sample/base", "base_model:quantized:sample/base"]}
-    sync.store([parse_record(item) for item in (base, made)], origin="file")
+    sync.store_parsed([parse_record(item) for item in (base, made)], origin="file")
     first, second = ModelRecord.objects.filter(repo_id__startswith="sample/").order_by("repo_id")
     assert first.shape_facts == second.shape_facts == shape_facts(base["config"])
 
@@ -196,19 +196,19 @@ FROM = "from published facts of the model it is named after"
 
 
 def test_a_whole_configuration_of_its_own_is_believed():
-    found = shaped(shape_facts(LLAMA | {"num_hidden_layers": 7}), None, KNOWN)
+    found = shape_of_record(shape_facts(LLAMA | {"num_hidden_layers": 7}), None, KNOWN)
     assert found.shape.layers == 7
     assert found.assumed == ()
 
 
 def test_published_facts_stand_in_for_a_record_that_tells_nothing():
-    found = shaped("", 8_030_261_248, KNOWN)
+    found = shape_of_record("", 8_030_261_248, KNOWN)
     assert found.shape == replace(known_shape(KNOWN), parameters=8_030_261_248)
     assert found.assumed == (f"layers and heads {FROM}",)
 
 
 def test_published_facts_complete_what_says_nothing_of_layers():
-    found = shaped(shape_facts({"model_type": "llama", "max_position_embeddings": 8192}), None, KNOWN)
+    found = shape_of_record(shape_facts({"model_type": "llama", "max_position_embeddings": 8192}), None, KNOWN)
     assert (found.shape.layers, found.shape.kv_heads, found.shape.hidden) == (32, 8, 4096)
     assert found.shape.context == 8192
     assert found.assumed == (f"layers and heads {FROM}",)
@@ -216,7 +216,7 @@ def test_published_facts_complete_what_says_nothing_of_layers():
 
 def test_published_facts_complete_widths():
     told = {key: LLAMA[key] for key in ("model_type", "num_hidden_layers", "num_attention_heads")}
-    found = shaped(shape_facts(told), None, KNOWN)
+    found = shape_of_record(shape_facts(told), None, KNOWN)
     assert (found.shape.hidden, found.shape.ffn, len(found.shape.caches)) == (4096, 14336, 32)
     assert found.assumed == (f"widths {FROM}",)
 
@@ -225,14 +225,14 @@ def test_published_facts_complete_widths():
     "told", [{"model_type": "whisper"}, {"model_type": "llama", "num_hidden_layers": 7}, {"hidden_size": 64}]
 )
 def test_a_published_model_that_disagrees_in_anything_is_not_taken(told):
-    found = shaped(shape_facts(told), None, KNOWN)
+    found = shape_of_record(shape_facts(told), None, KNOWN)
     assert found.shape == from_config(told)
     assert found.assumed == ()
 
 
 def test_of_nothing_nothing_is_known():
-    assert shaped("", None, "nobody-knows-me") == shaped("", 7, "nobody-knows-me")
-    assert shaped("", None, "nobody-knows-me").shape is None
+    assert shape_of_record("", None, "nobody-knows-me") == shape_of_record("", 7, "nobody-knows-me")
+    assert shape_of_record("", None, "nobody-knows-me").shape is None
 
 
 # --- inputs ----------------------------------------------------------------------------------------------------
@@ -254,25 +254,25 @@ def model(config=LLAMA, parameters=None, name="sample"):
 
 
 def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
-    needed, assumed = inputs(model(parameters=10**9), variant())
+    needed, assumed = inputs_of_variant(model(parameters=10**9), variant())
     assert needed.quant == "BF16"
     assert assumed == ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     for told in (variant(quantization="AWQ"), variant(size=2 * 10**9), variant("gguf", "Q4_K_M"), variant("gguf")):
-        needed, assumed = inputs(model(parameters=10**9), told)
+        needed, assumed = inputs_of_variant(model(parameters=10**9), told)
         assert assumed == ()
         assert needed.quant == (told.quantization or None)
 
 
 def test_published_facts_are_named_as_assumed():
-    _, assumed = inputs(model({}, name=KNOWN), variant(size=16 * GIB))
+    _, assumed = inputs_of_variant(model({}, name=KNOWN), variant(size=16 * GIB))
     assert assumed == (f"layers and heads {FROM}",)
 
 
 def test_the_size_of_the_files_beats_the_formula():
-    needed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M", 5 * GIB))
+    needed, _ = inputs_of_variant(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M", 5 * GIB))
     weights = estimate_memory(needed, "transformers").component("weights")
     assert (weights.bytes, weights.basis) == (5 * GIB, Basis.FILE)
-    guessed, _ = inputs(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M"))
+    guessed, _ = inputs_of_variant(model(parameters=8_000_000_000), variant("gguf", "Q4_K_M"))
     weights = estimate_memory(guessed, "transformers").component("weights")
     assert weights.basis is not Basis.FILE
     assert weights.bytes != 5 * GIB
@@ -285,7 +285,7 @@ def test_an_extracted_variant_and_a_stored_one_need_the_same():
             continue
         extracted = extract(parse_record(kept_record.payload.data).model).variants
         for stored, fresh in zip(kept_record.variants.all(), extracted, strict=True):
-            assert inputs(kept_record, stored) == inputs(kept_record, fresh), kept_record.repo_id
+            assert inputs_of_variant(kept_record, stored) == inputs_of_variant(kept_record, fresh), kept_record.repo_id
 
 
 # --- estimates -------------------------------------------------------------------------------------------------
@@ -298,12 +298,12 @@ def phi(db):
 
 
 def test_without_a_machine_nothing_is_estimated(phi):
-    worker = chosen(workers(), "vllm")
+    worker = choose_worker(workers(), "vllm")
     assert fit_of(*phi, worker) is context_room(*phi, worker) is speed_of(*phi, worker) is None
 
 
 def test_a_machine_gets_a_fit_a_context_and_a_speed(phi):
-    worker = chosen(workers(), "vllm", accelerator="RTX 4090")
+    worker = choose_worker(workers(), "vllm", accelerator="RTX 4090")
     fit = fit_of(*phi, worker)
     assert fit.fit is Fit.FITS
     assert context_room(*phi, worker) == phi[0].context == 2048
@@ -316,7 +316,7 @@ def test_the_longest_context_is_where_the_fit_turns():
     llama = model(parameters=8_030_261_248), variant(size=16 * GIB)
 
     def worker(context):
-        return chosen(workers(), "transformers", memory=22.0, context=context)
+        return choose_worker(workers(), "transformers", memory=22.0, context=context)
 
     longest = context_room(*llama, worker(8192))
     assert 8192 < longest < 131072
@@ -325,9 +325,9 @@ def test_the_longest_context_is_where_the_fit_turns():
 
 
 def test_speed_is_told_for_exactly_one_accelerator(phi):
-    assert speed_of(*phi, chosen(workers(), "vllm", accelerator="RTX 4090", count=2)) is None
-    assert speed_of(*phi, chosen(workers(), "llama-cpp", ram=64.0)) is None
-    unknown = speed_of(*phi, chosen(workers(), "vllm", memory=24.0))
+    assert speed_of(*phi, choose_worker(workers(), "vllm", accelerator="RTX 4090", count=2)) is None
+    assert speed_of(*phi, choose_worker(workers(), "llama-cpp", ram=64.0)) is None
+    unknown = speed_of(*phi, choose_worker(workers(), "vllm", memory=24.0))
     assert unknown.tokens_per_second is None
     assert unknown.reason
 
@@ -344,7 +344,7 @@ def test_the_two_rbee_profiles_are_one_engine():
 
 
 def test_every_record_of_the_catalogue_can_be_estimated(db):
-    worker = chosen(workers(), "llama-cpp", accelerator="RTX 4090", ram=64.0)
+    worker = choose_worker(workers(), "llama-cpp", accelerator="RTX 4090", ram=64.0)
     records = ModelRecord.objects.prefetch_related("variants")
     found = [fit_of(one, each, worker) for one in records for each in one.variants.all()]
     assert len(found) > 500
@@ -406,9 +406,9 @@ def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_
         ([small, large], 800_000_000, "with its vision projector"),
         ([untold], 0, "used for text only"),
     ):
-        sync.store([parse_record({**payload, "siblings": payload["siblings"] + extra})], origin="file")
+        sync.store_parsed([parse_record({**payload, "siblings": payload["siblings"] + extra})], origin="file")
         record = ModelRecord.objects.get(repo_id="sample/seeing-GGUF")
-        told, assumed = inputs(record, record.variants.get())
+        told, assumed = inputs_of_variant(record, record.variants.get())
         assert told.projector_bytes == expected
         assert words in " ".join(assumed)
 
@@ -425,9 +425,9 @@ def test_a_projector_file_concerns_the_gguf_files_beside_it_only(db, size):
             {"rfilename": "mmproj-seeing-f16.gguf", **size},
         ],
     }
-    sync.store([parse_record(payload)], origin="file")
+    sync.store_parsed([parse_record(payload)], origin="file")
     stored = ModelRecord.objects.get(repo_id="sample/seeing")
-    told = {each.format: inputs(stored, each) for each in stored.variants.all()}
+    told = {each.format: inputs_of_variant(stored, each) for each in stored.variants.all()}
     assert told["safetensors"][0].projector_bytes == 0
     assert "projector" not in " ".join(told["safetensors"][1])
     assert told["gguf"][0].projector_bytes == size.get("size", 0)

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from compat.catalogue.current import forget_index
 from compat.catalogue.question import PARAMETERS, WORKER, Question, QuestionError
-from compat.catalogue.reading import VOCABULARIES, absences, known_values, read_question
+from compat.catalogue.reading import VOCABULARIES, describe_absences, known_values, read_question
 from compat.catalogue.workers import workers
 from compat.models import FactSheet, ModelRecord, RecordVariant
 
@@ -120,7 +120,7 @@ def test_what_is_in_the_tables_costs_no_query(django_assert_num_queries):
 
 def test_values_that_no_record_has_are_told():
     asked = read("license=wtfpl&license=mit&author=Microsoft&author=nobody-at-all&task=text-generation")
-    assert absences(asked) == [
+    assert describe_absences(asked) == [
         "No model of this catalogue has “wtfpl” as its license.",
         "No model of this catalogue has “nobody-at-all” as its author.",
     ]

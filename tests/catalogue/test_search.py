@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 
 from compat.ingest import store as sync
 from compat.models import ModelRecord
-from compat.models.search import MAX_QUERY, matching, squash, words_of
+from compat.models.search import MAX_QUERY, matching_records, normalise_name, words_of
 from tests.samples import every_record
 
 pytestmark = pytest.mark.django_db
 
 
 def found(question):
-    return set(matching(ModelRecord.objects.all(), words_of(question)).values_list("repo_id", flat=True))
+    return set(matching_records(ModelRecord.objects.all(), words_of(question)).values_list("repo_id", flat=True))
 
 
 def expected(question):
     """The plain meaning, over all ids."""
     return {
         repo_id
-        for repo_id, text in ((i, f"{i.lower()} {squash(i.rpartition('/')[2])}") for i in ids())
+        for repo_id, text in ((i, f"{i.lower()} {normalise_name(i.rpartition('/')[2])}") for i in ids())
         if all(word in text for word in words_of(question))
     }
 
@@ -102,7 +102,7 @@ def test_the_index_follows_updates():
 def test_a_changed_record_is_found_once():
     for likes in (1, 2, 3):
         sync.store_raw([("1", {"id": "sample/quxilofant", "likes": likes})], origin="file")
-    assert matching(ModelRecord.objects.all(), ["quxilofant"]).count() == 1
+    assert matching_records(ModelRecord.objects.all(), ["quxilofant"]).count() == 1
 
 
 def test_the_index_follows_deletion():

@@ -14,7 +14,7 @@ from compat.catalogue import current
 from compat.catalogue.current import current_index, verdicts_on
 from compat.catalogue.index import INDEX_CAUSES
 from compat.catalogue.question import Question
-from compat.catalogue.workers import chosen, workers
+from compat.catalogue.workers import choose_worker, workers
 from compat.estimate import Fit
 from compat.ingest import store as sync
 from compat.models import ModelRecord, SiteWorker, Verdict
@@ -154,7 +154,7 @@ def test_a_confidence_asked_for_is_the_one_on_this_machine():
 
 
 def running(**more):
-    worker = chosen(workers(), **more)
+    worker = choose_worker(workers(), **more)
     return {pk for pk, (level, _) in verdicts_by_record(worker).items() if level}
 
 
@@ -304,15 +304,15 @@ def test_a_change_of_the_catalogue_is_seen_at_once():
 
 def test_a_machines_verdicts_are_worked_out_once_for_an_index(django_assert_num_queries):
     workers_known, index = workers(), current_index()
-    worker = chosen(workers_known, "vllm", memory=24.0)
+    worker = choose_worker(workers_known, "vllm", memory=24.0)
     first = verdicts_on(index, worker)
     with django_assert_num_queries(0):
         assert verdicts_on(index, worker) is first
-        assert verdicts_on(index, chosen(workers_known, "vllm", memory=25.0)) is not first
-    assert verdicts_on(index, chosen(workers(), "vllm", memory=24.0, context=4096)) is not first
-    assert verdicts_on(index, chosen(workers(), "vllm", memory=24.0, kv="q8_0")) is not first
+        assert verdicts_on(index, choose_worker(workers_known, "vllm", memory=25.0)) is not first
+    assert verdicts_on(index, choose_worker(workers(), "vllm", memory=24.0, context=4096)) is not first
+    assert verdicts_on(index, choose_worker(workers(), "vllm", memory=24.0, kv="q8_0")) is not first
     for size in range(current.MOST_MACHINES):
-        verdicts_on(index, chosen(workers(), "vllm", memory=30.0 + size))
+        verdicts_on(index, choose_worker(workers(), "vllm", memory=30.0 + size))
     assert len(index.machines) == current.MOST_MACHINES
     assert verdicts_on(index, worker) is not first
 

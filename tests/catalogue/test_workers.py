@@ -14,7 +14,7 @@ from compat.catalogue.workers import (
     Worker,
     accelerator_labels,
     accelerator_named,
-    chosen,
+    choose_worker,
     workers,
 )
 from compat.engines import all_profiles, default_profile
@@ -233,14 +233,14 @@ def test_a_registered_worker_may_take_an_engines_place(registered):
 
 
 def test_the_first_worker_is_chosen_where_none_is_named(registered):
-    assert chosen(workers()).slug == default_profile().slug
-    assert chosen(workers(), "big-box").machine.accelerator == "RTX 4090"
+    assert choose_worker(workers()).slug == default_profile().slug
+    assert choose_worker(workers(), "big-box").machine.accelerator == "RTX 4090"
     with pytest.raises(KeyError):
-        chosen(workers(), "nobody")
+        choose_worker(workers(), "nobody")
 
 
 def test_a_machine_told_by_the_visitor_replaces_the_registered_one_whole(registered):
-    worker = chosen(workers(), "big-box", memory=16.0)
+    worker = choose_worker(workers(), "big-box", memory=16.0)
     assert worker.machine == Machine(memory=16.0)
     assert not worker.registered
     assert worker.label == "Big box, 16 GB"
@@ -248,19 +248,19 @@ def test_a_machine_told_by_the_visitor_replaces_the_registered_one_whole(registe
 
 
 def test_use_told_by_the_visitor_leaves_the_machine(registered):
-    worker = chosen(workers(), "big-box", context=4096, kv="f16")
+    worker = choose_worker(workers(), "big-box", context=4096, kv="f16")
     assert worker.machine == workers()["big-box"].machine
     assert worker.registered
     assert (worker.context, worker.kv) == (4096, "f16")
 
 
 def test_a_count_alone_says_nothing_of_a_machine(registered):
-    assert chosen(workers(), "big-box", count=8).machine.count == 2
-    assert chosen(workers(), "rbee", count=8).hardware is None
+    assert choose_worker(workers(), "big-box", count=8).machine.count == 2
+    assert choose_worker(workers(), "rbee", count=8).hardware is None
 
 
 @pytest.mark.django_db
 def test_a_label_names_engine_and_machine():
-    assert chosen(workers(), "llama-cpp").label == "llama.cpp"
-    assert chosen(workers(), "llama-cpp", accelerator="RTX 4090").label == "llama.cpp, RTX 4090"
-    assert chosen(workers(), "llama-cpp", memory=24.0, count=2).label == "llama.cpp, 2 × 24 GB"  # noqa: RUF001
+    assert choose_worker(workers(), "llama-cpp").label == "llama.cpp"
+    assert choose_worker(workers(), "llama-cpp", accelerator="RTX 4090").label == "llama.cpp, RTX 4090"
+    assert choose_worker(workers(), "llama-cpp", memory=24.0, count=2).label == "llama.cpp, 2 × 24 GB"  # noqa: RUF001

@@ -9,7 +9,7 @@ import pytest
 
 from compat.engines import Capability, EngineProfile, ProfileError, all_profiles, default_profile, profile
 from compat.engines import loader as loading
-from compat.engines.gpu_capability import generation
+from compat.engines.gpu_capability import generation_name
 from compat.engines.loader import read_profile
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import Confidence, judge
@@ -206,7 +206,7 @@ def test_the_context_policy_changes_the_verdict_and_the_digest():
 
 
 def test_capabilities_are_named_by_generation():
-    assert [generation(number) for number in (12.0, 9.0, 8.9, 8.6, 7.5, 7.0, 3.5)] == [
+    assert [generation_name(number) for number in (12.0, 9.0, 8.9, 8.6, 7.5, 7.0, 3.5)] == [
         "Blackwell", "Hopper", "Ada", "Ampere", "Turing", "Volta", "older than Maxwell",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="use one of nvidia"):

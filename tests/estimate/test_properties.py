@@ -19,7 +19,7 @@ from compat.estimate import (
     from_gguf,
     judge_fit,
 )
-from compat.estimate.parameters import active, split
+from compat.estimate.parameters import active_parameters, split_parameters
 from compat.estimate.quant import kv_bits
 
 ENGINES = st.sampled_from(["llama.cpp", "ollama", "vllm", "sglang", "transformers", "mlx-lm", "rbee", "tgi"])
@@ -147,7 +147,7 @@ def test_a_mixture_reads_at_most_all_and_at_least_its_dense_part(experts, used, 
         "moe_intermediate_size": width,
     }
     shape = from_config(config)
-    total, read = split(shape).total, active(shape)
+    total, read = split_parameters(shape).total, active_parameters(shape)
     dense = 3 * 512 * width * used * layers
     assert dense <= read <= total
     assert (read == total) == (used == experts)

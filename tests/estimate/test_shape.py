@@ -5,7 +5,7 @@ import pytest
 from compat.architectures.layers import LayerKind
 from compat.estimate import complete, find_shape, from_config, from_gguf, known_shape
 from compat.estimate.known import candidates
-from compat.estimate.parameters import active, split
+from compat.estimate.parameters import active_parameters, split_parameters
 
 
 def test_sizes_sit_in_the_nested_text_config():
@@ -142,7 +142,7 @@ def test_dates_are_dropped_only_as_a_second_try():
     ],
 )
 def test_counted_parameters_agree_with_the_published_files(model, parameters):
-    assert split(known_shape(model)).total == pytest.approx(parameters, rel=0.002)
+    assert split_parameters(known_shape(model)).total == pytest.approx(parameters, rel=0.002)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_counted_parameters_agree_with_the_published_files(model, parameters):
     [("Qwen/Qwen3-30B-A3B", 3.04), ("openai/gpt-oss-20b", 3.6), ("deepseek-ai/DeepSeek-V3", 36.6)],
 )
 def test_active_parameters_of_mixtures(model, billions):
-    assert active(known_shape(model)) / 1e9 == pytest.approx(billions, rel=0.02)
+    assert active_parameters(known_shape(model)) / 1e9 == pytest.approx(billions, rel=0.02)
 
 
 def test_a_mixture_without_expert_counts_has_unknown_active_parameters():
     shape = from_config(
         {"model_type": "qwen3_moe", "num_hidden_layers": 4, "hidden_size": 64, "vocab_size": 100}, 10**6
     )
-    assert active(shape) is None
+    assert active_parameters(shape) is None
 
 
 def partial(**more):
@@ -197,7 +197,7 @@ def test_a_vision_tower_is_left_out_of_the_text_count():
             9_653_104_368,
         )
     )
-    assert split(shape).total == pytest.approx(8_953_803_264, rel=0.002)
+    assert split_parameters(shape).total == pytest.approx(8_953_803_264, rel=0.002)
 
 
 def test_the_resolver_is_asked_when_the_table_does_not_know():

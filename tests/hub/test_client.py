@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from compat.hub import errors
 from compat.hub.client import HubClient
-from compat.hub.failures import HANDLED, failure
+from compat.hub.failures import HANDLED, error_of_exception
 from compat.hub.retry import Transient, retry_after
 from compat.hub.settings import HubSettings
 from tests.hub_server import HubServer
@@ -676,7 +676,7 @@ def test_every_exception_of_httpx_has_a_meaning(kind):
     assert issubclass(kind, HANDLED)
     error = kind.__new__(kind)
     Exception.__init__(error, "boom")
-    found = failure(error, HubSettings(endpoint="https://hub.example"))
+    found = error_of_exception(error, HubSettings(endpoint="https://hub.example"))
     found = found.error if isinstance(found, Transient) else found
     assert isinstance(found, errors.HubError)
     assert "hub.example" in str(found)

@@ -31,7 +31,7 @@ def listen(monkeypatch):
 
 
 def store(**fields):
-    return sync.store([parse_record(record(PHI, **fields))], origin="file")
+    return sync.store_parsed([parse_record(record(PHI, **fields))], origin="file")
 
 
 def likes():

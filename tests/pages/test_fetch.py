@@ -192,7 +192,7 @@ def test_what_cannot_be_kept_here_is_a_failure_that_is_noted(client, hub, monkey
     def broken(*_, **__):
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr("compat.ingest.store.store", broken)
+    monkeypatch.setattr("compat.ingest.store.store_parsed", broken)
     client.get(PLACE)
     fetch = HubFetch.objects.get()
     assert (fetch.state, "could not be kept here" in fetch.error) == ("failed", True)
@@ -249,7 +249,7 @@ def test_work_is_done_behind_the_answer_and_by_one_thread_at_a_time(rf):
 
     def answered(work):
         def view(request):
-            freshness.behind(request, work)
+            freshness.run_after_response(request, work)
             return HttpResponse("answer")
 
         return freshness.BehindMiddleware(view)(rf.get("/"))
@@ -269,7 +269,7 @@ def test_work_is_done_behind_the_answer_and_by_one_thread_at_a_time(rf):
 
 def test_a_database_that_cannot_be_written_takes_no_page_down(rf, caplog):
     def view(request):
-        freshness.behind(request, fails)
+        freshness.run_after_response(request, fails)
         return HttpResponse("answer")
 
     def fails():

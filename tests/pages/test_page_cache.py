@@ -20,7 +20,7 @@ from compat.ingest.changes import raise_catalogue_version
 from compat.models import HubFetch, ModelRecord, SiteWorker
 from marketplace import page_cache
 from marketplace.api import limits
-from marketplace.freshness import behind
+from marketplace.freshness import run_after_response
 from marketplace.page_cache import Kept, Memory, PageCacheMiddleware, may_be_kept
 from tests.api.test_limits import redis_at
 from tests.hub_server import HubServer
@@ -42,7 +42,7 @@ PATHS = (
 def _kept(settings):
     settings.PAGE_CACHE_MB = 4
     settings.REDIS_URL = ""
-    limits.forget()
+    limits.forget_counts()
 
 
 def is_kept(response):
@@ -376,7 +376,7 @@ def test_only_what_says_so_is_kept():
 
 def test_while_something_is_to_be_done_behind_answers_none_is_kept():
     def view(request):
-        behind(request, done.append)
+        run_after_response(request, done.append)
         return keepable(request)
 
     done = []

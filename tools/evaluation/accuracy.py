@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from compat.estimate.buffers import MIB, Buffer, compute_buffer, overhead
+from compat.estimate.buffers import MIB, Buffer, compute_buffer, driver_overhead
 from compat.estimate.known import Resolver
 from compat.estimate.kv import estimate_cache
 from compat.estimate.ledger import Bounds
@@ -164,5 +164,5 @@ def _whole(
         held -= weights.embed or 0
     if how.buffers.vendor != "apple":
         held -= weights.lookup
-    spare = overhead(how.engine, how.buffers).bytes or 0
+    spare = driver_overhead(how.engine, how.buffers).bytes or 0
     return held + kv + state + (compute + spare) * how.gpus

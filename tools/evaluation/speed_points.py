@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from compat.engines.hardware import GIB, Accelerator, find_accelerator
-from compat.estimate.buffers import BufferOptions, compute_buffer, overhead
+from compat.estimate.buffers import BufferOptions, compute_buffer, driver_overhead
 from compat.estimate.known import Resolver
 from compat.estimate.kv import CacheOptions, estimate_cache
 from compat.estimate.shape import ModelShape
@@ -156,7 +156,7 @@ def _exceeds(point: Point, shape: ModelShape, weights: Weights, engine: str, dev
         need += estimate_cache(shape, engine, options).kv or 0
         buffers = BufferOptions(vendor=device.vendor)
         need += compute_buffer(shape, engine, options, buffers).bytes or 0
-        need += overhead(engine, buffers).bytes or 0
+        need += driver_overhead(engine, buffers).bytes or 0
     return need > float(memory) * GIB
 
 

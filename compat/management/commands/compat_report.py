@@ -18,7 +18,7 @@ from compat.management.console import (
     Told,
     bar,
 )
-from compat.management.questions import EMPTY, add_worker, asked, positive
+from compat.management.questions import EMPTY, add_worker, positive, question_of_options
 
 if TYPE_CHECKING:
     from compat.catalogue import Report
@@ -43,10 +43,10 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The same numbers as the report's page."""
-        from compat import catalogue as queries
+        from compat import catalogue
 
-        criteria, available = asked(options)
-        report = queries.report(options["top"], criteria, available)
+        criteria, available = question_of_options(options)
+        report = catalogue.report(options["top"], criteria, available)
         if not report.total:
             raise CommandError(EMPTY)
         return Answer(report.as_json(), lambda screen: _show(report, screen))

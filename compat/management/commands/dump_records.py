@@ -52,7 +52,7 @@ class Command(CatalogueCommand):
                 returncode=Exit.USAGE,
             )
         try:
-            with replaced(target) as out, zipped(out, target.suffix == ".gz") as inner:
+            with replaced_file(target) as out, zipped_file(out, target.suffix == ".gz") as inner:
                 records = self._write(inner.write, target.name)
             size = target.stat().st_size
         except OSError as error:
@@ -67,7 +67,7 @@ class Command(CatalogueCommand):
 
         rows = RecordPayload.objects.order_by("record__repo_id").values_list("data", flat=True)
         written = 0
-        with self.progress(f"Writing {name}", rows.count()) if name else nothing() as advance:
+        with self.progress(f"Writing {name}", rows.count()) if name else no_progress() as advance:
             for data in rows.iterator(BATCH):
                 write(_line(data))
                 advance(1)
@@ -83,13 +83,13 @@ class Command(CatalogueCommand):
 
 
 @contextmanager
-def nothing() -> Iterator[Callable[[int], None]]:
+def no_progress() -> Iterator[Callable[[int], None]]:
     """In place of progress, where the records themselves are what is shown."""
     yield lambda done: None
 
 
 @contextmanager
-def replaced(target: Path) -> Iterator[BinaryIO]:
+def replaced_file(target: Path) -> Iterator[BinaryIO]:
     """A file beside the target that takes its place when all is written, and disappears when it is not.
 
     A link stays a link, and a device or pipe is written to as it is.
@@ -111,7 +111,7 @@ def replaced(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def zipped(out: BinaryIO, wanted: bool) -> Iterator[IO[bytes]]:
+def zipped_file(out: BinaryIO, wanted: bool) -> Iterator[IO[bytes]]:
     """The same file, gzipped if wanted; without a time stamp, so that equal records make equal files."""
     if not wanted:
         yield out

@@ -83,7 +83,7 @@ class Command(CatalogueCommand):
 
 def load(file: Path | None, progress: Progress) -> Loaded:
     """Load a file, or the bundled snapshot. Raises :class:`CommandError` where it cannot be read at all."""
-    from compat.ingest import store as sync
+    from compat.ingest import store
     from compat.ingest.runs import finish_run, start_run
     from compat.models.engines import ensure_settings
 
@@ -97,7 +97,7 @@ def load(file: Path | None, progress: Progress) -> Loaded:
         ):
             ensure_settings()
             run = start_run(lines.path.name, origin)
-            counts, error = sync.Counts(), "interrupted"
+            counts, error = store.Counts(), "interrupted"
             before = 0
 
             def step(_: int) -> None:
@@ -106,7 +106,7 @@ def load(file: Path | None, progress: Progress) -> Loaded:
                 before = lines.position
 
             try:
-                counts = sync.store_raw(lines, origin=origin, progress=step)
+                counts = store.store_raw(lines, origin=origin, progress=step)
                 error = lines.error
             finally:
                 finish_run(run, counts, error)

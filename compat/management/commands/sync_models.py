@@ -58,12 +58,11 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Run, say what came of it, and what was wrong if the Hub did not give everything."""
-        from compat.ingest import from_hub as hub_sync
-        from compat.ingest import store as sync
+        from compat.ingest import from_hub, store
         from compat.ingest.runs import finish_run, start_run
         from compat.models.engines import ensure_settings
 
-        wanted = hub_sync.Wanted(
+        wanted = from_hub.Wanted(
             limit=options["limit"],
             search=options["search"],
             author=options["author"],
@@ -74,11 +73,11 @@ class Command(CatalogueCommand):
         )
         ensure_settings()
         run = start_run(f"{settings.HUB.endpoint} {wanted}", "hub")
-        counts, error = sync.Counts(), "interrupted"
+        counts, error = store.Counts(), "interrupted"
         started = time.monotonic()
         try:
             with self.progress("Fetching models", wanted.limit) as advance:
-                counts, error = asyncio.run(hub_sync.fill(wanted, settings.HUB, advance))
+                counts, error = asyncio.run(from_hub.fill_from_hub(wanted, settings.HUB, advance))
         finally:
             finish_run(run, counts, error)
         seconds = time.monotonic() - started

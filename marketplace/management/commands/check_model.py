@@ -14,7 +14,7 @@ from compat.catalogue.question import or_
 from compat.engines.confidence import Confidence
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
-from compat.management.questions import add_worker, asked
+from compat.management.questions import add_worker, question_of_options
 from compat.timestamps import Json
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Command(CatalogueCommand):
         """Ask for each model by itself: what is wrong with one does not keep the others from being answered."""
         from compat.hub.payloads import is_repo_id
 
-        criteria, available = asked(options)
+        criteria, available = question_of_options(options)
         for repo_id in options["id"]:
             if not is_repo_id(repo_id):
                 raise CommandError(
@@ -97,12 +97,11 @@ def _failures_told_here() -> Iterator[None]:
 
 
 def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Checked:
-    from compat import catalogue as queries
-    from compat import get_huggingface_model
+    from compat import catalogue, get_huggingface_model
     from compat.hub.errors import HubError, HubNotFound
 
     try:
-        page = queries.detail(get_huggingface_model(repo_id).repo_id, criteria, available)
+        page = catalogue.detail(get_huggingface_model(repo_id).repo_id, criteria, available)
     except HubNotFound as error:
         return Checked(repo_id, None, Exit.FAILED, str(error))
     except HubError as error:
@@ -114,12 +113,12 @@ def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Check
 
 def _document(one: Checked) -> Json:
     """The compatibility answer of the JSON API, with the parts of its detail answer that say what to take."""
-    from compat.catalogue import listing as api
+    from compat.catalogue import listing
     from marketplace.api import serialise
 
     if one.page is None:
         return {"id": one.repo_id, "error": {"exitCode": int(one.code), "message": one.problem}}
-    whole = serialise.detail(one.page, api.items_of(one.page.alternatives))
+    whole = serialise.detail(one.page, listing.items_of(one.page.alternatives))
     best = next((variant for variant in whole["variants"] if variant["best"]), None)
     kept = ("position", "label", "format", "quantization", "sizeBytes", "files", "missingShards")
     return {

@@ -35,7 +35,7 @@ def site_address(text: str) -> str:
     return text
 
 
-def cores() -> int:
+def usable_cores() -> int:
     """The cores this process may use, on Linux; one elsewhere, where a process is not safely copied."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
 
@@ -73,7 +73,7 @@ class Command(CatalogueCommand):
             "--processes",
             metavar="N",
             type=positive,
-            default=cores(),
+            default=usable_cores(),
             help="how many processes make pages (on Linux one a core, else one)",
         )
 

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Column, Screen, Told, verdict_cell
-from compat.management.questions import EMPTY, add_options, add_worker, asked, positive
+from compat.management.questions import EMPTY, add_options, add_worker, positive, question_of_options
 
 if TYPE_CHECKING:
     from compat.catalogue.listing import Listing
@@ -44,16 +44,16 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The query behind the pages and the JSON API; its JSON is that of ``/api/v1/models``."""
-        from compat.catalogue.listing import listing
+        from compat.catalogue.listing import list_models
         from compat.catalogue.question import QuestionError
         from compat.catalogue.reading import FILTERS
         from marketplace.api import serialise
 
         if options["limit"] > MOST:
             raise CommandError(f"--limit is {options['limit']:,}: {MOST:,} is the most.", returncode=Exit.USAGE)
-        criteria, available = asked(options, FILTERS, q=" ".join(options["q"] or ()))
+        criteria, available = question_of_options(options, FILTERS, q=" ".join(options["q"] or ()))
         try:
-            found = listing(criteria, available, options["limit"], options["cursor"])
+            found = list_models(criteria, available, options["limit"], options["cursor"])
         except QuestionError as error:
             raise CommandError(str(error), returncode=Exit.USAGE) from None
         notes = (_sums(found, options["limit"]),)
@@ -62,7 +62,7 @@ class Command(CatalogueCommand):
 
 def _sums(found: Listing, limit: int) -> str:
     """How many there are, and what is not among them: nothing vanishes in silence."""
-    from compat.catalogue.reading import absences
+    from compat.catalogue.reading import describe_absences
 
     if not found.total and not found.hidden and found.changed is None:
         return EMPTY
@@ -72,7 +72,7 @@ def _sums(found: Listing, limit: int) -> str:
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
     if not found.total:
-        said += "".join(f" {sentence}" for sentence in absences(found.criteria))
+        said += "".join(f" {sentence}" for sentence in describe_absences(found.criteria))
     if found.next:
         on = "--limit shows more." if limit < MOST else "--cursor shows more: give it “nextCursor” of a --json answer."
         said += f" {on}"

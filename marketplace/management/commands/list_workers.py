@@ -26,11 +26,11 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """The query behind the workers' page; its JSON is that of ``/api/v1/workers``."""
-        from compat import catalogue as queries
+        from compat import catalogue
         from compat.catalogue.workers import workers
         from marketplace.api import serialise
 
-        cards = queries.workers_page(workers())
+        cards = catalogue.workers_page(workers())
         items = [serialise.worker_card(card, default=place == 0) for place, card in enumerate(cards)]
         return Answer({"items": items}, lambda screen: _show(cards, screen))
 

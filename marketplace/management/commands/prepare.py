@@ -77,9 +77,9 @@ class Command(CatalogueCommand):
 
     def _prune(self) -> None:
         """Old results of tasks."""
-        from compat.ingest.task_results import prune
+        from compat.ingest.task_results import prune_results
 
-        prune()
+        prune_results()
 
     def _read(self) -> int:
         """Read again what other code or tables read; returns how many records. An empty catalogue is noted as new."""
