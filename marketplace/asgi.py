@@ -168,7 +168,7 @@ class _Work:
         self.given_up = True
 
     def run(self) -> None:
-        """Answer; then do what is left to be done behind the answer."""
+        """Answer; then do what is left to be done after the response."""
         if self.given_up:
             self._told(None)
             return

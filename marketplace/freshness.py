@@ -1,4 +1,4 @@
-"""Asking the Hub behind a request: a visitor gets the answer at once, and what is asked for is asked afterwards."""
+"""Asking the Hub after the response (stale-while-revalidate): a visitor never waits for it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ POLL = 2
 """Seconds after which somebody who waits for a fetch may ask again."""
 LONG = timedelta(seconds=30)
 """A fetch that takes longer than this makes one wonder whether the tasks process runs."""
-_KEPT = "behind_the_answer"
+_KEPT = "after_the_response"
 _one_at_a_time = Lock()
 
 
-class BehindMiddleware:
+class AfterResponseMiddleware:
     """Does what views left to be done after their answer. Outermost, so that the answer is the one that is sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -58,7 +58,7 @@ def run_after_response(request: HttpRequest, work: Callable[[], object]) -> None
         try:
             work()
         except DatabaseError as error:
-            log.warning("what was to be done behind %s was not done: %s", request.path, error)
+            log.warning("what was to be done after the response to %s was not done: %s", request.path, error)
         finally:
             _one_at_a_time.release()
 
@@ -71,9 +71,9 @@ def leaves_work(request: HttpRequest) -> bool:
 
 
 def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch | None) -> bool:
-    """Have a stale record fetched again behind the request; whether that is so.
+    """Have a stale record fetched again after the response; whether that is so.
 
-    ``fetch`` is the last request for it as far as that is known; it is looked up again behind the answer.
+    ``fetch`` is the last request for it as far as that is known; it is looked up again after the response.
     """
     if settings.HUB.offline or not settings.FETCH_ON_DEMAND or not is_stale(record) or not may_ask(fetch):
         return False
@@ -135,7 +135,7 @@ class Absence:
 
 
 def absence_of(request: HttpRequest, repo_id: str) -> Absence:
-    """What is known of a model that the catalogue lacks. If it may exist, it is fetched behind the request.
+    """What is known of a model that the catalogue lacks. If it may exist, it is fetched after the response.
 
     Two queries at most, and what :func:`run_after_response` does later.
     """

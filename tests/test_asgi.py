@@ -244,7 +244,7 @@ def test_the_answer_to_head_has_no_body():
         assert client.headers[b"content-length"] == str(sum(map(len, body))).encode()
 
 
-def test_what_is_done_behind_the_answer_does_not_hold_it_up():
+def test_what_is_done_after_the_response_does_not_hold_it_up():
     site = Site()
     behind = threading.Event()
     site.close = lambda: behind.wait(5)

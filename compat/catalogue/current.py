@@ -1,4 +1,4 @@
-"""The index that answers now: the newest, or the one before it while the newest is being made."""
+"""The index in use: the newest, or the one before it while the newest is made (stale-while-revalidate)."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _made(state: State) -> CatalogueIndex:
 
 
 def verdicts_on(index: CatalogueIndex, worker: Worker) -> Verdicts:
-    """The verdict on every group on a worker: as stored, or worked out for its machine and kept for a while."""
+    """The verdict on every group on a worker: as stored, or computed for its machine and cached with the index."""
     if worker.hardware is None:
         return index.stored(worker.profile.slug)
     with index.lock:

@@ -1,4 +1,4 @@
-"""Paging by place: a cursor names the last row that was given, not a number of rows to pass over.
+"""Keyset pagination: a cursor holds the last row's values of the order's columns, not an offset.
 
 Rows that are added or taken away between two pages therefore neither repeat a model nor make one be skipped.
 """
@@ -27,7 +27,7 @@ def _digest(question: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a list goes on: behind a record with these values of the order's columns.
+    """Where a list goes on: after the row with these values of the order's columns.
 
     ``named`` says whether it is among those that come first, because their whole name was searched for.
     """
@@ -100,13 +100,13 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
     place = read_cursor(cursor, question, order) if cursor else None
     named = records_by_id(found.index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
-        named = [record for record in named if place.named and _is_behind(order, record, place.values, named)]
+        named = [record for record in named if place.named and _is_after(order, record, place.values, named)]
     begin = position_after(found.index, order, place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rows = found.rows_from(order, begin, 0, wanted + 1)
     rest = records_by_id(found.index.ids_at(rows[:wanted]))
     if len(rows) > wanted and not named and not rest:
-        # All of them went since the index was made: the list goes on behind them.
+        # All of them went since the index was made: the list goes on after them.
         rest = records_by_id(found.index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
     records = [*named, *rest][:limit]
     more = bool(records) and (len(rows) > wanted or len(named) > limit)
@@ -118,7 +118,7 @@ _READ_ON = 5000
 """So many rows are looked at for one that is still there."""
 
 
-def _is_behind(order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:
-    """Whether one of the records that come first stands behind another of them, or behind where that stood."""
+def _is_after(order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:
+    """Whether one of the records that come first stands after another of them, or after where that stood."""
     places = [order.place(one) for one in named]
     return list(place) in places and places.index(order.place(record)) > places.index(list(place))

@@ -1,4 +1,4 @@
-"""What a question finds: how many records by every facet, and which ones, in order, from any place on."""
+"""A question answered from the index: counts by every facet, and the records in order, from any position on."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Finding:
         self.shown = self._on_the_side_shown()
 
     def narrow(self, facet: str, value: str) -> None:
-        """Find only records with a value of a facet, whatever else is chosen of it. To be said before asking."""
+        """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
         self.within &= self.index.values(facet).having([value])
 
     def only(self, ids: QuerySet[Any, int]) -> None:
-        """Find only records among some ids. To be said before asking; one query."""
+        """Find only records among some ids. Call before reading any result; one query."""
         rows = self.index.rows_of(list(ids))
         self.singled = rows if self.singled is None else rows[np.isin(rows, self.singled)]
 
@@ -191,7 +191,7 @@ class Finding:
         return np.concatenate([*found, np.zeros(0, dtype=np.int64)])
 
     def walk(self, order: Order, begin: int = 0) -> Iterator[tuple[int, Column]]:
-        """(position behind, rows that are found), block after block along an order."""
+        """(next position, rows that are found) of every block of a scan along an order."""
         among = None
         if self.singled is not None:
             among = np.zeros(len(self.index), dtype=bool)
@@ -205,7 +205,7 @@ class Finding:
 
 
 def scan(order: OrderColumns, passing: Mask, begin: int = 0) -> Iterator[tuple[int, Column]]:
-    """(position behind, rows whose group passes), block after block along an order."""
+    """(next position, rows whose group passes) of every block of a scan along an order."""
     for start in range(begin, len(order.rows), _BLOCK):
         groups = order.groups[start : start + _BLOCK]
         yield start + len(groups), order.rows[start : start + _BLOCK][passing[groups]]
@@ -271,7 +271,7 @@ def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
 
 
 def position_after(index: CatalogueIndex, order: Order, place: Sequence[Any]) -> int:
-    """Where an order goes on behind a place that a cursor names. One query, or a few where the record moved or went."""
+    """The position in an order after a cursor's row. One query, or a few where the record moved or went."""
     columns = index.order(order)
     named = ModelRecord.objects.filter(repo_id=place[-1]).first()
     if named is not None and order.place(named) == list(place):

@@ -96,7 +96,7 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class OrderColumns:
-    """One order: the rows of the records, and beside them their groups, so that a walk reads memory in sequence."""
+    """One order: the rows of the records, and beside them their groups, so that a scan reads memory in sequence."""
 
     rows: Column
     groups: Column

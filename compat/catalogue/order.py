@@ -1,4 +1,4 @@
-"""The orders a list can have: their columns, how the database sorts by them, and where in one a cursor stands."""
+"""The orders a list can have: their columns, index scans in that order, and keyset conditions for cursors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compat.models import ModelRecord
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One column of an order. ``kind`` is the type of its values; NULLs always come last."""
+    """One column of an order. ``kind`` is the type of its values; NULLS LAST in both directions."""
 
     name: str
     kind: type
@@ -51,7 +51,7 @@ class Order:
     keys: tuple[Key, ...]
 
     def ranges(self, place: Sequence[Any] | None = None) -> Iterator[QuerySet[ModelRecord]]:
-        """The catalogue in this order, from behind a place on, as lists that follow each other.
+        """The catalogue in this order, from after a place on, as index scans that follow each other.
 
         Each is one range of one index: ``a < x``, then ``a = x and b < y``, and so on, with values before NULLs. One
         condition for all of them would make the database sort.

@@ -1,4 +1,4 @@
-"""What the writers say of a change: to caches, that the catalogue has another version; to listeners, what changed.
+"""Change notification by the writers: a new catalogue version for caches, the changed keys for listeners.
 
 Writers know no listener; those that there are subscribe when the site starts (``compat/apps.py``). A listener is called
 inside the transaction of the change, before and after it, so that what it writes is kept if and only if the change is.

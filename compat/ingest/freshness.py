@@ -51,7 +51,7 @@ def under_way(fetch: HubFetch | None) -> bool:
 
 
 def queue_is_full() -> bool:
-    """Whether visitors have asked for as much as they may. One query."""
+    """Whether as many fetches wait as visitors may ask for. One query."""
     since = timezone.now() - WAITS["queued"]
     return HubFetch.objects.filter(state="queued", requested__gt=since).count() >= MOST_QUEUED
 

@@ -1,4 +1,4 @@
-"""Filling the catalogue from a Hub: pages of the list, each completed by the models' own configuration."""
+"""Filling the catalogue from a Hub: page by page of its list, each record completed by its ``config.json``."""
 
 from __future__ import annotations
 

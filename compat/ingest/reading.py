@@ -1,4 +1,4 @@
-"""Records that are kept are read again: where the extraction changed, or where a base model came after them."""
+"""Extracting stored payloads again: where the extraction changed, or where a base model was stored later."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def extract_again(progress: Callable[[int], None] | None = None) -> int:
 
 
 def inherit_from_base_models(progress: Callable[[int], None] | None = None) -> int:
-    """Let base models speak for records stored before them. Returns how many records changed; safe to repeat."""
+    """Inherit facts for records stored before their base model. Returns how many records changed; idempotent."""
     known = ModelRecord.objects.exclude(architecture="").exclude(architecture_from__in=("name", "base"))
     lacking = ModelRecord.objects.filter(architecture_from__in=("unknown", "name"))
     one_base = lacking.annotate(bases=Count("relations", distinct=True)).filter(bases=1)

@@ -1,4 +1,4 @@
-"""Records come in parsed, batch by batch, and go out extracted, judged and stored.
+"""Storing parsed records batch by batch: they are extracted, judged and written.
 
 Storing is idempotent: what is already there, unchanged, is left alone. A batch is one transaction, so that an
 interrupted run leaves whole batches behind it and can simply be started again.

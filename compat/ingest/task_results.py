@@ -1,4 +1,4 @@
-"""What came of tasks: kept for a while to look into, then dropped, so that the table does not grow for ever."""
+"""Results of finished tasks: kept for a while to look into, then deleted, so that the table does not grow."""
 
 from __future__ import annotations
 

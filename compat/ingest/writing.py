@@ -1,4 +1,4 @@
-"""Parsed records become rows: columns to browse by, fact sheets, variants, languages, and what the Hub said, whole."""
+"""Rows of parsed records: columns to browse by, fact sheets, variants, languages, relations, and the payload."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _storable(number: int | None) -> int | None:
 
 
 def popularity(downloads: int | None, likes: int | None) -> int:
-    """Downloads first, likes among equals, as one sortable number."""
+    """Downloads in the high bits, likes in the low 24: one sortable number."""
     return min(downloads or 0, _MAX_DOWNLOADS) << 24 | min(likes or 0, _MAX_LIKES)
 
 

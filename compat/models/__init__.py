@@ -1,4 +1,4 @@
-"""What the database keeps. Models are data: the engine decides, ``sync`` writes, ``queries`` reads."""
+"""What the database keeps. Models are data: rules decide, ``compat.ingest`` writes, ``compat.catalogue`` reads."""
 
 from .curation import CuratedList, ListEntry
 from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, SyncRun

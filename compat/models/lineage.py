@@ -1,4 +1,4 @@
-"""What a record leaves out, its base model's record may tell: extraction with the catalogue at hand."""
+"""Base-model inheritance: facts that a record leaves out are taken from its base model's record."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class ModelRecord(models.Model):
         verbose_name = "model record"
         ordering = ["-popularity", "repo_id"]
         indexes = [
-            # Each order whole, to walk along; the first one with what verdicts and licences are looked up by.
+            # An index for each order, to be scanned in order; the first also covers sheet and license.
             models.Index(fields=["-popularity", "repo_id", "sheet", "license"], name="record_in_order_popular"),
             models.Index(fields=["-trending", "-popularity", "repo_id"], name="record_in_order_trending"),
             models.Index(fields=["-likes", "-popularity", "repo_id"], name="record_in_order_likes"),
@@ -109,7 +109,7 @@ class ModelRecord(models.Model):
             models.Index(fields=["-parameters", "-popularity", "repo_id"], name="record_in_order_size"),
             models.Index(Lower("name"), "repo_id", name="record_in_order_name"),
             models.Index(Lower("owner"), name="record_by_owner"),
-            # All that the census counts by, so that it reads this index alone.
+            # A covering index of the columns that records are grouped by.
             models.Index(fields=["sheet", "license", "parameters", "context"], name="record_by_kind"),
         ]
 
@@ -129,7 +129,7 @@ class ModelRecord(models.Model):
 
 
 class RecordPayload(models.Model):
-    """What the Hub answered, whole, apart from the narrow rows that browsing reads."""
+    """The Hub's whole answer, in a table of its own, so that the rows that browsing reads stay narrow."""
 
     record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="payload")
     data = models.JSONField()

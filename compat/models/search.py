@@ -1,6 +1,6 @@
 """Searching text: from what a person types to the words to look for, and to the records that hold every word.
 
-SQLite asks its trigram table, PostgreSQL its trigram index; the answers are equal.
+SQLite uses an FTS5 table with trigram tokens, PostgreSQL a ``pg_trgm`` index; the answers are equal.
 """
 
 from __future__ import annotations

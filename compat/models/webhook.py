@@ -1,4 +1,4 @@
-"""Webhooks: who wants to be told of what, and the outbox of what is still to be told."""
+"""Webhooks: their subscriptions to events, and the outbox of deliveries."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class WebhookDelivery(models.Model):
 
 
 class GatheredModel(models.Model):
-    """A model found for an event that is still being gathered; the event's body is made of these, and they go."""
+    """A model found for an event that is still being gathered; deleted when the event's body is made of them."""
 
     delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="gathered")
     repo_id = models.CharField(max_length=200)

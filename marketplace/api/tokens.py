@@ -81,7 +81,7 @@ def token_of(request: HttpRequest) -> Token | None:
             f"This API token expired on {token.expires:%Y-%m-%d at %H:%M} UTC. Ask this site's curators for another."
         )
     if token.last_used is None or now - token.last_used >= USED_EVERY:
-        # Written behind the answer: reading must not wait until somebody else has written.
+        # Written after the response: reading must not wait until somebody else has written.
         _keep(digest_of(secret), replace(token, last_used=now))
         run_after_response(request, partial(ApiToken.objects.filter(pk=token.pk).update, last_used=now))
     return token

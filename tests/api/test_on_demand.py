@@ -73,7 +73,7 @@ def test_offline_it_is_simply_not_there(client, kind):
 
 
 @pytest.mark.parametrize("address", ["microsoft/phi-2", "microsoft/phi-2/compatibility"])
-def test_a_stale_record_is_answered_at_once_and_refreshed_behind_the_answer(client, hub, address):
+def test_a_stale_record_is_answered_at_once_and_refreshed_after_the_response(client, hub, address):
     first = client.get(OURS + address)
     assert first.status_code == 200
     again = client.get(OURS + address, headers={"If-None-Match": first["ETag"]})

@@ -239,7 +239,7 @@ def test_a_record_is_stale_again_after_its_time(client, hub, settings):
     assert len(questions(hub)) == 2
 
 
-def test_work_is_done_behind_the_answer_and_by_one_thread_at_a_time(rf):
+def test_work_is_done_after_the_response_and_by_one_thread_at_a_time(rf):
     done, going, go_on = [], Event(), Event()
 
     def slow():
@@ -252,7 +252,7 @@ def test_work_is_done_behind_the_answer_and_by_one_thread_at_a_time(rf):
             freshness.run_after_response(request, work)
             return HttpResponse("answer")
 
-        return freshness.BehindMiddleware(view)(rf.get("/"))
+        return freshness.AfterResponseMiddleware(view)(rf.get("/"))
 
     first, second = answered(slow), answered(lambda: done.append("second"))
     assert done == []
@@ -275,7 +275,7 @@ def test_a_database_that_cannot_be_written_takes_no_page_down(rf, caplog):
     def fails():
         raise OperationalError("database is locked")
 
-    freshness.BehindMiddleware(view)(rf.get("/models/x/")).close()
+    freshness.AfterResponseMiddleware(view)(rf.get("/models/x/")).close()
     assert "database is locked" in caplog.text
 
 
