@@ -300,10 +300,10 @@ def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most
     running = FactSheet.objects.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
     others = ModelRecord.objects.exclude(pk=record.pk)
     made = RecordRelation.objects.filter(base__in=[record.repo_id, *bases])
-    kin = [others.filter(id__in=made.values("record")), *([others.filter(repo_id__in=bases)] if bases else [])]
+    relatives = [others.filter(id__in=made.values("record")), *([others.filter(repo_id__in=bases)] if bases else [])]
     # A sum is in no index: the few that are related are looked up, and then ordered.
     by_popularity = (F("popularity") + 0).desc()
-    related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in kin]
+    related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in relatives]
     found = _that_run(related, worker, most)
     if len(found) < most and record.family:
         known = {record.pk, *(row.record.pk for row in found)}

@@ -75,8 +75,11 @@ def _reasons(page: DetailPage) -> dict[str, str]:
     bases = [relation.repo_id for relation in page.extraction.relations]
     same = f"of the same architecture family, {record.family}" + (", and no larger" if record.parameters else "")
     found = {row.record.repo_id: same for row in page.alternatives}
-    kin = RecordRelation.objects.filter(record__in=[row.record for row in page.alternatives], base__in=[own, *bases])
-    for repo_id, base, kind in kin.values_list("record__repo_id", "base", "kind"):
+    offered = [row.record for row in page.alternatives]
+    relatives = RecordRelation.objects.filter(record__in=offered, base__in=[own, *bases])
+        record__in=[row.record for row in page.alternatives], base__in=[own, *bases]
+    )
+    for repo_id, base, kind in relatives.values_list("record__repo_id", "base", "kind"):
         what = "made from it" if base == own else f"made from the same base, {base}"
         found[repo_id] = what if kind == "base" else f"{what} ({kind})"
     return found | {repo_id: "the model it was made from" for repo_id in bases if repo_id in found}

@@ -179,10 +179,10 @@ class Catalogue:
         """What the site offers instead: made from the same base first, then the same family up to this size."""
         by_base, by_family = self._running
         bases = [base for base, _ in entry.relations]
-        kin = {other.place: other for base in (entry.record.repo_id, *bases) for other in by_base.get(base, ())}
-        kin |= {other.place: other for base in bases if (other := self.by_id.get(base)) and other.runs}
-        kin.pop(entry.place, None)
-        found = [kin[place] for place in sorted(kin)[:ALTERNATIVES]]
+        relatives = {other.place: other for base in (entry.record.repo_id, *bases) for other in by_base.get(base, ())}
+        relatives |= {other.place: other for base in bases if (other := self.by_id.get(base)) and other.runs}
+        relatives.pop(entry.place, None)
+        found = [relatives[place] for place in sorted(relatives)[:ALTERNATIVES]]
         if len(found) < ALTERNATIVES and entry.record.family:
             most = int(entry.record.parameters * 1.1) if entry.record.parameters else None
             taken = {entry.place, *(other.place for other in found)}
