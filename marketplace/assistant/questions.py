@@ -77,8 +77,6 @@ def _reasons(page: DetailPage) -> dict[str, str]:
     found = {row.record.repo_id: same for row in page.alternatives}
     offered = [row.record for row in page.alternatives]
     relatives = RecordRelation.objects.filter(record__in=offered, base__in=[own, *bases])
-        record__in=[row.record for row in page.alternatives], base__in=[own, *bases]
-    )
     for repo_id, base, kind in relatives.values_list("record__repo_id", "base", "kind"):
         what = "made from it" if base == own else f"made from the same base, {base}"
         found[repo_id] = what if kind == "base" else f"{what} ({kind})"
