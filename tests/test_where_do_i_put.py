@@ -440,7 +440,7 @@ RUN_FINISHED = "run.finished"
 def note_finish(run, **_):
     """Tell whoever wants to know."""
     for hook in outbox.hooks_wanting(RUN_FINISHED):
-        outbox.put(hook, RUN_FINISHED, {"run": run.pk, "state": run.state})
+        outbox.put_event(hook, RUN_FINISHED, {"run": run.pk, "state": run.state})
 ''',
         "utf-8",
     )
