@@ -86,3 +86,15 @@ DEEP: dict[str, str] = {
     "hub list, cursors": "/api/models?limit=100&sort=lastModified",
 }
 """Lists whose cursors are followed, by kind."""
+
+NEVER_SEEN = [
+    f"/models/?worker={engine}&{machine}"
+    for engine in ("vllm", "llama-cpp", "transformers", "mlx-lm", "sglang", "ollama")
+    for machine in (
+        "memory=23.7",
+        "memory=7.3&ram=31",
+        "memory=11&count=3&context=30000",
+        "accelerator=RTX 4090&kv=q8_0",
+    )
+]
+"""Lists on machines, each asked for once; the first of each engine also reads what that engine would load."""

@@ -70,7 +70,9 @@ class OwnDatabase:
         self.path = folder / "own.sqlite3"
         self.url = f"sqlite:///{quote(str(self.path))}" if self._sqlite else _postgres_url(self._name)
         self._static = folder / "static"
-        self.env = environment(self.url, **{"STATIC_ROOT": str(self._static), **env})
+        self.env = environment(
+            self.url, **{"STATIC_ROOT": str(self._static), "INDEX_ROOT": str(folder / "index"), **env}
+        )
 
     def __enter__(self) -> Self:
         self._static.mkdir(exist_ok=True)

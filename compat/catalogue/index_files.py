@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from compat.source_digest import digest_sources
 
 log = logging.getLogger(__name__)
 
+_UNFINISHED = ".making-"
 _KEPT = 2
 """So many versions stay on disk: a process may be about to open the one before."""
 _MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules")
@@ -42,7 +43,8 @@ def folder_of(version: int, changed: datetime | None) -> Path | None:
     root: Path | None = settings.INDEX_ROOT
     if root is None or changed is None:
         return None
-    database = hashlib.blake2b(str(connection.settings_dict["NAME"]).encode(), digest_size=6).hexdigest()
+    where = "|".join(str(connection.settings_dict[key]) for key in ("ENGINE", "HOST", "PORT", "NAME"))
+    database = hashlib.blake2b(where.encode(), digest_size=6).hexdigest()
     return root / database / f"{version}-{changed.timestamp():.6f}-{digest_sources(*_MADE_BY)}"
 
 
@@ -63,8 +65,11 @@ def write_columns(folder: Path, columns: IndexColumns) -> None:
     for name, order in orders.items():
         flat |= {f"order-{name}": order.rows, f"order-{name}-groups": order.groups}
     _write(folder, flat, texts)
-    old = sorted((one for one in folder.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-    for one in old[:-_KEPT]:
+    there = [one for one in folder.parent.iterdir() if one.is_dir()]
+    # Only one process makes indexes: what another began was cut off.
+    unfinished = [one for one in there if one.name.startswith(_UNFINISHED)]
+    old = sorted((one for one in there if one not in unfinished), key=lambda one: one.stat().st_mtime)
+    for one in (*unfinished, *old[:-_KEPT]):
         shutil.rmtree(one, ignore_errors=True)
 
 
@@ -114,11 +119,12 @@ def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         return
-    made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     try:
         for name, column in columns.items():
             np.save(made / f"{name}.npy", np.ascontiguousarray(column))
-        (made / "texts.json").write_text(json.dumps(texts), "utf-8")
+        whole = {"columns": sorted(columns), "texts": texts}
+        (made / "texts.json").write_text(json.dumps(whole), "utf-8")
         made.chmod(0o755)
         made.rename(folder)
     except OSError:
@@ -129,16 +135,17 @@ def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     try:
-        texts = json.loads((folder / "texts.json").read_text("utf-8"))
-        columns = {path.stem: _mapped(path) for path in folder.glob("*.npy")}
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
+        whole = json.loads((folder / "texts.json").read_text("utf-8"))
+        columns = {name: _mapped(folder / f"{name}.npy") for name in whole["columns"]}
+    except (OSError, ValueError, KeyError) as error:
+        if not folder.exists():
+            return None
         log.warning("the index in %s cannot be read and is made anew: %s", folder.name, error)
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    os.utime(folder)
-    return columns, texts
+    with suppress(OSError):
+        os.utime(folder)
+    return columns, whole["texts"]
 
 
 def _mapped(path: Path) -> Any:
