@@ -484,7 +484,7 @@ def test_two_workers_share_the_deliveries_and_send_each_once(tmp_path):
         many = (
             SET_UP.format(url=receiver.url, secret=secret)
             + "from compat.webhooks import outbox\n"
-            + "for n in range(30): outbox.put(Webhook.objects.get(), 'ping', {'n': n})\n"
+            + "for n in range(30): outbox.put_event(Webhook.objects.get(), 'ping', {'n': n})\n"
         )
         told = own.run("shell", "-c", many)
         assert told.returncode == 0, told.stderr
