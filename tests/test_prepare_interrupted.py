@@ -49,9 +49,9 @@ execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
 
 POINTS = {
     "before anything is loaded": ("runs.start_run", 1),
-    "before the first batch": ("store.store", 1),
+    "before the first batch": ("store.store_parsed", 1),
     "inside a batch, before its commit": ("writing._write done", 3),
-    "between two batches": ("store.store done", 5),
+    "between two batches": ("store.store_parsed done", 5),
     "after the last batch, before bases speak for others": ("store.inherit_from_base_models", 1),
     "while bases speak for others": ("writing._write", 9),
     "before the run is noted as done": ("runs.finish_run", 1),
@@ -145,7 +145,7 @@ def test_a_first_start_stopped_by_ctrl_c_is_finished_by_the_next(own, clean, poi
 
 
 def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
-    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store_parsed done", 2)).returncode == -signal.SIGKILL
     assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
     finished_by_the_next(own, clean)
 
@@ -172,7 +172,7 @@ def test_a_catalogue_of_ones_own_is_left_alone(own, tmp_path):
 
 
 def test_no_snapshot_is_wanted_after_an_interrupted_start(own):
-    assert prepare(own, ("store.store done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store_parsed done", 2)).returncode == -signal.SIGKILL
     records = own.records()
     done = prepare(own, options=("--no-snapshot",))
     assert done.returncode == 0, done.stderr
