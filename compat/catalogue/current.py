@@ -80,11 +80,12 @@ class _Current:
             connection.close()
 
     def _replace(self, state: State) -> None:
-        before = self.index
+        start, before = time.monotonic(), self.index
         index = _opened(state) or _made(state)
         # What visitors asked for before they will ask for again.
-        if before is not None and before.needs:
-            _bring_over(before, index)
+        if before is not None:
+            _engine_needs(index, before.engines.values(), (before.columns, before.needs))
+            index.seconds = max(index.seconds, time.monotonic() - start)
         self.index = index
 
 
@@ -178,6 +179,16 @@ def engine_needs(index: CatalogueIndex, workers: Sequence[Worker]) -> dict[str, 
     return _engine_needs(index, workers, None)
 
 
+def _known_before(index: CatalogueIndex, engines: Iterable[str]) -> Before | None:
+    """What the files of the version before know of engines; None where there are none."""
+    folder = index_files.folder_before(index.folder) if index.folder else None
+    columns = index_files.read_columns(folder) if folder else None
+    if folder is None or columns is None:
+        return None
+    read = {engine: index_files.read_needs(folder, engine) for engine in engines}
+    return columns, {engine: needs for engine, needs in read.items() if needs is not None}
+
+
 def _engine_needs(index: CatalogueIndex, workers: Iterable[Worker], before: Before | None) -> dict[str, EngineNeeds]:
     alone = {worker.profile.slug: Worker(worker.slug, worker.name, worker.profile) for worker in workers}
     with index.lock:
@@ -185,11 +196,12 @@ def _engine_needs(index: CatalogueIndex, workers: Iterable[Worker], before: Befo
             found = index_files.read_needs(index.folder, engine) if index.folder else None
             if found is not None:
                 index.needs[engine] = found
-        missing = [worker for engine, worker in alone.items() if engine not in index.needs]
+        missing = {engine: worker for engine, worker in alone.items() if engine not in index.needs}
         if missing:
-            for engine, needs in read_engine_needs(index.columns, missing, before).items():
+            known = before or _known_before(index, missing)
+            for engine, needs in read_engine_needs(index.columns, list(missing.values()), known).items():
                 index.needs[engine] = _written(index.folder, engine, needs)
-                index.engines[engine] = alone[engine]
+        index.engines |= alone
         return {engine: index.needs[engine] for engine in alone}
 
 
@@ -202,11 +214,6 @@ def _written(folder: Path | None, engine: str, needs: EngineNeeds) -> EngineNeed
         log.warning("what %s would load is kept in this process alone: %s", engine, error)
         return needs
     return index_files.read_needs(folder, engine) or needs
-
-
-def _bring_over(before: CatalogueIndex, index: CatalogueIndex) -> None:
-    workers = [worker for worker in before.engines.values() if worker.profile.slug in before.needs]
-    _engine_needs(index, workers, (before.columns, before.needs))
 
 
 def prepare_index(workers: Iterable[Worker]) -> tuple[CatalogueIndex, bool]:

@@ -88,7 +88,7 @@ def _read() -> IndexColumns:
     told = list(needs)
     need_sheet = np.fromiter((sheet_row[need[0]] for need in told), np.int32, len(told))
     facets, texts = _facet_columns(keys, need_sheet[need_of], sheets)
-    levels, causes, engines = _verdicts(sheet_row)
+    levels, causes, rules = _verdicts(sheet_row)
     id_column = np.array(ids, dtype=np.int64)
     return IndexColumns(
         ids=id_column,
@@ -107,7 +107,7 @@ def _read() -> IndexColumns:
         need_first=np.concatenate([[0], np.cumsum(sizes_of_need, dtype=np.int64)]).astype(np.int64),
         need_member=np.array(members, dtype=np.int64),
         need_digest=np.array([_digest(need) for need in told], dtype="V16"),
-        texts={"facets": texts, "engines": engines},
+        texts={"facets": texts, "engines": list(rules), "rules": list(rules.values())},
     )
 
 
@@ -213,17 +213,22 @@ def _facet_columns(
     return columns, texts
 
 
-def _verdicts(sheet_row: dict[int, int]) -> tuple[Column, Column, list[str]]:
-    """(confidence, code of the cause) by engine and sheet, and the engines."""
+def _verdicts(sheet_row: dict[int, int]) -> tuple[Column, Column, dict[str, str]]:
+    """(confidence, code of the cause) by engine and sheet, and the version of each engine's rules.
+
+    The version is empty while some of an engine's verdicts are of another one.
+    """
     engines = sorted(Verdict.objects.order_by().values_list("profile", flat=True).distinct())
     levels = np.full((len(engines), len(sheet_row)), UNJUDGED, dtype=np.int8)
     causes = np.zeros((len(engines), len(sheet_row)), dtype=np.int8)
     row_of = {engine: row for row, engine in enumerate(engines)}
-    stored = Verdict.objects.values_list("profile", "sheet_id", "confidence", "cause")
-    for engine, sheet, level, cause in stored.iterator(_AT_ONCE):
+    versions: dict[str, set[str]] = {engine: set() for engine in engines}
+    stored = Verdict.objects.values_list("profile", "sheet_id", "confidence", "cause", "rules")
+    for engine, sheet, level, cause, version in stored.iterator(_AT_ONCE):
         at = row_of[engine], sheet_row[sheet]
         levels[at], causes[at] = level, CAUSE_CODES[cause]
-    return levels, causes, engines
+        versions[engine].add(version)
+    return levels, causes, {engine: "".join(found) if len(found) == 1 else "" for engine, found in versions.items()}
 
 
 def _orders(ids: Column, group: Column) -> dict[str, OrderColumns]:

@@ -48,6 +48,13 @@ def folder_of(version: int, changed: datetime | None) -> Path | None:
     return root / database / f"{version}-{changed.timestamp():.6f}-{digest_sources(*_MADE_BY)}"
 
 
+def folder_before(folder: Path) -> Path | None:
+    """The newest other version of the same database that the same code wrote."""
+    code = folder.name.rpartition("-")[2]
+    others = [one for one in folder.parent.glob(f"[!.]*-{code}") if one != folder]
+    return max(others, key=lambda one: one.stat().st_mtime, default=None)
+
+
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """One process at a time makes indexes of a database; the others wait here, and then find what it made."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compat.batches import batched
-from compat.catalogue.index import CAUSE_CODES, Column, IndexColumns, Verdicts
+from compat.catalogue.index import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
@@ -57,6 +57,13 @@ class Entries:
             flat += entries
         told = np.array(flat, dtype=np.int64).reshape(-1, 2)
         return cls(level, cause, np.concatenate([[0], np.cumsum(sizes)]), told[:, 0], told[:, 1].astype(np.int8))
+
+    def rows(self, rows: Column) -> tuple[Column, Column, Column]:
+        """(size, positions, confidences) of the entries of some sheets, sheet after sheet."""
+        sizes = np.diff(self.first)[rows]
+        start = np.repeat(np.cumsum(sizes) - sizes, sizes)
+        at = np.repeat(self.first[rows], sizes) + np.arange(sizes.sum(), dtype=np.int64) - start
+        return sizes, self.position[at], self.entry_level[at]
 
     def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column]:
         """(need, number of the variant, confidence by the rules) for every variant of every need, need after need."""
@@ -132,19 +139,21 @@ def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, Sheet
     """The entries with other answers to some sheets, which are given by their ids."""
     rows = {int(np.searchsorted(index.sheet_ids, pk)): answer for pk, answer in answers.items()}
     other = Entries.of(Verdicts(entries.level, entries.cause), rows)
-    sizes, others = np.diff(entries.first), np.diff(other.first)
-    touched = np.zeros(len(sizes), dtype=bool)
+    touched = np.zeros(len(index.sheet_ids), dtype=bool)
     touched[list(rows)] = True
-    sheet = np.concatenate([np.repeat(np.arange(len(sizes)), sizes), np.repeat(np.arange(len(sizes)), others)])
-    keep = np.concatenate([~np.repeat(touched, sizes), np.ones(len(other.position), dtype=bool)])
-    at = np.flatnonzero(keep)[np.argsort(sheet[keep], kind="stable")]
-    return Entries(
-        other.level,
-        other.cause,
-        np.concatenate([[0], np.cumsum(np.where(touched, others, sizes))]),
-        np.concatenate([entries.position, other.position])[at],
-        np.concatenate([entries.entry_level, other.entry_level])[at],
-    )
+    return _joined(Verdicts(other.level, other.cause), touched, other, entries, np.arange(len(touched)))
+
+
+def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_rows: Column) -> Entries:
+    """The entries of all sheets: of those touched the new ones, of the others the old ones, at their rows then."""
+    own, other = np.flatnonzero(touched), np.flatnonzero(~touched)
+    parts = [new.rows(own), old.rows(old_rows[other])]
+    sizes = np.zeros(len(touched), dtype=np.int64)
+    sizes[own], sizes[other] = parts[0][0], parts[1][0]
+    sheet = np.concatenate([np.repeat(own, parts[0][0]), np.repeat(other, parts[1][0])])
+    at = np.argsort(sheet, kind="stable")
+    position, level = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2))
+    return Entries(verdicts.level, verdicts.cause, np.concatenate([[0], np.cumsum(sizes)]), position, level)
 
 
 Before = tuple[IndexColumns, Mapping[str, EngineNeeds]]
@@ -155,7 +164,7 @@ def read_engine_needs(
     index: IndexColumns, workers: Sequence[Worker], before: Before | None = None
 ) -> dict[str, EngineNeeds]:
     """What each worker's engine would load, by its slug; rows that the index before had as well are taken from it."""
-    chosen = {worker.profile.slug: _entries(index, worker) for worker in workers}
+    chosen = {worker.profile.slug: _entries(index, worker, before) for worker in workers}
     variants = {engine: np.unique(entries.of_needs(index)[1]) for engine, (entries, _) in chosen.items()}
     columns = {}
     missing = {}
@@ -199,24 +208,50 @@ def _kept(index: IndexColumns, variants: Column, engine: str, before: Before | N
     return _Kept(variants[known >= 0], needs.columns.taken(known[known >= 0]))
 
 
-def _entries(index: IndexColumns, worker: Worker) -> tuple[Entries, Column]:
-    """The variants that an engine accepts, and the ids of the sheets on which known hardware may say otherwise."""
-    engines = index.texts["engines"]
-    if worker.profile.slug not in engines:
-        nothing = Verdicts(
-            np.full(len(index.sheet_ids), -1, dtype=np.int8), np.zeros(len(index.sheet_ids), dtype=np.int8)
-        )
-        return Entries.of(nothing, {}), np.zeros(0, dtype=np.int64)
-    at = engines.index(worker.profile.slug)
-    row_of = {int(pk): row for row, pk in enumerate(index.sheet_ids)}
+def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tuple[Entries, Column]:
+    """The variants that an engine accepts, and the ids of the sheets on which known hardware may say otherwise.
+
+    Sheets never change: what the same rules said of one before, they say now.
+    """
+    engine, size = worker.profile.slug, len(index.sheet_ids)
+    stored = _stored(index, engine)
+    known = _same_rules(index, engine, before)
+    judged = known[0].sheet_ids[_stored(known[0], engine).level != UNJUDGED] if known else ()
+    told = np.isin(index.sheet_ids, judged) if known else np.zeros(size, dtype=bool)
+    new = np.flatnonzero(~told & (stored.level > 0))
+    row_of = {int(index.sheet_ids[row]): int(row) for row in new}
     accepted, depending = {}, []
-    for pk, answer in accepted_answers(worker):
-        if pk in row_of:
-            accepted[row_of[pk]] = answer
-            if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
-                depending.append(pk)
-    entries = Entries.of(Verdicts(index.levels[at], index.causes[at]), accepted)
+    for pk, answer in accepted_answers(worker, list(row_of)):
+        accepted[row_of[pk]] = answer
+        if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
+            depending.append(pk)
+    entries = Entries.of(stored, accepted)
+    if known:
+        old, needs = known
+        # Rows of sheets that are new lead nowhere, and are not asked.
+        old_rows = np.minimum(np.searchsorted(old.sheet_ids, index.sheet_ids), len(old.sheet_ids) - 1)
+        entries = _joined(stored, ~told, entries, needs.entries, old_rows)
+        depending += needs.depending[np.isin(needs.depending, index.sheet_ids)].tolist()
     return entries, np.array(sorted(depending), dtype=np.int64)
+
+
+def _stored(index: IndexColumns, engine: str) -> Verdicts:
+    """An engine's verdicts by sheet; all unjudged where it has none."""
+    engines = index.texts["engines"]
+    if engine not in engines:
+        size = len(index.sheet_ids)
+        return Verdicts(np.full(size, UNJUDGED, dtype=np.int8), np.zeros(size, dtype=np.int8))
+    at = engines.index(engine)
+    return Verdicts(index.levels[at], index.causes[at])
+
+
+def _same_rules(index: IndexColumns, engine: str, before: Before | None) -> tuple[IndexColumns, EngineNeeds] | None:
+    """What was known of an engine before, if the same rules made it, and made all of it."""
+    if before is None or engine not in before[1] or not len(before[0].sheet_ids):
+        return None
+    old = before[0]
+    versions = [dict(zip(one.texts["engines"], one.texts["rules"], strict=True)).get(engine) for one in (old, index)]
+    return (old, before[1][engine]) if versions[0] and versions[0] == versions[1] else None
 
 
 def _needs_and_positions(index: IndexColumns, variants: Column) -> tuple[Column, Column]:

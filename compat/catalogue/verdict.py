@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from compat.batches import BATCH, batched
 from compat.catalogue.memory_fit import FIT_RANK, apply_memory_fit
 from compat.catalogue.needs import fit_of
 from compat.catalogue.workers import Worker
@@ -51,11 +52,12 @@ def sheet_answers(sheets: Sequence[int], worker: Worker) -> dict[int, SheetAnswe
     return found
 
 
-def accepted_answers(worker: Worker) -> Iterator[tuple[int, SheetAnswer]]:
-    """(id, answer) for every fact sheet that the worker's engine accepts, whatever its hardware. One query."""
+def accepted_answers(worker: Worker, sheets: Sequence[int]) -> Iterator[tuple[int, SheetAnswer]]:
+    """(id, answer) for some fact sheets that the worker's engine accepts, whatever its hardware. A query a batch."""
     stored = Verdict.objects.filter(profile=worker.profile.slug, confidence__gt=0).select_related("sheet")
-    for verdict in stored.iterator(500):
-        yield verdict.sheet_id, _as_stored(verdict, worker)
+    for some in batched(sheets, BATCH):
+        for verdict in stored.filter(sheet__in=some):
+            yield verdict.sheet_id, _as_stored(verdict, worker)
 
 
 def refusal_of_hardware(worker: Worker) -> str | None:

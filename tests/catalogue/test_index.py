@@ -129,6 +129,25 @@ def test_what_was_known_of_needs_before_a_change_is_taken_over(engine):
     assert third.pk in after.ids
 
 
+def test_a_sheet_that_was_not_judged_before_is_read_now():
+    worker = chosen(workers(), "vllm")
+    record_ = ModelRecord.objects.get(repo_id="Qwen/Qwen2.5-0.5B-Instruct")
+    verdict = Verdict.objects.get(sheet=record_.sheet_id, profile="vllm")
+    assert verdict.compatible
+    verdict.delete()
+    before = build_index().columns
+    known = read_engine_needs(before, [worker])
+    verdict.pk = None
+    verdict.save()
+    after = build_index().columns
+    found = read_engine_needs(after, [worker], (before, known))["vllm"]
+    on = chosen(workers(), "vllm", memory=24.0)
+    for one, other in zip(
+        vars_of(found, after, on), vars_of(read_engine_needs(after, [worker])["vllm"], after, on), strict=True
+    ):
+        assert np.array_equal(one, other)
+
+
 def vars_of(needs, index, worker):
     verdicts = needs.verdicts(index, worker)
     return verdicts.level, verdicts.cause
