@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from compat.catalogue import current, index_files
 from compat.catalogue.current import current_index, engine_needs, verdicts_on
-from compat.catalogue.workers import chosen, workers
+from compat.catalogue.workers import choose_worker, workers
 from compat.ingest import store as sync
 from compat.models import Catalogue
 from tests.conftest import RECORDS
@@ -64,7 +64,7 @@ def test_what_is_read_is_what_was_made(root, settings):
 
 def test_another_process_opens_it_with_one_query(root):
     first = current_index()
-    worker = chosen(workers(), "llama-cpp", memory=8.0, ram=32.0)
+    worker = choose_worker(workers(), "llama-cpp", memory=8.0, ram=32.0)
     expected = verdicts_on(first, worker)
     current.forget_index()
     with CaptureQueriesContext(connection) as context:
@@ -115,7 +115,7 @@ def test_damaged_files_are_made_anew(damage):
 
 
 def test_damaged_needs_are_made_anew():
-    worker = chosen(workers(), "vllm", memory=24.0)
+    worker = choose_worker(workers(), "vllm", memory=24.0)
     index = current_index()
     expected = verdicts_on(index, worker).level.tolist()
     path = index.folder / "needs-vllm" / "rows.npy"
@@ -129,7 +129,7 @@ def test_where_nothing_can_be_written_the_process_keeps_its_own(root, caplog):
     root.write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
         index = current_index()
-        assert engine_needs(index, [chosen(workers(), "vllm")])
+        assert engine_needs(index, [choose_worker(workers(), "vllm")])
     assert index.folder is None
     assert "cannot be written" in caplog.text
 
