@@ -130,7 +130,7 @@ def test_what_was_known_of_needs_before_a_change_is_taken_over(engine):
 
 
 def test_a_sheet_that_was_not_judged_before_is_read_now():
-    worker = chosen(workers(), "vllm")
+    worker = choose_worker(workers(), "vllm")
     record_ = ModelRecord.objects.get(repo_id="Qwen/Qwen2.5-0.5B-Instruct")
     verdict = Verdict.objects.get(sheet=record_.sheet_id, profile="vllm")
     assert verdict.compatible
@@ -141,7 +141,7 @@ def test_a_sheet_that_was_not_judged_before_is_read_now():
     verdict.save()
     after = build_index().columns
     found = read_engine_needs(after, [worker], (before, known))["vllm"]
-    on = chosen(workers(), "vllm", memory=24.0)
+    on = choose_worker(workers(), "vllm", memory=24.0)
     for one, other in zip(
         vars_of(found, after, on), vars_of(read_engine_needs(after, [worker])["vllm"], after, on), strict=True
     ):
