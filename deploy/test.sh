@@ -13,6 +13,7 @@ echo "== Browser =="
 pytest -m browser
 # What needs no database, or asks it nothing that the others do not, was tested above.
 echo "== PostgreSQL =="
-DATABASE_URL=$postgres pytest -m "not browser" --ignore tests/architectures --ignore tests/engines --ignore tests/estimate --ignore tests/extraction --ignore tests/hub --ignore tests/rules --ignore tests/tools \
+DATABASE_URL=$postgres pytest -m "not browser" --ignore tests/architectures --ignore tests/engines \
+  --ignore tests/estimate --ignore tests/extraction --ignore tests/hub --ignore tests/rules --ignore tests/tools \
   --ignore tests/test_architecture.py --ignore tests/test_docs.py --ignore tests/test_cache_in_front.py \
   --ignore tests/api/test_types.py --ignore tests/test_env.py
