@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
@@ -47,6 +48,14 @@ without_repeats = AfterValidator(_without_repeats)
 """For a list whose entries differ."""
 Names = Annotated[list[Name], without_repeats]
 Table = TypeVar("Table", bound=BaseModel)
+
+
+def read_text(file: Traversable) -> str:
+    """A data file's text; raises :class:`DataError` where it is missing or no UTF-8."""
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file.name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def parse_toml(text: str, filename: str) -> dict[str, Any]:

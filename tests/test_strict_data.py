@@ -8,7 +8,17 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from compat.strict_data import DataError, Name, Names, StrictTable, check_table, one_of, parse_json, parse_toml
+from compat.strict_data import (
+    DataError,
+    Name,
+    Names,
+    StrictTable,
+    check_table,
+    one_of,
+    parse_json,
+    parse_toml,
+    read_text,
+)
 
 
 class Entry(StrictTable):
@@ -86,3 +96,11 @@ def test_a_file_that_cannot_be_parsed_is_named(parse, text, message):
     with pytest.raises(DataError) as caught:
         parse(text, "demo")
     assert str(caught.value).startswith(message)
+
+
+def test_a_file_that_is_missing_or_no_text_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"^cards\.json: cannot be read: No such file"):
+        read_text(tmp_path / "cards.json")
+    (tmp_path / "cards.json").write_bytes(b"{\xff}")
+    with pytest.raises(DataError, match=r"^cards\.json: cannot be read: .*utf-8"):
+        read_text(tmp_path / "cards.json")

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from compat.architectures.layers import LayerStructure
-from compat.strict_data import DataError, Name, StrictTable, Table, check_table, parse_json, parse_toml
+from compat.strict_data import DataError, Name, StrictTable, Table, check_table, parse_json, parse_toml, read_text
 
 Kind = Literal["text", "moe", "vision", "audio", "embed", "newer"]
 ClassTable = Mapping[str, str | list[str]]
@@ -123,7 +123,7 @@ class Tables:
 
 
 def _read(model: type[Table], filename: str) -> Table:
-    text = _FOLDER.joinpath(filename).read_text("utf-8")
+    text = read_text(_FOLDER.joinpath(filename))
     return check_table(model, (parse_toml if filename.endswith(".toml") else parse_json)(text, filename), filename)
 
 

@@ -408,7 +408,7 @@ class Question(BaseModel):
         left to that function as well.
         """
         good = _given(query)
-        problems = [*_mistyped(cls, good), *_unknown(good, tuple(workers), wrong)]
+        problems = [*_repeated(query), *_mistyped(cls, good), *_unknown(good, tuple(workers), wrong)]
         rest = cls.model_validate(good)
         low, high = rest.min_params, rest.max_params
         if low is not None and high is not None and low > high:
@@ -483,6 +483,17 @@ class Part:
     def __iter__(self) -> Iterator[str]:
         """The parameters' names."""
         return iter(self._names)
+
+
+def _repeated(query: Query) -> list[Problem]:
+    """What is given several times, each time with another value, where one value counts."""
+    found = []
+    for name in query:
+        values = dict.fromkeys(value.strip() for value in query.getlist(name) if value.strip())
+        if len(values) > 1 and name in PARAMETERS and not PARAMETERS[name].many:
+            told = or_([f"“{value[:_TOLD]}”" for value in values])
+            found.append(Problem(name, "", f"{name} is given several times: which is meant, {told}?"))
+    return found
 
 
 def _given(query: Query) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from compat.engines.gpu_capability import VENDOR_PLATFORMS
-from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json
+from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json, read_text
 
 GIB = 1024**3
 
@@ -141,7 +141,7 @@ def read_accelerators(text: str, filename: str = "accelerators.json") -> tuple[A
 @cache
 def accelerators() -> tuple[Accelerator, ...]:
     """All bundled accelerators; raises ``DataError`` where the file is wrong."""
-    return read_accelerators((files("compat.engines") / "data" / "accelerators.json").read_text("utf-8"))
+    return read_accelerators(read_text(files("compat.engines") / "data" / "accelerators.json"))
 
 
 def _accelerator(card: _Card, sources: list[str]) -> Accelerator:

@@ -28,7 +28,19 @@ from compat.engines.profile import (
     Packing,
     ProfileError,
 )
-from compat.strict_data import DataError, Name, Names, StrictTable, check_table, one_of, parse_toml, without_repeats
+from compat.extraction.task import TASKS
+from compat.extraction.variants import FORMATS
+from compat.strict_data import (
+    DataError,
+    Name,
+    Names,
+    StrictTable,
+    check_table,
+    one_of,
+    parse_toml,
+    read_text,
+    without_repeats,
+)
 
 LISTS_SUFFIX = ".lists.toml"
 
@@ -48,7 +60,7 @@ def read_folder() -> list[EngineProfile]:
         return folder.joinpath(slug + LISTS_SUFFIX).read_text("utf-8")
 
     return [
-        read_profile(entry.read_text("utf-8"), entry.name, lists)
+        read_profile(read_text(entry), entry.name, lists)
         for entry in folder.iterdir()
         if entry.name.endswith(".toml") and not entry.name.endswith(LISTS_SUFFIX)
     ]
@@ -68,6 +80,8 @@ def _some_tasks(tasks: dict[str, list[str]]) -> dict[str, list[str]]:
 
 _Sureness = Annotated[str, one_of("high", "medium", "low")]
 _NameSpace = Annotated[str, one_of(*NAME_SPACES)]
+_Format = Annotated[str, one_of(*FORMATS)]
+_Task = Annotated[str, one_of(*TASKS)]
 _Platforms = Annotated[list[Annotated[str, one_of(*PLATFORM_LABELS)]], without_repeats]
 
 
@@ -78,7 +92,7 @@ class _GroupTable(StrictTable):
     excepted: Names = Field([], alias="except")
     serves: Names = []
     reads: Annotated[str, one_of("text", "images", "text part")] = "text"
-    formats: Names = []
+    formats: list[_Format] = []
     confidence: _Sureness | None = None
     note: str = ""
     context: int | None = None
@@ -94,7 +108,7 @@ class _GroupTable(StrictTable):
 
 
 class _FormatTable(StrictTable):
-    name: Name
+    name: _Format
     by: _NameSpace
     confidence: _Sureness
     note: str = ""
@@ -123,7 +137,7 @@ class _HardwareTable(StrictTable):
 
 
 class _ContextTable(StrictTable):
-    limit: int | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
     policy: Annotated[str, one_of(*POLICIES)] = "warn"
 
 
@@ -136,7 +150,7 @@ class _ProfileTable(StrictTable):
     source: Name
     summary: Name
     checked: date
-    tasks: Annotated[dict[str, Annotated[list[Name], Field(min_length=1)]], AfterValidator(_some_tasks)]
+    tasks: Annotated[dict[str, Annotated[list[_Task], Field(min_length=1)]], AfterValidator(_some_tasks)]
     hardware: _HardwareTable
     default: bool = False
     criteria: bool = False

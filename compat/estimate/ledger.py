@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from compat.strict_data import DataError, describe_first, parse_json
+from compat.strict_data import DataError, describe_first, parse_json, read_text
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
@@ -91,7 +91,7 @@ class Ledger:
 @cache
 def shipped_ledger() -> Ledger:
     """The comparison with the project's own points, as it was made for this release; raises ``DataError``."""
-    return read_ledger((files("compat.estimate") / "data" / "ledger.json").read_text("utf-8"))
+    return read_ledger(read_text(files("compat.estimate") / "data" / "ledger.json"))
 
 
 def read_ledger(text: str, filename: str = "ledger.json") -> Ledger:

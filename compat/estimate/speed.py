@@ -23,7 +23,7 @@ from compat.estimate.parameters import active_parameters
 from compat.estimate.quant import kv_bits
 from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Weights, estimate_weights
-from compat.strict_data import StrictTable, check_table, parse_json
+from compat.strict_data import StrictTable, check_table, parse_json, read_text
 
 _WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
 
@@ -223,7 +223,7 @@ def read_calibration(text: str, filename: str = "speed_constants.json") -> Calib
 @cache
 def calibration() -> Calibration:
     """The bundled calibration; raises ``DataError`` where its file is wrong."""
-    return read_calibration((files("compat.estimate") / "data" / "speed_constants.json").read_text("utf-8"))
+    return read_calibration(read_text(files("compat.estimate") / "data" / "speed_constants.json"))
 
 
 def kernels_of(engine: str) -> str:

@@ -19,7 +19,7 @@ TOPS = (100, 200, 500, 1000, 5000)
 def report(request: HtmxHttpRequest) -> HttpResponse:
     """``/report/?top=200``; a senseless ``top`` gets a message and the usual 200."""
     choice = worker_choice(request)
-    asked = request.GET.get("top", "200")
+    asked = request.GET.get("top") or "200"
     sensible = asked.isascii() and asked.isdecimal() and len(asked) < 8 and int(asked) > 0
     page = catalogue.report(int(asked) if sensible else 200, choice.asked, choice.available)
     context = {"page": page, "reports": [page], "tops": TOPS, "problem": "" if sensible else asked[:60]}

@@ -62,7 +62,6 @@ def test_nothing_asked_is_what_runs_best_known_first():
         ("min_context=8192", "min_context", 8192),
         ("list=small", "list", "small"),
         ("page=3", "page", 3),
-        ("sort=likes&sort=name", "sort", "name"),
         ("sort=", "sort", "popular"),
         ("utm_source=mail", "q", ""),
     ],
@@ -237,3 +236,18 @@ def test_a_question_is_read_in_well_under_a_millisecond():
     query = QueryDict("q=qwen&worker=vllm&memory=24&format=gguf&format=safetensors&license=mit&sort=likes&page=3")
     best = min(timeit.repeat(lambda: Question.from_query(query, WORKERS), number=100, repeat=5)) / 100
     assert best < 0.0005
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("worker=nobody&worker=rbee", "worker"), ("sort=banana&sort=likes", "sort"), ("memory=8&memory=24", "memory")],
+)
+def test_what_counts_once_is_not_given_twice_in_silence(query, name):
+    with pytest.raises(QuestionError) as caught:
+        read(query)
+    assert caught.value.problems[0].parameter == name
+    assert "is given several times" in caught.value.problems[0].message
+
+
+def test_the_same_value_twice_is_one():
+    assert read("sort=likes&sort=likes&memory=24&memory=&q=a&q=a") == read("sort=likes&memory=24&q=a")

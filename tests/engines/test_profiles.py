@@ -155,6 +155,13 @@ WRONG = [
         "architectures names none",
     ),
     (
+        "a format nobody has",
+        GOOD.replace('name = "safetensors"', 'name = "safetensor"'),
+        r"formats 1 \(safetensor\): name should be one of .*safetensors",
+    ),
+    ("a task nobody has", GOOD.replace("text-generation", "text-genration"), "tasks: text 1 should be one of"),
+    ("a limit below one", GOOD + "[context]\nlimit = -5\n", "context: limit should be greater than or equal to 1"),
+    (
         "no formats",
         GOOD.split("[[formats]]", maxsplit=1)[0] + '[hardware]\nplatforms = ["cpu"]\n',
         "formats names no format",
