@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from compat.catalogue.current import current_index
 from compat.ingest.freshness import MOST_QUEUED, WAITS
 from compat.models import HubFetch, ModelRecord, Verdict
 from marketplace import freshness
@@ -280,6 +281,7 @@ def test_a_database_that_cannot_be_written_takes_no_page_down(rf, caplog):
 
 
 def test_showing_a_stale_page_writes_nothing(client, hub):
+    current_index()
     with CaptureQueriesContext(connection) as asked:
         client.head(PHI)
     assert asked.captured_queries
