@@ -38,13 +38,19 @@ def chosen_values(criteria: Question, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """One choice: what it is called, how many models it leaves, whether it is taken, and the question it leads to."""
+    """One choice of a facet of a question: what it is called, how many models it leaves, and whether it is taken."""
 
     value: str
     label: str
     count: int
     selected: bool
-    query: str
+    facet: str
+    asked: Question
+
+    @property
+    def query(self) -> str:
+        """The question that it leads to. Only a page that makes links of its choices asks for it."""
+        return self.asked.toggled(self.facet, self.value).query()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,7 @@ def view_of(facet: Facet, counts: Mapping[str, int], criteria: Question) -> Face
     return FacetView(
         facet.name,
         facet.label,
-        tuple(
-            FacetValue(value, facet.word(value), n, value in taken, criteria.toggled(facet.name, value).query())
-            for value, n in keep
-        ),
+        tuple(FacetValue(value, facet.word(value), n, value in taken, facet.name, criteria) for value, n in keep),
     )
 
 
