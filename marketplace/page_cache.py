@@ -28,10 +28,10 @@ from django.utils.http import parse_http_date_safe
 
 from compat.catalogue import catalogue_state
 from compat.models import Catalogue
+from marketplace.cookies import WORKER as WORKER_COOKIE
 
 from . import VERSION
 from .freshness import leaves_work
-from .pages.worker import COOKIE
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def key_of(request: HttpRequest) -> str | None:
     parts = (
         (request.scheme, meta.get("HTTP_HOST", ""), request.path_info, request.GET.urlencode()),
         bool(re_accepts_gzip.search(meta.get("HTTP_ACCEPT_ENCODING", ""))),
-        cookies.get(COOKIE, ""),
+        cookies.get(WORKER_COOKIE, ""),
         sorted(item for item in meta.items() if item[0].startswith("HTTP_HX_")),
     )
     told = repr(parts)
@@ -127,7 +127,7 @@ def kept_of(request: HttpRequest, response: HttpResponseBase) -> Kept | None:
         or response.status_code != 200
         or request.META["REQUEST_METHOD"] != "GET"
         or "no-store" in response.headers.get("Cache-Control", "")
-        or not response.cookies.keys() <= {COOKIE}
+        or not response.cookies.keys() <= {WORKER_COOKIE}
         or leaves_work(request)
         or len(response.content) > LARGEST
     ):

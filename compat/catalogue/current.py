@@ -17,8 +17,9 @@ from django.conf import settings
 from django.db import connection
 
 from compat.catalogue import index_files
-from compat.catalogue.index import CatalogueIndex, Verdicts
+from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_build import build_index
+from compat.catalogue.index_columns import Verdicts
 from compat.catalogue.machine_needs import Before, EngineNeeds, read_engine_needs
 from compat.catalogue.workers import Worker
 from compat.models import Catalogue

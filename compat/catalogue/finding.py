@@ -14,7 +14,8 @@ from django.db.models.functions import Lower
 from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import verdicts_on
 from compat.catalogue.facets import FACETS, chosen_values
-from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex, Column, Mask, OrderColumns
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Mask, OrderColumns
 from compat.catalogue.order import ORDERS, Order
 from compat.catalogue.question import Question
 from compat.catalogue.workers import Worker

@@ -21,112 +21,27 @@ their memory (:mod:`compat.catalogue.index_files`); it is never changed, only re
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from compat.catalogue.columns import Facet, VerdictColumn
-from compat.catalogue.facets import FACETS
+from compat.catalogue.columns import Facet
+from compat.catalogue.index_columns import (
+    UNJUDGED,
+    Column,
+    IndexColumns,
+    OrderColumns,
+    Values,
+    Verdicts,
+    ids_in_order,
+)
+from compat.catalogue.machine_needs import EngineNeeds
 from compat.catalogue.order import Order
-from compat.rules.result import CAUSES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from compat.catalogue.machine_needs import EngineNeeds
-    from compat.catalogue.workers import Worker
-
-Column = NDArray[Any]
-Mask = NDArray[np.bool_]
-
-UNJUDGED = -1
-"""Stands for the confidence of a fact sheet that an engine has not judged yet."""
-INDEX_CAUSES = ("", *CAUSES[:-1], "memory", CAUSES[-1])
-"""The causes of refusals by their code in a column."""
-CAUSE_CODES = {cause: code for code, cause in enumerate(INDEX_CAUSES)}
-
-
-@dataclass(frozen=True)
-class Values:
-    """The values that groups have of one facet: ``codes`` one a group, and for every code its values."""
-
-    codes: Column
-    sets: Sequence[tuple[str, ...]]
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Every value that occurs."""
-        return tuple(dict.fromkeys(value for values in self.sets for value in values))
-
-    @cached_property
-    def _pairs(self) -> tuple[Column, Column]:
-        """(code, number of a value) for every value of every code."""
-        numbers = {value: number for number, value in enumerate(self.names)}
-        pairs = [(code, numbers[value]) for code, values in enumerate(self.sets) for value in values]
-        flat = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-        return flat[:, 0], flat[:, 1]
-
-    def having(self, wanted: Iterable[str]) -> Mask:
-        """The groups that have any of these values."""
-        among = frozenset(wanted)
-        allowed = np.fromiter((not among.isdisjoint(values) for values in self.sets), bool, len(self.sets))
-        return allowed[self.codes]
-
-    def count(self, groups: Column, counts: Column) -> dict[str, int]:
-        """How many records some groups have, by value; a record with two values counts for both."""
-        by_code = np.bincount(self.codes[groups], weights=counts[groups], minlength=len(self.sets))
-        codes, numbers = self._pairs
-        totals = np.bincount(numbers, weights=by_code[codes], minlength=len(self.names)).astype(np.int64)
-        return {name: int(n) for name, n in zip(self.names, totals, strict=True) if n}
-
-
-@dataclass(frozen=True)
-class Verdicts:
-    """The verdict on every group on one worker: confidence, and the code of the cause of a refusal."""
-
-    level: Column
-    cause: Column
-
-
-@dataclass(frozen=True)
-class OrderColumns:
-    """One order: the rows of the records, and beside them their groups, so that a scan reads memory in sequence."""
-
-    rows: Column
-    groups: Column
-
-
-@dataclass(frozen=True)
-class IndexColumns:
-    """What is written to files; see the module's docstring for what each column holds.
-
-    ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``. A group's ``need`` is the
-    number of what it needs of memory, told by ``needs``: ``first`` its first variant, ``member`` a record that has it.
-    """
-
-    ids: Column
-    group: Column
-    counts: Column
-    sheet: Column
-    parameters: Column
-    context: Column
-    need: Column
-    facets: Mapping[str, Column]
-    orders: Mapping[str, OrderColumns]
-    sheet_ids: Column
-    levels: Column
-    causes: Column
-    need_sheet: Column
-    need_first: Column
-    need_member: Column
-    need_digest: Column
-    texts: Mapping[str, Any]
+from compat.catalogue.workers import Worker
 
 
 @dataclass
@@ -204,12 +119,3 @@ class CatalogueIndex:
                 rows = self.rows_of(np.concatenate([ids_in_order(part) for part in order.ranges()]))
                 self._orders[order.name] = OrderColumns(rows.astype(np.int32), self.columns.group[rows])
             return self._orders[order.name]
-
-
-def ids_in_order(records: Any) -> Column:
-    """The ids of records in the order of their query. One query."""
-    return np.fromiter(records.values_list("id", flat=True).iterator(10_000), dtype=np.int64)
-
-
-INDEXED = tuple(facet for facet in FACETS if not isinstance(facet.column, VerdictColumn))
-"""The facets that groups have a column of."""

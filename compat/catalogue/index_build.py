@@ -16,11 +16,11 @@ from django.db.models import CharField, Max
 from django.db.models.functions import Cast
 
 from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
-from compat.catalogue.index import (
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_columns import (
     CAUSE_CODES,
     INDEXED,
     UNJUDGED,
-    CatalogueIndex,
     Column,
     IndexColumns,
     OrderColumns,

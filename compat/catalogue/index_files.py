@@ -24,7 +24,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
-from compat.catalogue.index import IndexColumns, OrderColumns
+from compat.catalogue.index_columns import IndexColumns, OrderColumns
 from compat.catalogue.machine_needs import EngineNeeds, Entries
 from compat.estimate.need_columns import NeedColumns
 from compat.source_digest import digest_sources

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compat.batches import batched
-from compat.catalogue.index import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
+from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers

@@ -13,7 +13,8 @@ from django.db.models import Count
 
 from compat.catalogue.current import current_index, verdicts_on
 from compat.catalogue.finding import Finding, records_by_id
-from compat.catalogue.index import CAUSE_CODES, INDEX_CAUSES, CatalogueIndex
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, rows_of, worker_of

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from importlib import resources
 from typing import Annotated, NoReturn, Self
 
@@ -290,3 +291,25 @@ def _check_whole(profile: EngineProfile, filename: str) -> None:
     ):
         if len(set(names)) != len(names):
             raise ProfileError(f"{filename}: {what} names something twice")
+
+
+@cache
+def all_profiles() -> Mapping[str, EngineProfile]:
+    """Every profile that ships, by slug, the default first."""
+    found = read_folder()
+    if sum(profile.default for profile in found) != 1:
+        raise ProfileError("exactly one profile must say default = true")
+    return {profile.slug: profile for profile in sorted(found, key=lambda p: (not p.default, p.name.lower()))}
+
+
+def profile(slug: str) -> EngineProfile:
+    """The profile of this slug; ``KeyError`` names those there are."""
+    try:
+        return all_profiles()[slug]
+    except KeyError:
+        raise KeyError(f"no engine profile {slug!r}; there are: {', '.join(all_profiles())}") from None
+
+
+def default_profile() -> EngineProfile:
+    """The profile used where none is named."""
+    return next(iter(all_profiles().values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property
 
 from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
@@ -189,27 +189,3 @@ def join_words(words: Iterable[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     items = list(words)
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-@cache
-def all_profiles() -> Mapping[str, EngineProfile]:
-    """Every profile that ships, by slug, the default first."""
-    from compat.engines.loader import read_folder
-
-    found = read_folder()
-    if sum(profile.default for profile in found) != 1:
-        raise ProfileError("exactly one profile must say default = true")
-    return {profile.slug: profile for profile in sorted(found, key=lambda p: (not p.default, p.name.lower()))}
-
-
-def profile(slug: str) -> EngineProfile:
-    """The profile of this slug; ``KeyError`` names those there are."""
-    try:
-        return all_profiles()[slug]
-    except KeyError:
-        raise KeyError(f"no engine profile {slug!r}; there are: {', '.join(all_profiles())}") from None
-
-
-def default_profile() -> EngineProfile:
-    """The profile used where none is named."""
-    return next(iter(all_profiles().values()))

@@ -15,11 +15,11 @@ from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 from compat.engines import EngineProfile
+from marketplace.cookies import WORKER as WORKER_COOKIE
 
 if TYPE_CHECKING:
     from .htmx import HtmxHttpRequest
 
-COOKIE = "worker"
 _YEAR = 365 * 24 * 3600
 _KEPT = "worker_choice"
 
@@ -74,7 +74,7 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         available = workers()
         told, lost = any(request.GET.get(name) for name in WORKER), ""
         try:
-            asked = _described(request.GET if told else QueryDict(request.COOKIES.get(COOKIE, "")), available)
+            asked = _described(request.GET if told else QueryDict(request.COOKIES.get(WORKER_COOKIE, "")), available)
         except QuestionError as error:
             asked = error.rest if told and error.rest else Question()
             lost = "" if told else _lost(error)
@@ -107,14 +107,14 @@ def remember(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
     """Keep the worker for the next visit where this request told one; forget one that is gone, once that was said."""
     choice = worker_choice(request)
     if choice.lost and response.status_code == 200 and not request.htmx:
-        response.delete_cookie(COOKIE, samesite="Lax")
-    if choice.told and response.status_code == 200 and request.COOKIES.get(COOKIE, "") != choice.query:
+        response.delete_cookie(WORKER_COOKIE, samesite="Lax")
+    if choice.told and response.status_code == 200 and request.COOKIES.get(WORKER_COOKIE, "") != choice.query:
         if choice.query:
             response.set_cookie(
-                COOKIE, choice.query, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+                WORKER_COOKIE, choice.query, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
             )
         else:
-            response.delete_cookie(COOKIE, samesite="Lax")
+            response.delete_cookie(WORKER_COOKIE, samesite="Lax")
         response["Cache-Control"] = "private, no-cache"
         del response["CDN-Cache-Control"]
     return response

@@ -13,8 +13,8 @@ from compat.catalogue import current
 from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.current import current_index, engine_needs, verdicts_on
 from compat.catalogue.facets import FACETS
-from compat.catalogue.index import CAUSE_CODES, INDEXED, UNJUDGED
 from compat.catalogue.index_build import build_index
+from compat.catalogue.index_columns import CAUSE_CODES, INDEXED, UNJUDGED
 from compat.catalogue.machine_needs import read_engine_needs
 from compat.catalogue.workers import choose_worker, workers
 from compat.ingest import store as sync

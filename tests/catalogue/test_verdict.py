@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from compat import catalogue as queries
 from compat.catalogue import current
 from compat.catalogue.current import current_index, verdicts_on
-from compat.catalogue.index import INDEX_CAUSES
+from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.question import Question
 from compat.catalogue.workers import choose_worker, workers
 from compat.estimate import Fit
