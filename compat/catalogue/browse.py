@@ -178,12 +178,10 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
             Chip(f"{label}: {word(value)}", criteria.toggled(name, value).query())
             for value in facets.chosen_values(criteria, name)
         ]
-    if criteria.min_params is not None:
-        chips.append(Chip(f"from {criteria.min_params:g}B parameters", criteria.query(min_params=None)))
-    if criteria.max_params is not None:
-        chips.append(Chip(f"up to {criteria.max_params:g}B parameters", criteria.query(max_params=None)))
-    if criteria.min_context is not None:
-        chips.append(Chip(f"context from {criteria.min_context:,}", criteria.query(min_context=None)))
+    for bound in facets.RANGES:
+        value = getattr(criteria, bound.name)
+        if value is not None:
+            chips.append(Chip(bound.words(value), criteria.changed(**{bound.name: None}).query()))
     return chips
 
 

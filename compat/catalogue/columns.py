@@ -57,6 +57,23 @@ class Facet:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One bound of a number of the record, as a field of :class:`~compat.catalogue.question.Question` declares it.
+
+    ``column`` is the record's, which must hold whole numbers; ``least`` says whether the value asked for is the least
+    or the most; ``words`` calls the bound on a chip. ``scale`` is what one of the value asked for stands for: 10**9
+    where people ask in billions. A record that does not tell the number passes no bound. ``name`` is taken from the
+    field.
+    """
+
+    column: str
+    least: bool
+    words: Callable[[float], str]
+    scale: int = 1
+    name: str = ""
+
+
 def quantizations_of(facts: list[dict[str, Any]]) -> tuple[str, ...]:
     """The quantizations of a fact sheet's variants."""
     told = (VariantFacts.from_json(fact).quantization for fact in facts)

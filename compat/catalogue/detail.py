@@ -319,7 +319,7 @@ def _of_family(record: ModelRecord, worker: Worker, most: int) -> list[int]:
     index = current_index()
     passing = index.values("architecture").having([record.family]) & (index.stored(worker.profile.slug).level > 0)
     if record.parameters:
-        size = index.columns.parameters
+        size = index.columns.ranges["parameters"]
         passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
     return index.ids_at(first_rows(index.order(ORDERS["popular"]), passing, most))
 

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from compat.catalogue.columns import Facet, VerdictColumn
+from compat.catalogue.columns import Facet, Range, VerdictColumn
 from compat.catalogue.question import CONFIDENCES, Question
 
 SHOWN_AT_FIRST = 6
 SHOWN_AT_MOST = 40
 
 
-def _declared() -> tuple[Facet, ...]:
-    declared = (
-        replace(told, name=name)
-        for name, field in Question.model_fields.items()
-        for told in field.metadata
-        if isinstance(told, Facet)
-    )
-    return tuple(sorted(declared, key=lambda facet: facet.place))
+Declared = TypeVar("Declared", Facet, Range)
 
 
-FACETS: tuple[Facet, ...] = _declared()
+def _declared(kind: type[Declared]) -> list[Declared]:
+    fields = Question.model_fields.items()
+    return [replace(told, name=name) for name, field in fields for told in field.metadata if isinstance(told, kind)]
+
+
+FACETS: tuple[Facet, ...] = tuple(sorted(_declared(Facet), key=lambda facet: facet.place))
 """Every facet, in the order in which pages show them."""
+RANGES: tuple[Range, ...] = tuple(_declared(Range))
+"""Every bound of a number, in the order of the declaration."""
 
 
 def chosen_values(criteria: Question, name: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import verdicts_on
-from compat.catalogue.facets import FACETS, chosen_values
+from compat.catalogue.facets import FACETS, RANGES, chosen_values
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Mask, OrderColumns
 from compat.catalogue.order import ORDERS, Order
@@ -81,12 +81,11 @@ class Finding:
     def _in_ranges(self) -> Mask:
         columns, criteria = self.index.columns, self.criteria
         passes = np.ones(len(columns.counts), dtype=bool)
-        if criteria.min_params is not None:
-            passes &= columns.parameters >= max(int(criteria.min_params * 10**9), 0)
-        if criteria.max_params is not None:
-            passes &= (columns.parameters >= 0) & (columns.parameters <= int(criteria.max_params * 10**9))
-        if criteria.min_context is not None:
-            passes &= columns.context >= criteria.min_context
+        for bound in RANGES:
+            asked = getattr(criteria, bound.name)
+            if asked is not None:
+                numbers, value = columns.ranges[bound.column], int(asked * bound.scale)
+                passes &= (numbers >= 0) & (numbers >= value if bound.least else numbers <= value)
         return passes
 
     def _on_the_side_shown(self) -> Mask:

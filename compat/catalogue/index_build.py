@@ -16,6 +16,7 @@ from django.db.models import CharField, Max
 from django.db.models.functions import Cast
 
 from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
+from compat.catalogue.facets import RANGES
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import (
     CAUSE_CODES,
@@ -32,6 +33,8 @@ from compat.estimate import find_shape
 from compat.models import Catalogue, FactSheet, ModelRecord, RecordVariant, Verdict
 
 _AT_ONCE = 5000
+_RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
+"""The numbers of a record that questions bound."""
 _NEED_COLUMNS = ("sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes")
 
 
@@ -95,9 +98,11 @@ def _read() -> IndexColumns:
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
         sheet=need_sheet[need_of],
-        parameters=np.fromiter((_or_unknown(told[key[0]][1]) for key in keys), np.int64, len(keys)),
-        context=np.fromiter((_or_unknown(key[1]) for key in keys), np.int64, len(keys)),
         need=need_of,
+        ranges={
+            name: np.fromiter((_or_unknown(key[place]) for key in keys), np.int64, len(keys))
+            for place, name in enumerate(_RANGED, start=1)
+        },
         facets=facets,
         orders=_orders(id_column, group),
         sheet_ids=np.array(sheets, dtype=np.int64),
@@ -130,10 +135,10 @@ def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[An
     variants = _Beside(RecordVariant.objects.order_by("record_id", "position").values_list("record_id", "size_bytes"))
     # As text, which needs no converting of every row.
     records = ModelRecord.objects.annotate(seeing=Cast("projector", CharField())).order_by("id")
-    columns = ("id", *_NEED_COLUMNS, "context", *(column.name for column in own))
+    columns = ("id", *_NEED_COLUMNS, *_RANGED, *(column.name for column in own))
     published = _Published()
     texts: dict[Any, Any] = {}
-    for pk, sheet, parameters, facts, name, seeing, projector, context, *rest in records.values_list(*columns).iterator(
+    for pk, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
         _AT_ONCE
     ):
         facts = texts.setdefault(facts, facts)
@@ -141,7 +146,7 @@ def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[An
         shape = published.shape_of(facts, parameters, name, sheet)
         need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
-        yield pk, need, sizes, (context, *(texts.setdefault(value, value) for value in (*rest, *several)))
+        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in (*rest, *several))
 
 
 class _Beside:
@@ -195,10 +200,10 @@ def _facet_columns(
     """A code a group for every facet, and the values of every code."""
     columns: dict[str, Column] = {}
     texts: dict[str, list[list[str]]] = {}
-    # What a group's key holds behind its need and its context: the records' own columns, then those beside them.
+    # What a group's key holds behind its need and its numbers: the records' own columns, then those beside them.
     kinds = (RecordColumn, BesideColumn)
     in_key = [facet for kind in kinds for facet in INDEXED if isinstance(facet.column, kind)]
-    for place, facet in enumerate(in_key, start=2):
+    for place, facet in enumerate(in_key, start=1 + len(_RANGED)):
         codes = _Numbers()
         read = facet.column.read if isinstance(facet.column, RecordColumn) else tuple
         columns[facet.name] = np.fromiter((codes.of(read(key[place])) for key in keys), np.int32, len(keys))

@@ -92,9 +92,8 @@ class IndexColumns:
     group: Column
     counts: Column
     sheet: Column
-    parameters: Column
-    context: Column
     need: Column
+    ranges: Mapping[str, Column]
     facets: Mapping[str, Column]
     orders: Mapping[str, OrderColumns]
     sheet_ids: Column

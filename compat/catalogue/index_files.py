@@ -67,8 +67,9 @@ def only_one(folder: Path) -> Iterator[None]:
 def write_columns(folder: Path, columns: IndexColumns) -> None:
     """Write an index, then drop those of versions long gone."""
     flat: dict[str, Any] = {field.name: getattr(columns, field.name) for field in fields(columns)}
-    facets, orders, texts = flat.pop("facets"), flat.pop("orders"), flat.pop("texts")
+    facets, ranges, orders, texts = (flat.pop(name) for name in ("facets", "ranges", "orders", "texts"))
     flat |= {f"facet-{name}": codes for name, codes in facets.items()}
+    flat |= {f"range-{name}": numbers for name, numbers in ranges.items()}
     for name, order in orders.items():
         flat |= {f"order-{name}": order.rows, f"order-{name}-groups": order.groups}
     _write(folder, flat, texts)
@@ -87,13 +88,17 @@ def read_columns(folder: Path) -> IndexColumns | None:
         return None
     flat, texts = found
     named = {field.name: flat[field.name] for field in fields(IndexColumns) if field.name in flat}
-    facets = {name.removeprefix("facet-"): codes for name, codes in flat.items() if name.startswith("facet-")}
+    facets, ranges = _with_prefix(flat, "facet-"), _with_prefix(flat, "range-")
     orders = {
         name.removeprefix("order-"): OrderColumns(rows, flat[f"{name}-groups"])
         for name, rows in flat.items()
         if name.startswith("order-") and not name.endswith("-groups")
     }
-    return IndexColumns(**named, facets=facets, orders=orders, texts=texts)
+    return IndexColumns(**named, facets=facets, ranges=ranges, orders=orders, texts=texts)
+
+
+def _with_prefix(columns: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): column for name, column in columns.items() if name.startswith(prefix)}
 
 
 def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:

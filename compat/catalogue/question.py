@@ -3,8 +3,8 @@
 :class:`Question` declares every browse parameter once: its name and type, the values it takes, its default, and what a
 :class:`Parameter` adds for people. The query strings of pages, the API with its OpenAPI document, the assistants'
 tools, the commands' options and the table of ``docs/users.md`` are all read off it, so that one more field here is one
-more parameter everywhere. A field that records can be narrowed by has a :class:`~compat.catalogue.columns.Facet` too,
-which is all that the index, the counts and the pages need to know.
+more parameter everywhere. A field that records can be narrowed by has a :class:`~compat.catalogue.columns.Facet` or a
+:class:`~compat.catalogue.columns.Range` too, which is all that the index, the counts and the pages need to know.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from compat.architectures import architecture_of, family_label
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
+    Range,
     RecordColumn,
     SheetColumns,
     VerdictColumn,
@@ -347,6 +348,7 @@ class Question(BaseModel):
             metavar="BILLIONS",
             noun="billions of parameters",
         ),
+        Range("parameters", True, lambda value: f"from {value:g}B parameters", 10**9),
     ] = None
     max_params: Annotated[
         Number | None,
@@ -356,10 +358,12 @@ class Question(BaseModel):
             metavar="BILLIONS",
             noun="billions of parameters",
         ),
+        Range("parameters", False, lambda value: f"up to {value:g}B parameters", 10**9),
     ] = None
     min_context: Annotated[
         Whole | None,
         Parameter("Made for a context of at least so many tokens.", takes="tokens", metavar="TOKENS", noun="tokens"),
+        Range("context", True, lambda value: f"context from {value:,}"),
     ] = None
     list: Annotated[
         Word, Parameter("The slug of a curated list.", takes="a list's slug", metavar="SLUG", source="lists")

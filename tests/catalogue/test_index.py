@@ -36,8 +36,8 @@ def test_every_record_is_in_the_group_of_its_facts():
         group = columns.group[row]
         assert columns.ids[row] == one.pk
         assert columns.sheet_ids[columns.sheet[group]] == one.sheet_id
-        assert columns.parameters[group] == (-1 if one.parameters is None else one.parameters)
-        assert columns.context[group] == (-1 if one.context is None else one.context)
+        assert columns.ranges["parameters"][group] == (-1 if one.parameters is None else one.parameters)
+        assert columns.ranges["context"][group] == (-1 if one.context is None else one.context)
         values = {facet.name: index.values(facet).sets[index.values(facet).codes[group]] for facet in INDEXED}
         assert values["license"] == ((one.license,) if one.license else ())
         assert values["language"] == tuple(languages.get(one.pk, ()))

@@ -42,7 +42,7 @@ def equal(one, other):
             for sort, order in column.items():
                 assert np.array_equal(order.rows, others[sort].rows)
                 assert np.array_equal(order.groups, others[sort].groups)
-        elif name == "facets":
+        elif name in ("facets", "ranges"):
             assert column.keys() == others.keys()
             assert all(np.array_equal(codes, others[facet]) for facet, codes in column.items())
         elif name == "texts":
