@@ -69,7 +69,7 @@ def main() -> None:
     try:
         port, workers = env.number("PORT", 8000, least=1), env.number("WEB_WORKERS", 2, least=1)
         # Loaded before the processes part, so that they share what never changes.
-        from . import asgi  # noqa: F401
+        from . import asgi  # noqa: F401 - for what its import loads
     except ImproperlyConfigured as error:
         sys.exit(f"The site cannot start: {error}")
     try:

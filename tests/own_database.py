@@ -104,6 +104,12 @@ class OwnDatabase:
         """Run a command to its end."""
         return manage(*arguments, env=self.env, **options)
 
+    def fill(self, records: Path) -> None:
+        """Load a file of records, and collect what a site serves beside its pages."""
+        for command in (["load_records", records], ["collectstatic", "--noinput"]):
+            ran = self.run(*command)
+            assert ran.returncode == 0, ran.stderr
+
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command."""
         command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]

@@ -76,10 +76,7 @@ class Front:
 def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cached")
     with OwnDatabase(folder, HF_HUB_OFFLINE="1", ALLOWED_HOSTS="127.0.0.1") as database:
-        path = write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")])
-        for command in (["load_records", path], ["collectstatic", "--noinput"]):
-            ran = database.run(*command)
-            assert ran.returncode == 0, ran.stderr
+        database.fill(write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")]))
         yield database
 
 

@@ -109,7 +109,8 @@ _current = _Current()
 
 def forget_index() -> None:
     """Drop the index of this process: the next question makes or opens one."""
-    _current.__init__()  # type: ignore[misc] # the same object, as it was at the start
+    global _current  # noqa: PLW0603 - an index still being made belongs to the one that is let go, as does its lock
+    _current = _Current()
 
 
 def catalogue_state() -> State:
@@ -124,8 +125,7 @@ def current_index() -> CatalogueIndex:
 
 
 def _now() -> tuple[CatalogueIndex, bool]:
-    row = Catalogue.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
-    state = State(*row)
+    state = State(*Catalogue.current_version())
     index = _current.for_state(state)
     return index, index.answers(state)
 

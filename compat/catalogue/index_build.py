@@ -42,7 +42,7 @@ def build_index() -> CatalogueIndex:
     """The index of the catalogue as it is now. A query for each table and order that is read."""
     start = time.perf_counter()
     with _snapshot():
-        state = Catalogue.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
+        state = Catalogue.current_version()
         columns = _read()
     return CatalogueIndex(*state, columns, time.perf_counter() - start)
 

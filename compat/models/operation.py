@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -33,6 +34,11 @@ class Catalogue(models.Model):
     def __str__(self) -> str:
         """The version."""
         return f"catalogue version {self.version}"
+
+    @classmethod
+    def current_version(cls) -> tuple[int, datetime | None]:
+        """The version, and when it last changed; 0 and None before the first change. One query."""
+        return cls.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
 
     @classmethod
     def is_filled(cls) -> bool:

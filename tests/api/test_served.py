@@ -68,10 +68,7 @@ PAGES = (
 def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     with OwnDatabase(folder, HF_HUB_OFFLINE="1", API_RATE="off", API_TOKEN_RATE="off") as database:
-        path = write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")])
-        for command in (["load_records", path], ["collectstatic", "--noinput"]):
-            ran = database.run(*command)
-            assert ran.returncode == 0, ran.stderr
+        database.fill(write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")]))
         yield database
 
 

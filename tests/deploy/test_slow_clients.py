@@ -34,10 +34,7 @@ PAGES = ("/", "/models/", "/models/?q=phi", "/models/microsoft/phi-2/", "/api/v1
 def own(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slow")
     with OwnDatabase(folder, HF_HUB_OFFLINE="1", API_RATE="off") as database:
-        path = write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")])
-        for command in (["load_records", path], ["collectstatic", "--noinput"]):
-            ran = database.run(*command)
-            assert ran.returncode == 0, ran.stderr
+        database.fill(write_lines(folder / "records.jsonl", [record("microsoft/phi-2"), record("BAAI/bge-m3")]))
         yield database
 
 
