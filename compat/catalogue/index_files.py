@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _UNFINISHED = ".making-"
 _KEPT = 2
 """So many versions stay on disk: a process may be about to open the one before."""
-_MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules")
+_MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules", "shapes")
 """The code and tables that columns are made by."""
 
 

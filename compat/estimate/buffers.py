@@ -15,8 +15,8 @@ from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.kv import LLAMA_PAD, CacheOptions, pad
 from compat.estimate.quant import kv_bits
-from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Basis
+from compat.shapes.shape import ModelShape
 
 MIB = 1024 * 1024
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from compat.architectures import LayerKind
 from compat.estimate.engine_names import FULL_HEADS, LLAMA_FAMILY, PAGED
 from compat.estimate.quant import kv_bits
-from compat.estimate.shape import LayerCache, ModelShape
+from compat.shapes.shape import LayerCache, ModelShape
 
 LLAMA_PAD = 256
 LLAMA_UBATCH = 512

@@ -10,9 +10,9 @@ from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
 from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, estimate_cache
-from compat.estimate.shape import ModelShape
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
+from compat.shapes.shape import ModelShape
 
 
 @dataclass(frozen=True)

@@ -58,9 +58,9 @@ from compat.estimate.memory import (
     place_weights,
     variant_weights,
 )
-from compat.estimate.shape import LayerCache, ModelShape
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
 from compat.estimate.weights import Weights
+from compat.shapes.shape import LayerCache, ModelShape
 
 UNKNOWN = -1
 """Stands for what is not known in a column."""

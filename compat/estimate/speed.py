@@ -19,10 +19,10 @@ from compat.architectures import LayerKind
 from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.engines.hardware import Accelerator
 from compat.estimate.engine_names import ENGINES, LLAMA_FAMILY, engine_name
-from compat.estimate.parameters import active_parameters
 from compat.estimate.quant import kv_bits
-from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Weights, estimate_weights
+from compat.shapes.counting import active_parameters
+from compat.shapes.shape import ModelShape
 from compat.strict_data import StrictTable, check_table, parse_json, read_text
 
 _WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)

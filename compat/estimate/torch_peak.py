@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from compat.estimate.buffers import BufferOptions, compute_buffer, dequantised_matrix
 from compat.estimate.kv import CacheOptions
-from compat.estimate.shape import ModelShape
 from compat.estimate.weights import Weights
+from compat.shapes.shape import ModelShape
 
 WORKSPACE = 32 * 1024 * 1024
 """Matrix library workspace per device: 32 MiB on Hopper."""

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from compat.estimate.parameters import Split, split_parameters
 from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
-from compat.estimate.shape import ModelShape
+from compat.shapes.counting import Split, split_parameters
+from compat.shapes.shape import ModelShape
 
 
 class Basis(StrEnum):

@@ -8,7 +8,7 @@ from compat.source_digest import digest_sources
 _READ_BY = (
     "extraction",
     "hub/payloads.py",
-    "estimate/gguf_keys.py",
+    "shapes",
     "models/lineage.py",
     "models/search.py",
     "ingest/judging.py",

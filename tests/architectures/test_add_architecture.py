@@ -70,7 +70,7 @@ from django.core.management import call_command
 from django.test import Client
 from compat.architectures import architecture_of
 from compat.engines import profile
-from compat.estimate.shape import from_config
+from compat.shapes.shape import from_config
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all

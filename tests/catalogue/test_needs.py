@@ -23,13 +23,13 @@ from compat.estimate import (
     from_gguf,
     known_shape,
 )
-from compat.estimate.gguf_keys import config_from_gguf
 from compat.extraction.extract import extract
 from compat.extraction.gguf_header import parse_gguf_header
 from compat.extraction.layer_facts import SHAPE_KEYS, shape_facts
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.models import ModelRecord
+from compat.shapes.gguf_keys import config_from_gguf
 from tests.extraction.test_gguf_header import WRITTEN
 from tests.samples import every_record, record
 

@@ -19,8 +19,8 @@ from compat.estimate import (
     from_gguf,
     judge_fit,
 )
-from compat.estimate.parameters import active_parameters, split_parameters
 from compat.estimate.quant import kv_bits
+from compat.shapes.counting import active_parameters, split_parameters
 
 ENGINES = st.sampled_from(["llama.cpp", "ollama", "vllm", "sglang", "transformers", "mlx-lm", "rbee", "tgi"])
 TYPES = st.sampled_from(

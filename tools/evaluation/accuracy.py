@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from compat.estimate.buffers import MIB, Buffer, compute_buffer, driver_overhead
-from compat.estimate.known import Resolver
 from compat.estimate.kv import estimate_cache
 from compat.estimate.ledger import Bounds
-from compat.estimate.shape import ModelShape
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
+from compat.shapes.known import Resolver
+from compat.shapes.shape import ModelShape
 from tools.evaluation.points import Point, Protocol, point_id, point_shape, protocol, repeated
 from tools.evaluation.rows import Comparison, Evaluation, evaluate_comparisons, source_name
 

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from compat.estimate.known import Resolver
 from compat.estimate.speed import kernels_of, seconds_per_token
+from compat.shapes.known import Resolver
 from tools.evaluation.points import load_points
 from tools.evaluation.rows import quantile
 from tools.evaluation.speed_points import Run, usable_runs

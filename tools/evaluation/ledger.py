@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import compat.estimate
-from compat.estimate.known import Resolver
 from compat.estimate.ledger import Ledger
+from compat.shapes.known import Resolver
 from tools.evaluation.accuracy import memory_accuracy
 from tools.evaluation.points import Point, load_points
 from tools.evaluation.speed_points import speed_accuracy

@@ -18,10 +18,10 @@ from typing import Any
 from compat.architectures import architecture_of_gguf
 from compat.engines.hardware import GIB
 from compat.estimate.buffers import BufferOptions
-from compat.estimate.known import Resolver, complete, find_shape, known_shape
 from compat.estimate.kv import CacheOptions
 from compat.estimate.quant import kv_bits
-from compat.estimate.shape import ModelShape, from_config
+from compat.shapes.known import Resolver, complete, find_shape, known_shape
+from compat.shapes.shape import ModelShape, from_config
 from tools.evaluation.point_rows import read_rows
 
 Point = Mapping[str, Any]

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 
 from compat.engines.hardware import GIB, Accelerator, find_accelerator
 from compat.estimate.buffers import BufferOptions, compute_buffer, driver_overhead
-from compat.estimate.known import Resolver
 from compat.estimate.kv import CacheOptions, estimate_cache
-from compat.estimate.shape import ModelShape
 from compat.estimate.speed import (
     Work,
     constants,
@@ -19,6 +17,8 @@ from compat.estimate.speed import (
     token_work,
 )
 from compat.estimate.weights import Weights, estimate_weights
+from compat.shapes.known import Resolver
+from compat.shapes.shape import ModelShape
 from tools.evaluation.points import Point, engine_slug, point_id, point_shape
 from tools.evaluation.rows import Comparison, Evaluation, evaluate_comparisons, source_name
 

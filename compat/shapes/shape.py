@@ -11,7 +11,7 @@ from typing import Any
 
 from compat.architectures import LayerKind, LayerStructure, architecture_of, architecture_of_gguf
 from compat.architectures.layers import LAYER_TYPE_WORDS, PATTERN_LETTERS, layer_kinds
-from compat.estimate.gguf_keys import config_from_gguf
+from compat.shapes.gguf_keys import config_from_gguf
 
 _PLAIN_GUESS = LayerStructure()
 _NESTED = ("text_config", "llm_config", "language_config", "thinker_config")

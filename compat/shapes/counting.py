@@ -8,7 +8,7 @@ bytes. Norms and biases are left out: under 0.1 % of every model here.
 from dataclasses import dataclass
 
 from compat.architectures import LayerKind, architecture_of
-from compat.estimate.shape import ModelShape
+from compat.shapes.shape import ModelShape
 
 
 @dataclass(frozen=True)

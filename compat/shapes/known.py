@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 from compat.architectures.tables import KnownShape, known_shapes
-from compat.estimate.parameters import split_parameters
-from compat.estimate.shape import ModelShape, from_config
+from compat.shapes.counting import split_parameters
+from compat.shapes.shape import ModelShape, from_config
 
 Resolver = Callable[[str], ModelShape | None]
 """Finds a shape by model id in somebody's catalogue; None when the id is not there."""

@@ -4,8 +4,8 @@ import pytest
 
 from compat.architectures.layers import LayerKind
 from compat.estimate import complete, find_shape, from_config, from_gguf, known_shape
-from compat.estimate.known import candidates
-from compat.estimate.parameters import active_parameters, split_parameters
+from compat.shapes.counting import active_parameters, split_parameters
+from compat.shapes.known import candidates
 
 
 def test_sizes_sit_in_the_nested_text_config():
