@@ -62,6 +62,10 @@ def _snapshot() -> Iterator[None]:
             cursor.execute("COMMIT")
 
 
+_WEIGHED = ("record_id", "size_bytes", "bits")
+"""What of a variant beside its facts decides how large its weights are."""
+
+
 class _Numbers(dict[Any, int]):
     """Numbers for things in the order in which they are first met."""
 
@@ -132,7 +136,7 @@ def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[An
         _Beside(column.model._default_manager.order_by("record_id", column.name).values_list("record_id", column.name))  # noqa: SLF001 - Django's public name for it
         for column in beside
     ]
-    variants = _Beside(RecordVariant.objects.order_by("record_id", "position").values_list("record_id", "size_bytes"))
+    variants = _Beside(RecordVariant.objects.order_by("record_id", "position").values_list(*_WEIGHED))
     # As text, which needs no converting of every row.
     records = ModelRecord.objects.annotate(seeing=Cast("projector", CharField())).order_by("id")
     columns = ("id", *_NEED_COLUMNS, *_RANGED, *(column.name for column in own))
@@ -142,7 +146,7 @@ def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[An
         _AT_ONCE
     ):
         facts = texts.setdefault(facts, facts)
-        sizes = tuple(size for (size,) in variants.of(pk))
+        sizes = tuple(variants.of(pk))
         shape = published.shape_of(facts, parameters, name, sheet)
         need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)

@@ -282,5 +282,5 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
         )
 
 
-_OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes")
-_OF_RECORDS = ("name", "parameters", "shape_facts", "projector", "projector_bytes")
+_OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes", "bits")
+_OF_RECORDS = ("name", "parameters", "parameters_from", "shape_facts", "projector", "projector_bytes")

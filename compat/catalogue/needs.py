@@ -23,6 +23,7 @@ from compat.estimate import (
     largest_context,
 )
 from compat.extraction.extract import Variant
+from compat.extraction.facts import Provenance
 from compat.models import ModelRecord, RecordVariant
 
 
@@ -75,6 +76,7 @@ def shape_of_record(facts: str, parameters: int | None, name: str) -> Shaped:
     return Shaped(filled, (f"widths {_PUBLISHED}" if own.layers else f"layers and heads {_PUBLISHED}",))
 
 
+_DOUBT = "how many weights there are, as the record contradicts itself,"
 _FILLED = (
     *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
     *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),
@@ -84,12 +86,14 @@ _FILLED = (
 def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
     """What the estimate needs of one variant, and what had to be assumed for it."""
     if isinstance(variant, Variant):
-        format_, quantization, size = variant.facts.format, variant.facts.quantization, variant.size_bytes
+        format_, quantization = variant.facts.format, variant.facts.quantization
     else:
-        format_, quantization, size = variant.format, variant.quantization, variant.size_bytes
+        format_, quantization = variant.format, variant.quantization
+    size, width_assumed = variant.size_bytes, False
     assumed: tuple[str, ...] = ()
     if format_ == "safetensors" and not quantization and size is None:
         quantization = "BF16"
+        width_assumed = True
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
@@ -105,6 +109,9 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             quant=quantization or None,
             projector_bytes=projector or 0,
             format=format_ or None,
+            bits=variant.bits,
+            width_assumed=width_assumed,
+            doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
         ),
         (*assumed, *shape.assumed),
     )

@@ -90,7 +90,7 @@ def _row(
     )
 
 
-_COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "missing_shards")
+_COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards")
 _RECORD, _QUANTIZATION = _COLUMNS.index("record_id"), _COLUMNS.index("quantization")
 
 

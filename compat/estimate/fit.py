@@ -61,6 +61,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
             )
         what = ", ".join(estimate.missing)
         return FitResult(Fit.UNKNOWN, f"Cannot be told: {what} unknown.", estimate, room=sum(rooms))
+    assumed = _assumed(estimate, rooms, spill_room(engine, hardware, rooms))
     index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
     need, room = estimate.per_device[index], rooms[index]
     if need <= room:
@@ -72,9 +73,20 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     partial = _partial(variant, estimate, rooms, spill_room(engine, hardware, rooms))
     if partial is not None:
         return partial
+    if assumed:
+        sentence = f"Needs {_gib(need, room)} of {_gib(room, need)} at 16 bits a weight, but nothing tells its width."
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
     sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
     return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
+
+
+def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bool:
+    """Whether the weights are only assumed to be as wide as estimated, and at their narrowest might go in."""
+    weights = estimate.component("weights")
+    if not weights.least or weights.bytes is None or estimate.total is None:
+        return False
+    return estimate.total - weights.bytes + weights.least <= sum(rooms) + spill
 
 
 def largest_context(

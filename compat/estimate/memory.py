@@ -19,7 +19,9 @@ from compat.shapes.shape import ModelShape
 class VariantInputs:
     """What is known of a variant. ``projector_bytes`` 0 means no vision projector is loaded.
 
-    ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other.
+    ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other. ``bits`` is
+    what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
+    usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
     """
 
     shape: ModelShape | None = None
@@ -28,6 +30,9 @@ class VariantInputs:
     quant: str | None = None
     projector_bytes: int | None = 0
     format: str | None = None
+    bits: float | None = None
+    width_assumed: bool = False
+    doubt: str = ""
 
 
 DEFAULT_CONTEXT = 8192
@@ -140,8 +145,17 @@ def variant_weights(variant: VariantInputs, engine: str) -> Weights:
         parameters=variant.parameters,
         quant=variant.quant,
         engine=engine,
+        bits=variant.bits,
     )
+    if variant.file_bytes is None and variant.doubt:
+        return Weights(None, Basis.UNKNOWN, missing=(variant.doubt,))
+    if variant.width_assumed and weights.total is not None:
+        weights = replace(weights, basis=Basis.DEFAULT, least=round(weights.total * LEAST_PACKED_BITS / 16))
     return _widened(weights, variant) if loads_in_32_bits(engine, variant.format) else weights
+
+
+LEAST_PACKED_BITS = 4
+"""Weights of which nothing tells a packing may be packed all the same; narrower ones are told by their names."""
 
 
 def loads_in_32_bits(engine: str, format_: str | None) -> bool:
@@ -156,7 +170,7 @@ def _widened(weights: Weights, variant: VariantInputs) -> Weights:
         count = weights.parts.total
     if count is None:
         return Weights(None, Basis.UNKNOWN, missing=("parameters",))
-    return replace(weights, total=count * 4, basis=Basis.FORMULA, detail="every weight in 32 bits", missing=())
+    return replace(weights, total=count * 4, basis=Basis.FORMULA, detail="every weight in 32 bits", missing=(), least=0)
 
 
 def _torch_scratch(

@@ -209,6 +209,9 @@ class NeedColumns:
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
         codes[over] = _CODE[Fit.TOO_LARGE]
+        narrowest = found.total - found.parts["weights"] + self.variants["least"]
+        assumed = over & (self.variants["least"] > 0) & (narrowest <= sum(rooms) + spill)
+        codes[assumed] = _CODE[Fit.UNKNOWN]
         if spill:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
@@ -343,12 +346,12 @@ class _WeightsOnce:
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
-        self._known: dict[tuple[int, int | None, str | None], Weights] = {}
+        self._known: dict[tuple[int, int | None, str | None, float | None], Weights] = {}
 
     def of(self, variant: VariantInputs) -> Weights:
         if variant.file_bytes is None or loads_in_32_bits(self._engine, variant.format):
             return variant_weights(variant, self._engine)
-        key = id(variant.shape), variant.parameters, variant.quant
+        key = id(variant.shape), variant.parameters, variant.quant, variant.bits
         if key not in self._known:
             self._known[key] = variant_weights(replace(variant, file_bytes=0), self._engine)
         return replace(self._known[key], total=variant.file_bytes)

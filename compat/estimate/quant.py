@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from compat.extraction.ggml_types import BITS_PER_WEIGHT
+from compat.shapes.packed_bits import is_whole_table, packed_bits
 
 MEASURED_BPW: dict[str, float] = {
     "IQ1_S": 2.0042,
@@ -166,37 +167,6 @@ def gguf_mix(label: str | None) -> Mix | None:
     return _from_measure(name) if name in MEASURED_BPW else None
 
 
-_PACKED: dict[str, float] = {
-    # Four-bit codes with a 16-bit scale and a 4-bit zero point per 128 weights.
-    "awq": 4 + 20 / 128,
-    "gptq": 4 + 20 / 128,
-    "gptq-int8": 8 + 24 / 128,
-    "int4": 4 + 20 / 128,
-    "w4a16": 4 + 20 / 128,
-    "w8a16": 8 + 24 / 128,
-    "w8a8": 8.0,
-    "int8": 8.0,
-    # One scale per 128 x 128 block.
-    "fp8": 8 + 32 / (128 * 128),
-    "mxfp4": 4.25,
-    "nvfp4": 4.5,
-    # One 32-bit scale per 64 weights, itself kept in 8 bits.
-    "bnb-4bit": 4 + 8 / 64 + 32 / (64 * 256),
-    "bnb-8bit": 8.0,
-}
-_PACKED_NAMES: dict[str, str] = {
-    "awq-int4": "awq",
-    "awq-4bit": "awq",
-    "gptq-int4": "gptq",
-    "gptq-4bit": "gptq",
-    "gptq-8bit": "gptq-int8",
-    "fp8-dynamic": "fp8",
-    "float8": "fp8",
-    "compressed-tensors": "int4",
-    "bitsandbytes": "bnb-4bit",
-    "nf4": "bnb-4bit",
-    "bnb": "bnb-4bit",
-}
 _WIDE = {
     "bf16": 16.0,
     "fp16": 16.0,
@@ -206,27 +176,30 @@ _WIDE = {
     "fp32": 32.0,
     "f32": 32.0,
 }
-_MLX = re.compile(r"(?:mlx-?)?(?:ud-?)?([2-8])-?bit(?:-dq)?|mlx-([2-8])bit")
 
 
-def packed_mix(label: str | None) -> Mix | None:
-    """The mix of a safetensors scheme (``AWQ``, ``FP8``, ``bf16``, ``4bit`` of MLX); None when unknown."""
+def packed_mix(label: str | None, bits: float | None = None) -> Mix | None:
+    """The mix of a safetensors scheme (``AWQ``, ``FP8``, ``bf16``, ``4bit`` of MLX); None when unknown.
+
+    ``bits`` that a packed weight takes are told apart where the label does not say them.
+    """
     name = (label or "").strip().lower().replace("_", "-")
     if name in _WIDE:
         return Mix(_WIDE[name], _WIDE[name], _WIDE[name], router=_WIDE[name], gguf=False)
-    name = _PACKED_NAMES.get(name, name)
-    if name in _PACKED:
-        return Mix(16.0, 16.0, _PACKED[name], router=16.0, gguf=False)
-    found = _MLX.fullmatch(name)
-    if found:
-        # MLX packs every matrix, embeddings too: a 16-bit scale and bias per 64 weights.
-        bits = int(found.group(1) or found.group(2)) + 32 / 64
-        return Mix(bits, bits, bits, router=bits, gguf=False)
-    return None
+    bits = bits or packed_bits(name)
+    if bits is None:
+        return None
+    wide = bits if is_whole_table(name) else 16.0
+    return Mix(wide, wide, bits, router=wide, gguf=False)
 
 
-def mix_of(label: str | None, engine: str | None = None) -> Mix | None:
-    """The mix a label means; ``engine`` decides where two worlds use one word (``BF16``, ``MXFP4``)."""
+def mix_of(label: str | None, engine: str | None = None, bits: float | None = None) -> Mix | None:
+    """The mix a label means; ``engine`` decides where two worlds use one word (``BF16``, ``MXFP4``).
+
+    ``bits`` of a packed weight are only told of what is no GGUF file.
+    """
+    if bits is not None:
+        return packed_mix(label, bits)
     gguf_first = engine in (None, "llama.cpp", "ollama", "lmstudio", "rbee")
     first, second = (gguf_mix, packed_mix) if gguf_first else (packed_mix, gguf_mix)
     return first(label) or second(label)

@@ -22,7 +22,8 @@ class Weights:
     """Bytes of the weights. ``total`` None means unknown, and ``missing`` says what was lacking.
 
     ``embed`` is the token embedding table as stored, ``lookup`` per-layer embedding tables: an engine
-    may leave both in system memory. ``least`` is what the weights take in any case where ``total`` is unknown.
+    may leave both in system memory. ``least`` is what the weights take in any case where ``total`` is unknown, or rests
+    on an assumption.
     """
 
     total: int | None
@@ -47,13 +48,15 @@ def estimate_weights(
     parameters: int | None = None,
     quant: str | None = None,
     engine: str | None = None,
+    bits: float | None = None,
 ) -> Weights:
     """Bytes of the weights as the engine holds them.
 
     ``file_bytes``: summed size of the variant's weight files, believed before anything else.
-    ``parameters``: the files' own count. ``quant``: the label of the scheme.
+    ``parameters``: the files' own count. ``quant``: the label of the scheme. ``bits``: what it packs a weight in,
+    where the label does not say.
     """
-    mix = mix_of(quant, engine)
+    mix = mix_of(quant, engine, bits)
     parts = split_parameters(shape, parameters) if shape is not None else None
     if mix is not None and shape is not None:
         mix = _fitted(mix, shape)

@@ -15,7 +15,9 @@ from typing import Any
 from compat.architectures import architecture_of, hint_in, is_listed, name_words
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
-from compat.extraction.repository_kind import is_partial, named_sizes
+from compat.extraction.parameters import parameters_of
+from compat.extraction.quantization import packing_of
+from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
 from compat.extraction.variants import Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, Sibling
@@ -120,6 +122,10 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
     if base is not None:
         architecture, context, task = _inherited(base, architecture, context, task)
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
+    packing = packing_of(model, config)
+    part = task.value == "speculative-draft" or is_partial(model, config, packing)
+    counted = parameters_of(model, config, packing, part=part)
+    packing = counted.packing or packing
     common = VariantFacts(
         architecture=architecture.value,
         architecture_from=architecture.provenance,
@@ -130,16 +136,18 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         task_from=task.provenance,
         gated=bool(model.gated),
         remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
-        partial=is_partial(model, config),
+        partial=part and task.value != "speculative-draft",
     )
-    variants = tuple(variants_of(model, config, names, common)) or (Variant("unknown", "Files unknown", common),)
+    variants = tuple(variants_of(model, names, common, packing, counted)) or (
+        Variant("unknown", "Files unknown", common),
+    )
     best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
     if best_context.provenance is not context.provenance:
         best_context = replace(best_context, evidence=_gguf_context_evidence(model))
     return Extraction(
         family=architecture_of(architecture.value).family if architecture.value else None,
         architecture=architecture,
-        parameters=_parameters(model),
+        parameters=counted.fact,
         context=best_context,
         task=task,
         license=_license(model),
@@ -259,20 +267,6 @@ def _gguf_context_evidence(model: HubModel) -> str:
         return f"{model.gguf_header.file} says {model.gguf_header.context_length:,}"
     length = model.gguf.context_length if model.gguf else None
     return f"the Hub read {length:,} from a GGUF file of this repository" if length else ""
-
-
-def _parameters(model: HubModel) -> Fact[int]:
-    if model.safetensors and model.safetensors.count:
-        return Fact(
-            model.safetensors.count,
-            Provenance.HUB,
-            "the Hub counted the parameters in the safetensors headers",
-        )
-    if model.gguf and model.gguf.total:
-        return Fact(model.gguf.total, Provenance.HUB, "the Hub counted the parameters of a GGUF file")
-    for word, count in named_sizes(model.name):
-        return Fact(count, Provenance.NAME, f"its name says “{word.upper()}”")
-    return Fact.unknown()
 
 
 def _card(model: HubModel, key: str) -> Any:

@@ -28,8 +28,10 @@ class Provenance(StrEnum):
     HUB = "hub"
     TAG = "tag"
     BASE = "base"
+    KNOWN = "known"
     NAME = "name"
     DEFAULT = "default"
+    CONTRADICTED = "contradicted"
     UNKNOWN = "unknown"
 
     @property
@@ -52,8 +54,10 @@ _PROVENANCE_LABELS = {
     Provenance.HUB: "Hub answer",
     Provenance.TAG: "Hub tag",
     Provenance.BASE: "the base model's record",
+    Provenance.KNOWN: "the published model it is named after",
     Provenance.NAME: "guessed from the name",
     Provenance.DEFAULT: "assumed",
+    Provenance.CONTRADICTED: "the record contradicts itself",
     Provenance.UNKNOWN: "not known",
 }
 
@@ -86,7 +90,7 @@ class VariantFacts:
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
     model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
-    needs.
+    needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree.
     """
 
     architecture: str | None = None
@@ -108,6 +112,7 @@ class VariantFacts:
     sharded: bool = False
     incomplete: bool = False
     partial: bool = False
+    contradicted: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from compat.shapes.shape import NESTED_CONFIGS
+
 _KEYS = """
     active_parameters attention_chunk_size attention_head_dim attention_k_eq_v attn_layer_indices attn_layer_offset
     attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state dim expand expert_intermediate_size
@@ -27,7 +29,7 @@ _TELLING_NULLS = frozenset({"num_key_value_heads", "sliding_window"})
 """Keys whose null says something: as many key heads as query heads, no window."""
 _TOWERS = ("vision_config", "vision_encoder")
 _DEEPEST = 4
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config", *_TOWERS)
+_NESTED = (*NESTED_CONFIGS, *_TOWERS)
 
 
 def shape_facts(config: Mapping[str, Any] | None) -> str:

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from compat.architectures import name_words
-from compat.extraction.facts import Fact, Provenance
+from compat.extraction.facts import Provenance
 from compat.hub.payloads import HubModel
+from compat.shapes.packed_bits import packed_bits
+from compat.shapes.shape import NESTED_CONFIGS
 
 _METHODS = {
     "awq": "AWQ",
+    "awq_marlin": "AWQ",
     "gptq": "GPTQ",
+    "gptq_marlin": "GPTQ",
     "fp8": "FP8",
     "mxfp4": "MXFP4",
+    "mxfp8": "MXFP8",
     "nvfp4": "NVFP4",
     "bitsandbytes": "bitsandbytes",
     "exl2": "EXL2",
     "exl3": "EXL3",
     "compressed-tensors": "compressed-tensors",
     "auto-round": "AutoRound",
+    "intel/auto-round": "AutoRound",
+    "inc": "AutoRound",
     "hqq": "HQQ",
     "aqlm": "AQLM",
     "modelopt": "ModelOpt",
+    "modelopt_fp4": "ModelOpt",
     "quark": "Quark",
     "torchao": "torchao",
     "eetq": "EETQ",
@@ -31,24 +40,37 @@ _METHODS = {
     "vptq": "VPTQ",
     "bitnet": "BitNet",
 }
+"""What ``quantization_config.quant_method`` says, and what it is called; a method not listed keeps its own name."""
+
 _NAME_WORDS = {
-    **{key: value for key, value in _METHODS.items() if "-" not in key and key != "quark"},
+    **{
+        key: value
+        for key, value in _METHODS.items()
+        if "-" not in key and "_" not in key and key not in ("quark", "inc")
+    },
     "bnb": "bitsandbytes",
+    "nf4": "bitsandbytes",
     "autoround": "AutoRound",
+    "nvfp4a16": "NVFP4",
     "w4a16": "W4A16",
     "w8a8": "W8A8",
     "w8a16": "W8A16",
-    "int4": "INT4",
-    "int8": "INT8",
-    "gguf": "",
+    "w4a8": "W4A8",
+    "w4afp8": "W4A8",
+    "mxfp6": "MXFP6",
+    "gsq": "GSQ",
+    "paro": "ParoQuant",
+    "paroquant": "ParoQuant",
+    "svdquant": "SVDQuant",
+    "fp4": "FP4",
+    **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
 }
 _TAG_WORDS = {
-    "awq": "AWQ",
-    "gptq": "GPTQ",
-    "fp8": "FP8",
-    "exl2": "EXL2",
-    "exl3": "EXL3",
-    "bitsandbytes": "bitsandbytes",
+    **{tag: _METHODS[tag] for tag in ("awq", "gptq", "fp8", "mxfp4", "nvfp4", "exl2", "exl3", "bitsandbytes")},
+    **{
+        tag: _METHODS[tag]
+        for tag in ("compressed-tensors", "auto-round", "modelopt", "torchao", "quark", "hqq", "aqlm")
+    },
 }
 _SCHEMES = (
     ("nvfp4", "NVFP4"),
@@ -57,27 +79,171 @@ _SCHEMES = (
     ("w4a8", "W4A8"),
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
+    ("fp4", "NVFP4"),
 )
 """What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
+
+MLX = "MLX"
+"""Made for Apple's MLX, where nothing tells whether the weights are packed and how wide."""
+PACKED = "packed"
+"""Packed for certain, by a method that nothing tells."""
+VAGUE = frozenset(
+    (MLX, PACKED, "FP4", *(f"INT{bits}" for bits in range(1, 9)), *(f"{bits}-bit" for bits in range(1, 10)))
+)
+"""Labels that name a width or a maker and no method: whether an engine reads it depends on what is not told."""
 
 QUANTIZATIONS = frozenset(
     (
         *_METHODS.values(),
-        *filter(None, _NAME_WORDS.values()),
+        *_NAME_WORDS.values(),
         *(scheme for _, scheme in _SCHEMES),
-        *(f"INT{bits}" for bits in range(1, 9)),
+        *VAGUE,
         *(f"MLX {bits}-bit" for bits in range(1, 10)),
+        *(f"MLX {mode}" for mode in ("MXFP4", "MXFP8", "NVFP4")),
+        "JANG",
     )
 )
 """Every packing that is told by a name of ours; a method nobody here has heard of keeps its own."""
-_BITS = re.compile(r"(\d)(?:-?bits?)")
+
+_MLX_OWNERS = frozenset({"mlx-community"})
+_MLX_WORD = re.compile(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(\.\d)?[a-z]?")
+_JANG_WORD = re.compile(r"jang([a-z]{1,2})?\d*")
+_PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
+_UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
+"""Words that say the weights are not packed, whatever the rest of the name tells of another build."""
+_WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
+_SHORT_WIDTH = re.compile(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
+_MODES = ("mxfp4", "mxfp8", "nvfp4")
+_INTEGERS = re.compile(r"(?:int|w)([2-8])(?:a\d+)?")
+_WIDEST = 12
+_NUMBER_LAST = re.compile(r"(?<=[a-z])\.(?=w\d)")
 
 
-def scheme_of(config: Mapping[str, Any]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How weights are packed, and where that was read.
+
+    ``label`` is None where nothing tells of a packing, which is also what plain weights give: no field says "not
+    quantized". ``scheme`` is what a method holds that can hold several (``NVFP4`` in ModelOpt), ``bits`` what a packed
+    weight takes with its scales; None where not told.
+    """
+
+    label: str | None = None
+    provenance: Provenance = Provenance.UNKNOWN
+    evidence: str = ""
+    scheme: str | None = None
+    bits: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the weights are told to be packed."""
+        return self.label is not None
+
+
+def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
+    """The packing of the safetensors weights: fields of the configuration, then tags, then words of the name."""
+    tags = tuple(tag.lower() for tag in model.tags or ())
+    words = name_words(_NUMBER_LAST.sub("-", model.name.lower()))
+    block = quantization_block(config)
+    if block:
+        told = _told_by_block(block, words)
+        if told:
+            return told
+    mlx = config.get("quantization")
+    width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
+    if isinstance(mlx, Mapping) and width:
+        return _mlx(mlx, width, "quantization.bits")
+    jang = next((word for word in words if _JANG_WORD.fullmatch(word)), None)
+    if jang:
+        return Packing("JANG", Provenance.NAME, f"its name says “{jang.upper()}”")
+    if "gguf" in words or _UNPACKED_WORDS.intersection(words):
+        return Packing()
+    maker = _mlx_maker(model, tags, words)
+    if maker:
+        return _mlx_by_name(model, tags, words, maker)
+    for tag in tags:
+        if tag in _TAG_WORDS:
+            return Packing(_TAG_WORDS[tag], Provenance.TAG, f"tagged “{tag}”", bits=_bits(_TAG_WORDS[tag], tags, words))
+    for word in words:
+        label = _NAME_WORDS.get(word)
+        if label:
+            return Packing(label, Provenance.NAME, f"its name says “{word.upper()}”", bits=_bits(label, tags, words))
+    return Packing() if _PLAIN_WORDS.intersection(words) else _width_alone(tags, words)
+
+
+def quantization_block(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``quantization_config``, at the top or with the language model it is about; empty where there is none."""
+    for scope in (config, *(config.get(name) for name in NESTED_CONFIGS)):
+        block = scope.get("quantization_config") if isinstance(scope, Mapping) else None
+        if isinstance(block, Mapping):
+            return block
+    return {}
+
+
+def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...]) -> Packing | None:
+    """What a ``quantization_config`` says; None where it says nothing at all. The name may tell a width beside it."""
+    method, scheme = block.get("quant_method"), _scheme(block)
+    width = _width(block.get("bits"))
+    if isinstance(method, str) and method:
+        label = _METHODS.get(method.lower(), method[:40])
+        own = scheme if scheme and not scheme.startswith("INT") else label
+        bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(scheme or label, width)
+        return Packing(label, Provenance.CONFIG, f"quantization_config.quant_method is “{method[:40]}”", scheme, bits)
+    algorithm = block.get("quant_algo")
+    if isinstance(algorithm, str) and algorithm:
+        evidence = f"quantization_config.quant_algo is “{algorithm[:40]}”"
+        return Packing("ModelOpt", Provenance.CONFIG, evidence, scheme, packed_bits(scheme or ""))
+    if width:
+        # Only MLX writes a width and no method, and the Hub keeps of its block what is in this one.
+        return _mlx(block, width, "quantization_config has no method, and bits")
+    return None
+
+
+def _mlx(block: Mapping[str, Any], width: float, where: str) -> Packing:
+    mode = block.get("mode")
+    label = f"MLX {mode.upper()}" if isinstance(mode, str) and mode.lower() in _MODES else f"MLX {width:g}-bit"
+    return Packing(label, Provenance.CONFIG, f"{where} is {width:g}", bits=packed_bits(label))
+
+
+def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -> tuple[Provenance, str] | None:
+    """What says that the weights were made for MLX; None where nothing does."""
+    if model.library_name == "mlx" or "mlx" in tags:
+        return Provenance.TAG, "tagged “mlx”"
+    if model.owner in _MLX_OWNERS:
+        return Provenance.TAG, f"published by {model.owner}"
+    word = next((word for word in words if _MLX_WORD.fullmatch(word)), None)
+    return (Provenance.NAME, f"its name says “{word}”") if word else None
+
+
+def _mlx_by_name(
+    model: HubModel, tags: tuple[str, ...], words: tuple[str, ...], maker: tuple[Provenance, str]
+) -> Packing:
+    provenance, evidence = maker
+    mode = next((mode for mode in _MODES if mode in words), None)
+    width = _width_told(tags, words) or _short_width(words)
+    if mode:
+        return Packing(f"MLX {mode.upper()}", provenance, f"{evidence}, and its name {mode}", bits=packed_bits(mode))
+    if width:
+        label = f"MLX {width:g}-bit"
+        return Packing(label, provenance, f"{evidence}, {width:g} bits", bits=packed_bits(label))
+    if _PLAIN_WORDS.intersection(words):
+        return Packing()
+    return Packing(MLX, provenance, evidence)
+
+
+def _width_alone(tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
+    """A packing of which a tag or the name tells the width alone."""
+    width = _width_told((), words)
+    provenance, where = (Provenance.NAME, "its name says") if width else (Provenance.TAG, "tagged")
+    width = width or _width_told(tags, ())
+    if not width:
+        return Packing()
+    label = f"{width:g}-bit" if width in range(1, 10) else PACKED
+    return Packing(label, provenance, f"{where} {width:g} bits", bits=packed_bits("exl3", width))
+
+
+def _scheme(block: Mapping[str, Any]) -> str | None:
     """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), where its own fields tell it."""
-    block = config.get("quantization_config")
-    if not isinstance(block, Mapping):
-        return None
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:
         if word in told:
@@ -88,32 +254,31 @@ def scheme_of(config: Mapping[str, Any]) -> str | None:
     return f"INT{bits}" if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 8 else None
 
 
-def quantization_of(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
-    """The packing of the safetensors weights (``AWQ``, ``FP8``, ``MLX 4-bit``...); unknown where nothing
-    tells.
+def _bits(label: str, tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:
+    return packed_bits(label, _width_told(tags, words))
 
-    Unknown is also what plain 16-bit weights give: no field says "not quantized".
-    """
-    block = config.get("quantization_config")
-    if isinstance(block, Mapping):
-        method = block.get("quant_method")
-        if isinstance(method, str) and method:
-            label = _METHODS.get(method.lower(), method[:40])
-            return Fact(label, Provenance.CONFIG, f"quantization_config.quant_method is “{method[:40]}”")
-    mlx = config.get("quantization")
-    if isinstance(mlx, Mapping) and isinstance(mlx.get("bits"), int):
-        return Fact(f"MLX {mlx['bits']}-bit", Provenance.CONFIG, f"quantization.bits is {mlx['bits']}")
-    tags = model.tags or ()
-    for tag in tags:
-        if tag in _TAG_WORDS:
-            return Fact(_TAG_WORDS[tag], Provenance.TAG, f"tagged “{tag}”")
-    words = name_words(model.name)
-    if "mlx" in (*tags, model.library_name) or "mlx" in words:
-        bits = _BITS.search(" ".join(words))
-        if bits:
-            return Fact(f"MLX {bits[1]}-bit", Provenance.NAME, f"an MLX model whose name says “{bits[0]}”")
-    for word in words:
-        label = _NAME_WORDS.get(word, "")
-        if label:
-            return Fact(label, Provenance.NAME, f"its name says “{word.upper()}”")
-    return Fact.unknown()
+
+def _width(value: Any) -> float | None:
+    """A believable width in bits, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 < value <= _WIDEST else None
+
+
+def _width_told(tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:
+    """The width that the name says, else the Hub's own tag (``4-bit``); None where neither does."""
+    tagged = (_WIDTH.fullmatch(tag) for tag in tags)
+    told = [float(found[1]) for found in (_WIDTH.search("-".join(words)), *tagged) if found]
+    return next((width for width in told if width <= _WIDEST), None) or _width_of_words(words)
+
+
+def _width_of_words(words: tuple[str, ...]) -> float | None:
+    """The width in a word such as ``int8`` or ``w8a16``."""
+    found = next(filter(None, map(_INTEGERS.fullmatch, words)), None)
+    return float(found[1]) if found else None
+
+
+def _short_width(words: tuple[str, ...]) -> float | None:
+    """The width in a word of MLX's people: ``q4``, ``oQ4e``, ``DWQ4``, ``Q4Q8``."""
+    found = next(filter(None, map(_SHORT_WIDTH.fullmatch, words)), None)
+    return float(found[1]) if found else None

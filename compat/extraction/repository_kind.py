@@ -6,12 +6,12 @@ fewer weights than its embedding and attention matrices alone.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from compat.architectures import architecture_of, name_words
-from compat.extraction.quantization import quantization_of
+from compat.extraction.parameters import named_sizes
+from compat.extraction.quantization import Packing
 from compat.hub.payloads import HubModel
 
 _FLOAT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
@@ -31,26 +31,8 @@ _SHAPE_KEYS = (
     "head_dim",
 )
 _COUNTED = 1_000_000
-_FEW_BITS = re.compile(r"(?<![\d.])[123](\.\d+)?-?bits?|ternary|tq\d", re.IGNORECASE)
-
-_NAMED_SHARE = 0.08
-"""Below this share of the smallest size in its name a repository holds a part only: the tightest packing (4 bits in
-32-bit words) still counts an eighth.
-"""
-
+"""Counts below are no adapters but weights that were saved empty by mistake."""
 _PART_WORDS = frozenset({"lora", "qlora", "adapter", "adapters", "mtp", "peft"})
-_NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bm])", re.IGNORECASE)
-
-
-def named_sizes(name: str) -> Iterator[tuple[str, int]]:
-    """The words of a name that are sizes, with the parameters they stand for: ``8x7B`` is 56 billion."""
-    for word in name_words(name):
-        size = _NAME_SIZE.fullmatch(word)
-        if size:
-            scale = 10**9 if size["unit"].lower() == "b" else 10**6
-            count = int(float(size["number"]) * scale * int(size["experts"] or 1))
-            if count:
-                yield word, count
 
 
 def least_parameters(config: Mapping[str, Any]) -> int | None:
@@ -66,23 +48,22 @@ def least_parameters(config: Mapping[str, Any]) -> int | None:
     return vocabulary * hidden + layers * attention
 
 
-def is_partial(model: HubModel, config: Mapping[str, Any]) -> bool:
-    """Whether the counted weights are far too few for a model of this shape or, where no shape is told, of
-    this name.
+def is_partial(model: HubModel, config: Mapping[str, Any], packing: Packing) -> bool:
+    """Whether the counted weights are far too few for a model of this shape, or the name says that they are a part.
 
     Packed weights cannot be held against the shape: their count is of the words they are packed in.
     """
     block = model.safetensors
-    if block is None or not block.count:
+    if block is None or not block.count or block.count < _COUNTED:
         return False
     named = min((size for _, size in named_sizes(model.name)), default=None)
     if _is_shallow(config, known_size=named is not None) and (named is None or block.count < _SHARE * named):
         return True
     least = least_parameters(config)
     if least is None:
-        told = named is not None and isinstance(config.get("model_type"), str)
-        return told and _far_below(named or 0, block.count, model.name)
-    if quantization_of(model, config).known or (block.parameters and not set(block.parameters) <= _FLOAT_TYPES):
+        part = bool(_PART_WORDS.intersection(name_words(model.name))) and isinstance(config.get("model_type"), str)
+        return part and block.count < _SHARE * (named or 0)
+    if packing.known or (block.parameters and not set(block.parameters) <= _FLOAT_TYPES):
         return False
     return block.count < _SHARE * least
 
@@ -92,11 +73,3 @@ def _is_shallow(config: Mapping[str, Any], *, known_size: bool) -> bool:
     if not isinstance(layers, int) or not isinstance(hidden, int):
         return False
     return 0 < layers <= (_SHALLOW if known_size else 1) and hidden >= _WIDE
-
-
-def _far_below(named: int, count: int, name: str) -> bool:
-    """Counts below a million are no adapters but weights that were saved empty by mistake, and tell nothing."""
-    if count < _COUNTED or _FEW_BITS.search(name):
-        return False
-    share = _SHARE if _PART_WORDS.intersection(name_words(name)) else _NAMED_SHARE
-    return count < share * named

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from compat.architectures import name_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, read_name
-from compat.extraction.quantization import quantization_of, scheme_of
+from compat.extraction.parameters import Counted
+from compat.extraction.quantization import Packing
 from compat.hub.payloads import HubModel
 
 _FORMAT_TAGS = {
@@ -59,7 +59,8 @@ class Variant:
     """One runnable set of weight files.
 
     ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
-    size is told, ``missing_shards`` counts parts of a split file that the record does not list.
+    size is told, ``missing_shards`` counts parts of a split file that the record does not list. ``bits`` is what a
+    packed weight takes where the packing tells it; None for GGUF files, whose label does.
     """
 
     key: str
@@ -68,12 +69,16 @@ class Variant:
     files: tuple[str, ...] = ()
     size_bytes: int | None = None
     missing_shards: int = 0
+    bits: float | None = None
 
 
 def variants_of(
-    model: HubModel, config: Mapping[str, Any], names: Sequence[FileName], common: VariantFacts
+    model: HubModel, names: Sequence[FileName], common: VariantFacts, packing: Packing, counted: Counted
 ) -> Iterator[Variant]:
-    """Every variant of a record; ``common`` holds the facts that all of them share."""
+    """Every variant of a record; ``common`` holds the facts that all of them share.
+
+    ``packing`` is that of all weights that are no GGUF file, ``counted`` how many safetensors weights there are.
+    """
     sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
     weights = [name for name in names if name.role == "weights"]
     by_format: dict[str, list[FileName]] = {}
@@ -82,15 +87,10 @@ def variants_of(
 
     safetensors = by_format.pop("safetensors", [])
     has_safetensors_block = bool(model.safetensors and model.safetensors.count)
-    quantization = quantization_of(model, config)
-    plain = replace(
-        common,
-        quantization=quantization.value,
-        quantization_from=quantization.provenance,
-        scheme=scheme_of(config) if quantization.value else None,
-    )
+    plain = replace(common, quantization=packing.label, quantization_from=packing.provenance, scheme=packing.scheme)
     if safetensors or has_safetensors_block:
-        yield from _safetensors_variants(model, safetensors, sizes, plain)
+        contradicted = replace(plain, contradicted=bool(counted.contradiction))
+        yield from _safetensors_variants(safetensors, sizes, contradicted, counted, packing)
 
     ggufs = by_format.pop("gguf", [])
     gguf = replace(_gguf_facts(model, common), partial=False, projector=any(name.role == "projector" for name in names))
@@ -141,7 +141,11 @@ def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -
 
 
 def _safetensors_variants(
-    model: HubModel, files: Sequence[FileName], sizes: Mapping[str, int | None], plain: VariantFacts
+    files: Sequence[FileName],
+    sizes: Mapping[str, int | None],
+    plain: VariantFacts,
+    counted: Counted,
+    packing: Packing,
 ) -> Iterator[Variant]:
     facts = replace(plain, format="safetensors", format_from=Provenance.HUB)
     label = f"Safetensors, {facts.quantization}" if facts.quantization else "Safetensors"
@@ -155,7 +159,7 @@ def _safetensors_variants(
     if not groups and in_folders:
         groups["folders"] = in_folders
     if not groups:
-        yield Variant("safetensors", label, facts, size_bytes=_bytes_by_dtype(model))
+        yield Variant("safetensors", label, facts, size_bytes=counted.size_bytes, bits=packing.bits)
         return
     for stem, group in sorted(groups.items(), key=lambda item: (item[0] != "model", item[0])):
         paths = tuple(sorted(name.path for name in group))
@@ -166,23 +170,10 @@ def _safetensors_variants(
             label if single or stem == "model" else f"{label} ({stem})",
             replace(facts, incomplete=missing > 0),
             paths,
-            _total(paths, sizes) or (_bytes_by_dtype(model) if single else None),
+            _total(paths, sizes) or (counted.size_bytes if single else None),
             missing,
+            packing.bits,
         )
-
-
-_DTYPE_BYTES = {
-    "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2,
-    "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1,
-}  # fmt: skip
-
-
-def _bytes_by_dtype(model: HubModel) -> int | None:
-    """The weights' size from the Hub's count by data type; None where a type is unknown."""
-    counts = model.safetensors.parameters if model.safetensors else None
-    if not counts or any(dtype not in _DTYPE_BYTES for dtype in counts):
-        return None
-    return sum(count * _DTYPE_BYTES[dtype] for dtype, count in counts.items())
 
 
 def _missing_shards(group: Sequence[FileName]) -> int:

@@ -74,6 +74,7 @@ def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapp
             format=variant.facts.format or "",
             quantization=(variant.facts.quantization or "")[:40],
             size_bytes=_storable(variant.size_bytes),
+            bits=variant.bits,
             files=list(variant.files),
             missing_shards=variant.missing_shards,
         )

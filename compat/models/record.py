@@ -183,6 +183,7 @@ class RecordVariant(models.Model):
     format = models.CharField(max_length=20, blank=True)
     quantization = models.CharField(max_length=40, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Empty unless every file's size is told.")
+    bits = models.FloatField(null=True, blank=True, help_text="Bits a packed weight takes; empty where not told.")
     files = models.JSONField(default=list)
     missing_shards = models.PositiveIntegerField(default=0)
 

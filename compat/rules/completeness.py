@@ -1,4 +1,4 @@
-"""Are all the weights there?"""
+"""Are all the weights there, and are they what the record says?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "incomplete"
 BLOCKING_CODE = "format"
+CONTRADICTED = "contradicted"
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
@@ -26,6 +27,15 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             BLOCKING_CODE,
             Severity.RECOMMENDS,
             "Take the model it belongs to; its page on the Hub names that.",
+        )
+    if facts.contradicted:
+        yield Finding(
+            CONTRADICTED,
+            Severity.WARNS,
+            "Its record contradicts itself: the count of its weights, its dimensions and its name do not agree. One of "
+            "them is wrong, so nothing can be promised.",
+            "record contradicts itself",
+            Confidence.LOW,
         )
     if facts.incomplete:
         yield Finding(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import VariantFacts
+from compat.extraction.quantization import MLX, VAGUE
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
-_VAGUE = ("INT4", "INT8")
 _MANY = 6
 
 
@@ -74,15 +74,8 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
     told = f"{label} ({facts.quantization_from.label})"
-    if packing is None and label in _VAGUE and profile.packings:
-        yield Finding(
-            CODE,
-            Severity.WARNS,
-            f"The name says {label}, which is a width and no method: whether {profile.name} reads it depends on the "
-            "method, which only config.json tells.",
-            f"{label} packing unclear",
-            Confidence.LOW,
-        )
+    if packing is None and label in VAGUE and (profile.packings or label == MLX):
+        yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
         return
     if packing is None:
         names = dict.fromkeys(packing.name for packing in profile.packings)
@@ -109,3 +102,15 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         limit = min(limit, Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+
+
+def _unclear(label: str, profile: EngineProfile) -> str:
+    if label == MLX:
+        return (
+            f"The weights were made for MLX, and nothing tells whether they are packed: {profile.name} can only read "
+            "those that are not."
+        )
+    return (
+        f"The weights are packed ({label}) by a method that is not told: whether {profile.name} reads it depends on "
+        "the method, which only config.json tells."
+    )

@@ -14,7 +14,8 @@ from compat.architectures.layers import LAYER_TYPE_WORDS, PATTERN_LETTERS, layer
 from compat.shapes.gguf_keys import config_from_gguf
 
 _PLAIN_GUESS = LayerStructure()
-_NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
+NESTED_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
+"""Where a configuration of several models keeps that of its language model."""
 _DEEPEST = 4
 _MOST_LAYERS = 2048
 _MOST = 10**13
@@ -165,10 +166,10 @@ def from_gguf(metadata: Mapping[str, Any]) -> ModelShape:
 
 def _text(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
     """The mapping that holds the language model's own sizes."""
-    for key in _NESTED if depth < _DEEPEST else ():
+    for key in NESTED_CONFIGS if depth < _DEEPEST else ():
         inner = config.get(key)
         if isinstance(inner, Mapping) and inner:
-            return _text({**{k: v for k, v in config.items() if k not in _NESTED}, **inner}, depth + 1)
+            return _text({**{k: v for k, v in config.items() if k not in NESTED_CONFIGS}, **inner}, depth + 1)
     return config
 
 

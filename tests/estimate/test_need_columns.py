@@ -69,7 +69,19 @@ def variants():
             size = chance.choice([None, chance.randrange(10**8, 10**11)])
             projector = chance.choice([0, 0, 900_000_000, None])
             format_ = chance.choice(["gguf", "safetensors"])
-            found.append(VariantInputs(shape, size, chance.choice([count, None]), quant, projector, format_))
+            found.append(
+                VariantInputs(
+                    shape,
+                    size,
+                    chance.choice([count, None]),
+                    quant,
+                    projector,
+                    format_,
+                    bits=chance.choice([None, None, 4.5]),
+                    width_assumed=quant == "BF16" and chance.random() < 0.5,
+                    doubt=chance.choice(["", "", "", "how many there are"]),
+                )
+            )
     return found
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance
+from compat.extraction.quantization import packing_of
 from compat.extraction.repository_kind import is_partial, least_parameters
 from compat.hub.payloads import HubModel, parse_record
 
@@ -139,7 +140,8 @@ SHAPE = {
         (900_000_000, SHAPE | {"num_hidden_layers": 1}, "llama-draft", True),
         (1_814_230_272, SHAPE | {"num_hidden_layers": 5}, "qwen-27B-domino", True),
         (500_000_000, SHAPE | {"hidden_size": 2048, "num_hidden_layers": 4}, "llama-0.5B", False),
-        (407_411_968, {"model_type": "lfm2"}, "LFM2.5-8B", True),
+        (407_411_968, {"model_type": "lfm2"}, "LFM2.5-8B", False),
+        (308_224, SHAPE, "llama", False),
         (1_190_221_312, {"model_type": "qwen2"}, "Qwen2.5-7B-LoRA", True),
         (1_190_221_312, {}, "navec-12B-tokens-lora", False),
         (1_190_221_312, {}, "Qwen2.5-7B", False),
@@ -148,7 +150,8 @@ SHAPE = {
     ],
 )
 def test_far_too_few_weights_are_no_model(total, config, name, partial):
-    assert is_partial(HubModel(id=f"a/{name}", safetensors={"total": total}), config) is partial
+    model = HubModel(id=f"a/{name}", safetensors={"total": total})
+    assert is_partial(model, config, packing_of(model, config)) is partial
 
 
 def test_the_least_count_is_embedding_and_attention():

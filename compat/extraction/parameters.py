@@ -1,0 +1,238 @@
+"""How many parameters a model has: what the record counts, held against its dimensions, its name and its packing.
+
+The Hub counts what stands in the safetensors headers. Of packed weights it counted the words they are packed in, and
+later the weights themselves; nothing in its answer says which. So no count is believed alone: dimensions of the
+configuration, the published configuration of the model it is named after, and the size in its name say what to expect,
+and a count that fits none of its readings is *contradicted*. An example: 2.7 billion 32-bit words and 1.6 billion
+16-bit weights, packed in 4 bits, are 4.3 billion as they stand and 23 billion as weights; a configuration that makes
+23 billion says which.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from compat.architectures import name_words
+from compat.extraction.facts import Fact, Provenance, parameters_text
+from compat.extraction.layer_facts import shape_facts
+from compat.extraction.quantization import Packing
+from compat.hub.payloads import HubModel
+from compat.shapes.counting import split_parameters
+from compat.shapes.known import complete, find_shape
+from compat.shapes.shape import ModelShape, from_config
+
+_NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bmt])", re.IGNORECASE)
+_POINT = re.compile(r"(?<=\d)_(?=\d{1,3}[bB])")
+_EXPERTS = re.compile(r"\d{1,3}e")
+_UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
+_FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1}
+_INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
+_EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
+_WORDS_SHARE = 0.8
+"""Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
+_MOST_WORD_BITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A number of parameters that something else than the files' count tells, and how far the count may be from it.
+
+    A name rounds, and tells of a vision tower or an embedding table as little as dimensions do.
+    """
+
+    count: int
+    provenance: Provenance
+    evidence: str
+    least: float
+    most: float
+
+    def agrees(self, count: float) -> bool:
+        """Whether a count is near enough."""
+        return self.least <= count / self.count <= self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The believed number of parameters, and what follows for the safetensors weights.
+
+    ``contradiction`` is a sentence where the record's own facts do not agree. ``size_bytes`` is what the weights take
+    by the Hub's count of each data type; None where that cannot be told. ``packing`` is what the count says of it
+    where nothing else does.
+    """
+
+    fact: Fact[int]
+    contradiction: str = ""
+    size_bytes: int | None = None
+    packing: Packing | None = None
+
+
+def named_sizes(name: str) -> Iterator[tuple[str, int]]:
+    """The words of a name that are sizes, with the parameters they stand for: ``8x7B`` is 56 billion."""
+    words = name_words(_POINT.sub(".", name))
+    for before, word in zip(("", *words), words, strict=False):
+        size = _NAME_SIZE.fullmatch(word)
+        if size and not before.startswith("jang"):
+            count = int(float(size["number"]) * _UNITS[size["unit"].lower()] * int(size["experts"] or 1))
+            if count:
+                yield word, count
+
+
+def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, *, part: bool = False) -> Counted:
+    """The believed number of parameters of a record, with what speaks for it and against it.
+
+    A ``part`` (adapter, draft head) carries the name and the dimensions of the model it belongs to.
+    """
+    expected = () if part else tuple(_expectations(model, config))
+    if model.safetensors and model.safetensors.count:
+        return _of_safetensors(model, expected, packing)
+    if model.gguf and model.gguf.total:
+        return Counted(_of_gguf(model.gguf.total, expected))
+    return Counted(_as_expected(expected))
+
+
+def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expectation]:
+    """What tells a number of parameters beside the count, the surest first."""
+    by_dimensions, completed = _by_dimensions(shape_facts(config))
+    if by_dimensions:
+        yield by_dimensions
+    known = find_shape(model.name)
+    by_name = _counted(known, "the published model it is named after has", Provenance.KNOWN) if known else None
+    if by_name:
+        yield by_name
+    if completed:
+        yield completed
+    # Where the name counts experts, its size is that of one.
+    experts = any(_EXPERTS.fullmatch(word) for word in name_words(model.name))
+    most = 40.0 if experts else 2.0 if by_dimensions or by_name else 4.0
+    for word, count in named_sizes(model.name):
+        yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", 0.5, most)
+
+
+@lru_cache(maxsize=4096)
+def _by_dimensions(facts: str) -> tuple[Expectation | None, Expectation | None]:
+    """What the dimensions make, and where they are not all told, what the published model has that shares them."""
+    if not facts:
+        return None, None
+    shape = from_config(json.loads(facts))
+    counted = _counted(shape, "the dimensions in config.json make", Provenance.CONFIG)
+    if counted:
+        return counted, None
+    completed = _counted(complete(shape), "the published model of these dimensions has", Provenance.KNOWN)
+    # Width and depth alone are alike in models of quite different sizes.
+    return None, replace(completed, most=3.0) if completed else None
+
+
+def _counted(shape: ModelShape, evidence: str, provenance: Provenance) -> Expectation | None:
+    counted = split_parameters(shape)
+    total = shape.parameters or (counted.total if counted else None)
+    return Expectation(total, provenance, evidence, 0.85, 2.0 if shape.vision else 1.3) if total else None
+
+
+def _as_expected(expected: Sequence[Expectation]) -> Fact[int]:
+    for one in expected:
+        text = one.evidence if one.provenance is Provenance.NAME else f"{one.evidence} {parameters_text(one.count)}"
+        return Fact(one.count, one.provenance, text.removesuffix(":"))
+    return Fact.unknown()
+
+
+def _of_gguf(total: int, expected: Sequence[Expectation]) -> Fact[int]:
+    """The Hub's count of one GGUF file, which may be the one of a projector or of a part."""
+    if not expected or any(one.agrees(total) for one in expected) or total > expected[0].count:
+        return Fact(total, Provenance.HUB, "the Hub counted the parameters of a GGUF file")
+    return _as_expected(expected)
+
+
+def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: Packing) -> Counted:
+    block = model.safetensors
+    assert block is not None
+    counts = block.parameters or {}
+    by_type = sum(counts.values())
+    told = by_type or block.count or 0
+    seen = packing if packing.known else _packing_seen(counts)
+    bits = seen.bits
+    # Whether a count may be of words that hold several weights each.
+    several = seen.known and (not _INTEGER_BYTES.keys().isdisjoint(counts) if counts else bits is None or bits < 8)
+    weights = Fact(told, Provenance.HUB, "the Hub counted the parameters in the safetensors headers")
+    words = _unpacked(counts, bits) if counts else None
+    believed = any(one.agrees(told) and (not several or told > _WORDS_SHARE * one.count) for one in expected)
+    if believed or not expected:
+        if several and not expected:
+            # Weights or the words that they are packed in: nothing says which.
+            return Counted(
+                Fact.unknown(), "", _bytes_of_words(counts) if _same_either_way(counts, bits) else None, seen
+            )
+        size = _bytes_of_weights(counts, bits) if seen.known else _bytes_of_words(counts)
+        return Counted(weights, "", size, seen)
+    if words is not None and any(one.agrees(words) for one in expected):
+        evidence = f"the Hub counted {parameters_text(told)} in the safetensors headers, several weights to a word"
+        return Counted(Fact(words, Provenance.HUB, evidence), "", _bytes_of_words(counts), seen)
+    expected = sorted(expected, key=lambda one: not any(o is not one and o.agrees(one.count) for o in expected))
+    best, fact = expected[0], _as_expected(expected)
+    if seen.known and not counts and best.count / (_MOST_WORD_BITS / 2) <= told <= best.count * best.most:
+        # Without the data types a count of words and one of weights are told apart by what is expected alone.
+        return Counted(
+            replace(fact, evidence=f"{fact.evidence}; the Hub counts words of several weights"), "", None, seen
+        )
+    sentence = (
+        f"The files' own count is {parameters_text(told)}, but {best.evidence} {parameters_text(best.count)}. "
+        "One of the two is wrong."
+    )
+    return Counted(Fact(best.count, Provenance.CONTRADICTED, sentence), sentence, None, seen)
+
+
+def _packing_seen(counts: Mapping[str, int]) -> Packing:
+    """What the data types alone tell of a packing: eight-bit floats, or integers that hold several weights."""
+    total = sum(counts.values())
+    if not total:
+        return Packing()
+    where = "most of the weights are {} in the safetensors headers"
+    eight = sum(count for dtype, count in counts.items() if dtype in _EIGHT_BITS)
+    if eight > total / 2:
+        return Packing("FP8", Provenance.HUB, where.format("8-bit floats"), bits=8.0)
+    if counts.get("U32", 0) > total / 4:
+        return Packing("MLX", Provenance.HUB, where.format("32-bit words, as MLX packs them"))
+    integers = sum(count for dtype, count in counts.items() if dtype in _INTEGER_BYTES)
+    return Packing("packed", Provenance.HUB, where.format("integers")) if integers > total / 4 else Packing()
+
+
+def _unpacked(counts: Mapping[str, int], bits: float | None) -> int | None:
+    """The weights behind counts of words: as many to a word as its width has room for. None where no width is told."""
+    if bits is None:
+        return None
+    width = max(round(bits - 0.2), 1)
+    return sum(
+        count * _INTEGER_BYTES[dtype] * 8 // width if dtype in _INTEGER_BYTES else count
+        for dtype, count in counts.items()
+    )
+
+
+def _bytes_of_words(counts: Mapping[str, int]) -> int | None:
+    """What counts of words take; None where a data type is unknown, or none is told."""
+    sizes = _FLOAT_BYTES | _INTEGER_BYTES
+    if not counts or not counts.keys() <= sizes.keys():
+        return None
+    return sum(count * sizes[dtype] for dtype, count in counts.items())
+
+
+def _bytes_of_weights(counts: Mapping[str, int], bits: float | None) -> int | None:
+    """What counts of weights take: those of integer types at the packing's width."""
+    if not counts or not counts.keys() <= (_FLOAT_BYTES | _INTEGER_BYTES).keys():
+        return None
+    if bits is None and counts.keys() & _INTEGER_BYTES.keys():
+        return None
+    return round(
+        sum(
+            count * (bits or 0) / 8 if dtype in _INTEGER_BYTES else count * _FLOAT_BYTES[dtype]
+            for dtype, count in counts.items()
+        )
+    )
+
+
+def _same_either_way(counts: Mapping[str, int], bits: float | None) -> bool:
+    words, weights = _bytes_of_words(counts), _bytes_of_weights(counts, bits)
+    return words is not None and weights is not None and abs(words - weights) < 0.05 * words

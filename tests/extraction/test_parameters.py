@@ -1,0 +1,146 @@
+"""How many parameters: the Hub's count held against dimensions, name and packing, on facts of real repositories."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
+from compat.extraction.parameters import named_sizes
+from compat.hub.payloads import HubModel
+
+GPT_OSS_120B = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
+QWEN_14B = {
+    "model_type": "qwen2", "hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 48,
+    "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 152064,
+}  # fmt: skip
+QWEN3_8B = {
+    "model_type": "qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936,
+    "tie_word_embeddings": False,
+}  # fmt: skip
+AWQ = {"quantization_config": {"quant_method": "awq", "bits": 4}}
+
+
+def _of(name, config=None, **safetensors):
+    return extract(HubModel(id=name, config=config, safetensors=safetensors or None))
+
+
+def _billions(extraction):
+    return round(extraction.parameters.value / 1e9, 1)
+
+
+def _gigabytes(extraction):
+    return round(extraction.variants[0].size_bytes / 1e9, 1)
+
+
+def test_counts_of_weights_are_weighed_by_their_packing():
+    found = _of("openai/gpt-oss-120b", GPT_OSS_120B, parameters={"BF16": 2_167_371_072, "U8": 118_244_966_400})
+    assert (_billions(found), _gigabytes(found)) == (120.4, 67.2)
+    found = _of(
+        "Qwen/Qwen2.5-Coder-14B-Instruct-AWQ", QWEN_14B | AWQ, parameters={"I32": 13212057600, "F16": 1557000000}
+    )
+    assert (_billions(found), _gigabytes(found)) == (14.8, 10.0)
+
+
+def test_counts_of_words_are_taken_for_what_they_hold():
+    words = {"I32": 13_212_057_600 // 8, "F16": 1_557_000_000}
+    found = _of("Qwen/Qwen2.5-Coder-14B-Instruct-AWQ", QWEN_14B | AWQ, parameters=words)
+    assert (_billions(found), _gigabytes(found)) == (14.8, 9.7)
+    assert not found.judged[0].contradicted
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "config", "billions"),
+    [
+        ("acme/Qwen3.8-27B-INT4-AWQ-GPTQ", 7_839_289_360, {"quantization_config": {"quant_method": "gptq"}}, 26.9),
+        ("nvidia/Qwen3-32B-NVFP4", 18_400_000_000, {}, 32.8),
+        ("bullerwins/MiniMax-M2.7-REAP-172B-AWQ-8bit", 44_150_711_536, {}, 172),
+        ("mlx-community/Qwen3.5-4B-4bit", 657_000_000, {}, 4.2),
+        # The Hub's later counts are of weights.
+        ("mlx-community/Qwen3.5-4B-4bit", 4_205_000_000, {}, 4.2),
+        ("Qwen/Qwen3-32B-AWQ", 32_762_000_000, {}, 32.8),
+    ],
+)
+def test_a_packed_total_alone_is_held_against_the_name(name, total, config, billions):
+    found = _of(name, config, total=total)
+    assert _billions(found) == billions
+    assert not found.judged[0].contradicted
+
+
+def test_a_packed_total_that_nothing_can_be_held_against_is_no_count_of_weights():
+    found = _of("acme/Marvin-AWQ", AWQ, total=3_000_000_000)
+    assert not found.parameters.known
+    assert not found.judged[0].contradicted
+    assert _of("acme/Marvin-FP8", total=3_000_000_000).parameters.value == 3_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "config"),
+    [
+        ("FutureMa/Qwen3-8B-Drama-Thinking", 308_224, QWEN3_8B),
+        ("SWE-Lego/SWE-Review-8B", 308_224, {}),
+        ("varjosoft/Qwen3.6-27B-TQ3-native", 12_209_663_584, {}),
+        ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", 1_492_601_798_656, {}),
+        ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", 101_558_059_008, {}),
+    ],
+)
+def test_a_count_that_agrees_with_nothing_is_shown_as_a_contradiction(name, total, config):
+    found = _of(name, config, total=total)
+    assert found.parameters.provenance is Provenance.CONTRADICTED
+    assert found.judged[0].contradicted
+    assert "is wrong" in found.parameters.evidence
+
+
+@pytest.mark.parametrize(
+    ("name", "total", "config"),
+    [
+        ("Qwen/Qwen3-8B", 8_190_735_360, QWEN3_8B),
+        ("meta-llama/Llama-3.2-1B", 1_235_814_400, {}),
+        ("mistralai/Mixtral-8x7B-v0.1", 46_702_792_704, {}),
+        ("meta-llama/Llama-4-Maverick-17B-128E", 401_583_781_376, {}),
+        ("stabilityai/stablelm-2-1_6b-chat", 1_644_515_328, {}),
+        ("Qwen/Qwen2-VL-2B-Instruct", 2_208_985_600, {}),
+        ("someone/no-size-in-its-name", 4_000_000_000, {}),
+        # A pruned model under the name of the one it was made from.
+        ("a/GLM-4.7-Flash-REAP-23B-A3B", 23_000_000_000, {}),
+    ],
+)
+def test_a_count_that_is_near_what_is_expected_is_believed(name, total, config):
+    found = _of(name, config, total=total)
+    assert (found.parameters.value, found.parameters.provenance) == (total, Provenance.HUB)
+    assert not found.judged[0].contradicted
+
+
+def test_data_types_alone_tell_of_a_packing():
+    assert _of("a/Foo-8B", parameters={"F8_E4M3": 7 * 10**9, "BF16": 10**9}).judged[0].quantization == "FP8"
+    assert _of("a/Foo-8B", parameters={"U32": 10**9, "BF16": 10**8}).judged[0].quantization == "MLX"
+    assert _of("a/Foo-8B", parameters={"I32": 10**9, "BF16": 10**8}).judged[0].quantization == "packed"
+    assert _of("a/Foo-8B", parameters={"BF16": 8 * 10**9, "I64": 1000}).judged[0].quantization is None
+
+
+def test_a_name_tells_sizes_in_several_ways():
+    sizes = {
+        name: [count for _, count in named_sizes(name)] for name in ("stablelm-2-1_6b", "a-8x7B", "K3-2.4T", "JANG_4M")
+    }
+    assert sizes == {
+        "stablelm-2-1_6b": [1_600_000_000],
+        "a-8x7B": [56 * 10**9],
+        "K3-2.4T": [2_400_000_000_000],
+        "JANG_4M": [],
+    }
+
+
+@given(
+    st.dictionaries(st.sampled_from(["BF16", "F32", "U8", "I32", "U32", "F8_E4M3", "X9"]), st.integers(0, 10**13)),
+    st.sampled_from(["a/Foo-8B", "a/Foo-8B-AWQ", "mlx-community/Foo-4bit", "a/Foo", "a/Foo-JANG_2L"]),
+    st.one_of(st.none(), st.integers(0, 10**13)),
+)
+def test_a_believed_count_is_the_hubs_or_what_is_expected(counts, name, total):
+    found = _of(name, QWEN3_8B, parameters=counts, total=total)
+    fact = found.parameters
+    if fact.provenance is Provenance.HUB and counts:
+        assert fact.value >= min(sum(counts.values()), total if total is not None else 10**14)
+    assert found.judged[0].contradicted == (fact.provenance is Provenance.CONTRADICTED)
