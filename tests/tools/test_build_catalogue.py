@@ -10,6 +10,8 @@ import pytest
 
 from compat.hub.payloads import parse_record
 from compat.ingest.from_files import BUNDLED
+from marketplace import starter
+from tests.own_database import ROOT
 from tests.samples import RECORDS, every_record, record, write_lines
 from tools.catalogue.build import completed, main
 
@@ -31,13 +33,32 @@ def test_the_snapshot_that_ships_is_made_of_itself(tmp_path):
     assert made(tmp_path, BUNDLED) == BUNDLED.read_bytes()
 
 
-def test_the_snapshot_that_ships_holds_no_repository_twice_and_no_size_that_is_too_small():
-    """Q4_K_M of a model of nine billion is 5.6 GB on the Hub; an earlier catalogue read 2^30 bytes as 10^9."""
-    found = {item["id"]: item for item in records_in(BUNDLED.read_bytes())}
-    assert len(found) == 19_192 == len(gzip.decompress(BUNDLED.read_bytes()).splitlines())
-    files = found["Jackrong/Qwen3.5-9B-Claude-4.6-Opus-Reasoning-Distilled-GGUF"]["siblings"]
-    sizes = {file["rfilename"]: file.get("size") for file in files}
-    assert sizes["Qwen3.5-9B.Q4_K_M.gguf"] == pytest.approx(5.2 * 2**30, rel=0.01)
+@pytest.fixture(scope="module")
+def shipped():
+    """The records of the snapshot that ships."""
+    return records_in(BUNDLED.read_bytes())
+
+
+def test_the_snapshot_that_ships_tells_sizes_in_bytes_of_units_of_two_to_the_thirtieth(shipped):
+    """A list that says GB means GiB: an earlier catalogue took it at its word, and was 7 percent too small."""
+    sizes = {
+        (item["id"], file["rfilename"]): file["size"]
+        for item in shipped
+        for file in item.get("siblings") or ()
+        if file.get("size")
+    }
+    model = "Jackrong/Qwen3.5-9B-Claude-4.6-Opus-Reasoning-Distilled-GGUF"
+    assert sizes[model, "Qwen3.5-9B.Q4_K_M.gguf"] == round(5.2 * 2**30)
+    assert not [place for place, size in sizes.items() if size % 1_000_000 == 0]
+
+
+def test_the_snapshot_that_ships_has_every_model_of_the_lists_that_a_new_site_begins_with(shipped):
+    assert {repo_id for *_, entries in starter.LISTS for repo_id, _ in entries} <= {item["id"] for item in shipped}
+
+
+@pytest.mark.parametrize("page", ["docs/data.md", "docs/deploy.md", "docs/operators.md", "CHANGELOG.md"])
+def test_the_documentation_says_how_many_records_ship(shipped, page):
+    assert f"{len(shipped):,}" in (ROOT / page).read_text("utf-8")
 
 
 def test_equal_records_make_equal_bytes_in_whatever_order_they_come(tmp_path):
