@@ -314,7 +314,7 @@ def small_world(monkeypatch, tmp_path, settings):
     from tests.conftest import RECORDS
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("compat.management.commands.load_records.BUNDLED", RECORDS)
+    monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
     settings.STATIC_ROOT = tmp_path / "static"
     # The test's transaction belongs to this thread; asyncio.run would have the records stored in another.
     here = SimpleNamespace(run=async_to_sync(awaited))

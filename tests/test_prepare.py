@@ -6,14 +6,16 @@ import json
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from compat.extraction.version import facts_version
+from compat.ingest.store import store_raw
 from compat.management.command import Exit
 from compat.models import Catalogue, CuratedList, EngineSetting, FactSheet, ModelRecord, Verdict
 from compat.models.engines import engines
 from marketplace import starter
 from tests.own_database import ROOT, OwnDatabase, environment, manage
-from tests.samples import RECORDS
+from tests.samples import RECORDS, every_record, record, write_lines
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_json_says_which_steps_were_needed(static, capsys):
 
 @pytest.mark.django_db
 def test_an_empty_catalogue_is_filled_with_the_snapshot_and_the_starter_lists(static, monkeypatch, capsys):
-    monkeypatch.setattr("compat.management.commands.load_records.BUNDLED", RECORDS)
+    monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
     ModelRecord.objects.all().delete()
     call_command("prepare", "--no-snapshot", "--json")
     assert json.loads(capsys.readouterr().out)["loaded"] is None
@@ -134,6 +136,138 @@ def test_an_empty_catalogue_is_filled_with_the_snapshot_and_the_starter_lists(st
     found = json.loads(capsys.readouterr().out)
     assert (found["loaded"]["new"], found["loaded"]["rejected"]) == (ModelRecord.objects.count(), 0)
     assert CuratedList.objects.count() == len(starter.LISTS)
+
+
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """What puts a snapshot of these records in the place of the one that ships."""
+
+    def put(*records):
+        path = write_lines(tmp_path / "snapshot.jsonl", list(records))
+        monkeypatch.setattr("compat.ingest.from_files.BUNDLED", path)
+
+    return put
+
+
+FILES = "Jackrong/Qwen3.5-9B-Claude-4.6-Opus-Reasoning-Distilled-GGUF"
+
+
+def mended(repo_id=FILES):
+    """A record of the snapshot whose file sizes were 7 percent too small."""
+    old = record(repo_id)
+    return old | {"siblings": [file | {"size": file["size"] * 2**30 // 10**9} for file in old["siblings"]]}
+
+
+def began_with_another(kept="older"):
+    Catalogue.objects.update(bundled=kept)
+
+
+def prepared(capsys, *options):
+    call_command("prepare", "--json", *options)
+    return json.loads(capsys.readouterr().out)
+
+
+def counted(found):
+    return tuple(found["loaded"][name] for name in ("new", "changed", "unchanged", "older", "rejected"))
+
+
+@pytest.mark.django_db
+def test_a_catalogue_of_an_older_snapshot_gets_the_newer_ones_records_and_facts(static, bundle, capsys):
+    began_with_another()
+    before = ModelRecord.objects.get(repo_id=FILES)
+    bundle(mended(), record("microsoft/phi-2"), record("microsoft/phi-2", id="acme/brand-new"))
+    assert counted(prepared(capsys)) == (1, 1, 1, 0, 0)
+    after = ModelRecord.objects.get(repo_id=FILES)
+    assert after.pk == before.pk, "lists keep their entries"
+    assert after.variants.get(quantization="Q4_K_M").size_bytes == 5_200_000_000 * 2**30 // 10**9
+    assert ModelRecord.objects.get(repo_id="acme/brand-new").sheet.verdicts.count() == len(engines())
+    assert ModelRecord.objects.count() == len(every_record()) + 1, "what the newer one lacks stays"
+    assert prepared(capsys)["loaded"] is None
+
+
+@pytest.mark.django_db
+def test_the_first_start_with_a_newer_snapshot_says_so(static, bundle, capsys):
+    began_with_another()
+    bundle(mended())
+    call_command("prepare")
+    assert "The bundled snapshot is newer than the catalogue's.\n1 records in " in capsys.readouterr().out
+    call_command("prepare")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", ["hub", "file"])
+def test_a_newer_snapshot_leaves_alone_what_was_fetched_or_imported(static, bundle, capsys, origin):
+    """Also where it tells of a later day than the one on which the Hub was asked: it knows less of each model."""
+    began_with_another()
+    store_raw([("line 1", record(FILES, likes=1))], origin=origin)
+    before = ModelRecord.objects.filter(repo_id=FILES).values().get()
+    bundle(mended() | {"_source": {"siblings": "a list of 2099-01-01"}})
+    assert counted(prepared(capsys)) == (0, 0, 0, 1, 0)
+    assert ModelRecord.objects.filter(repo_id=FILES).values().get() == before
+
+
+@pytest.mark.django_db
+def test_what_was_deleted_in_the_admin_does_not_come_back_with_a_newer_snapshot(static, bundle, admin_client, capsys):
+    began_with_another()
+    static.mkdir()
+    for repo_id in (FILES, "microsoft/phi-2"):
+        page = reverse("admin:compat_modelrecord_delete", args=[ModelRecord.objects.get(repo_id=repo_id).pk])
+        assert admin_client.post(page, {"post": "yes"}).status_code == 302
+    store_raw([("line 1", record("microsoft/phi-2", likes=1))], origin="snapshot")
+    bundle(mended(), record("microsoft/phi-2"))
+    assert counted(prepared(capsys)) == (0, 1, 0, 0, 0), "one that came back since is like any other"
+    assert not ModelRecord.objects.filter(repo_id=FILES).exists()
+
+
+@pytest.mark.django_db
+def test_records_take_anew_what_a_newer_snapshot_changes_in_their_base_model(static, bundle, capsys):
+    base, heir = record("microsoft/phi-2"), {"id": "acme/heir", "tags": ["base_model:finetune:microsoft/phi-2"]}
+    store_raw([("line 1", heir)], origin="snapshot")
+    assert ModelRecord.objects.get(repo_id="acme/heir").architecture == "phi"
+    began_with_another()
+    bundle(base | {"config": base["config"] | {"model_type": "llama"}}, heir)
+    assert prepared(capsys)["read"] == ModelRecord.objects.count()
+    assert ModelRecord.objects.get(repo_id="acme/heir").architecture == "llama"
+
+
+@pytest.mark.django_db
+def test_a_newer_snapshot_that_was_not_taken_in_whole_is_taken_in_by_the_next_start(
+    static, bundle, monkeypatch, capsys
+):
+    began_with_another()
+    bundle(mended())
+    with monkeypatch.context() as broken:
+        broken.setattr("compat.ingest.store.store_parsed", stop)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            call_command("prepare")
+    capsys.readouterr()
+    assert counted(prepared(capsys)) == (0, 1, 0, 0, 0)
+
+
+def stop(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kept", "options"), [("", ()), ("older", ("--no-snapshot",))], ids=["none taken in", "not wanted"]
+)
+def test_a_catalogue_without_a_snapshot_or_whose_operator_wants_none_gets_none(static, bundle, capsys, kept, options):
+    began_with_another(kept)
+    bundle(mended())
+    assert prepared(capsys, *options)["loaded"] is None
+    assert ModelRecord.objects.get(repo_id=FILES).variants.get(quantization="Q4_K_M").size_bytes == 5_200_000_000
+
+
+@pytest.mark.django_db
+def test_a_snapshot_that_was_loaded_by_its_command_is_not_loaded_again(static, bundle, capsys):
+    began_with_another()
+    bundle(mended())
+    call_command("load_records", "--bundled")
+    capsys.readouterr()
+    found = prepared(capsys)
+    assert (found["loaded"], found["read"]) == (None, ModelRecord.objects.count())
 
 
 @pytest.mark.django_db

@@ -18,12 +18,11 @@ from pathlib import Path
 import django
 django.setup()
 from django.core.management import execute_from_command_line
-from compat.ingest import runs, store, writing
-from compat.management.commands import load_records
+from compat.ingest import from_files, runs, store, writing
 from marketplace import starter
 
 records, name, calls = sys.argv[1:4]
-load_records.BUNDLED = Path(records)
+from_files.BUNDLED = Path(records)
 store.BATCH = 50
 left = int(calls)
 

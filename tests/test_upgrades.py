@@ -194,3 +194,10 @@ call_command("migrate", verbosity=0)
 def test_an_older_versions_interrupted_first_start_is_noticed(old, origin, state, interrupted):
     done(old, "shell", "--verbosity", "0", "-c", MIGRATE_AS.format(origin=origin, state=state))
     assert old.rows("SELECT filling FROM compat_catalogue") == [(interrupted,)]
+
+
+@pytest.mark.parametrize("old", ["0.1.0"], indirect=True)
+@pytest.mark.parametrize(("origin", "bundled"), [("snapshot", "older"), ("file", "")])
+def test_an_older_versions_catalogue_is_known_to_have_another_snapshot_if_it_has_one(old, origin, bundled):
+    done(old, "shell", "--verbosity", "0", "-c", MIGRATE_AS.format(origin=origin, state="done"))
+    assert old.rows("SELECT bundled FROM compat_catalogue") == [(bundled,)]

@@ -6,9 +6,8 @@ interrupted run leaves whole batches behind it and can simply be started again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -27,7 +26,7 @@ _MAX_PROBLEMS = 50
 
 @dataclass(slots=True)
 class Counts:
-    """What came of storing records. ``older`` were left alone because the catalogue has newer facts."""
+    """What came of storing records. ``older`` were left alone because the catalogue has newer facts, or its own."""
 
     new: int = 0
     changed: int = 0
@@ -55,9 +54,16 @@ class Counts:
 
 
 def store_raw(
-    items: Iterable[tuple[str, Any]], *, origin: str, progress: Callable[[int], None] | None = None
+    items: Iterable[tuple[str, Any]],
+    *,
+    origin: str,
+    progress: Callable[[int], None] | None = None,
+    without: Container[str] = (),
 ) -> Counts:
-    """Store records from (where, JSON text or mapping) pairs, batch by batch; bad ones are counted and skipped."""
+    """Store records from (where, JSON text or mapping) pairs, batch by batch; bad ones are counted and skipped.
+
+    Repositories in ``without`` are left out in silence.
+    """
     counts = Counts()
     batch: list[ParsedRecord] = []
 
@@ -69,7 +75,9 @@ def store_raw(
         try:
             if isinstance(item, HubBadPayload):
                 raise item
-            batch.append(parse_record(item))
+            parsed = parse_record(item)
+            if parsed.model.id not in without:
+                batch.append(parsed)
         except HubBadPayload as error:
             counts.reject(where, error)
         if len(batch) >= BATCH:
@@ -100,7 +108,7 @@ def store_parsed(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
             row = known.get(repo_id)
             if row and row["digest"] == parsed.digest:
                 counts.unchanged += 1
-            elif row and origin != "hub" and _is_older(parsed, row["fetched"]):
+            elif row and _is_better(row, parsed, origin):
                 counts.older += 1
             else:
                 writing.append(parsed)
@@ -116,10 +124,15 @@ def store_parsed(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
     return counts
 
 
-def _is_older(parsed: ParsedRecord, fetched: datetime | None) -> bool:
-    """Whether a record from a file tells of no day after the one on which this site asked the Hub itself.
+def _is_better(row: Mapping[str, Any], parsed: ParsedRecord, origin: str) -> bool:
+    """Whether what the catalogue has is kept: always where the Hub or a file told it and the bundled snapshot comes.
 
-    Of the same day, or of a month or year that is told without one, nobody can say which came first.
+    A file must tell of a day after the one on which this site asked the Hub itself. Of the same day, or of a month or
+    year that is told without one, nobody can say which came first.
     """
-    as_of = newest_date_of(parsed)
+    if origin == "hub":
+        return False
+    if origin == "snapshot" and row["origin"] != "snapshot":
+        return True
+    fetched, as_of = row["fetched"], newest_date_of(parsed)
     return fetched is not None and bool(as_of) and as_of <= fetched.date().isoformat()

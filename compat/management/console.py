@@ -281,7 +281,7 @@ def summary(counts: Counts, seconds: float) -> str:
     )
     lines = [f"{counts.total:,} records in {seconds:.1f} s{rate}: {done}."]
     if counts.older:
-        lines.append(f"{counts.older:,} left alone: the catalogue has newer facts of them.")
+        lines.append(f"{counts.older:,} left alone: the catalogue has newer facts of them, or your own.")
     lines += [f"  rejected: {problem}" for problem in counts.problems]
     if counts.rejected > len(counts.problems):
         lines.append(f"  ... and {counts.rejected - len(counts.problems):,} more")

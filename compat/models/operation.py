@@ -26,6 +26,11 @@ class Catalogue(models.Model):
         default=False,
         help_text="Whether it is being filled with the bundled snapshot, from the first record to the end.",
     )
+    bundled = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="Digest of the bundled snapshot that it took in last; empty if it took in none.",
+    )
 
     class Meta:
         verbose_name = "catalogue state"

@@ -69,7 +69,7 @@ class Command(CatalogueCommand):
         written = 0
         with self.progress(f"Writing {name}", rows.count()) if name else no_progress() as advance:
             for data in rows.iterator(BATCH):
-                write(_line(data))
+                write(record_line(data))
                 advance(1)
                 written += 1
         return written
@@ -120,5 +120,6 @@ def zipped_file(out: BinaryIO, wanted: bool) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", inner)
 
 
-def _line(data: dict[str, Any]) -> bytes:
+def record_line(data: dict[str, Any]) -> bytes:
+    """A record as its line of a record file: canonical JSON, so that equal records make equal lines."""
     return json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"

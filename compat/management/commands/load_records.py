@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.ingest.from_files import BUNDLED, RecordFile
+from compat.ingest import from_files
+from compat.ingest.from_files import RecordFile
 from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
 from compat.management.console import counts_json, summary
 from compat.timestamps import Json
@@ -81,13 +82,17 @@ class Command(CatalogueCommand):
         return Answer(done.as_json(), lambda screen: screen.line(done.words), code, problem)
 
 
-def load(file: Path | None, progress: Progress) -> Loaded:
-    """Load a file, or the bundled snapshot. Raises :class:`CommandError` where it cannot be read at all."""
+def load(file: Path | None, progress: Progress, without: Container[str] = ()) -> Loaded:
+    """Load a file, or the bundled snapshot, but not the records of the repositories ``without``.
+
+    Raises :class:`CommandError` where it cannot be read at all.
+    """
     from compat.ingest import store
+    from compat.ingest.bundle import note_taken_in
     from compat.ingest.runs import finish_run, start_run
     from compat.models.engines import ensure_settings
 
-    path, origin = (file, "file") if file else (BUNDLED, "snapshot")
+    path, origin = (file, "file") if file else (from_files.BUNDLED, "snapshot")
     started = time.monotonic()
     try:
         with (
@@ -106,8 +111,10 @@ def load(file: Path | None, progress: Progress) -> Loaded:
                 before = lines.position
 
             try:
-                counts = store.store_raw(lines, origin=origin, progress=step)
+                counts = store.store_raw(lines, origin=origin, progress=step, without=without)
                 error = lines.error
+                if not (file or error):
+                    note_taken_in()
             finally:
                 finish_run(run, counts, error)
     except OSError as problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from compat.management.command import Answer, CatalogueCommand
-from compat.management.commands.load_records import load
+from compat.management.commands.load_records import Loaded, load
 from compat.management.console import Screen
 from compat.timestamps import Json
 
@@ -24,8 +24,9 @@ class Command(CatalogueCommand):
     """``prepare``"""
 
     help = (
-        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted), read "
-        "and judge again what is stale, make the index of the catalogue, collect static files."
+        "Migrate, load the bundled snapshot into an empty catalogue (or go on with a load that was interrupted) and "
+        "where the catalogue has an older one, read and judge again what is stale, make the index of the catalogue, "
+        "collect static files."
     )
     examples = (
         ("prepare", "before every start of the site"),
@@ -39,7 +40,7 @@ class Command(CatalogueCommand):
         parser.add_argument(
             "--no-snapshot",
             action="store_true",
-            help="leave an empty catalogue empty, and an unfinished one unfinished",
+            help="leave an empty catalogue empty, an unfinished one unfinished, one with an older snapshot as it is",
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
@@ -47,10 +48,13 @@ class Command(CatalogueCommand):
         done: Json = {"migrated": self._migrate(), "read": 0, "loaded": None, "verdicts": 0}
         told = ["The database is up to date."] if done["migrated"] else []
         self._prune()
+        bundle = not options["no_snapshot"]
+        renewal = self._renew() if bundle else None
         done["read"] = self._read()
-        if not options["no_snapshot"]:
-            done["loaded"], words = self._load()
-            told += words
+        loaded = renewal or (self._fill() if bundle else None)
+        if loaded:
+            done["loaded"] = loaded.as_json()
+            told += ["The bundled snapshot is newer than the catalogue's."] * bool(renewal) + [loaded.words]
         done["verdicts"] = verdicts = self._judge()
         renewed = [f"{done['read']:,} records read again"] if done["read"] else []
         renewed += [f"{verdicts:,} verdicts made again"] if verdicts else []
@@ -91,22 +95,34 @@ class Command(CatalogueCommand):
         with self.progress("Reading records", ModelRecord.objects.count()) as advance:
             return extract_again(advance)
 
-    def _load(self) -> tuple[Json | None, list[str]]:
+    def _renew(self) -> Loaded | None:
+        """The bundled snapshot, where the catalogue took in another one; what others told since stays as it is."""
+        from compat.ingest import bundle
+
+        if not bundle.is_outdated():
+            return None
+        return self._load(bundle.deleted_by_hand())
+
+    def _fill(self) -> Loaded | None:
         """The bundled snapshot and the starter lists, where the catalogue is empty or this was interrupted before."""
         from compat.ingest.runs import begin_filling, end_filling
         from compat.models import Catalogue
         from marketplace import starter
 
         if Catalogue.is_filled():
-            return None, []
+            return None
         begin_filling()
-        loaded = load(None, self.progress)
-        if loaded.error:
-            raise CommandError(f"{loaded.error}. Get the project's files again.")
+        loaded = self._load()
         with transaction.atomic():
             starter.create_lists()
             end_filling()
-        return loaded.as_json(), [loaded.words]
+        return loaded
+
+    def _load(self, without: Container[str] = ()) -> Loaded:
+        loaded = load(None, self.progress, without)
+        if loaded.error:
+            raise CommandError(f"{loaded.error}. Get the project's files again.")
+        return loaded
 
     def _judge(self) -> int:
         """Judge where rules, engines or tables are others than before; returns how many verdicts were made."""

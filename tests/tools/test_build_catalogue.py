@@ -1,0 +1,133 @@
+"""The bundled catalogue is made by its tool: the same of the same sources, to the byte, and of nothing untrue."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+
+import pytest
+
+from compat.hub.payloads import parse_record
+from compat.ingest.from_files import BUNDLED
+from marketplace import starter
+from tests.own_database import ROOT
+from tests.samples import RECORDS, every_record, record, write_lines
+from tools.catalogue.build import completed, main
+
+PHI = "microsoft/phi-2"
+
+
+def made(folder, *sources):
+    """What the tool makes of these sources: its bytes."""
+    target = folder / "made.jsonl.gz"
+    main([*map(str, sources), "--output", str(target)])
+    return target.read_bytes()
+
+
+def records_in(packed):
+    return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
+
+def test_the_snapshot_that_ships_is_made_of_itself(tmp_path):
+    assert made(tmp_path, BUNDLED) == BUNDLED.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The records of the snapshot that ships."""
+    return records_in(BUNDLED.read_bytes())
+
+
+def test_the_snapshot_that_ships_tells_sizes_in_bytes_of_units_of_two_to_the_thirtieth(shipped):
+    """A list that says GB means GiB: an earlier catalogue took it at its word, and was 7 percent too small."""
+    sizes = {
+        (item["id"], file["rfilename"]): file["size"]
+        for item in shipped
+        for file in item.get("siblings") or ()
+        if file.get("size")
+    }
+    model = "Jackrong/Qwen3.5-9B-Claude-4.6-Opus-Reasoning-Distilled-GGUF"
+    assert sizes[model, "Qwen3.5-9B.Q4_K_M.gguf"] == round(5.2 * 2**30)
+    assert not [place for place, size in sizes.items() if size % 1_000_000 == 0]
+
+
+def test_the_snapshot_that_ships_has_every_model_of_the_lists_that_a_new_site_begins_with(shipped):
+    assert {repo_id for *_, entries in starter.LISTS for repo_id, _ in entries} <= {item["id"] for item in shipped}
+
+
+@pytest.mark.parametrize("page", ["docs/data.md", "docs/deploy.md", "docs/operators.md", "CHANGELOG.md"])
+def test_the_documentation_says_how_many_records_ship(shipped, page):
+    assert f"{len(shipped):,}" in (ROOT / page).read_text("utf-8")
+
+
+def test_equal_records_make_equal_bytes_in_whatever_order_they_come(tmp_path):
+    first = made(tmp_path, RECORDS)
+    turned = [dict(reversed(item.items())) for item in every_record()]
+    random.Random(7).shuffle(turned)
+    assert made(tmp_path, write_lines(tmp_path / "turned.jsonl", turned)) == first
+    assert made(tmp_path, RECORDS) == first
+    ids = [item["id"] for item in records_in(first)]
+    assert ids == sorted(ids)
+    assert len(ids) == len(every_record())
+
+
+def test_nothing_that_a_record_tells_is_lost_on_the_way(tmp_path):
+    kept = {item["id"]: item for item in records_in(made(tmp_path, RECORDS))}
+    assert kept == {item["id"]: item for item in every_record()}
+
+
+def test_what_is_no_record_is_left_out_and_named(tmp_path, capsys):
+    lines = [json.dumps(record(PHI)), '{"likes": 3}', "{", json.dumps(record(PHI, id="a/b", downloads="many"))]
+    source = tmp_path / "mixed.jsonl"
+    source.write_text("\n".join(lines), "utf-8")
+    assert [item["id"] for item in records_in(made(tmp_path, source))] == [PHI]
+    told = capsys.readouterr().out
+    assert "4 lines read, 0 joined to a record before them, 3 refused; 1 records" in told
+    assert "refused: mixed.jsonl, line 2: id: Field required" in told
+    assert "refused: mixed.jsonl, line 3: not valid JSON" in told
+    assert "refused: mixed.jsonl, line 4: downloads: " in told
+
+
+def test_a_file_that_is_cut_off_makes_no_catalogue(tmp_path):
+    source, target = tmp_path / "cut.jsonl.gz", tmp_path / "made.jsonl.gz"
+    source.write_bytes(gzip.compress(RECORDS.read_bytes())[:-2000])
+    target.write_bytes(b"what was there")
+    with pytest.raises(SystemExit, match=r"cut\.jsonl\.gz is damaged or cut off after line"):
+        main([str(source), "--output", str(target)])
+    assert target.read_bytes() == b"what was there"
+
+
+def test_sources_without_a_record_make_no_catalogue(tmp_path):
+    source, target = tmp_path / "nothing.jsonl", tmp_path / "made.jsonl.gz"
+    source.write_text("{}\n", "utf-8")
+    with pytest.raises(SystemExit, match="No record of these files could be used"):
+        main([str(source), "--output", str(target)])
+    assert not target.exists()
+
+
+def test_the_first_source_counts_and_a_later_one_fills_in_what_it_leaves_open(tmp_path, capsys):
+    ours = record(PHI, likes=1, siblings=None, _source={"likes": "ours 2026-11", "config": "ours 2026-11"})
+    ours["config"] = {"model_type": "phi"}
+    theirs = record(PHI, likes=2, siblings=[{"rfilename": "model.safetensors"}], gguf={"total": 5})
+    theirs |= {"config": {"model_type": "other", "head_dim": 80}, "safetensors": {"total": 9, "parameters": {"F16": 9}}}
+    theirs["_source"] = dict.fromkeys(("likes", "config", "siblings", "gguf", "safetensors"), "theirs 2025")
+    files = [write_lines(tmp_path / f"{name}.jsonl", [item]) for name, item in (("ours", ours), ("theirs", theirs))]
+    (joined,) = records_in(made(tmp_path, *files))
+    assert "1 joined to a record before them" in capsys.readouterr().out
+    assert (joined["likes"], joined["siblings"]) == (1, [{"rfilename": "model.safetensors"}])
+    assert joined["config"] == {"model_type": "phi", "head_dim": 80}
+    assert joined["safetensors"] == ours["safetensors"], "one answer, not half of each"
+    assert joined["gguf"] == {"total": 5}
+    assert joined["_source"] == {
+        "likes": "ours 2026-11", "config": "ours 2026-11", "siblings": "theirs 2025", "gguf": "theirs 2025",
+    }  # fmt: skip
+    (turned,) = records_in(made(tmp_path, *reversed(files)))
+    assert turned["likes"] == 2
+
+
+def test_a_note_speaks_for_the_record_whose_fact_it_is():
+    """A fact that came without a note does not get the note of another source's fact."""
+    joined = completed({"id": "a/b", "likes": 1}, {"id": "a/b", "likes": 2, "_source": {"likes": "a list of 2023"}})
+    assert joined == {"id": "a/b", "likes": 1}
+    assert parse_record(joined).model.likes == 1

@@ -1,0 +1,1 @@
+"""The bundled catalogue, made of record files."""

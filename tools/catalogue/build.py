@@ -1,0 +1,114 @@
+"""Make the bundled catalogue anew of record files, in the form that ``load_records`` takes.
+
+    python -m tools.catalogue.build records.jsonl.gz
+    python -m tools.catalogue.build newer.jsonl.gz compat/data/snapshot.jsonl.gz
+
+Every record must pass the check that all records pass, whoever tells them; what is refused is left out and named. Where
+several tell of one repository, the first one counts, and the others fill in what it leaves open. Equal sources make
+equal files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped without
+a date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compat.hub.errors import HubBadPayload
+from compat.hub.payloads import parse_record
+from compat.ingest.from_files import BUNDLED, RecordFile
+from compat.management.commands.dump_records import record_line, replaced_file, zipped_file
+from compat.timestamps import Json
+
+BY_KEY = ("config", "cardData")
+"""Blocks that are completed key by key: each key is a fact of its own. The others are one answer each."""
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Records by id, and what became of the lines: ``joined`` told of a repository that was told before."""
+
+    records: dict[str, Json] = field(default_factory=dict)
+    read: int = 0
+    joined: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        """Read a record file to its end. Raises :class:`SystemExit` where it is damaged or cut off."""
+        with RecordFile(path) as lines:
+            for where, line in lines:
+                self.read += 1
+                try:
+                    self._add(line)
+                except HubBadPayload as error:
+                    self.refused.append(f"{path.name}, {where}: {error}")
+        if lines.error:
+            raise SystemExit(lines.error)
+
+    def _add(self, line: bytes | HubBadPayload) -> None:
+        if isinstance(line, HubBadPayload):
+            raise line
+        parsed = parse_record(line)
+        known = self.records.get(parsed.model.id)
+        if known:
+            parsed = parse_record(completed(known, parsed.payload))
+            self.joined += 1
+        self.records[parsed.model.id] = parsed.payload
+
+    def write(self, target: Path) -> bool:
+        """Write the file, whole or not at all; returns whether it is another than before."""
+        before = target.read_bytes() if target.exists() else b""
+        with replaced_file(target) as out, zipped_file(out, wanted=True) as inner:
+            for repo_id in sorted(self.records):
+                inner.write(record_line(self.records[repo_id]))
+        return target.read_bytes() != before
+
+
+def completed(record: Json, other: Mapping[str, object]) -> Json:
+    """A record with what it leaves open and another one of the same repository tells, and the notes on where from."""
+    joined = dict(record)
+    notes, others = dict(record.get("_source") or {}), other.get("_source")
+    for key, value in other.items():
+        if key == "_source":
+            continue
+        told = joined.get(key)
+        if told is None:
+            joined[key] = value
+            notes.pop(key, None)
+            if isinstance(others, dict) and key in others:
+                notes[key] = others[key]
+        elif key in BY_KEY and isinstance(value, dict):
+            joined[key] = value | told
+    return joined | ({"_source": notes} if notes else {})
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Build the file and say what came of the lines."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.catalogue.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a .jsonl or .jsonl.gz file")
+    parser.add_argument("--output", type=Path, default=BUNDLED, help="the file to write; default: the one that ships")
+    given = parser.parse_args(arguments)
+    catalogue = Catalogue()
+    for source in given.sources:
+        catalogue.add(source)
+    if not catalogue.records:
+        raise SystemExit("No record of these files could be used.")
+    state = "changed" if catalogue.write(given.output) else "unchanged"
+    sys.stdout.write(
+        f"{given.output.name}: {state}. {catalogue.read:,} lines read, {catalogue.joined:,} joined to a record before "
+        f"them, {len(catalogue.refused):,} refused; {len(catalogue.records):,} records in "
+        f"{given.output.stat().st_size:,} bytes.\n"
+    )
+    for reason in catalogue.refused:
+        sys.stdout.write(f"  refused: {reason}\n")
+
+
+if __name__ == "__main__":
+    main()
