@@ -96,6 +96,7 @@ class _GroupTable(StrictTable):
     formats: list[_Format] = []
     confidence: _Sureness | None = None
     note: str = ""
+    brief: str = ""
     context: int | None = None
     refused: Annotated[str, one_of("architecture", "task")] = ""
     not_packed: Names = []
@@ -241,6 +242,7 @@ class _Reading:
             formats=frozenset(row.formats),
             limit=Confidence[row.confidence.upper()] if row.confidence else None,
             note=row.note,
+            brief=row.brief,
             context=row.context,
             refused=row.refused,
             not_packed=frozenset(row.not_packed),

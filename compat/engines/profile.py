@@ -30,10 +30,10 @@ class Group:
 
     ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``, ``images``
     (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
-    surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their own in tokens; ``refused``
-    the cause (``architecture`` or ``task``) where the engine knows them but does not run them. ``not_packed``:
-    packings that the engine otherwise reads, but not with these. ``derived``: the names follow from others by a rule
-    of the engine, and so are no architectures of their own.
+    surest a verdict can be; ``note`` a sentence shown with it, ``brief`` a few words of it for a badge; ``context`` a
+    limit of their own in tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but
+    does not run them. ``not_packed``: packings that the engine otherwise reads, but not with these. ``derived``: the
+    names follow from others by a rule of the engine, and so are no architectures of their own.
     """
 
     by: str
@@ -43,6 +43,7 @@ class Group:
     formats: frozenset[str] = frozenset()
     limit: Confidence | None = None
     note: str = ""
+    brief: str = ""
     context: int | None = None
     refused: str = ""
     not_packed: frozenset[str] = frozenset()

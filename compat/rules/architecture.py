@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compat.architectures import KIND_WORDS, architecture_of
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.rules.architecture_match import ArchitectureMatch, match_architecture, runs_as_gguf
+from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "architecture"
@@ -72,7 +72,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
         yield Finding(
             CODE, Severity.SUPPORTS, f"{profile.name} knows “{where.name}” ({facts.architecture_from.label})."
         )
-        yield Finding(CODE, Severity.WARNS, f"{group.note}.", limits=group.limit)
+        yield Finding(CODE, Severity.WARNS, f"{group.note}.", group.brief, group.limit)
     if facts.format != "gguf":
         yield from _unpacked_only(group, facts, profile)
     if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):
@@ -111,8 +111,10 @@ def _refusal(
             text = f"{profile.name}'s {rule.loader} does not take “{name}”; a GGUF build of it runs."
         yield from _needs_gguf(text, facts, profile)
     elif not where.names:
-        if rule is not None or facts.format is None or profile.criteria:  # else the format refuses it already
+        if rule is not None or facts.format is None or profile.criteria:
             yield from _untold(where, facts, profile)
+        elif no_converter_takes(facts):  # else the format alone refuses it
+            yield from _not_its_own(where.name, facts, profile)
     elif guessed:
         text = (
             f"The architecture “{facts.architecture}” is only guessed from the model's name; if it is right, "

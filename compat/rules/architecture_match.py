@@ -12,12 +12,15 @@ from compat.architectures import (
     architecture_of,
     architecture_of_gguf,
     architecture_of_model_type,
+    read_tables,
 )
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
 from compat.rules.result import Confidence
 
 _CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
+
+_SEEING = ("vision", "multimodal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def _names(
         if gguf:
             return (gguf,), None, ""
         written = architecture_of(architecture).gguf_names(hf_class)
-        if written:
+        if written or profile.criteria:
             doubt = f"The GGUF header has not been read; the name in it follows from “{architecture}”."
             return written, Confidence.MEDIUM, doubt
         return _alike(profile, by, architecture)
@@ -113,6 +116,18 @@ def _names(
     if classes:
         return classes, None, ""
     return _alike(profile, by, model_type)
+
+
+def no_converter_takes(facts: VariantFacts) -> bool:
+    """Whether this is an architecture of Transformers, and llama.cpp's converter has no case for its class.
+
+    Models that see are left open: the converter goes by the class of their language part, which no record tells.
+    """
+    architecture, tables = architecture_of_model_type(facts.architecture or ""), read_tables()
+    known = any(architecture.name in classes for classes in tables.classes.values())
+    sees = architecture.kind == "vision" or any(architecture.name in tables.classes[use] for use in _SEEING)
+    told = (facts.hf_class,) if facts.hf_class else architecture.classes_for(facts.task)
+    return known and not sees and bool(told) and not any(name in tables.gguf_of_class for name in told)
 
 
 @lru_cache(maxsize=64)

@@ -116,6 +116,13 @@ def test_vllm_turns_language_models_into_pooling_ones_and_the_flag_is_told(hf_cl
     assert flag in " ".join(result.warnings)
 
 
+def test_sglang_ranks_with_a_language_model_that_answers_yes_or_no():
+    result = said("sglang", "qwen3", "Qwen3ForCausalLM", task="text-ranking")
+    assert result.confidence == "medium"
+    assert "--chat-template" in result.warnings[0]
+    assert said("sglang", "llama", "LlamaForCausalLM", task="text-ranking").cause == "task"
+
+
 def test_vllm_makes_no_pooling_model_of_what_it_does_not_run():
     assert said("vllm", "anything", "WhateverForSequenceClassification").cause == "architecture"
     assert said("vllm", "qwen3", "Qwen3ForSequenceClassification", task="text-generation").cause == "task"
@@ -127,12 +134,19 @@ def test_embeddinggemma_is_served(slug, level):
     assert result.confidence == level
 
 
-@pytest.mark.parametrize("slug", ["vllm", "sglang", "tensorrt-llm", "transformers"])
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "tensorrt-llm", "transformers", "tgi"])
 def test_a_language_model_that_speaks_writes_tokens_and_needs_a_decoder(slug):
     result = said(slug, "llama", "LlamaForCausalLM", task="text-to-speech")
     assert result.confidence == "low"
     assert "decoder beside it" in result.warnings[0]
     assert said(slug, "llama", "LlamaForCausalLM", task="text-generation").confidence == "high"
+
+
+@pytest.mark.parametrize("slug", ["llama-cpp", "ollama", "lm-studio"])
+def test_so_does_its_gguf_file(slug):
+    result = said(slug, "llama", format="gguf", gguf_architecture="llama", quantization="Q8_0", task="text-to-speech")
+    assert result.confidence == "low"
+    assert "decoder beside it" in result.warnings[0]
 
 
 def test_transformers_serves_speech_by_its_pipelines_and_says_which_tasks_are_left_out():
@@ -217,6 +231,17 @@ def test_what_runs_as_gguf_is_told_to_need_a_gguf_build(slug, sentence):
 def test_what_runs_in_no_build_is_refused_for_its_architecture():
     assert said("ollama", "anything", "WhateverForCausalLM").cause == "architecture"
     assert said("ollama", "qwen2", "Qwen2ForCausalLM").brief == "to be converted first"
+
+
+def test_what_llama_cpps_converter_has_no_case_for_is_no_matter_of_the_format():
+    whisper = said("llama-cpp", "whisper", "WhisperForConditionalGeneration", task="automatic-speech-recognition")
+    assert whisper.cause == "architecture"
+    for may_hold_one_it_takes in ("idefics3", "internvl_chat", "somebodys_own"):
+        assert said("llama-cpp", may_hold_one_it_takes).cause == "format", may_hold_one_it_takes
+
+
+def test_a_spelling_is_no_evidence_for_criteria():
+    assert said("rbee", "phi_2", format="gguf").cause == "unknown"
 
 
 # --- counts -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
     python -m tools.profiles.regenerate mlx-lm     # one engine, newest version
     python -m tools.profiles.regenerate vllm==0.33.0
     python -m tools.profiles.regenerate ollama --source path/to/its/source/tree
+    python -m tools.profiles.regenerate tgi==db931fc --source path/to/a/tree/without/git
 
 Packages are fetched by name with pip and read as text: nothing of them is imported. The result is a diff of
 ``*.lists.toml`` (and of ``names.toml`` and ``gguf_names.toml`` in ``compat/architectures/``, which lead from one kind
@@ -142,43 +143,54 @@ def _unpack(folder: Path) -> Path:
 
 
 def _version(root: Path) -> str:
-    """The version of a package, else the commit of a source tree and its day."""
+    """The version of a package, else the commit of a source tree and its day; for Ollama its llama.cpp's as well."""
     for info in (*root.glob("*.dist-info/METADATA"), *root.glob("PKG-INFO"), *root.glob("*/PKG-INFO")):
         found = _VERSION.search(info.read_text("utf-8"))
         if found:
             return found[1]
     if not (root / ".git").exists():
-        return "unknown version"
+        return ""
     git = ["git", "-C", str(root), "log", "-1", "--format=commit %h (%cs)"]
-    return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - a fixed program
+    told = subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - a fixed program
+    llama = root / "LLAMA_CPP_VERSION"
+    return f"{told}, llama.cpp {llama.read_text('utf-8').strip()}" if llama.exists() else told
 
 
-def regenerate(slug: str, root: Path, beside: Path | None = None) -> bool:
-    """Rewrite one list from an unpacked package, and one beside it if its reader takes two; tells if it changed."""
+def regenerate(slug: str, root: Path, beside: Path | None = None, version: str = "") -> bool:
+    """Rewrite one list from an unpacked package, and one beside it if its reader takes two; tells if it changed.
+
+    ``version`` is for a tree that does not tell its own.
+    """
     source = SOURCES[slug]
     roots = (root,) if beside is None else (root, beside)
-    version = _version(root)
-    origin = f"{source.package} {version}"
+    version = version or _version(root)
+    origin = f"{source.package} {version or 'of unknown version'}"
     if beside is not None:
         origin += f" with transformers {_version(beside)}"
     text = render(source.read(*roots), origin)
     before = source.target.read_text("utf-8") if source.target.exists() else ""
     source.target.write_text(text, "utf-8")
-    _note_version(HERE / f"{slug}.toml", source.package, version)
+    if version:
+        _note_version(slug, source.package, version)
     return text != before
 
 
-def _note_version(profile: Path, package: str, version: str) -> None:
-    """Set version and day of a profile. One that names several packages has this one's version after its name."""
-    if not profile.exists() or version == "unknown version":
-        return
-    text = profile.read_text("utf-8")
-    line = re.search(r'^version = "(.*)"$', text, re.MULTILINE)
-    named = re.compile(rf"(\b{re.escape(package)} )[\w.]*\w")
-    said = named.sub(rf"\g<1>{version}", line[1]) if line and named.search(line[1]) else version
-    text = re.sub(r'^version = ".*"$', f'version = "{said}"', text, count=1, flags=re.MULTILINE)
-    text = re.sub(r"^checked = .*$", f"checked = {date.today()}", text, count=1, flags=re.MULTILINE)  # noqa: DTZ011
-    profile.write_text(text, "utf-8")
+_VERSION_LINE = re.compile(r'^version = "(.*)"$', re.MULTILINE)
+
+
+def _note_version(slug: str, package: str, version: str) -> None:
+    """Set version and day of the engine's profile, and the version in every other one that names this package."""
+    named = re.compile(rf"(?<=\b{re.escape(package)} )\S*[\w)]")
+    for path in sorted(HERE.glob("*.toml")):
+        text = path.read_text("utf-8")
+        line = _VERSION_LINE.search(text)
+        own = path.name == f"{slug}.toml"
+        if path.name.endswith(".lists.toml") or line is None or not (own or named.search(line[1])):
+            continue
+        said = named.sub(version, line[1]) if named.search(line[1]) else version
+        text = text.replace(line[0], f"version = {_quoted(said)}", 1)
+        text = re.sub(r"^checked = .*$", f"checked = {date.today()}", text, count=1, flags=re.MULTILINE)  # noqa: DTZ011
+        path.write_text(text, "utf-8")
 
 
 def _fetch(requirement: str, folder: Path, *, wheel: bool) -> Path:
@@ -194,7 +206,7 @@ def _run(target: str, tree: Path | None) -> None:
         folder = Path(scratch)
         root = tree or _fetch(f"{source.package}{pin}{version}", folder / "own", wheel=source.wheel)
         beside = _fetch(source.beside(root), folder / "beside", wheel=True) if source.beside else None
-        changed = regenerate(slug, root, beside)
+        changed = regenerate(slug, root, beside, version if tree else "")
     sys.stdout.write(f"{source.target.name}: {'changed' if changed else 'unchanged'}\n")
 
 
