@@ -96,8 +96,12 @@ class _GroupTable(StrictTable):
     formats: list[_Format] = []
     confidence: _Sureness | None = None
     note: str = ""
+    brief: str = ""
     context: int | None = None
     refused: Annotated[str, one_of("architecture", "task")] = ""
+    not_packed: Names = []
+    endings: Names = []
+    become: Names = []
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -105,6 +109,8 @@ class _GroupTable(StrictTable):
             raise ValueError("serves is missing")
         if self.confidence and not self.note:
             raise ValueError("note is missing: say why the confidence is limited")
+        if bool(self.endings) != bool(self.become):
+            raise ValueError("endings and become go together: which endings of the names become which others?")
         return self
 
 
@@ -115,6 +121,8 @@ class _FormatTable(StrictTable):
     note: str = ""
     single_file: bool = False
     brief: str = ""
+    loader: str = ""
+    platforms: _Platforms = []
 
 
 class _QuantizationTable(StrictTable):
@@ -228,14 +236,17 @@ class _Reading:
                 self._fail(f"{place}: serves says {kind!r}, which [tasks] does not define")
         return Group(
             by=row.by,
-            names=frozenset(names - excepted),
+            names=frozenset(_renamed(names - excepted, row)),
             tasks=frozenset(task for kind in row.serves for task in self._table.tasks[kind]),
             reads=row.reads,
             formats=frozenset(row.formats),
             limit=Confidence[row.confidence.upper()] if row.confidence else None,
             note=row.note,
+            brief=row.brief,
             context=row.context,
             refused=row.refused,
+            not_packed=frozenset(row.not_packed),
+            derived=bool(row.become),
         )
 
     def _listed(self, reference: str, place: str) -> list[str]:
@@ -255,8 +266,25 @@ class _Reading:
         return found
 
 
+def _renamed(names: set[str], row: _GroupTable) -> set[str]:
+    """The group's names, or those that they become: of ``Qwen3ForCausalLM`` that is ``Qwen3ForRewardModeling``."""
+    if not row.become:
+        return names
+    stems = {name.removesuffix(ending) for name in names for ending in row.endings if name.endswith(ending)}
+    return {stem + ending for stem in stems for ending in row.become}
+
+
 def _format(row: _FormatTable) -> FormatRule:
-    return FormatRule(row.name, Confidence[row.confidence.upper()], row.note, row.by, row.single_file, row.brief)
+    return FormatRule(
+        row.name,
+        Confidence[row.confidence.upper()],
+        row.note,
+        row.by,
+        row.single_file,
+        row.brief,
+        row.loader,
+        tuple(row.platforms),
+    )
 
 
 def _packings(row: _QuantizationTable) -> list[Packing]:

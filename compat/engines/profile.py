@@ -30,8 +30,10 @@ class Group:
 
     ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``, ``images``
     (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
-    surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their own in tokens; ``refused``
-    the cause (``architecture`` or ``task``) where the engine knows them but does not run them.
+    surest a verdict can be; ``note`` a sentence shown with it, ``brief`` a few words of it for a badge; ``context`` a
+    limit of their own in tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but
+    does not run them. ``not_packed``: packings that the engine otherwise reads, but not with these. ``derived``: the
+    names follow from others by a rule of the engine, and so are no architectures of their own.
     """
 
     by: str
@@ -41,13 +43,20 @@ class Group:
     formats: frozenset[str] = frozenset()
     limit: Confidence | None = None
     note: str = ""
+    brief: str = ""
     context: int | None = None
     refused: str = ""
+    not_packed: frozenset[str] = frozenset()
+    derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FormatRule:
-    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it goes."""
+    """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it goes.
+
+    ``loader`` is what of the engine reads it, where that knows fewer architectures than the engine (``converter``).
+    Empty ``platforms`` means all of the engine's.
+    """
 
     name: str
     confidence: Confidence
@@ -55,6 +64,8 @@ class FormatRule:
     by: str = "model_type"
     single_file: bool = False
     brief: str = ""
+    loader: str = ""
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +170,9 @@ class EngineProfile:
 
     @cached_property
     def architecture_count(self) -> int:
-        """How many architecture names it runs, over all name spaces the most."""
-        counts = dict.fromkeys(NAME_SPACES, 0)
-        for group in self.groups:
-            counts[group.by] += 0 if group.refused else len(group.names)
-        return max(counts.values())
+        """How many different architecture names it surely runs, over all name spaces the most."""
+        runs = [group for group in self.groups if not group.refused and not group.derived and not _doubted(group)]
+        return max(len({name for group in runs if group.by == by for name in group.names}) for by in NAME_SPACES)
 
     @cached_property
     def family_names(self) -> str:

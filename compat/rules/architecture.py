@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compat.architectures import KIND_WORDS, architecture_of
-from compat.engines.profile import EngineProfile
+from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.rules.architecture_match import ArchitectureMatch, match_architecture
+from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "architecture"
@@ -21,29 +21,30 @@ _NOT_TOLD = Finding(
 _FETCH = Finding(
     "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the architecture."
 )
+_FETCH_CLASS = Finding(
+    "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the class."
+)
+_FETCH_HEADER = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: that reads its header.")
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """Equality with the engine's lists, in the name space the engine itself goes by for this format."""
+    """Equality with the engine's lists, in the name space the engine itself goes by for this format.
+
+    Only a name that was told, or that a table leads to, is refused.
+    """
     if facts.architecture is None:
         yield _NOT_TOLD
         yield _FETCH
         return
     where = match_architecture(facts, profile)
-    if where.group is None:
-        yield from _refusal(where, facts, profile)
-        return
-    if where.group.refused:
-        yield Finding(
-            where.group.refused,
-            Severity.BLOCKS,
-            f"“{where.name}”: {where.group.note}.",
-            f"{where.name} model",
-        )
+    told_by_header = where.by == "gguf" and bool(facts.gguf_architecture)
+    guessed = facts.architecture_from.guessed and not told_by_header
+    if where.group is None or where.group.refused:
+        yield from _refusal(where, facts, profile, guessed=guessed)
         return
     yield from _acceptance(where, facts, profile)
     inherited = facts.architecture_from is Provenance.BASE
-    if (inherited or facts.architecture_from.guessed) and not (where.by == "gguf" and facts.gguf_architecture):
+    if guessed or (inherited and not told_by_header):
         text = (
             f"The architecture “{facts.architecture}” is taken from the model it says it is made from."
             if inherited
@@ -71,16 +72,86 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
         yield Finding(
             CODE, Severity.SUPPORTS, f"{profile.name} knows “{where.name}” ({facts.architecture_from.label})."
         )
-        yield Finding(CODE, Severity.WARNS, f"{group.note}.", limits=group.limit)
+        yield Finding(CODE, Severity.WARNS, f"{group.note}.", group.brief, group.limit)
+    if facts.format != "gguf":
+        yield from _unpacked_only(group, facts, profile)
+    if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):
+        yield from _needs_gguf(f"A GGUF build of it runs on {profile.name}.", facts, profile)
     if where.doubt and not profile.criteria:
         low = where.limit is Confidence.LOW
         yield Finding("derived", Severity.WARNS, where.doubt, "exact class not told" if low else "", where.limit)
 
 
-def _refusal(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    if facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
+def _unpacked_only(group: Group, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """Packings that an engine reads, but not with architectures it has no code of its own for."""
+    if not group.not_packed or not facts.quantization:
+        return
+    if facts.quantization in group.not_packed:
+        text = f"{group.note}, and there not with weights packed with {facts.quantization}."
+        yield Finding("quantization", Severity.BLOCKS, text, f"{facts.quantization} packing")
+        yield Finding("quantization", Severity.RECOMMENDS, "Take the unpacked original.")
+    else:
+        text = f"Whether {profile.name} reads {facts.quantization} in that way is not told."
+        yield Finding("quantization", Severity.WARNS, text, f"{facts.quantization} untested", Confidence.LOW)
+
+
+def _refusal(
+    where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile, *, guessed: bool
+) -> Iterator[Finding]:
+    """Why it is not run: what was read says so, or nothing that was read tells."""
+    group = where.group
+    if group is None and facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
         return  # the repository's own code says how to load it: see the rule on remote code
-    name = where.name
+    rule = profile.format(facts.format or "")
+    if group is None and runs_as_gguf(facts, profile):
+        if rule is None:
+            text = f"A GGUF build of it runs on {profile.name}."
+        else:
+            name = where.name if where.names else facts.architecture
+            text = f"{profile.name}'s {rule.loader} does not take “{name}”; a GGUF build of it runs."
+        yield from _needs_gguf(text, facts, profile)
+    elif not where.names:
+        if rule is not None or facts.format is None or profile.criteria:
+            yield from _untold(where, facts, profile)
+        elif no_converter_takes(facts):  # else the format alone refuses it
+            yield from _not_its_own(where.name, facts, profile)
+    elif guessed:
+        text = (
+            f"The architecture “{facts.architecture}” is only guessed from the model's name; if it is right, "
+            f"{profile.name} does not run it."
+        )
+        yield Finding("unknown", Severity.BLOCKS, text, "architecture only guessed")
+        yield _FETCH
+    elif group is not None:
+        yield Finding(group.refused, Severity.BLOCKS, f"“{where.name}”: {group.note}.", f"{where.name} model")
+    else:
+        yield from _not_its_own(where.name, facts, profile)
+
+
+def _needs_gguf(text: str, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    yield Finding("format", Severity.BLOCKS, text, "needs a GGUF build")
+    advice = profile.advice.get(facts.format or "") or "Take a GGUF build of this model, or make one."
+    yield Finding("format", Severity.RECOMMENDS, advice)
+
+
+def _untold(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    if where.by == "gguf":
+        text = (
+            f"The GGUF header names its architecture; it was not read, and what is written there for "
+            f"“{facts.architecture}” no table tells."
+        )
+        yield Finding("unknown", Severity.BLOCKS, text, "GGUF header not read")
+        yield _FETCH_HEADER
+    else:
+        text = (
+            f"{profile.name} goes by the class in config.json; it is not told here, and which it is for "
+            f"“{facts.architecture}” no table tells."
+        )
+        yield Finding("unknown", Severity.BLOCKS, text, "class not told")
+        yield _FETCH_CLASS
+
+
+def _not_its_own(name: str, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     architecture = architecture_of(name)
     if architecture.kind == "other":
         architecture = architecture_of(facts.architecture or name)

@@ -12,6 +12,7 @@ from compat.architectures import (
     architecture_of,
     architecture_of_gguf,
     architecture_of_model_type,
+    read_tables,
 )
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
@@ -19,14 +20,17 @@ from compat.rules.result import Confidence
 
 _CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
 
+_SEEING = ("vision", "multimodal")
+
 
 @dataclass(frozen=True, slots=True)
 class ArchitectureMatch:
     """The answer: the ``name`` looked up in name space ``by``, and the group it is in (None: not the
     engine's).
 
-    ``names`` are all the names it might have; more than one only where the record does not tell which. ``limit`` and
-    ``doubt`` say how the name was reached, where that was not by reading it.
+    ``names`` are all the names it might have; more than one only where the record does not tell which, none where the
+    engine goes by a name that the record does not tell and no table leads to. ``limit`` and ``doubt`` say how the name
+    was reached, where that was not by reading it.
     """
 
     by: str
@@ -65,14 +69,16 @@ def _place(
         shown = refused[0] if refused else names[0] if names else architecture
         return ArchitectureMatch(by, shown, names, refused[1] if refused else None, limit, doubt, more)
     name, group = known[0]
+    if any(found.limit is Confidence.LOW for _, found in known):
+        limit = Confidence.LOW
     if len(known) < len(names):
         limit = Confidence.LOW
         doubt = (
             f"Its config.json may name {_either(names)}, and only {_either([n for n, _ in known])} is one "
             f"{profile.name} runs; the record does not tell which it is."
         )
-    elif len(names) > 1 and limit is None:
-        limit = Confidence.MEDIUM
+    elif len(names) > 1 and not doubt:
+        limit = limit or Confidence.MEDIUM
         doubt = (
             f"Its exact class is not told; from “{architecture}” it is {_either(names)}, and {profile.name} runs each."
         )
@@ -95,9 +101,11 @@ def _names(
     if by == "gguf":
         if gguf:
             return (gguf,), None, ""
-        limit = Confidence.MEDIUM
-        doubt = f"The GGUF header has not been read; the name in it follows from “{architecture}”."
-        return architecture_of(architecture).gguf_names(hf_class), limit, doubt
+        written = architecture_of(architecture).gguf_names(hf_class)
+        if written or profile.criteria:
+            doubt = f"The GGUF header has not been read; the name in it follows from “{architecture}”."
+            return written, Confidence.MEDIUM, doubt
+        return _alike(profile, by, architecture)
     # "gemma3" is the text model in a GGUF header and the vision model in a config: translate the former only.
     model_type = architecture_of_gguf(architecture).name if gguf == architecture else architecture
     if by == "model_type":
@@ -107,27 +115,49 @@ def _names(
     classes = architecture_of_model_type(model_type).classes_for(task)
     if classes:
         return classes, None, ""
-    alike = _alike(profile, model_type)
-    if not alike:
-        return (), None, ""
-    doubt = f"Its class is not told; {profile.name} has {_either(alike)}, which is spelled like “{architecture}”."
-    return alike, Confidence.LOW, doubt
+    return _alike(profile, by, model_type)
+
+
+def no_converter_takes(facts: VariantFacts) -> bool:
+    """Whether this is an architecture of Transformers, and llama.cpp's converter has no case for its class.
+
+    Models that see are left open: the converter goes by the class of their language part, which no record tells.
+    """
+    architecture, tables = architecture_of_model_type(facts.architecture or ""), read_tables()
+    known = any(architecture.name in classes for classes in tables.classes.values())
+    sees = architecture.kind == "vision" or any(architecture.name in tables.classes[use] for use in _SEEING)
+    told = (facts.hf_class,) if facts.hf_class else architecture.classes_for(facts.task)
+    return known and not sees and bool(told) and not any(name in tables.gguf_of_class for name in told)
 
 
 @lru_cache(maxsize=64)
-def _spellings(profile: EngineProfile) -> dict[str, tuple[str, ...]]:
+def _spellings(profile: EngineProfile, by: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for group in profile.groups:
-        if group.by == "class" and not group.refused:
+        if group.by == by and not group.refused and not group.derived:
             for name in sorted(group.names):
                 key = _spelling(name)
                 found[key] = tuple(dict.fromkeys((*found.get(key, ()), name)))
     return found
 
 
-def _alike(profile: EngineProfile, model_type: str) -> tuple[str, ...]:
-    """Classes of the engine that are spelled like a ``model_type`` which no table knows."""
-    return _spellings(profile).get(_spelling(model_type), ()) if model_type else ()
+def _alike(profile: EngineProfile, by: str, model_type: str) -> tuple[tuple[str, ...], Confidence | None, str]:
+    """Names of the engine that are spelled like a ``model_type`` which no table knows, as names to look up."""
+    alike = _spellings(profile, by).get(_spelling(model_type), ()) if model_type else ()
+    if not alike:
+        return (), None, ""
+    untold = "Its class is not told" if by == "class" else "The GGUF header has not been read"
+    doubt = f"{untold}; {profile.name} has {_either(alike)}, which is spelled like “{model_type}”."
+    return alike, Confidence.LOW, doubt
+
+
+def runs_as_gguf(facts: VariantFacts, profile: EngineProfile) -> bool:
+    """Whether an engine that is made for GGUF files runs a GGUF build of this model, whose files are something else."""
+    if profile.formats[0].name != "gguf" or facts.format in ("gguf", None) or facts.architecture is None:
+        return False
+    names = architecture_of(facts.architecture).gguf_names(facts.hf_class)
+    groups = [_group(profile, "gguf", name, "gguf", facts.task) for name in names]
+    return any(group and not group.refused and (facts.task or "") in {"", *group.tasks} for group in groups)
 
 
 def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task: str | None) -> Group | None:

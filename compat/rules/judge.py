@@ -71,7 +71,8 @@ def order_of(
 ) -> list[int]:
     """The variants from best to worst: surest verdict, then the engine's preferred format, then quantization.
 
-    Among refused variants, one that gets further through the rules is better: its cause is the one worth telling.
+    Among refused variants, one that gets further through the rules is better: its cause is the one worth telling. Best
+    is one of which too little is known: it may still run.
     """
     formats = [rule.name for rule in profile.formats]
 
@@ -79,7 +80,7 @@ def order_of(
         facts, result = variants[index], results[index]
         return (
             -result.level,
-            -CAUSES.index(result.cause) if result.cause in CAUSES[:-1] else 0,
+            -CAUSES.index(result.cause) if result.cause in CAUSES else 0,
             formats.index(facts.format) if facts.format in formats else len(formats),
             _RANK.get(facts.quantization or "", len(_RANK)) if facts.format == "gguf" else bool(facts.quantization),
             index,

@@ -125,6 +125,16 @@ WRONG = [
         "should be one of high, medium, low, not 'sure'",
     ),
     (
+        "endings that become nothing",
+        GOOD.replace('serves = ["text"]', 'serves = ["text"]\nendings = ["a"]'),
+        "endings and become go together",
+    ),
+    (
+        "a format on an unknown platform",
+        GOOD.replace('confidence = "high"', 'confidence = "high"\nplatforms = ["abacus"]'),
+        r"formats 1 \(safetensors\): platforms 1 should be one of cuda",
+    ),
+    (
         "a format by a space it lacks",
         GOOD.replace('by = "model_type"\nconfidence', 'by = "gguf"\nconfidence'),
         "goes by gguf",

@@ -1,4 +1,5 @@
-"""Readers of the engines' own registries, as text and syntax trees. Each takes an unpacked package's folder.
+"""Readers of the engines' own registries, as text and syntax trees. Each takes an unpacked package's folder; one of an
+engine that falls back to Transformers also takes that of the Transformers version which the engine pins.
 
 They are strict: a registry that is not where it was raises, so that a new engine version never empties a list
 unnoticed.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 Pairs = dict[str, str | tuple[str, ...]]
@@ -49,6 +51,17 @@ def _keys(node: ast.expr) -> list[str]:
     return [key.value for key in node.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
 
 
+def _leads_to(node: ast.expr) -> dict[str, str]:
+    """A dictionary of texts."""
+    if not isinstance(node, ast.Dict):
+        raise TypeError("a registry is not a dictionary any more")
+    return {
+        str(key.value): str(value.value)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
+    }
+
+
 def _filled(names: Iterable[str], what: str) -> list[str]:
     found = sorted(set(names))
     if not found:
@@ -85,6 +98,8 @@ _TASK_MAPPINGS = {
     "base": "",
 }
 
+_MORE_MAPPINGS = {"waveform": "TEXT_TO_WAVEFORM", "spectrogram": "TEXT_TO_SPECTROGRAM", "ctc": "CTC"}
+"""Mappings that tell what a model can do, but no class that another engine goes by."""
 
 _GGUF_SPELLING = {
     "gpt_oss": "gpt-oss",
@@ -95,17 +110,99 @@ _GGUF_SPELLING = {
 """Names that Transformers turns into its own spelling after reading them from a GGUF header."""
 
 
-def transformers(root: Path) -> dict[str, Iterable[str]]:
-    """The model types of each task's auto class, and the GGUF names it dequantises on load."""
-    tree = _tree(_one(root, "transformers/models/auto/modeling_auto.py"))
+def _gguf_readable(root: Path) -> list[str]:
+    """The GGUF names it dequantises on load: those of its older reader, and of the newer one in a folder of its own."""
     ggml = _tree(_one(root, "transformers/integrations/ggml.py"))
-    lists: dict[str, Iterable[str]] = {key: list(_mapping(tree, name)) for key, name in _TASK_MAPPINGS.items()}
-    lists["gguf"] = [
+    newer = _tree(_one(root, "transformers/integrations/gguf/gguf_config_mapping.py"))
+    older = [
         _GGUF_SPELLING.get(key, key)
         for key in _keys(_assigned(ggml, "GGUF_CONFIG_MAPPING"))
         if key not in ("general", "tokenizer")
     ]
+    return _filled([*older, *_keys(_assigned(newer, "GGUF_CONFIG_ARCHS"))], "GGUF names")
+
+
+def transformers(root: Path) -> dict[str, Iterable[str]]:
+    """The model types of each task's auto class, and the GGUF names it reads."""
+    tree = _tree(_one(root, "transformers/models/auto/modeling_auto.py"))
+    lists: dict[str, Iterable[str]] = {
+        key: list(_mapping(tree, name)) for key, name in (_TASK_MAPPINGS | _MORE_MAPPINGS).items()
+    }
+    lists["gguf"] = _gguf_readable(root)
     return lists
+
+
+_ATTENTION_CLASS = re.compile(r"^class \w*Attention\w*\(nn\.Module\):", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelClass:
+    """A class of a model file: its bases, what it says of its attention itself, and whether its file lets it be set."""
+
+    bases: tuple[str, ...]
+    says: bool | None
+    settable: bool
+
+
+def _model_classes(root: Path) -> dict[str, _ModelClass]:
+    found: dict[str, _ModelClass] = {}
+    folder = _one(root, "transformers/models/auto/modeling_auto.py").parents[1]
+    for path in sorted(folder.glob("*/modeling_*.py")):
+        text = path.read_text("utf-8")
+        settable = "ALL_ATTENTION_FUNCTIONS.get_interface(" in text or not _ATTENTION_CLASS.search(text)
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef):
+                bases = tuple(base.id for base in node.bases if isinstance(base, ast.Name))
+                found[node.name] = _ModelClass(bases, _attention_flag(node), settable)
+    return found
+
+
+def _attention_flag(node: ast.ClassDef) -> bool | None:
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and _texts_of_targets(statement) == ["_supports_attention_backend"]:
+            return isinstance(statement.value, ast.Constant) and statement.value.value is True
+    return None
+
+
+def _fallbacks(root: Path, own: Iterable[str]) -> dict[str, Iterable[str]]:
+    """The classes not an engine's own that Transformers can run with a server's attention, by what they are for.
+
+    They say so by ``_supports_attention_backend``, by themselves or by a base. ``fallback_settable`` are language
+    models that do not, but whose file goes through the interface, which is enough for some servers. Encoder-decoders
+    and drafts are left out.
+    """
+    classes, own = _model_classes(root), set(own)
+
+    def says(name: str) -> bool | None:
+        known = classes.get(name)
+        if known is None:
+            return None
+        if known.says is not None:
+            return known.says
+        return next((found for found in map(says, known.bases) if found is not None), None)
+
+    tables = names(root)
+
+    def of(types: Iterable[str], *keys: str) -> set[str]:
+        """The classes of these model types in these tables."""
+        rows = (tables[key][model_type] for key in keys for model_type in set(types) & tables[key].keys())
+        found = {name for row in rows for name in ((row,) if isinstance(row, str) else row)}
+        return {name for name in found - own if name in classes and "Assistant" not in name}
+
+    two_sided = tables["seq2seq"].keys() | tables["speech"].keys()
+    seeing, encoders = tables["vision"].keys() - two_sided, tables["masked"].keys() - two_sided
+    text = tables["causal"].keys() - two_sided - encoders - tables["vision"].keys()
+    by_use = {
+        "text": of(text, "causal"),
+        "vision": of(seeing, "vision"),
+        "embedding": of(text | encoders, "base"),
+        "classification": of(text | encoders, "sequence_classification", "token_classification"),
+    }
+    lists: dict[str, Iterable[str]] = {
+        f"fallback_{use}": _filled(filter(says, found), f"classes for {use}") for use, found in by_use.items()
+    }
+    settable = (name for name in by_use["text"] if not says(name) and classes[name].settable)
+    return lists | {"fallback_settable": _filled(settable, "classes of settable attention")}
 
 
 def names(root: Path) -> dict[str, Pairs]:
@@ -198,28 +295,30 @@ def mlx_lm(root: Path) -> dict[str, Iterable[str]]:
         for path in (folder / "models").glob("*.py")
         if any(isinstance(node, ast.ClassDef) and node.name == "ModelArgs" for node in _tree(path).body)
     }
-    remapped = _assigned(_tree(folder / "utils.py"), "MODEL_REMAPPING")
-    if not isinstance(remapped, ast.Dict):
-        raise TypeError("MODEL_REMAPPING is not a dictionary any more")
-    onto = {
-        key.value
-        for key, value in zip(remapped.keys, remapped.values, strict=True)
-        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant) and value.value in modules
-    }
-    return {"model_types": _filled(modules | {str(key) for key in onto}, "models")}
+    return {"model_types": _filled(modules | _remapped(folder, modules), "models")}
+
+
+def _remapped(folder: Path, modules: set[str]) -> set[str]:
+    """The model types that ``utils.py`` maps onto one of these modules."""
+    onto = _leads_to(_assigned(_tree(folder / "utils.py"), "MODEL_REMAPPING"))
+    return {model_type for model_type, module in onto.items() if module in modules}
 
 
 def mlx_vlm(root: Path) -> dict[str, Iterable[str]]:
-    """Its model folders that hold a language model: those that answer what they see."""
+    """Its model folders that hold a language model, those that answer what they see, and what is mapped onto them."""
     folder = _one(root, "mlx_vlm/models/__init__.py").parent
-    return {"mlx_vision": _filled((path.parent.name for path in folder.glob("*/language.py")), "models")}
+    modules = {path.parent.name for path in folder.glob("*/language.py")}
+    return {"mlx_vision": _filled(modules | _remapped(folder.parent, modules), "models")}
 
 
 _SGLANG_DRAFT = re.compile(r"(NextN|MTP|Eagle3?)$|^Eagle|^DFlash|Draft|DSpark|Assistant")
 
 
-def sglang(root: Path) -> dict[str, Iterable[str]]:
-    """The classes its model files register: drafts, those that take images or sound, and the others."""
+def sglang(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
+    """The classes its model files register: drafts, those that take images or sound, and the others.
+
+    Of the pinned Transformers: what it falls back to, and the GGUF names whose settings it reads.
+    """
     folder = _one(root, "sglang/srt/models/llama.py").parent
     found: set[str] = set()
     for path in sorted(folder.rglob("*.py")):
@@ -238,6 +337,8 @@ def sglang(root: Path) -> dict[str, Iterable[str]]:
         "text": _filled(own - draft - multimodal, "classes"),
         "multimodal": _filled(multimodal, "multimodal classes"),
         "draft": _filled(draft, "draft classes"),
+        **{key: found for key, found in _fallbacks(pinned, own).items() if key != "fallback_settable"},
+        "gguf": _gguf_readable(pinned),
     }
 
 
@@ -251,15 +352,17 @@ _VLLM_TABLES = {
 }
 
 
-def vllm(root: Path) -> dict[str, Iterable[str]]:
-    """The registry's tables, and the classes that an earlier version had."""
+def vllm(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
+    """The registry's tables, the classes that an earlier version had, and those it falls back to Transformers for."""
     tree = _tree(_one(root, "vllm/model_executor/models/registry.py"))
     lists: dict[str, Iterable[str]] = {
         name: _filled((key for table in tables for key in _keys(_assigned(tree, table))), name)
         for name, tables in _VLLM_TABLES.items()
     }
-    lists["removed"] = _filled(_keys(_assigned(tree, "_PREVIOUSLY_SUPPORTED_MODELS")), "removed classes")
-    return lists
+    lists |= _fallbacks(pinned, {name for names in lists.values() for name in names})
+    known = {name for names in lists.values() for name in names}
+    removed = _keys(_assigned(tree, "_PREVIOUSLY_SUPPORTED_MODELS"))
+    return lists | {"removed": _filled((name for name in removed if name not in known), "removed classes")}
 
 
 def exllamav3(root: Path) -> dict[str, Iterable[str]]:
@@ -271,3 +374,89 @@ def exllamav3(root: Path) -> dict[str, Iterable[str]]:
             if isinstance(node, ast.Assign) and _texts_of_targets(node) == ["arch_string"]:
                 found.update(_texts(node.value))
     return {"classes": _filled(found, "classes")}
+
+
+# --- those that are published as a source tree --------------------------------------------------------------
+
+
+def tgi(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
+    """The model types that its loader has a case for, and those it falls back to the pinned Transformers for."""
+    tree = _tree(_one(root, "server/text_generation_server/models/__init__.py"))
+    kinds = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ModelType")
+    type_of = {
+        _texts_of_targets(statement)[0]: _leads_to(statement.value)["type"]
+        for statement in kinds.body
+        if isinstance(statement, ast.Assign)
+    }
+    handled: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name) and node.left.id == "model_type":
+            for value in node.comparators:
+                handled.update(_texts(value))
+                named = [item.id for item in ast.walk(value) if isinstance(item, ast.Name)]
+                handled.update(type_of[name] for name in named if name in type_of)
+    auto = _tree(_one(pinned, "transformers/models/auto/modeling_auto.py"))
+    encoders, seeing, hearing = (
+        _mapping(auto, name).keys() for name in ("MASKED_LM", "IMAGE_TEXT_TO_TEXT", "SPEECH_SEQ_2_SEQ")
+    )
+    seq2seq = _mapping(auto, "SEQ_TO_SEQ_CAUSAL_LM").keys() - hearing
+    causal = _mapping(auto, "CAUSAL_LM").keys() - encoders - seeing - hearing - seq2seq
+    return {
+        "optimised": _filled(handled, "types"),
+        "fallback_text": _filled(causal - handled, "types of Transformers"),
+        "fallback_seq2seq": _filled(seq2seq - handled, "encoder-decoders of Transformers"),
+    }
+
+
+_TENSORRT_DRAFT = re.compile(r"eagle|draft|assistant", re.IGNORECASE)
+
+
+def tensorrt_llm(root: Path) -> dict[str, Iterable[str]]:
+    """The classes its index of models names, parted by what they are for; parts of models are left out."""
+    tree = _tree(_one(root, "tensorrt_llm/_torch/models/_arch_index.py"))
+    module_of = _leads_to(_assigned(tree, "MODEL_ARCH_TO_MODULE"))
+    seeing = set(_leads_to(_assigned(tree, "MULTIMODAL_MODEL_TYPE_TO_MODULE")).values())
+    whole = {name for name in module_of if not name.endswith(("VisionModel", "HCXVisionModel"))}
+    draft = {name for name in whole if _TENSORRT_DRAFT.search(name)}
+    classification = {name for name in whole if name.endswith(("Classification", "RewardModel"))}
+    embedding = {name for name in whole if name.endswith("TextEmbedding")}
+    generating = whole - draft - classification - embedding
+    conditional = {name for name in generating if name.endswith("ForConditionalGeneration")}
+    both = {module_of[name] for name in conditional}
+    multimodal = {
+        name
+        for name in generating
+        if module_of[name] in seeing and not (name.endswith("ForCausalLM") and module_of[name] in both)
+    }
+    return {
+        "text": _filled(generating - multimodal - conditional, "classes"),
+        "conditional": _filled(conditional - multimodal, "encoder-decoders"),
+        "multimodal": _filled(multimodal, "multimodal classes"),
+        "classification": _filled(classification, "classifiers"),
+        "embedding": _filled(embedding, "embedding classes"),
+        "draft": _filled(draft, "draft classes"),
+    }
+
+
+_GO_CASE = re.compile(r"^\tcase (\"[^:\n]+\"):", re.MULTILINE)
+
+
+def ollama(root: Path) -> dict[str, Iterable[str]]:
+    """The classes that its converter takes."""
+    text = _one(root, "convert/convert.go").read_text("utf-8")
+    switch = text[text.index("switch p.Architectures[0]") :]
+    switch = switch[: switch.index("\tdefault:")]
+    return {"convert": _filled(re.findall(r'"([^"]+)"', " ".join(_GO_CASE.findall(switch))), "classes")}
+
+
+_REQUIREMENT = re.compile(r"^(?:Requires-Dist: )?(transformers\s*[<>=!~][^;#\\\n]*)", re.MULTILINE)
+
+
+def pinned_transformers(root: Path) -> str:
+    """The requirement by which an engine's package or tree pins Transformers: ``transformers==5.19.0``."""
+    for pattern in ("*.dist-info/METADATA", "requirements/common.txt", "server/requirements_cuda.txt"):
+        for path in (*root.glob(pattern), *root.glob(f"*/{pattern}")):
+            found = _REQUIREMENT.search(path.read_text("utf-8"))
+            if found:
+                return found[1].replace(" ", "")
+    raise LookupError(f"{root.name} does not say which Transformers it takes: the package's layout changed")

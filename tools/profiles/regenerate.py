@@ -1,18 +1,21 @@
-"""Rewrite the generated name lists from the engines' own published packages.
+"""Rewrite the generated name lists from the engines' own published packages, and say what changes by it.
 
-    python -m tools.profiles.regenerate            # every engine that can be read
+    python -m tools.profiles.regenerate            # every engine that is published as a package
     python -m tools.profiles.regenerate mlx-lm     # one engine, newest version
     python -m tools.profiles.regenerate vllm==0.33.0
-    python -m tools.profiles.regenerate mlx-lm=path/to/unpacked/package
+    python -m tools.profiles.regenerate ollama --source path/to/its/source/tree
+    python -m tools.profiles.regenerate tgi==db931fc --source path/to/a/tree/without/git
 
 Packages are fetched by name with pip and read as text: nothing of them is imported. The result is a diff of
 ``*.lists.toml`` (and of ``names.toml`` and ``gguf_names.toml`` in ``compat/architectures/``, which lead from one kind
 of name to another), to be reviewed like any other change. What people decide (formats, packings, sureness, notes) stays
-in ``<slug>.toml``.
+in ``<slug>.toml``, but for its version and the day it was checked, which are set here. At the end stands which records
+of the bundled catalogue get another verdict.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -22,10 +25,11 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import compat
-from tools.profiles import readers
+from tools.profiles import changes, readers
 
 HERE = Path(compat.__file__).parent / "engines" / "profiles"
 ARCHITECTURES = HERE.parents[1] / "architectures"
@@ -37,14 +41,21 @@ Lists = Mapping[str, Iterable[str] | Mapping[str, str | tuple[str, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an engine's names come from: the package, how it is published, and who reads it."""
+    """Where an engine's names come from: the package, how it is published, and who reads it.
+
+    ``beside`` tells from the engine's own text which other package's folder the reader takes as well. ``published``:
+    without it there is no package, and ``--source`` has to name a tree.
+    """
 
     package: str
     wheel: bool
-    read: Callable[[Path], Lists]
+    read: Callable[..., Lists]
     target: Path
+    beside: Callable[[Path], str] | None = None
+    published: bool = True
 
 
+_PIN = readers.pinned_transformers
 SOURCES = {
     "transformers": Source("transformers", True, readers.transformers, HERE / "transformers.lists.toml"),
     "names": Source("transformers", True, readers.names, ARCHITECTURES / "names.toml"),
@@ -52,9 +63,14 @@ SOURCES = {
     "llama-cpp": Source("llama-cpp-python", False, readers.llama_cpp, HERE / "llama-cpp.lists.toml"),
     "mlx-lm": Source("mlx-lm", True, readers.mlx_lm, HERE / "mlx-lm.lists.toml"),
     "lm-studio": Source("mlx-vlm", True, readers.mlx_vlm, HERE / "lm-studio.lists.toml"),
-    "sglang": Source("sglang", True, readers.sglang, HERE / "sglang.lists.toml"),
-    "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml"),
+    "sglang": Source("sglang", True, readers.sglang, HERE / "sglang.lists.toml", beside=_PIN),
+    "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml", beside=_PIN),
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
+    "tgi": Source("text-generation-inference", False, readers.tgi, HERE / "tgi.lists.toml", _PIN, published=False),
+    "ollama": Source("ollama", False, readers.ollama, HERE / "ollama.lists.toml", published=False),
+    "tensorrt-llm": Source(
+        "TensorRT-LLM", False, readers.tensorrt_llm, HERE / "tensorrt-llm.lists.toml", published=False
+    ),
 }
 
 
@@ -127,36 +143,92 @@ def _unpack(folder: Path) -> Path:
 
 
 def _version(root: Path) -> str:
+    """The version of a package, else the commit of a source tree and its day; for Ollama its llama.cpp's as well."""
     for info in (*root.glob("*.dist-info/METADATA"), *root.glob("PKG-INFO"), *root.glob("*/PKG-INFO")):
         found = _VERSION.search(info.read_text("utf-8"))
         if found:
             return found[1]
-    return "unknown version"
+    if not (root / ".git").exists():
+        return ""
+    git = ["git", "-C", str(root), "log", "-1", "--format=commit %h (%cs)"]
+    told = subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 - a fixed program
+    llama = root / "LLAMA_CPP_VERSION"
+    return f"{told}, llama.cpp {llama.read_text('utf-8').strip()}" if llama.exists() else told
 
 
-def regenerate(slug: str, root: Path) -> bool:
-    """Rewrite one list from an unpacked package; tells whether it changed."""
+def regenerate(slug: str, root: Path, beside: Path | None = None, version: str = "") -> bool:
+    """Rewrite one list from an unpacked package, and one beside it if its reader takes two; tells if it changed.
+
+    ``version`` is for a tree that does not tell its own.
+    """
     source = SOURCES[slug]
-    text = render(source.read(root), f"{source.package} {_version(root)}")
+    roots = (root,) if beside is None else (root, beside)
+    version = version or _version(root)
+    origin = f"{source.package} {version or 'of unknown version'}"
+    if beside is not None:
+        origin += f" with transformers {_version(beside)}"
+    text = render(source.read(*roots), origin)
     before = source.target.read_text("utf-8") if source.target.exists() else ""
     source.target.write_text(text, "utf-8")
+    if version:
+        _note_version(slug, source.package, version)
     return text != before
 
 
+_VERSION_LINE = re.compile(r'^version = "(.*)"$', re.MULTILINE)
+
+
+def _note_version(slug: str, package: str, version: str) -> None:
+    """Set version and day of the engine's profile, and the version in every other one that names this package."""
+    named = re.compile(rf"(?<=\b{re.escape(package)} )\S*[\w)]")
+    for path in sorted(HERE.glob("*.toml")):
+        text = path.read_text("utf-8")
+        line = _VERSION_LINE.search(text)
+        own = path.name == f"{slug}.toml"
+        if path.name.endswith(".lists.toml") or line is None or not (own or named.search(line[1])):
+            continue
+        said = named.sub(version, line[1]) if named.search(line[1]) else version
+        text = text.replace(line[0], f"version = {_quoted(said)}", 1)
+        text = re.sub(r"^checked = .*$", f"checked = {date.today()}", text, count=1, flags=re.MULTILINE)  # noqa: DTZ011
+        path.write_text(text, "utf-8")
+
+
+def _fetch(requirement: str, folder: Path, *, wheel: bool) -> Path:
+    folder.mkdir()
+    _pip(requirement, folder, wheel=wheel)
+    return _unpack(folder)
+
+
+def _run(target: str, tree: Path | None) -> None:
+    slug, pin, version = target.partition("==")
+    source = SOURCES[slug]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        root = tree or _fetch(f"{source.package}{pin}{version}", folder / "own", wheel=source.wheel)
+        beside = _fetch(source.beside(root), folder / "beside", wheel=True) if source.beside else None
+        changed = regenerate(slug, root, beside, version if tree else "")
+    sys.stdout.write(f"{source.target.name}: {'changed' if changed else 'unchanged'}\n")
+
+
 def main(arguments: list[str]) -> None:
-    """Run for the named engines, or all."""
-    for argument in arguments or list(SOURCES):
-        slug, pin, version = argument.partition("==")
-        slug, _, path = slug.partition("=")
+    """Run for the named engines, or all that are published; then say what it changes in the bundled catalogue."""
+    parser = argparse.ArgumentParser(prog="python -m tools.profiles.regenerate")
+    parser.add_argument("targets", nargs="*", help="an engine, or one of its versions as in vllm==0.33.0")
+    parser.add_argument("--source", type=Path, help="an unpacked package or a source tree to read instead of fetching")
+    asked = parser.parse_args(arguments)
+    targets = asked.targets or [slug for slug, source in SOURCES.items() if source.published]
+    for target in targets:
+        slug = target.partition("==")[0]
         if slug not in SOURCES:
             raise SystemExit(f"no reader for {slug!r}; there are: {', '.join(SOURCES)}")
-        with tempfile.TemporaryDirectory() as scratch:
-            root = Path(path)
-            if not path:
-                _pip(f"{SOURCES[slug].package}{pin}{version}", Path(scratch), wheel=SOURCES[slug].wheel)
-                root = _unpack(Path(scratch))
-            changed = regenerate(slug, root)
-        sys.stdout.write(f"{SOURCES[slug].target.name}: {'changed' if changed else 'unchanged'}\n")
+        if not asked.source and not SOURCES[slug].published:
+            raise SystemExit(f"{slug} is not published as a package: name its source tree with --source PATH")
+    if asked.source and len(targets) != 1:
+        raise SystemExit("--source is the tree of one engine: name that engine")
+    before = changes.levels()
+    for target in targets:
+        _run(target, asked.source)
+    sys.stdout.write(changes.describe(before, changes.levels()))
 
 
 if __name__ == "__main__":
