@@ -85,7 +85,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         )
         return
     if packing is None:
-        names = dict.fromkeys(packing.name for packing in profile.packings)
+        names = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
         if not names:
             reads = "it takes plain weights only"
         elif len(names) > _MANY:
@@ -98,14 +98,23 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
             f"{label} packing",
         )
-        yield Finding(
-            CODE,
-            Severity.RECOMMENDS,
-            profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way.",
-        )
+        yield _other_packing(profile)
+        return
+    refused = packing.refused
+    if packing.architectures and facts.architecture not in packing.architectures:
+        refused = f"it reads that for {join_words(sorted(packing.architectures))} only"
+    if refused:
+        text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
+        yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
+        yield _other_packing(profile)
         return
     limit = packing.confidence
     if facts.quantization_from.guessed:
         limit = min(limit, Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+
+
+def _other_packing(profile: EngineProfile) -> Finding:
+    advice = profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way."
+    return Finding(CODE, Severity.RECOMMENDS, advice)
