@@ -12,6 +12,7 @@ from django.db import connection
 from compat.architectures import known_shapes, read_tables
 from compat.engines import all_profiles
 from compat.engines.hardware import accelerators
+from compat.engines.known_failures import known_failures
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed import calibration
 from compat.strict_data import DataError
@@ -21,6 +22,7 @@ DATA_FILES: tuple[Callable[[], object], ...] = (
     known_shapes,
     all_profiles,
     accelerators,
+    known_failures,
     calibration,
     shipped_ledger,
 )

@@ -25,6 +25,9 @@ ROWS = {
     "architecture": "tests/architectures/test_add_architecture.py::test_one_entry_adds_an_architecture_everywhere",
     "name table": "::test_a_name_table_leads_from_model_type_to_class_and_gguf_name",
     "well-known model's published shape": "::test_a_known_shape_is_what_the_memory_need_is_worked_out_from",
+    "failure that the public reported": (
+        "tests/rules/test_known_failures.py::test_it_is_told_of_what_it_is_about_with_its_report"
+    ),
     "graphics card": "::test_a_graphics_card_can_be_chosen_and_judged_for",
     "data file": "::test_a_data_file_stops_the_start_where_it_is_wrong",
     "fact": "::test_a_fact_is_read_of_what_is_kept_and_seen_by_a_rule",

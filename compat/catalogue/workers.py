@@ -103,7 +103,7 @@ class Worker:
     def capability(self) -> Capability | None:
         """What its accelerators can do; None where they are not named."""
         one = accelerator_named(self.machine.accelerator) if self.machine.accelerator else None
-        return Capability(one.vendor, one.compute_capability) if one else None
+        return Capability(one.vendor, one.compute_capability, one.gfx, self.machine.count) if one else None
 
 
 def accelerator_named(name: str) -> Accelerator | None:

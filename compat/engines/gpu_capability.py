@@ -44,6 +44,24 @@ _GENERATIONS = (
 )
 
 
+_AMD_GENERATIONS = {
+    "gfx906": "Instinct MI50",
+    "gfx908": "Instinct MI100",
+    "gfx90a": "Instinct MI200",
+    "gfx942": "Instinct MI300",
+    "gfx950": "Instinct MI350",
+    "gfx1100": "Radeon RX 7900",
+    "gfx1101": "Radeon RX 7700",
+    "gfx1200": "Radeon RX 9060",
+    "gfx1201": "Radeon RX 9070",
+}
+
+
+def amd_generation_name(gfx: str) -> str:
+    """What AMD's name of a generation means to people: ``Instinct MI300 (gfx942)`` for ``gfx942``."""
+    return f"{_AMD_GENERATIONS[gfx]} ({gfx})" if gfx in _AMD_GENERATIONS else gfx
+
+
 def generation_name(compute_capability: float) -> str:
     """The name of the NVIDIA GPU generation of a compute capability, such as ``Ada`` for 8.9."""
     return next((name for least, name in _GENERATIONS if compute_capability >= least), "older than Maxwell")
@@ -51,12 +69,15 @@ def generation_name(compute_capability: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """An accelerator: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and NVIDIA's compute
-    capability (8.9) where it is known.
+    """The accelerators of a machine: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and how many.
+
+    ``compute_capability`` is NVIDIA's (8.9) and ``gfx`` AMD's name of the generation (``gfx942``), where known.
     """
 
     vendor: str
     compute_capability: float | None = None
+    gfx: str | None = None
+    count: int = 1
 
     def __post_init__(self) -> None:
         if self.vendor not in VENDOR_PLATFORMS:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json, read_text
@@ -21,6 +21,7 @@ GIB = 1024**3
 class Accelerator:
     """One kind of device. ``memory`` in bytes, ``bandwidth`` in bytes a second; None is unknown.
 
+    ``compute_capability`` is NVIDIA's (8.9), ``gfx`` AMD's name of a generation (``gfx942``).
     ``memory_options``: the sizes in bytes a shared memory is sold in, where the name alone does not tell.
     """
 
@@ -30,6 +31,7 @@ class Accelerator:
     memory: int | None = None
     bandwidth: float | None = None
     compute_capability: float | None = None
+    gfx: str | None = None
     sources: tuple[str, ...] = ()
     memory_options: tuple[int, ...] = ()
 
@@ -90,7 +92,7 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 class _Card(StrictTable):
     """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``cc`` NVIDIA's compute
-    capability, ``src`` the numbers of its sources, counted from 0.
+    capability, ``gfx`` AMD's name of the generation, ``src`` the numbers of its sources, counted from 0.
     """
 
     name: Name
@@ -99,6 +101,7 @@ class _Card(StrictTable):
     gb: _Positive | None = None
     gb_s: _Positive | None = None
     cc: _Positive | None = None
+    gfx: Annotated[str, StringConstraints(pattern="^gfx[0-9a-f]{3,4}$")] | None = None
     gb_options: list[_Positive] = []
     src: Annotated[list[int], Field(min_length=1)]
 
@@ -110,6 +113,8 @@ class _Card(StrictTable):
             raise ValueError("gb_options is only for kind unified")
         if self.cc is not None and self.vendor != "nvidia":
             raise ValueError("cc is only for vendor nvidia")
+        if self.gfx is not None and self.vendor != "amd":
+            raise ValueError("gfx is only for vendor amd")
         return self
 
 
@@ -152,6 +157,7 @@ def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
         memory=None if card.gb is None else round(card.gb * GIB),
         bandwidth=None if card.gb_s is None else card.gb_s * 1e9,
         compute_capability=card.cc,
+        gfx=card.gfx,
         sources=tuple(sources[number] for number in card.src),
         memory_options=tuple(round(gb * GIB) for gb in card.gb_options),
     )

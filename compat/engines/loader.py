@@ -127,11 +127,23 @@ class _FormatTable(StrictTable):
 
 class _QuantizationTable(StrictTable):
     names: Annotated[Names, AfterValidator(_some)]
-    confidence: _Sureness
+    confidence: _Sureness | None = None
     note: str = ""
     platforms: _Platforms = []
     compute_capability: float | None = None
+    experts: float | None = None
+    below: float | None = None
     native: float | None = None
+    gfx: Names = []
+    native_gfx: Names = []
+    architectures: Names = []
+    refused: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if bool(self.refused) == bool(self.confidence):
+            raise ValueError("give either confidence or refused: how sure is it, or why is it not loaded?")
+        return self
 
 
 class _GgufTypesTable(StrictTable):
@@ -143,6 +155,7 @@ class _GgufTypesTable(StrictTable):
 class _HardwareTable(StrictTable):
     platforms: _Platforms
     compute_capability: float | None = None
+    gfx: Names = []
 
 
 class _ContextTable(StrictTable):
@@ -213,6 +226,7 @@ class _Reading:
             advice=table.advice,
             platforms=tuple(table.hardware.platforms),
             compute_capability=table.hardware.compute_capability,
+            gfx=tuple(table.hardware.gfx),
             context_limit=table.context.limit,
             context_policy=table.context.policy,
             digest=_digest(text, self._used),
@@ -288,8 +302,23 @@ def _format(row: _FormatTable) -> FormatRule:
 
 
 def _packings(row: _QuantizationTable) -> list[Packing]:
-    sure, platforms = Confidence[row.confidence.upper()], tuple(row.platforms)
-    return [Packing(name, sure, row.note, platforms, row.compute_capability, row.native) for name in row.names]
+    return [
+        Packing(
+            name,
+            Confidence[row.confidence.upper()] if row.confidence else Confidence.NONE,
+            row.note,
+            platforms=tuple(row.platforms),
+            compute_capability=row.compute_capability,
+            experts=row.experts,
+            below=row.below,
+            native=row.native,
+            gfx=tuple(row.gfx),
+            native_gfx=tuple(row.native_gfx),
+            architectures=frozenset(row.architectures),
+            refused=row.refused,
+        )
+        for name in row.names
+    ]
 
 
 def _gguf_types(row: _GgufTypesTable | None) -> GgufTypes | None:

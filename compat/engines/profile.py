@@ -70,10 +70,13 @@ class FormatRule:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """A quantization an engine loads: how sure, and on which hardware.
+    """A quantization an engine loads: how sure, and on which hardware. Empty ``platforms`` means all of the engine's.
 
-    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``native`` the one from which it runs at full
-    speed. Empty ``platforms`` means all of the engine's.
+    ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``experts`` the least for the weights of a
+    mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
+    the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
+    that have it built in; empty ``gfx`` means all. ``architectures`` are the only ones it is read for, by
+    ``model_type``; ``refused`` says why the engine knows it and does not load it.
     """
 
     name: str
@@ -81,7 +84,17 @@ class Packing:
     note: str = ""
     platforms: tuple[str, ...] = ()
     compute_capability: float | None = None
+    experts: float | None = None
+    below: float | None = None
     native: float | None = None
+    gfx: tuple[str, ...] = ()
+    native_gfx: tuple[str, ...] = ()
+    architectures: frozenset[str] = frozenset()
+    refused: str = ""
+
+    def least(self, *, mixture: bool) -> float | None:
+        """The least compute capability of NVIDIA's that it needs, for a mixture of experts or not; None: any."""
+        return self.experts or self.compute_capability if mixture else self.compute_capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +111,9 @@ class EngineProfile:
     """What one engine accepts. ``digest`` changes with anything that can change a verdict.
 
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
-    model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python code in the
-    repository: ``runs`` (if the person allows it) or ``ignores``.
+    model behind a file, and not at how weights are packed. ``compute_capability`` is the least of NVIDIA's that it
+    needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
+    in the repository: ``runs`` (if the person allows it) or ``ignores``.
     """
 
     slug: str
@@ -120,6 +134,7 @@ class EngineProfile:
     projector: bool = False
     platforms: tuple[str, ...] = ()
     compute_capability: float | None = None
+    gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"
     advice: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from compat.engines.gpu_capability import Capability
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.rules import platform
+from compat.rules import known_failures, platform
 from compat.rules.order import RULES
 from compat.rules.result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
 from compat.source_digest import digest_sources
 
-_JUDGED_BY = ("architectures", "shapes", "extraction", "engines", "rules")
+_JUDGED_BY = ("architectures", "shapes", "extraction", "engines", "engines/data/known_failures.toml", "rules")
 """All that makes a verdict but the profile: the rules, the facts and tables they go by, GPU capabilities."""
 
 _QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages
@@ -55,6 +55,7 @@ def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | 
     """What one engine says of one variant; on given hardware, what that hardware lacks may refuse it too."""
     findings = [finding for rule in RULES for finding in rule(facts, profile)]
     findings += platform.check(facts, profile, capability)
+    findings += known_failures.check(facts, profile, capability)
     return _result(findings)
 
 

@@ -1,12 +1,21 @@
-"""Does the hardware do what the engine and the packing ask of it?"""
+"""Does the hardware do what the engine, the format and the packing ask of it?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat.engines.gpu_capability import PLATFORM_LABELS, VENDOR_LABELS, Capability, generation_name
-from compat.engines.profile import EngineProfile, Packing, join_words
+from compat.architectures import architecture_of
+from compat.engines.gpu_capability import (
+    PLATFORM_LABELS,
+    VENDOR_LABELS,
+    Capability,
+    amd_generation_name,
+    generation_name,
+)
+from compat.engines.profile import EngineProfile, FormatRule, Packing, join_words
+from compat.extraction.extract import format_label
 from compat.extraction.facts import VariantFacts
+from compat.rules import known_failures
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "platform"
@@ -14,19 +23,38 @@ CODE = "platform"
 
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
     """Known hardware is held against the needs and may block; unknown hardware only gets told of them."""
-    packing = _packing_of(facts, profile)
+    rule, packing = _bound_format_of(facts, profile), _packing_of(facts, profile)
+    mixture = _is_mixture(facts)
     if hardware is None:
+        if rule is not None:
+            yield _told_format(rule, profile)
         if packing is not None:
-            yield from _told(packing, profile)
+            yield from _told(packing, profile, mixture=mixture)
         return
     yield from _engine_on(hardware, profile)
+    if rule is not None:
+        yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        yield from _packing_on(hardware, packing, profile)
+        yield from _packing_on(hardware, packing, profile, mixture=mixture)
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
     """Whether hardware may change the answer to these facts, beyond what the engine asks of it for any model."""
-    return _packing_of(facts, profile) is not None
+    return (
+        _packing_of(facts, profile) is not None
+        or _bound_format_of(facts, profile) is not None
+        or known_failures.depends_on_hardware(facts, profile)
+    )
+
+
+def _is_mixture(facts: VariantFacts) -> bool:
+    return architecture_of(facts.architecture or "").mixture
+
+
+def _bound_format_of(facts: VariantFacts, profile: EngineProfile) -> FormatRule | None:
+    """How the engine loads the format, where it does so on some of its platforms only."""
+    rule = profile.format(facts.format or "")
+    return rule if rule is not None and rule.platforms else None
 
 
 def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
@@ -36,20 +64,42 @@ def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
     return None
 
 
-def _told(packing: Packing, profile: EngineProfile) -> Iterator[Finding]:
+def _told_format(rule: FormatRule, profile: EngineProfile) -> Finding:
+    runs_on = join_words(PLATFORM_LABELS[platform] for platform in rule.platforms)
+    return Finding(
+        CODE,
+        Severity.WARNS,
+        f"{profile.name} loads {format_label(rule.name)} files on {runs_on} only; check that yours is among them.",
+        f"{runs_on} only",
+        Confidence.MEDIUM,
+    )
+
+
+def _format_on(hardware: Capability, rule: FormatRule, profile: EngineProfile) -> Iterator[Finding]:
+    if set(hardware.platforms) & set(rule.platforms):
+        return
+    runs_on = join_words(PLATFORM_LABELS[platform] for platform in rule.platforms)
+    label = format_label(rule.name)
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"{profile.name} loads {label} files on {runs_on} only; this worker has {VENDOR_LABELS[hardware.vendor]}.",
+        f"{label} on {runs_on} only",
+    )
+    others = [format_label(other.name) for other in profile.formats if not other.platforms]
+    if others:
+        yield Finding(CODE, Severity.RECOMMENDS, f"Look for a {' or '.join(others)} version of this model.")
+
+
+def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
     """What a packing needs beyond what the engine needs anyway."""
-    least = packing.compute_capability or 0
+    least = packing.least(mixture=mixture) or 0
     newer = least > (profile.compute_capability or 0)
     fewer = bool(packing.platforms) and set(packing.platforms) != set(profile.platforms)
-    if not newer and not fewer:
+    if not newer and not fewer and packing.below is None and not packing.gfx:
         return
     platforms = packing.platforms or profile.platforms
-    words = []
-    for platform in platforms:
-        if platform == "cuda" and newer:
-            words.append(f"NVIDIA GPUs of the {generation_name(least)} generation or newer")
-        else:
-            words.append(PLATFORM_LABELS[platform])
+    words = [_condition(platform, packing, least if newer else 0) for platform in platforms]
     brief = f"needs {generation_name(least)} or newer" if newer and platforms == ("cuda",) else "needs certain hardware"
     yield Finding(
         CODE,
@@ -59,6 +109,17 @@ def _told(packing: Packing, profile: EngineProfile) -> Iterator[Finding]:
         brief,
         Confidence.MEDIUM,
     )
+
+
+def _condition(platform: str, packing: Packing, least: float) -> str:
+    """The GPUs of a platform that a packing runs on, in words; ``least`` 0 is what the engine asks anyway."""
+    if platform == "cuda" and packing.below is not None:
+        return f"NVIDIA GPUs older than {generation_name(packing.below)}"
+    if platform == "cuda" and least:
+        return f"NVIDIA GPUs of the {generation_name(least)} generation or newer"
+    if platform == "rocm" and packing.gfx:
+        return "AMD's " + " or ".join(amd_generation_name(gfx) for gfx in packing.gfx)
+    return PLATFORM_LABELS[platform]
 
 
 def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding]:
@@ -75,9 +136,20 @@ def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding
     least = profile.compute_capability
     if least and _older(hardware, least):
         yield _too_old(hardware, least, profile.name)
+    if _lacks(hardware, profile.gfx) and "vulkan" not in profile.platforms:
+        have = amd_generation_name(hardware.gfx or "")
+        yield Finding(
+            CODE,
+            Severity.BLOCKS,
+            f"{profile.name} is not built for this AMD GPU's generation, {have}.",
+            f"not built for {hardware.gfx}",
+        )
+        yield Finding(CODE, Severity.RECOMMENDS, "Choose an engine that runs through Vulkan, such as llama.cpp.")
 
 
-def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile) -> Iterator[Finding]:
+def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
+    what = f"{packing.name} in {profile.name}"
+    least = packing.least(mixture=mixture)
     if packing.platforms and not set(hardware.platforms) & set(packing.platforms):
         runs_on = join_words(PLATFORM_LABELS[platform] for platform in packing.platforms)
         yield Finding(
@@ -87,28 +159,57 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile) 
             f"{packing.name} not on this GPU",
         )
         yield _other_packing()
-        return
-    if hardware.vendor != "nvidia":
-        return
-    if packing.compute_capability and _older(hardware, packing.compute_capability):
-        yield _too_old(hardware, packing.compute_capability, f"{packing.name} in {profile.name}")
-        yield _other_packing()
-    elif packing.native and _older(hardware, packing.native):
+    elif _lacks(hardware, packing.gfx):
+        needed = " or ".join(amd_generation_name(gfx) for gfx in packing.gfx)
+        have = amd_generation_name(hardware.gfx or "")
         yield Finding(
             CODE,
-            Severity.WARNS,
-            f"This GPU is older than {generation_name(packing.native)}, which has {packing.name} built in: the weights "
-            "are unpacked while computing, which works for most models but is slower.",
-            f"{packing.name} without hardware help",
-            Confidence.MEDIUM,
+            Severity.BLOCKS,
+            f"{what} needs AMD's {needed}; this GPU is {have}.",
+            f"{packing.name} not on this GPU",
         )
-    elif hardware.compute_capability is None and packing.compute_capability:
-        yield from _told(packing, profile)
+        yield _other_packing()
+    elif least and _older(hardware, least):
+        more = mixture and least != packing.compute_capability
+        yield _too_old(hardware, least, f"{what}, with the weights of a mixture of experts," if more else what)
+        yield _other_packing()
+    elif packing.below and hardware.compute_capability and hardware.compute_capability >= packing.below:
+        have = generation_name(hardware.compute_capability)
+        yield Finding(
+            CODE,
+            Severity.BLOCKS,
+            f"{what} runs on NVIDIA GPUs older than {generation_name(packing.below)} only; this one is {have}.",
+            f"{packing.name} not on {have}",
+        )
+        yield _other_packing()
+    elif packing.native and _older(hardware, packing.native):
+        yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
+    elif _lacks(hardware, packing.native_gfx):
+        having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
+        yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+    elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
+        yield from _told(packing, profile, mixture=mixture)
 
 
 def _older(hardware: Capability, least: float) -> bool:
     return (
         hardware.vendor == "nvidia" and hardware.compute_capability is not None and hardware.compute_capability < least
+    )
+
+
+def _lacks(hardware: Capability, generations: tuple[str, ...]) -> bool:
+    """Whether this is an AMD GPU of a known generation that is not among them; none means all."""
+    return bool(generations) and hardware.gfx is not None and hardware.gfx not in generations
+
+
+def _unpacked(beginning: str, packing: Packing) -> Finding:
+    return Finding(
+        CODE,
+        Severity.WARNS,
+        f"{beginning} {packing.name} built in: the weights are unpacked while computing, which works for most models "
+        "but is slower.",
+        f"{packing.name} without hardware help",
+        Confidence.MEDIUM,
     )
 
 

@@ -78,7 +78,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
         return
     if packing is None:
-        names = dict.fromkeys(packing.name for packing in profile.packings)
+        names = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
         if not names:
             reads = "it takes plain weights only"
         elif len(names) > _MANY:
@@ -91,11 +91,15 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
             f"{label} packing",
         )
-        yield Finding(
-            CODE,
-            Severity.RECOMMENDS,
-            profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way.",
-        )
+        yield _other_packing(profile)
+        return
+    refused = packing.refused
+    if packing.architectures and facts.architecture not in packing.architectures:
+        refused = f"it reads that for {join_words(sorted(packing.architectures))} only"
+    if refused:
+        text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
+        yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
+        yield _other_packing(profile)
         return
     limit = packing.confidence
     if facts.quantization_from.guessed:
@@ -114,3 +118,8 @@ def _unclear(label: str, profile: EngineProfile) -> str:
         f"The weights are packed ({label}) by a method that is not told: whether {profile.name} reads it depends on "
         "the method, which only config.json tells."
     )
+
+
+def _other_packing(profile: EngineProfile) -> Finding:
+    advice = profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way."
+    return Finding(CODE, Severity.RECOMMENDS, advice)

@@ -71,6 +71,16 @@ WRONG = [
         text({**CARD, "vendor": "amd"}),
         "demo.json: accelerators 1 (Demo 9000): cc is only for vendor nvidia",
     ),
+    (
+        "AMD's generation without AMD",
+        text({**CARD, "gfx": "gfx942"}),
+        "demo.json: accelerators 1 (Demo 9000): gfx is only for vendor amd",
+    ),
+    (
+        "a generation by another name",
+        text({**SHARED, "vendor": "amd", "gfx": "RDNA3"}),
+        "demo.json: accelerators 1 (Demo M1): gfx String should match pattern",
+    ),
     ("no source", text({**CARD, "src": []}), "demo.json: accelerators 1 (Demo 9000): src is empty"),
     (
         "a source that is not there",

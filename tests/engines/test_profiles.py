@@ -153,6 +153,21 @@ WRONG = [
         GOOD + '[[quantization]]\nnames = []\nconfidence = "low"\n',
         "names no quantization",
     ),
+    (
+        "a packing that is neither sure nor refused",
+        GOOD + '[[quantization]]\nnames = ["AWQ"]\n',
+        "quantization 1: give either confidence or refused",
+    ),
+    (
+        "a packing that is both",
+        GOOD + '[[quantization]]\nnames = ["AWQ"]\nconfidence = "low"\nrefused = "no"\n',
+        "quantization 1: give either confidence or refused",
+    ),
+    (
+        "a format on a platform nobody has",
+        GOOD.replace('confidence = "high"', 'confidence = "high"\nplatforms = ["abacus"]'),
+        r"formats 1 \(safetensors\): platforms 1 should be one of cuda",
+    ),
     ("advice that is no sentence", GOOD + "[advice]\ngguf = 3\n", "advice: gguf should be str, not 3"),
     (
         "groups as a table",

@@ -1,0 +1,33 @@
+"""Is it publicly reported to fail on this engine?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compat.engines.gpu_capability import Capability
+from compat.engines.known_failures import failures_of
+from compat.engines.profile import EngineProfile
+from compat.extraction.facts import VariantFacts
+from compat.rules.result import Finding, Severity
+
+CODE = "known-failure"
+
+
+def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
+    """What is known to fail blocks or warns, with the public report; on hardware that is not known it is only told."""
+    for failure in failures_of(profile):
+        if not failure.concerns(facts):
+            continue
+        happens = failure.happens_on(hardware)
+        text = f"{failure.sentence} See {failure.report}."
+        if happens and failure.cause:
+            yield Finding(failure.cause, Severity.BLOCKS, text, failure.brief)
+        elif happens:
+            yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
+        elif happens is None:
+            yield Finding(CODE, Severity.WARNS, text)
+
+
+def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
+    """Whether something fails for these facts on some hardware only."""
+    return any(failure.depends_on_hardware and failure.concerns(facts) for failure in failures_of(profile))

@@ -1,0 +1,157 @@
+"""Failures the public reported: each is told of what it is about, and of nothing one step beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from compat.architectures import architecture_of
+from compat.engines import Capability, all_profiles
+from compat.engines.known_failures import KnownFailure, failures_of, known_failures, read_known_failures
+from compat.extraction.facts import Provenance, VariantFacts
+from compat.rules import known_failures as rule
+from compat.rules.platform import depends_on_hardware
+from compat.rules.result import Confidence, Severity
+from compat.strict_data import DataError
+
+FAILURES = {failure.name: failure for failure in known_failures()}
+each = pytest.mark.parametrize("failure", list(FAILURES.values()), ids=list(FAILURES))
+
+
+def _facts(failure: KnownFailure) -> VariantFacts:
+    """Facts that the failure is about."""
+    packing = min(failure.packings, default="")
+    method, _, scheme = packing.partition(" ")
+    return VariantFacts(
+        architecture=min(failure.architectures, default="llama"),
+        architecture_from=Provenance.CONFIG,
+        format=min(failure.formats, default="safetensors"),
+        quantization=method or None,
+        scheme=scheme or None,
+        sharded=failure.sharded,
+    )
+
+
+def _hardware(failure: KnownFailure) -> Capability | None:
+    """Hardware on which it happens; None where it happens on any."""
+    if failure.capabilities:
+        return Capability("nvidia", failure.capabilities[0][0], count=failure.gpus)
+    if failure.gfx:
+        return Capability("amd", gfx=min(failure.gfx), count=failure.gpus)
+    if failure.platforms:
+        vendors = {"metal": "apple", "cuda": "nvidia", "rocm": "amd", "xpu": "intel", "cpu": "cpu"}
+        return Capability(vendors[min(failure.platforms)], count=failure.gpus)
+    return Capability("nvidia", 9.0, count=failure.gpus) if failure.gpus > 1 else None
+
+
+def _said(facts: VariantFacts, failure: KnownFailure, hardware: Capability | None) -> list[Severity]:
+    told = f"{failure.sentence} See {failure.report}."
+    return [one.severity for one in rule.check(facts, all_profiles()[failure.engine], hardware) if one.text == told]
+
+
+@each
+def test_it_is_told_of_what_it_is_about_with_its_report(failure):
+    assert _said(_facts(failure), failure, _hardware(failure)) == [Severity.BLOCKS if failure.cause else Severity.WARNS]
+
+
+@each
+def test_it_is_not_told_of_a_model_one_step_beside(failure):
+    facts, hardware = _facts(failure), _hardware(failure)
+    beside = []
+    if failure.architectures:
+        beside.append(replace(facts, architecture="of nobody"))
+    if failure.formats:
+        beside.append(replace(facts, format="onnx"))
+    if failure.packings:
+        beside += [replace(facts, quantization=other, scheme=None) for other in ("of nobody", None)]
+    if failure.sharded:
+        beside.append(replace(facts, sharded=False))
+    assert beside
+    for other in beside:
+        assert _said(other, failure, hardware) == []
+
+
+@each
+def test_it_is_not_told_on_hardware_one_step_beside(failure):
+    facts, hardware = _facts(failure), _hardware(failure)
+    for least, below in failure.capabilities:
+        inside = [value for pair in failure.capabilities for value in pair]
+        assert _said(facts, failure, Capability("nvidia", below - 0.01, count=failure.gpus))
+        assert not _said(facts, failure, Capability("nvidia", below, count=failure.gpus)) or inside.count(below) > 1
+        assert least == 0 or not _said(facts, failure, Capability("nvidia", least - 0.01, count=failure.gpus))
+    if failure.capabilities or failure.gfx:
+        assert not _said(facts, failure, Capability("intel", count=failure.gpus))
+    if failure.gpus > 1:
+        assert hardware is not None
+        assert not _said(facts, failure, replace(hardware, count=failure.gpus - 1))
+
+
+@each
+def test_where_the_hardware_is_not_known_it_is_only_told(failure):
+    facts = _facts(failure)
+    known = Severity.WARNS if failure.depends_on_hardware or not failure.cause else Severity.BLOCKS
+    assert _said(facts, failure, None) == [known]
+    assert depends_on_hardware(facts, all_profiles()[failure.engine]) or not failure.depends_on_hardware
+
+
+@each
+def test_it_names_things_that_there_are(failure):
+    for name in failure.architectures:
+        assert architecture_of(name).kind != "other", name
+    profile = all_profiles()[failure.engine]
+    for packing in failure.packings:
+        assert profile.packing(packing), packing
+    for format_ in failure.formats:
+        assert profile.format(format_), format_
+    assert failure in failures_of(profile)
+    assert failure.sentence.endswith(".")
+    assert len(failure.brief) <= 32
+
+
+GOOD = """
+[[failure]]
+name = "one"
+engine = "vllm"
+architectures = ["llama"]
+since = "0.30.0"
+fixed = "0.33.1"
+blocks = "platform"
+brief = "fails"
+sentence = "It fails."
+report = "https://example.com/1"
+"""
+WRONG = [
+    (GOOD.replace('"vllm"', '"nope"'), "one: engine 'nope' is none of rbee"),
+    (GOOD + GOOD, "names something twice"),
+    (GOOD.replace('blocks = "platform"\n', ""), "give either blocks"),
+    (GOOD + 'warns = "low"\n', "give either blocks"),
+    (GOOD.replace('architectures = ["llama"]\n', ""), "what fails"),
+    (GOOD + "capabilities = [[8.0, 7.5]]\n", "ends before it begins"),
+    (GOOD + "capabilities = [[8.0]]\n", r"failure 1 \(one\): capabilities 1"),
+    (GOOD.replace("https://", "http://"), r"failure 1 \(one\): report"),
+    (GOOD + "colour = 3\n", "colour is not a field here"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG)
+def test_a_wrong_file_is_refused_with_file_entry_and_field(text, message):
+    with pytest.raises(DataError, match=message) as caught:
+        read_known_failures(text)
+    assert str(caught.value).startswith("known_failures.toml")
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("0.29.9", False), ("0.30.0", True), ("0.33.0", True), ("0.33.1", False), ("0.34", False), ("main", False)],
+)
+def test_it_is_told_of_the_versions_that_have_it(version, told, monkeypatch):
+    failure = read_known_failures(GOOD)[0]
+    monkeypatch.setattr("compat.engines.known_failures._by_engine", lambda: {"vllm": (failure,)})
+    assert bool(failures_of(replace(all_profiles()["vllm"], version=version))) is told
+
+
+def test_a_warning_lowers_as_far_as_its_entry_says():
+    failure = FAILURES["Ollama: pulling split GGUF files"]
+    found = list(rule.check(_facts(failure), all_profiles()["ollama"], None))
+    assert [finding.limits for finding in found] == [Confidence.MEDIUM]

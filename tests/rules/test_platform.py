@@ -1,0 +1,232 @@
+"""What hardware takes away: every border of the profiles, one step to each side of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines import Capability, all_profiles
+from compat.engines.hardware import accelerators
+from compat.extraction.facts import Provenance, VariantFacts
+from compat.rules import CompatibilityResult, judge
+
+NVIDIA = {7.0: "V100", 7.5: "T4", 8.0: "A100", 8.6: "A10", 8.9: "RTX 4090", 9.0: "H100", 10.0: "B200", 12.0: "RTX 5090"}
+
+
+def said(
+    engine: str,
+    hardware: Capability | None,
+    quantization: str | None = None,
+    *,
+    scheme: str | None = None,
+    architecture: str = "llama",
+    hf_class: str | None = "LlamaForCausalLM",
+    format_: str = "safetensors",
+) -> CompatibilityResult:
+    """What an engine says of an otherwise ordinary model on hardware."""
+    config = Provenance.CONFIG
+    facts = VariantFacts(
+        architecture=architecture,
+        architecture_from=config,
+        hf_class=hf_class,
+        format=format_,
+        format_from=config,
+        quantization=quantization,
+        quantization_from=config if quantization else Provenance.UNKNOWN,
+        scheme=scheme,
+        context=8192,
+        context_from=config,
+        task="text-generation",
+        task_from=config,
+    )
+    return judge(facts, all_profiles()[engine], hardware)
+
+
+def nvidia(capability: float) -> Capability:
+    return Capability("nvidia", capability)
+
+
+def amd(gfx: str) -> Capability:
+    return Capability("amd", gfx=gfx)
+
+
+# --- a format that an engine reads on one platform only ----------------------------------------------------------
+
+
+def test_lm_studio_loads_safetensors_on_apple_silicon_alone():
+    assert said("lm-studio", Capability("apple")).compatible
+    for hardware in (nvidia(8.9), amd("gfx1100"), Capability("intel"), Capability("cpu")):
+        result = said("lm-studio", hardware)
+        assert (result.compatible, result.cause) == (False, "platform")
+        assert "Safetensors files on Apple silicon only" in result.reasons[0]
+        assert result.recommendations == ("Look for a GGUF version of this model.",)
+
+
+def test_where_the_hardware_is_not_known_a_formats_platform_is_a_condition():
+    result = said("lm-studio", None)
+    assert result.confidence == "medium"
+    assert any("on Apple silicon only; check" in text for text in result.warnings)
+
+
+def test_its_other_format_is_read_anywhere():
+    for hardware in (nvidia(8.9), Capability("apple"), Capability("cpu"), None):
+        assert said("lm-studio", hardware, "Q4_K_M", format_="gguf").compatible
+
+
+# --- NVIDIA's generations ----------------------------------------------------------------------------------------
+
+MIXTURE = {"architecture": "qwen3_moe", "hf_class": "Qwen3MoeForCausalLM"}
+LEAST = [
+    ("vllm", "AWQ", None, {}, 7.5),
+    ("vllm", "FP8", None, {}, 7.5),
+    ("vllm", "FP8", None, MIXTURE, 7.5),
+    ("vllm", "MXFP8", None, {}, 8.0),
+    ("vllm", "ModelOpt", "NVFP4", {}, 7.5),
+    ("sglang", "FP8", None, {}, 8.0),
+    ("sglang", "FP8", None, MIXTURE, 8.9),
+    ("sglang", "compressed-tensors", "FP8", {}, 8.0),
+    ("sglang", "compressed-tensors", "FP8", MIXTURE, 8.9),
+    ("sglang", "compressed-tensors", "NVFP4", {}, 8.0),
+    ("sglang", "ModelOpt", "NVFP4", MIXTURE, 8.0),
+    ("sglang", "MXFP8", None, {}, 10.0),
+    ("sglang", "w8a8_fp8", None, {}, 8.9),
+    ("exllamav3", "EXL3", None, {}, 8.0),
+    ("exllamav3", None, None, {}, 8.0),
+]
+
+
+@pytest.mark.parametrize(("engine", "packing", "scheme", "model", "least"), LEAST)
+def test_a_packing_begins_at_a_generation(engine, packing, scheme, model, least):
+    for capability in NVIDIA:
+        result = said(engine, nvidia(capability), packing, scheme=scheme, **model)
+        assert result.compatible is (capability >= least), (capability, result.reasons)
+        if not result.compatible:
+            assert result.cause == "platform"
+
+
+@pytest.mark.parametrize("packing", ["W8A8", "compressed-tensors"])
+def test_vllm_computes_int8_before_blackwell_alone(packing):
+    for capability in NVIDIA:
+        result = said("vllm", nvidia(capability), packing, scheme="INT8")
+        assert result.compatible is (7.5 <= capability < 10.0), capability
+    assert "older than Blackwell only; this one is Blackwell" in result.reasons[0]
+    assert any("NVIDIA GPUs older than Blackwell" in text for text in said("vllm", None, "W8A8").warnings)
+
+
+def test_a_mixture_of_experts_is_named_where_it_needs_more():
+    assert "mixture of experts" in said("sglang", nvidia(8.6), "FP8", **MIXTURE).reasons[0]
+    assert "mixture of experts" not in said("sglang", nvidia(7.5), "FP8").reasons[0]
+
+
+@pytest.mark.parametrize("name", ["deepseek_v32", "glm_moe_dsa", "deepseek_v4"])
+def test_sparse_attention_runs_on_vllm_from_hopper_on(name):
+    classes = {
+        "deepseek_v32": "DeepseekV32ForCausalLM",
+        "glm_moe_dsa": "GlmMoeDsaForCausalLM",
+        "deepseek_v4": "DeepseekV4ForCausalLM",
+    }
+    for capability in (*NVIDIA, 11.0):
+        result = said("vllm", nvidia(capability), "AWQ", architecture=name, hf_class=classes[name])
+        assert result.compatible is (capability in (9.0, 10.0, 12.0)), capability
+    assert said("vllm", nvidia(8.0), architecture="deepseek_v3", hf_class="DeepseekV3ForCausalLM").compatible
+
+
+# --- AMD's generations -------------------------------------------------------------------------------------------
+
+
+def test_vllm_is_built_for_some_of_amds_generations():
+    assert said("vllm", amd("gfx942")).compatible
+    assert said("vllm", amd("gfx1030")).compatible
+    assert said("vllm", Capability("amd")).compatible
+    result = said("vllm", amd("gfx1032"))
+    assert (result.cause, result.brief) == ("platform", "not built for gfx1032")
+    assert said("llama-cpp", amd("gfx1032"), "Q4_K_M", format_="gguf").compatible
+
+
+def test_fp8_is_built_into_some_of_amds_generations():
+    words = {gfx: said("vllm", amd(gfx), "FP8").confidence for gfx in ("gfx90a", "gfx942", "gfx1100", "gfx1201")}
+    assert words == {"gfx90a": "medium", "gfx942": "high", "gfx1100": "medium", "gfx1201": "high"}
+    assert said("vllm", Capability("amd"), "FP8").confidence == "high"
+
+
+def test_sglang_reads_mxfp4_on_one_of_amds_generations():
+    gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
+    assert said("sglang", amd("gfx950"), "MXFP4", **gpt_oss).compatible
+    result = said("sglang", amd("gfx942"), "MXFP4", **gpt_oss)
+    assert result.cause == "platform"
+    assert "needs AMD's Instinct MI350 (gfx950); this GPU is Instinct MI300 (gfx942)" in result.reasons[0]
+    assert said("sglang", Capability("amd"), "MXFP4", **gpt_oss).compatible
+
+
+@pytest.mark.parametrize("packing", ["torchao", "NVFP4"])
+def test_vllm_reads_on_amd_what_its_platform_lists(packing):
+    assert said("vllm", amd("gfx942"), packing).compatible
+    assert said("vllm", Capability("intel"), packing).cause == "platform"
+
+
+def test_vllm_reads_modelopt_on_intel():
+    assert said("vllm", Capability("intel"), "ModelOpt").compatible
+
+
+def test_accelerators_know_their_generation():
+    told = {one.name: one.gfx for one in accelerators() if one.vendor == "amd"}
+    assert {name: told[name] for name in ("MI300", "MI250", "RX 7900 XTX", "RX 9070", "Ryzen AI Max+ 395")} == {
+        "MI300": "gfx942",
+        "MI250": "gfx90a",
+        "RX 7900 XTX": "gfx1100",
+        "RX 9070": "gfx1201",
+        "Ryzen AI Max+ 395": "gfx1151",
+    }
+    assert not any(one.gfx for one in accelerators() if one.vendor != "amd")
+
+
+# --- packings by engine ------------------------------------------------------------------------------------------
+
+MLX_LM = [
+    ("AWQ", "INT4", "llama", True),
+    ("AWQ", None, "llama", True),
+    ("AWQ", "INT8", "llama", False),
+    ("GPTQ", "INT4", "llama", False),
+    ("GPTQ", None, "llama", False),
+    ("NVFP4", None, "llama", True),
+    ("ModelOpt", "NVFP4", "llama", True),
+    ("ModelOpt", "FP8", "llama", False),
+    ("compressed-tensors", "NVFP4", "llama", True),
+    ("compressed-tensors", "MXFP4", "llama", True),
+    ("compressed-tensors", None, "llama", True),
+    ("compressed-tensors", "FP8", "llama", False),
+    ("MXFP8", None, "llama", True),
+    ("FP8", None, "llama", False),
+    ("FP8", None, "deepseek_v3", True),
+    ("FP8", None, "kimi_k2", True),
+    ("FP8", None, "minimax_m2", True),
+    ("FP8", None, "qwen3_moe", False),
+]
+
+
+@pytest.mark.parametrize(("packing", "scheme", "architecture", "loads"), MLX_LM)
+def test_mlx_lm_loads_what_its_loader_has_a_branch_for(packing, scheme, architecture, loads):
+    result = said("mlx-lm", Capability("apple"), packing, scheme=scheme, architecture=architecture, hf_class=None)
+    assert result.compatible is loads
+    assert loads or result.cause == "quantization"
+
+
+def test_a_refused_packing_says_why():
+    assert "g_idx" in said("mlx-lm", None, "GPTQ").reasons[0]
+    assert "deepseek_v3" in said("mlx-lm", None, "FP8").reasons[0]
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers", "mlx-lm"])
+def test_mxfp8_is_read_where_the_engine_has_it(engine):
+    hardware = Capability("apple") if engine == "mlx-lm" else nvidia(10.0)
+    assert said(engine, hardware, "MXFP8", architecture="llama").compatible
+
+
+def test_transformers_loads_no_packed_nvfp4():
+    assert said("transformers", nvidia(10.0), "NVFP4").cause == "quantization"
+    assert said("transformers", nvidia(10.0), "MXFP4", architecture="gpt_oss").compatible
+
+
+def test_ollama_converts_mxfp4_of_gpt_oss_alone():
+    gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
+    assert said("ollama", None, "MXFP4", **gpt_oss).compatible
+    assert said("ollama", None, "MXFP4").cause == "quantization"
