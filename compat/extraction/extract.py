@@ -128,7 +128,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         context_from=context.provenance,
         task=task.value,
         task_from=task.provenance,
-        gated=bool(model.gated),
+        gated=None if model.gated is None else bool(model.gated),
         remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
         partial=is_partial(model, config),
     )

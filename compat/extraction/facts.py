@@ -84,7 +84,8 @@ class VariantFacts:
     ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told), ``gguf_architecture`` the
     header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``.
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
-    model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images lies beside;
+    model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
+    download; None where the record does not tell. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
     needs.
     """
@@ -101,7 +102,7 @@ class VariantFacts:
     context_from: Provenance = Provenance.DEFAULT
     task: str | None = None
     task_from: Provenance = Provenance.UNKNOWN
-    gated: bool = False
+    gated: bool | None = None
     remote_code: bool = False
     scheme: str | None = None
     projector: bool = False

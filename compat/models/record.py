@@ -28,7 +28,7 @@ class FactSheet(models.Model):
     family = models.CharField(max_length=80, blank=True)
     architecture = models.CharField(max_length=80, blank=True)
     formats = models.CharField(max_length=80, blank=True, help_text="Weight formats, separated by blanks.")
-    gated = models.BooleanField(default=False)
+    gated = models.BooleanField(null=True, help_text="Whether terms are asked for; empty where it is not told.")
 
     verdicts: RelatedManager[Verdict]
 
@@ -43,7 +43,14 @@ class FactSheet(models.Model):
 class ModelRecord(models.Model):
     """One cached Hub repository: what the Hub said, read into columns for browsing."""
 
-    GATED_CHOICES: ClassVar = [("", "open"), ("auto", "terms to accept"), ("manual", "approval needed")]
+    OPEN: ClassVar = "open"
+    """The gate of a repository whose files can be had without accepting terms."""
+    GATED_CHOICES: ClassVar = [
+        ("", "not in our record"),
+        (OPEN, "open"),
+        ("auto", "terms to accept"),
+        ("manual", "approval needed"),
+    ]
     ORIGIN_CHOICES: ClassVar = [("snapshot", "bundled snapshot"), ("file", "imported file"), ("hub", "Hub")]
 
     repo_id = models.CharField("repository", max_length=200, unique=True)
@@ -120,6 +127,11 @@ class ModelRecord(models.Model):
     def get_absolute_url(self) -> str:
         """The detail page."""
         return reverse("detail", args=[self.repo_id])
+
+    @property
+    def asks_for_terms(self) -> bool:
+        """Whether it is told that terms must be accepted, or access asked for, before a download."""
+        return self.gated not in ("", self.OPEN)
 
     @property
     def parameters_text(self) -> str:

@@ -12,6 +12,13 @@ from compat.extraction.facts import DEFAULT_CONTEXT
 
 MOST_MODELS = 1000
 """Models in one request."""
+Gate = Annotated[
+    Literal["auto", "manual", False] | None,
+    Field(
+        description="What the Hub asks before a download: `auto`, terms to accept; `manual`, an approval to wait for; "
+        "`false`, nothing. Null where the record does not tell."
+    ),
+]
 Confidence = Literal["high", "medium", "low", "none"]
 Text = Annotated[StrictStr, Field(max_length=200)]
 
@@ -150,7 +157,7 @@ class ModelItem(Shape):
     task: str | None
     library: str | None
     license: str | None
-    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    gated: Gate
     family: str | None
     downloads: int | None
     likes: int | None

@@ -23,7 +23,7 @@ class Verdict(api_schemas.Compatibility):
     url: str = Field(description="The model's page on this site.")
     task: str | None
     license: str | None
-    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    gated: api_schemas.Gate
     take: Take | None = Field(description="Null where it does not run.")
     memory: api_schemas.Memory | None = Field(description="Null where the worker's machine is not told.")
     facts: dict[str, api_schemas.FactOut] = Field(description="Each fact with the place where it was read.")

@@ -50,7 +50,7 @@ FACTS = st.builds(
         st.sampled_from(["text-generation", "feature-extraction", "image-text-to-text", "speculative-draft", "odd"]),
     ),
     task_from=st.sampled_from(Provenance),
-    gated=st.booleans(),
+    gated=st.none() | st.booleans(),
     remote_code=st.booleans(),
     scheme=st.one_of(st.none(), st.sampled_from(["NVFP4", "FP8", "INT4"])),
     projector=st.booleans(),
