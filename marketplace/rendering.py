@@ -26,6 +26,7 @@ from . import show
 
 FILTERS = {
     "ago": show.ago,
+    "between": show.between,
     "code_spans": show.code_spans,
     "compact": show.compact,
     "count": show.count,

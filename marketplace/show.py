@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -127,6 +127,14 @@ def day(value: str) -> str:
         return value
     words = [calendar.month_abbr[int(rest[0])], year]
     return "\N{NO-BREAK SPACE}".join([str(int(rest[1])), *words] if len(rest) > 1 else words)
+
+
+def between(dates: Sequence[str]) -> str:
+    """The first and the last of some dates, as after “recorded”: ``between 2023 and Oct 2026``, ``in 2026``."""
+    first, last = (day(date) for date in dates)
+    if first != last:
+        return f"between {first} and {last}"
+    return f"{'on' if len(dates[0]) == len('2026-10-03') else 'in'} {first}"
 
 
 def ago(moment: datetime | None) -> str:

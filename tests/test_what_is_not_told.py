@@ -6,8 +6,11 @@ import json
 import re
 
 import pytest
+from django.utils import timezone
 
 from compat.ingest import store as sync
+from compat.models import ModelRecord
+from marketplace import show
 from marketplace.assistant import tools
 from marketplace.static_site import export
 from tests.markup import Page
@@ -22,7 +25,7 @@ GATES = {SILENT: None, FREE: False, TERMS: "auto", APPROVAL: "manual"}
 def _stored():
     """The same model four times: without what is not said, and with every gate."""
     known = {"cardData": {"license": "mit"}, "downloads": 0, "likes": 0, "lastModified": "2026-05-04T03:02:01.000Z"}
-    items = [record("microsoft/phi-2", id=name, gated=gate, **known) for name, gate in GATES.items()]
+    items = [record("microsoft/phi-2", id=name, gated=gate, **known, _source={}) for name, gate in GATES.items()]
     for name in (*known, "createdAt", "gated", "tags"):
         items[0].pop(name, None)
     sync.store_raw([(item["id"], item) for item in items], origin="file")
@@ -118,3 +121,71 @@ def test_plain_files_say_the_same(tmp_path):
         folder = tmp_path / "dist/models" / repo_id.replace("/", "--")
         assert json.loads((folder / "model.json").read_text("utf-8"))["gated"] == gate
     assert "Not in our record" in (tmp_path / "dist/models/sample--silent/index.html").read_text("utf-8")
+
+
+# --- of when -------------------------------------------------------------------------------------------------------
+
+
+def sourced(name, **notes):
+    """A record whose fields have notes of where they are from."""
+    return record("microsoft/phi-2", id=f"sample/{name}", downloads=12345, likes=67, _source=notes)
+
+
+def words(client, address):
+    """The text of a page, in one line."""
+    return " ".join(Page(client.get(address)).text.split())
+
+
+def plain_day(date):
+    return show.day(date).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_list_says_of_when_its_facts_are_and_not_when_it_was_loaded(client):
+    text = words(client, "/models/?compatible=false")
+    known = sorted(ModelRecord.objects.exclude(as_of="").values_list("as_of", flat=True))
+    assert f"Facts recorded between {plain_day(known[0])} and {plain_day(known[-1])}." in text
+    assert not re.search(r"updated|just now|minutes? ago", text)
+    sync.store_raw([("1", sourced("older", config="a list of 1999", downloads="a list, 2011-04"))], origin="file")
+    sync.store_raw([("2", sourced("newer", config="a list of 2099-05-06"))], origin="file")
+    assert "Facts recorded between Apr 2011 and 6 May 2099." in words(client, "/models/?compatible=false")
+    assert "Facts recorded between Apr 2011 and 6 May 2099" in words(client, "/")
+
+
+def test_numbers_of_an_old_list_are_not_of_the_day_of_the_newest_fact(client):
+    sync.store_raw([("1", sourced("mixed", config="a list, 2026-10", downloads="a list of 2023"))], origin="file")
+    assert "2026" not in rows(client, "compatible=false")["mixed"]
+    told = facts(client, "sample/mixed")
+    assert told["Downloads"] == "12,345 a list of 2023"
+    assert told["Likes"] == "67"
+    text = words(client, "/models/sample/mixed/")
+    assert "Facts recorded until Oct 2026, from an imported file" in text
+
+
+def test_facts_without_a_date_have_none(client):
+    assert client.get(f"/api/v1/models/{SILENT}").json()["asOf"] is None
+    sync.store_raw([("1", {"id": "sample/bare"})], origin="file")
+    text = words(client, "/models/sample/bare/")
+    assert "Facts recorded on a date not in our record, from an imported file" in text
+    told = tools.call_tool("does_it_run", {"model": "sample/bare"}).text
+    assert "Record: facts recorded on a date not in our record, from an imported file." in told
+
+
+def test_a_record_that_the_hub_answered_for_is_of_that_day(client):
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/asked", _source={}))], origin="hub")
+    today = timezone.now().date().isoformat()
+    assert client.get("/api/v1/models/sample/asked").json()["asOf"] == today
+    text = words(client, "/models/?compatible=false")
+    assert f"and {plain_day(today)}." in text
+
+
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [
+        (("2023", "2026-10"), "between 2023 and Oct 2026"),
+        (("2026-10", "2026-10"), "in Oct 2026"),
+        (("2026", "2026"), "in 2026"),
+        (("2026-10-03", "2026-10-03"), "on 3 Oct 2026"),
+    ],
+)
+def test_dates_are_told_as_exactly_as_they_are_known(dates, words):
+    assert show.between(dates).replace("\N{NO-BREAK SPACE}", " ") == words

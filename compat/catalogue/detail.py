@@ -181,6 +181,10 @@ class DetailPage:
         """The architecture family's name for people."""
         return family_label(self.extraction.family) if self.extraction.family else ""
 
+    def note_on(self, name: str) -> str:
+        """The note on where one field of the record is from; blank where it has none, as with the Hub's own answers."""
+        return next((note for note, names in self.source.items() if name in names), "")
+
     @property
     def format_words(self) -> str:
         """The judged variant's format for people."""

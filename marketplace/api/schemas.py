@@ -19,6 +19,19 @@ Gate = Annotated[
         "`false`, nothing. Null where the record does not tell."
     ),
 ]
+AsOf = Annotated[
+    str | None,
+    Field(
+        description="When the newest of its facts was recorded, or read from the Hub: a year, month or day. "
+        "Null where the record does not tell."
+    ),
+]
+UpdatedAt = Annotated[
+    datetime,
+    Field(
+        description="When the record last changed on this site, which says nothing of the age of its facts: see `asOf`."
+    ),
+]
 Confidence = Literal["high", "medium", "low", "none"]
 Text = Annotated[StrictStr, Field(max_length=200)]
 
@@ -246,8 +259,8 @@ class ModelDetail(ModelItem):
     memory: Memory | None
     sha: str | None
     origin: str
-    as_of: str | None
-    updated_at: datetime
+    as_of: AsOf
+    updated_at: UpdatedAt
     rules: str
     worker: WorkerOut
 

@@ -87,8 +87,8 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     lines.append(_memory(told["memory"]))
     read = (f"{name} {fact['value']} ({_read(fact)})" for name, fact in told["facts"].items() if fact["value"])
     lines.append(f"Facts: {'; '.join(read) or 'none known'}.")
-    dated = line(day(told["asOf"])) if told["asOf"] else "an unknown date"
-    lines.append(f"Record: facts of {dated}, {_ORIGINS[told['origin']]}.")
+    dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
+    lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
 
 
