@@ -8,6 +8,7 @@ import re
 import pytest
 from django.utils import timezone
 
+from compat import extract_model_metadata, get_huggingface_model
 from compat.ingest import store as sync
 from compat.models import ModelRecord
 from marketplace import show
@@ -189,3 +190,39 @@ def test_a_record_that_the_hub_answered_for_is_of_that_day(client):
 )
 def test_dates_are_told_as_exactly_as_they_are_known(dates, words):
     assert show.between(dates).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+# --- by the name alone -----------------------------------------------------------------------------------------------
+
+
+def test_a_count_by_the_name_alone_is_marked_alike_by_every_door(client, tmp_path):
+    named = {"id": "sample/llama-7b", "config": {"model_type": "llama"}, "tags": ["safetensors"], "downloads": 10**9}
+    sync.store_raw(
+        [("1", named), ("2", {**named, "id": "sample/llama-8b", "safetensors": {"total": 8030261248}})], origin="file"
+    )
+    texts = {"sample/llama-7b": "~7.0B", "sample/llama-8b": "8.0B"}
+    shown = rows(client, "compatible=false")
+    for repo_id, text in texts.items():
+        guessed = text.startswith("~")
+        assert f" {text} " in shown[repo_id.rpartition("/")[2]]
+        page = client.get(f"/models/{repo_id}/").content.decode()
+        assert f"<span>{text} parameters</span>" in page
+        told = facts(client, repo_id)["Parameters"]
+        assert told.startswith(f"{text} guessed from the name" if guessed else "8.0B (8,030,261,248) ")
+        for item in (
+            client.get(f"/api/v1/models/{repo_id}").json(),
+            client.get(f"/api/v1/models?q={repo_id}&compatible=false").json()["items"][0],
+            client.get(f"/api/v1/models/{repo_id}/compatibility").json(),
+        ):
+            assert item["metadata"]["parameters"] == text
+            assert ("parameters" in item["guessed"]) == guessed
+        assert text in tools.call_tool("find_models", {"q": repo_id, "compatible": "false"}).text
+        assert extract_model_metadata(get_huggingface_model(repo_id)).parameters == text
+    judged = client.post(
+        "/api/v1/compatibility/check", json.dumps({"model": named}), content_type="application/json"
+    ).json()
+    assert judged["metadata"]["parameters"] == "~7.0B"
+    assert "parameters" in judged["guessed"]
+    export(tmp_path / "dist", 1000, "", lambda total: lambda done: None, "")
+    index = json.loads((tmp_path / "dist/models/index.json").read_text("utf-8"))["models"]
+    assert {id_: parameters for id_, _, parameters, _ in index if id_ in texts} == texts

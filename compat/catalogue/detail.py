@@ -192,9 +192,10 @@ class DetailPage:
 
     @property
     def parameters_words(self) -> str:
-        """The parameter count, short and exact."""
-        number = self.extraction.parameters.value
-        return f"{parameters_text(number)} ({number:,})" if number else ""
+        """The parameter count, short and exact; one by the name alone is not exact."""
+        told = self.extraction.parameters
+        short = parameters_text(told.value, told.provenance)
+        return "" if not told.value else short if told.provenance.guessed else f"{short} ({told.value:,})"
 
     @property
     def context_words(self) -> str:

@@ -81,7 +81,7 @@ class Extraction:
             architecture=architecture or "unknown",
             format=facts.format or "unknown",
             quantization=facts.quantization,
-            parameters=parameters_text(self.parameters.value),
+            parameters=parameters_text(self.parameters.value, self.parameters.provenance),
             size_bytes=variant.size_bytes,
             max_context_length=facts.context,
             facts=facts,

@@ -135,8 +135,8 @@ class ModelMetadata:
     """The original's summary of a model: the six facts a verdict needs.
 
     ``architecture`` is the exact ``model_type`` or GGUF name, or ``unknown``; ``format`` is ``safetensors``,
-    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``) or
-    ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
+    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``, by the name
+    alone ``~8.0B``) or ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
     ``facts`` holds what the rules use beyond the six (where each was read, the task, access).
     """
 
@@ -185,10 +185,12 @@ class ModelMetadata:
         }
 
 
-def parameters_text(count: int | None) -> str:
-    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``."""
+def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:
+    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``. One by the name alone: ``~8.0B``."""
     if count is None:
         return "unknown"
+    if origin == Provenance.NAME:
+        return f"~{parameters_text(count)}"
     for divisor, unit, digits in ((10**12, "T", 1), (10**9, "B", 1), (10**6, "M", 0), (10**3, "K", 0)):
         if count >= divisor * (0.9995 if unit == "B" else 1):
             return f"{count / divisor:.{digits}f}{unit}"

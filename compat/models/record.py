@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from compat.extraction.facts import Provenance, parameters_text
+from compat.extraction.facts import parameters_text
 from compat.rules import CompatibilityResult, Confidence
 
 if TYPE_CHECKING:
@@ -136,8 +136,7 @@ class ModelRecord(models.Model):
     @property
     def parameters_text(self) -> str:
         """The parameter count for people; a count read from the name alone carries a tilde."""
-        text = parameters_text(self.parameters)
-        return f"~{text}" if self.parameters_from == Provenance.NAME else text
+        return parameters_text(self.parameters, self.parameters_from)
 
 
 class RecordPayload(models.Model):

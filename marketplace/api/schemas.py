@@ -65,7 +65,9 @@ class Metadata(Shape):
     architecture: str = Field(description="`model_type` of the configuration, or the GGUF name; `unknown`.")
     format: str = Field(description="`safetensors`, `gguf`, another format's name, or `unknown`.")
     quantization: str | None
-    parameters: str = Field(description="Written for people: `8.0B`; `unknown`.", examples=["8.0B"])
+    parameters: str = Field(
+        description="Written for people: `8.0B`; `~8.0B` where only the name tells it; `unknown`.", examples=["8.0B"]
+    )
     size_bytes: int | None
     max_context_length: int = Field(description="The tokens it was made for.")
 
