@@ -131,6 +131,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         gated=None if model.gated is None else bool(model.gated),
         remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
         partial=is_partial(model, config),
+        no_weights=_lists_no_weights(model, names),
     )
     variants = tuple(variants_of(model, config, names, common)) or (Variant("unknown", "Files unknown", common),)
     best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
@@ -150,6 +151,12 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         projector_bytes=_projector_bytes(model, names),
         repository_size=_sum_sizes(model.siblings),
     )
+
+
+def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
+    """Whether the Hub's own list of files is known and holds no weights; others' lists may have gaps."""
+    elsewhere = "siblings" in (model.source or {}) or model.safetensors is not None or model.gguf is not None
+    return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 
 def _inherited(

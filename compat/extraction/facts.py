@@ -87,7 +87,7 @@ class VariantFacts:
     model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
     download; None where the record does not tell. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
-    needs.
+    needs; ``no_weights``: the Hub's own list of files is known, and holds none.
     """
 
     architecture: str | None = None
@@ -109,6 +109,7 @@ class VariantFacts:
     sharded: bool = False
     incomplete: bool = False
     partial: bool = False
+    no_weights: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

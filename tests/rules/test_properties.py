@@ -57,6 +57,7 @@ FACTS = st.builds(
     sharded=st.booleans(),
     incomplete=st.booleans(),
     partial=st.booleans(),
+    no_weights=st.booleans(),
 )
 PROFILE = st.sampled_from(PROFILES)
 CAPABILITY = st.one_of(
