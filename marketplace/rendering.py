@@ -26,6 +26,7 @@ from . import show
 
 FILTERS = {
     "ago": show.ago,
+    "between": show.between,
     "code_spans": show.code_spans,
     "compact": show.compact,
     "count": show.count,
@@ -45,14 +46,17 @@ FILTERS = {
     "size": show.size,
     "task_label": task_label,
     "truncatechars": defaultfilters.truncatechars,
+    "untold": show.untold,
     "verdict_class": show.verdict_class,
     "verdict_word": show.verdict_word,
     "whole_need": show.whole_need,
 }
 
 FUNCTIONS = {
+    "absent": show.absent,
     "bar": show.bar,
     "comb": show.comb,
+    "dash": show.dash,
     "fact": show.fact,
     "fit_bar": show.fit_bar,
     "legend": show.legend,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from django.utils.timesince import timesince
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.extraction.facts import Provenance
+from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
 
 
@@ -128,6 +129,14 @@ def day(value: str) -> str:
     return "\N{NO-BREAK SPACE}".join([str(int(rest[1])), *words] if len(rest) > 1 else words)
 
 
+def between(dates: Sequence[str]) -> str:
+    """The first and the last of some dates, as after “recorded”: ``between 2023 and Oct 2026``, ``in 2026``."""
+    first, last = (day(date) for date in dates)
+    if first != last:
+        return f"between {first} and {last}"
+    return f"{'on' if len(dates[0]) == len('2026-10-03') else 'in'} {first}"
+
+
 def ago(moment: datetime | None) -> str:
     """How long ago something was, in one unit: ``just now``, ``10 minutes ago``."""
     if moment is None:
@@ -139,7 +148,7 @@ def ago(moment: datetime | None) -> str:
 @lru_cache(maxsize=4096)
 def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:
     """A fact's line in a list: its value, where it was read, and the words read there. A guess is marked."""
-    told = format_html("<b>{}</b>", value) if value else SafeString('<span class="absent">unknown</span>')
+    told = format_html("<b>{}</b>", value) if value else absent()
     source = Provenance(origin) if origin else Provenance.UNKNOWN
     tag, hint = SafeString(), SafeString()
     if source is not Provenance.UNKNOWN:
@@ -148,6 +157,22 @@ def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> 
     if evidence:
         hint = format_html('<span class="hint">{}</span>', evidence)
     return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", name, told, tag, hint)
+
+
+def absent() -> SafeString:
+    """What stands where a record does not tell a value."""
+    return SafeString('<span class="absent">Not in our record</span>')
+
+
+def dash() -> SafeString:
+    """The same in a column."""
+    return SafeString('<span class="absent" aria-hidden="true">&ndash;</span><span class="vh">not in our record</span>')
+
+
+def untold(record: ModelRecord) -> str:
+    """What a row has to say that its record does not tell: ``Licence and access``; nothing where it tells both."""
+    told = {"licence": record.license, "access": record.gated}
+    return " and ".join(name for name, value in told.items() if not value).capitalize()
 
 
 def error_share(part: float) -> str:

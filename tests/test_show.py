@@ -93,8 +93,8 @@ def test_where_a_fact_is_from(origin, tag):
     )
 
 
-def test_a_fact_that_nothing_told_is_unknown_and_words_from_outside_are_text():
-    assert '<span class="absent">unknown</span>' in show.fact("Family", None)
+def test_a_fact_that_nothing_told_is_not_in_our_record_and_words_from_outside_are_text():
+    assert '<span class="absent">Not in our record</span>' in show.fact("Family", None)
     html = show.fact("Architecture", "<b>", "config", "<script>")
     assert "<b>&lt;b&gt;</b>" in html
     assert '<span class="hint">&lt;script&gt;</span>' in html

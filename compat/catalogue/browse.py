@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from compat.catalogue import facets
 from compat.catalogue.current import current_index
@@ -69,7 +68,9 @@ class Paging:
 
 @dataclass(frozen=True, slots=True)
 class BrowsePage:
-    """The browse page's data."""
+    """The browse page's data. ``recorded``: see :attr:`~compat.catalogue.index.CatalogueIndex.recorded`; ``empty``:
+    the catalogue has no record at all.
+    """
 
     criteria: Question
     worker: Worker
@@ -80,7 +81,8 @@ class BrowsePage:
     facets: list[facets.FacetView]
     chips: list[Chip]
     paging: Paging
-    changed: datetime | None
+    recorded: tuple[str, ...]
+    empty: bool
     curated: CuratedList | None
 
     @property
@@ -134,7 +136,8 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         facets=facets.facet_views(numbers.facets, criteria),
         chips=_chips(criteria, curated),
         paging=_paging(criteria, pages),
-        changed=index.changed,
+        recorded=index.recorded,
+        empty=not len(index),
         curated=curated,
     )
 

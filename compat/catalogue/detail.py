@@ -181,6 +181,10 @@ class DetailPage:
         """The architecture family's name for people."""
         return family_label(self.extraction.family) if self.extraction.family else ""
 
+    def note_on(self, name: str) -> str:
+        """The note on where one field of the record is from; blank where it has none, as with the Hub's own answers."""
+        return next((note for note, names in self.source.items() if name in names), "")
+
     @property
     def format_words(self) -> str:
         """The judged variant's format for people."""
@@ -188,9 +192,10 @@ class DetailPage:
 
     @property
     def parameters_words(self) -> str:
-        """The parameter count, short and exact."""
-        number = self.extraction.parameters.value
-        return f"{parameters_text(number)} ({number:,})" if number else ""
+        """The parameter count, short and exact; one by the name alone is not exact."""
+        told = self.extraction.parameters
+        short = parameters_text(told.value, told.provenance)
+        return "" if not told.value else short if told.provenance.guessed else f"{short} ({told.value:,})"
 
     @property
     def context_words(self) -> str:

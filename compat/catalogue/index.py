@@ -73,6 +73,14 @@ class CatalogueIndex:
         """Whether this is the index of a state of the catalogue."""
         return (self.version, self.changed) == state[:2]
 
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """When facts were recorded: the earliest and the latest :attr:`~compat.models.ModelRecord.as_of` of a record.
+
+        Years, months or days; empty where no record tells one.
+        """
+        return tuple(self.columns.texts["recorded"])
+
     def values(self, facet: Facet | str) -> Values:
         """What groups have of a facet that is not the verdict."""
         name = facet if isinstance(facet, str) else facet.name

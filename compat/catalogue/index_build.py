@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import CharField, Max
+from django.db.models import CharField, Max, Min
 from django.db.models.functions import Cast
 
 from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
@@ -116,8 +116,13 @@ def _read() -> IndexColumns:
         need_first=np.concatenate([[0], np.cumsum(sizes_of_need, dtype=np.int64)]).astype(np.int64),
         need_member=np.array(members, dtype=np.int64),
         need_digest=np.array([_digest(need) for need in told], dtype="V16"),
-        texts={"facets": texts, "engines": list(rules), "rules": list(rules.values())},
+        texts={"facets": texts, "engines": list(rules), "rules": list(rules.values()), "recorded": _recorded()},
     )
+
+
+def _recorded() -> list[str]:
+    dates = ModelRecord.objects.order_by().exclude(as_of="").aggregate(first=Min("as_of"), last=Max("as_of"))
+    return [dates["first"], dates["last"]] if dates["last"] else []
 
 
 def _or_unknown(number: int | None) -> int:

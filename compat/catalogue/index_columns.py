@@ -84,7 +84,8 @@ class OrderColumns:
 class IndexColumns:
     """What is written to files; see the module's docstring for what each column holds.
 
-    ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``. A group's ``need`` is the
+    ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``, and when the facts were
+    recorded, first and last. A group's ``need`` is the
     number of what it needs of memory, told by ``needs``: ``first`` its first variant, ``member`` a record that has it.
     """
 

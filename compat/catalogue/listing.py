@@ -20,7 +20,7 @@ from compat.catalogue.rows import Row, row_of, rows_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.extraction.extract import Extraction
-from compat.extraction.facts import ModelMetadata, Provenance, parameters_text
+from compat.extraction.facts import ModelMetadata, Provenance
 from compat.hub.payloads import ParsedRecord
 from compat.models import ModelRecord, RecordVariant
 from compat.models.lineage import extracted_with_bases, shape_facts_of
@@ -98,7 +98,7 @@ def _metadata_of(row: Row) -> ModelMetadata:
         architecture=facts.gguf_architecture or facts.architecture or "unknown",
         format=facts.format or "unknown",
         quantization=facts.quantization,
-        parameters=parameters_text(row.record.parameters),
+        parameters=row.record.parameters_text,
         size_bytes=row.best.size_bytes if row.best else None,
         max_context_length=facts.context,
         facts=facts,
@@ -128,6 +128,7 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
         owner=model.owner,
         name=model.name,
         parameters=extraction.parameters.value,
+        parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         shape_facts=shape_facts_of(parsed, base),
         projector=bool(extraction.projectors),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ from compat.models import (
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The home page's data."""
+    """The home page's data. ``recorded``: see :attr:`~compat.catalogue.index.CatalogueIndex.recorded`."""
 
     worker: Worker
     total: int
@@ -36,7 +35,7 @@ class HomePage:
     unknown: int
     popular: list[Row]
     lists: list[CuratedList]
-    changed: datetime | None
+    recorded: tuple[str, ...]
 
     @property
     def profile(self) -> EngineProfile:
@@ -63,7 +62,7 @@ def home(asked: Question | None = None, available: Mapping[str, Worker] | None =
         unknown=unknown,
         popular=rows_of(records, worker) if records else [],
         lists=published_lists(),
-        changed=index.changed,
+        recorded=index.recorded,
     )
 
 

@@ -49,7 +49,7 @@ SORTS = {
     "name": "Name",
 }
 SHOWN = {"true": "Runs here", "false": "Everything", "only-incompatible": "Does not run here"}
-GATED = {"true": "Needs access", "false": "Open"}
+GATED = {"true": "Asks for terms", "false": "Open", "unknown": "Not in our record"}
 ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
 """Why a model may not run: what the rules refuse, and what the machine cannot hold."""
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
@@ -332,10 +332,14 @@ class Question(BaseModel):
     gated: Annotated[
         str,
         OneOf(("", *GATED)),
-        Parameter("Whether its terms must be accepted first.", metavar="WHETHER", noun="whether a model needs access"),
+        Parameter(
+            "Whether its terms must be accepted first; `unknown` where the record does not tell.",
+            metavar="WHETHER",
+            noun="whether a model asks for terms",
+        ),
         Facet(
             "Access",
-            SheetColumns(("gated",), lambda gated: ("true" if gated else "false",)),
+            SheetColumns(("gated",), lambda gated: ("unknown" if gated is None else "true" if gated else "false",)),
             GATED.__getitem__,
             place=6,
         ),

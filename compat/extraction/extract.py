@@ -83,7 +83,7 @@ class Extraction:
             architecture=architecture or "unknown",
             format=facts.format or "unknown",
             quantization=facts.quantization,
-            parameters=parameters_text(self.parameters.value),
+            parameters=parameters_text(self.parameters.value, self.parameters.provenance),
             size_bytes=variant.size_bytes,
             max_context_length=facts.context,
             facts=facts,
@@ -134,13 +134,13 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         context_from=context.provenance,
         task=task.value,
         task_from=task.provenance,
-        gated=bool(model.gated),
+        gated=None if model.gated is None else bool(model.gated),
         remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
         partial=part and task.value != "speculative-draft",
+        no_weights=_lists_no_weights(model, names),
     )
-    variants = tuple(variants_of(model, names, common, packing, counted)) or (
-        Variant("unknown", "Files unknown", common),
-    )
+    found = tuple(variants_of(model, names, common, packing, counted))
+    variants = found or (Variant("unknown", "Files unknown", common),)
     best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
     if best_context.provenance is not context.provenance:
         best_context = replace(best_context, evidence=_gguf_context_evidence(model))
@@ -158,6 +158,12 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         projector_bytes=_projector_bytes(model, names),
         repository_size=_sum_sizes(model.siblings),
     )
+
+
+def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
+    """Whether the Hub's own list of files is known and holds no weights; others' lists may have gaps."""
+    elsewhere = "siblings" in (model.source or {}) or model.safetensors is not None or model.gguf is not None
+    return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 
 def _inherited(

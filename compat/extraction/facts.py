@@ -88,9 +88,11 @@ class VariantFacts:
     ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told), ``gguf_architecture`` the
     header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``.
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
-    model was made for, in tokens. ``task`` is a Hub task name or None. ``projector``: a file for images lies beside;
+    model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
+    download; None where the record does not tell. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
-    needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree.
+    needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
+    Hub's own list of files is known, and holds none.
     """
 
     architecture: str | None = None
@@ -105,7 +107,7 @@ class VariantFacts:
     context_from: Provenance = Provenance.DEFAULT
     task: str | None = None
     task_from: Provenance = Provenance.UNKNOWN
-    gated: bool = False
+    gated: bool | None = None
     remote_code: bool = False
     scheme: str | None = None
     projector: bool = False
@@ -113,6 +115,7 @@ class VariantFacts:
     incomplete: bool = False
     partial: bool = False
     contradicted: bool = False
+    no_weights: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""
@@ -139,8 +142,8 @@ class ModelMetadata:
     """The original's summary of a model: the six facts a verdict needs.
 
     ``architecture`` is the exact ``model_type`` or GGUF name, or ``unknown``; ``format`` is ``safetensors``,
-    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``) or
-    ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
+    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``, by the name
+    alone ``~8.0B``) or ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
     ``facts`` holds what the rules use beyond the six (where each was read, the task, access).
     """
 
@@ -189,10 +192,12 @@ class ModelMetadata:
         }
 
 
-def parameters_text(count: int | None) -> str:
-    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``."""
+def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:
+    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``. One by the name alone: ``~8.0B``."""
     if count is None:
         return "unknown"
+    if origin == Provenance.NAME:
+        return f"~{parameters_text(count)}"
     for divisor, unit, digits in ((10**12, "T", 1), (10**9, "B", 1), (10**6, "M", 0), (10**3, "K", 0)):
         if count >= divisor * (0.9995 if unit == "B" else 1):
             return f"{count / divisor:.{digits}f}{unit}"

@@ -103,7 +103,7 @@ def _row(
         owner=model.owner,
         name=model.name,
         sha=(model.sha or "")[:64],
-        gated=model.gated if isinstance(model.gated, str) else "manual" if model.gated else "",
+        gated=_gate(model.gated),
         disabled=bool(model.disabled),
         downloads=model.downloads,
         likes=model.likes,
@@ -146,6 +146,13 @@ READ_COLUMNS = [name for name in _RECORD_COLUMNS if name not in ("origin", "as_o
 def _storable(number: int | None) -> int | None:
     """A number the database can hold; a sum beyond that says nothing true of any model."""
     return number if number is not None and number < 2**63 else None
+
+
+def _gate(told: bool | str | None) -> str:
+    """The record's gate. Older Hub answers say only that there is one: the stricter kind is taken."""
+    if isinstance(told, str):
+        return told
+    return "" if told is None else "manual" if told else ModelRecord.OPEN
 
 
 def popularity(downloads: int | None, likes: int | None) -> int:

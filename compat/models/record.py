@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from compat.extraction.facts import Provenance, parameters_text
+from compat.extraction.facts import parameters_text
 from compat.rules import CompatibilityResult, Confidence
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class FactSheet(models.Model):
     family = models.CharField(max_length=80, blank=True)
     architecture = models.CharField(max_length=80, blank=True)
     formats = models.CharField(max_length=80, blank=True, help_text="Weight formats, separated by blanks.")
-    gated = models.BooleanField(default=False)
+    gated = models.BooleanField(null=True, help_text="Whether terms are asked for; empty where it is not told.")
 
     verdicts: RelatedManager[Verdict]
 
@@ -43,7 +43,14 @@ class FactSheet(models.Model):
 class ModelRecord(models.Model):
     """One cached Hub repository: what the Hub said, read into columns for browsing."""
 
-    GATED_CHOICES: ClassVar = [("", "open"), ("auto", "terms to accept"), ("manual", "approval needed")]
+    OPEN: ClassVar = "open"
+    """The gate of a repository whose files can be had without accepting terms."""
+    GATED_CHOICES: ClassVar = [
+        ("", "not in our record"),
+        (OPEN, "open"),
+        ("auto", "terms to accept"),
+        ("manual", "approval needed"),
+    ]
     ORIGIN_CHOICES: ClassVar = [("snapshot", "bundled snapshot"), ("file", "imported file"), ("hub", "Hub")]
 
     repo_id = models.CharField("repository", max_length=200, unique=True)
@@ -122,10 +129,14 @@ class ModelRecord(models.Model):
         return reverse("detail", args=[self.repo_id])
 
     @property
+    def asks_for_terms(self) -> bool:
+        """Whether it is told that terms must be accepted, or access asked for, before a download."""
+        return self.gated not in ("", self.OPEN)
+
+    @property
     def parameters_text(self) -> str:
         """The parameter count for people; a count read from the name alone carries a tilde."""
-        text = parameters_text(self.parameters)
-        return f"~{text}" if self.parameters_from == Provenance.NAME else text
+        return parameters_text(self.parameters, self.parameters_from)
 
 
 class RecordPayload(models.Model):

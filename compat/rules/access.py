@@ -12,13 +12,13 @@ CODE = "gated"
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
-    """A gated repository warns and says what to do; it is not an engine's fault."""
+    """A gated repository warns and says what to do; it is not an engine's fault. An untold gate says nothing."""
     if facts.gated:
         yield Finding(
             CODE,
             Severity.WARNS,
             "Gated: the authors ask you to accept their terms on the Hub before you can download the files.",
-            "needs access",
+            "asks for terms",
         )
         yield Finding(
             CODE,

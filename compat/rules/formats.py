@@ -15,7 +15,21 @@ CODE = "format"
 
 def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     """The format must be on the engine's list, which also says how sure a verdict for it can be."""
-    return _findings(profile, facts.format, facts.sharded, facts.format_from.guessed)
+    guessed = facts.format_from.guessed
+    if facts.no_weights and (facts.format is None or guessed):
+        return _NO_WEIGHTS
+    return _findings(profile, facts.format, facts.sharded, guessed)
+
+
+_NO_WEIGHTS = (
+    Finding(
+        "unknown",
+        Severity.BLOCKS,
+        "Its file list holds no weights that this site knows (they may be on another branch).",
+        "no weights listed",
+    ),
+    Finding("unknown", Severity.RECOMMENDS, "Look at its branches on the Hub, or for another upload of this model."),
+)
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,26 @@ from compat.extraction.facts import DEFAULT_CONTEXT
 
 MOST_MODELS = 1000
 """Models in one request."""
+Gate = Annotated[
+    Literal["auto", "manual", False] | None,
+    Field(
+        description="What the Hub asks before a download: `auto`, terms to accept; `manual`, an approval to wait for; "
+        "`false`, nothing. Null where the record does not tell."
+    ),
+]
+AsOf = Annotated[
+    str | None,
+    Field(
+        description="When the newest of its facts was recorded, or read from the Hub: a year, month or day. "
+        "Null where the record does not tell."
+    ),
+]
+UpdatedAt = Annotated[
+    datetime,
+    Field(
+        description="When the record last changed on this site, which says nothing of the age of its facts: see `asOf`."
+    ),
+]
 Confidence = Literal["high", "medium", "low", "none"]
 Text = Annotated[StrictStr, Field(max_length=200)]
 
@@ -45,7 +65,9 @@ class Metadata(Shape):
     architecture: str = Field(description="`model_type` of the configuration, or the GGUF name; `unknown`.")
     format: str = Field(description="`safetensors`, `gguf`, another format's name, or `unknown`.")
     quantization: str | None
-    parameters: str = Field(description="Written for people: `8.0B`; `unknown`.", examples=["8.0B"])
+    parameters: str = Field(
+        description="Written for people: `8.0B`; `~8.0B` where only the name tells it; `unknown`.", examples=["8.0B"]
+    )
     size_bytes: int | None
     max_context_length: int = Field(description="The tokens it was made for.")
 
@@ -150,7 +172,7 @@ class ModelItem(Shape):
     task: str | None
     library: str | None
     license: str | None
-    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    gated: Gate
     family: str | None
     downloads: int | None
     likes: int | None
@@ -239,8 +261,8 @@ class ModelDetail(ModelItem):
     memory: Memory | None
     sha: str | None
     origin: str
-    as_of: str | None
-    updated_at: datetime
+    as_of: AsOf
+    updated_at: UpdatedAt
     rules: str
     worker: WorkerOut
 

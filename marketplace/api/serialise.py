@@ -101,7 +101,7 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "task": record.task or None,
         "library": record.library or None,
         "license": record.license or None,
-        "gated": record.gated or None,
+        "gated": False if record.gated == ModelRecord.OPEN else record.gated or None,
         "family": record.family or None,
         "downloads": record.downloads,
         "likes": record.likes,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import Field
 
 from marketplace.api import schemas as api_schemas
@@ -23,13 +21,13 @@ class Verdict(api_schemas.Compatibility):
     url: str = Field(description="The model's page on this site.")
     task: str | None
     license: str | None
-    gated: str | None = Field(description="`auto` or `manual`: what the Hub asks before a download.")
+    gated: api_schemas.Gate
     take: Take | None = Field(description="Null where it does not run.")
     memory: api_schemas.Memory | None = Field(description="Null where the worker's machine is not told.")
     facts: dict[str, api_schemas.FactOut] = Field(description="Each fact with the place where it was read.")
     origin: str = Field(description="Where the record came from: `hub`, `snapshot` or `file`.")
-    as_of: str | None = Field(description="When the newest of its facts was recorded: a year, month or day.")
-    updated_at: datetime = Field(description="When the record last changed on this site.")
+    as_of: api_schemas.AsOf
+    updated_at: api_schemas.UpdatedAt
     rules: str = Field(description="The version of the rules.")
 
 

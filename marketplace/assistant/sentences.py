@@ -12,6 +12,13 @@ from marketplace.show import day, gib, size
 from . import arguments as a
 from .plain import MOST_QUOTED, line
 
+_NOT_TOLD = "not in our record"
+_ACCESS = {
+    None: _NOT_TOLD,
+    False: "open",
+    "auto": "terms to accept on the Hub before a download",
+    "manual": "an approval to ask for on the Hub before a download",
+}
 _ORIGINS = {"hub": "fetched from the Hub", "snapshot": "from the bundled snapshot", "file": "from an imported file"}
 
 
@@ -38,8 +45,8 @@ def _model(number: int, one: Json) -> str:
         variant.get("label") or "",
         size(variant.get("sizeBytes")),
         context if "maxContextLength" not in guessed else "context unknown",
-        f"licence {one['license']}" if one["license"] else "licence unknown",
-        "access must be asked for" if one["gated"] else "",
+        f"licence {one['license']}" if one["license"] else f"licence {_NOT_TOLD}",
+        f"access: {_ACCESS[one['gated']]}",
     ]
     fit = f" Memory: {one['fit']['sentence']}" if one["fit"] else ""
     return f"{number}. {one['id']}: {_verdict(one['compatibility'])}. " + ", ".join(filter(None, parts)) + f".{fit}"
@@ -76,13 +83,12 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
         lines.append(f"Take: {', '.join(filter(None, (take['label'], size(take['sizeBytes']))))}; {_files(take)}.")
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
-    if told["gated"]:
-        lines.append("Access: its terms must be accepted on the Hub before a download.")
+    lines.append(f"Access: {_ACCESS[told['gated']]}.")
     lines.append(_memory(told["memory"]))
     read = (f"{name} {fact['value']} ({_read(fact)})" for name, fact in told["facts"].items() if fact["value"])
     lines.append(f"Facts: {'; '.join(read) or 'none known'}.")
-    dated = line(day(told["asOf"])) if told["asOf"] else "an unknown date"
-    lines.append(f"Record: facts of {dated}, {_ORIGINS[told['origin']]}.")
+    dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
+    lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
 
 

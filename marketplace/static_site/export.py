@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from compat.batches import batched
-from compat.catalogue import catalogue_state, curated_list, published_lists
+from compat.catalogue import curated_list, published_lists
 
 from .catalogue import CHUNK, Catalogue
 from .channels import Channels
@@ -104,7 +104,7 @@ def _write_rest(folder: SiteFolder, catalogue: Catalogue, renderer: Renderer) ->
     folder.put("sitemap.xml", channels.sitemap())
     folder.put("robots.txt", channels.robots())
     folder.put(".nojekyll", "")
-    folder.put("index.html", renderer.home(lists, catalogue_state().changed))
+    folder.put("index.html", renderer.home(lists))
 
 
 def _digest(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -148,8 +147,9 @@ class Renderer:
             total=len(self.catalogue.entries),
         )
 
-    def home(self, lists: Sequence[CuratedList], changed: datetime | None) -> str:
+    def home(self, lists: Sequence[CuratedList]) -> str:
         """The first page."""
+        dates = sorted(entry.record.as_of for entry in self.catalogue.entries if entry.record.as_of)
         unknown = [sum(line.count for line in report.lines if line.key == "unknown") for report in self.reports]
         shares = [
             WorkerCard(report.worker, report.by_confidence, count)
@@ -163,7 +163,7 @@ class Renderer:
             unknown=shares[0].unknown,
             popular=self.catalogue.rows(sure or self.catalogue.entries[:8]),
             lists=list(lists),
-            changed=changed,
+            recorded=(dates[0], dates[-1]) if dates else (),
         )
         return self.page("pages/home.html", "", page=page, shares=shares, samples=())
 

@@ -69,7 +69,7 @@
     const code = verdicts[select.selectedIndex];
     const link = make("a", "", id);
     link.href = `${root}models/${id.replace("/", "--")}/`;
-    const line = make("p", "row-line", make("span", license ? "" : "absent", license || "no licence given"));
+    const line = make("p", "row-line", make("span", license ? "" : "absent", license || "licence not in our record"));
     const place = make("div", "row-verdict", ...verdict(code));
     return make("li", runs(code) ? "row" : "row fails", make("div", "row-id", make("h2", "row-name", link), line), place, make("div", "num", parameters));
   };

@@ -26,12 +26,16 @@ GATED = (
     record("meta-llama/Llama-2-7b-hf", id="sample/gated-llama", gated="auto"),
     record("microsoft/phi-2", id="sample/gated-phi", gated="manual"),
     record("BAAI/bge-m3", id="sample/gated-bge", gated=True),
+    record("microsoft/phi-2", id="sample/open-phi", gated=False),
+    record("BAAI/bge-m3", id="sample/open-bge", gated=False),
 )
+GATES = {"": "unknown", "open": "false", "auto": "true", "manual": "true"}
+"""What ``gated=`` selects a record by, under what the record keeps; the real records tell no gate."""
 
 
 @pytest.fixture(autouse=True)
 def _more_records():
-    """The real records hold no gated repository and no list."""
+    """The real records tell no gate and hold no list."""
     sync.store_raw([("sample", item) for item in GATED], origin="file")
     starter.create_lists()
 
@@ -55,7 +59,7 @@ class Plain:
             "format": set(self.record.formats.split()),
             "task": {self.record.task},
             "license": {self.record.license},
-            "gated": {"true" if self.record.gated else "false"},
+            "gated": {GATES[self.record.gated]},
             "quantization": self.quantizations,
             "language": self.languages,
         }
@@ -134,7 +138,10 @@ QUESTIONS = (
     "license=apache-2.0&license=mit",
     "gated=true",
     "gated=true&compatible=false",
+    "gated=false",
     "gated=false&compatible=only-incompatible",
+    "gated=unknown&architecture=phi",
+    "gated=unknown&compatible=false",
     "quantization=Q4_K_M&compatible=false",
     "quantization=Q4_K_M&quantization=AWQ&quantization=Q8_0&compatible=false",
     "language=en",
@@ -193,6 +200,21 @@ def test_counts_equal_a_count_by_hand(query):
     asked = read(query)
     page = queries.browse(asked)
     assert_page_is_right(asked, everything(page.profile.slug), page)
+
+
+def test_a_gate_is_asked_for_terms_open_or_not_told():
+    def ids(gated):
+        return {kept.repo_id for kept in all_rows(Question(compatible="false", gated=gated))}
+
+    assert ids("true") == {"sample/gated-llama", "sample/gated-phi", "sample/gated-bge"}
+    assert ids("false") == {"sample/open-phi", "sample/open-bge"}
+    assert ids("unknown") == {kept.repo_id for kept in ModelRecord.objects.all()} - ids("true") - ids("false")
+    view = next(view for view in queries.browse(Question(compatible="false")).facets if view.name == "gated")
+    assert {value.label: value.count for value in view.values} == {
+        "Not in our record": ModelRecord.objects.count() - 5,
+        "Asks for terms": 3,
+        "Open": 2,
+    }
 
 
 def test_counts_are_right_on_every_engine():

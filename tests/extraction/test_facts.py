@@ -39,6 +39,13 @@ def test_parameters_are_written_for_people(count, text):
     assert parameters_text(count) == text
 
 
+def test_a_count_by_the_name_alone_has_a_tilde():
+    assert parameters_text(7 * 10**9, Provenance.NAME) == "~7.0B"
+    assert parameters_text(7 * 10**9, "name") == "~7.0B"
+    assert parameters_text(7 * 10**9, Provenance.HUB) == "7.0B"
+    assert parameters_text(None, Provenance.NAME) == "unknown"
+
+
 def test_six_facts_of_a_caller_count_as_given():
     facts = ModelMetadata("llama", "safetensors", max_context_length=4096).variant_facts
     assert facts.architecture_from is Provenance.GIVEN

@@ -50,13 +50,14 @@ FACTS = st.builds(
         st.sampled_from(["text-generation", "feature-extraction", "image-text-to-text", "speculative-draft", "odd"]),
     ),
     task_from=st.sampled_from(Provenance),
-    gated=st.booleans(),
+    gated=st.none() | st.booleans(),
     remote_code=st.booleans(),
     scheme=st.one_of(st.none(), st.sampled_from(["NVFP4", "FP8", "INT4"])),
     projector=st.booleans(),
     sharded=st.booleans(),
     incomplete=st.booleans(),
     partial=st.booleans(),
+    no_weights=st.booleans(),
 )
 PROFILE = st.sampled_from(PROFILES)
 CAPABILITY = st.one_of(
