@@ -97,7 +97,7 @@ class _GroupTable(StrictTable):
     confidence: _Sureness | None = None
     note: str = ""
     context: int | None = None
-    refused: Annotated[str, one_of("architecture", "task")] = ""
+    refused: Annotated[str, one_of("architecture", "task", "unknown")] = ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

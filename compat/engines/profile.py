@@ -31,7 +31,8 @@ class Group:
     ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``, ``images``
     (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
     surest a verdict can be; ``note`` a sentence shown with it; ``context`` a limit of their own in tokens; ``refused``
-    the cause (``architecture`` or ``task``) where the engine knows them but does not run them.
+    the cause (``architecture`` or ``task``) where the engine knows them but does not run them, and ``unknown`` where
+    that depends on what the record does not tell.
     """
 
     by: str

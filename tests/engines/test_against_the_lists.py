@@ -143,9 +143,12 @@ def test_every_refusal_names_its_true_cause(snapshot, slug):
             if result.cause == "task":
                 group = match_architecture(facts, profile).group if facts.architecture else None
                 chat = facts.task in (None, "text-generation", "conversational")
-                assert not chat or (group and (group.refused or facts.task not in group.tasks)), repo_id
+                served = facts.task is None or facts.task in profile.tasks
+                assert not (chat and served) or (group and (group.refused or facts.task not in group.tasks)), repo_id
             if result.cause == "unknown":
-                assert facts.architecture is None or facts.format is None, repo_id
+                group = match_architecture(facts, profile).group if facts.architecture else None
+                depends = group is not None and group.refused == "unknown"
+                assert facts.architecture is None or facts.format is None or depends, repo_id
 
 
 def test_a_verdict_takes_little_work(snapshot):

@@ -1,0 +1,80 @@
+"""Real repositories that each engine's own documentation or loader names, and what is said of them: those that must
+run, and those that must not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from compat.engines import all_profiles
+from compat.extraction.extract import extract
+from compat.hub.payloads import parse_record
+from compat.rules import judge_all
+
+WORDS = ("high", "medium", "low")
+
+
+def _record(
+    repo_id: str,
+    model_type: str | None = None,
+    hf_class: str | None = None,
+    task: str | None = None,
+    files: tuple[str, ...] = ("model.safetensors",),
+    **more: Any,
+) -> dict[str, Any]:
+    """A record as the Hub answers it, with what is read of it."""
+    config = dict(more.pop("config", {}))
+    if model_type:
+        config["model_type"] = model_type
+    if hf_class:
+        config["architectures"] = [hf_class]
+    record = {"id": repo_id, "config": config, "siblings": [{"rfilename": name} for name in files], **more}
+    return record | ({"pipeline_tag": task} if task else {})
+
+
+_TEXT, _SEES = "text-generation", "image-text-to-text"
+_EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ranking"
+
+SAYS = {
+    # docs/source/en/supported_models.md, and the branches of backends/candle/src/lib.rs
+    "text-embeddings-inference": [
+        (_record("Qwen/Qwen3-Embedding-0.6B", "qwen3", "Qwen3ForCausalLM", _EMBEDS), "high"),
+        (_record("intfloat/multilingual-e5-large-instruct", "xlm-roberta", "XLMRobertaModel", _EMBEDS), "high"),
+        (_record("google/embeddinggemma-300m", "gemma3_text", "Gemma3TextModel", _ALIKE), "high"),
+        (_record("sentence-transformers/all-mpnet-base-v2", "mpnet", "MPNetForMaskedLM", _ALIKE), "high"),
+        (_record("Alibaba-NLP/gte-large-en-v1.5", "new", "NewModel", _ALIKE), "high"),
+        (_record("Salesforce/SFR-Embedding-2_R", "mistral", "MistralModel", _EMBEDS), "medium"),
+        (_record("answerdotai/ModernBERT-large", "modernbert", "ModernBertForMaskedLM", "fill-mask"), "medium"),
+        (_record("BAAI/bge-reranker-base", "xlm-roberta", "XLMRobertaForSequenceClassification", _RANKS), "high"),
+        (_record("SamLowe/roberta-base-go_emotions", "roberta", task="text-classification"), "high"),
+        # A classifier's head is there for some types only, and tokens are not classified at all.
+        (_record("Qwen/Qwen3-Reranker-0.6B", "qwen3", "Qwen3ForCausalLM", _RANKS), "unknown"),
+        (_record("dslim/bert-base-NER", "bert", "BertForTokenClassification", "token-classification"), "task"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "task"),
+        (_record("Qwen/Qwen3-8B", "qwen3"), "unknown"),
+        (_record("jinaai/jina-embeddings-v5-omni-small", "jina_embeddings_v5_omni", task=_EMBEDS), "architecture"),
+        (_record("nomic-ai/nomic-embed-text-v1.5-GGUF", "nomic_bert", task=_ALIKE, files=("n.Q4_0.gguf",)), "format"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("slug", "record", "word"),
+    [
+        pytest.param(slug, record, word, id=f"{slug}: {record['id']} ({word})")
+        for slug, rows in SAYS.items()
+        for record, word in rows
+    ],
+)
+def test_a_real_repository_gets_the_answer_that_the_engine_would_give(slug, record, word):
+    result = judge_all(extract(parse_record(record).model).judged, all_profiles()[slug]).result
+    assert (result.confidence if result.compatible else result.cause) == word
+
+
+@pytest.mark.parametrize("slug", SAYS)
+def test_each_engine_has_records_that_run_and_records_that_do_not(slug):
+    words = {word for _, word in SAYS[slug]}
+    assert words & set(WORDS)
+    assert words - set(WORDS)
