@@ -57,6 +57,23 @@ SAYS = {
         (_record("jinaai/jina-embeddings-v5-omni-small", "jina_embeddings_v5_omni", task=_EMBEDS), "architecture"),
         (_record("nomic-ai/nomic-embed-text-v1.5-GGUF", "nomic_bert", task=_ALIKE, files=("n.Q4_0.gguf",)), "format"),
     ],
+    # turbomind/supported_models.py, pytorch/models/module_map.py and docs/en/supported_models
+    "lmdeploy": [
+        (_record("internlm/internlm3-8b-instruct", "internlm3", "InternLM3ForCausalLM", _TEXT), "high"),
+        (_record("OpenGVLab/InternVL3-8B", "internvl_chat", "InternVLChatModel", _SEES), "high"),
+        (_record("Qwen/Qwen3-30B-A3B", "qwen3_moe", "Qwen3MoeForCausalLM", _TEXT), "high"),
+        (_record("google/gemma-3-4b-it", "gemma3", "Gemma3ForConditionalGeneration", _SEES), "high"),
+        (_record("openai/gpt-oss-20b", "gpt_oss", "GptOssForCausalLM", _TEXT,
+                 config={"quantization_config": {"quant_method": "mxfp4"}}), "medium"),
+        (_record("Qwen/Qwen2.5-7B-Instruct-AWQ", "qwen2", "Qwen2ForCausalLM", _TEXT,
+                 config={"quantization_config": {"quant_method": "awq"}}), "medium"),
+        (_record("unsloth/Qwen3-8B-bnb-4bit", "qwen3", "Qwen3ForCausalLM", _TEXT,
+                 config={"quantization_config": {"quant_method": "bitsandbytes"}}), "quantization"),
+        (_record("bigcode/starcoder2-7b", "starcoder2", "Starcoder2ForCausalLM", _TEXT), "architecture"),
+        (_record("allenai/OLMo-2-1124-7B", "olmo2", "Olmo2ForCausalLM", _TEXT), "architecture"),
+        (_record("Qwen/Qwen3-Embedding-0.6B", "qwen3", "Qwen3ForCausalLM", _EMBEDS), "task"),
+        (_record("Qwen/Qwen3-8B-GGUF", "qwen3", task=_TEXT, files=("Qwen3-8B-Q4_K_M.gguf",)), "format"),
+    ],
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import compat
-from tools.profiles import readers
+from tools.profiles import more_readers, readers
 
 HERE = Path(compat.__file__).parent / "engines" / "profiles"
 ARCHITECTURES = HERE.parents[1] / "architectures"
@@ -55,6 +55,7 @@ SOURCES = {
     "sglang": Source("sglang", True, readers.sglang, HERE / "sglang.lists.toml"),
     "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml"),
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
+    "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
 }
 
 
