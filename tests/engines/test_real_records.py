@@ -74,6 +74,22 @@ SAYS = {
         (_record("Qwen/Qwen3-Embedding-0.6B", "qwen3", "Qwen3ForCausalLM", _EMBEDS), "task"),
         (_record("Qwen/Qwen3-8B-GGUF", "qwen3", task=_TEXT, files=("Qwen3-8B-Q4_K_M.gguf",)), "format"),
     ],
+    # mlx_vlm/models, MODEL_REMAPPING and embedding_loader.py
+    "mlx-vlm": [
+        (_record("mlx-community/Qwen2.5-VL-7B-Instruct-4bit", "qwen2_5_vl", task=_SEES,
+                 config={"quantization": {"bits": 4, "group_size": 64}}), "high"),
+        (_record("google/gemma-3-4b-it", "gemma3", "Gemma3ForConditionalGeneration", _SEES), "high"),
+        (_record("vikhyatk/moondream1", "moondream1", task=_SEES), "high"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "high"),
+        (_record("google/gemma-3-1b-it", "gemma3_text", "Gemma3ForCausalLM", _TEXT), "high"),
+        (_record("Qwen/Qwen3-Embedding-0.6B", "qwen3", "Qwen3ForCausalLM", _EMBEDS), "high"),
+        (_record("Qwen/Qwen2.5-7B-Instruct-AWQ", "qwen2", "Qwen2ForCausalLM", _TEXT,
+                 config={"quantization_config": {"quant_method": "awq"}}), "quantization"),
+        (_record("facebook/sam3", "sam3", task="mask-generation"), "architecture"),
+        (_record("vidore/colqwen2.5-v0.2", "colqwen2_5", task="visual-document-retrieval"), "architecture"),
+        (_record("openai/whisper-large-v3", "whisper", task="automatic-speech-recognition"), "architecture"),
+        (_record("google/gemma-3-4b-it-qat-q4_0-gguf", "gemma3", task=_SEES, files=("g.Q4_0.gguf",)), "format"),
+    ],
 }  # fmt: skip
 
 

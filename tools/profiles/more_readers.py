@@ -46,3 +46,64 @@ def lmdeploy(root: Path) -> dict[str, Iterable[str]]:
         "reward": _filled(reward, "reward classes"),
         "removed": _filled(set(_keys(_assigned(modules, "REMOVED_MODEL_MAP"))) - found, "removed classes"),
     }
+
+
+# --- MLX ----------------------------------------------------------------------------------------------------
+
+_MLX_VLM_WORDLESS = frozenset(
+    {
+        *("clef", "colidefics3", "colqwen2_5", "d1", "embedding_gemma2", "qwen3_vl_embedding", "siglip"),
+        *("rfdetr", "rt_detr_v2", "sam3", "sam3_1", "sam3d_body"),
+    }
+)
+"""Folders that are built like those of models which answer, but find, compare or cut out only."""
+
+
+def _exported(folder: Path) -> set[str]:
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(_tree(folder / "__init__.py"))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def mlx_vlm(root: Path) -> dict[str, Iterable[str]]:
+    """Its model folders that answer with text: those that see and those that only read; and what makes embeddings.
+
+    With each go the model types that are mapped onto it.
+    """
+    package = _one(root, "mlx_vlm/utils.py").parent
+    seeing, reading = set[str](), set[str]()
+    for start in (package / "models").glob("*/__init__.py"):
+        folder, exported = start.parent, _exported(start.parent)
+        answers = (folder / "language.py").exists() or "LanguageModel" in exported
+        if "Model" not in exported or folder.name in _MLX_VLM_WORDLESS or not answers:
+            continue
+        config = folder / "config.py"
+        configures_sight = config.exists() and "class VisionConfig" in config.read_text("utf-8")
+        sees = configures_sight or "VisionModel" in exported or (folder / "vision.py").exists()
+        (seeing if sees else reading).add(folder.name)
+    remapped = _pairs(_tree(package / "utils.py"), "MODEL_REMAPPING")
+    return {
+        "multimodal": _filled(_with_aliases(seeing, remapped), "models that see"),
+        "text": _filled(_with_aliases(reading, remapped), "models that read"),
+        "embedding": _filled(_pairs(_tree(package / "embedding_loader.py"), "EMBEDDING_MODEL_REMAPPING"), "embedders"),
+    }
+
+
+def _pairs(tree: ast.Module, name: str) -> dict[str, str]:
+    table = _assigned(tree, name)
+    if not isinstance(table, ast.Dict):
+        raise TypeError(f"{name} is not a dictionary any more")
+    return {
+        str(key.value): str(value.value)
+        for key, value in zip(table.keys, table.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
+    }
+
+
+def _with_aliases(models: set[str], remapped: dict[str, str]) -> set[str]:
+    return (models | {name for name, model in remapped.items() if model in models}) - {
+        name for name, model in remapped.items() if model not in models
+    }

@@ -56,6 +56,7 @@ SOURCES = {
     "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml"),
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
     "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
+    "mlx-vlm": Source("mlx-vlm", True, more_readers.mlx_vlm, HERE / "mlx-vlm.lists.toml"),
 }
 
 
