@@ -64,6 +64,10 @@ def test_shards_missing_parts_and_projectors():
 def test_a_pipeline_of_parts_is_named_as_one():
     found = _of(files=["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
     assert found.architecture.value == "diffusers"
+    told = {"diffusers": {"_class_name": "StableDiffusionXLPipeline"}}
+    found = _of(config=told, files=["unet/diffusion_pytorch_model.safetensors"])
+    assert found.architecture.value == "StableDiffusionXLPipeline"
+    assert not found.architecture.provenance.guessed
     found = _of(files=["model_index.json"], tags=["diffusers:FluxPipeline"])
     assert found.architecture.value == "FluxPipeline"
 
