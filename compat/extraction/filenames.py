@@ -61,6 +61,7 @@ _ADAPTER_FILES = (
     "adapter_model.safetensors",
     "adapter_model.bin",
     "adapters.safetensors",
+    "pytorch_lora_weights.safetensors",
     "adapter_config.json",
 )
 

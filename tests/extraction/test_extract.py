@@ -72,7 +72,10 @@ def test_a_pipeline_of_parts_is_named_as_one():
     assert found.architecture.value == "FluxPipeline"
 
 
-@pytest.mark.parametrize("files", [["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"]])
+@pytest.mark.parametrize(
+    "files",
+    [["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"], ["pytorch_lora_weights.safetensors"]],
+)
 def test_an_adapter_is_its_own_format(files):
     found = _of(files=files, config={"model_type": "llama"})
     assert [facts.format for facts in found.judged] == ["adapter"]
