@@ -36,6 +36,8 @@ def _record(
 
 _TEXT, _SEES = "text-generation", "image-text-to-text"
 _EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ranking"
+_PAINTS = "text-to-image"
+_PIPELINE = ("model_index.json", "unet/diffusion_pytorch_model.safetensors")
 
 SAYS = {
     # docs/source/en/supported_models.md, and the branches of backends/candle/src/lib.rs
@@ -89,6 +91,25 @@ SAYS = {
         (_record("vidore/colqwen2.5-v0.2", "colqwen2_5", task="visual-document-retrieval"), "architecture"),
         (_record("openai/whisper-large-v3", "whisper", task="automatic-speech-recognition"), "architecture"),
         (_record("google/gemma-3-4b-it-qat-q4_0-gguf", "gemma3", task=_SEES, files=("g.Q4_0.gguf",)), "format"),
+    ],
+    # diffusers/__init__.py, and docs/diffusers on quantization/gguf
+    "diffusers": [
+        (_record("stabilityai/stable-diffusion-xl-base-1.0", task=_PAINTS, files=_PIPELINE,
+                 tags=["diffusers:StableDiffusionXLPipeline"]), "high"),
+        (_record("Qwen/Qwen-Image", task=_PAINTS, config={"diffusers": {"_class_name": "QwenImagePipeline"}}), "high"),
+        (_record("Lightricks/LTX-Video", task="image-to-video", files=_PIPELINE,
+                 tags=["diffusers:LTXPipeline"]), "high"),
+        (_record("runwayml/stable-diffusion-v1-5", task=_PAINTS,
+                 files=("model_index.json", "unet/diffusion_pytorch_model.bin"),
+                 tags=["diffusers:StableDiffusionPipeline"]), "medium"),
+        (_record("somebody/a-pipeline", task=_PAINTS, files=_PIPELINE), "low"),
+        (_record("city96/FLUX.1-dev-gguf", task=_PAINTS, files=("flux1-dev-Q2_K.gguf",),
+                 gguf={"architecture": "flux", "total": 11_901_408_320}), "low"),
+        (_record("Kijai/WanVideo_comfy_GGUF", task="text-to-video", files=("wan-IQ3_S.gguf",),
+                 gguf={"architecture": "wan", "total": 14_000_000_000}), "quantization"),
+        (_record("stabilityai/sd-turbo-onnx", task=_PAINTS, files=("model_index.json", "unet/model.onnx"),
+                 tags=["diffusers:OnnxStableDiffusionPipeline"]), "architecture"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "architecture"),
     ],
 }  # fmt: skip
 

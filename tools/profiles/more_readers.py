@@ -107,3 +107,18 @@ def _with_aliases(models: set[str], remapped: dict[str, str]) -> set[str]:
     return (models | {name for name, model in remapped.items() if model in models}) - {
         name for name, model in remapped.items() if model not in models
     }
+
+
+# --- images and sound ---------------------------------------------------------------------------------------
+
+
+def diffusers(root: Path) -> dict[str, Iterable[str]]:
+    """The pipelines it exports by name, but those that choose one themselves and those that need ONNX files."""
+    exported = {
+        text
+        for node in ast.walk(_tree(_one(root, "diffusers/__init__.py")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_import_structure['pipelines'].extend"
+        for text in _texts(node.args[0])
+    }
+    pipelines = {name for name in exported if "Pipeline" in name and not name.endswith("Output")}
+    return {"pipelines": _filled((name for name in pipelines if not name.startswith(("Auto", "Onnx"))), "pipelines")}

@@ -55,6 +55,7 @@ SOURCES = {
     "sglang": Source("sglang", True, readers.sglang, HERE / "sglang.lists.toml"),
     "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml"),
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
+    "diffusers": Source("diffusers", True, more_readers.diffusers, HERE / "diffusers.lists.toml"),
     "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
     "mlx-vlm": Source("mlx-vlm", True, more_readers.mlx_vlm, HERE / "mlx-vlm.lists.toml"),
 }
