@@ -34,6 +34,13 @@ def _record(
     return record | ({"pipeline_tag": task} if task else {})
 
 
+def _gguf(
+    repo_id: str, architecture: str, task: str = "text-generation", files: tuple[str, ...] = ("model-Q4_K_M.gguf",)
+) -> dict[str, Any]:
+    """A record of GGUF files whose header the Hub has read."""
+    return _record(repo_id, task=task, files=files, gguf={"architecture": architecture, "total": 8_000_000_000})
+
+
 _TEXT, _SEES = "text-generation", "image-text-to-text"
 _EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ranking"
 _PAINTS = "text-to-image"
@@ -110,6 +117,19 @@ SAYS = {
         (_record("stabilityai/sd-turbo-onnx", task=_PAINTS, files=("model_index.json", "unet/model.onnx"),
                  tags=["diffusers:OnnxStableDiffusionPipeline"]), "architecture"),
         (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "architecture"),
+    ],
+    # src/llama-model.cpp; the README for what came before GGUF
+    "koboldcpp": [
+        (_gguf("bartowski/L3-8B-Stheno-v3.2-GGUF", "llama"), "high"),
+        (_gguf("unsloth/gpt-oss-20b-GGUF", "gpt-oss"), "high"),
+        (_gguf("ggml-org/gemma-3-4b-it-GGUF", "gemma3", _SEES, ("g-Q4_K_M.gguf", "mmproj-g-f16.gguf")), "high"),
+        (_gguf("CompendiumLabs/bge-base-en-v1.5-gguf", "bert", _EMBEDS), "high"),
+        (_gguf("unsloth/GLM-5-Next-GGUF", "glm5-next"), "medium"),
+        (_gguf("somebody/a-model-nvfp4-GGUF", "qwen3", files=("m-NVFP4.gguf",)), "low"),
+        (_record("TheBloke/Llama-2-7B-GGML", "llama", task=_TEXT, files=("llama-2-7b.ggmlv3.q4_0.bin",)), "low"),
+        (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
+        (_gguf("ubergarm/Qwen3-8B-GGUF", "qwen3", files=("Qwen3-8B-IQ4_KS.gguf",)), "quantization"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
     ],
 }  # fmt: skip
 
