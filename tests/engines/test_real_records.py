@@ -131,6 +131,17 @@ SAYS = {
         (_gguf("ubergarm/Qwen3-8B-GGUF", "qwen3", files=("Qwen3-8B-IQ4_KS.gguf",)), "quantization"),
         (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
     ],
+    # llama.cpp/llama.cpp of 0.9.3; docs/example_llamafiles.md
+    "llamafile": [
+        (_record("Mozilla/Meta-Llama-3.1-8B-Instruct-llamafile", "llama", task=_TEXT,
+                 files=("Meta-Llama-3.1-8B-Instruct.Q4_K_M.llamafile",)), "medium"),
+        (_gguf("Qwen/Qwen3-8B-GGUF", "qwen3"), "high"),
+        (_gguf("unsloth/gpt-oss-20b-GGUF", "gpt-oss"), "medium"),
+        (_gguf("nomic-ai/nomic-embed-text-v1.5-GGUF", "nomic-bert", _ALIKE), "high"),
+        (_gguf("lmstudio-community/eagle3-GGUF", "eagle3", "speculative-draft"), "task"),
+        (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
+    ],
 }  # fmt: skip
 
 
