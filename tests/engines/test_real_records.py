@@ -142,6 +142,14 @@ SAYS = {
         (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
         (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
     ],
+    # docs/docs/llama-cpp.mdx
+    "jan": [
+        (_gguf("janhq/Jan-v1-4B-GGUF", "qwen3"), "medium"),
+        (_gguf("ggml-org/gemma-3-4b-it-GGUF", "gemma3", _SEES, ("g-Q4_K_M.gguf", "mmproj-g-f16.gguf")), "medium"),
+        (_gguf("CompendiumLabs/bge-base-en-v1.5-gguf", "bert", _EMBEDS), "task"),
+        (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
+        (_record("janhq/Jan-v1-4B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
+    ],
 }  # fmt: skip
 
 
