@@ -42,7 +42,7 @@ SLUGS = {
     "rbee", "rbee-worker", "llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "mlx-lm", "transformers",
     "tgi",
     "exllamav3", "tensorrt-llm",
-    "diffusers", "jan", "koboldcpp", "llamafile", "lmdeploy", "mlx-vlm", "text-embeddings-inference",
+    "diffusers", "jan", "koboldcpp", "llamafile", "lmdeploy", "mlx-audio", "mlx-vlm", "text-embeddings-inference",
 }  # fmt: skip
 
 

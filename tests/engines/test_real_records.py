@@ -44,6 +44,7 @@ def _gguf(
 _TEXT, _SEES = "text-generation", "image-text-to-text"
 _EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ranking"
 _PAINTS = "text-to-image"
+_SPEAKS, _HEARS = "text-to-speech", "automatic-speech-recognition"
 _PIPELINE = ("model_index.json", "unet/diffusion_pytorch_model.safetensors")
 
 SAYS = {
@@ -96,7 +97,7 @@ SAYS = {
                  config={"quantization_config": {"quant_method": "awq"}}), "quantization"),
         (_record("facebook/sam3", "sam3", task="mask-generation"), "architecture"),
         (_record("vidore/colqwen2.5-v0.2", "colqwen2_5", task="visual-document-retrieval"), "architecture"),
-        (_record("openai/whisper-large-v3", "whisper", task="automatic-speech-recognition"), "architecture"),
+        (_record("openai/whisper-large-v3", "whisper", task=_HEARS), "architecture"),
         (_record("google/gemma-3-4b-it-qat-q4_0-gguf", "gemma3", task=_SEES, files=("g.Q4_0.gguf",)), "format"),
     ],
     # diffusers/__init__.py, and docs/diffusers on quantization/gguf
@@ -149,6 +150,19 @@ SAYS = {
         (_gguf("CompendiumLabs/bge-base-en-v1.5-gguf", "bert", _EMBEDS), "task"),
         (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
         (_record("janhq/Jan-v1-4B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
+    ],
+    # registry.py, and the folders and MODEL_REMAPPING of tts, stt and sts
+    "mlx-audio": [
+        (_record("mlx-community/Qwen3-TTS-12Hz-0.6B-Base-bf16", "qwen3_tts", task=_SPEAKS), "medium"),
+        (_record("sesame/csm-1b", "csm", "CsmForConditionalGeneration", _SPEAKS), "medium"),
+        (_record("mlx-community/whisper-large-v3-asr-8bit", "whisper", task=_HEARS,
+                 config={"quantization": {"bits": 8, "group_size": 64}}), "medium"),
+        (_record("kyutai/moshiko-mlx-bf16", "moshi", task="audio-to-audio"), "medium"),
+        (_record("canopylabs/orpheus-3b-0.1-ft", "llama", "LlamaForCausalLM", _SPEAKS), "low"),
+        (_record("meta-llama/Llama-3.2-1B", "llama"), "unknown"),
+        (_record("meta-llama/Llama-3.2-1B", "llama", task=_TEXT), "task"),
+        (_record("facebook/mms-tts-eng", "vits", "VitsModel", _SPEAKS), "architecture"),
+        (_record("suno/bark", "bark", task=_SPEAKS, files=("pytorch_model.bin",)), "format"),
     ],
 }  # fmt: skip
 

@@ -109,6 +109,21 @@ def _with_aliases(models: set[str], remapped: dict[str, str]) -> set[str]:
     }
 
 
+def mlx_audio(root: Path) -> dict[str, Iterable[str]]:
+    """The model types it speaks, hears and answers in sound with: folders, and what is mapped onto one of them.
+
+    ``shared`` are those it takes for plain language models unless it is told to speak with them.
+    """
+    package = _one(root, "mlx_audio/registry.py").parent
+    shared = set(_texts(_assigned(_tree(package / "registry.py"), "_AMBIGUOUS_FAMILIES")))
+    lists: dict[str, Iterable[str]] = {"shared": _filled(shared, "shared types")}
+    for kind in ("tts", "stt", "sts"):
+        folders = {start.parent.name for start in (package / kind / "models").glob("*/__init__.py")}
+        remapped = _pairs(_tree(package / kind / "utils.py"), "MODEL_REMAPPING")
+        lists[kind] = _filled(_with_aliases(folders - shared, remapped), f"models of {kind}")
+    return lists
+
+
 # --- images and sound ---------------------------------------------------------------------------------------
 
 

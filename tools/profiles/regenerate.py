@@ -57,6 +57,7 @@ SOURCES = {
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
     "diffusers": Source("diffusers", True, more_readers.diffusers, HERE / "diffusers.lists.toml"),
     "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
+    "mlx-audio": Source("mlx-audio", True, more_readers.mlx_audio, HERE / "mlx-audio.lists.toml"),
     "mlx-vlm": Source("mlx-vlm", True, more_readers.mlx_vlm, HERE / "mlx-vlm.lists.toml"),
 }
 
