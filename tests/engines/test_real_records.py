@@ -45,6 +45,7 @@ _TEXT, _SEES = "text-generation", "image-text-to-text"
 _EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ranking"
 _PAINTS = "text-to-image"
 _SPEAKS, _HEARS = "text-to-speech", "automatic-speech-recognition"
+_CTRANSLATE2 = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json")
 _PIPELINE = ("model_index.json", "unet/diffusion_pytorch_model.safetensors")
 
 SAYS = {
@@ -128,6 +129,8 @@ SAYS = {
         (_gguf("unsloth/GLM-5-Next-GGUF", "glm5-next"), "medium"),
         (_gguf("somebody/a-model-nvfp4-GGUF", "qwen3", files=("m-NVFP4.gguf",)), "low"),
         (_record("TheBloke/Llama-2-7B-GGML", "llama", task=_TEXT, files=("llama-2-7b.ggmlv3.q4_0.bin",)), "low"),
+        (_record("ggerganov/whisper.cpp", task=_HEARS, files=("ggml-base.en.bin",)), "low"),
+        (_record("bigcode/starcoder-ggml", "gpt_bigcode", task=_TEXT, files=("starcoder-ggml.bin",)), "architecture"),
         (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "architecture"),
         (_gguf("ubergarm/Qwen3-8B-GGUF", "qwen3", files=("Qwen3-8B-IQ4_KS.gguf",)), "quantization"),
         (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
@@ -163,6 +166,21 @@ SAYS = {
         (_record("meta-llama/Llama-3.2-1B", "llama", task=_TEXT), "task"),
         (_record("facebook/mms-tts-eng", "vits", "VitsModel", _SPEAKS), "architecture"),
         (_record("suno/bark", "bark", task=_SPEAKS, files=("pytorch_model.bin",)), "format"),
+    ],
+    # utils.py (the repositories it downloads by itself) and converters/transformers.py
+    "faster-whisper": [
+        (_record("Systran/faster-whisper-large-v3", task=_HEARS, files=_CTRANSLATE2, tags=["ctranslate2"]), "low"),
+        (_record("deepdml/faster-whisper-large-v3-turbo-ct2", "whisper", task=_HEARS, files=_CTRANSLATE2), "high"),
+        (_record("openai/whisper-large-v3", "whisper", task=_HEARS), "format"),
+        (_record("michaelfeil/ct2fast-m2m100_418M", "m2m_100", task="translation", files=_CTRANSLATE2), "architecture"),
+        (_record("facebook/fasttext-language-identification", files=("model.bin",)), "format"),
+    ],
+    # README and models/README
+    "whisper-cpp": [
+        (_record("ggerganov/whisper.cpp", task=_HEARS, files=("ggml-base.en.bin",)), "low"),
+        (_record("distil-whisper/distil-large-v3-ggml", "whisper", task=_HEARS, files=("ggml-distil.bin",)), "high"),
+        (_record("openai/whisper-large-v3", "whisper", task=_HEARS), "format"),
+        (_record("TheBloke/Llama-2-7B-GGML", "llama", files=("llama-2-7b.ggmlv3.q4_0.bin",)), "architecture"),
     ],
 }  # fmt: skip
 
