@@ -98,7 +98,7 @@ class _GroupTable(StrictTable):
     note: str = ""
     brief: str = ""
     context: int | None = None
-    refused: Annotated[str, one_of("architecture", "task")] = ""
+    refused: Annotated[str, one_of("architecture", "task", "unknown")] = ""
     not_packed: Names = []
     endings: Names = []
     become: Names = []

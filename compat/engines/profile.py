@@ -32,8 +32,9 @@ class Group:
     (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
     surest a verdict can be; ``note`` a sentence shown with it, ``brief`` a few words of it for a badge; ``context`` a
     limit of their own in tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but
-    does not run them. ``not_packed``: packings that the engine otherwise reads, but not with these. ``derived``: the
-    names follow from others by a rule of the engine, and so are no architectures of their own.
+    does not run them, and ``unknown`` where that depends on what the record does not tell. ``not_packed``: packings
+    that the engine otherwise reads, but not with these. ``derived``: the names follow from others by a rule of the
+    engine, and so are no architectures of their own.
     """
 
     by: str

@@ -14,8 +14,9 @@ FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
 
 _SPELLINGS: dict[str, str] = {
     **dict.fromkeys(("llama-cpp", "llamacpp", "llama_cpp", "llama.cpp"), "llama.cpp"),
+    **dict.fromkeys(("jan", "koboldcpp", "llamafile"), "llama.cpp"),  # its loader, unchanged in what memory it takes
     **dict.fromkeys(("lm-studio", "lm_studio", "lmstudio"), "lmstudio"),
-    **dict.fromkeys(("mlx", "mlx-lm", "mlx_lm", "mlxlm"), "mlx-lm"),
+    **dict.fromkeys(("mlx", "mlx-lm", "mlx_lm", "mlxlm", "mlx-vlm"), "mlx-lm"),
     **dict.fromkeys(("tensorrt-llm", "tensorrt_llm", "trt-llm", "trtllm", "tensorrtllm"), "tensorrt-llm"),
     **dict.fromkeys(("rbee", "rbee-worker", "rbee-llm-worker", "llm-worker-rbee"), "rbee"),
     **dict.fromkeys(("exllamav3", "exllama-v3", "exllama3"), "exllamav3"),

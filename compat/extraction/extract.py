@@ -206,6 +206,9 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     if isinstance(model_type, str) and model_type.strip():
         value = model_type.strip()[:80]
         return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
+    pipeline_class = _pipeline_class(config)
+    if pipeline_class:
+        return Fact(pipeline_class, Provenance.CONFIG, f"_class_name of model_index.json is “{pipeline_class}”")
     if any(sibling.rfilename == "model_index.json" for sibling in model.siblings or ()):
         pipeline = next((tag for tag in model.tags or () if tag.startswith("diffusers:")), "diffusers:diffusers")
         value = pipeline.removeprefix("diffusers:")[:80]
@@ -232,6 +235,13 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     if named:
         return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
     return Fact.unknown()
+
+
+def _pipeline_class(config: Mapping[str, Any]) -> str | None:
+    """The class of a Diffusers pipeline, which the Hub puts under ``diffusers`` into what it answers as config."""
+    block = config.get("diffusers")
+    name = block.get("_class_name") if isinstance(block, Mapping) else None
+    return name.strip()[:80] or None if isinstance(name, str) else None
 
 
 def _architecture_tag(tags: Sequence[str]) -> str | None:

@@ -61,6 +61,7 @@ _ADAPTER_FILES = (
     "adapter_model.safetensors",
     "adapter_model.bin",
     "adapters.safetensors",
+    "pytorch_lora_weights.safetensors",
     "adapter_config.json",
 )
 
@@ -117,7 +118,7 @@ def _bin_format(base: str) -> tuple[str, str]:
         return "pytorch", "adapter"
     if lower.startswith(("pytorch_model", "diffusion_pytorch_model", "model", "consolidated")):
         return "pytorch", "weights"
-    if "ggml" in name_words(base.replace(".", "-")):
+    if any(word.startswith("ggml") for word in name_words(base.replace(".", "-"))):
         return "ggml", "weights"
     return "pytorch", "other"
 

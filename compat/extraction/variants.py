@@ -6,7 +6,7 @@ parts. Projectors, importance matrices, adapters, drafts and duplicates are file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compat.architectures import name_words
@@ -26,6 +26,7 @@ _FORMAT_TAGS = {
     "openvino": "openvino",
     "coreml": "coreml",
     "tflite": "tflite",
+    "ctranslate2": "ctranslate2",
     "mlx": "safetensors",
 }
 _FORMAT_LABELS = {
@@ -39,12 +40,16 @@ _FORMAT_LABELS = {
     "coreml": "Core ML",
     "tflite": "TensorFlow Lite",
     "ggml": "GGML (before GGUF)",
+    "ctranslate2": "CTranslate2",
     "nemo": "NeMo",
     "llamafile": "llamafile",
     "tensorrt": "TensorRT engine",
     "paddle": "PaddlePaddle",
     "adapter": "Adapter",
 }
+_CTRANSLATE2_VOCABULARIES = frozenset(
+    f"{side}vocabulary.{suffix}" for side in ("", "shared_", "source_", "target_") for suffix in ("json", "txt")
+)
 FORMATS = tuple(_FORMAT_LABELS)
 """Every weight format that is told by a name."""
 
@@ -80,7 +85,7 @@ def variants_of(
     ``packing`` is that of all weights that are no GGUF file, ``counted`` how many safetensors weights there are.
     """
     sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
-    weights = [name for name in names if name.role == "weights"]
+    weights = [_ctranslate2(name, sizes) for name in names if name.role == "weights"]
     by_format: dict[str, list[FileName]] = {}
     for name in weights:
         by_format.setdefault(name.format or "", []).append(name)
@@ -118,6 +123,15 @@ def variants_of(
         yield Variant("adapter", "Adapter", replace(plain, format="adapter", format_from=Provenance.HUB))
         return
     yield from _tagged_variants(model, gguf, plain)
+
+
+def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
+    """The file as it is, but for CTranslate2's ``model.bin``, which its vocabulary beside it tells from PyTorch's."""
+    folder, slash, base = name.path.rpartition("/")
+    if base != "model.bin":
+        return name
+    beside = (path.removeprefix(folder + slash) for path in siblings if path.startswith(folder + slash))
+    return name if _CTRANSLATE2_VOCABULARIES.isdisjoint(beside) else replace(name, format="ctranslate2")
 
 
 def _total(paths: Sequence[str], sizes: Mapping[str, int | None]) -> int | None:

@@ -65,11 +65,18 @@ def test_shards_missing_parts_and_projectors():
 def test_a_pipeline_of_parts_is_named_as_one():
     found = _of(files=["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
     assert found.architecture.value == "diffusers"
+    told = {"diffusers": {"_class_name": "StableDiffusionXLPipeline"}}
+    found = _of(config=told, files=["unet/diffusion_pytorch_model.safetensors"])
+    assert found.architecture.value == "StableDiffusionXLPipeline"
+    assert not found.architecture.provenance.guessed
     found = _of(files=["model_index.json"], tags=["diffusers:FluxPipeline"])
     assert found.architecture.value == "FluxPipeline"
 
 
-@pytest.mark.parametrize("files", [["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"]])
+@pytest.mark.parametrize(
+    "files",
+    [["adapter_config.json", "adapter_model.safetensors"], ["adapter_model.bin"], ["pytorch_lora_weights.safetensors"]],
+)
 def test_an_adapter_is_its_own_format(files):
     found = _of(files=files, config={"model_type": "llama"})
     assert [facts.format for facts in found.judged] == ["adapter"]

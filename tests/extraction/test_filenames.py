@@ -54,6 +54,7 @@ def test_the_label_is_the_last_one_of_the_name(name, label):
         ("pytorch_model.bin", "weights", "pytorch"),
         ("adapter_model.bin", "adapter", None),
         ("ggml-model-q4_0.bin", "weights", "ggml"),
+        ("llama-2-7b.ggmlv3.q4_0.bin", "weights", "ggml"),
         ("random.bin", "other", "pytorch"),
         ("training_args.bin", "other", None),
         ("optimizer.pt", "other", None),

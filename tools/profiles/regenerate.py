@@ -29,7 +29,7 @@ from datetime import date
 from pathlib import Path
 
 import compat
-from tools.profiles import changes, readers
+from tools.profiles import changes, more_readers, readers
 
 HERE = Path(compat.__file__).parent / "engines" / "profiles"
 ARCHITECTURES = HERE.parents[1] / "architectures"
@@ -71,6 +71,10 @@ SOURCES = {
     "tensorrt-llm": Source(
         "TensorRT-LLM", False, readers.tensorrt_llm, HERE / "tensorrt-llm.lists.toml", published=False
     ),
+    "diffusers": Source("diffusers", True, more_readers.diffusers, HERE / "diffusers.lists.toml"),
+    "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
+    "mlx-audio": Source("mlx-audio", True, more_readers.mlx_audio, HERE / "mlx-audio.lists.toml"),
+    "mlx-vlm": Source("mlx-vlm", True, more_readers.mlx_vlm, HERE / "mlx-vlm.lists.toml"),
 }
 
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compat", "0005_facts_version"),
+        ("compat", "0007_gate_not_told"),
     ]
 
     operations = [
