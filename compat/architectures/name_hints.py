@@ -6,6 +6,7 @@ import re
 
 from compat.architectures.tables import read_tables
 
+_MAKERS = frozenset({"google", "meta", "qwen", "nvidia", "ibm", "openai", "mistralai", "microsoft", "zai", "org"})
 _EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b|a\d+(\.\d+)?b")
 
 
@@ -18,14 +19,17 @@ def hint_in(name: str) -> tuple[str, str] | None:
     """The ``model_type`` that the name's own first words hint at, with those words; None if they do not.
 
     Whole words only, and nothing at all where another word of the name hints at a different kind of model (vision,
-    adapter, mixture of experts, distillation...).
+    adapter, distillation...). A maker's name before them, as packagers write it, is left out. Names that tell of
+    experts (``30B-A3B``) have hints of their own.
     """
     tables = read_tables()
     words = name_words(name)
-    for start, model_type in tables.hints:
+    if words and words[0] in _MAKERS:
+        words = words[1:]
+    experts = any(_EXPERTS.fullmatch(word) for word in words)
+    for start, model_type in tables.hints[experts]:
         if words[: len(start)] == start:
-            rest = words[len(start) :]
-            if tables.hints_nothing.intersection(rest) or any(_EXPERTS.fullmatch(word) for word in rest):
+            if tables.hints_nothing.intersection(words[len(start) :]):
                 return None
             return model_type, " ".join(start)
     return None

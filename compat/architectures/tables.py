@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,7 @@ class Entry(StrictTable):
     experts: bool = False
     plain_attention: bool = False
     name_begins: list[Name] = []
+    name_begins_with_experts: list[Name] = []
 
 
 class _MemberEntry(Entry):
@@ -79,6 +80,26 @@ class KnownShape(StrictTable):
     partial: bool = False
 
 
+class KnownModel(StrictTable):
+    """Facts of well-known repositories that their records may leave out; the head of ``known_models.toml`` explains."""
+
+    ids: list[Name] = Field(min_length=1)
+    model_type: Name = Field(alias="type")
+    context: Annotated[int, Field(ge=1)] | None = None
+    weights: Literal["transformers"] | None = None
+
+
+class _KnownModels(StrictTable):
+    models: list[KnownModel]
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        ids = [pattern for model in self.models for pattern in model.ids]
+        if len(ids) != len(set(ids)):
+            raise ValueError(f"ids: {next(one for one in ids if ids.count(one) > 1)} stands there twice")
+        return self
+
+
 class _KnownShapes(StrictTable):
     source: str
     models: list[KnownShape]
@@ -108,15 +129,16 @@ class Tables:
 
     ``entries`` and ``places`` are by ``model_type``. ``by_gguf`` leads from a GGUF name to the ``model_type``,
     ``labels`` from a family to its label, ``hints`` from the first words of a name to a ``model_type``, the longest
-    first; words of ``hints_nothing`` undo a hint. ``classes`` has the classes of a ``model_type`` for each of
-    Transformers' auto classes, ``gguf_of_class`` what llama.cpp's converter writes for a class.
+    first, for names that tell of a mixture of experts and for those that do not; words of ``hints_nothing`` undo a
+    hint. ``classes`` has the classes of a ``model_type`` for each of Transformers' auto classes, ``gguf_of_class`` what
+    llama.cpp's converter writes for a class.
     """
 
     entries: Mapping[str, Entry]
     places: Mapping[str, Place]
     by_gguf: Mapping[str, str]
     labels: Mapping[str, str]
-    hints: tuple[tuple[tuple[str, ...], str], ...]
+    hints: Mapping[bool, tuple[tuple[tuple[str, ...], str], ...]]
     hints_nothing: frozenset[str]
     classes: Mapping[str, ClassTable]
     gguf_of_class: Mapping[str, str]
@@ -172,13 +194,35 @@ def _gguf_names(entries: Mapping[str, Entry]) -> dict[str, str]:
     return found
 
 
-def _hints(entries: Mapping[str, Entry]) -> tuple[tuple[tuple[str, ...], str], ...]:
+def _hints(entries: Mapping[str, Entry]) -> Mapping[bool, tuple[tuple[tuple[str, ...], str], ...]]:
+    return {
+        experts: _longest_first({name: getattr(entry, field) for name, entry in entries.items()}, field)
+        for experts, field in ((False, "name_begins"), (True, "name_begins_with_experts"))
+    }
+
+
+def _longest_first(starts: Mapping[str, list[str]], field: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     found: dict[tuple[str, ...], str] = {}
-    for name, entry in entries.items():
-        for words in entry.name_begins:
+    for name, texts in starts.items():
+        for words in texts:
             if found.setdefault(tuple(words.split()), name) != name:
-                raise DataError(f"architectures.toml: {name} has name_begins {words!r}, which stands there twice")
+                raise DataError(f"architectures.toml: {name} has {field} {words!r}, which stands there twice")
     return tuple(sorted(found.items(), key=lambda hint: -len(hint[0])))
+
+
+@cache
+def _known_models() -> tuple[Mapping[str, KnownModel], tuple[tuple[str, KnownModel], ...]]:
+    """The well-known models by exact id, and by how an id begins, the longest first."""
+    rows = [(pattern, model) for model in _read(_KnownModels, "known_models.toml").models for pattern in model.ids]
+    exact = {pattern: model for pattern, model in rows if not pattern.endswith("*")}
+    begins = [(pattern[:-1], model) for pattern, model in rows if pattern.endswith("*")]
+    return exact, tuple(sorted(begins, key=lambda row: -len(row[0])))
+
+
+def known_model(repo_id: str) -> KnownModel | None:
+    """What is known of a repository by its id; None where nothing is. Raises :class:`DataError`."""
+    exact, begins = _known_models()
+    return exact.get(repo_id) or next((model for start, model in begins if repo_id.startswith(start)), None)
 
 
 @cache

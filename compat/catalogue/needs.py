@@ -24,6 +24,7 @@ from compat.estimate import (
 )
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
+from compat.extraction.variants import TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
 
 
@@ -91,7 +92,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         format_, quantization = variant.format, variant.quantization
     size, width_assumed = variant.size_bytes, False
     assumed: tuple[str, ...] = ()
-    if format_ == "safetensors" and not quantization and size is None:
+    if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
         quantization = "BF16"
         width_assumed = True
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)

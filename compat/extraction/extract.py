@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import architecture_of, hint_in, is_listed, name_words
+from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.parameters import parameters_of
@@ -21,6 +21,7 @@ from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
 from compat.extraction.variants import Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, Sibling
+from compat.shapes.known import find_shape
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
 
@@ -43,6 +44,10 @@ _CONTEXT_KEYS = (
 _EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
 _RELATIONS = ("finetune", "quantized", "adapter", "merge")
 _MAX_COUNT = 10**15
+
+
+_WEAK = (Provenance.UNKNOWN, Provenance.DEFAULT, Provenance.NAME, Provenance.KNOWN)
+"""Where a fact is from that a base model's own record knows better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def wanted_base(model: HubModel, extraction: Extraction) -> str | None:
 
     Only a single base counts, and no adapter or merge: what was made of several models may be like none of them.
     """
-    lacking = extraction.architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME)
+    lacking = extraction.architecture.provenance in _WEAK
     if not lacking or len(extraction.relations) != 1 or extraction.relations[0].kind in ("adapter", "merge"):
         return None
     return extraction.relations[0].repo_id
@@ -117,7 +122,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
     config = model.config or {}
     hf_class = _hf_class(config)
     architecture = _architecture(model, config)
-    context = _context(config)
+    context = _context(model, config)
     task = task_of(model, hf_class)
     if base is not None:
         architecture, context, task = _inherited(base, architecture, context, task)
@@ -172,11 +177,11 @@ def _inherited(
     """The three facts, with those that the record itself does not tell taken from its base."""
     told = base.extraction
     name = told.architecture
-    if architecture.provenance in (Provenance.UNKNOWN, Provenance.NAME) and name.known and not name.provenance.guessed:
+    if architecture.provenance in _WEAK and name.known and not name.provenance.guessed:
         architecture = Fact(name.value, Provenance.BASE, f"{base.repo_id}, which it is made from, is “{name.value}”")
     if architecture.provenance is not Provenance.BASE:
         return architecture, context, task
-    if context.provenance.guessed and not told.context.provenance.guessed and told.context.value:
+    if context.provenance in _WEAK and not told.context.provenance.guessed and told.context.value:
         evidence = f"{base.repo_id} was made for {told.context.value:,}"
         context = Fact(told.context.value, Provenance.BASE, evidence)
     if not task.known and told.task.known:
@@ -231,6 +236,9 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     tagged = _architecture_tag(model.tags or ())
     if tagged:
         return Fact(tagged, Provenance.TAG, f"tagged “{tagged}”")
+    known = known_model(model.id)
+    if known:
+        return Fact(known.model_type, Provenance.KNOWN, f"{model.id} is well known to be “{known.model_type}”")
     named = hint_in(model.name)
     if named:
         return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
@@ -261,12 +269,16 @@ def _configs(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
             yield f"{name}.", nested
 
 
-def _context(config: Mapping[str, Any]) -> Fact[int]:
+def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
     for key in _CONTEXT_KEYS:
         for prefix, scope in _configs(config):
             value = positive_int(scope.get(key))
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
+    known, shape = known_model(model.id), find_shape(model.name)
+    length = (known.context if known else None) or (shape.context if shape else None)
+    if length:
+        return Fact(length, Provenance.KNOWN, f"the published model it is named after was made for {length:,}")
     return Fact(DEFAULT_CONTEXT, Provenance.DEFAULT, f"nothing tells it, so {DEFAULT_CONTEXT:,} tokens are assumed")
 
 

@@ -45,7 +45,7 @@ GGUF_LABELS = (  # noqa: SIM905 - a name a line would be pages
     "Q4_0_4_8 Q4_0_8_8 Q4_2 Q4_3 FP16 FP32 "
     # known to one fork of llama.cpp only
     "IQ1_KT IQ2_K IQ2_KS IQ2_KL IQ2_KT IQ3_K IQ3_KS IQ3_KT IQ4_K IQ4_KS IQ4_KSS IQ4_KT IQ5_K IQ5_KS "
-    "IQ6_K "
+    "IQ6_K I2_S TL1 TL2 "
 ).split()
 _LABEL = re.compile(
     r"(?<![A-Za-z0-9])(?:" + "|".join(sorted(map(re.escape, GGUF_LABELS), key=len, reverse=True)) + r")(?![A-Za-z0-9])",

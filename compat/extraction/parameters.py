@@ -32,6 +32,8 @@ _EXPERTS = re.compile(r"\d{1,3}e")
 _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
 _FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1}
 _INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
+_LANGUAGE_MODEL = "text_model_id"
+"""Where Ultravox and its like name the model that they teach to hear; it is loaded from its own repository, in 16 bits."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
@@ -62,13 +64,15 @@ class Counted:
 
     ``contradiction`` is a sentence where the record's own facts do not agree. ``size_bytes`` is what the weights take
     by the Hub's count of each data type; None where that cannot be told. ``packing`` is what the count says of it
-    where nothing else does.
+    where nothing else does. ``beside`` is what a model that the configuration names and that is loaded beside these
+    weights takes in bytes; None where that is not known.
     """
 
     fact: Fact[int]
     contradiction: str = ""
     size_bytes: int | None = None
     packing: Packing | None = None
+    beside: int | None = 0
 
 
 def named_sizes(name: str) -> Iterator[tuple[str, int]]:
@@ -87,12 +91,29 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
 
     A ``part`` (adapter, draft head) carries the name and the dimensions of the model it belongs to.
     """
+    elsewhere = config.get(_LANGUAGE_MODEL)
+    if isinstance(elsewhere, str) and elsewhere:
+        return _with_language_model(model, elsewhere)
     expected = () if part else tuple(_expectations(model, config))
     if model.safetensors and model.safetensors.count:
         return _of_safetensors(model, expected, packing)
     if model.gguf and model.gguf.total:
         return Counted(_of_gguf(model.gguf.total, expected))
     return Counted(_as_expected(expected))
+
+
+def _with_language_model(model: HubModel, repo_id: str) -> Counted:
+    """A projector or encoder whose configuration names the language model that is loaded beside it."""
+    shape = find_shape(repo_id)
+    language = _counted(shape, "", Provenance.KNOWN) if shape else None
+    own = model.safetensors.count if model.safetensors else None
+    if language is None or own is None:
+        return Counted(Fact.unknown(), beside=None)
+    evidence = (
+        f"{parameters_text(own)} here, and {parameters_text(language.count)} of {repo_id}, which its config.json names"
+    )
+    size = _bytes_of_words((model.safetensors.parameters if model.safetensors else None) or {})
+    return Counted(Fact(own + language.count, Provenance.CONFIG, evidence), "", size, None, 2 * language.count)
 
 
 def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expectation]:

@@ -115,6 +115,7 @@ _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])"
 _SHORT_WIDTH = re.compile(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
 _MODES = ("mxfp4", "mxfp8", "nvfp4")
 _INTEGERS = re.compile(r"(?:int|w)([2-8])(?:a\d+)?")
+_CLOSING_WIDTH = re.compile(r"[2-9]bit")
 _WIDEST = 12
 _NUMBER_LAST = re.compile(r"(?<=[a-z])\.(?=w\d)")
 
@@ -212,7 +213,11 @@ def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -
     if model.owner in _MLX_OWNERS:
         return Provenance.TAG, f"published by {model.owner}"
     word = next((word for word in words if _MLX_WORD.fullmatch(word)), None)
-    return (Provenance.NAME, f"its name says “{word}”") if word else None
+    if word:
+        return Provenance.NAME, f"its name says “{word}”"
+    if _CLOSING_WIDTH.fullmatch(words[-1]) and not _NAME_WORDS.keys() & set(words):
+        return Provenance.NAME, "its name closes with its width, as MLX's own tool names what it packs"
+    return None
 
 
 def _mlx_by_name(

@@ -54,7 +54,7 @@ def is_partial(model: HubModel, config: Mapping[str, Any], packing: Packing) -> 
     Packed weights cannot be held against the shape: their count is of the words they are packed in.
     """
     block = model.safetensors
-    if block is None or not block.count or block.count < _COUNTED:
+    if block is None or not block.count or block.count < _COUNTED or "text_model_id" in config:
         return False
     named = min((size for _, size in named_sizes(model.name)), default=None)
     if _is_shallow(config, known_size=named is not None) and (named is None or block.count < _SHARE * named):

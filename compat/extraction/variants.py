@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compat.architectures import name_words
+from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.parameters import Counted
@@ -29,6 +29,9 @@ _FORMAT_TAGS = {
     "ctranslate2": "ctranslate2",
     "mlx": "safetensors",
 }
+TRANSFORMERS = "transformers"
+"""The weights are as Transformers writes them, and nothing tells in which of its two formats."""
+EITHER = ("safetensors", "pytorch")
 _FORMAT_LABELS = {
     "safetensors": "Safetensors",
     "gguf": "GGUF",
@@ -46,6 +49,7 @@ _FORMAT_LABELS = {
     "tensorrt": "TensorRT engine",
     "paddle": "PaddlePaddle",
     "adapter": "Adapter",
+    TRANSFORMERS: "Safetensors or PyTorch",
 }
 _CTRANSLATE2_VOCABULARIES = frozenset(
     f"{side}vocabulary.{suffix}" for side in ("", "shared_", "source_", "target_") for suffix in ("json", "txt")
@@ -149,9 +153,22 @@ def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -
         last = name_words(model.name)[-1:]
         formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
         origin = Provenance.NAME
+    if not formats:
+        origin = _written_by_transformers(model)
+        formats = dict.fromkeys([TRANSFORMERS] if origin is not Provenance.UNKNOWN else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
         facts = replace(gguf if format_ == "gguf" else plain, format=format_, format_from=origin)
         yield Variant(format_, format_label(format_), facts)
+
+
+def _written_by_transformers(model: HubModel) -> Provenance:
+    """What says that the weights are as Transformers writes them; unknown where nothing does."""
+    known = known_model(model.id)
+    if known and known.weights:
+        return Provenance.KNOWN
+    model_type = (model.config or {}).get("model_type")
+    listed = isinstance(model_type, str) and any(model_type in table for table in read_tables().classes.values())
+    return Provenance.DEFAULT if listed and "gguf" not in name_words(model.name) else Provenance.UNKNOWN
 
 
 def _safetensors_variants(
@@ -173,7 +190,8 @@ def _safetensors_variants(
     if not groups and in_folders:
         groups["folders"] = in_folders
     if not groups:
-        yield Variant("safetensors", label, facts, size_bytes=counted.size_bytes, bits=packing.bits)
+        size = _with_what_is_beside(counted.size_bytes, counted)
+        yield Variant("safetensors", label, facts, size_bytes=size, bits=packing.bits)
         return
     for stem, group in sorted(groups.items(), key=lambda item: (item[0] != "model", item[0])):
         paths = tuple(sorted(name.path for name in group))
@@ -184,10 +202,14 @@ def _safetensors_variants(
             label if single or stem == "model" else f"{label} ({stem})",
             replace(facts, incomplete=missing > 0),
             paths,
-            _total(paths, sizes) or (counted.size_bytes if single else None),
+            _with_what_is_beside(_total(paths, sizes) or (counted.size_bytes if single else None), counted),
             missing,
             packing.bits,
         )
+
+
+def _with_what_is_beside(size: int | None, counted: Counted) -> int | None:
+    return None if size is None or counted.beside is None else size + counted.beside
 
 
 def _missing_shards(group: Sequence[FileName]) -> int:
@@ -199,7 +221,7 @@ def _gguf_facts(model: HubModel, common: VariantFacts) -> VariantFacts:
     """The common facts as they hold for this record's GGUF files, whose own header speaks first."""
     facts = replace(common, format="gguf", format_from=Provenance.HUB)
     block = model.gguf
-    if block and block.context_length and common.context_from is Provenance.DEFAULT:
+    if block and block.context_length and common.context_from in (Provenance.DEFAULT, Provenance.KNOWN):
         facts = replace(facts, context=block.context_length, context_from=Provenance.HUB)
     header = model.gguf_header
     if header and header.architecture:

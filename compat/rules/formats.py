@@ -8,6 +8,7 @@ from functools import lru_cache
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import VariantFacts
+from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "format"
@@ -21,6 +22,14 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     return _findings(profile, facts.format, facts.sharded, guessed)
 
 
+_FETCH = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
+_GUESSED = Finding(
+    "guess",
+    Severity.WARNS,
+    "The file format is not told, only likely.",
+    "format guessed",
+    Confidence.LOW,
+)
 _NO_WEIGHTS = (
     Finding(
         "unknown",
@@ -45,7 +54,10 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
             "The record does not tell in which format the weights are.",
             "format not known",
         )
-        yield Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
+        yield _FETCH
+        return
+    if format_ == TRANSFORMERS:
+        yield from _either(profile, guessed=guessed)
         return
     rule = profile.format(format_)
     if rule is None:
@@ -74,13 +86,25 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
             "Join the parts with llama.cpp's llama-gguf-split --merge, or take a smaller file.",
         )
     if guessed:
-        yield Finding(
-            "guess",
-            Severity.WARNS,
-            "The file format is only guessed from the model's name.",
-            "format guessed",
-            Confidence.LOW,
-        )
+        yield _GUESSED
+
+
+def _either(profile: EngineProfile, *, guessed: bool) -> Iterator[Finding]:
+    """Weights in one of two formats: an answer where the engine takes both or neither."""
+    rules = [rule for rule in map(profile.format, EITHER) if rule]
+    label = format_label(TRANSFORMERS)
+    if not rules:
+        yield from _refusal(TRANSFORMERS, profile)
+    elif len(rules) == len(EITHER):
+        least = min(rule.confidence for rule in rules)
+        yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files.", "", least)
+        if guessed:
+            yield _GUESSED
+    else:
+        loads = format_label(rules[0].name)
+        text = f"Its weights are {label} files, and nothing tells which; {profile.name} loads {loads} files."
+        yield Finding("unknown", Severity.BLOCKS, text, "format not known")
+        yield _FETCH
 
 
 def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:
