@@ -33,7 +33,7 @@ _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
 _FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1}
 _INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
 _LANGUAGE_MODEL = "text_model_id"
-"""Where Ultravox and its like name the model that they teach to hear; it is loaded from its own repository, in 16 bits."""
+"""Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
@@ -109,9 +109,7 @@ def _with_language_model(model: HubModel, repo_id: str) -> Counted:
     own = model.safetensors.count if model.safetensors else None
     if language is None or own is None:
         return Counted(Fact.unknown(), beside=None)
-    evidence = (
-        f"{parameters_text(own)} here, and {parameters_text(language.count)} of {repo_id}, which its config.json names"
-    )
+    evidence = f"{parameters_text(own)} here, and {parameters_text(language.count)} of {repo_id} beside it"
     size = _bytes_of_words((model.safetensors.parameters if model.safetensors else None) or {})
     return Counted(Fact(own + language.count, Provenance.CONFIG, evidence), "", size, None, 2 * language.count)
 

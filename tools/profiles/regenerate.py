@@ -25,7 +25,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import compat
@@ -180,6 +180,7 @@ def regenerate(slug: str, root: Path, beside: Path | None = None, version: str =
 
 
 _VERSION_LINE = re.compile(r'^version = "(.*)"$', re.MULTILINE)
+_SOURCE_LINE = re.compile(r'^source = ".*"$', re.MULTILINE)
 
 
 def _note_version(slug: str, package: str, version: str) -> None:
@@ -192,25 +193,36 @@ def _note_version(slug: str, package: str, version: str) -> None:
         if path.name.endswith(".lists.toml") or line is None or not (own or named.search(line[1])):
             continue
         said = named.sub(version, line[1]) if named.search(line[1]) else version
+        source = _SOURCE_LINE.search(text)
+        if source is not None:  # it may say the version once more
+            text = text.replace(source[0], source[0].replace(line[1], said), 1)
         text = text.replace(line[0], f"version = {_quoted(said)}", 1)
-        text = re.sub(r"^checked = .*$", f"checked = {date.today()}", text, count=1, flags=re.MULTILINE)  # noqa: DTZ011
+        text = re.sub(r"^checked = .*$", f"checked = {datetime.now(UTC).date()}", text, count=1, flags=re.MULTILINE)
         path.write_text(text, "utf-8")
 
 
-def _fetch(requirement: str, folder: Path, *, wheel: bool) -> Path:
-    folder.mkdir()
-    _pip(requirement, folder, wheel=wheel)
-    return _unpack(folder)
+class _Packages:
+    """Packages fetched in one run, each once however many readers take it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._fetched = folder, dict[str, Path]()
+
+    def fetch(self, requirement: str, *, wheel: bool) -> Path:
+        """The unpacked package."""
+        if requirement not in self._fetched:
+            folder = self._folder / str(len(self._fetched))
+            folder.mkdir()
+            _pip(requirement, folder, wheel=wheel)
+            self._fetched[requirement] = _unpack(folder)
+        return self._fetched[requirement]
 
 
-def _run(target: str, tree: Path | None) -> None:
+def _run(target: str, tree: Path | None, packages: _Packages) -> None:
     slug, pin, version = target.partition("==")
     source = SOURCES[slug]
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        root = tree or _fetch(f"{source.package}{pin}{version}", folder / "own", wheel=source.wheel)
-        beside = _fetch(source.beside(root), folder / "beside", wheel=True) if source.beside else None
-        changed = regenerate(slug, root, beside, version if tree else "")
+    root = tree or packages.fetch(f"{source.package}{pin}{version}", wheel=source.wheel)
+    beside = packages.fetch(source.beside(root), wheel=True) if source.beside else None
+    changed = regenerate(slug, root, beside, version if tree else "")
     sys.stdout.write(f"{source.target.name}: {'changed' if changed else 'unchanged'}\n")
 
 
@@ -230,8 +242,10 @@ def main(arguments: list[str]) -> None:
     if asked.source and len(targets) != 1:
         raise SystemExit("--source is the tree of one engine: name that engine")
     before = changes.levels()
-    for target in targets:
-        _run(target, asked.source)
+    with tempfile.TemporaryDirectory() as scratch:
+        packages = _Packages(Path(scratch))
+        for target in targets:
+            _run(target, asked.source, packages)
     sys.stdout.write(changes.describe(before, changes.levels()))
 
 
