@@ -130,9 +130,10 @@ def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column
     if None not in worker.hardware.usable():
         # Where nobody told the machine's memory, a need that is not known lowers nothing.
         lowered = lowered | (fit == _FIT_CODES[Fit.UNKNOWN])
-    too_large = fit == _FIT_CODES[Fit.TOO_LARGE]
+    too_large, uneven = fit == _FIT_CODES[Fit.TOO_LARGE], fit == _FIT_CODES[Fit.UNEVEN]
     level = np.where(lowered, np.minimum(sure, int(Confidence.LOW)), sure)
-    return np.where(too_large, int(Confidence.NONE), level), np.where(too_large, CAUSE_CODES["memory"], 0)
+    cause = np.where(too_large, CAUSE_CODES["memory"], np.where(uneven, CAUSE_CODES["platform"], 0))
+    return np.where(too_large | uneven, int(Confidence.NONE), level), cause
 
 
 def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, SheetAnswer]) -> Entries:

@@ -8,12 +8,17 @@ from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.rules import CompatibilityResult, Confidence
 
-FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3}
+FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3, Fit.UNEVEN: 3}
 """Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""
+
+_OTHER_CUT = (
+    "Use one of these numbers of GPUs, or have each GPU keep whole layers (pipeline parallelism), not judged here."
+)
 
 
 def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> CompatibilityResult:
-    """What remains of a verdict on a machine: too large refuses, partly in system memory or not known lowers it.
+    """What remains of a verdict on a machine: too large, or not to be cut for so many GPUs, refuses; partly in system
+    memory or not known lowers it.
 
     A refusal by the rules stays as it is: that it would fit is no comfort. Where nobody told the worker's memory, the
     verdict stays as well, and says so.
@@ -21,17 +26,9 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
     if fit is None or not result.compatible:
         return result
     if fit.fit is Fit.TOO_LARGE:
-        return replace(
-            result,
-            compatible=False,
-            confidence=Confidence.NONE.word,
-            reasons=(fit.sentence,),
-            warnings=(),
-            recommendations=(),
-            cause="memory",
-            brief=_short(fit),
-            codes=(*result.codes, "memory"),
-        )
+        return _refused(result, fit.sentence, "memory", _short(fit))
+    if fit.fit is Fit.UNEVEN:
+        return _refused(result, fit.sentence, "platform", "not on so many GPUs", _OTHER_CUT)
     if fit.fit is Fit.PARTIAL:
         return _lowered(result, fit.sentence, "partly in system memory")
     if fit.fit is Fit.UNKNOWN and fit.room is None:
@@ -40,6 +37,20 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
         return _lowered(result, f"Memory: {fit.sentence}", "memory need not known")
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
+
+
+def _refused(result: CompatibilityResult, reason: str, cause: str, brief: str, *advice: str) -> CompatibilityResult:
+    return replace(
+        result,
+        compatible=False,
+        confidence=Confidence.NONE.word,
+        reasons=(reason,),
+        warnings=(),
+        recommendations=advice,
+        cause=cause,
+        brief=brief,
+        codes=(*result.codes, cause),
+    )
 
 
 def _lowered(result: CompatibilityResult, warning: str, brief: str) -> CompatibilityResult:

@@ -12,12 +12,13 @@ TIGHT = 0.9
 
 
 class Fit(StrEnum):
-    """The verdict on memory."""
+    """The verdict on memory. ``UNEVEN``: all devices together would hold it, but it cannot be cut for so many."""
 
     FITS = "fits"
     TIGHT = "tight"
     PARTIAL = "partial offload"
     TOO_LARGE = "too large"
+    UNEVEN = "cannot be shared out"
     UNKNOWN = "unknown"
 
 
@@ -60,16 +61,24 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
                 sum(rooms),
             )
         what = ", ".join(estimate.missing)
-        return FitResult(Fit.UNKNOWN, f"Cannot be told: {what} unknown.", estimate, room=sum(rooms))
+        sentence = f"Cannot be told: {what} unknown.{_left_out(estimate, len(rooms))}"
+        return FitResult(Fit.UNKNOWN, sentence, estimate, room=sum(rooms))
     assumed = _assumed(estimate, rooms, spill_room(engine, hardware, rooms))
     index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
     need, room = estimate.per_device[index], rooms[index]
+    used, count = len(estimate.per_device), len(rooms)
     if need <= room:
         fit = Fit.FITS if need <= TIGHT * room else Fit.TIGHT
-        where = "" if len(estimate.per_device) == 1 else " on the fullest device"
+        where = "" if used == 1 else " on the fullest device"
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
-        return FitResult(fit, sentence, estimate, need, room)
+        return FitResult(fit, sentence + _left_out(estimate, count), estimate, need, room)
+    if used < count and sum(estimate.per_device) <= sum(rooms):
+        sentence = (
+            f"Needs {_times(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
+            f"needs {_gib(need, room)} on the fullest, which has {_gib(room, need)}."
+        )
+        return FitResult(Fit.UNEVEN, sentence, estimate, need, room)
     partial = _partial(variant, estimate, rooms, spill_room(engine, hardware, rooms))
     if partial is not None:
         return partial
@@ -183,6 +192,19 @@ def _partial(variant: VariantInputs, estimate: MemoryEstimate, rooms: tuple[int,
         wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"
     sentence = f"{wanted}: {on_gpu} of {layers} layers there, {_gib(host)} in system memory, and slower for it."
     return FitResult(Fit.PARTIAL, sentence, estimate, need, room, on_gpu, host)
+
+
+def _left_out(estimate: MemoryEstimate, count: int) -> str:
+    """A sentence on the devices that are not used; empty where all are."""
+    used = estimate.devices
+    return f" Only {used} of the {count} GPUs are used: {estimate.cuts.why_not(count)}." if used < count else ""
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    """``1, 2 or 4 GPUs``."""
+    words = [str(size) for size in sizes]
+    listed = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f"{listed} GPU" if sizes == (1,) else f"{listed} GPUs"
 
 
 def _gib(size: int, beside: int | None = None) -> str:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
-from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, estimate_cache
+from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, cache_bits, estimate_cache
+from compat.estimate.parallel import Cuts, cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
+from compat.estimate.widths import Widening, widening_of
 from compat.shapes.shape import ModelShape
 
 
@@ -85,6 +87,7 @@ class MemoryEstimate:
     missing: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    cuts: Cuts = field(default=Cuts())
 
     def component(self, name: str) -> Component:
         """The component of that name."""
@@ -100,10 +103,16 @@ def estimate_memory(
     count = max(len(hardware.accelerators), 1) if hardware is not None else 1
     gpu = hardware is None or bool(hardware.accelerators)
     notes: list[str] = []
-    ranks = _ranks(variant.shape, engine, count, notes)
-    weights = variant_weights(variant, engine)
+    cuts = cuts_of(variant.shape, engine, variant.format, variant.quant, refines=refines_blocks(hardware))
+    ranks = _ranks(cuts, engine, count, notes)
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    widening = widening if widening is not None and widening.happens_on(hardware) else None
+    variant = as_held(variant, widening)
+    weights = variant_weights(variant, engine, widening)
     missing = list(weights.missing)
     kv, state = _cache(variant.shape, engine, options, ranks, missing)
+    if kv.bytes is not None:
+        kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, options))
     buffers = _buffer_options(hardware, options, ranks, gpu=gpu)
     compute = compute_buffer(variant.shape, engine, cache_options(options), buffers)
     if engine == "transformers" and compute.bytes is not None:
@@ -134,10 +143,22 @@ def estimate_memory(
         tuple(dict.fromkeys(missing)),
         variant.shape.assumptions if variant.shape is not None else (),
         tuple(notes),
+        cuts,
     )
 
 
-def variant_weights(variant: VariantInputs, engine: str) -> Weights:
+def as_held(variant: VariantInputs, widening: Widening | None) -> VariantInputs:
+    """The variant as the engine holds it: what is unpacked is packed no more."""
+    return replace(variant, quant="BF16", bits=None) if widening is not None and widening.bits == 16 else variant
+
+
+def cache_factor(widening: Widening | None, engine: str, options: LoadOptions) -> int:
+    """How many times the bytes of a 16-bit cache it takes beside wide weights."""
+    own = cache_bits(engine, cache_options(options)) == (16, 16)
+    return widening.cache if widening is not None and own else 1
+
+
+def variant_weights(variant: VariantInputs, engine: str, widening: Widening | None = None) -> Weights:
     """The weights of a variant as the engine holds them, over all devices and system memory."""
     weights = estimate_weights(
         variant.shape,
@@ -151,26 +172,23 @@ def variant_weights(variant: VariantInputs, engine: str) -> Weights:
         return Weights(None, Basis.UNKNOWN, missing=(variant.doubt,))
     if variant.width_assumed and weights.total is not None:
         weights = replace(weights, basis=Basis.DEFAULT, least=round(weights.total * LEAST_PACKED_BITS / 16))
-    return _widened(weights, variant) if loads_in_32_bits(engine, variant.format) else weights
+    return weights if widening is None else _widened(weights, variant, widening)
 
 
 LEAST_PACKED_BITS = 4
 """Weights of which nothing tells a packing may be packed all the same; narrower ones are told by their names."""
 
 
-def loads_in_32_bits(engine: str, format_: str | None) -> bool:
-    """Whether an engine loads a format in 32 bits a weight, whatever its files hold."""
-    return engine == "rbee" and format_ == "safetensors"
-
-
-def _widened(weights: Weights, variant: VariantInputs) -> Weights:
-    """rbee loads safetensors in 32 bits a weight, whatever the file holds."""
+def _widened(weights: Weights, variant: VariantInputs, widening: Widening) -> Weights:
     count = variant.parameters or (variant.shape.parameters if variant.shape is not None else None)
     if count is None and weights.parts is not None:
         count = weights.parts.total
     if count is None:
-        return Weights(None, Basis.UNKNOWN, missing=("parameters",))
-    return replace(weights, total=count * 4, basis=Basis.FORMULA, detail="every weight in 32 bits", missing=(), least=0)
+        least = weights.least if weights.total is None else weights.total
+        return Weights(None, Basis.UNKNOWN, missing=("parameters",), least=least)
+    detail, total = f"every weight in {widening.bits} bits", count * widening.bits // 8
+    least = 0 if widening.everywhere else weights.least
+    return replace(weights, total=total, basis=Basis.FORMULA, detail=detail, missing=(), least=least)
 
 
 def _torch_scratch(
@@ -188,25 +206,17 @@ def _torch_scratch(
     return Buffer(beyond, Basis.FORMULA, f"peak of computing {prompt} prompt tokens and decoding")
 
 
-def _ranks(shape: ModelShape | None, engine: str, count: int, notes: list[str]) -> int:
-    """Devices the engine will really use: tensor parallel must divide the attention heads."""
+def _ranks(cuts: Cuts, engine: str, count: int, notes: list[str]) -> int:
+    """Devices the engine will really use: tensor parallel must leave heads, groups and blocks whole."""
     if engine not in TENSOR_PARALLEL or count == 1:
         return count
-    heads = shape.heads if shape is not None else None
-    if heads is None:
+    if cuts.unit is None:
         notes.append("attention heads unknown: tensor parallel over all devices is assumed")
         return count
-    ranks = parallel_ranks(heads, engine, count)
+    ranks = parallel_ranks(cuts.unit, cuts.key_heads, engine, count)
     if ranks < count:
-        notes.append(f"{heads} attention heads do not divide by {count}: only {ranks} devices are used")
+        notes.append(f"{cuts.why_not(count)}: only {ranks} devices are used")
     return ranks
-
-
-def parallel_ranks(heads: int | None, engine: str, count: int) -> int:
-    """How many of ``count`` devices an engine uses for a model with so many attention heads; all if not known."""
-    if heads is None or engine not in TENSOR_PARALLEL:
-        return count
-    return next(n for n in range(count, 0, -1) if heads % n == 0)
 
 
 def cache_options(options: LoadOptions) -> CacheOptions:

@@ -51,20 +51,22 @@ from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, layer_widths,
 from compat.estimate.memory import (
     LoadOptions,
     VariantInputs,
+    as_held,
+    cache_factor,
     cache_options,
     device_shares,
-    loads_in_32_bits,
-    parallel_ranks,
     place_weights,
     variant_weights,
 )
+from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
 from compat.estimate.weights import Weights
+from compat.estimate.widths import WIDENINGS, Widening, widening_of
 from compat.shapes.shape import LayerCache, ModelShape
 
 UNKNOWN = -1
 """Stands for what is not known in a column."""
-FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE)
+FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNEVEN)
 """The verdicts on memory, by their code in a column."""
 _CODE = {fit: code for code, fit in enumerate(FITS)}
 
@@ -77,12 +79,14 @@ _VARIANT = np.dtype(
         ("least", "i8"),
         ("held", "i8"),
         ("projector", "i8"),
+        *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
     ]
 )
 _SHAPE = np.dtype(
     [
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
         *((name, "i8") for name in ("kv", "widest", "state")),
+        *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "?") for name in ("cached", "latent", "computes")),
     ]
 )
@@ -109,20 +113,22 @@ class NeedColumns:
         """The columns of some variants. About 20 microseconds each."""
         engine = engine_name(engine)
         # By identity: shapes are made once a process and compared as a whole slowly.
-        numbers: dict[int, int] = {}
-        shapes: list[ModelShape] = []
+        numbers: dict[tuple[int, str | None], int] = {}
+        shapes: list[tuple[ModelShape, str | None]] = []
         weights = _WeightsOnce(engine)
         rows = []
         for variant in variants:
             number = UNKNOWN
             if variant.shape is not None:
-                number = numbers.setdefault(id(variant.shape), len(shapes))
+                # How it is packed decides by how many devices an engine can cut it.
+                packing = variant.quant if engine in TENSOR_PARALLEL and variant.format != "gguf" else None
+                number = numbers.setdefault((id(variant.shape), packing), len(shapes))
                 if number == len(shapes):
-                    shapes.append(variant.shape)
-            rows.append((number, *_variant_row(variant, weights.of(variant), engine)))
-        caches = [(number, *row) for number, shape in enumerate(shapes) for row in _cache_rows(shape, engine)]
+                    shapes.append((variant.shape, packing))
+            rows.append((number, *_variant_row(variant, weights, engine)))
+        caches = [(number, *row) for number, (shape, _) in enumerate(shapes) for row in _cache_rows(shape, engine)]
         # The last shape is that of variants whose shape is not known: -1 leads to it.
-        told = [_shape_row(shape, engine) for shape in [*shapes, ModelShape()]]
+        told = [_shape_row(shape, packing, engine) for shape, packing in [*shapes, (ModelShape(), None)]]
         return cls(
             engine,
             np.array(rows, dtype=_VARIANT),
@@ -161,7 +167,8 @@ class NeedColumns:
         options = options or LoadOptions()
         count = max(len(hardware.accelerators), 1)
         shapes, variants = self.shapes, self.variants
-        ranks = _ranks(shapes["heads"], self.engine, count)
+        unit = shapes["unit"] if refines_blocks(hardware) else shapes["coarse_unit"]
+        ranks = _ranks(unit, shapes["key_heads"], self.engine, count)
         kv = self._cache(options, ranks)
         state = np.where(shapes["cached"], shapes["state"], UNKNOWN)
         buffers = BufferOptions(
@@ -176,9 +183,17 @@ class NeedColumns:
         kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
+        least, held = variants["least"], variants["held"]
+        for number, widening in enumerate(WIDENINGS):
+            if widening.engine == self.engine and not widening.everywhere and widening.happens_on(hardware):
+                wide = variants["widening"] == number
+                weights = np.where(wide, variants["wide"], weights)
+                least = np.where(wide, variants["wide_least"], least)
+                held = np.where(wide, variants["wide_held"], held)
+                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, options), kv)
         if self.engine == "transformers":
-            known = (compute >= 0) & (variants["weights"] >= 0) & (kv >= 0)
-            beyond = variants["held"] + (compute + WORKSPACE) * ranks
+            known = (compute >= 0) & (weights >= 0) & (kv >= 0)
+            beyond = held + (compute + WORKSPACE) * ranks
             compute = np.where(known, -(-beyond // ranks), UNKNOWN)
         parts = {
             "weights": weights,
@@ -189,7 +204,7 @@ class NeedColumns:
             "projector": variants["projector"],
         }
         known = np.logical_and.reduce([part >= 0 for part in parts.values()])
-        floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, variants["least"], 0)
+        floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         return Needs(parts, known, floor, host, ranks, shapes["layers"][of])
 
@@ -212,6 +227,8 @@ class NeedColumns:
         narrowest = found.total - found.parts["weights"] + self.variants["least"]
         assumed = over & (self.variants["least"] > 0) & (narrowest <= sum(rooms) + spill)
         codes[assumed] = _CODE[Fit.UNKNOWN]
+        uneven = (found.ranks < len(rooms)) & (found.over_all(devices) <= sum(rooms))
+        codes[over & uneven] = _CODE[Fit.UNEVEN]
         if spill:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
@@ -287,6 +304,13 @@ class Needs:
             found.append((np.rint(self.movable * share).astype(np.int64) + other, other))
         return found
 
+    def over_all(self, devices: Sequence[tuple[Column, Column]]) -> Column:
+        """Bytes needed on all devices that each variant uses."""
+        total = np.zeros(len(self.known), dtype=np.int64)
+        for device, (used, _) in enumerate(devices):
+            total += np.where(device < self.ranks, used, 0)
+        return total
+
     def on_fullest(self, devices: Sequence[tuple[Column, Column]], rooms: tuple[int, ...]) -> tuple[Column, Column]:
         """(bytes needed, bytes there) on the device that is fullest in proportion."""
         need = np.zeros(len(self.known), dtype=np.int64)
@@ -330,15 +354,32 @@ def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
     return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
 
 
-def _variant_row(variant: VariantInputs, weights: Weights, engine: str) -> tuple[int, ...]:
-    on_device, host = place_weights(weights)
-    held = 0
-    if engine == "transformers" and variant.shape is not None:
-        held = held_beyond_weights(variant.shape, weights, variant.quant)
+def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, ...]:
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    everywhere = widening if widening is not None and widening.everywhere else None
+    weights, held = _as_held(variant, everywhere, known, engine)
+    on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
     projector = UNKNOWN if variant.projector_bytes is None else variant.projector_bytes
-    if weights.total is None:
-        return UNKNOWN, UNKNOWN, 0, weights.least, held, projector
-    return weights.total, on_device, host, weights.least, held, projector
+    row = (_told(weights.total), on_device, host, weights.least, held, projector)
+    if widening is None or everywhere is not None:
+        return *row, UNKNOWN, 0, 0, 0
+    wide, wide_held = _as_held(variant, widening, known, engine)
+    return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held
+
+
+def _as_held(
+    variant: VariantInputs, widening: Widening | None, known: _WeightsOnce, engine: str
+) -> tuple[Weights, int]:
+    """(weights, what Transformers keeps beside them) of a variant as it is held."""
+    variant = as_held(variant, widening)
+    weights = known.of(variant, widening)
+    if engine != "transformers" or variant.shape is None:
+        return weights, 0
+    return weights, held_beyond_weights(variant.shape, weights, variant.quant)
+
+
+def _told(value: int | None) -> int:
+    return UNKNOWN if value is None else value
 
 
 class _WeightsOnce:
@@ -348,31 +389,30 @@ class _WeightsOnce:
         self._engine = engine
         self._known: dict[tuple[int, int | None, str | None, float | None], Weights] = {}
 
-    def of(self, variant: VariantInputs) -> Weights:
-        if variant.file_bytes is None or loads_in_32_bits(self._engine, variant.format):
-            return variant_weights(variant, self._engine)
+    def of(self, variant: VariantInputs, widening: Widening | None) -> Weights:
+        if variant.file_bytes is None or widening is not None:
+            return variant_weights(variant, self._engine, widening)
         key = id(variant.shape), variant.parameters, variant.quant, variant.bits
         if key not in self._known:
             self._known[key] = variant_weights(replace(variant, file_bytes=0), self._engine)
         return replace(self._known[key], total=variant.file_bytes)
 
 
-def _shape_row(shape: ModelShape, engine: str) -> tuple[int | bool, ...]:
-    def told(value: int | None) -> int:
-        return UNKNOWN if value is None else value
-
+def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int | bool, ...]:
+    fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
     state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
     computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
     return (
-        told(shape.hidden),
-        told(shape.vocab),
+        _told(shape.hidden),
+        _told(shape.vocab),
         *(
-            told(value)
+            _told(value)
             for value in (feed_forward_width(shape), token_bytes(shape), shape.heads, shape.kv_heads, shape.layers)
         ),
         (shape.kv_heads or 0) * (shape.head_dim or 0),
         widest_full_layer(shape),
-        told(state),
+        _told(state),
+        *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         shape.caches is not None,
         shape.mla is not None,
         computes,
@@ -402,12 +442,13 @@ def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     return slots
 
 
-def _ranks(heads: Column, engine: str, count: int) -> Column:
-    """The devices an engine uses for models with so many attention heads; -1 heads: not known."""
-    ranks = np.empty(len(heads), dtype=np.int64)
-    for number in np.unique(heads):
-        ranks[heads == number] = parallel_ranks(None if number == UNKNOWN else int(number), engine, count)
-    return ranks
+def _ranks(unit: Column, key_heads: Column, engine: str, count: int) -> Column:
+    """The devices an engine uses for models with so many pieces that stay whole; -1: not known."""
+    pairs, which = np.unique(np.stack([unit, key_heads]), axis=1, return_inverse=True)
+    told = [[None if number == UNKNOWN else int(number) for number in pair] for pair in pairs.T]
+    ranks = np.array([parallel_ranks(pieces, heads, engine, count) for pieces, heads in told], dtype=np.int64)
+    found: Column = ranks[which.reshape(-1)]
+    return found
 
 
 def _overhead(engine: str, buffers: BufferOptions, rank: int) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from compat.shapes.shape import NESTED_CONFIGS
 
 _KEYS = """
     active_parameters attention_chunk_size attention_head_dim attention_k_eq_v attn_layer_indices attn_layer_offset
@@ -29,6 +28,13 @@ _TELLING_NULLS = frozenset({"num_key_value_heads", "sliding_window"})
 """Keys whose null says something: as many key heads as query heads, no window."""
 _TOWERS = ("vision_config", "vision_encoder")
 _DEEPEST = 4
+_UNPACKED = frozenset({"shared_expert", "shared_experts", "self_attn", "o_proj"})
+"""Parts of a layer whose absence from a packing is kept."""
+_EXCEPTIONS = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "unpacked")
+_LARGEST_GROUP = 65_536
+_WORDS = re.compile(r"\w+")
+NESTED_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
+"""Where a configuration of several models keeps that of its language model."""
 _NESTED = (*NESTED_CONFIGS, *_TOWERS)
 
 
@@ -49,7 +55,40 @@ def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(nested, Mapping) and depth < _DEEPEST:
             inner = _kept(nested, depth + 1)
             kept |= {name: inner} if inner or name in _TOWERS else {}
-    return kept
+    packing = packing_facts(config.get("quantization_config"))
+    return kept | ({"quantization_config": packing} if packing else {})
+
+
+def packing_facts(block: object) -> dict[str, Any]:
+    """What a ``quantization_config`` tells of how many weights are scaled together, in one spelling of all methods.
+
+    ``group_size`` is weights of a row, ``weight_block_size`` rows and columns, ``unpacked`` the parts of a layer that
+    are left out. Empty where it tells none; of its own answer it is the same again.
+    """
+    if not isinstance(block, Mapping):
+        return {}
+    sizes = [size for size in _group_sizes(block) if _is_size(size)]
+    kept: dict[str, Any] = {"group_size": max(sizes)} if sizes else {}
+    blocks = block.get("weight_block_size")
+    if isinstance(blocks, list) and len(blocks) == 2 and all(map(_is_size, blocks)):
+        kept["weight_block_size"] = blocks
+    named = [name for key in _EXCEPTIONS if isinstance(block.get(key), list) for name in block[key]]
+    unpacked = {word for name in named if isinstance(name, str) for word in _WORDS.findall(name)} & _UNPACKED
+    return kept | ({"unpacked": sorted(unpacked)} if kept and unpacked else {})
+
+
+def _group_sizes(block: Mapping[str, Any]) -> Iterator[Any]:
+    yield block.get("group_size")
+    yield block.get("q_group_size")
+    groups = block.get("config_groups")
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        weights = group.get("weights") if isinstance(group, Mapping) else None
+        if isinstance(weights, Mapping) and weights.get("type") == "int":
+            yield weights.get("group_size")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_GROUP
 
 
 def _small(value: Any) -> bool:

@@ -19,11 +19,11 @@ from typing import Any
 
 from compat.architectures import name_words
 from compat.extraction.facts import Fact, Provenance, parameters_text
-from compat.extraction.layer_facts import shape_facts
 from compat.extraction.quantization import Packing
 from compat.hub.payloads import HubModel
 from compat.shapes.counting import split_parameters
 from compat.shapes.known import complete, find_shape
+from compat.shapes.layer_facts import shape_facts
 from compat.shapes.shape import ModelShape, from_config
 
 _NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bmt])", re.IGNORECASE)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from compat.architectures import architecture_of_gguf
 from compat.extraction.extract import Base, Extraction, extract, wanted_base
-from compat.extraction.layer_facts import shape_facts
 from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.models import RecordPayload
 from compat.shapes.gguf_keys import config_from_gguf
+from compat.shapes.layer_facts import shape_facts
 
 
 def extracted_with_bases(batch: Sequence[ParsedRecord]) -> list[tuple[ParsedRecord, Extraction, ParsedRecord | None]]:

@@ -12,10 +12,9 @@ from typing import Any
 from compat.architectures import LayerKind, LayerStructure, architecture_of, architecture_of_gguf
 from compat.architectures.layers import LAYER_TYPE_WORDS, PATTERN_LETTERS, layer_kinds
 from compat.shapes.gguf_keys import config_from_gguf
+from compat.shapes.layer_facts import NESTED_CONFIGS, packing_facts
 
 _PLAIN_GUESS = LayerStructure()
-NESTED_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
-"""Where a configuration of several models keeps that of its language model."""
 _DEEPEST = 4
 _MOST_LAYERS = 2048
 _MOST = 10**13
@@ -65,8 +64,9 @@ class ModelShape:
 
     ``caches`` has one entry a layer; None when the layer pattern or a width is unknown.
     ``ffn`` is the dense feed-forward width, ``expert_ffn`` one expert's. ``parameters`` counts every
-    weight, ``active_parameters`` those read for one token. ``assumptions`` lists what was taken from
-    the architecture's structure instead of the file.
+    weight, ``active_parameters`` those read for one token. ``pack_group`` and ``pack_block`` are how many weights of a
+    row, and how many rows and columns, the packing scales together; ``unpacked`` names parts of a layer that are left
+    out of it. ``assumptions`` lists what was taken from the architecture's structure instead of the file.
     """
 
     model_type: str | None = None
@@ -94,6 +94,9 @@ class ModelShape:
     per_layer_embed: int | None = None
     vision: bool = False
     context: int | None = None
+    pack_group: int | None = None
+    pack_block: int | None = None
+    unpacked: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
 
     @property
@@ -127,6 +130,7 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
     kv_heads = _kv_heads(text, heads, structure)
     head_dim = _head_dim(text, hidden, heads, structure)
     mla = _mla(text, structure)
+    packing = packing_facts(text.get("quantization_config"))
     shape = ModelShape(
         model_type=model_type,
         layers=layers,
@@ -152,6 +156,9 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         value_is_key=text.get("attention_k_eq_v") is True,
         vision=any(isinstance(config.get(k), Mapping) for k in ("vision_config", "vision_encoder")),
         context=_int(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
+        pack_group=packing.get("group_size"),
+        pack_block=max(packing.get("weight_block_size", ()), default=None),
+        unpacked=tuple(packing.get("unpacked", ())),
         assumptions=tuple(assumed),
     )
     return replace(shape, caches=_caches(shape, text, structure))

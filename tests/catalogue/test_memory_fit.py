@@ -32,7 +32,8 @@ TOO_LARGE = fit_on(2)
 PARTIAL = fit_on(4, ram=64)
 UNKNOWN = fit_on(24, variant=NOBODY)
 TIGHT = fit_on(FITS.need / GIB * 1.02)
-EVERY = {one.fit: one for one in (FITS, TIGHT, PARTIAL, TOO_LARGE, UNKNOWN)}
+UNEVEN = fit_on(5, engine="vllm", count=3)
+EVERY = {one.fit: one for one in (FITS, TIGHT, PARTIAL, TOO_LARGE, UNEVEN, UNKNOWN)}
 
 
 def test_the_examples_are_one_of_each():
@@ -42,7 +43,8 @@ def test_the_examples_are_one_of_each():
 def test_a_variant_that_fits_goes_before_one_of_which_it_is_not_known_and_one_that_spills():
     ordered = sorted(Fit, key=FIT_RANK.__getitem__)
     assert set(ordered[:2]) == {Fit.FITS, Fit.TIGHT}
-    assert ordered[2:] == [Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE]
+    assert ordered[2:4] == [Fit.UNKNOWN, Fit.PARTIAL]
+    assert set(ordered[4:]) == {Fit.TOO_LARGE, Fit.UNEVEN}
 
 
 @pytest.mark.parametrize("result", [RUNS, REFUSED])
@@ -162,6 +164,13 @@ def any_fit(draw):
     return FitResult(draw(st.sampled_from(Fit)), "A sentence.", FITS.estimate, draw(size), draw(size))
 
 
+def test_what_cannot_be_shared_out_is_no_question_of_memory():
+    found = apply_memory_fit(RUNS, UNEVEN)
+    assert (found.compatible, found.cause, found.brief) == (False, "platform", "not on so many GPUs")
+    assert "Needs 1, 2, 4, 8 or 16 GPUs: its 32 attention heads do not divide by 3." in found.reasons[0]
+    assert "pipeline parallelism" in found.recommendations[0]
+
+
 @given(results(), st.none() | any_fit())
 def test_confidence_never_rises_and_the_parts_agree(result, fit):
     found = apply_memory_fit(result, fit)
@@ -173,6 +182,7 @@ def test_confidence_never_rises_and_the_parts_agree(result, fit):
         said = " ".join((*found.reasons, *found.warnings))
         assert "A sentence." in said
         assert (found.cause == "memory") == (fit.fit is Fit.TOO_LARGE)
+        assert (found.cause == "platform") == (fit.fit is Fit.UNEVEN)
 
 
 @given(st.floats(0.5, 64), st.floats(0.5, 64), st.sampled_from([None, 16, 64]))

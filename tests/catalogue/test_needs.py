@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from compat.shapes.layer_facts import SHAPE_KEYS, shape_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,6 @@ from compat.estimate import (
 )
 from compat.extraction.extract import extract
 from compat.extraction.gguf_header import parse_gguf_header
-from compat.extraction.layer_facts import SHAPE_KEYS, shape_facts
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.models import ModelRecord

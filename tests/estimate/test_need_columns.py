@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from compat.shapes.layer_facts import shape_facts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +18,6 @@ from compat.estimate import LoadOptions, VariantInputs, complete, from_config, j
 from compat.estimate.fit import rooms_of
 from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
-from compat.extraction.layer_facts import shape_facts
 from compat.hub.payloads import parse_record
 from tests.samples import every_record
 
@@ -26,15 +27,18 @@ ENGINES = (
 )
 
 
-def card(gib, vendor="nvidia", kind="gpu"):
-    return Accelerator(f"{gib} GiB", vendor, kind, None if gib is None else round(gib * GIB))
+def card(gib, vendor="nvidia", kind="gpu", capability=None):
+    return Accelerator(
+        f"{gib} GiB", vendor, kind, None if gib is None else round(gib * GIB), compute_capability=capability
+    )
 
 
 MACHINES = {
     "one card": Hardware((card(24),)),
     "a small card and system memory": Hardware((card(6),), 64 * GIB),
-    "two cards": Hardware((card(12), card(12)), 32 * GIB),
+    "two cards that compute neither bfloat16 nor FP8": Hardware((card(12, capability=7.5),) * 2, 32 * GIB),
     "unlike cards": Hardware((card(24), card(8)), 48 * GIB),
+    "eight cards of Ampere, which read no finer blocks": Hardware((card(24, capability=8.0),) * 8),
     "seven cards, by which few heads divide": Hardware((card(80, "amd"),) * 7),
     "unified memory": Hardware((card(36, "apple", "unified"),), 36 * GIB),
     "the processor alone": Hardware((), 16 * GIB),
@@ -47,6 +51,22 @@ OPTIONS = (
     LoadOptions(context=777, kv_type="q4_0"),
 )
 QUANTS = (None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
+
+
+GEMMA_3 = {
+    "model_type": "gemma3",
+    "text_config": {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "sliding_window": 1024,
+        "vocab_size": 262208,
+    },
+}
 
 
 @cache
@@ -62,7 +82,18 @@ def variants():
             shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))
     for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3"):
         shapes[name] = known_shape(name)
+    # Packed in groups and blocks that few numbers of devices leave whole, and a model that float16 does not suit.
+    shapes["groups"] = replace(known_shape("Qwen/Qwen2.5-72B-Instruct"), ffn=29568, pack_group=128)
+    shapes["blocks"] = replace(known_shape("Qwen/Qwen3-30B-A3B"), expert_ffn=640, shared_ffn=512, pack_block=128)
+    shapes["no float16"] = from_config({**GEMMA_3, "vision_config": {"hidden_size": 1152}})
     found = []
+    for name in ("groups", "blocks", "no float16"):
+        shape = shapes.pop(name)
+        found += [
+            VariantInputs(shape, size, shape.parameters, quant, 0, "safetensors")
+            for quant in (None, "BF16", "AWQ", "FP8", "MXFP4")
+            for size in (None, 20_000_000_000)
+        ]
     for shape in shapes.values():
         for quant in chance.sample(QUANTS, 3):
             count = shape.parameters if shape is not None else chance.choice([None, 7_000_000_000])

@@ -92,6 +92,11 @@ class Case:
         assert estimate.per_device is not None
         return all(need <= room for need, room in zip(estimate.per_device, self.rooms(machine), strict=False))
 
+    def together(self, machine: Hardware, estimate: MemoryEstimate) -> bool:
+        """All devices together have room for what the used ones need."""
+        assert estimate.per_device is not None
+        return sum(estimate.per_device) <= sum(self.rooms(machine))
+
     def spare(self, machine: Hardware, estimate: MemoryEstimate) -> bool:
         """Every device keeps a tenth of its room."""
         assert estimate.per_device is not None

@@ -1,0 +1,75 @@
+"""Weights that an engine holds wider in memory than they are stored, and on which hardware.
+
+Read in the sources of the versions that the profiles name (28 November 2026): vLLM 0.33.0 ``config/model.py``
+(``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``) and ``platforms/cuda.py`` (``supported_dtypes``),
+Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
+of the modules that know ``weight_scale_inv``, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
+"""
+
+from dataclasses import dataclass
+
+from compat.engines.hardware import Hardware
+from compat.shapes.shape import ModelShape
+
+_PLAIN = frozenset({"", "bf16", "f16"})
+_NO_FLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
+
+
+@dataclass(frozen=True)
+class Widening:
+    """Weights that ``engine`` holds in ``bits`` where the hardware does not compute them as they are.
+
+    ``quants`` are the labels of the packing, in lower case (empty: any). On ``vendors`` they are always wide, on
+    NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never); ``everywhere``: on any hardware. ``cache``
+    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits.
+    """
+
+    engine: str
+    bits: int
+    quants: frozenset[str]
+    formats: frozenset[str] = frozenset({"safetensors", "pytorch"})
+    types: frozenset[str] = frozenset()
+    vendors: frozenset[str] = frozenset()
+    keeps_from: float | None = None
+    everywhere: bool = False
+    cache: int = 1
+
+    def concerns(self, engine: str, format_: str | None, quant: str | None, shape: ModelShape | None) -> bool:
+        """Whether it is about these weights, on whatever hardware."""
+        return (
+            engine == self.engine
+            and format_ in self.formats
+            and (not self.quants or (quant or "").lower() in self.quants)
+            and (not self.types or (shape is not None and self._is_one_of(shape)))
+        )
+
+    def _is_one_of(self, shape: ModelShape) -> bool:
+        # The engine asks for the outer type: a PaliGemma has a Gemma 2 inside and is none.
+        return shape.model_type in self.types and (not shape.vision or str(shape.model_type).startswith("gemma3"))
+
+    def happens_on(self, hardware: Hardware | None) -> bool:
+        """Whether it happens on this hardware; of hardware that is not known it is not assumed."""
+        if self.everywhere or hardware is None:
+            return self.everywhere
+        if not hardware.accelerators:
+            return "cpu" in self.vendors
+        first = hardware.accelerators[0]
+        known = first.compute_capability
+        older = self.keeps_from is not None and known is not None and known < self.keeps_from
+        return first.vendor in self.vendors or (first.vendor == "nvidia" and older)
+
+
+WIDENINGS = (
+    Widening("rbee", 32, frozenset(), formats=frozenset({"safetensors"}), everywhere=True),
+    Widening("exllamav3", 16, frozenset({"fp8", "mxfp4"}), everywhere=True),
+    Widening("mlx-lm", 16, frozenset({"fp8"}), everywhere=True),
+    Widening("vllm", 32, _PLAIN, types=_NO_FLOAT16, keeps_from=8.0, cache=2),
+    Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
+    Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),
+)
+"""Every case that is known."""
+
+
+def widening_of(engine: str, format_: str | None, quant: str | None, shape: ModelShape | None) -> Widening | None:
+    """What is about these weights on some hardware; None where they are held as they are stored on any."""
+    return next((one for one in WIDENINGS if one.concerns(engine, format_, quant, shape)), None)

@@ -1,0 +1,180 @@
+"""By how many devices a model can be cut, one step to each side of every number that works."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from compat.shapes.layer_facts import packing_facts
+
+from compat.engines.hardware import GIB, Accelerator, Hardware
+from compat.estimate import Fit, ModelShape, VariantInputs, estimate_memory, from_config, judge_fit, known_shape
+from compat.estimate.parallel import cuts_of
+
+INTERN_78B = {
+    "model_type": "internvl_chat",
+    "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128},
+    "llm_config": {
+        "model_type": "qwen2",
+        "hidden_size": 8192,
+        "intermediate_size": 29568,
+        "num_hidden_layers": 80,
+        "num_attention_heads": 64,
+        "num_key_value_heads": 8,
+        "vocab_size": 151674,
+    },
+    "vision_config": {"hidden_size": 3200},
+}
+QWEN_35B = {
+    "model_type": "qwen3_5_moe",
+    "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    "text_config": {
+        "model_type": "qwen3_5_moe_text",
+        "hidden_size": 2048,
+        "num_hidden_layers": 40,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 2,
+        "head_dim": 256,
+        "vocab_size": 248320,
+        "num_experts": 256,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 512,
+        "full_attention_interval": 4,
+        "linear_conv_kernel_dim": 4,
+        "linear_num_key_heads": 16,
+        "linear_num_value_heads": 32,
+        "linear_key_head_dim": 128,
+        "linear_value_head_dim": 128,
+    },
+}
+QWEN3_30B = {
+    "model_type": "qwen3_moe",
+    "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 48,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "head_dim": 128,
+    "num_experts": 128,
+    "num_experts_per_tok": 8,
+    "moe_intermediate_size": 768,
+    "vocab_size": 151936,
+}
+
+
+def sizes(config: dict, engine: str, quant: str | None, *, refines: bool = True) -> tuple[int, ...]:
+    return cuts_of(from_config(config), engine, "safetensors", quant, refines=refines).sizes
+
+
+def changed(config: dict, part: str | None = None, **facts: object) -> dict:
+    return {**config, part: {**config[part], **facts}} if part else {**config, **facts}
+
+
+def gpus(count: int, gib: float, capability: float = 9.0) -> Hardware:
+    return Hardware((Accelerator("card", "nvidia", "gpu", round(gib * GIB), compute_capability=capability),) * count)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_groups_of_a_packing_stay_whole(engine):
+    assert sizes(INTERN_78B, engine, "AWQ") == (1,)
+    assert sizes(INTERN_78B, engine, None) == (1, 2, 4, 8, 16)
+    padded = changed(INTERN_78B, "llm_config", intermediate_size=29696)
+    assert sizes(padded, engine, "AWQ") == (1, 2, 4, 8)
+    assert sizes(changed(padded, "quantization_config", group_size=64), engine, "AWQ") == (1, 2, 4, 8, 16)
+    assert sizes(changed(INTERN_78B, "quantization_config", group_size=-1), engine, "AWQ") == (1, 2, 4, 8, 16)
+
+
+def test_blocks_of_fp8_stay_whole_in_a_shared_expert():
+    assert sizes(QWEN_35B, "vllm", "FP8") == (1, 2, 4)
+    assert sizes(QWEN_35B, "vllm", None) == (1, 2, 4, 8, 16)
+    wider = changed(QWEN_35B, "text_config", shared_expert_intermediate_size=1024)
+    assert sizes(wider, "vllm", "FP8") == (1, 2, 4, 8)
+    left_out = changed(
+        QWEN_35B, "quantization_config", modules_to_not_convert=["model.layers.0.mlp.shared_expert.up_proj"]
+    )
+    assert sizes(left_out, "vllm", "FP8") == (1, 2, 4, 8, 16)
+    gates = changed(QWEN_35B, "quantization_config", modules_to_not_convert=["model.layers.0.mlp.shared_expert_gate"])
+    assert sizes(gates, "vllm", "FP8") == (1, 2, 4)
+
+
+def test_vllm_cuts_experts_finer_where_its_gpu_reads_finer_blocks():
+    assert sizes(QWEN3_30B, "vllm", "FP8") == (1, 2, 4, 8)
+    assert sizes(QWEN3_30B, "vllm", "FP8", refines=False) == (1, 2)
+    assert sizes(QWEN3_30B, "sglang", "FP8") == (1, 2)
+    narrow = changed(QWEN3_30B, moe_intermediate_size=640)
+    assert sizes(narrow, "vllm", "FP8") == (1, 2, 4)
+    assert sizes(narrow, "vllm", "FP8", refines=False) == (1,)
+
+
+@pytest.mark.parametrize(("capability", "devices"), [(8.0, 1), (8.9, 4)])
+def test_the_gpu_decides_whether_experts_are_cut_finer(capability, devices):
+    shape = from_config(changed(QWEN3_30B, moe_intermediate_size=640))
+    variant = VariantInputs(shape, 30 * 10**9, quant="FP8", format="safetensors")
+    assert estimate_memory(variant, "vllm", gpus(4, 80, capability)).devices == devices
+
+
+def test_heads_and_key_heads_are_shared_out_or_repeated():
+    plain = ModelShape(heads=24, kv_heads=4)
+    assert cuts_of(plain, "vllm", "safetensors", None).sizes == (1, 2, 4, 8, 12)
+    assert cuts_of(plain, "tgi", "safetensors", None).sizes == (1, 2, 3, 4, 6, 8, 12)
+    assert cuts_of(plain, "llama.cpp", "gguf", None).cuts == ()
+    assert cuts_of(
+        ModelShape(heads=64, kv_heads=64, mla=known_shape("DeepSeek-V2-Lite").mla), "vllm", "safetensors", None
+    ).sizes
+
+
+def test_one_weight_too_few_is_one_group_too_few():
+    shape = from_config(INTERN_78B)
+    for width, works in ((2 * 128 * 8, True), (2 * 128 * 8 - 128, False), (2 * 128 * 8 - 1, False)):
+        cuts = cuts_of(replace(shape, ffn=width), "vllm", "safetensors", "AWQ")
+        assert (2 in cuts.sizes) is works, width
+
+
+def test_two_cards_that_cannot_share_it_are_refused_with_the_numbers_that_work():
+    variant = VariantInputs(from_config(INTERN_78B), 52 * 10**9, quant="AWQ", format="safetensors")
+    found = judge_fit(variant, "vllm", gpus(2, 48, 8.6))
+    assert found.fit is Fit.UNEVEN
+    assert "Needs 1 GPU: its 29,568-wide layers cannot be cut into 2 parts of whole groups of 128." in found.sentence
+    assert judge_fit(variant, "vllm", gpus(1, 80)).fit is Fit.FITS
+    assert judge_fit(variant, "vllm", gpus(2, 24)).fit is Fit.TOO_LARGE
+    assert judge_fit(variant, "llama-cpp", gpus(2, 48, 8.6)).fit is Fit.FITS
+
+
+def test_a_plan_on_fewer_cards_says_so():
+    variant = VariantInputs(from_config(QWEN_35B), 38 * 10**9, quant="FP8", format="safetensors")
+    found = judge_fit(variant, "vllm", gpus(8, 80))
+    assert (found.fit, found.estimate.devices) == (Fit.FITS, 4)
+    assert found.sentence.endswith(
+        "Only 4 of the 8 GPUs are used: its 512-wide shared expert cannot be cut into 8 parts of whole blocks of 128."
+    )
+    assert "Only" not in judge_fit(variant, "vllm", gpus(4, 80)).sentence
+
+
+# --- what is kept of a packing ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "facts"),
+    [
+        ({"group_size": 128}, {"group_size": 128}),
+        ({"q_group_size": 64}, {"group_size": 64}),
+        ({"group_size": -1}, {}),
+        ({"group_size": True}, {}),
+        ({"group_size": "128"}, {}),
+        ({"weight_block_size": [128, 128]}, {"weight_block_size": [128, 128]}),
+        ({"weight_block_size": [128]}, {}),
+        ({"weight_block_size": None}, {}),
+        ({"config_groups": {"group_0": {"weights": {"type": "int", "group_size": 128}}}}, {"group_size": 128}),
+        ({"config_groups": {"group_0": {"weights": {"type": "float", "group_size": 16}}}}, {}),
+        ({"config_groups": ["group_0"]}, {}),
+        ({"group_size": 32, "ignore": ["lm_head", "re:.*self_attn.*"]}, {"group_size": 32, "unpacked": ["self_attn"]}),
+        ({"ignore": ["re:.*self_attn.*"]}, {}),
+        ("awq", {}),
+        (None, {}),
+    ],
+)
+def test_methods_tell_it_each_in_its_way(block, facts):
+    assert packing_facts(block) == facts
+    assert packing_facts(packing_facts(block)) == facts

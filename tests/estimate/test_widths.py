@@ -1,0 +1,132 @@
+"""Weights that are held wider than they are stored, one step to each side of where that begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from compat.engines.hardware import GIB, Accelerator, Hardware
+from compat.estimate import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory, from_config, known_shape
+from compat.estimate.memory import Component
+
+GEMMA_3 = {
+    "model_type": "gemma3",
+    "vision_config": {"hidden_size": 1152},
+    "text_config": {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "sliding_window": 1024,
+        "vocab_size": 262208,
+    },
+}
+GEMMA_COUNT = 4_300_079_472
+GEMMA = VariantInputs(from_config(GEMMA_3, GEMMA_COUNT), 8_600_000_000, GEMMA_COUNT, None, 0, "safetensors")
+GPT_OSS = VariantInputs(
+    known_shape("openai/gpt-oss-20b"), 13_761_300_984, known_shape("openai/gpt-oss-20b").parameters, "MXFP4", 0,
+    "safetensors",
+)  # fmt: skip
+QWEN_FP8 = VariantInputs(known_shape("Qwen/Qwen3-30B-A3B"), 31_200_000_000, 30_532_122_624, "FP8", 0, "safetensors")
+LLAMA = VariantInputs(known_shape("Llama-3.1-8B"), 16_060_000_000, 8_030_261_248, None, 0, "safetensors")
+
+
+def on(vendor: str, capability: float | None = None) -> Hardware:
+    if vendor == "cpu":
+        return Hardware(system_memory=512 * GIB)
+    return Hardware((Accelerator("card", vendor, "gpu", 512 * GIB, compute_capability=capability),))
+
+
+def estimated(variant: VariantInputs, engine: str, hardware: Hardware | None, kv: str = "f16") -> MemoryEstimate:
+    return estimate_memory(variant, engine, hardware, LoadOptions(kv_type=kv))
+
+
+def weights(variant: VariantInputs, engine: str, hardware: Hardware | None) -> Component:
+    return estimated(variant, engine, hardware).component("weights")
+
+
+@pytest.mark.parametrize(("capability", "wide"), [(7.0, True), (7.5, True), (8.0, False), (9.0, False), (None, False)])
+def test_vllm_takes_gemma_3_in_float32_where_there_is_no_bfloat16(capability, wide):
+    found = weights(GEMMA, "vllm", on("nvidia", capability))
+    assert found.bytes == (4 * GEMMA_COUNT if wide else GEMMA.file_bytes)
+    assert (found.detail == "every weight in 32 bits") is wide
+
+
+def test_its_cache_is_as_wide_as_its_weights_unless_another_type_is_asked_for():
+    old, new = on("nvidia", 7.5), on("nvidia", 8.0)
+    kv = {one: estimated(GEMMA, "vllm", one).component("kv").bytes for one in (old, new)}
+    assert kv[old] == 2 * kv[new]
+    asked = {one: estimated(GEMMA, "vllm", one, "fp8").component("kv").bytes for one in (old, new)}
+    assert asked[old] == asked[new]
+
+
+def test_pytorch_files_are_held_as_wide():
+    old = replace(GEMMA, format="pytorch")
+    assert weights(old, "vllm", on("nvidia", 7.5)).bytes == 4 * GEMMA_COUNT
+
+
+def test_other_models_engines_and_makers_keep_16_bits():
+    old = on("nvidia", 7.5)
+    assert weights(LLAMA, "vllm", old).bytes == LLAMA.file_bytes
+    assert weights(GEMMA, "sglang", old).bytes == GEMMA.file_bytes
+    assert weights(GEMMA, "vllm", on("amd")).bytes == GEMMA.file_bytes
+    assert weights(GEMMA, "vllm", None).bytes == GEMMA.file_bytes
+
+
+def test_a_gemma_inside_of_another_model_is_none():
+    text = GEMMA_3["text_config"] | {"model_type": "gemma2"}
+    inner = from_config({"model_type": "paligemma", "vision_config": {"hidden_size": 1}, "text_config": text}, 10**9)
+    variant = VariantInputs(inner, 2 * 10**9, 10**9, None, 0, "safetensors")
+    assert weights(variant, "vllm", on("nvidia", 7.5)).bytes == 2 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("hardware", "wide"),
+    [
+        (on("apple"), True),
+        (on("nvidia", 7.0), True),
+        (on("nvidia", 7.5), False),
+        (on("amd"), False),
+        (on("intel"), False),
+        (on("cpu"), False),
+        (None, False),
+    ],
+)
+def test_transformers_unpacks_mxfp4_where_it_has_no_kernels_for_it(hardware, wide):
+    found = weights(GPT_OSS, "transformers", hardware)
+    assert found.bytes == (2 * GPT_OSS.parameters if wide else GPT_OSS.file_bytes)
+    if wide:
+        assert 40e9 < found.bytes < 44e9
+
+
+@pytest.mark.parametrize(
+    ("hardware", "wide"),
+    [
+        (on("nvidia", 8.6), True),
+        (on("nvidia", 8.9), False),
+        (on("apple"), True),
+        (on("cpu"), True),
+        (on("amd"), False),
+        (on("intel"), False),
+    ],
+)
+def test_transformers_unpacks_fp8_where_it_is_not_computed(hardware, wide):
+    assert weights(QWEN_FP8, "transformers", hardware).bytes == (
+        2 * QWEN_FP8.parameters if wide else QWEN_FP8.file_bytes
+    )
+
+
+@pytest.mark.parametrize("engine", ["exllamav3", "mlx-lm"])
+def test_engines_that_unpack_while_loading_do_so_on_any_hardware(engine):
+    for hardware in (on("nvidia", 9.0), on("apple"), None):
+        assert weights(QWEN_FP8, engine, hardware).bytes == 2 * QWEN_FP8.parameters
+
+
+def test_where_weights_are_not_counted_what_they_take_wide_is_at_least_their_files():
+    variant = VariantInputs(None, 13 * 10**9, None, "MXFP4", 0, "safetensors")
+    found = weights(variant, "transformers", on("apple"))
+    assert (found.bytes, found.least) == (None, 13 * 10**9)
