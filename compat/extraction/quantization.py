@@ -10,8 +10,8 @@ from typing import Any
 from compat.architectures import name_words
 from compat.extraction.facts import Provenance
 from compat.hub.payloads import HubModel
+from compat.shapes.layer_facts import NESTED_CONFIGS
 from compat.shapes.packed_bits import packed_bits
-from compat.shapes.shape import NESTED_CONFIGS
 
 _METHODS = {
     "awq": "AWQ",
