@@ -43,6 +43,7 @@ FILTERS = {
     "linebreaksbr": defaultfilters.linebreaksbr,
     "percent": show.percent,
     "pluralize": defaultfilters.pluralize,
+    "report_links": show.report_links,
     "size": show.size,
     "task_label": task_label,
     "truncatechars": defaultfilters.truncatechars,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
@@ -21,6 +22,8 @@ from compat.estimate import Fit, FitResult
 from compat.extraction.facts import Provenance
 from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
+
+_REPORT = re.compile(r"(https://github\.com/[\w.-]+/[\w.-]+/(?:issues|pull)/\d+)")
 
 
 class Icons:
@@ -52,6 +55,14 @@ class Icons:
 def code_spans(text: str) -> SafeString:
     """Text in which backticks mark code."""
     parts = (format_html("<code>{}</code>" if at % 2 else "{}", part) for at, part in enumerate(text.split("`")))
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
+def report_links(text: str) -> SafeString:
+    """Text in which the addresses of public reports are links; what else looks like an address stays text."""
+    parts = (
+        format_html('<a href="{0}">{0}</a>' if at % 2 else "{}", part) for at, part in enumerate(_REPORT.split(text))
+    )
     return format_html_join("", "{}", ((part,) for part in parts))
 
 

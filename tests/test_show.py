@@ -166,3 +166,11 @@ def test_the_filters_work_in_templates():
 
 def test_code_in_backticks_is_marked_and_the_rest_stays_text():
     assert show.code_spans("give `a<b` or <i>`c`") == "give <code>a&lt;b</code> or &lt;i&gt;<code>c</code>"
+
+
+def test_public_reports_are_links_and_nothing_else_is():
+    report = "https://github.com/vllm-project/vllm/issues/38006"
+    assert show.report_links(f"It fails. See {report}.") == f'It fails. See <a href="{report}">{report}</a>.'
+    for text in ("See https://evil.example/issues/1.", "javascript:alert(1)", "a https://github.com/only/two b"):
+        assert show.report_links(text) == text
+    assert show.report_links("<b> & “x”") == "&lt;b&gt; &amp; “x”"

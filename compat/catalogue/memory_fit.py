@@ -25,6 +25,8 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
     """
     if fit is None or not result.compatible:
         return result
+    if fit.left_out:
+        result = replace(result, warnings=(fit.left_out, *result.warnings))
     if fit.fit is Fit.TOO_LARGE:
         return _refused(result, fit.sentence, "memory", _short(fit))
     if fit.fit is Fit.UNEVEN:

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from compat.architectures import architecture_of
 from compat.engines.confidence import Confidence
 from compat.engines.gpu_capability import PLATFORM_LABELS, Capability
 from compat.engines.loader import all_profiles
@@ -29,8 +30,9 @@ class KnownFailure:
 
     ``since`` and ``fixed`` are the engine's first version that has it and the first without. ``capabilities`` are
     ranges of NVIDIA's compute capability, from the first number on and below the second; ``gpus`` the least number of
-    accelerators. ``cause`` is that of the refusal, empty where it is only a warning, whose ``limit`` is the surest that
-    a verdict can be. ``sentence`` is whole in itself; ``report`` the address of the public report.
+    accelerators; ``experts``: mixtures of experts alone. ``cause`` is that of the refusal, empty where it is only a
+    warning, whose ``limit`` is the surest that a verdict can be. ``sentence`` is whole in itself; ``report`` the
+    address of the public report.
     """
 
     name: str
@@ -44,6 +46,7 @@ class KnownFailure:
     formats: frozenset[str] = frozenset()
     packings: frozenset[str] = frozenset()
     sharded: bool = False
+    experts: bool = False
     platforms: frozenset[str] = frozenset()
     capabilities: tuple[tuple[float, float], ...] = ()
     gfx: frozenset[str] = frozenset()
@@ -64,6 +67,7 @@ class KnownFailure:
             and (not self.formats or facts.format in self.formats)
             and (not self.packings or bool(self.packings & packed))
             and (facts.sharded or not self.sharded)
+            and (not self.experts or architecture_of(facts.architecture or "").mixture)
         )
 
     def happens_on(self, hardware: Capability | None) -> bool | None:
@@ -103,6 +107,7 @@ class _FailureTable(StrictTable):
     formats: list[Annotated[str, one_of(*FORMATS)]] = []
     packings: Names = []
     sharded: bool = False
+    experts: bool = False
     platforms: list[Annotated[str, one_of(*PLATFORM_LABELS)]] = []
     capabilities: list[_Range] = []
     gfx: Names = []
@@ -183,6 +188,7 @@ def _failure(row: _FailureTable) -> KnownFailure:
         formats=frozenset(row.formats),
         packings=frozenset(row.packings),
         sharded=row.sharded,
+        experts=row.experts,
         platforms=frozenset(row.platforms),
         capabilities=tuple((least, below) for least, below in row.capabilities),
         gfx=frozenset(row.gfx),

@@ -29,7 +29,7 @@ class FitResult:
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
     ``gpu_layers`` is how many layers a partial offload keeps on the accelerators; ``host_need`` what it
-    puts into system memory.
+    puts into system memory. ``left_out`` is a sentence on devices that the engine cannot use for this model.
     """
 
     fit: Fit
@@ -39,6 +39,7 @@ class FitResult:
     room: int | None = None
     gpu_layers: int | None = None
     host_need: int | None = None
+    left_out: str = ""
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
@@ -61,8 +62,9 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
                 sum(rooms),
             )
         what = ", ".join(estimate.missing)
-        sentence = f"Cannot be told: {what} unknown.{_left_out(estimate, len(rooms))}"
-        return FitResult(Fit.UNKNOWN, sentence, estimate, room=sum(rooms))
+        sentence = f"Cannot be told: {what} unknown."
+        left_out = _left_out(estimate, len(rooms))
+        return FitResult(Fit.UNKNOWN, sentence, estimate, room=sum(rooms), left_out=left_out)
     assumed = _assumed(estimate, rooms, spill_room(engine, hardware, rooms))
     index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
     need, room = estimate.per_device[index], rooms[index]
@@ -72,7 +74,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
         where = "" if used == 1 else " on the fullest device"
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
-        return FitResult(fit, sentence + _left_out(estimate, count), estimate, need, room)
+        return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
     if used < count and sum(estimate.per_device) <= sum(rooms):
         sentence = (
             f"Needs {_times(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
@@ -197,7 +199,9 @@ def _partial(variant: VariantInputs, estimate: MemoryEstimate, rooms: tuple[int,
 def _left_out(estimate: MemoryEstimate, count: int) -> str:
     """A sentence on the devices that are not used; empty where all are."""
     used = estimate.devices
-    return f" Only {used} of the {count} GPUs are used: {estimate.cuts.why_not(count)}." if used < count else ""
+    if used == count:
+        return ""
+    return f"Start it on {used} of the {count} GPUs: {estimate.cuts.why_not(count)}."
 
 
 def _times(sizes: tuple[int, ...]) -> str:

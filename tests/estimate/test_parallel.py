@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from compat.shapes.layer_facts import packing_facts
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import Fit, ModelShape, VariantInputs, estimate_memory, from_config, judge_fit, known_shape
 from compat.estimate.parallel import cuts_of
+from compat.shapes.layer_facts import packing_facts
 
 INTERN_78B = {
     "model_type": "internvl_chat",
@@ -147,7 +147,7 @@ def test_a_plan_on_fewer_cards_says_so():
     found = judge_fit(variant, "vllm", gpus(8, 80))
     assert (found.fit, found.estimate.devices) == (Fit.FITS, 4)
     assert found.sentence.endswith(
-        "Only 4 of the 8 GPUs are used: its 512-wide shared expert cannot be cut into 8 parts of whole blocks of 128."
+        "Start it on 4 of the 8 GPUs: its 512-wide shared expert cannot be cut into 8 parts of whole blocks of 128."
     )
     assert "Only" not in judge_fit(variant, "vllm", gpus(4, 80)).sentence
 

@@ -24,7 +24,7 @@ def _facts(failure: KnownFailure) -> VariantFacts:
     packing = min(failure.packings, default="")
     method, _, scheme = packing.partition(" ")
     return VariantFacts(
-        architecture=min(failure.architectures, default="llama"),
+        architecture=min(failure.architectures, default="qwen3_moe" if failure.experts else "llama"),
         architecture_from=Provenance.CONFIG,
         format=min(failure.formats, default="safetensors"),
         quantization=method or None,
@@ -65,6 +65,8 @@ def test_it_is_not_told_of_a_model_one_step_beside(failure):
         beside.append(replace(facts, format="onnx"))
     if failure.packings:
         beside += [replace(facts, quantization=other, scheme=None) for other in ("of nobody", None)]
+    if failure.experts:
+        beside.append(replace(facts, architecture="llama"))
     if failure.sharded:
         beside.append(replace(facts, sharded=False))
     assert beside
@@ -82,6 +84,8 @@ def test_it_is_not_told_on_hardware_one_step_beside(failure):
         assert least == 0 or not _said(facts, failure, Capability("nvidia", least - 0.01, count=failure.gpus))
     if failure.capabilities or failure.gfx:
         assert not _said(facts, failure, Capability("intel", count=failure.gpus))
+    if failure.gfx:
+        assert not _said(facts, failure, Capability("amd", gfx="gfx000", count=failure.gpus))
     if failure.gpus > 1:
         assert hardware is not None
         assert not _said(facts, failure, replace(hardware, count=failure.gpus - 1))

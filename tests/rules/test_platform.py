@@ -188,13 +188,17 @@ MLX_LM = [
     ("GPTQ", "INT4", "llama", False),
     ("GPTQ", None, "llama", False),
     ("NVFP4", None, "llama", True),
-    ("ModelOpt", "NVFP4", "llama", True),
-    ("ModelOpt", "FP8", "llama", False),
-    ("compressed-tensors", "NVFP4", "llama", True),
-    ("compressed-tensors", "MXFP4", "llama", True),
-    ("compressed-tensors", None, "llama", True),
-    ("compressed-tensors", "FP8", "llama", False),
-    ("MXFP8", None, "llama", True),
+    ("ModelOpt", "NVFP4", "muse_spark", True),
+    ("ModelOpt", "NVFP4", "llama", False),
+    ("ModelOpt", "FP8", "muse_spark", False),
+    ("compressed-tensors", "NVFP4", "llama", False),
+    ("compressed-tensors", "MXFP4", "kimi_k3", True),
+    ("compressed-tensors", "MXFP4", "llama", False),
+    ("compressed-tensors", None, "kimi_k2", True),
+    ("compressed-tensors", None, "llama", False),
+    ("compressed-tensors", "FP8", "deepseek_v3", False),
+    ("MXFP8", None, "minimax_m3_vl", True),
+    ("MXFP8", None, "llama", False),
     ("FP8", None, "llama", False),
     ("FP8", None, "deepseek_v3", True),
     ("FP8", None, "kimi_k2", True),
@@ -218,7 +222,10 @@ def test_a_refused_packing_says_why():
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "transformers", "mlx-lm"])
 def test_mxfp8_is_read_where_the_engine_has_it(engine):
     hardware = Capability("apple") if engine == "mlx-lm" else nvidia(10.0)
-    assert said(engine, hardware, "MXFP8", architecture="llama").compatible
+    architecture, hf_class = (
+        ("minimax_m3_vl", "MiniMaxM3SparseForConditionalGeneration") if engine != "transformers" else ("llama", None)
+    )
+    assert said(engine, hardware, "MXFP8", architecture=architecture, hf_class=hf_class).compatible
 
 
 def test_transformers_loads_no_packed_nvfp4():
