@@ -146,10 +146,10 @@ def test_a_plan_on_fewer_cards_says_so():
     variant = VariantInputs(from_config(QWEN_35B), 38 * 10**9, quant="FP8", format="safetensors")
     found = judge_fit(variant, "vllm", gpus(8, 80))
     assert (found.fit, found.estimate.devices) == (Fit.FITS, 4)
-    assert found.sentence.endswith(
+    assert found.left_out == (
         "Start it on 4 of the 8 GPUs: its 512-wide shared expert cannot be cut into 8 parts of whole blocks of 128."
     )
-    assert "Only" not in judge_fit(variant, "vllm", gpus(4, 80)).sentence
+    assert not judge_fit(variant, "vllm", gpus(4, 80)).left_out
 
 
 # --- what is kept of a packing ----------------------------------------------------------------------------------
