@@ -56,7 +56,7 @@ def test_words_name_model_engine_verdict_and_reasons(capsys):
     out = check("microsoft/phi-2", capsys=capsys)
     assert out.startswith("microsoft/phi-2 on rbee: Runs (confidence high)\n")
     assert "\n  Why: " in out
-    assert "\n  Take: Safetensors (size unknown, files not listed)\n" in out
+    assert "\n  Take: Safetensors (size and files not in our record)\n" in out
 
 
 def test_a_refused_model_says_why_and_what_to_take_instead_and_is_no_error(capsys):

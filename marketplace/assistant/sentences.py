@@ -41,10 +41,10 @@ def _model(number: int, one: Json) -> str:
     parameters, context = facts["parameters"], f"made for {facts['maxContextLength']:,} tokens"
     sure = "" if "parameters" not in guessed else " by its name"
     parts = [
-        f"{parameters} parameters{sure}" if parameters != "unknown" else "parameters unknown",
+        f"{parameters} parameters{sure}" if parameters != "unknown" else f"parameters {_NOT_TOLD}",
         variant.get("label") or "",
         size(variant.get("sizeBytes")),
-        context if "maxContextLength" not in guessed else "context unknown",
+        context if "maxContextLength" not in guessed else f"context {_NOT_TOLD}",
         f"licence {one['license']}" if one["license"] else f"licence {_NOT_TOLD}",
         f"access: {_ACCESS[one['gated']]}",
     ]
@@ -94,7 +94,7 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
 
 def _files(take: Json) -> str:
     if not take["files"]:
-        return "the record does not list its files"
+        return f"its files are {_NOT_TOLD}"
     more = take["fileCount"] - min(3, len(take["files"]))
     missing = f"; {take['missingShards']} parts are missing" if take["missingShards"] else ""
     return ", ".join(take["files"][:3]) + (f" and {more} more" if more else "") + missing

@@ -238,7 +238,7 @@ def test_a_fact_that_nothing_told_is_marked_and_not_said():
     item = told.structured["items"][0]
     assert item["metadata"]["maxContextLength"] == 2048
     assert "maxContextLength" in item["guessed"]
-    assert "context unknown" in told.text
+    assert "context not in our record" in told.text
     assert "2,048" not in told.text
 
 

@@ -163,9 +163,9 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
     from compat.extraction.extract import format_label
     from marketplace.show import size
 
-    about = [format_label(best.format), best.quantization, size(best.size_bytes) or "size unknown"]
-    if not best.files:
-        about.append("files not listed")
+    untold = " and ".join(name for name, value in (("size", best.size_bytes), ("files", best.files)) if not value)
+    about = [format_label(best.format), best.quantization, size(best.size_bytes)]
+    about.append(f"{untold} not in our record" if untold else "")
     told = ", ".join(part for part in about if part and part not in best.label.replace(",", " ").split())
     lines: list[tuple[str, Told]] = [("Take", f"{best.label} ({told})")]
     lines += [("File", name) for name in best.files[:most]]
