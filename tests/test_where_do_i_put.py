@@ -76,7 +76,7 @@ def add_fact(copy):
     add_lines(copy / "compat/extraction/facts.py", "    partial: bool = False\n", "    merged: bool = False\n")
     add_lines(
         copy / "compat/extraction/extract.py",
-        "        partial=is_partial(model, config),\n",
+        "        no_weights=_lists_no_weights(model, names),\n",
         '        merged="merge" in (model.tags or ()),\n',
     )
 

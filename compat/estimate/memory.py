@@ -170,7 +170,7 @@ def variant_weights(variant: VariantInputs, engine: str, widening: Widening | No
     )
     if variant.file_bytes is None and variant.doubt:
         return Weights(None, Basis.UNKNOWN, missing=(variant.doubt,))
-    if variant.width_assumed and weights.total is not None:
+    if variant.width_assumed and variant.file_bytes is None and weights.total is not None:
         weights = replace(weights, basis=Basis.DEFAULT, least=round(weights.total * LEAST_PACKED_BITS / 16))
     return weights if widening is None else _widened(weights, variant, widening)
 

@@ -59,7 +59,7 @@ def folder(tmp_path, monkeypatch):
             "architectures.toml", 'written_as = "qwen2vl"', 'written_as = "qwen2vl", gguf = "qwen25vl"',
             "qwen2_5_vl has both gguf and written_as",
         ),
-        ("architectures.toml", '["mistral 7b"]', '["phi 4"]', "has name_begins 'phi 4', which stands there twice"),
+        ("architectures.toml", '["mistral 7b", ', '["phi 4", ', "has name_begins 'phi 4', which stands there twice"),
         ("names.toml", "[seq2seq]", "[seq2sequence]", "names.toml: seq2sequence is not a field here"),
         ("gguf_names.toml", "[classes]", "[converts]", "gguf_names.toml: converts is not a field here"),
     ],

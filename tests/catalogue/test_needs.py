@@ -7,7 +7,6 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from compat.shapes.layer_facts import SHAPE_KEYS, shape_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.models import ModelRecord
 from compat.shapes.gguf_keys import config_from_gguf
+from compat.shapes.layer_facts import SHAPE_KEYS, shape_facts
 from tests.extraction.test_gguf_header import WRITTEN
 from tests.samples import every_record, record
 

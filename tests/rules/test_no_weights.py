@@ -18,6 +18,14 @@ def files(*names):
     return {"siblings": [{"rfilename": name} for name in names]}
 
 
+def engines_of_llama():
+    """The engines that run a Llama in some format, so that its files are what decides."""
+    for profile in all_profiles().values():
+        results = (judged({**LLAMA, "tags": [format_.name]}, profile) for format_ in profile.formats)
+        if any(result.cause not in ("architecture", "task") for result in results):
+            yield profile
+
+
 def judged(record, profile):
     return judge_all(extract(parse_record(record).model).judged, profile).result
 
@@ -31,7 +39,7 @@ def judged(record, profile):
     ],
 )
 def test_a_list_without_weights_says_so_and_sends_nobody_to_the_list(told):
-    for profile in all_profiles().values():
+    for profile in engines_of_llama():
         result = judged({**LLAMA, **told}, profile)
         assert (result.cause, result.brief) == ("unknown", "no weights listed")
         assert NO_WEIGHTS in result.reasons
@@ -49,7 +57,7 @@ def test_a_list_without_weights_says_so_and_sends_nobody_to_the_list(told):
     ],
 )
 def test_a_list_that_is_not_known_is_to_be_fetched(told):
-    for profile in all_profiles().values():
+    for profile in engines_of_llama():
         result = judged({**LLAMA, **told}, profile)
         assert (result.cause, result.brief) == ("unknown", "format not known")
         assert FETCH in result.recommendations
