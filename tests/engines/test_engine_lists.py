@@ -9,7 +9,7 @@ import pytest
 from compat.engines import all_profiles
 from compat.engines.loader import read_profile
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.rules import CompatibilityResult, Confidence, judge
+from compat.rules import CompatibilityResult, Confidence, judge, judge_all
 from tests.engines.test_profiles import GOOD
 from tools.profiles import readers
 
@@ -153,6 +153,8 @@ def test_transformers_serves_speech_by_its_pipelines_and_says_which_tasks_are_le
     assert said("transformers", "vits", "VitsModel", task="text-to-speech").confidence == "high"
     assert said("transformers", "csm", "CsmForConditionalGeneration", task="text-to-speech").confidence == "high"
     assert said("transformers", "wav2vec2", "Wav2Vec2ForCTC", task="automatic-speech-recognition").confidence == "high"
+    untold = said("transformers", "wav2vec2", "Wav2Vec2Model")  # perhaps a base model without a head
+    assert (untold.confidence, untold.brief) == ("low", "may be a base model")
     seeing = said("transformers", "vit", "ViTForImageClassification")
     assert seeing.cause == "task"
     assert "other tasks" in seeing.reasons[0]
@@ -205,6 +207,19 @@ def test_a_class_that_is_not_told_is_unknown_and_one_that_is_told_is_refused():
     untold = said("vllm", "somebodys_own")
     assert (untold.cause, untold.brief) == ("unknown", "class not told")
     assert said("vllm", "somebodys_own", "SomebodysOwnModelX").cause == "architecture"
+
+
+def test_a_variant_of_which_too_little_is_known_comes_before_a_refused_one():
+    variants = (facts("idefics3"), facts("idefics3", format="gguf"))
+    judged = judge_all(variants, all_profiles()["llama-cpp"])
+    assert [result.cause for result in judged.results] == ["format", "unknown"]
+    assert (judged.best, judged.result.cause) == (1, "unknown")
+
+
+def test_one_of_several_possible_classes_that_is_doubtful_makes_the_verdict_so():
+    either = said("sglang", "qwen3", task="text-classification")  # for sequences it has code, for tokens it falls back
+    assert either.confidence == "low"
+    assert said("sglang", "qwen3", "Qwen3ForSequenceClassification", task="text-classification").confidence == "high"
 
 
 def test_a_guessed_architecture_refuses_nothing():

@@ -24,14 +24,21 @@ Levels = dict[str, dict[str, str]]
 
 
 def levels() -> Levels:
-    """The verdicts by what stands in the files now. Another process is asked: one keeps the tables that it has read."""
+    """The verdicts by what stands in the files now; none where the checkout lacks the bundled catalogue.
+
+    Another process is asked: one keeps the tables that it has read.
+    """
+    if not SNAPSHOT.exists():
+        return {}
     command = [sys.executable, "-m", "tools.profiles.changes"]
-    answer: Levels = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+    answer: Levels = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)  # noqa: S603
     return answer
 
 
 def describe(before: Levels, after: Levels) -> str:
     """Per engine that judges differently: the counts of each level before and after, and some of the records."""
+    if not after:
+        return f"{SNAPSHOT.name} is not here: which records change is not known\n"
     lines = []
     for slug, now in after.items():
         then = before.get(slug, {})
