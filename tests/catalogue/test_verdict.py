@@ -282,6 +282,16 @@ def test_an_engine_does_not_run_on_another_makers_hardware():
     assert {hidden.cause for hidden in page.hidden} >= {"platform"}
 
 
+def test_files_that_an_engine_reads_elsewhere_alone_are_not_found_here():
+    def found(**machine):
+        return queries.browse(Question(worker="lm-studio", format=("safetensors",), **machine))
+
+    assert found(accelerator="Apple M2 Ultra", memory=192.0).total > 0
+    page = found(accelerator="RTX 4090")
+    assert page.total == 0
+    assert "platform" in {hidden.cause for hidden in page.hidden}
+
+
 def test_judging_for_hardware_leaves_what_is_stored_alone():
     before = list(Verdict.objects.order_by("pk").values_list("confidence", "cause", "results"))
     queries.browse(Question(worker="vllm", accelerator="V100 32 GB"))

@@ -159,3 +159,28 @@ def test_a_warning_lowers_as_far_as_its_entry_says():
     failure = FAILURES["Ollama: pulling split GGUF files"]
     found = list(rule.check(_facts(failure), all_profiles()["ollama"], None))
     assert [finding.limits for finding in found] == [Confidence.MEDIUM]
+
+
+ON = [
+    ("", Capability("cpu"), True),
+    ('platforms = ["metal"]', Capability("apple"), True),
+    ('platforms = ["metal"]', Capability("nvidia", 9.0), False),
+    ("gpus = 2", Capability("nvidia", 9.0, count=2), True),
+    ("gpus = 2", Capability("nvidia", 9.0, count=1), False),
+    ("capabilities = [[7.5, 8.0]]", Capability("nvidia", 7.5), True),
+    ("capabilities = [[7.5, 8.0]]", Capability("nvidia", 8.0), False),
+    ("capabilities = [[7.5, 8.0]]", Capability("nvidia"), None),
+    ("capabilities = [[7.5, 8.0]]", Capability("amd", gfx="gfx942"), False),
+    ("capabilities = [[7.5, 8.0]]\ngpus = 4", Capability("nvidia", 7.5, count=2), False),
+    ('gfx = ["gfx906"]', Capability("amd", gfx="gfx906"), True),
+    ('gfx = ["gfx906"]', Capability("amd", gfx="gfx908"), False),
+    ('gfx = ["gfx906"]', Capability("amd"), None),
+    ('gfx = ["gfx906"]', Capability("nvidia", 9.0), False),
+    ("gpus = 2", None, None),
+    ("", None, True),
+]
+
+
+@pytest.mark.parametrize(("condition", "hardware", "happens"), ON)
+def test_a_condition_on_hardware_holds_fails_or_cannot_be_told(condition, hardware, happens):
+    assert read_known_failures(f"{GOOD}{condition}\n")[0].happens_on(hardware) is happens
