@@ -42,8 +42,8 @@ SLUGS = {
     "rbee", "rbee-worker", "llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "mlx-lm", "transformers",
     "tgi",
     "exllamav3", "tensorrt-llm",
-    "diffusers", "faster-whisper", "jan", "koboldcpp", "llamafile", "lmdeploy", "mlx-audio", "mlx-vlm", "text-embeddings-inference",
-    "whisper-cpp",
+    "diffusers", "faster-whisper", "jan", "koboldcpp", "llamafile", "lmdeploy", "mlx-audio", "mlx-vlm",
+    "openvino-genai", "text-embeddings-inference", "whisper-cpp",
 }  # fmt: skip
 
 
