@@ -207,7 +207,6 @@ def test_every_engine_is_listed_with_its_numbers(client):
     response = client.get("/workers/")
     cards = response.context["page"]
     assert [card.worker.slug for card in cards] == list(all_profiles())
-    assert len(cards) == 12
     page = Page(response)
     for card in cards:
         assert card.total == cards[0].total
