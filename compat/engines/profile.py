@@ -89,7 +89,8 @@ class EngineProfile:
 
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
     model behind a file, and not at how weights are packed. ``remote_code`` says what becomes of Python code in the
-    repository: ``runs`` (if the person allows it) or ``ignores``.
+    repository: ``runs`` (if the person allows it) or ``ignores``. ``offered``: whether visitors can pick it before the
+    operator decides; what is not offered costs a site nothing.
     """
 
     slug: str
@@ -104,6 +105,7 @@ class EngineProfile:
     context_limit: int | None
     context_policy: str
     default: bool = False
+    offered: bool = True
     criteria: bool = False
     packings: tuple[Packing, ...] = ()
     gguf_types: GgufTypes | None = None
