@@ -175,6 +175,7 @@ class _ProfileTable(StrictTable):
     tasks: Annotated[dict[str, Annotated[list[_Task], Field(min_length=1)]], AfterValidator(_some_tasks)]
     hardware: _HardwareTable
     default: bool = False
+    offered: bool = True
     criteria: bool = False
     remote_code: Annotated[str, one_of("ignores", "runs")] = "ignores"
     projector: bool = False
@@ -215,6 +216,7 @@ class _Reading:
             summary=table.summary,
             checked=table.checked,
             default=table.default,
+            offered=table.offered,
             criteria=table.criteria,
             remote_code=table.remote_code,
             projector=table.projector,

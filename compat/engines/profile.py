@@ -114,7 +114,8 @@ class EngineProfile:
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
     model behind a file, and not at how weights are packed. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
-    in the repository: ``runs`` (if the person allows it) or ``ignores``.
+    in the repository: ``runs`` (if the person allows it) or ``ignores``. ``offered``: whether visitors can pick it
+    before the operator decides; what is not offered costs a site nothing.
     """
 
     slug: str
@@ -129,6 +130,7 @@ class EngineProfile:
     context_limit: int | None
     context_policy: str
     default: bool = False
+    offered: bool = True
     criteria: bool = False
     packings: tuple[Packing, ...] = ()
     gguf_types: GgufTypes | None = None

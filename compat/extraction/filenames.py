@@ -118,6 +118,8 @@ def _bin_format(base: str) -> tuple[str, str]:
         return "pytorch", "adapter"
     if lower.startswith(("pytorch_model", "diffusion_pytorch_model", "model", "consolidated")):
         return "pytorch", "weights"
+    if lower.startswith("openvino"):
+        return "openvino", "other" if "tokenizer" in lower else "weights"
     if any(word.startswith("ggml") for word in name_words(base.replace(".", "-"))):
         return "ggml", "weights"
     return "pytorch", "other"

@@ -14,7 +14,7 @@ def engines() -> Mapping[str, EngineProfile]:
     found: dict[str, EngineProfile] = {}
     for slug, profile in all_profiles().items():
         setting = settings.get(slug)
-        if setting and not setting.enabled and not profile.default:
+        if not (setting.enabled if setting else profile.offered) and not profile.default:
             continue
         policy = setting.context_policy if setting else ""
         found[slug] = profile.with_context_policy(policy) if policy else profile
@@ -23,4 +23,5 @@ def engines() -> Mapping[str, EngineProfile]:
 
 def ensure_settings() -> None:
     """Give every profile its row, so that the admin can show it; never changes one that exists."""
-    EngineSetting.objects.bulk_create([EngineSetting(slug=slug) for slug in all_profiles()], ignore_conflicts=True)
+    rows = [EngineSetting(slug=slug, enabled=profile.offered) for slug, profile in all_profiles().items()]
+    EngineSetting.objects.bulk_create(rows, ignore_conflicts=True)

@@ -24,6 +24,9 @@ from compat.estimate.memory import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.models.engines import engines
 
+OFFERED = [slug for slug, profile in all_profiles().items() if profile.offered]
+"""The engines that visitors can pick before the operator decides."""
+
 
 def alone(machine=None, **more):
     """The default engine, on a machine if one is told."""
@@ -141,15 +144,17 @@ def test_every_bundled_accelerator_can_be_judged():
 
 def test_the_documentation_says_what_each_engine_goes_by():
     text = (Path(__file__).parents[2] / "docs/verdicts.md").read_text("utf-8")
-    words = {"gguf": "the name in the file's header", "class": "class in", "model_type": "`model_type` in"}
-    rows = re.findall(r"^\| (GGUF|safetensors) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    model_type = r"`(model_type|_class_name)` in"  # for a pipeline of models, its class stands for the type
+    words = {"gguf": "the name in the file's header", "class": "class in", "model_type": model_type}
+    kinds = "GGUF|safetensors|GGML|OpenVINO|CTranslate2|llamafile"
+    rows = re.findall(rf"^\| ({kinds}) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
     told = {(kind.lower(), name, by) for kind, names, by in rows for name in names.split(", ")}
     for profile in all_profiles().values():
         for rule in profile.formats:
-            if rule.name in ("gguf", "safetensors"):
+            if rule.name in kinds.lower().split("|"):
                 found = [by for kind, name, by in told if (kind, name) == (rule.name, profile.name)]
                 assert len(found) == 1, (profile.name, rule.name)
-                assert words[rule.by] in found[0]
+                assert re.search(words[rule.by], found[0])
 
 
 # --- workers ---------------------------------------------------------------------------------------------------
@@ -173,10 +178,19 @@ def test_capability_is_known_of_named_accelerators_only():
 @pytest.mark.django_db
 def test_without_registered_workers_there_are_the_engines():
     found = workers()
-    assert list(found) == list(engines()) == list(all_profiles())
-    assert len(found) == 12
+    assert list(found) == list(engines()) == OFFERED
     assert not any(worker.registered or worker.machine.told for worker in found.values())
     assert next(iter(found)) == default_profile().slug
+
+
+@pytest.mark.django_db
+def test_an_engine_that_is_not_offered_is_one_when_the_operator_switches_it_on():
+    assert not all_profiles()["jan"].offered
+    assert "jan" not in workers()
+    EngineSetting.objects.filter(slug="jan").update(enabled=True)
+    assert workers()["jan"].profile.name == "Jan"
+    EngineSetting.objects.filter(slug="jan").delete()
+    assert "jan" not in workers()
 
 
 @pytest.fixture
@@ -202,7 +216,7 @@ def test_a_registered_worker_is_offered_as_it_was_described(registered, django_a
     assert worker.registered
     assert worker.label == "Big box"
     assert worker.capability.vendor == "nvidia"
-    assert len(found) == 13
+    assert len(found) == len(OFFERED) + 1
     assert next(iter(found)) == default_profile().slug
 
 
@@ -226,7 +240,7 @@ def test_a_registered_worker_may_take_an_engines_place(registered):
     SiteWorker.objects.create(name="Our llama.cpp", slug="llama-cpp", engine="llama-cpp", memory_gb=24)
     found = workers()
     assert found["llama-cpp"].name == "Our llama.cpp"
-    assert list(found)[: len(all_profiles())] == list(all_profiles())
+    assert list(found)[: len(OFFERED)] == OFFERED
 
 
 # --- what a visitor says ---------------------------------------------------------------------------------------

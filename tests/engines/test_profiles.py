@@ -43,8 +43,7 @@ SLUGS = {
     "tgi",
     "exllamav3", "tensorrt-llm",
     "diffusers", "faster-whisper", "jan", "koboldcpp", "llamafile", "lmdeploy", "mlx-audio", "mlx-vlm",
-    "text-embeddings-inference",
-    "whisper-cpp",
+    "openvino-genai", "text-embeddings-inference", "whisper-cpp",
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ _EMBEDS, _ALIKE, _RANKS = "feature-extraction", "sentence-similarity", "text-ran
 _PAINTS = "text-to-image"
 _SPEAKS, _HEARS = "text-to-speech", "automatic-speech-recognition"
 _CTRANSLATE2 = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json")
+_OPENVINO = ("config.json", "openvino_model.xml", "openvino_model.bin", "openvino_tokenizer.bin")
 _PIPELINE = ("model_index.json", "unet/diffusion_pytorch_model.safetensors")
 
 SAYS = {
@@ -181,6 +182,16 @@ SAYS = {
         (_record("distil-whisper/distil-large-v3-ggml", "whisper", task=_HEARS, files=("ggml-distil.bin",)), "high"),
         (_record("openai/whisper-large-v3", "whisper", task=_HEARS), "format"),
         (_record("TheBloke/Llama-2-7B-GGML", "llama", files=("llama-2-7b.ggmlv3.q4_0.bin",)), "architecture"),
+    ],
+    # model_configs.py of optimum-intel, and site/docs/supported-models
+    "openvino-genai": [
+        (_record("OpenVINO/Qwen3-8B-int4-ov", "qwen3", "Qwen3ForCausalLM", _TEXT, _OPENVINO), "medium"),
+        (_record("OpenVINO/Phi-3.5-vision-instruct-int8-ov", "phi3_v", task=_SEES, files=_OPENVINO), "medium"),
+        (_record("OpenVINO/whisper-large-v3-turbo-int8-ov", "whisper", task=_HEARS, files=_OPENVINO), "medium"),
+        (_record("OpenVINO/bge-base-en-v1.5-fp16-ov", "bert", "BertModel", _EMBEDS, _OPENVINO), "medium"),
+        (_record("somebody/opus-mt-en-de-ov", "marian", "MarianMTModel", "translation", _OPENVINO), "architecture"),
+        (_record("somebody/bert-ner-ov", "bert", task="token-classification", files=_OPENVINO), "task"),
+        (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
     ],
 }  # fmt: skip
 

@@ -103,6 +103,99 @@ def test_a_change_is_told_by_level_and_by_record():
     assert len(told.splitlines()) == 23
 
 
+def _written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_the_lmdeploy_reader_joins_both_engines_and_sets_drafts_apart(tmp_path: Path):
+    root = _written(
+        tmp_path,
+        {
+            "lmdeploy/archs.py": "def check():\n    supported_archs = set(['InternVLChatModel', 'MolmoForCausalLM'])\n",
+            "lmdeploy/turbomind/supported_models.py": "SUPPORTED_ARCHS = dict(LlamaForCausalLM='llama')\n",
+            "lmdeploy/pytorch/models/module_map.py": (
+                "MODULE_MAP = dict()\nREMOVED_MODEL_MAP = {'QWenLMHeadModel': 'Qwen', 'LlamaForCausalLM': 'back'}\n"
+                "MODULE_MAP.update({'InternVLChatModel': 'a', 'Qwen3_5MTPModel': 'b', 'Eagle3LlamaForCausalLM': 'c'})\n"
+                "MODULE_MAP.update({'Qwen2ForRewardModel': 'd'})\nOTHER.update({'NotForCausalLM': 'e'})\n"
+            ),
+        },
+    )
+    assert regenerate.SOURCES["lmdeploy"].read(root) == {
+        "text": ["LlamaForCausalLM"],
+        "multimodal": ["InternVLChatModel"],
+        "draft": ["Eagle3LlamaForCausalLM", "Qwen3_5MTPModel"],
+        "reward": ["Qwen2ForRewardModel"],
+        "removed": ["QWenLMHeadModel"],
+    }
+
+
+def test_the_mlx_vlm_reader_tells_what_sees_from_what_reads_and_leaves_out_what_answers_nothing(tmp_path: Path):
+    models = "mlx_vlm/models"
+    root = _written(
+        tmp_path,
+        {
+            "mlx_vlm/utils.py": "MODEL_REMAPPING = {'moondream1': 'moondream2', 'gone': 'nil', 'mistral': 'llama'}\n",
+            "mlx_vlm/embedding_loader.py": "EMBEDDING_MODEL_REMAPPING = {'xlm-roberta': 'xlm_roberta'}\n",
+            f"{models}/llama/__init__.py": "from .llama import Model, LanguageModel\n",
+            f"{models}/llama/language.py": "",
+            f"{models}/moondream2/__init__.py": "from .moondream2 import Model, VisionModel\n",
+            f"{models}/moondream2/language.py": "",
+            f"{models}/sam3/__init__.py": "from .sam3 import Model, LanguageModel, VisionModel\n",
+            f"{models}/bert/__init__.py": "from .bert import Model\n",
+            f"{models}/flux2/__init__.py": "from .model import Flux2\n",
+        },
+    )
+    assert regenerate.SOURCES["mlx-vlm"].read(root) == {
+        "multimodal": ["moondream1", "moondream2"],
+        "text": ["llama", "mistral"],
+        "embedding": ["xlm-roberta"],
+    }
+
+
+def test_the_mlx_audio_reader_keeps_types_of_language_models_apart(tmp_path: Path):
+    files = {"mlx_audio/registry.py": "_AMBIGUOUS_FAMILIES = frozenset({'llama', 'qwen3'})\n"}
+    for kind, model in (("tts", "llama"), ("tts", "kokoro"), ("stt", "whisper"), ("sts", "moshi")):
+        files[f"mlx_audio/{kind}/models/{model}/__init__.py"] = ""
+        files[f"mlx_audio/{kind}/utils.py"] = "MODEL_REMAPPING = {'moshiko': 'moshi', 'gone': 'nothing'}\n"
+    assert regenerate.SOURCES["mlx-audio"].read(_written(tmp_path, files)) == {
+        "shared": ["llama", "qwen3"],
+        "tts": ["kokoro"],
+        "stt": ["whisper"],
+        "sts": ["moshi", "moshiko"],
+    }
+
+
+def test_the_diffusers_reader_takes_the_pipelines_alone(tmp_path: Path):
+    text = (
+        "_import_structure['pipelines'].extend(['FluxPipeline', 'AutoPipelineForInpainting', 'Mel'])\n"
+        "_import_structure['pipelines'].extend(['OnnxStableDiffusionPipeline', 'FluxPipelineOutput'])\n"
+        "_import_structure['modular_pipelines'].extend(['FluxModularPipeline'])\n"
+    )
+    root = _written(tmp_path, {"diffusers/__init__.py": text})
+    assert regenerate.SOURCES["diffusers"].read(root) == {"pipelines": ["FluxPipeline"]}
+
+
+def test_the_openvino_reader_follows_a_list_of_tasks_and_leaves_parts_of_pipelines_out(tmp_path: Path):
+    text = (
+        "COMMON = ['feature-extraction', 'text-generation']\n"
+        "@register_in_tasks_manager('olmo2', *COMMON)\nclass A: ...\n"
+        "@register_in_tasks_manager('gemma3', *['image-text-to-text'], library_name='transformers')\nclass B: ...\n"
+        "@register_in_tasks_manager('flux', *['text-generation'], library_name='diffusers')\nclass C: ...\n"
+        "@register_in_tasks_manager('bert', 'fill-mask')\nclass D: ...\n"
+    )
+    root = _written(tmp_path, {"optimum/exporters/openvino/model_configs.py": text})
+    assert regenerate.SOURCES["openvino-genai"].read(root) == {"text": ["olmo2"], "multimodal": ["gemma3"]}
+
+
+@pytest.mark.parametrize("slug", ["lmdeploy", "mlx-vlm", "mlx-audio", "diffusers", "openvino-genai"])
+def test_a_package_of_another_layout_is_an_error(slug, tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="the package's layout changed"):
+        regenerate.SOURCES[slug].read(tmp_path)
+
+
 def test_every_list_that_ships_is_one_that_can_be_made_again():
     folder = regenerate.HERE
     assert {source.target.name for source in regenerate.SOURCES.values() if source.target.parent == folder} == {

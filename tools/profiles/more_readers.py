@@ -137,3 +137,31 @@ def diffusers(root: Path) -> dict[str, Iterable[str]]:
     }
     pipelines = {name for name in exported if "Pipeline" in name and not name.endswith("Output")}
     return {"pipelines": _filled((name for name in pipelines if not name.startswith(("Auto", "Onnx"))), "pipelines")}
+
+
+# --- converters ---------------------------------------------------------------------------------------------
+
+_OPENVINO_TASKS = {"text": "text-generation", "multimodal": "image-text-to-text"}
+
+
+def optimum_intel(root: Path) -> dict[str, Iterable[str]]:
+    """The model types of Transformers that its exporter converts for OpenVINO, for each of a few tasks."""
+    tree = _tree(_one(root, "optimum/exporters/openvino/model_configs.py"))
+    found: dict[str, set[str]] = {key: set() for key in _OPENVINO_TASKS}
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func) == "register_in_tasks_manager"):
+            continue
+        library = next((keyword.value for keyword in node.keywords if keyword.arg == "library_name"), None)
+        if library is not None and _texts(library) != ("transformers",):
+            continue
+        model_type, *tasks = [text for argument in node.args for text in _texts(_resolved(argument, tree))]
+        for key, task in _OPENVINO_TASKS.items():
+            if task in tasks:
+                found[key].add(model_type)
+    return {key: _filled(names, f"models for {_OPENVINO_TASKS[key]}") for key, names in found.items()}
+
+
+def _resolved(argument: ast.expr, tree: ast.Module) -> ast.expr:
+    """An argument as it is, or the list that a starred name stands for."""
+    starred = isinstance(argument, ast.Starred) and isinstance(argument.value, ast.Name)
+    return _assigned(tree, ast.unparse(argument)[1:]) if starred else argument

@@ -74,6 +74,7 @@ SOURCES = {
     "diffusers": Source("diffusers", True, more_readers.diffusers, HERE / "diffusers.lists.toml"),
     "lmdeploy": Source("lmdeploy", True, more_readers.lmdeploy, HERE / "lmdeploy.lists.toml"),
     "mlx-audio": Source("mlx-audio", True, more_readers.mlx_audio, HERE / "mlx-audio.lists.toml"),
+    "openvino-genai": Source("optimum-intel", True, more_readers.optimum_intel, HERE / "openvino-genai.lists.toml"),
     "mlx-vlm": Source("mlx-vlm", True, more_readers.mlx_vlm, HERE / "mlx-vlm.lists.toml"),
 }
 
