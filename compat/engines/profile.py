@@ -9,6 +9,7 @@ from functools import cached_property
 
 from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
+from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.strict_data import DataError
 
 POLICIES = ("reject", "cap", "warn")
@@ -147,7 +148,12 @@ class EngineProfile:
 
     @cached_property
     def _formats_by_name(self) -> dict[str, FormatRule]:
-        return {rule.name: rule for rule in self.formats}
+        found = {rule.name: rule for rule in self.formats}
+        either = [found[name] for name in EITHER if name in found]
+        if len(either) == len(EITHER):
+            # Weights in one of two formats are loaded where both are, as surely as the less sure one.
+            found[TRANSFORMERS] = min(either, key=lambda rule: rule.confidence)
+        return found
 
     @cached_property
     def _packings_by_name(self) -> dict[str, Packing]:

@@ -103,7 +103,7 @@ def _refusal(
     if group is None and facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
         return  # the repository's own code says how to load it: see the rule on remote code
     rule = profile.format(facts.format or "")
-    if group is None and runs_as_gguf(facts, profile):
+    if group is None and (rule is None or rule.loader) and runs_as_gguf(facts, profile):
         if rule is None:
             text = f"A GGUF build of it runs on {profile.name}."
         else:

@@ -153,7 +153,8 @@ def _alike(profile: EngineProfile, by: str, model_type: str) -> tuple[tuple[str,
 
 def runs_as_gguf(facts: VariantFacts, profile: EngineProfile) -> bool:
     """Whether an engine that is made for GGUF files runs a GGUF build of this model, whose files are something else."""
-    if profile.formats[0].name != "gguf" or facts.format in ("gguf", None) or facts.architecture is None:
+    told = facts.format not in ("gguf", None) and not facts.format_from.guessed
+    if profile.formats[0].name != "gguf" or not told or facts.architecture is None:
         return False
     names = architecture_of(facts.architecture).gguf_names(facts.hf_class)
     groups = [_group(profile, "gguf", name, "gguf", facts.task) for name in names]

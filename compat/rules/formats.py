@@ -56,10 +56,14 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         )
         yield _FETCH
         return
-    if format_ == TRANSFORMERS:
-        yield from _either(profile, guessed=guessed)
-        return
     rule = profile.format(format_)
+    if rule is None and (guessed or (format_ == TRANSFORMERS and any(map(profile.format, EITHER)))):
+        loads = join_words(format_label(rule.name) for rule in profile.formats)
+        sure = "likely " if guessed else ""
+        text = f"Its weights are {sure}in {format_label(format_)} files, which is all that is told; {profile.name} loads {loads}."
+        yield Finding("unknown", Severity.BLOCKS, text, "format not known")
+        yield _FETCH
+        return
     if rule is None:
         yield from _refusal(format_, profile)
         return
@@ -87,24 +91,6 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         )
     if guessed:
         yield _GUESSED
-
-
-def _either(profile: EngineProfile, *, guessed: bool) -> Iterator[Finding]:
-    """Weights in one of two formats: an answer where the engine takes both or neither."""
-    rules = [rule for rule in map(profile.format, EITHER) if rule]
-    label = format_label(TRANSFORMERS)
-    if not rules:
-        yield from _refusal(TRANSFORMERS, profile)
-    elif len(rules) == len(EITHER):
-        least = min(rule.confidence for rule in rules)
-        yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files.", "", least)
-        if guessed:
-            yield _GUESSED
-    else:
-        loads = format_label(rules[0].name)
-        text = f"Its weights are {label} files, and nothing tells which; {profile.name} loads {loads} files."
-        yield Finding("unknown", Severity.BLOCKS, text, "format not known")
-        yield _FETCH
 
 
 def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:

@@ -71,9 +71,9 @@ def test_no_false_compatible(snapshot, slug):
         for facts in extraction.judged:
             if not judge(facts, profile).compatible:
                 continue
-            either = [profile.format(format_) for format_ in ("safetensors", "pytorch")]
-            rule = (either[0] if all(either) else None) if facts.format == "transformers" else None
-            rule = rule or profile.format(facts.format or "")
+            formats = ("safetensors", "pytorch") if facts.format == "transformers" else (facts.format or "",)
+            rules = [profile.format(format_) for format_ in formats]
+            rule = rules[0] if all(rules) else None
             if rule is None:
                 wrong.append((repo_id, "format", facts.format))
             elif rule.by == "model_type":

@@ -19,10 +19,9 @@ def files(*names):
 
 
 def engines_of_llama():
-    """The engines that run a Llama in some format, so that its files are what decides."""
+    """The engines that run a Llama as safetensors, so that its files are what decides."""
     for profile in all_profiles().values():
-        results = (judged({**LLAMA, "tags": [format_.name]}, profile) for format_ in profile.formats)
-        if any(result.cause not in ("architecture", "task") for result in results):
+        if judged({**LLAMA, "tags": ["safetensors"]}, profile).compatible:
             yield profile
 
 
