@@ -16,6 +16,7 @@ from compat.architectures import (
 )
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
+from compat.extraction.variants import TRANSFORMERS
 from compat.rules.result import Confidence
 
 _CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
@@ -153,8 +154,8 @@ def _alike(profile: EngineProfile, by: str, model_type: str) -> tuple[tuple[str,
 
 def runs_as_gguf(facts: VariantFacts, profile: EngineProfile) -> bool:
     """Whether an engine that is made for GGUF files runs a GGUF build of this model, whose files are something else."""
-    told = facts.format not in ("gguf", None) and not facts.format_from.guessed
-    if profile.formats[0].name != "gguf" or not told or facts.architecture is None:
+    likely = facts.format == TRANSFORMERS and facts.format_from.guessed
+    if profile.formats[0].name != "gguf" or facts.format in ("gguf", None) or likely or facts.architecture is None:
         return False
     names = architecture_of(facts.architecture).gguf_names(facts.hf_class)
     groups = [_group(profile, "gguf", name, "gguf", facts.task) for name in names]

@@ -57,10 +57,12 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         yield _FETCH
         return
     rule = profile.format(format_)
-    if rule is None and (guessed or (format_ == TRANSFORMERS and any(map(profile.format, EITHER)))):
+    if rule is None and format_ == TRANSFORMERS and (guessed or any(map(profile.format, EITHER))):
         loads = join_words(format_label(rule.name) for rule in profile.formats)
-        sure = "likely " if guessed else ""
-        text = f"Its weights are {sure}in {format_label(format_)} files, which is all that is told; {profile.name} loads {loads}."
+        likely = "likely " if guessed else ""
+        text = (
+            f"Its weights are {likely}safetensors or PyTorch files, and no more is told; {profile.name} loads {loads}."
+        )
         yield Finding("unknown", Severity.BLOCKS, text, "format not known")
         yield _FETCH
         return
