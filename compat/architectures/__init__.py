@@ -16,6 +16,7 @@ from .architecture import (
     architecture_of_gguf,
     architecture_of_model_type,
     family_label,
+    is_gguf_name,
     is_listed,
 )
 from .layers import LayerKind, LayerStructure
@@ -35,6 +36,7 @@ __all__ = [
     "digest",
     "family_label",
     "hint_in",
+    "is_gguf_name",
     "is_listed",
     "known_model",
     "known_shapes",

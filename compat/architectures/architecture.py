@@ -126,6 +126,12 @@ def is_listed(name: str) -> bool:
     return name in tables.by_gguf or (name in tables.places and tables.places[name].kind != "other")
 
 
+def is_gguf_name(name: str) -> bool:
+    """Whether a GGUF header may hold this name; one that only a ``config.json`` holds is none."""
+    tables = read_tables()
+    return name in tables.by_gguf or name in tables.gguf_of_class.values() or name not in tables.places
+
+
 def family_label(family: str) -> str:
     """The family's name for people, such as ``Llama``; an unlisted family is shown by its own name."""
     return read_tables().labels.get(family, family)

@@ -142,6 +142,7 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
             format=variant.facts.format or "",
             quantization=variant.facts.quantization or "",
             size_bytes=variant.size_bytes,
+            bits=variant.bits,
             files=list(variant.files),
             missing_shards=variant.missing_shards,
         )

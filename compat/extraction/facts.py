@@ -7,11 +7,11 @@ six-field summary of a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from compat.architectures import architecture_of
+from compat.architectures import architecture_of, is_gguf_name
 
 T = TypeVar("T")
 
@@ -155,6 +155,17 @@ class ModelMetadata:
     max_context_length: int = DEFAULT_CONTEXT
     facts: VariantFacts | None = field(default=None, compare=False, repr=False)
 
+    def with_facts(self, facts: VariantFacts) -> ModelMetadata:
+        """The same with the facts that an answer of ours gave beside the six, where these were not changed since."""
+        told = (
+            facts.gguf_architecture or facts.architecture or "unknown",
+            facts.format or "unknown",
+            facts.quantization,
+            facts.context,
+        )
+        stated = (self.architecture, self.format, self.quantization, self.max_context_length)
+        return replace(self, facts=facts) if told == stated else self
+
     @property
     def family(self) -> str:
         """The architecture family, such as ``qwen`` for ``qwen2``."""
@@ -171,7 +182,7 @@ class ModelMetadata:
         return VariantFacts(
             architecture=architecture,
             architecture_from=given if architecture else Provenance.UNKNOWN,
-            gguf_architecture=architecture if format_ == "gguf" else None,
+            gguf_architecture=architecture if format_ == "gguf" and is_gguf_name(architecture or "") else None,
             format=format_,
             format_from=given if format_ else Provenance.UNKNOWN,
             quantization=self.quantization,

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    TypeAdapter,
+)
 from pydantic.alias_generators import to_camel
 
-from compat.extraction.facts import DEFAULT_CONTEXT
+from compat.extraction.facts import DEFAULT_CONTEXT, VariantFacts
 
 MOST_MODELS = 1000
 """Models in one request."""
@@ -70,6 +79,9 @@ class Metadata(Shape):
     )
     size_bytes: int | None
     max_context_length: int = Field(description="The tokens it was made for.")
+    facts: dict[str, Any] = Field(
+        description="What else the rules look at, and where it was read. Posted back with the six it is believed."
+    )
 
 
 Guessed = Annotated[
@@ -267,6 +279,23 @@ class ModelDetail(ModelItem):
     worker: WorkerOut
 
 
+def _stated(hint: Any) -> Any:
+    """A type of a fact as it may come from a stranger: texts of bounded length, counts that are counts."""
+    bounded = {str: Text, str | None: Text | None, bool: StrictBool, bool | None: StrictBool | None}
+    return bounded.get(hint, Annotated[StrictInt, Field(ge=1, lt=10**15)] if hint is int else hint)
+
+
+_FACT_TYPES = {name: TypeAdapter(_stated(hint)) for name, hint in get_type_hints(VariantFacts).items()}
+
+
+def _as_facts(given: dict[str, Any]) -> dict[str, Any]:
+    """Facts that are of their types and of no other names; raises ``ValueError``."""
+    unknown = given.keys() - _FACT_TYPES.keys()
+    if unknown:
+        raise ValueError(f"{min(unknown)[:60]!r} is no fact; there are: {', '.join(_FACT_TYPES)}")
+    return {name: _FACT_TYPES[name].validate_python(value) for name, value in given.items()}
+
+
 class MetadataIn(Shape):
     """The six facts, as a caller states them."""
 
@@ -290,6 +319,11 @@ class MetadataIn(Shape):
     parameters: Text = "unknown"
     size_bytes: Annotated[StrictInt, Field(ge=0, lt=2**62)] | None = None
     max_context_length: Annotated[StrictInt, Field(ge=1, lt=10**15)] = DEFAULT_CONTEXT
+    facts: Annotated[
+        dict[str, Any] | None,
+        AfterValidator(lambda given: None if given is None else _as_facts(given)),
+        Field(description="The `facts` of an answer; of use while the six are as in that answer."),
+    ] = None
 
 
 HubShaped = Annotated[

@@ -73,6 +73,11 @@ def verdict(result: CompatibilityResult) -> Json:
     }
 
 
+def metadata(item: Item) -> Json:
+    """The six facts, and what else the rules look at."""
+    return {**item.metadata.as_json(), "facts": item.metadata.variant_facts.as_json()}
+
+
 def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
     """The original's answer with what it is about."""
     result = item.row.result
@@ -83,7 +88,7 @@ def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
         "brief": result.brief or None,
         "codes": list(result.codes),
         "fit": fit(item.row.fit),
-        "metadata": item.metadata.as_json(),
+        "metadata": metadata(item),
         "guessed": item.guessed,
         "variant": _variant_ref(item.row.best),
         "worker": worker(on),
@@ -107,7 +112,7 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "likes": record.likes,
         "createdAt": record.created,
         "lastModified": record.modified,
-        "metadata": item.metadata.as_json(),
+        "metadata": metadata(item),
         "guessed": item.guessed,
         "quantizations": list(row.quantizations),
         "compatibility": verdict(row.result),

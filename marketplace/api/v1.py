@@ -18,7 +18,7 @@ from compat.catalogue import listing
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
 from compat.estimate.ledger import shipped_ledger
-from compat.extraction.facts import ModelMetadata
+from compat.extraction.facts import ModelMetadata, VariantFacts
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.models import CuratedList
@@ -160,6 +160,10 @@ def check(request: HttpRequest, given: schemas.CheckIn) -> Any:
         raise Refused(422, f"What to judge is not clear: {wanted}.", [("metadata", wanted), ("model", wanted)])
     if given.metadata is not None:
         return serialise.compatibility(listing.judge_metadata(_metadata(given.metadata), worker), worker, None)
+    if isinstance((given.model or {}).get("metadata"), dict):
+        one = _parsed(0, given.model or {})
+        assert isinstance(one, ModelMetadata)
+        return serialise.compatibility(listing.judge_metadata(one, worker), worker, None)
     parsed = parse_record(given.model or {})
     return serialise.compatibility(listing.judge_records([parsed], worker)[0], worker, parsed.model.id)
 
@@ -194,6 +198,8 @@ def filter_models(request: HttpRequest, given: schemas.FilterIn) -> Any:
 
 def _parsed(index: int, value: dict[str, Any]) -> ParsedRecord | ModelMetadata:
     try:
+        if isinstance(value.get("metadata"), dict):
+            value = value["metadata"]  # an item of our own lists
         if "id" not in value and "architecture" in value:
             return _metadata(_METADATA.validate_python(value))
         return parse_record(value)
@@ -209,7 +215,7 @@ _METADATA = TypeAdapter(schemas.MetadataIn)
 
 
 def _metadata(given: schemas.MetadataIn) -> ModelMetadata:
-    return ModelMetadata(
+    stated = ModelMetadata(
         architecture=given.architecture,
         format=given.format,
         quantization=given.quantization or None,
@@ -217,6 +223,7 @@ def _metadata(given: schemas.MetadataIn) -> ModelMetadata:
         size_bytes=given.size_bytes,
         max_context_length=given.max_context_length,
     )
+    return stated.with_facts(VariantFacts(**given.facts)) if given.facts else stated
 
 
 def _worker(request: HttpRequest, slug: str | None) -> Worker:
