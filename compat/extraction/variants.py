@@ -154,21 +154,27 @@ def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -
         formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
         origin = Provenance.NAME
     if not formats:
-        origin = _written_by_transformers(model)
-        formats = dict.fromkeys([TRANSFORMERS] if origin is not Provenance.UNKNOWN else [])
+        format_, origin = _as_known(model, plain)
+        formats = dict.fromkeys([format_] if format_ else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
         facts = replace(gguf if format_ == "gguf" else plain, format=format_, format_from=origin)
         yield Variant(format_, format_label(format_), facts)
 
 
-def _written_by_transformers(model: HubModel) -> Provenance:
-    """What says that the weights are as Transformers writes them; unknown where nothing does."""
+def _as_known(model: HubModel, plain: VariantFacts) -> tuple[str | None, Provenance]:
+    """The format that follows from something else: a packing of MLX, a well-known id, a model type of Transformers."""
+    if (plain.quantization or "").startswith("MLX"):
+        return "safetensors", plain.quantization_from
     known = known_model(model.id)
     if known and known.weights:
-        return Provenance.KNOWN
+        return known.weights, Provenance.KNOWN
     model_type = (model.config or {}).get("model_type")
     listed = isinstance(model_type, str) and any(model_type in table for table in read_tables().classes.values())
-    return Provenance.DEFAULT if listed and "gguf" not in name_words(model.name) else Provenance.UNKNOWN
+    return (
+        (TRANSFORMERS, Provenance.DEFAULT)
+        if listed and "gguf" not in name_words(model.name)
+        else (None, Provenance.UNKNOWN)
+    )
 
 
 def _safetensors_variants(

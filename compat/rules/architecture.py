@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from compat.architectures import KIND_WORDS, architecture_of
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
+from compat.extraction.variants import TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
 from compat.rules.result import Confidence, Finding, Severity
 
@@ -36,6 +38,9 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield _NOT_TOLD
         yield _FETCH
         return
+    if facts.format == TRANSFORMERS and profile.format(TRANSFORMERS) is None and profile.format("safetensors"):
+        # The one of its two formats that the engine reads; whether they are in that one is for the rule on formats.
+        facts = replace(facts, format="safetensors")
     where = match_architecture(facts, profile)
     told_by_header = where.by == "gguf" and bool(facts.gguf_architecture)
     guessed = facts.architecture_from.guessed and not told_by_header

@@ -14,7 +14,7 @@ GPT2 = extract(HubModel(id="gpt2", pipeline_tag="text-generation")).judged[0]
 
 
 def test_what_everybody_knows_stands_in_for_what_the_record_leaves_out():
-    assert (GPT2.architecture, GPT2.context, GPT2.format) == ("gpt2", 1024, "transformers")
+    assert (GPT2.architecture, GPT2.context, GPT2.format) == ("gpt2", 1024, "safetensors")
     assert {GPT2.architecture_from, GPT2.context_from, GPT2.format_from} == {Provenance.KNOWN}
 
 
