@@ -11,6 +11,7 @@ from compat.hub.payloads import HubModel
 from compat.rules import judge
 
 GPT2 = extract(HubModel(id="gpt2", pipeline_tag="text-generation")).judged[0]
+GPT_J = extract(HubModel(id="EleutherAI/gpt-j-6B", pipeline_tag="text-generation")).judged[0]
 
 
 def test_what_everybody_knows_stands_in_for_what_the_record_leaves_out():
@@ -23,14 +24,21 @@ def test_what_everybody_knows_stands_in_for_what_the_record_leaves_out():
     [
         ("transformers", ""),
         ("vllm", ""),
-        # GGUF alone, or one of the two.
+        # GGUF alone; one of the two, without the architecture.
         ("llama-cpp", "format"),
-        ("mlx-lm", "unknown"),
+        ("mlx-lm", "architecture"),
+        ("rbee", "architecture"),
     ],
 )
 def test_an_engine_answers_that_takes_both_or_neither(engine, cause):
-    result = judge(GPT2, all_profiles()[engine])
+    result = judge(GPT_J, all_profiles()[engine])
     assert (result.compatible, result.cause) == (not cause, cause)
+
+
+def test_an_engine_that_takes_one_of_the_two_cannot_say():
+    neox = extract(HubModel(id="EleutherAI/gpt-neox-20b", pipeline_tag="text-generation")).judged[0]
+    result = judge(neox, all_profiles()["mlx-lm"])
+    assert (result.cause, result.brief) == ("unknown", "format not known")
 
 
 def test_a_copy_by_somebody_else_is_not_the_known_model():
