@@ -24,21 +24,15 @@ def test_what_everybody_knows_stands_in_for_what_the_record_leaves_out():
     [
         ("transformers", ""),
         ("vllm", ""),
-        # GGUF alone; one of the two, without the architecture.
-        ("llama-cpp", "format"),
-        ("mlx-lm", "architecture"),
+        # Neither of the two, and no converter for it; one of the two, without the architecture.
+        ("llama-cpp", "architecture"),
         ("rbee", "architecture"),
+        ("mlx-lm", "unknown"),
     ],
 )
-def test_an_engine_answers_that_takes_both_or_neither(engine, cause):
+def test_an_engine_answers_where_it_takes_both_or_cannot_take_either(engine, cause):
     result = judge(GPT_J, all_profiles()[engine])
     assert (result.compatible, result.cause) == (not cause, cause)
-
-
-def test_an_engine_that_takes_one_of_the_two_cannot_say():
-    neox = extract(HubModel(id="EleutherAI/gpt-neox-20b", pipeline_tag="text-generation")).judged[0]
-    result = judge(neox, all_profiles()["mlx-lm"])
-    assert (result.cause, result.brief) == ("unknown", "format not known")
 
 
 def test_a_copy_by_somebody_else_is_not_the_known_model():
