@@ -9,8 +9,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from compat.architectures import known_shapes, read_tables
+from compat.architectures import known_models, known_shapes, read_tables
 from compat.engines import all_profiles
+from compat.engines.evidence import evidence
 from compat.engines.hardware import accelerators
 from compat.engines.known_failures import known_failures
 from compat.estimate.ledger import shipped_ledger
@@ -20,9 +21,11 @@ from compat.strict_data import DataError
 DATA_FILES: tuple[Callable[[], object], ...] = (
     read_tables,
     known_shapes,
+    known_models,
     all_profiles,
     accelerators,
     known_failures,
+    evidence,
     calibration,
     shipped_ledger,
 )

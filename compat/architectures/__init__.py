@@ -21,7 +21,7 @@ from .architecture import (
 )
 from .layers import LayerKind, LayerStructure
 from .name_hints import hint_in, name_words
-from .tables import known_model, known_shapes, read_tables
+from .tables import known_model, known_models, known_shapes, read_tables
 
 __all__ = [
     "AUDIO_TASKS",
@@ -39,6 +39,7 @@ __all__ = [
     "is_gguf_name",
     "is_listed",
     "known_model",
+    "known_models",
     "known_shapes",
     "name_words",
     "read_tables",

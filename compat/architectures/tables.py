@@ -211,8 +211,8 @@ def _longest_first(starts: Mapping[str, list[str]], field: str) -> tuple[tuple[t
 
 
 @cache
-def _known_models() -> tuple[Mapping[str, KnownModel], tuple[tuple[str, KnownModel], ...]]:
-    """The well-known models by exact id, and by how an id begins, the longest first."""
+def known_models() -> tuple[Mapping[str, KnownModel], tuple[tuple[str, KnownModel], ...]]:
+    """The well-known repositories by id, and by how an id begins, the longest first; raises :class:`DataError`."""
     rows = [(pattern, model) for model in _read(_KnownModels, "known_models.toml").models for pattern in model.ids]
     exact = {pattern: model for pattern, model in rows if not pattern.endswith("*")}
     begins = [(pattern[:-1], model) for pattern, model in rows if pattern.endswith("*")]
@@ -221,7 +221,7 @@ def _known_models() -> tuple[Mapping[str, KnownModel], tuple[tuple[str, KnownMod
 
 def known_model(repo_id: str) -> KnownModel | None:
     """What is known of a repository by its id; None where nothing is. Raises :class:`DataError`."""
-    exact, begins = _known_models()
+    exact, begins = known_models()
     return exact.get(repo_id) or next((model for start, model in begins if repo_id.startswith(start)), None)
 
 

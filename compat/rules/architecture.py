@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from compat.architectures import KIND_WORDS, architecture_of
+from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.variants import TRANSFORMERS
@@ -29,6 +30,13 @@ _FETCH_CLASS = Finding(
 _FETCH_HEADER = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: that reads its header.")
 
 
+_REACHED = {
+    Provenance.BASE: ("is taken from the model it says it is made from", "architecture of its base"),
+    Provenance.KNOWN: ("is what this repository is well known to be; its record does not tell", "well known"),
+    Provenance.NAME: ("is only guessed from the model's name", "architecture guessed"),
+}
+
+
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     """Equality with the engine's lists, in the name space the engine itself goes by for this format.
 
@@ -48,15 +56,10 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield from _refusal(where, facts, profile, guessed=guessed)
         return
     yield from _acceptance(where, facts, profile)
-    inherited = facts.architecture_from is Provenance.BASE
-    if guessed or (inherited and not told_by_header):
-        text = (
-            f"The architecture “{facts.architecture}” is taken from the model it says it is made from."
-            if inherited
-            else f"The architecture “{facts.architecture}” is only guessed from the model's name."
-        )
-        brief = "architecture of its base" if inherited else "architecture guessed"
-        yield Finding("guess", Severity.WARNS, text, brief, Confidence.LOW)
+    limit = sureness(CODE, facts.architecture_from)
+    if limit is not None and not told_by_header:
+        words, brief = _REACHED[facts.architecture_from]
+        yield Finding("guess", Severity.WARNS, f"The architecture “{facts.architecture}” {words}.", brief, limit)
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

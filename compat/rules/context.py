@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.rules.architecture_match import match_architecture
@@ -25,6 +26,10 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         )
     if limit is None:
         return
+    sure = sureness(CODE, facts.context_from)
+    if sure is not None:
+        text = f"Its record does not tell its context; {facts.context:,} tokens are {facts.context_from.label}'s."
+        yield Finding("guess", Severity.WARNS, text, "", sure)
     if facts.context <= limit:
         if not facts.context_from.guessed:
             yield Finding(

@@ -13,7 +13,10 @@ from compat.rules.order import RULES
 from compat.rules.result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
 from compat.source_digest import digest_sources
 
-_JUDGED_BY = ("architectures", "shapes", "extraction", "engines", "engines/data/known_failures.toml", "rules")
+_JUDGED_BY = (
+    *("architectures", "shapes", "extraction", "engines", "rules"),
+    *("engines/data/known_failures.toml", "engines/data/evidence.json"),
+)
 """All that makes a verdict but the profile: the rules, the facts and tables they go by, GPU capabilities."""
 
 _QUANTIZATION_ORDER = (  # noqa: SIM905 - a name a line would be pages

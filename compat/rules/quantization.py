@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import VariantFacts
 from compat.extraction.quantization import MLX, VAGUE
@@ -102,8 +103,11 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield _other_packing(profile)
         return
     limit = packing.confidence
-    if facts.quantization_from.guessed:
-        limit = min(limit, Confidence.MEDIUM)
+    sure = sureness(CODE, facts.quantization_from)
+    if sure is not None:
+        # The measure is of safetensors; MLX's own names were right in all cases but two.
+        tried = facts.format == "safetensors" and not label.startswith(MLX)
+        limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
 

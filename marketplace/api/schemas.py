@@ -465,3 +465,4 @@ class Accuracy(Shape):
 
     memory: dict[str, Any]
     speed: dict[str, Any]
+    evidence: list[dict[str, Any]] = Field(description="How often facts were right that were reached in another way.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from compat.engines.evidence import evidence
 from compat.estimate.ledger import Ledger, shipped_ledger
 
 from .address import takes
@@ -31,13 +32,29 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
     ]
 
 
+def accuracy_as_json() -> dict[str, object]:
+    """All numbers of the page."""
+    paths = [
+        {
+            "fact": path.fact,
+            "from": path.origin,
+            "words": path.words,
+            "right": path.right,
+            "cases": path.cases,
+            "atBest": path.level.word,
+        }
+        for path in evidence()
+    ]
+    return {**shipped_ledger().as_json(), "evidence": paths}
+
+
 @require_safe
 @takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
     found = shipped_ledger()
     if request.GET.get("format") == "json":
-        return JsonResponse(found.as_json())
+        return JsonResponse(accuracy_as_json())
     tables = [
         ("Memory, by quantity", "memory-all", _table(found, "memory", "all")),
         ("Memory, by engine", "memory-engine", _table(found, "memory", "engine")),
@@ -45,4 +62,4 @@ def accuracy(request: HtmxHttpRequest) -> HttpResponse:
         ("Decode speed, by engine", "speed-engine", _table(found, "speed", "engine")),
         ("Decode speed, by model family", "speed-family", _table(found, "speed", "family")),
     ]
-    return render_page(request, "pages/accuracy.html", {"page": found, "tables": tables})
+    return render_page(request, "pages/accuracy.html", {"page": found, "tables": tables, "evidence": evidence()})

@@ -1,0 +1,61 @@
+"""What a verdict may rest on: how often each way to a fact was right, measured on the bundled catalogue."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+import compat
+from compat.engines import all_profiles
+from compat.engines.confidence import Confidence
+from compat.engines.evidence import EvidencePath, evidence, sureness
+from compat.extraction.extract import Base, extract
+from compat.extraction.facts import Provenance
+from compat.hub.payloads import HubModel
+from compat.ingest.from_files import BUNDLED
+from compat.rules import judge
+from tools.evaluation.evidence import measure
+
+
+def test_the_file_is_what_the_bundled_catalogue_says():
+    with gzip.open(BUNDLED) as lines:
+        found = measure(lines)
+    shipped = Path(compat.__file__).parent / "engines" / "data" / "evidence.json"
+    assert json.loads(shipped.read_text("utf-8")) == found
+
+
+@pytest.mark.parametrize(
+    ("right", "cases", "level"),
+    [
+        (995, 1000, Confidence.HIGH),
+        (994, 1000, Confidence.MEDIUM),
+        (199, 199, Confidence.MEDIUM),
+        (200, 200, Confidence.HIGH),
+        (970, 1000, Confidence.MEDIUM),
+        (969, 1000, Confidence.LOW),
+        (50, 50, Confidence.MEDIUM),
+        (49, 49, Confidence.LOW),
+    ],
+)
+def test_a_level_needs_its_share_and_cases_enough(right, cases, level):
+    told = {"fact": "context", "from": "base", "words": "x", "right": right, "cases": cases}
+    assert EvidencePath.model_validate(told).level is level
+
+
+def test_what_was_read_needs_no_proof_and_a_way_that_was_not_tried_is_the_weakest():
+    assert sureness("architecture", Provenance.CONFIG) is None
+    assert sureness("context", Provenance.DEFAULT) is None
+    assert sureness("quantization", Provenance.KNOWN) is Confidence.LOW
+
+
+def test_a_build_of_a_known_base_is_as_sure_as_its_base_was_right():
+    base = extract(HubModel(id="Qwen/Qwen3-8B", config={"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}))
+    files = [{"rfilename": "m-Q4_K_M.gguf", "size": 5_027_783_488}]
+    model = HubModel(id="a/Mine-GGUF", tags=["base_model:quantized:Qwen/Qwen3-8B"], siblings=files)
+    level = {(path.fact, path.origin): path.level for path in evidence()}["architecture", "base"]
+    result = judge(extract(model, Base("Qwen/Qwen3-8B", base)).judged[0], all_profiles()["llama-cpp"])
+    assert (result.level, level) == (Confidence.MEDIUM, Confidence.MEDIUM)
+    assert "taken from the model it says it is made from" in " ".join(result.warnings)

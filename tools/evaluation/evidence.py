@@ -1,0 +1,100 @@
+"""Tries every roundabout way to a fact on records of the bundled catalogue that tell the fact themselves.
+
+    python -m tools.evaluation.evidence
+
+writes ``compat/engines/data/evidence.json``, which rules go by and ``/accuracy/`` shows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import compat
+from compat.architectures import hint_in, known_model
+from compat.engines.evidence import FILE
+from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
+from compat.extraction.quantization import VAGUE, packing_of
+from compat.hub.payloads import HubModel, parse_record
+from compat.ingest.from_files import BUNDLED
+from compat.shapes.known import find_shape
+
+TARGET = Path(compat.__file__).parent / "engines" / "data" / FILE
+_GROUPED = "Xinference"
+"""A list that tells one type for a family of models: its ``model_type`` is no config.json's."""
+_WORDS = {
+    ("architecture", Provenance.BASE): "the one model that it says it was made from",
+    ("architecture", Provenance.KNOWN): "its id, where the repository is well known",
+    ("architecture", Provenance.NAME): "the first words of its name",
+    ("context", Provenance.BASE): "the one model that it says it was made from",
+    ("context", Provenance.KNOWN): "the published model that it is named after",
+    ("quantization", Provenance.NAME): "a word of its name that is a method's",
+}
+_NO_METHOD = VAGUE | {"W4A16", "W8A16", "W8A8", "W4A8"}
+"""Words of a name that tell a width, whoever packs it."""
+Case = tuple[str, Provenance, bool]
+
+
+def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
+    """Every case in which a fact can be reached and is known: what, from where, and whether it was right."""
+    for model in models.values():
+        config = model.config or {}
+        if _GROUPED in str((model.source or {}).get("config")):
+            continue
+        model_type, context = config.get("model_type"), config.get("max_position_embeddings")
+        shape, known, hint = find_shape(model.name), known_model(model.id), hint_in(model.name)
+        base = _base(model, models)
+        if isinstance(model_type, str):
+            for origin, told in (
+                (Provenance.BASE, base and (base.config or {}).get("model_type")),
+                (Provenance.KNOWN, known and known.model_type),
+                (Provenance.NAME, hint and hint[0]),
+            ):
+                if isinstance(told, str):
+                    yield "architecture", origin, told == model_type
+        if isinstance(context, int):
+            for origin, length in (
+                (Provenance.BASE, base and (base.config or {}).get("max_position_embeddings")),
+                (Provenance.KNOWN, shape and shape.context),
+            ):
+                if length:
+                    yield "context", origin, length == context
+        told_packing = packing_of(model, config)
+        bare = model.model_copy(update={"config": None, "tags": None, "library_name": None})
+        by_name = packing_of(bare, {})
+        if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
+            yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
+
+
+def _base(model: HubModel, models: Mapping[str, HubModel]) -> HubModel | None:
+    relations = extract(model).relations
+    one = relations[0] if len(relations) == 1 and relations[0].kind not in ("adapter", "merge") else None
+    return models.get(one.repo_id) if one else None
+
+
+def measure(lines: Iterable[bytes]) -> dict[str, object]:
+    """The file's content, from the lines of a record file."""
+    models = {model.id: model for model in (parse_record(line).model for line in lines)}
+    counts = Counter(cases_of(models))
+    paths = [
+        {
+            "fact": fact,
+            "from": str(origin),
+            "words": words,
+            "right": counts[fact, origin, True],
+            "cases": counts[fact, origin, True] + counts[fact, origin, False],
+        }
+        for (fact, origin), words in _WORDS.items()
+        if counts[fact, origin, True] + counts[fact, origin, False]
+    ]
+    source = f"{len(models):,} records of the bundled catalogue, those of them that tell the fact themselves"
+    return {"source": source, "paths": paths}
+
+
+if __name__ == "__main__":
+    with gzip.open(BUNDLED) as lines:
+        TARGET.write_text(json.dumps(measure(lines), indent=1) + "\n", encoding="utf-8")
