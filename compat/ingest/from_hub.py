@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
-from compat.hub import HubClient, HubError, HubSettings
+from compat.hub import HubBadPayload, HubClient, HubError, HubSettings
+from compat.hub.documents import Kind, Told, told
 from compat.ingest import store
-from compat.ingest.gguf_metadata import with_gguf_header
+from compat.ingest.gguf_metadata import gguf_header_of
+from compat.models import RecordDocument
 
 LIST_FIELDS = (
     "author", "cardData", "config", "createdAt", "disabled", "downloads", "gated", "gguf", "lastModified",
@@ -33,21 +36,27 @@ class Wanted:
     with_headers: bool = False
 
 
-async def model_pages(client: HubClient, wanted: Wanted) -> AsyncIterator[list[dict[str, Any]]]:
-    """Pages of records, each record completed by its ``config.json`` where it has one that can be read."""
-    async for page in client.list_models(
-        search=wanted.search or None,
-        author=wanted.author or None,
-        filter=wanted.tags,
-        sort=wanted.sort,
-        limit=wanted.limit,
-        expand=LIST_FIELDS,
-    ):
-        if wanted.with_config:
-            page = list(await asyncio.gather(*map(client.completed, page)))
-        if wanted.with_headers:
-            page = list(await asyncio.gather(*(with_gguf_header(client, item) for item in page)))
-        yield page
+async def all_told(
+    client: HubClient,
+    kind: Kind,
+    record: dict[str, Any],
+    *,
+    with_config: bool = True,
+    with_header: bool = True,
+    whole: bool = False,
+) -> Told:
+    """An answer of the Hub with what is read at its commit: ``config.json``, and the header of a GGUF file.
+
+    Raises :class:`~compat.hub.errors.HubBadPayload` where the answer itself cannot be kept.
+    """
+    read = timezone.now()
+    config = await client.config_of(record) if with_config else None
+    header = await gguf_header_of(client, record) if with_header else None
+    more = {
+        **({Kind.CONFIG: {"config": config}} if config else {}),
+        **({Kind.GGUF: {"_gguf_header": header}} if header else {}),
+    }
+    return told(kind, record, read, more, whole=whole)
 
 
 async def fill_from_hub(
@@ -55,18 +64,51 @@ async def fill_from_hub(
 ) -> tuple[store.Counts, str]:
     """Take models page by page; returns what came of it, and the Hub's error if it ended too early.
 
-    Every page is stored before the next is asked for, so that nothing read is lost.
+    Every page is stored before the next is asked for, so that nothing read is lost. What is kept of a commit already is
+    not asked for again.
     """
     counts = store.Counts()
     try:
         async with HubClient(settings) as client:
-            async for page in model_pages(client, wanted):
-                items = [(str(_id(item)), item) for item in page]
+            async for page in client.list_models(
+                search=wanted.search or None,
+                author=wanted.author or None,
+                filter=wanted.tags,
+                sort=wanted.sort,
+                limit=wanted.limit,
+                expand=LIST_FIELDS,
+            ):
+                items = await _told_of(client, wanted, page)
                 counts.add(await sync_to_async(store.store_raw)(items, origin="hub", progress=progress))
     except HubError as error:
         return counts, str(error)
     return counts, ""
 
 
-def _id(item: Any) -> Any:
-    return item.get("id", "a record without id") if isinstance(item, dict) else "something that is no record"
+async def _told_of(
+    client: HubClient, wanted: Wanted, page: Sequence[dict[str, Any]]
+) -> list[tuple[str, Told | HubBadPayload]]:
+    """Every record of a page by its name, with what is to be read at its commit, or what is wrong with it."""
+    kept = await sync_to_async(_kept)([str(item.get("id")) for item in page])
+
+    async def one(item: dict[str, Any]) -> Told | HubBadPayload:
+        place = (item.get("id"), item.get("sha"))
+        try:
+            return await all_told(
+                client,
+                Kind.LIST,
+                item,
+                with_config=wanted.with_config and (*place, Kind.CONFIG) not in kept,
+                with_header=wanted.with_headers and (*place, Kind.GGUF) not in kept,
+            )
+        except HubBadPayload as error:
+            return error
+
+    found = await asyncio.gather(*map(one, page))
+    return [(str(item.get("id", "a record without id")), told) for item, told in zip(page, found, strict=True)]
+
+
+def _kept(repo_ids: Sequence[str]) -> set[tuple[Any, ...]]:
+    """Repository, commit and kind of all documents of some repositories. One query."""
+    rows = RecordDocument.objects.filter(record__repo_id__in=repo_ids).exclude(sha="")
+    return set(rows.values_list("record__repo_id", "sha", "kind"))

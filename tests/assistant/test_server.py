@@ -170,7 +170,7 @@ def test_a_database_that_fails_is_said_and_the_next_question_answered(own, ask):
 def test_a_record_that_cannot_be_read_is_said_without_its_details_and_the_next_question_answered(own, ask):
     change(
         own,
-        "UPDATE compat_recordpayload SET data = '{\"id\": 7}' WHERE record_id = "
+        "UPDATE compat_recorddocument SET data = 'damaged' WHERE record_id = "
         "(SELECT id FROM compat_modelrecord WHERE repo_id = 'google-bert/bert-base-uncased')",
     )
     message = refused(ask, "does_it_run", {"model": "google-bert/bert-base-uncased"})
