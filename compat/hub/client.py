@@ -59,6 +59,11 @@ class HubClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
+    @property
+    def questions_left(self) -> int | None:
+        """How many lists and models the Hub lets us ask for in this window; None where it did not tell."""
+        return self._transport.left("api")
+
     async def list_models(
         self,
         *,

@@ -191,10 +191,13 @@ def _together(key: str, telling: Sequence[Document], commit: str) -> tuple[Any, 
 
 
 def _united_config(telling: Sequence[Document]) -> tuple[dict[str, Any], Sequence[Document]]:
+    """All keys of some configurations, but of one that is of another type of model than the best."""
     united: dict[str, Any] = {}
-    used = []
+    used: list[Document] = []
     for one in telling:
-        more = _united(united, one.data["config"])
+        config = one.data["config"]
+        types = {block["model_type"] for block in (united, config) if isinstance(block.get("model_type"), str)}
+        more = _united(united, config) if len(types) < 2 else united
         if more != united or not used:
             united, used = more, [*used, one]
     return united, used

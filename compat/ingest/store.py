@@ -123,21 +123,22 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
             for record in ModelRecord.objects.filter(repo_id__in=latest).prefetch_related("documents")
         }
         changes = [_change(told, known.get(repo_id)) for repo_id, told in latest.items()]
-        writing = [change for change in changes if change.known is None or change.known.digest != change.record.digest]
+        writing = [change for change in changes if change.is_new]
+        rest = [change for change in changes if not change.is_new]
         if writing:
             fetched = {change.record.model.id: change.fetched for change in writing if change.fetched}
             write_records([change.record for change in writing], origin, now, fetched=fetched)
             raise_catalogue_version(now)
         _keep_documents(changes)
-        _note_when_asked(change for change in changes if change not in writing)
+        _note_when_asked(rest)
     counts.new = sum(change.known is None for change in writing)
     counts.changed = len(writing) - counts.new
-    counts.older = sum(bool(change.written) for change in changes if change not in writing) if origin != "hub" else 0
-    counts.unchanged = len(changes) - len(writing) - counts.older
+    counts.older = sum(bool(change.written) for change in rest) if origin != "hub" else 0
+    counts.unchanged = len(rest) - counts.older
     return counts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Change:
     """What becomes of one record: what all its documents make together, and what is new of them.
 
@@ -152,11 +153,16 @@ class _Change:
     dropped: list[int]
     fetched: datetime | None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether all together they tell something else than before."""
+        return self.known is None or self.known.digest != self.record.digest
+
 
 def _change(told: Told, known: ModelRecord | None) -> _Change:
     kept = {row.kind: row for row in known.documents.all()} if known else {}
-    sha = told.documents[0].sha
-    useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha)]
+    sha, read = told.documents[0].sha, told.documents[0].read
+    useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha) and row.read <= read]
     documents = {kind: row.document for kind, row in kept.items() if row.pk not in useless}
     written, seen = [], []
     for one in told.documents:

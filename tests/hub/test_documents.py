@@ -63,7 +63,7 @@ def test_what_tells_no_commit_counts_until_one_that_does_tells_the_same():
     file = document(
         Kind.FILE,
         {
-            "config": {"model_type": "phi", "vocab_size": 7, "quantization_config": {"bits": 4}},
+            "config": {"vocab_size": 7, "quantization_config": {"bits": 4}},
             "pipeline_tag": "text-generation",
             "siblings": [{"rfilename": "m.gguf", "size": 3}, {"rfilename": "gone.gguf", "size": 4}],
             "_source": {"config": "a list", "siblings": "a list", "pipeline_tag": "a list"},
@@ -85,6 +85,14 @@ def test_what_tells_no_commit_counts_until_one_that_does_tells_the_same():
     assert whole["config"] == {**CONFIG.data["config"], "quantization_config": {"type": "awq"}}
     assert whole["siblings"] == DETAIL.data["siblings"]
     assert whole["_source"] == {"pipeline_tag": "a list"}
+
+
+def test_two_types_of_model_are_never_mixed():
+    file = document(
+        Kind.FILE, {"config": {"model_type": "phi", "vocab_size": 7}, "_source": {"config": "a list"}}, sha=""
+    )
+    row = document(Kind.LIST, {"config": {"model_type": "llama"}})
+    assert together(row, file) == {"id": "a/b", "config": {"model_type": "llama"}}
 
 
 def test_a_null_in_a_configuration_is_an_answer_and_elsewhere_is_none():

@@ -11,6 +11,7 @@ from django.utils import timezone
 from compat.hub.documents import Kind, told
 from compat.ingest import store as sync
 from compat.ingest.freshness import is_stale
+from compat.ingest.from_hub import KEPT_FOR_LISTS
 from compat.models import Catalogue, ModelRecord, RecordDocument
 from compat.tasks import fetch_now
 from tests.hub_server import HubServer
@@ -90,6 +91,12 @@ def test_a_whole_answer_leaves_nothing_of_another_commit_behind():
     assert set(kept().documents.values_list("kind", "sha")) == {("detail", NEW), ("config", NEW)}
 
 
+def test_an_answer_that_was_overtaken_drops_nothing_newer():
+    store(row(minutes=5, more={Kind.CONFIG: {"config": CONFIG}}), detail(OLD, minutes=1, more={Kind.GGUF: {}}))
+    assert set(kept().documents.values_list("kind", "sha")) >= {("list", NEW), ("config", NEW)}
+    assert (kept().sha, kept().context) == (NEW, 4096)
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_in_whatever_order_answers_arrive_the_end_is_the_same(order):
     answers = [
@@ -167,6 +174,50 @@ def test_a_fetch_tells_sizes_and_a_list_does_not_forget_them(settings):
     store(told(Kind.LIST, {"id": TINY, "sha": NEW, "siblings": [{"rfilename": FILE}]}, timezone.now()))
     found = ModelRecord.objects.get(repo_id=TINY)
     assert (found.size_bytes, found.architecture_from) == (len(REAL), "gguf-header")
+
+
+QUANTIZED = {"id": "sample/awq", "sha": NEW, "config": {"quantization_config": {"quant_method": "awq"}}}
+
+
+def details(hub):
+    return [path for path in hub.paths() if path.startswith("/api/models/")]
+
+
+def test_a_sync_asks_once_a_commit_for_the_sizes_of_packed_repositories(tmp_path):
+    plain = record(PHI, id="sample/phi", sha=NEW, siblings=SIZED)
+    records = [{"id": TINY, "sha": NEW}, QUANTIZED | {"siblings": SIZED}, plain]
+    sizes = "SELECT repo_id, size_bytes FROM compat_modelrecord ORDER BY 1"
+    with HubServer(records, files={TINY: {FILE: REAL}}) as hub, OwnDatabase(tmp_path, HF_ENDPOINT=hub.url) as own:
+        assert own.run("sync_models", "--no-config").returncode == 0
+        assert details(hub) == []
+        for _ in range(2):
+            assert own.run("sync_models").returncode == 0
+            assert own.rows(sizes) == [("sample/awq", 4_000_000_005), ("sample/phi", None), (TINY, len(REAL))]
+        assert sorted(details(hub)) == ["/api/models/sample/awq", f"/api/models/{TINY}"]
+
+
+def test_sizes_are_not_asked_for_with_the_last_of_the_quota(tmp_path):
+    records = [{"id": f"sample/tiny-{number}", "sha": NEW, "siblings": [{"rfilename": FILE}]} for number in range(20)]
+    with HubServer(records, quota=KEPT_FOR_LISTS + 6, window=300) as hub, OwnDatabase(tmp_path) as own:
+        own.env["HF_ENDPOINT"] = hub.url
+        done = own.run("sync_models")
+        assert done.returncode == 0, done.stderr
+        assert "20 new" in done.stdout
+        assert len(details(hub)) == 5
+        assert hub.quota.refused == 0
+
+
+def test_a_quota_that_runs_out_costs_no_row_and_the_next_run_asks_for_the_rest_only(tmp_path):
+    records = [record(PHI, id=f"sample/phi-{number}", sha=NEW, siblings=FILES) for number in range(30)]
+    contexts = "SELECT count(*), count(context) FROM compat_modelrecord"
+    with OwnDatabase(tmp_path) as own:
+        for known in (20, 30):
+            with HubServer(records, quota=20, window=300) as hub:
+                own.env["HF_ENDPOINT"] = hub.url
+                done = own.run("sync_models")
+                assert own.rows(contexts) == [(30, known)], done.stderr
+                assert len([path for path in hub.paths() if "/resolve/" in path]) <= 20
+        assert done.returncode == 0
 
 
 # --- several processes ---------------------------------------------------------------------------------------------
