@@ -15,7 +15,8 @@ from compat.catalogue.order import Order, order_named
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import Worker
-from compat.models import ModelRecord, RecordRelation, payloads_of
+from compat.hub.documents import names
+from compat.models import ModelRecord, RecordDocument, RecordRelation, payloads_of
 
 FORMATS = ("safetensors", "gguf", "onnx", "pytorch")
 _RELATION = re.compile(r"base_model:(?:(finetune|quantized|adapter|merge):)?(.+)", re.DOTALL)
@@ -110,9 +111,12 @@ _MOST_LOOKED_AT = 5000
 
 
 def _tagged(ids: Sequence[int], tags: Sequence[str]) -> set[int]:
-    """Which of some records have all of these tags, or were made for a library of that name. Two queries."""
+    """Which of some records have all of these tags, or were made for a library of that name. Three queries."""
+    named: dict[int, set[str]] = {}
+    for pk, data in RecordDocument.objects.filter(record__in=ids).values_list("record_id", "data"):
+        named.setdefault(pk, set()).update(names(data, tags))
     return {
         pk
-        for pk, payload in payloads_of(ids).items()
+        for pk, payload in payloads_of(pk for pk, found in named.items() if found.issuperset(tags)).items()
         if {*(payload.get("tags") or ()), payload.get("library_name")}.issuperset(tags)
     }
