@@ -4,7 +4,7 @@
 
 ``author/name`` becomes ``author/name-0007`` or ``author-12/name-0007``. Downloads, likes and dates differ from copy to
 copy, so that orders mean something; every eighth copy has a few more parameters and larger files, so that memory
-estimates differ as well. Facts and verdicts are those of the original, and so is its payload but for the id.
+estimates differ as well. Facts and verdicts are those of the original, and so are its documents.
 """
 
 from __future__ import annotations
@@ -91,21 +91,25 @@ def _copy(wanted: int) -> None:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-_NUMBERED = ("compat_modelrecord", "compat_recordvariant", "compat_recordrelation", "compat_recordlanguage")
+_NUMBERED = (
+    "compat_modelrecord",
+    "compat_recorddocument",
+    "compat_recordvariant",
+    "compat_recordrelation",
+    "compat_recordlanguage",
+)
 _WORDS = {
     "sqlite": {
         "created": "strftime('%Y-%m-%d %H:%M:%S', '2022-03-02', '+' || (chance * 145) || ' seconds')",
         "modified": "strftime('%Y-%m-%d %H:%M:%S', '2022-06-01', '+' || (other * 139) || ' seconds')",
         "real": "REAL",
         "tail": "printf('-%04d', {number})",
-        "payload": "json_set(data, '$.id', record.repo_id)",
     },
     "postgresql": {
         "created": "timestamptz '2022-03-02 00:00+00' + (chance * 145) * interval '1 second'",
         "modified": "timestamptz '2022-06-01 00:00+00' + (other * 139) * interval '1 second'",
         "real": "DOUBLE PRECISION",
         "tail": "'-' || lpad('{number}', 4, '0')",
-        "payload": "jsonb_set(data, '{{id}}', to_jsonb(record.repo_id::text))",
     },
 }
 _CHANGED = {
@@ -130,6 +134,7 @@ _PARTS = {
     "compat_recordvariant": {
         "size_bytes": "CASE WHEN {number} % 8 = 0 THEN size_bytes + {number} * 4096 ELSE size_bytes END"
     },
+    "compat_recorddocument": {},
     "compat_recordlanguage": {},
     "compat_recordrelation": {},
 }
@@ -137,7 +142,7 @@ _PARTS = {
 
 def _statements(values: Mapping[str, object]) -> Iterator[str]:
     """The statements of one round, each an INSERT of what it SELECTs."""
-    from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordVariant
+    from compat.models import ModelRecord, RecordDocument, RecordLanguage, RecordRelation, RecordVariant
 
     columns = [str(column.column) for column in ModelRecord._meta.concrete_fields]  # noqa: SLF001
     chosen = ", ".join(_CHANGED.get(name, name) for name in columns)
@@ -154,15 +159,7 @@ def _statements(values: Mapping[str, object]) -> Iterator[str]:
     records = f"INSERT INTO compat_modelrecord ({', '.join(columns)}) SELECT {chosen} FROM ({liked}) AS c"
     given = {**values, "spread": SPREAD}
     yield records.format(**given).format(**given)
-    yield (
-        (
-            "INSERT INTO compat_recordpayload (record_id, data) SELECT record.id, {payload} FROM compat_recordpayload "
-            "JOIN compat_modelrecord record ON record.id = record_id + {shift} WHERE record_id BETWEEN {low} AND {high}"
-        )
-        .format(**given)
-        .format(**given)
-    )
-    for model in (RecordVariant, RecordLanguage, RecordRelation):
+    for model in (RecordDocument, RecordVariant, RecordLanguage, RecordRelation):
         table = model._meta.db_table  # noqa: SLF001
         names = [str(column.column) for column in model._meta.concrete_fields if column.column != "id"]  # noqa: SLF001
         changed = {"record_id": "record_id + {shift}", **_PARTS[table]}

@@ -18,6 +18,7 @@ from compat.catalogue.workers import Worker, workers
 from compat.engines import default_profile
 from compat.extraction.extract import Extraction
 from compat.extraction.facts import ModelMetadata
+from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel, ParsedRecord, is_repo_id, parse_record
 from compat.models import ModelRecord
 from compat.models.lineage import extraction_of
@@ -42,7 +43,7 @@ def _worker(slug: str | None) -> Worker:
 def _parsed(model: Model) -> ParsedRecord:
     if isinstance(model, HubModel):
         return ParsedRecord(model, {}, "")
-    return parse_record(model.payload.data if isinstance(model, ModelRecord) else model)
+    return kept_record(model.payload) if isinstance(model, ModelRecord) else parse_record(model)
 
 
 def get_huggingface_model(model_id: str) -> ModelRecord:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat.hub import HubError
-from compat.hub.payloads import ParsedRecord, parse_record
+from compat.hub.documents import Kind, Told
 from compat.ingest import store, task_results
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.ingest.judging import reevaluate
@@ -66,8 +66,8 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     Raises the :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
     """
     try:
-        parsed = asyncio.run(_parsed(repo_id))
-        counts = store.store_parsed([parsed], origin="hub")
+        told = asyncio.run(_all_told(repo_id))
+        counts = store.store_told([told], origin="hub")
         if counts.new or counts.changed:
             inherit_from_base_models()
     except HubError as problem:
@@ -77,18 +77,18 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     except Exception:
         note_outcome(repo_id, HubError("What the Hub told could not be kept here. The site's log tells why."))
         raise
-    found = parsed.model.id
+    found = told.record.model.id
     note_outcome(repo_id, None, renamed_to=found if found.lower() != repo_id.lower() else "")
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
 
 
-async def _parsed(repo_id: str) -> ParsedRecord:
+async def _all_told(repo_id: str) -> Told:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
     from compat.hub import HubClient
-    from compat.ingest.gguf_metadata import with_gguf_header
+    from compat.ingest.from_hub import all_told
 
     async with HubClient(settings.HUB) as client:
-        return parse_record(await with_gguf_header(client, await client.full_model(repo_id)))
+        return await all_told(client, Kind.DETAIL, await client.model(repo_id), whole=True)
 
 
 @task()

@@ -6,7 +6,14 @@ import copy
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+
+from compat.ingest.store import told_whole
+
+if TYPE_CHECKING:
+    from compat.hub.documents import Told
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 
@@ -36,6 +43,11 @@ def renamed(count: int, owner: str = "sample", start: int = 0) -> list[dict[str,
         }
         for i in range(start, start + count)
     ]
+
+
+def whole(item: dict[str, Any], origin: str = "file") -> Told:
+    """A record as the writers take it: a line of a file, or a model's own answer by the Hub."""
+    return told_whole(item, origin, timezone.now())
 
 
 def write_lines(path: Path, records: list[dict[str, Any]]) -> Path:

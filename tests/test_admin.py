@@ -6,7 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from compat.ingest.store import store_raw
 from compat.models import CuratedList, EngineSetting, HubFetch, ListEntry, ModelRecord, Verdict
+from tests.samples import record
 
 pytestmark = pytest.mark.django_db
 
@@ -45,10 +47,10 @@ def test_a_record_shows_its_verdicts_and_cannot_be_edited(operator):
 
 
 def test_an_answer_with_html_in_it_is_shown_as_text(operator):
-    record = ModelRecord.objects.get(repo_id="microsoft/phi-2")
-    record.payload.data["cardData"] = {"note": "<script>alert(1)</script>"}
-    record.payload.save()
-    page = operator.get(reverse("admin:compat_modelrecord_change", args=[record.pk])).content.decode()
+    changed = record("microsoft/phi-2", cardData={"note": "<script>alert(1)</script>"})
+    store_raw([("1", changed)], origin="file")
+    kept = ModelRecord.objects.get(repo_id="microsoft/phi-2")
+    page = operator.get(reverse("admin:compat_modelrecord_change", args=[kept.pk])).content.decode()
     assert "<script>alert(1)" not in page
 
 

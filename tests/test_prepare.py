@@ -78,11 +78,11 @@ def test_a_reading_that_was_interrupted_is_done_by_the_next_start(static, monkey
     monkeypatch.setattr(reading, "BATCH", 50)
     written = []
 
-    def write(batch, *rest):
+    def write(batch, *rest, **options):
         if len(written) == 3:
             raise KeyboardInterrupt
         written.append(batch)
-        return reading_writes(batch, *rest)
+        return reading_writes(batch, *rest, **options)
 
     reading_writes = reading.write_records
     monkeypatch.setattr(reading, "write_records", write)
@@ -238,7 +238,7 @@ def test_a_newer_snapshot_that_was_not_taken_in_whole_is_taken_in_by_the_next_st
     began_with_another()
     bundle(mended())
     with monkeypatch.context() as broken:
-        broken.setattr("compat.ingest.store.store_parsed", stop)
+        broken.setattr("compat.ingest.store.store_told", stop)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             call_command("prepare")
     capsys.readouterr()

@@ -48,9 +48,9 @@ execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
 
 POINTS = {
     "before anything is loaded": ("runs.start_run", 1),
-    "before the first batch": ("store.store_parsed", 1),
+    "before the first batch": ("store.store_told", 1),
     "inside a batch, before its commit": ("writing._write done", 3),
-    "between two batches": ("store.store_parsed done", 5),
+    "between two batches": ("store.store_told done", 5),
     "after the last batch, before bases speak for others": ("store.inherit_from_base_models", 1),
     "while bases speak for others": ("writing._write", 9),
     "before the run is noted as done": ("runs.finish_run", 1),
@@ -63,7 +63,7 @@ RESULT = {
     "records": """SELECT repo_id, r.digest, sha, downloads, popularity, r.task, license, r.family, r.architecture,
         architecture_from, parameters, parameters_from, context, r.formats, shape_facts, size_bytes, projector, origin,
         as_of, search_text, s.digest FROM compat_modelrecord r JOIN compat_factsheet s ON s.id = sheet_id ORDER BY 1""",
-    "answers": """SELECT repo_id, CAST(data AS text) FROM compat_recordpayload
+    "answers": """SELECT repo_id, kind, d.sha, read, data FROM compat_recorddocument d
         JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1""",
     "variants": """SELECT repo_id, v.position, key, label, format, quantization, v.size_bytes, CAST(files AS text)
         FROM compat_recordvariant v JOIN compat_modelrecord r ON r.id = record_id ORDER BY 1, 2""",
@@ -144,7 +144,7 @@ def test_a_first_start_stopped_by_ctrl_c_is_finished_by_the_next(own, clean, poi
 
 
 def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
-    assert prepare(own, ("store.store_parsed done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store_told done", 2)).returncode == -signal.SIGKILL
     assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
     finished_by_the_next(own, clean)
 
@@ -171,7 +171,7 @@ def test_a_catalogue_of_ones_own_is_left_alone(own, tmp_path):
 
 
 def test_no_snapshot_is_wanted_after_an_interrupted_start(own):
-    assert prepare(own, ("store.store_parsed done", 2)).returncode == -signal.SIGKILL
+    assert prepare(own, ("store.store_told done", 2)).returncode == -signal.SIGKILL
     records = own.records()
     done = prepare(own, options=("--no-snapshot",))
     assert done.returncode == 0, done.stderr

@@ -129,7 +129,7 @@ def test_filter_keeps_what_runs_in_its_order():
     kept = filter_compatible_models(items)
     assert kept == [item for item in items if check_model_compatibility(item).compatible]
     assert 0 < len(kept) < len(items)
-    records = list(ModelRecord.objects.select_related("payload").order_by("repo_id")[:50])
+    records = list(ModelRecord.objects.prefetch_related("documents").order_by("repo_id")[:50])
     assert filter_compatible_models(records) == [r for r in records if check_model_compatibility(r).compatible]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 
 import pytest
 
 from compat.engines import all_profiles
+from compat.hub.documents import unpacked
 from tests.own_database import OLD, ROOT, OwnDatabase
 from tests.samples import RECORDS
 
@@ -26,7 +28,6 @@ KEPT = {
     "lists": "SELECT id, title, slug, description, published, position FROM compat_curatedlist",
     "entries": "SELECT curated_list_id, record_id, position, note FROM compat_listentry ORDER BY id",
     "records": "SELECT id, repo_id, digest, origin, downloads, search_text FROM compat_modelrecord ORDER BY id",
-    "answers": "SELECT record_id, data FROM compat_recordpayload ORDER BY record_id",
     "variants": "SELECT record_id, position, key, label, files FROM compat_recordvariant ORDER BY id",
     "sheets": "SELECT id, digest, facts FROM compat_factsheet ORDER BY id",
     "workers": "SELECT name, slug, engine, accelerator, count FROM compat_siteworker",
@@ -64,6 +65,21 @@ def content(own, queries):
     return {name: own.rows(sql) for name, sql in queries.items()}
 
 
+def answers(own):
+    """What was kept of each record in an older version: one answer, as JSON."""
+    rows = own.rows("SELECT record_id, data FROM compat_recordpayload")
+    return {pk: json.loads(data) if isinstance(data, str) else data for pk, data in rows}
+
+
+def documents(own):
+    """What is kept of each record now, where that is one document."""
+    rows = own.rows(
+        "SELECT r.id, repo_id, data FROM compat_recorddocument d LEFT JOIN compat_modelrecord r ON r.id = record_id"
+    )
+    assert len({pk for pk, *_ in rows}) == len(rows)
+    return {pk: {"id": repo_id, **unpacked(data)} for pk, repo_id, data in rows}
+
+
 def done(own, *command):
     found = own.run(*command)
     assert found.returncode == 0, found.stderr
@@ -97,12 +113,14 @@ def test_every_kept_database_is_tried():
 @pytest.mark.parametrize("old", VERSIONS, indirect=True)
 def test_an_upgrade_keeps_what_the_site_holds(old, request):
     kept = KEPT if "[0.1.0]" in request.node.name else KEPT | ALSO_KEPT
-    before = content(old, kept)
+    before, told = content(old, kept), answers(old)
     assert all(before.values())
+    assert told
     assert "The database is up to date." in done(old, "prepare")
     after = content(old, kept)
     assert set(after["engines"]) >= set(before["engines"]), "an operator's decisions stand, and newer engines are added"
-    before["engines"] = after["engines"]
+    # More may be read now of what was kept.
+    before |= {name: after[name] for name in ("engines", "sheets")}
     assert after == before
     assert old.value("SELECT count(*) FROM compat_verdict") == len(before["sheets"]) * sum(
         profile.offered for profile in all_profiles().values()
@@ -110,6 +128,33 @@ def test_an_upgrade_keeps_what_the_site_holds(old, request):
     assert old.value("SELECT count(DISTINCT rules) FROM compat_verdict WHERE profile = 'rbee'") == 1
     assert done(old, "prepare") == ""
     assert content(old, kept) == before
+    assert documents(old) == told
+
+
+STOPS = """
+import importlib, os
+from django.core.management import call_command
+moving = importlib.import_module("compat.migrations.0010_payloads_to_documents")
+moving.BATCH = 2
+packed, left = moving.packed, 5
+def stopping(data):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), 9)
+    return packed(data)
+moving.packed = stopping
+call_command("migrate", verbosity=0)
+"""
+
+
+@pytest.mark.parametrize("old", VERSIONS, indirect=True)
+def test_an_upgrade_that_is_killed_goes_on_where_it_was(old):
+    told = answers(old)
+    assert old.run("shell", "--verbosity", "0", "-c", STOPS).returncode == -signal.SIGKILL
+    assert (len(documents(old)), len(answers(old))) == (4, len(told) - 4)
+    done(old, "migrate", "--verbosity", "0")
+    assert documents(old) == told
 
 
 @pytest.mark.parametrize("old", VERSIONS, indirect=True)

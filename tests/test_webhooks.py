@@ -19,7 +19,6 @@ from standardwebhooks import Webhook as Official
 from compat.batches import BATCH
 from compat.catalogue import rows_of
 from compat.catalogue.workers import workers
-from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.ingest.judging import reevaluate
 from compat.ingest.runs import begin_filling, end_filling, finish_run, start_run
@@ -38,7 +37,7 @@ from compat.models import (
 )
 from compat.webhooks import events, lists, outbox, runs, signing
 from compat.webhooks.hosts import Host, is_origin, objection_to_address, read_hosts
-from tests.samples import record, renamed
+from tests.samples import record, renamed, whole
 from tests.webhook_queue import BACKEND, time_passes, work
 from tests.webhook_receiver import Receiver
 
@@ -103,7 +102,7 @@ def ids(data):
 
 def queries_of_a_store(item):
     with CaptureQueriesContext(connection) as context, transaction.atomic():
-        sync.store_parsed([parse_record(item)], origin="file")
+        sync.store_told([whole(item)], origin="file")
         transaction.set_rollback(True)
     return len(context)
 
@@ -267,7 +266,7 @@ def test_a_model_that_ran_before_a_run_and_after_it_is_not_told_whatever_happene
 def test_changes_outside_a_run_that_follow_each_other_closely_are_one_event(site):
     hook = hook_for("models.newly_runnable", worker="rbee")
     for n in range(3):
-        sync.store_parsed([parse_record(record(PHI, id=f"sample/phi-{n}"))], origin="hub")
+        sync.store_told([whole(record(PHI, id=f"sample/phi-{n}"), "hub")], origin="hub")
     assert only(hook)["count"] == 3
     (delivery,) = WebhookDelivery.objects.all()
     assert delivery.next_attempt - delivery.created < timedelta(seconds=60)

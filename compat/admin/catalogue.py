@@ -94,7 +94,7 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         """What the Hub said, as kept."""
         import json
 
-        return format_html("<pre>{}</pre>", json.dumps(record.payload.data, indent=1, ensure_ascii=False)[:20_000])
+        return format_html("<pre>{}</pre>", json.dumps(record.payload, indent=1, ensure_ascii=False)[:20_000])
 
     def get_deleted_objects(
         self, objs: QuerySet[ModelRecord] | Sequence[ModelRecord], request: HttpRequest

@@ -25,7 +25,8 @@ from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
-from compat.hub.payloads import HubModel, is_repo_id, parse_record
+from compat.hub.documents import kept_record
+from compat.hub.payloads import HubModel, is_repo_id
 from compat.models import (
     FactSheet,
     HubFetch,
@@ -218,7 +219,7 @@ def find_record(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
-    records = ModelRecord.objects.select_related("payload")
+    records = ModelRecord.objects.prefetch_related("documents")
     found = records.filter(repo_id=repo_id).first() or records.filter(repo_id__iexact=repo_id).first()
     if found is None:
         raise UnknownModel(repo_id)
@@ -232,7 +233,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
-    parsed = parse_record(record.payload.data)
+    parsed = kept_record(record.payload)
     extraction = extraction_of(parsed.model)
     related = [relation.repo_id for relation in extraction.relations]
     bases = {row.record.repo_id: row for row in _rows_by_id(related, worker)}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import connection
-from django.db.models import Q
-from django.db.models.expressions import RawSQL
+from django.db.models import prefetch_related_objects
 
 from compat.catalogue.current import current_index
 from compat.catalogue.cursor import cursor_to, read_cursor
@@ -19,17 +15,11 @@ from compat.catalogue.order import Order, order_named
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import Worker
-from compat.models import ModelRecord, RecordPayload, RecordRelation
+from compat.hub.documents import names
+from compat.models import ModelRecord, RecordDocument, RecordRelation, payloads_of
 
 FORMATS = ("safetensors", "gguf", "onnx", "pytorch")
 _RELATION = re.compile(r"base_model:(?:(finetune|quantized|adapter|merge):)?(.+)", re.DOTALL)
-_TAGGED = {
-    "sqlite": (
-        "SELECT record_id FROM compat_recordpayload WHERE EXISTS (SELECT 1 FROM"
-        " json_each(compat_recordpayload.data, '$.tags') WHERE json_each.value = %s)"
-    ),
-    "postgresql": "SELECT record_id FROM compat_recordpayload WHERE data->'tags' @> %s::jsonb",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +39,7 @@ class HubQuestion:
 
 @dataclass(frozen=True, slots=True)
 class HubPage:
-    """Records with their payloads, in order; ``next`` is the cursor of what follows, empty at the end."""
+    """Records with their documents, in order; ``next`` is the cursor of what follows, empty at the end."""
 
     records: list[ModelRecord]
     next: str
@@ -70,7 +60,9 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     begin = position_after(index, order, place.values) if place else 0
     records = records_by_id(_first_ids(found, order, begin, unindexed, limit + 1))
     next_ = cursor_to(question.text, order, records[limit - 1]) if len(records) > limit else ""
-    return HubPage(_with_payloads(records[:limit]), next_)
+    taken = records[:limit]
+    prefetch_related_objects(taken, "documents")
+    return HubPage(taken, next_)
 
 
 def _narrowed(found: Finding, tag: str) -> bool:
@@ -97,20 +89,17 @@ def _narrowed(found: Finding, tag: str) -> bool:
 def _first_ids(found: Finding, order: Order, begin: int, tags: Sequence[str], most: int) -> list[int]:
     """The first ids from a position of an order on that have all of some tags, which no column tells.
 
-    Rows are read along the order and looked at in the database, a few hundred at a time and more where few have them.
+    Documents are looked at along the order, of a few hundred rows at a time and of more where few have them.
     """
     if not tags:
         return found.index.ids_at(found.rows_from(order, begin, 0, most))
-    having = ModelRecord.objects.order_by()
-    for tag in tags:
-        having = having.filter(Q(library=tag) | Q(id__in=_with_tag(tag)))
     taken: list[int] = []
     size = 4 * most
     for _, rows in found.walk(order, begin):
         waiting = found.index.ids_at(rows)
         while waiting and len(taken) < most:
             part, waiting = waiting[:size], waiting[size:]
-            known = set(having.filter(id__in=part).values_list("id", flat=True))
+            known = _tagged(part, tags)
             taken += [pk for pk in part if pk in known]
             size = min(size * 2, _MOST_LOOKED_AT)
         if len(taken) >= most:
@@ -121,14 +110,13 @@ def _first_ids(found: Finding, order: Order, begin: int, tags: Sequence[str], mo
 _MOST_LOOKED_AT = 5000
 
 
-def _with_payloads(records: Sequence[ModelRecord]) -> list[ModelRecord]:
-    payloads = RecordPayload.objects.in_bulk([record.pk for record in records]) if records else {}
-    for record in records:
-        if record.pk in payloads:
-            record.payload = payloads[record.pk]
-    return [record for record in records if record.pk in payloads]
-
-
-def _with_tag(tag: str) -> RawSQL:
-    value: Any = tag if connection.vendor == "sqlite" else json.dumps([tag])
-    return RawSQL(_TAGGED[connection.vendor], [value])  # noqa: S611 - the tag is a parameter
+def _tagged(ids: Sequence[int], tags: Sequence[str]) -> set[int]:
+    """Which of some records have all of these tags, or were made for a library of that name. Three queries."""
+    named: dict[int, set[str]] = {}
+    for pk, data in RecordDocument.objects.filter(record__in=ids).values_list("record_id", "data"):
+        named.setdefault(pk, set()).update(names(data, tags))
+    return {
+        pk
+        for pk, payload in payloads_of(pk for pk, found in named.items() if found.issuperset(tags)).items()
+        if {*(payload.get("tags") or ()), payload.get("library_name")}.issuperset(tags)
+    }

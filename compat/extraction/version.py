@@ -7,6 +7,7 @@ from compat.source_digest import digest_sources
 
 _READ_BY = (
     "extraction",
+    "hub/documents.py",
     "hub/payloads.py",
     "shapes",
     "models/lineage.py",

@@ -59,6 +59,11 @@ class HubClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
+    @property
+    def questions_left(self) -> int | None:
+        """How many lists and models the Hub lets us ask for in this window; None where it did not tell."""
+        return self._transport.left("api")
+
     async def list_models(
         self,
         *,
@@ -135,29 +140,18 @@ class HubClient:
         question = Question(self._file_url(subject), "resolvers", subject, Span(start, length))
         return (await self._transport.get(question)).body
 
-    async def full_model(self, repo_id: str) -> dict[str, Any]:
-        """One model's detail record whose ``config`` holds the facts of its ``config.json`` as well."""
-        return await self.completed(await self.model(repo_id))
-
-    async def completed(self, record: dict[str, Any]) -> dict[str, Any]:
-        """A record whose ``config`` holds the facts of its ``config.json`` as well.
-
-        Where that file is missing, gated or broken, the record stays as the Hub's API told it.
-        """
+    async def config_of(self, record: dict[str, Any]) -> dict[str, Any] | None:
+        """The ``config.json`` at the commit that a record tells; None where there is none that can be had."""
         name, revision, siblings = record.get("id"), record.get("sha"), record.get("siblings")
         listed = not isinstance(siblings, list) or any(_is_config(sibling) for sibling in siblings)
         closed = bool(record.get("gated")) and not self.settings.token
         if not isinstance(name, str) or closed or not listed:
-            return record
+            return None
         try:
-            config = await self.config_json(name, revision if isinstance(revision, str) and revision else "main")
+            return await self.config_json(name, revision if isinstance(revision, str) and revision else "main")
         except (HubGated, HubNotFound, HubUnauthorized, HubBadPayload) as error:
             _log.info("%s comes without its configuration: %s", name, error)
-            return record
-        if not config:
-            return record
-        known = record.get("config")
-        return {**record, "config": {**known, **config} if isinstance(known, dict) else config}
+            return None
 
     def _page(self, answer: Answer) -> list[dict[str, Any]]:
         page = self._decoded(answer, Subject())

@@ -218,8 +218,11 @@ def decode_json(text: bytes | str, *, constants: bool = False) -> Any:
         _refuse("holds a number with too many digits")
 
 
-def parse_record(source: bytes | str | Mapping[str, Any]) -> ParsedRecord:
-    """One Hub-shaped model record, checked; raises :class:`HubBadPayload` naming the field at fault."""
+def parse_record(source: bytes | str | Mapping[str, Any], *, most: int = MAX_RECORD_BYTES) -> ParsedRecord:
+    """One Hub-shaped model record, checked; raises :class:`HubBadPayload` naming the field at fault.
+
+    It may have ``most`` bytes of JSON.
+    """
     given = decode_json(source) if isinstance(source, bytes | str) else source
     if not isinstance(given, Mapping):
         _refuse(f"a record should be a JSON object, not {type(given).__name__}")
@@ -233,8 +236,8 @@ def parse_record(source: bytes | str | Mapping[str, Any]) -> ParsedRecord:
         _refuse("nested too deeply")
     except (TypeError, ValueError) as error:
         _refuse(f"cannot be kept as JSON: {error}")
-    if len(encoded) > MAX_RECORD_BYTES:
-        _refuse(f"is {len(encoded):,} bytes; at most {MAX_RECORD_BYTES:,} are accepted")
+    if len(encoded) > most:
+        _refuse(f"is {len(encoded):,} bytes; at most {most:,} are accepted")
     if "\\u0000" in canonical and _NUL.search(canonical):
         _refuse("holds a NUL character")
     try:

@@ -119,6 +119,11 @@ class Pace:
         self._host, self._clock, self._sleep = host, clock, sleep
         self._buckets: dict[str, _Bucket] = {}
 
+    def left(self, name: str) -> int | None:
+        """How many requests a bucket still allows in this window; None where the Hub did not tell."""
+        bucket = self._buckets.get(name)
+        return bucket.left if bucket else None
+
     @asynccontextmanager
     async def slot(self, name: str, patience: Patience) -> AsyncIterator[Slot]:
         """Leave to send one request in a bucket, waiting for it if need be.

@@ -98,6 +98,10 @@ class Transport:
             return _port(url) == _port(self._home)
         return url.scheme == "https" and _port(url) == 443 and _port(self._home) == 80
 
+    def left(self, bucket: str) -> int | None:
+        """How many requests the Hub still allows in this window; None where it did not tell."""
+        return self._pace.left(bucket)
+
     async def get(self, question: Question) -> Answer:
         """The answer to a question, after redirects and retries; else an error of the Hub's tree."""
         if self._settings.offline:

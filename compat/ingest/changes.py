@@ -61,3 +61,13 @@ def raise_catalogue_version(now: datetime | None = None) -> None:
     if not Catalogue.objects.filter(pk=1).update(version=F("version") + 1, **changed):
         # The first change: what is in the catalogue from now on is read by this code.
         Catalogue.objects.get_or_create(pk=1, defaults={"version": 1, "facts_version": facts_version(), **changed})
+
+
+def lock_records() -> None:
+    """Have others who write records wait for the end of this transaction: what they then read is what it wrote.
+
+    A record's columns are made of all its documents, so whoever writes one needs to know the others. SQLite has one
+    writer at a time anyway.
+    """
+    Catalogue.objects.get_or_create(pk=1, defaults={"facts_version": facts_version()})
+    Catalogue.objects.select_for_update().get(pk=1)

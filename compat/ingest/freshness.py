@@ -27,8 +27,9 @@ MOST_QUEUED = 200
 
 
 def is_stale(record: ModelRecord) -> bool:
-    """Whether this site never asked the Hub for a record, or not for ``RECORD_TTL`` seconds."""
-    return record.fetched is None or record.fetched < timezone.now() - timedelta(seconds=settings.RECORD_TTL)
+    """Whether this site never asked the Hub for a record, or not for ``RECORD_TTL`` seconds, or not for all of it."""
+    old = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
+    return record.fetched is None or record.fetched < old or record.lacks_documents
 
 
 def asked_again_at(fetch: HubFetch, *, insisting: bool = False) -> datetime:

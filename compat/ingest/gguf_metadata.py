@@ -30,22 +30,22 @@ def file_to_read(model: HubModel) -> str | None:
     return min((name.path for name in weights), default=None)
 
 
-async def with_gguf_header(client: HubClient, record: dict[str, Any]) -> dict[str, Any]:
-    """The record with what the header of one of its GGUF files says; unchanged where there is none that can be read."""
+async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str, Any] | None:
+    """What the header of one of a record's GGUF files says; None where there is none that can be read."""
     try:
         model = parse_record(record).model
     except HubBadPayload:
-        return record  # whoever stores it says what is wrong with it
+        return None  # whoever stores it says what is wrong with it
     file = file_to_read(model)
     if file is None or (model.gated and not client.settings.token):
-        return record
+        return None
     reads = gguf_header_reads(tensors=False)
     try:
         header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
     except (HubError, HeaderError) as error:
         log.info("the header of %s in %s could not be read: %s", file, model.id, error)
-        return record
-    return {**record, "_gguf_header": {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}}
+        return None
+    return {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}
 
 
 def _short(values: Mapping[str, Any]) -> dict[str, Any]:

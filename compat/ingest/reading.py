@@ -1,8 +1,8 @@
-"""Extracting stored payloads again: where the extraction changed, or where a base model was stored later."""
+"""Extracting kept documents again: where the extraction changed, or where a base model was stored later."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 from django.db.models import Count
@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from compat.batches import BATCH, batched
 from compat.extraction.version import facts_version
-from compat.hub.payloads import parse_record
-from compat.ingest.changes import raise_catalogue_version
+from compat.hub.documents import kept_record
+from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.judging import refresh_sheets
 from compat.ingest.writing import READ_COLUMNS, write_records
-from compat.models import Catalogue, ModelRecord, RecordPayload
+from compat.models import Catalogue, ModelRecord, payloads_of
 
 
 def facts_are_current() -> bool:
@@ -23,15 +23,15 @@ def facts_are_current() -> bool:
 
 
 def extract_again(progress: Callable[[int], None] | None = None) -> int:
-    """Read every stored payload again, for when the extraction itself changed. Returns the number of records.
+    """Read every record's documents again, for when the extraction itself changed. Returns the number of records.
 
     That all were read is noted last, so that a reading that was interrupted is begun anew at the next start.
     """
-    done = 0
-    rows = RecordPayload.objects.order_by("pk").values_list("data", flat=True).iterator(BATCH)
-    for chunk in batched(rows, BATCH):
-        with transaction.atomic():
-            write_records([parse_record(data) for data in chunk], "file", timezone.now(), READ_COLUMNS)
+    done = last = 0
+    records = ModelRecord.objects.order_by("pk").values_list("pk", flat=True)
+    while chunk := list(records.filter(pk__gt=last)[:BATCH]):
+        _read_again(chunk)
+        last = chunk[-1]
         done += len(chunk)
         if progress:
             progress(len(chunk))
@@ -51,12 +51,17 @@ def inherit_from_base_models(progress: Callable[[int], None] | None = None) -> i
     single = waiting.exclude(relations__kind__in=("adapter", "merge")).values_list("pk", flat=True)
     done = 0
     for chunk in batched(list(single), BATCH):
-        with transaction.atomic():
-            rows = RecordPayload.objects.filter(pk__in=chunk).values_list("data", flat=True)
-            write_records([parse_record(data) for data in rows], "file", timezone.now(), READ_COLUMNS)
+        _read_again(chunk)
         done += len(chunk)
         if progress:
             progress(len(chunk))
     if done:
         raise_catalogue_version()
     return done
+
+
+def _read_again(record_ids: Sequence[int]) -> None:
+    with transaction.atomic():
+        lock_records()
+        records = map(kept_record, payloads_of(record_ids).values())
+        write_records(list(records), "file", timezone.now(), columns=READ_COLUMNS)

@@ -1,25 +1,30 @@
-"""Storing parsed records batch by batch: they are extracted, judged and written.
+"""Storing what was told of records, batch by batch: documents are kept, and what they make together is written.
 
 Storing is idempotent: what is already there, unchanged, is left alone. A batch is one transaction, so that an
-interrupted run leaves whole batches behind it and can simply be started again.
+interrupted run leaves whole batches behind it and can simply be started again. In which order answers of the Hub arrive
+does not matter, as an older one never takes the place of a newer one of its kind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from compat.batches import BATCH
+from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
-from compat.hub.payloads import ParsedRecord, parse_record
-from compat.ingest.changes import raise_catalogue_version
+from compat.hub.payloads import ParsedRecord
+from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.reading import inherit_from_base_models
 from compat.ingest.writing import newest_date_of, write_records
-from compat.models import ModelRecord
+from compat.models import ModelRecord, RecordDocument
 
 _MAX_PROBLEMS = 50
 
@@ -60,24 +65,26 @@ def store_raw(
     progress: Callable[[int], None] | None = None,
     without: Container[str] = (),
 ) -> Counts:
-    """Store records from (where, JSON text or mapping) pairs, batch by batch; bad ones are counted and skipped.
+    """Store what is told, batch by batch, from pairs of where and what; bad ones are counted and skipped.
 
-    Repositories in ``without`` are left out in silence.
+    What is told is a :class:`~compat.hub.documents.Told`, or a whole record as JSON text or mapping: a line of a file,
+    or with the origin "hub" a model's own answer. Repositories in ``without`` are left out in silence.
     """
     counts = Counts()
-    batch: list[ParsedRecord] = []
+    batch: list[Told] = []
+    now = timezone.now()
 
     def flush() -> None:
-        counts.add(store_parsed(batch, origin=origin))
+        counts.add(store_told(batch, origin=origin))
         batch.clear()
 
     for where, item in items:
         try:
             if isinstance(item, HubBadPayload):
                 raise item
-            parsed = parse_record(item)
-            if parsed.model.id not in without:
-                batch.append(parsed)
+            whole = item if isinstance(item, Told) else told_whole(item, origin, now)
+            if whole.record.model.id not in without:
+                batch.append(whole)
         except HubBadPayload as error:
             counts.reject(where, error)
         if len(batch) >= BATCH:
@@ -90,49 +97,129 @@ def store_raw(
     return counts
 
 
-def store_parsed(batch: Sequence[ParsedRecord], *, origin: str) -> Counts:
-    """Store one batch in one transaction. Of two records with one id, the later one counts."""
+def told_whole(record: Any, origin: str, now: datetime) -> Told:
+    """A whole record as one document. Raises :class:`~compat.hub.errors.HubBadPayload`."""
+    if origin == "hub":
+        return told(Kind.DETAIL, record, now)
+    found = told(Kind.FILE, record, now)
+    return replace(found, documents=tuple(replace(one, read=_date_of(found, now)) for one in found.documents))
+
+
+def _date_of(told: Told, now: datetime) -> datetime:
+    """How new a file's record is: the beginning of the newest day, month or year that it names, else now."""
+    date = newest_date_of(told.record)
+    try:
+        return min(datetime.fromisoformat(date + "-01-01T00:00Z"[len(date) - 4 :]), now) if date else now
+    except ValueError:
+        return now
+
+
+def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
+    """Store one batch in one transaction. Of two that tell of one repository, the later one counts.
+
+    The bundled snapshot leaves alone what the Hub or a file of somebody's own told: it knows less of each model.
+    """
     counts = Counts()
-    # Rows are written in one order, whatever the file's, so that two writers cannot wait for each other in a circle.
-    latest = {parsed.model.id: parsed for parsed in sorted(batch, key=lambda parsed: parsed.model.id)}
+    # Rows are written in one order, whatever the batch's, so that two writers cannot wait for each other in a circle.
+    latest = {told.record.model.id: told for told in sorted(batch, key=lambda told: told.record.model.id)}
     if not latest:
         return counts
     now = timezone.now()
     with transaction.atomic():
+        lock_records()
         known = {
-            row["repo_id"]: row
-            for row in ModelRecord.objects.filter(repo_id__in=latest).values("repo_id", "digest", "origin", "fetched")
+            record.repo_id: record
+            for record in ModelRecord.objects.filter(repo_id__in=latest).prefetch_related("documents")
         }
-        writing: list[ParsedRecord] = []
-        for repo_id, parsed in latest.items():
-            row = known.get(repo_id)
-            if row and row["digest"] == parsed.digest:
-                counts.unchanged += 1
-            elif row and _is_better(row, parsed, origin):
-                counts.older += 1
-            else:
-                writing.append(parsed)
-                counts.changed += bool(row)
-                counts.new += not row
-        if origin == "hub":
-            ModelRecord.objects.filter(repo_id__in=latest).update(
-                fetched=now, origin="hub", as_of=now.date().isoformat()
-            )
+        spared = {record.repo_id for record in known.values() if origin == "snapshot" != record.origin}
+        changes = [_change(told, known.get(repo_id)) for repo_id, told in latest.items() if repo_id not in spared]
+        writing = [change for change in changes if change.is_new]
+        rest = [change for change in changes if not change.is_new]
         if writing:
-            write_records(writing, origin, now)
+            fetched = {change.record.model.id: change.fetched for change in writing if change.fetched}
+            write_records([change.record for change in writing], origin, now, fetched=fetched)
             raise_catalogue_version(now)
+        _keep_documents(changes)
+        _note_when_asked(rest)
+    counts.new = sum(change.known is None for change in writing)
+    counts.changed = len(writing) - counts.new
+    same = {repo_id for repo_id, record in known.items() if record.digest == latest[repo_id].record.digest}
+    overruled = spared | {change.record.model.id for change in rest if change.written and origin != "hub"}
+    counts.older = len(overruled - same)
+    counts.unchanged = len(latest) - len(writing) - counts.older
     return counts
 
 
-def _is_better(row: Mapping[str, Any], parsed: ParsedRecord, origin: str) -> bool:
-    """Whether what the catalogue has is kept: always where the Hub or a file told it and the bundled snapshot comes.
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What becomes of one record: what all its documents make together, and what is new of them.
 
-    A file must tell of a day after the one on which this site asked the Hub itself. Of the same day, or of a month or
-    year that is told without one, nobody can say which came first.
+    ``written`` are documents that tell something new, ``seen`` those that only were read again, ``dropped`` those of no
+    use any more. ``fetched`` is when the Hub was asked last.
     """
-    if origin == "hub":
-        return False
-    if origin == "snapshot" and row["origin"] != "snapshot":
-        return True
-    fetched, as_of = row["fetched"], newest_date_of(parsed)
-    return fetched is not None and bool(as_of) and as_of <= fetched.date().isoformat()
+
+    record: ParsedRecord
+    known: ModelRecord | None
+    written: list[RecordDocument]
+    seen: list[RecordDocument]
+    dropped: list[int]
+    fetched: datetime | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether all together they tell something else than before."""
+        return self.known is None or self.known.digest != self.record.digest
+
+
+def _change(told: Told, known: ModelRecord | None) -> _Change:
+    kept = {row.kind: row for row in known.documents.all()} if known else {}
+    sha, read = told.documents[0].sha, told.documents[0].read
+    useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha) and row.read <= read]
+    documents = {kind: row.document for kind, row in kept.items() if row.pk not in useless}
+    written, seen = [], []
+    for one in told.documents:
+        row = kept.get(one.kind)
+        if row and one.kind is not Kind.FILE and one.read < row.read:
+            continue
+        documents[one.kind] = one
+        fresh = RecordDocument(kind=one.kind, sha=one.sha, read=one.read, data=packed(one.data))
+        if row is None or (row.sha, row.data) != (fresh.sha, fresh.data):
+            written.append(fresh)
+        elif row.read != fresh.read:
+            row.read = fresh.read
+            seen.append(row)
+    payload = merged(told.record.model.id, documents.values())
+    return _Change(
+        record=told.record if payload == told.record.payload else kept_record(payload),
+        known=known,
+        written=written,
+        seen=seen,
+        dropped=useless,
+        fetched=max((one.read for one in documents.values() if one.kind is not Kind.FILE), default=None),
+    )
+
+
+def _keep_documents(changes: Sequence[_Change]) -> None:
+    RecordDocument.objects.filter(pk__in=[pk for change in changes for pk in change.dropped]).delete()
+    new = [change.record.model.id for change in changes if change.known is None]
+    ids = dict(ModelRecord.objects.filter(repo_id__in=new).values_list("repo_id", "pk"))
+    for change in changes:
+        for row in change.written:
+            row.record_id = change.known.pk if change.known else ids[change.record.model.id]
+    RecordDocument.objects.bulk_create(
+        [row for change in changes for row in change.written],
+        update_conflicts=True,
+        unique_fields=["record", "kind"],
+        update_fields=["sha", "read", "data"],
+    )
+    seen = sorted((row for change in changes for row in change.seen), key=attrgetter("read"))
+    for read, rows in groupby(seen, key=attrgetter("read")):
+        RecordDocument.objects.filter(pk__in=[row.pk for row in rows]).update(read=read)
+
+
+def _note_when_asked(changes: Iterable[_Change]) -> None:
+    """The Hub was asked for some records again, and told nothing new."""
+    asked = (change for change in changes if change.known and change.fetched and change.fetched != change.known.fetched)
+    for fetched, same in groupby(sorted(asked, key=attrgetter("fetched")), key=attrgetter("fetched")):
+        told = ModelRecord.objects.filter(pk__in=[change.known.pk for change in same if change.known])
+        told.update(fetched=fetched, origin="hub", as_of=fetched.date().isoformat())

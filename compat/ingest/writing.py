@@ -1,41 +1,56 @@
-"""Rows of parsed records: columns to browse by, fact sheets, variants, languages, relations, and the payload."""
+"""Rows of parsed records: columns to browse by, fact sheets, variants, languages and relations."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from compat.batches import BATCH
 from compat.extraction.extract import Extraction
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
-from compat.models import ModelRecord, RecordLanguage, RecordPayload, RecordRelation, RecordVariant
+from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordVariant
 from compat.models.lineage import extracted_with_bases, shape_facts_of
 from compat.models.search import normalise_name
 
 _YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
 _MAX_DOWNLOADS = 2**38 - 1
 _MAX_LIKES = 2**24 - 1
+NEVER: Mapping[str, datetime] = MappingProxyType({})
 
 
 def write_records(
-    batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None = None
+    batch: Sequence[ParsedRecord],
+    origin: str,
+    now: datetime,
+    *,
+    fetched: Mapping[str, datetime] = NEVER,
+    columns: Sequence[str] | None = None,
 ) -> None:
     """Write records, new and known, inside the caller's transaction.
 
+    ``fetched`` says of which the Hub told something, and when it was asked last; the others are of the given origin.
     With ``columns`` the records are known ones, read from what is kept: of each only these columns and its parts.
     """
     with records_written.around([parsed.model.id for parsed in batch]):
-        _write(batch, origin, now, columns)
+        _write(batch, origin, now, fetched, columns)
 
 
-def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: Sequence[str] | None) -> None:
+def _write(
+    batch: Sequence[ParsedRecord],
+    origin: str,
+    now: datetime,
+    fetched: Mapping[str, datetime],
+    columns: Sequence[str] | None,
+) -> None:
     extracted = extracted_with_bases(batch)
     sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
     rows = [
-        _row(parsed, extraction, base, sheets[extraction.judged], origin, now) for parsed, extraction, base in extracted
+        _row(parsed, extraction, base, sheets[extraction.judged], origin, now, fetched.get(parsed.model.id))
+        for parsed, extraction, base in extracted
     ]
     ModelRecord.objects.bulk_create(
         rows,
@@ -45,13 +60,6 @@ def _write(batch: Sequence[ParsedRecord], origin: str, now: datetime, columns: S
         batch_size=BATCH,
     )
     ids = dict(ModelRecord.objects.filter(repo_id__in=[row.repo_id for row in rows]).values_list("repo_id", "id"))
-    if columns is None:
-        RecordPayload.objects.bulk_create(
-            [RecordPayload(record_id=ids[parsed.model.id], data=parsed.payload) for parsed in batch],
-            update_conflicts=True,
-            unique_fields=["record"],
-            update_fields=["data"],
-        )
     _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
 
 
@@ -95,9 +103,9 @@ def _row(
     sheet_id: int,
     origin: str,
     now: datetime,
+    fetched: datetime | None,
 ) -> ModelRecord:
     model = parsed.model
-    from_hub = origin == "hub"
     return ModelRecord(
         repo_id=model.id,
         owner=model.owner,
@@ -125,9 +133,9 @@ def _row(
         projector=bool(extraction.projectors),
         projector_bytes=extraction.projector_bytes,
         size_bytes=_storable(extraction.repository_size),
-        origin=origin,
-        as_of=now.date().isoformat() if from_hub else newest_date_of(parsed),
-        fetched=now if from_hub else None,
+        origin="hub" if fetched else origin,
+        as_of=max(newest_date_of(parsed), fetched.date().isoformat() if fetched else ""),
+        fetched=fetched,
         updated=now,
         digest=parsed.digest,
         search_text=f"{model.id.lower()} {normalise_name(model.name)}",

@@ -5,11 +5,12 @@ from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, SyncRun
 from .record import (
     FactSheet,
     ModelRecord,
+    RecordDocument,
     RecordLanguage,
-    RecordPayload,
     RecordRelation,
     RecordVariant,
     Verdict,
+    payloads_of,
 )
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
@@ -22,8 +23,8 @@ __all__ = [
     "HubFetch",
     "ListEntry",
     "ModelRecord",
+    "RecordDocument",
     "RecordLanguage",
-    "RecordPayload",
     "RecordRelation",
     "RecordVariant",
     "SiteWorker",
@@ -31,4 +32,5 @@ __all__ = [
     "Verdict",
     "Webhook",
     "WebhookDelivery",
+    "payloads_of",
 ]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from compat.architectures import architecture_of_gguf
 from compat.extraction.extract import Base, Extraction, extract, wanted_base
-from compat.hub.payloads import HubModel, ParsedRecord, parse_record
-from compat.models import RecordPayload
+from compat.hub.documents import kept_record
+from compat.hub.payloads import HubModel, ParsedRecord
+from compat.models import ModelRecord, payloads_of
 from compat.shapes.gguf_keys import config_from_gguf
 from compat.shapes.layer_facts import shape_facts
 
@@ -32,8 +33,8 @@ def _bases(wanted: set[str], batch: Sequence[ParsedRecord]) -> dict[str, ParsedR
     found = {parsed.model.id: parsed for parsed in batch if parsed.model.id in wanted}
     missing = wanted - found.keys()
     if missing:
-        rows = RecordPayload.objects.filter(record__repo_id__in=missing).values_list("data", flat=True)
-        found |= {parsed.model.id: parsed for parsed in map(parse_record, rows)}
+        payloads = payloads_of(ModelRecord.objects.filter(repo_id__in=missing).values_list("pk", flat=True))
+        found |= {parsed.model.id: parsed for parsed in map(kept_record, payloads.values())}
     return found
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
 
 from compat.extraction.facts import parameters_text
+from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
 from compat.rules import CompatibilityResult, Confidence
 
 if TYPE_CHECKING:
@@ -101,7 +104,7 @@ class ModelRecord(models.Model):
 
     variants: RelatedManager[RecordVariant]
     relations: RelatedManager[RecordRelation]
-    payload: RecordPayload
+    documents: RelatedManager[RecordDocument]
 
     class Meta:
         verbose_name = "model record"
@@ -128,6 +131,16 @@ class ModelRecord(models.Model):
         """The detail page."""
         return reverse("detail", args=[self.repo_id])
 
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """All that is told of it, in the Hub's shape. One query where its documents are not there yet."""
+        return merged(self.repo_id, [kept.document for kept in self.documents.all()])
+
+    @property
+    def lacks_documents(self) -> bool:
+        """Whether something was read at an older commit only, so that it may be wrong of this one and is left out."""
+        return any(kept.sha and kept.sha != self.sha for kept in self.documents.all())
+
     @property
     def asks_for_terms(self) -> bool:
         """Whether it is told that terms must be accepted, or access asked for, before a download."""
@@ -139,18 +152,41 @@ class ModelRecord(models.Model):
         return parameters_text(self.parameters, self.parameters_from)
 
 
-class RecordPayload(models.Model):
-    """The Hub's whole answer, in a table of its own, so that the rows that browsing reads stay narrow."""
+class RecordDocument(models.Model):
+    """One thing that the Hub, or a file, said of a record: kept by itself, apart from the rows that browsing reads."""
 
-    record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="payload")
-    data = models.JSONField()
+    KIND_CHOICES: ClassVar = [
+        (Kind.CONFIG.value, "config.json"),
+        (Kind.GGUF.value, "header of a GGUF file"),
+        (Kind.DETAIL.value, "the model's own answer"),
+        (Kind.LIST.value, "row of a list"),
+        (Kind.FILE.value, "line of a record file"),
+    ]
+
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="documents", db_index=False)
+    kind = models.CharField(max_length=12, choices=KIND_CHOICES)
+    sha = models.CharField(max_length=MOST_SHA, blank=True, help_text="The commit it tells of; empty if untold.")
+    read = models.DateTimeField(help_text="When it was read from the Hub; of a file's line, how new it says it is.")
+    data = models.BinaryField(help_text="What it said without the id: canonical JSON, compressed.")
 
     class Meta:
-        verbose_name = "Hub answer"
+        verbose_name = "document"
+        constraints = [models.UniqueConstraint(fields=["record", "kind"], name="document_once_a_kind")]
 
     def __str__(self) -> str:
-        """The record it belongs to."""
-        return f"Hub answer {self.record_id}"
+        """Where it is from, and the record it belongs to."""
+        return f"{self.kind} of {self.record_id}"
+
+    @property
+    def document(self) -> Document:
+        """What :mod:`compat.hub.documents` merges."""
+        return Document(Kind(self.kind), self.sha, self.read, unpacked(self.data))
+
+
+def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What is told of some records, by their keys and in the order of these, in the Hub's shape. Two queries."""
+    records = ModelRecord.objects.filter(pk__in=record_ids).order_by("pk").only("repo_id").prefetch_related("documents")
+    return {record.pk: record.payload for record in records}
 
 
 class RecordLanguage(models.Model):

@@ -29,15 +29,15 @@ FULL = ("author", "gated", "disabled", "lastModified", "sha", "siblings")
 """What ``full=true`` adds."""
 DETAILED = (
     *("_id", "id", "private", "pipeline_tag", "library_name", "tags", "downloads", "likes", "modelId", "author", "sha"),
-    *("lastModified", "gated", "disabled", "mask_token", "widgetData", "model-index", "config", "cardData"),
-    *("transformersInfo", "gguf", "siblings", "spaces", "createdAt", "safetensors", "inference", "usedStorage"),
+    *("lastModified", "gated", "disabled", "mask_token", "config", "cardData"),
+    *("transformersInfo", "gguf", "siblings", "createdAt", "safetensors", "inference", "usedStorage"),
 )
 """The fields of a model's own answer."""
 
 
 def hub_record(record: ModelRecord, fields: Iterable[str], *, blobs: bool = False) -> dict[str, Any]:
     """One record with these fields; those that are not known are left out."""
-    data: Mapping[str, Any] = record.payload.data
+    data: Mapping[str, Any] = record.payload
     found: dict[str, Any] = {}
     for name in fields:
         value = _value(record, data, name, blobs)
@@ -74,7 +74,6 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "evalResults": list,
     "securityRepoStatus": dict,
     "transformersInfo": dict,
-    "spaces": list,
     "tags": list,
 }
 
@@ -109,7 +108,7 @@ def _sibling(one: Mapping[str, Any], *, blobs: bool) -> dict[str, Any]:
 
 def files_of(record: ModelRecord) -> list[dict[str, Any]] | None:
     """The repository's files as the Hub tells them in a tree; None where the Hub itself did not tell them."""
-    data: Mapping[str, Any] = record.payload.data
+    data: Mapping[str, Any] = record.payload
     siblings = data.get("siblings")
     if not siblings or not _files_from_the_hub(data):
         return None

@@ -20,8 +20,8 @@ from compat.batches import batched
 from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
 from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
 from compat.catalogue.workers import workers
-from compat.hub.payloads import parse_record
-from compat.models import ModelRecord, RecordPayload, RecordRelation, RecordVariant, Verdict
+from compat.hub.documents import kept_record
+from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
 from compat.models.lineage import extracted_with_bases
 from compat.rules import CompatibilityResult, Confidence
 from compat.rules.judge import rules_version
@@ -223,11 +223,11 @@ class Catalogue:
             bases = [[self.by_id[base] for base, _ in entry.relations if base in self.by_id] for entry in some]
             self.rows(list({one.place: one for found in ([*some], *others, *bases) for one in found}.values()))
             pks = [entry.record.pk for entry in some]
-            payloads = dict(RecordPayload.objects.filter(record__in=pks).values_list("record_id", "data"))
+            payloads = payloads_of(pks)
             variants: dict[int, list[RecordVariant]] = {}
             for variant in RecordVariant.objects.filter(record__in=pks).order_by("record_id", "position"):
                 variants.setdefault(variant.record_id, []).append(variant)
-            read = extracted_with_bases([parse_record(payloads[pk]) for pk in pks])
+            read = extracted_with_bases([kept_record(payloads[pk]) for pk in pks])
             for entry, alternatives, (parsed, extraction, _) in zip(some, others, read, strict=True):
                 own, found = variants.get(entry.record.pk, []), entry.verdicts
                 page = DetailPage(

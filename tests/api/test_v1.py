@@ -159,7 +159,7 @@ def test_every_model_has_one_verdict_everywhere(client, worker):
         assert (
             result["metadata"] == page.extraction.metadata(page.extraction.variants[page.row.best.position]).as_json()
         )
-        payload = ModelRecord.objects.select_related("payload").get(repo_id=repo_id).payload.data
+        payload = ModelRecord.objects.get(repo_id=repo_id).payload
         given = post(client, "check", {"model": payload, "worker": worker})
         assert given == result
 
@@ -169,7 +169,7 @@ def test_a_machine_judges_given_models_like_stored_ones(client):
     current.forget_index()
     found = get(client, "/api/v1/models?compatible=false&limit=60&worker=desk&format=gguf")
     assert {item["fit"]["fit"] for item in found["items"] if item["fit"]} & {"fits", "too large", "partial offload"}
-    payloads = dict(ModelRecord.objects.values_list("repo_id", "payload__data"))
+    payloads = {kept.repo_id: kept.payload for kept in ModelRecord.objects.prefetch_related("documents")}
     filtered = post(client, "filter", {"models": [payloads[item["id"]] for item in found["items"]], "worker": "desk"})
     for item, result in zip(found["items"], filtered["results"], strict=True):
         assert result["id"] == item["id"]

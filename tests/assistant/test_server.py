@@ -20,6 +20,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from mcp import Client, StdioServerParameters, stdio_client
 
+from compat.hub.documents import packed
 from marketplace import VERSION
 from marketplace.assistant import tools
 from marketplace.assistant.arguments import schema_of
@@ -168,11 +169,10 @@ def test_a_database_that_fails_is_said_and_the_next_question_answered(own, ask):
 
 
 def test_a_record_that_cannot_be_read_is_said_without_its_details_and_the_next_question_answered(own, ask):
-    change(
-        own,
-        "UPDATE compat_recordpayload SET data = '{\"id\": 7}' WHERE record_id = "
-        "(SELECT id FROM compat_modelrecord WHERE repo_id = 'google-bert/bert-base-uncased')",
-    )
+    senseless = packed({"likes": "many"}).hex()
+    data = f"X'{senseless}'" if own.is_sqlite else f"decode('{senseless}', 'hex')"
+    record = "SELECT id FROM compat_modelrecord WHERE repo_id = 'google-bert/bert-base-uncased'"
+    change(own, f"UPDATE compat_recorddocument SET data = {data} WHERE record_id = ({record})")
     message = refused(ask, "does_it_run", {"model": "google-bert/bert-base-uncased"})
     assert message == "The site could not answer this. The reason is in its log; tell the site's operator."
     assert answered(ask, "does_it_run", {"model": "microsoft/phi-2"}).structured_content["compatible"]

@@ -15,7 +15,7 @@ from compat.ingest.reading import extract_again, inherit_from_base_models
 from compat.models import Catalogue, ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.lineage import extraction_of
-from tests.samples import every_record, record
+from tests.samples import every_record, record, whole
 
 pytestmark = pytest.mark.django_db
 
@@ -167,8 +167,8 @@ def test_inheriting_again_changes_nothing():
     version = Catalogue.objects.get().version
     assert inherit_from_base_models() == 0
     assert Catalogue.objects.get().version == version
-    sync.store_parsed([parse_record(made())], origin="file")
-    sync.store_parsed([parse_record(base())], origin="file")
+    sync.store_told([whole(made())], origin="file")
+    sync.store_told([whole(base())], origin="file")
     assert inherit_from_base_models() == 1
     ids = list(RecordVariant.objects.filter(record__repo_id=MADE).values_list("pk", flat=True))
     assert inherit_from_base_models() == 0
@@ -183,7 +183,7 @@ def test_without_bases_there_is_nothing_to_do():
 
 
 def test_inheriting_keeps_where_a_record_comes_from():
-    sync.store_parsed([parse_record(made())], origin="hub")
+    sync.store_told([whole(made(), "hub")], origin="hub")
     before = ModelRecord.objects.get(repo_id=MADE)
     after = store([base()])
     assert after.architecture_from == "base"
@@ -219,7 +219,7 @@ def test_the_bundled_sample_has_records_that_inherit():
 def test_functions_and_stored_verdicts_agree_for_every_record():
     stored = {(verdict.sheet_id, verdict.profile): verdict.result for verdict in Verdict.objects.all()}
     items = {item["id"]: item for item in every_record()}
-    for kept in ModelRecord.objects.select_related("payload"):
+    for kept in ModelRecord.objects.prefetch_related("documents"):
         expected = stored[kept.sheet_id, "rbee"]
         assert check_model_compatibility(kept) == expected, kept.repo_id
         assert check_model_compatibility(items[kept.repo_id]) == expected, kept.repo_id
@@ -228,10 +228,10 @@ def test_functions_and_stored_verdicts_agree_for_every_record():
 def test_functions_and_stored_verdicts_agree_on_every_engine():
     for slug in engines():
         verdicts = {verdict.sheet_id: verdict.result for verdict in Verdict.objects.filter(profile=slug)}
-        for kept in ModelRecord.objects.select_related("payload").order_by("pk")[::6]:
+        for kept in ModelRecord.objects.prefetch_related("documents").order_by("pk")[::6]:
             found = check_model_worker_compatibility(kept, slug)
             assert found == verdicts[kept.sheet_id], (slug, kept.repo_id)
-            assert check_model_worker_compatibility(kept.payload.data, slug) == found
+            assert check_model_worker_compatibility(kept.payload, slug) == found
 
 
 def test_an_extraction_takes_one_query_at_most(django_assert_max_num_queries):

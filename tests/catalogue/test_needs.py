@@ -31,7 +31,7 @@ from compat.models import ModelRecord
 from compat.shapes.gguf_keys import config_from_gguf
 from compat.shapes.layer_facts import SHAPE_KEYS, shape_facts
 from tests.extraction.test_gguf_header import WRITTEN
-from tests.samples import every_record, record
+from tests.samples import every_record, record, whole
 
 LLAMA = {
     "model_type": "llama",
@@ -164,7 +164,7 @@ def test_the_header_speaks_before_the_configuration():
         },
         vocab_size=151936,
     )
-    sync.store_parsed([parse_record({"id": "sample/header", "config": LLAMA, **told})], origin="file")
+    sync.store_told([whole({"id": "sample/header", "config": LLAMA, **told})], origin="file")
     shape = shape_of_record(ModelRecord.objects.get(repo_id="sample/header").shape_facts, None, "header").shape
     assert (shape.layers, shape.hidden, shape.vocab, shape.context) == (48, 2048, 151936, 40960)
     # The header's own name for it is led to the family whose heads are 128 wide, which the header need not say.
@@ -174,9 +174,7 @@ def test_the_header_speaks_before_the_configuration():
 
 @pytest.mark.django_db
 def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
-    sync.store_parsed(
-        [parse_record({"id": "sample/mute", "config": LLAMA, **header_of({"general.name": "x"})})], origin="file"
-    )
+    sync.store_told([whole({"id": "sample/mute", "config": LLAMA, **header_of({"general.name": "x"})})], origin="file")
     assert ModelRecord.objects.get(repo_id="sample/mute").shape_facts == shape_facts(LLAMA)
 
 
@@ -184,7 +182,7 @@ def test_a_header_that_says_nothing_of_layers_leaves_the_configuration():
 def test_a_record_without_either_takes_its_bases():
     base = record("microsoft/phi-2", id="sample/base")
     made = {"id": "sample/made-GGUF", "tags": ["base_model:sample/base", "base_model:quantized:sample/base"]}
-    sync.store_parsed([parse_record(item) for item in (base, made)], origin="file")
+    sync.store_told([whole(item) for item in (base, made)], origin="file")
     first, second = ModelRecord.objects.filter(repo_id__startswith="sample/").order_by("repo_id")
     assert first.shape_facts == second.shape_facts == shape_facts(base["config"])
 
@@ -280,10 +278,10 @@ def test_the_size_of_the_files_beats_the_formula():
 
 @pytest.mark.django_db
 def test_an_extracted_variant_and_a_stored_one_need_the_same():
-    for kept_record in ModelRecord.objects.select_related("payload").prefetch_related("variants")[:120]:
+    for kept_record in ModelRecord.objects.prefetch_related("documents", "variants")[:120]:
         if kept_record.architecture_from == "base":
             continue
-        extracted = extract(parse_record(kept_record.payload.data).model).variants
+        extracted = extract(parse_record(kept_record.payload).model).variants
         for stored, fresh in zip(kept_record.variants.all(), extracted, strict=True):
             assert inputs_of_variant(kept_record, stored) == inputs_of_variant(kept_record, fresh), kept_record.repo_id
 
@@ -406,7 +404,7 @@ def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_
         ([small, large], 800_000_000, "with its vision projector"),
         ([untold], 0, "used for text only"),
     ):
-        sync.store_parsed([parse_record({**payload, "siblings": payload["siblings"] + extra})], origin="file")
+        sync.store_told([whole({**payload, "siblings": payload["siblings"] + extra})], origin="file")
         record = ModelRecord.objects.get(repo_id="sample/seeing-GGUF")
         told, assumed = inputs_of_variant(record, record.variants.get())
         assert told.projector_bytes == expected
@@ -425,7 +423,7 @@ def test_a_projector_file_concerns_the_gguf_files_beside_it_only(db, size):
             {"rfilename": "mmproj-seeing-f16.gguf", **size},
         ],
     }
-    sync.store_parsed([parse_record(payload)], origin="file")
+    sync.store_told([whole(payload)], origin="file")
     stored = ModelRecord.objects.get(repo_id="sample/seeing")
     told = {each.format: inputs_of_variant(stored, each) for each in stored.variants.all()}
     assert told["safetensors"][0].projector_bytes == 0

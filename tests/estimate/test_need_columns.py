@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from compat.shapes.layer_facts import shape_facts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from compat.estimate.fit import rooms_of
 from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
+from compat.shapes.layer_facts import shape_facts
 from tests.samples import every_record
 
 ENGINES = (

@@ -223,22 +223,28 @@ def test_the_configuration_is_read_whole(hub):
     assert ask(hub, lambda client: client.config_json("meta/plain")) is None
 
 
-def test_a_full_model_holds_its_configuration(hub):
-    record = ask(hub, lambda client: client.full_model("old/tiny"))
-    assert record["config"] == CONFIG
+def config_of(repo_id):
+    async def question(client):
+        return await client.config_of(await client.model(repo_id))
+
+    return question
+
+
+def test_a_configuration_is_asked_for_at_the_commit_that_the_record_tells(hub):
+    assert ask(hub, config_of("old/tiny")) == CONFIG
     assert hub.requests[-1].path == f"/meta/tiny/resolve/{SHA}/config.json"
 
 
-def test_a_full_model_without_configuration_costs_one_request(hub):
-    assert "config" not in ask(hub, lambda client: client.full_model("meta/plain"))
+def test_a_configuration_that_is_not_listed_is_not_asked_for(hub):
+    assert ask(hub, config_of("meta/plain")) is None
     assert len(hub.requests) == 1
 
 
-def test_a_full_model_that_is_gated_or_broken_comes_as_the_api_tells_it(hub):
-    assert ask(hub, lambda client: client.full_model("meta/closed"))["config"] == {"model_type": "llama"}
+def test_a_configuration_that_is_gated_or_broken_is_none(hub):
+    assert ask(hub, config_of("meta/closed")) is None
     for fault in ({"body": b"{oops"}, {"status": 403}, {"status": 404}):
         hub.fail_next(path="config.json", **fault)
-        assert ask(hub, lambda client: client.full_model("meta/tiny"))["config"] == {"model_type": "llama"}
+        assert ask(hub, config_of("meta/tiny")) is None
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5"])
@@ -246,11 +252,6 @@ def test_a_configuration_is_an_object(hub, body):
     hub.fail_next(path="config.json", body=body)
     with pytest.raises(errors.HubBadPayload, match=r"config\.json of meta/tiny"):
         ask(hub, lambda client: client.config_json("meta/tiny"))
-
-
-def test_a_configuration_that_says_nothing_changes_nothing(hub):
-    hub.fail_next(path="config.json", body=b"{}")
-    assert ask(hub, lambda client: client.full_model("meta/tiny"))["config"] == {"model_type": "llama"}
 
 
 def test_infinity_in_a_configuration_is_read_as_unknown(hub):
@@ -483,7 +484,7 @@ def test_other_refusals_keep_the_hubs_words(hub):
 
 
 def test_offline_asks_nobody(hub):
-    for question in (plain(), ids(), part(0, 5), lambda client: client.full_model("meta/tiny")):
+    for question in (plain(), ids(), part(0, 5), config_of("meta/tiny")):
         with pytest.raises(errors.HubOffline, match="HF_HUB_OFFLINE"):
             ask(hub, question, offline=True)
     assert hub.requests == []
@@ -734,7 +735,7 @@ def test_no_headers_do_harm(status, headers, body):
     def answer(request):
         return httpx.Response(status, headers=list(headers.items()), stream=Body(body))
 
-    for question in (ids(limit=5), plain("a/b"), part(0, 5), lambda client: client.full_model("a/b")):
+    for question in (ids(limit=5), plain("a/b"), part(0, 5), config_of("a/b")):
         with contextlib.suppress(errors.HubError):
             wired(answer, question, max_attempts=2)
 

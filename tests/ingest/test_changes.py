@@ -6,14 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from compat.hub.payloads import parse_record
 from compat.ingest import changes
 from compat.ingest import store as sync
 from compat.ingest.changes import Change
 from compat.ingest.judging import reevaluate
 from compat.ingest.runs import finish_run, start_run
 from compat.models import Catalogue, FactSheet, ModelRecord, SyncRun, Verdict
-from tests.samples import record
+from tests.samples import record, whole
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +30,7 @@ def listen(monkeypatch):
 
 
 def store(**fields):
-    return sync.store_parsed([parse_record(record(PHI, **fields))], origin="file")
+    return sync.store_told([whole(record(PHI, **fields))], origin="file")
 
 
 def likes():

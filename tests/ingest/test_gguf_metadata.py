@@ -15,7 +15,7 @@ from compat.extraction.facts import Provenance
 from compat.hub import HubClient, HubSettings
 from compat.hub.payloads import MAX_RECORD_BYTES, HubModel, parse_record
 from compat.ingest import store as sync
-from compat.ingest.gguf_metadata import MOST_BYTES, file_to_read, with_gguf_header
+from compat.ingest.gguf_metadata import MOST_BYTES, file_to_read, gguf_header_of
 from compat.models import HubFetch, ModelRecord, Verdict
 from compat.tasks import fetch_now, fetch_record
 from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
@@ -43,7 +43,8 @@ def asked(hub, item, **changes):
 
     async def run():
         async with HubClient(HubSettings(**{"endpoint": hub.url, **NO_WAITING, **changes})) as client:
-            return await with_gguf_header(client, item)
+            header = await gguf_header_of(client, item)
+            return {**item, "_gguf_header": header} if header else item
 
     found = asyncio.run(run())
     assert item == before

@@ -24,6 +24,7 @@ from compat.models import (
     EngineSetting,
     FactSheet,
     ModelRecord,
+    RecordDocument,
     RecordVariant,
     SyncRun,
     Verdict,
@@ -95,7 +96,7 @@ def test_a_file_older_than_what_the_hub_said_is_left_alone():
 
 def test_a_file_newer_than_what_the_hub_said_counts():
     store(record(PHI, likes=1), origin="hub")
-    ModelRecord.objects.filter(repo_id=PHI).update(fetched=timezone.now() - timedelta(days=900))
+    RecordDocument.objects.filter(record__repo_id=PHI, kind="detail").update(read=timezone.now() - timedelta(days=900))
     counts = store(record(PHI, likes=2, _source={"likes": "taken 2025-11-02"}))
     assert told(counts) == (0, 1, 0, 0, 0)
     assert ModelRecord.objects.get(repo_id=PHI).as_of == "2025-11-02"
@@ -117,7 +118,8 @@ def test_a_file_newer_than_what_the_hub_said_counts():
 def test_only_a_date_after_the_day_the_hub_was_asked_shows_a_file_to_be_newer(dated, counts):
     """Of one day, month or year nobody can tell which came first: what the Hub itself said then stays."""
     store(record(PHI, likes=1), origin="hub")
-    ModelRecord.objects.filter(repo_id=PHI).update(fetched=datetime(2025, 11, 15, 12, tzinfo=UTC))
+    asked = datetime(2025, 11, 15, 12, tzinfo=UTC)
+    RecordDocument.objects.filter(record__repo_id=PHI, kind="detail").update(read=asked)
     store(record(PHI, likes=2, _source={"likes": f"a list, {dated}"}))
     assert ModelRecord.objects.get(repo_id=PHI).likes == (2 if counts else 1)
 
@@ -268,8 +270,8 @@ def test_an_interrupted_load_leaves_whole_batches_and_can_be_repeated():
 
 
 def test_every_record_points_to_the_facts_that_are_extracted_from_its_payload():
-    for kept in ModelRecord.objects.select_related("payload", "sheet").prefetch_related("variants"):
-        extraction = extraction_of(parse_record(kept.payload.data).model)
+    for kept in ModelRecord.objects.select_related("sheet").prefetch_related("documents", "variants"):
+        extraction = extraction_of(parse_record(kept.payload).model)
         assert kept.sheet.facts == json.loads(json.dumps([facts.as_json() for facts in extraction.judged])), kept
         assert len(kept.variants.all()) == len(extraction.variants)
 
@@ -402,7 +404,7 @@ def test_two_processes_may_store_overlapping_records_at_once(tmp_path):
             out, problems = writer.communicate(timeout=TIMEOUT)
             assert writer.returncode == 0, out + problems
         assert own.records() == 700
-        assert own.value("SELECT count(*) FROM compat_recordpayload") == 700
+        assert own.value("SELECT count(*) FROM compat_recorddocument") == 700
         assert own.value("SELECT min(version) FROM compat_catalogue") >= 2
         repeated = own.run("load_records", files[0])
         assert repeated.returncode == 0, repeated.stderr

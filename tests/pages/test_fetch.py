@@ -193,7 +193,7 @@ def test_what_cannot_be_kept_here_is_a_failure_that_is_noted(client, hub, monkey
     def broken(*_, **__):
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr("compat.ingest.store.store_parsed", broken)
+    monkeypatch.setattr("compat.ingest.store.store_told", broken)
     client.get(PLACE)
     fetch = HubFetch.objects.get()
     assert (fetch.state, "could not be kept here" in fetch.error) == ("failed", True)

@@ -21,7 +21,7 @@ class Command(CatalogueCommand):
     """``dump_records FILE``"""
 
     help = (
-        "Write every record, as the Hub told it, to FILE: one JSON object a line, gzipped if the name ends in .gz; "
+        "Write what the Hub told of every record to FILE: one JSON object a line, gzipped if the name ends in .gz; "
         "- means standard output. The file appears whole or not at all."
     )
     examples = (
@@ -63,13 +63,13 @@ class Command(CatalogueCommand):
         )
 
     def _write(self, write: Callable[[bytes], object], name: str = "") -> int:
-        from compat.models import RecordPayload
+        from compat.models import ModelRecord
 
-        rows = RecordPayload.objects.order_by("record__repo_id").values_list("data", flat=True)
+        records = ModelRecord.objects.order_by("repo_id").only("repo_id").prefetch_related("documents")
         written = 0
-        with self.progress(f"Writing {name}", rows.count()) if name else no_progress() as advance:
-            for data in rows.iterator(BATCH):
-                write(record_line(data))
+        with self.progress(f"Writing {name}", records.count()) if name else no_progress() as advance:
+            for record in records.iterator(BATCH):
+                write(record_line(record.payload))
                 advance(1)
                 written += 1
         return written
