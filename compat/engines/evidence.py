@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -46,6 +46,17 @@ class EvidencePath(StrictTable):
         if self.cases < FEWEST or self.share < MEDIUM:
             return Confidence.LOW
         return Confidence.HIGH if self.share >= HIGH and self.cases >= FEWEST_HIGH else Confidence.MEDIUM
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as programs get it."""
+        return {
+            "fact": self.fact,
+            "from": self.origin,
+            "words": self.words,
+            "right": self.right,
+            "cases": self.cases,
+            "atBest": self.level.word,
+        }
 
 
 class _Evidence(StrictTable):

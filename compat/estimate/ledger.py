@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from compat.engines.evidence import evidence
 from compat.strict_data import DataError, describe_first, parse_json, read_text
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -101,3 +102,8 @@ def read_ledger(text: str, filename: str = "ledger.json") -> Ledger:
         return TypeAdapter(Ledger).validate_json(text)
     except ValidationError as error:
         raise DataError(f"{filename}: {describe_first(error, data)}") from None
+
+
+def shipped_accuracy() -> dict[str, Any]:
+    """All that is known of how good the answers are: the ledger, and how often roundabout facts were right."""
+    return {**shipped_ledger().as_json(), "evidence": [path.as_json() for path in evidence()]}

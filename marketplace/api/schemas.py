@@ -285,7 +285,9 @@ def _stated(hint: Any) -> Any:
     return bounded.get(hint, Annotated[StrictInt, Field(ge=1, lt=10**15)] if hint is int else hint)
 
 
-_FACT_TYPES = {name: TypeAdapter(_stated(hint)) for name, hint in get_type_hints(VariantFacts).items()}
+_FACT_TYPES = {
+    to_camel(name): (name, TypeAdapter(_stated(hint))) for name, hint in get_type_hints(VariantFacts).items()
+}
 
 
 def _as_facts(given: dict[str, Any]) -> dict[str, Any]:
@@ -293,7 +295,8 @@ def _as_facts(given: dict[str, Any]) -> dict[str, Any]:
     unknown = given.keys() - _FACT_TYPES.keys()
     if unknown:
         raise ValueError(f"{min(unknown)[:60]!r} is no fact; there are: {', '.join(_FACT_TYPES)}")
-    return {name: _FACT_TYPES[name].validate_python(value) for name, value in given.items()}
+    told = ((_FACT_TYPES[name], value) for name, value in given.items())
+    return {name: of_type.validate_python(value) for (name, of_type), value in told}
 
 
 class MetadataIn(Shape):

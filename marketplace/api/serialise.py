@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.overview import ListPage, WorkerCard
@@ -75,7 +77,8 @@ def verdict(result: CompatibilityResult) -> Json:
 
 def metadata(item: Item) -> Json:
     """The six facts, and what else the rules look at."""
-    return {**item.metadata.as_json(), "facts": item.metadata.variant_facts.as_json()}
+    facts = item.metadata.variant_facts.as_json()
+    return {**item.metadata.as_json(), "facts": {to_camel(name): value for name, value in facts.items()}}
 
 
 def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:

@@ -17,13 +17,13 @@ from compat import catalogue
 from compat.catalogue import listing
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
+from compat.estimate.ledger import shipped_accuracy
 from compat.extraction.facts import ModelMetadata, VariantFacts
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.models import CuratedList
 from compat.timestamps import Json
 from marketplace.freshness import refresh_if_stale
-from marketplace.pages.accuracy import accuracy_as_json
 
 from . import parameters, problems, schemas, serialise
 from .caching import answer_conditionally, made_of
@@ -301,4 +301,4 @@ def report(request: HttpRequest) -> Any:
 def accuracy(request: HttpRequest) -> Any:
     """Memory and speed estimates compared with published measurements."""
     parameters.read_api_question(request, ())
-    return accuracy_as_json()
+    return shipped_accuracy()

@@ -6,7 +6,7 @@ from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from compat.engines.evidence import evidence
-from compat.estimate.ledger import Ledger, shipped_ledger
+from compat.estimate.ledger import Ledger, shipped_accuracy, shipped_ledger
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
@@ -32,29 +32,13 @@ def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
     ]
 
 
-def accuracy_as_json() -> dict[str, object]:
-    """All numbers of the page."""
-    paths = [
-        {
-            "fact": path.fact,
-            "from": path.origin,
-            "words": path.words,
-            "right": path.right,
-            "cases": path.cases,
-            "atBest": path.level.word,
-        }
-        for path in evidence()
-    ]
-    return {**shipped_ledger().as_json(), "evidence": paths}
-
-
 @require_safe
 @takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
     found = shipped_ledger()
     if request.GET.get("format") == "json":
-        return JsonResponse(accuracy_as_json())
+        return JsonResponse(shipped_accuracy())
     tables = [
         ("Memory, by quantity", "memory-all", _table(found, "memory", "all")),
         ("Memory, by engine", "memory-engine", _table(found, "memory", "engine")),

@@ -44,7 +44,7 @@ def test_a_fact_that_was_changed_since_is_believed_over_what_went_with_it(client
         ({"colour": "red"}, "'colour' is no fact"),
         ({"gated": "yes"}, "valid boolean"),
         ({"context": 0}, "greater than or equal to 1"),
-        ({"task_from": "hearsay"}, "Input should be"),
+        ({"taskFrom": "hearsay"}, "Input should be"),
         ({"task": "x" * 1000}, "at most 200 characters"),
         ([], "valid dictionary"),
     ],

@@ -234,7 +234,7 @@ def test_every_tool_is_called_above():
 
 
 def test_a_fact_that_nothing_told_is_marked_and_not_said():
-    told = tools.call_tool("find_models", {"q": "sentence-transformers/all-MiniLM-L6-v2", "compatible": "false"})
+    told = tools.call_tool("find_models", {"q": "CYFRAGOVPL/PLLuM-12B-chat-2512", "compatible": "false"})
     item = told.structured["items"][0]
     assert item["metadata"]["maxContextLength"] == 2048
     assert "maxContextLength" in item["guessed"]
@@ -312,7 +312,7 @@ def test_notes_and_titles_stay_one_quoted_line_of_visible_characters():
 
 def test_hostile_fields_of_a_record_stay_bounded_lines():
     strange = record("microsoft/phi-2", id="acme/strange", pipeline_tag=None, tags=[f"license:{HOSTILE[:60]}"])
-    strange["config"] = {"model_type": HOSTILE[:3000], "max_position_embeddings": 4096}
+    strange["config"] = {"model_type": HOSTILE[:150], "max_position_embeddings": 4096}
     counts = sync.store_raw([("acme/strange", strange)], origin="file")
     assert counts.new == 1, counts.problems
     for name, arguments in (

@@ -237,7 +237,7 @@ def test_of_nothing_nothing_is_known():
 
 
 def variant(format_="safetensors", quantization="", size=None):
-    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size)
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=None)
 
 
 def model(config=LLAMA, parameters=None, name="sample"):
@@ -246,6 +246,7 @@ def model(config=LLAMA, parameters=None, name="sample"):
         projector_bytes=None,
         shape_facts=shape_facts(config),
         parameters=parameters,
+        parameters_from="hub",
         name=name,
         context=131072,
     )

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from compat.catalogue import current
+from compat.engines.evidence import evidence
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,9 @@ def test_the_tables_are_there_with_headings_and_numbers(client):
         assert title in page.text
     for engine in ("llama.cpp", "vllm", "transformers"):
         assert engine in page.text
-    assert len([tag for tag, _ in page.tags if tag == "table"]) == len(response.context["tables"])
+    assert len([tag for tag, _ in page.tags if tag == "table"]) == len(response.context["tables"]) + 1
+    for path in evidence():
+        assert f"{path.words} {path.cases} {path.share * 100:.1f} % {path.level.badge}" in page.text
     assert re.search(r"\d %", page.text)
     for table in (response.context["page"].memory, response.context["page"].speed):
         assert all(reason in page.text for reason in table.skipped)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.estimate.ledger import Accuracy, Ledger, shipped_ledger
+from compat.estimate.ledger import Accuracy, Ledger, shipped_accuracy, shipped_ledger
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import Cell, Column, PlainScreen, Screen
 
@@ -54,7 +54,8 @@ class Command(CatalogueCommand):
                 _show(f"{title}: error against measurement", table, screen)
                 screen.line("")
 
-        return Answer(found.as_json(), show)
+        as_shipped = not (options["live"] or memory or speed)
+        return Answer(shipped_accuracy() if as_shipped else found.as_json(), show)
 
 
 def compare_now(memory_points: Path | None, speed_points: Path | None) -> Ledger:

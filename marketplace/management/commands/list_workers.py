@@ -38,7 +38,7 @@ class Command(CatalogueCommand):
 def _show(cards: list[WorkerCard], screen: Screen) -> None:
     columns = [
         Column("Worker"),
-        Column("Engine"),
+        Column("Engine", bends=True),
         Column("Machine", bends=True),
         Column("Run", right=True),
         Column("Of", right=True),
