@@ -92,7 +92,7 @@ class VariantFacts:
     download; None where the record does not tell. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
     needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
-    Hub's own list of files is known, and holds none.
+    Hub's own list of files is known, and holds none; ``cut``: in pieces that have to be joined before use.
     """
 
     architecture: str | None = None
@@ -116,6 +116,7 @@ class VariantFacts:
     partial: bool = False
     contradicted: bool = False
     no_weights: bool = False
+    cut: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compat.architectures import name_words
 
+_PIECE = re.compile(
+    r"^(?P<whole>.+\.gguf)(?:\.part(?P<number>\d{1,3})of(?P<count>\d{1,3})|-split-(?P<letter>[a-z]))$", re.IGNORECASE
+)
+"""A file that was cut at some byte, as the Hub once took no larger ones: ``m.gguf.part1of2``, ``m.gguf-split-a``."""
 SHARD = re.compile(r"^(?P<stem>.+?)[-.](?P<number>\d{5})-of-(?P<count>\d{5})$")
 
 _SUFFIX_FORMATS = {
@@ -71,7 +75,8 @@ class FileName:
     """One file name taken apart.
 
     ``role`` is ``weights``, ``projector``, ``helper`` (importance matrix, draft model), ``adapter``,
-    ``duplicate`` or ``other``; ``stem`` is the path without shard number and suffix, equal for all shards.
+    ``duplicate`` or ``other``; ``stem`` is the path without shard number and suffix, equal for all shards. ``cut`` ones
+    are pieces of one file, and of no use before they are joined.
     """
 
     path: str
@@ -81,6 +86,7 @@ class FileName:
     quantization: str | None = None
     shard: int | None = None
     shards: int | None = None
+    cut: bool = False
 
 
 def gguf_label(name: str) -> str | None:
@@ -127,6 +133,11 @@ def _bin_format(base: str) -> tuple[str, str]:
 
 def read_name(path: str) -> FileName:
     """What one file of a repository is, by its name alone."""
+    piece = _PIECE.match(path)
+    if piece:
+        number = int(piece["number"]) if piece["number"] else ord(piece["letter"].lower()) - ord("a") + 1
+        count = int(piece["count"]) if piece["count"] else None
+        return replace(read_name(piece["whole"]), path=path, shard=number, shards=count, cut=True)
     folder, _, base = path.rpartition("/")
     root, dot, suffix = base.rpartition(".")
     suffix = suffix.lower() if dot else ""

@@ -264,12 +264,13 @@ def _gguf_variants(
         missing = _missing_shards(group)
         yield Variant(
             f"gguf:{stem}",
-            f"GGUF {shown}",
+            f"GGUF {shown}, to be joined" if group[0].cut else f"GGUF {shown}",
             replace(
                 facts,
                 quantization=label,
                 quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
-                sharded=len(group) > 1 or missing > 0,
+                sharded=(len(group) > 1 or missing > 0) and not group[0].cut,
+                cut=group[0].cut,
                 incomplete=missing > 0,
             ),
             paths,

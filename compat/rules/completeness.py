@@ -11,6 +11,7 @@ from compat.rules.result import Confidence, Finding, Severity
 CODE = "incomplete"
 BLOCKING_CODE = "format"
 CONTRADICTED = "contradicted"
+CUT = "cut"
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
@@ -37,6 +38,15 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "record contradicts itself",
             Confidence.LOW,
         )
+    if facts.cut:
+        yield Finding(
+            CUT,
+            Severity.WARNS,
+            "The file is cut into pieces, which have to be joined before anything reads them.",
+            "to be joined first",
+            Confidence.LOW,
+        )
+        yield Finding(CUT, Severity.RECOMMENDS, "Join the pieces in their order, for example with cat.")
     if facts.incomplete:
         yield Finding(
             CODE,

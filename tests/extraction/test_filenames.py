@@ -85,3 +85,19 @@ def test_shards_share_a_stem_and_the_folder_may_carry_the_label():
 @given(st.text(max_size=60))
 def test_no_name_breaks_the_reader(path):
     assert read_name(path).path == path
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "count"),
+    [
+        ("Tess-v2.5-Qwen2-72B.Q8_0.gguf.part1of2", 1, 2),
+        ("Tess-v2.5-Qwen2-72B.Q8_0.gguf.PART2OF2", 2, 2),
+        ("goliath-120b.Q6_K.gguf-split-b", 2, None),
+    ],
+)
+def test_a_file_that_was_cut_is_pieces_of_one(path, number, count):
+    found = read_name(path)
+    assert (found.role, found.format, found.cut) == ("weights", "gguf", True)
+    assert (found.shard, found.shards) == (number, count)
+    assert found.quantization in ("Q8_0", "Q6_K")
+    assert found.stem in ("Tess-v2.5-Qwen2-72B.Q8_0", "goliath-120b.Q6_K")
