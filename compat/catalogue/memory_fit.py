@@ -36,7 +36,8 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
     if fit.fit is Fit.UNKNOWN and fit.room is None:
         return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"))
     if fit.fit is Fit.UNKNOWN:
-        return _lowered(result, f"Memory: {fit.sentence}", "memory need not known")
+        brief = "memory need not known" if fit.need is None else "too large at 16 bits"
+        return _lowered(result, f"Memory: {fit.sentence}", brief)
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
 

@@ -77,7 +77,7 @@ def shape_of_record(facts: str, parameters: int | None, name: str) -> Shaped:
     return Shaped(filled, (f"widths {_PUBLISHED}" if own.layers else f"layers and heads {_PUBLISHED}",))
 
 
-_DOUBT = "how many weights there are, as the record contradicts itself,"
+_DOUBT = "number of weights (the record contradicts itself)"
 _FILLED = (
     *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
     *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),

@@ -42,7 +42,7 @@ class Provenance(StrEnum):
     @property
     def guessed(self) -> bool:
         """Whether a fact from here is a guess rather than something read."""
-        return self in (Provenance.NAME, Provenance.DEFAULT)
+        return self in (Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED)
 
 
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}
@@ -205,10 +205,11 @@ class ModelMetadata:
 
 
 def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:
-    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``. One by the name alone: ``~8.0B``."""
+    """A parameter count for people: ``8.0B``, ``270M``, ``1.2T``, or ``unknown``. One that
+    only the name tells, or that the record contradicts: ``~8.0B``."""
     if count is None:
         return "unknown"
-    if origin == Provenance.NAME:
+    if origin in (Provenance.NAME, Provenance.CONTRADICTED):
         return f"~{parameters_text(count)}"
     for divisor, unit, digits in ((10**12, "T", 1), (10**9, "B", 1), (10**6, "M", 0), (10**3, "K", 0)):
         if count >= divisor * (0.9995 if unit == "B" else 1):
