@@ -61,11 +61,10 @@ class KnownFailure:
 
     def concerns(self, facts: VariantFacts) -> bool:
         """Whether it is about a model of these facts."""
-        packed = {facts.quantization, f"{facts.quantization} {facts.scheme}"}
         return (
             (not self.architectures or facts.architecture in self.architectures)
             and (not self.formats or facts.format in self.formats)
-            and (not self.packings or bool(self.packings & packed))
+            and (not self.packings or not self.packings.isdisjoint(_packed_as(facts)))
             and (facts.sharded or not self.sharded)
             and (not self.experts or architecture_of(facts.architecture or "").mixture)
         )
@@ -87,6 +86,10 @@ class KnownFailure:
                 return None if hardware.vendor == "amd" else False
             return hardware.gfx in self.gfx
         return True
+
+
+def _packed_as(facts: VariantFacts) -> tuple[str, str]:
+    return facts.quantization or "", f"{facts.quantization} {facts.scheme}"
 
 
 _Version = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*$")]

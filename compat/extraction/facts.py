@@ -42,9 +42,10 @@ class Provenance(StrEnum):
     @property
     def guessed(self) -> bool:
         """Whether a fact from here is a guess rather than something read."""
-        return self in (Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED)
+        return self in _GUESSED
 
 
+_GUESSED = frozenset({Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 """By value: a list reads thousands, and calling the class takes several times as long."""
 _PROVENANCE_LABELS = {
