@@ -101,7 +101,9 @@ class Worker:
 
     @property
     def capability(self) -> Capability | None:
-        """What its accelerators can do; None where they are not named."""
+        """What its accelerators can do; None where they are not named. With system memory alone it is the processor."""
+        if self.machine.ram is not None and self.machine.memory is None and not self.machine.accelerator:
+            return Capability("cpu")
         one = accelerator_named(self.machine.accelerator) if self.machine.accelerator else None
         return Capability(one.vendor, one.compute_capability, one.gfx, self.machine.count) if one else None
 

@@ -85,7 +85,8 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     if partial is not None:
         return partial
     if assumed:
-        sentence = f"Needs {_gib(need, room)} of {_gib(room, need)} at 16 bits a weight, but nothing tells its width."
+        wanted = f"Needs {_gib(need, room)} if its weights are 16 bits wide, which is not told"
+        sentence = f"{wanted}; {_gib(room, need)} are there."
         return FitResult(Fit.UNKNOWN, sentence, estimate, need, room)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
     sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."

@@ -64,6 +64,7 @@ WIDENINGS = (
     Widening("exllamav3", 16, frozenset({"fp8", "mxfp4"}), everywhere=True),
     Widening("mlx-lm", 16, frozenset({"fp8"}), everywhere=True),
     Widening("vllm", 32, _PLAIN, types=_NO_FLOAT16, keeps_from=8.0, cache=2),
+    Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),
 )

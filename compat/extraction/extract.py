@@ -130,7 +130,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
-    packing = counted.packing or packing
+    packing = packing if counted.packing is None else counted.packing
     common = VariantFacts(
         architecture=architecture.value,
         architecture_from=architecture.provenance,

@@ -55,10 +55,10 @@ _PROVENANCE_LABELS = {
     Provenance.HUB: "Hub answer",
     Provenance.TAG: "Hub tag",
     Provenance.BASE: "the base model's record",
-    Provenance.KNOWN: "the published model it is named after",
+    Provenance.KNOWN: "known model",
     Provenance.NAME: "guessed from the name",
     Provenance.DEFAULT: "assumed",
-    Provenance.CONTRADICTED: "the record contradicts itself",
+    Provenance.CONTRADICTED: "contradicted",
     Provenance.UNKNOWN: "not known",
 }
 

@@ -34,6 +34,7 @@ _FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2"
 _INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
 _LANGUAGE_MODEL = "text_model_id"
 """Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
+_WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
@@ -126,9 +127,10 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
     if completed:
         yield completed
     # Where the name counts experts, its size is that of one.
+    sizes = tuple(named_sizes(model.name))
     experts = any(_EXPERTS.fullmatch(word) for word in name_words(model.name))
-    most = 40.0 if experts else 2.0 if by_dimensions or by_name else 4.0
-    for word, count in named_sizes(model.name):
+    most = 40.0 if experts else 4.0 if len(sizes) > 1 else 1.9
+    for word, count in sizes:
         yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", 0.5, most)
 
 
@@ -172,13 +174,16 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
     counts = block.parameters or {}
     by_type = sum(counts.values())
     told = by_type or block.count or 0
-    seen = packing if packing.known else _packing_seen(counts)
+    seen = _packing_of(packing, counts)
     bits = seen.bits
     # Whether a count may be of words that hold several weights each.
     several = seen.known and (not _INTEGER_BYTES.keys().isdisjoint(counts) if counts else bits is None or bits < 8)
     weights = Fact(told, Provenance.HUB, "the Hub counted the parameters in the safetensors headers")
     words = _unpacked(counts, bits) if counts else None
     believed = any(one.agrees(told) and (not several or told > _WORDS_SHARE * one.count) for one in expected)
+    surest = expected[0] if expected else None
+    if not several and surest and surest.provenance is Provenance.CONFIG and not 0.4 < told / surest.count < 3:
+        believed = False  # an engine builds what config.json says, whatever the name
     if believed or not expected:
         if several and not expected:
             # Weights or the words that they are packed in: nothing says which.
@@ -202,6 +207,13 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
         "One of the two is wrong."
     )
     return Counted(Fact(best.count, Provenance.CONTRADICTED, sentence), sentence, None, seen)
+
+
+def _packing_of(told: Packing, counts: Mapping[str, int]) -> Packing:
+    """What is believed: the data types over a name, as weights that are all wide floats are packed by no method."""
+    if told.provenance is Provenance.NAME and counts and counts.keys() <= _WIDE_FLOATS:
+        return Packing()
+    return told if told.known else _packing_seen(counts)
 
 
 def _packing_seen(counts: Mapping[str, int]) -> Packing:

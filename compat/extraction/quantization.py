@@ -79,6 +79,7 @@ _SCHEMES = (
     ("w4a8", "W4A8"),
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
+    ("int-quantized", "INT8"),
     ("fp4", "NVFP4"),
 )
 """What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
@@ -116,6 +117,8 @@ _SHORT_WIDTH = re.compile(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
 _MODES = ("mxfp4", "mxfp8", "nvfp4")
 _INTEGERS = re.compile(r"(?:int|w)([2-8])(?:a\d+)?")
 _CLOSING_WIDTH = re.compile(r"[2-9]bit")
+CLOSING = "MLX or bitsandbytes"
+"""What a name that closes with its width (``Foo-4bit``) was packed by, in all cases where that is known."""
 _WIDEST = 12
 _NUMBER_LAST = re.compile(r"(?<=[a-z])\.(?=w\d)")
 
@@ -215,8 +218,6 @@ def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -
     word = next((word for word in words if _MLX_WORD.fullmatch(word)), None)
     if word:
         return Provenance.NAME, f"its name says “{word}”"
-    if _CLOSING_WIDTH.fullmatch(words[-1]) and not _NAME_WORDS.keys() & set(words):
-        return Provenance.NAME, "its name closes with its width, as MLX's own tool names what it packs"
     return None
 
 
@@ -244,7 +245,8 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
     if not width:
         return Packing()
     label = f"{width:g}-bit" if width in range(1, 10) else PACKED
-    return Packing(label, provenance, f"{where} {width:g} bits", bits=packed_bits("exl3", width))
+    closing = CLOSING if words and _CLOSING_WIDTH.fullmatch(words[-1]) else None
+    return Packing(label, provenance, f"{where} {width:g} bits", closing, packed_bits("exl3", width))
 
 
 def _scheme(block: Mapping[str, Any]) -> str | None:

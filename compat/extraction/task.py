@@ -100,7 +100,8 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
         return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
     draft = _draft_word(words)
-    if draft and model.pipeline_tag in (None, "text-generation"):
+    states_otherwise = draft == "draft" and model.pipeline_tag is not None
+    if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
         return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
     if model.pipeline_tag:
         return Fact(model.pipeline_tag[:60], Provenance.HUB, f"the Hub lists it under “{model.pipeline_tag[:60]}”")

@@ -172,7 +172,8 @@ def _not_its_own(name: str, facts: VariantFacts, profile: EngineProfile) -> Iter
     else:
         apart = architecture.kind in ("embed", "audio", "vision")
         kind = f", {_with_article(KIND_WORDS[architecture.kind])}," if apart else ""
-        text = f"“{name}”{kind} is not an architecture {profile.name} runs. It runs {profile.family_names}."
+        reads = "reads GGUF files of" if facts.format == "gguf" and profile.formats[0].name != "gguf" else "runs"
+        text = f"“{name}”{kind} is not an architecture {profile.name} {reads}. It runs {profile.family_names}."
         brief = f"{architecture.label} architecture"
     yield Finding(CODE, Severity.BLOCKS, text, brief)
     yield Finding(CODE, Severity.RECOMMENDS, _what_to_look_for(profile))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import VariantFacts
-from compat.extraction.quantization import MLX, VAGUE
+from compat.extraction.quantization import CLOSING, MLX, VAGUE
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
@@ -74,8 +74,9 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
-    told = f"{label} ({facts.quantization_from.label})"
-    if packing is None and label in VAGUE and (profile.packings or label == MLX):
+    told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
+    reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
+    if packing is None and label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
         yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
         return
     if packing is None:
@@ -110,6 +111,10 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+
+
+def _by(scheme: str | None) -> str:
+    return f", by {CLOSING} as names that close so are," if scheme == CLOSING else ""
 
 
 def _unclear(label: str, profile: EngineProfile) -> str:

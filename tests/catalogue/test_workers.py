@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compat.catalogue.verdict import refusal_of_hardware
 from compat.catalogue.workers import (
     KV_TYPES,
     MOST_ACCELERATORS,
@@ -18,6 +19,7 @@ from compat.catalogue.workers import (
     workers,
 )
 from compat.engines import all_profiles, default_profile
+from compat.engines.gpu_capability import Capability
 from compat.engines.hardware import GIB
 from compat.estimate import accelerators
 from compat.estimate.memory import DEFAULT_CONTEXT
@@ -171,7 +173,7 @@ def test_capability_is_known_of_named_accelerators_only():
     assert alone(Machine("RTX 4090")).capability.compute_capability == 8.9
     assert alone(Machine("V100 16 GB")).capability.compute_capability == 7
     assert alone(Machine(memory=24.0)).capability is None
-    assert alone(Machine(ram=24.0)).capability is None
+    assert alone(Machine(ram=24.0)).capability == Capability("cpu")
     assert alone().capability is None
 
 
@@ -278,3 +280,11 @@ def test_a_label_names_engine_and_machine():
     assert choose_worker(workers(), "llama-cpp").label == "llama.cpp"
     assert choose_worker(workers(), "llama-cpp", accelerator="RTX 4090").label == "llama.cpp, RTX 4090"
     assert choose_worker(workers(), "llama-cpp", memory=24.0, count=2).label == "llama.cpp, 2 × 24 GB"  # noqa: RUF001
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("engine", "runs"), [("exllamav3", False), ("tensorrt-llm", False), ("llama-cpp", True)])
+def test_system_memory_alone_is_the_processor(engine, runs):
+    one = choose_worker(workers(), engine, ram=64)
+    assert one.capability == Capability("cpu")
+    assert (refusal_of_hardware(one) is None) is runs

@@ -17,7 +17,11 @@ def test_facts_that_say_nothing_take_no_room():
 
 
 def test_provenance_says_what_is_guessed():
-    assert [origin for origin in Provenance if origin.guessed] == [Provenance.NAME, Provenance.DEFAULT]
+    assert [origin for origin in Provenance if origin.guessed] == [
+        Provenance.NAME,
+        Provenance.DEFAULT,
+        Provenance.CONTRADICTED,
+    ]
     assert all(origin.label for origin in Provenance)
     assert not Fact.unknown().known
     assert Fact(0).known

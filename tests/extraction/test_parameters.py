@@ -144,3 +144,23 @@ def test_a_believed_count_is_the_hubs_or_what_is_expected(counts, name, total):
     if fact.provenance is Provenance.HUB and counts:
         assert fact.value >= min(sum(counts.values()), total if total is not None else 10**14)
     assert found.judged[0].contradicted == (fact.provenance is Provenance.CONTRADICTED)
+
+
+def test_data_types_are_believed_over_a_word_of_the_name():
+    assert _of("acme/Qwen3-8B-4bit", parameters={"BF16": 8_190_735_360}).judged[0].quantization is None
+    assert _of("acme/Qwen3-8B-AWQ", parameters={"BF16": 8_190_735_360}).judged[0].quantization is None
+    told = _of("acme/Qwen3-8B", {"quantization_config": {"quant_method": "awq"}}, parameters={"BF16": 8 * 10**9})
+    assert told.judged[0].quantization == "AWQ"
+
+
+def test_a_count_that_the_configuration_cannot_build_is_a_contradiction_whatever_the_name():
+    wide = QWEN3_8B | {"hidden_size": 8192, "intermediate_size": 28672, "num_hidden_layers": 80}
+    assert _of("acme/Foo-8B", wide, total=8_030_000_000).judged[0].contradicted
+    assert not _of("acme/Foo-8B", QWEN3_8B, total=8_190_735_360).judged[0].contradicted
+
+
+@pytest.mark.parametrize(
+    ("billions", "contradicted"), [(3.9, True), (4.1, False), (15.1, False), (15.3, True), (32, True)]
+)
+def test_a_name_tells_half_from_whole_and_no_more(billions, contradicted):
+    assert _of("acme/Foo-8B", total=int(billions * 10**9)).judged[0].contradicted is contradicted

@@ -150,3 +150,9 @@ def test_a_name_may_tell_the_width_that_the_method_leaves_out():
     eight = _of("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", {"quantization_config": {"quant_method": "gptq"}})
     four = _of("Qwen/Qwen2.5-7B-Instruct-GPTQ", {"quantization_config": {"quant_method": "gptq"}})
     assert (eight.bits, four.bits) == (8 + 24 / 128, 4 + 20 / 128)
+
+
+def test_int8_is_told_by_the_format_of_compressed_tensors():
+    block = {"quant_method": "compressed-tensors", "format": "int-quantized"}
+    found = _of(config={"quantization_config": block})
+    assert (found.label, found.scheme) == ("compressed-tensors", "INT8")
