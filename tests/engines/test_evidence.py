@@ -14,7 +14,7 @@ from compat.engines.confidence import Confidence
 from compat.engines.evidence import EvidencePath, evidence, sureness
 from compat.extraction.extract import Base, extract
 from compat.extraction.facts import Provenance
-from compat.hub.payloads import HubModel
+from compat.hub.payloads import HubModel, parse_record
 from compat.ingest.from_files import BUNDLED
 from compat.rules import judge
 from tools.evaluation.evidence import measure
@@ -59,3 +59,11 @@ def test_a_build_of_a_known_base_is_as_sure_as_its_base_was_right():
     result = judge(extract(model, Base("Qwen/Qwen3-8B", base)).judged[0], all_profiles()["llama-cpp"])
     assert (result.level, level) == (Confidence.MEDIUM, Confidence.MEDIUM)
     assert "taken from the model it says it is made from" in " ".join(result.warnings)
+
+
+def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
+    with gzip.open(BUNDLED) as lines:
+        models = [parse_record(line).model for line in lines]
+    wrong = sum(extract(model).parameters.provenance is Provenance.CONTRADICTED for model in models)
+    text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
+    assert f"Of {len(models):,} records that ship with the site, {wrong} contradict themselves" in text
