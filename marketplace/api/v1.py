@@ -71,7 +71,7 @@ def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             decode_json(request.body)
             parameters.read_api_question(request, ())
         except (HubBadPayload, QuestionError) as error:
-            message = f"The body is {error}." if isinstance(error, HubBadPayload) else str(error)
+            message = f"The body: {error}." if isinstance(error, HubBadPayload) else str(error)
             return problems.problem_response(400, message)
         return view(request, *args, **kwargs)
 
