@@ -32,9 +32,9 @@ _EXPERTS = re.compile(r"\d{1,3}e")
 _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
 _FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1}
 _INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
-_LANGUAGE_MODEL = "text_model_id"
+LANGUAGE_MODEL = "text_model_id"
 """Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
-_WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
@@ -92,7 +92,7 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
 
     A ``part`` (adapter, draft head) carries the name and the dimensions of the model it belongs to.
     """
-    elsewhere = config.get(_LANGUAGE_MODEL)
+    elsewhere = config.get(LANGUAGE_MODEL)
     if isinstance(elsewhere, str) and elsewhere:
         return _with_language_model(model, elsewhere)
     expected = () if part else tuple(_expectations(model, config))
@@ -211,7 +211,7 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
 
 def _packing_of(told: Packing, counts: Mapping[str, int]) -> Packing:
     """What is believed: the data types over a name, as weights that are all wide floats are packed by no method."""
-    if told.provenance is Provenance.NAME and counts and counts.keys() <= _WIDE_FLOATS:
+    if told.provenance is Provenance.NAME and counts and counts.keys() <= WIDE_FLOATS:
         return Packing()
     return told if told.known else _packing_seen(counts)
 

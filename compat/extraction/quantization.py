@@ -65,13 +65,11 @@ _NAME_WORDS = {
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
 }
-_TAG_WORDS = {
-    **{tag: _METHODS[tag] for tag in ("awq", "gptq", "fp8", "mxfp4", "nvfp4", "exl2", "exl3", "bitsandbytes")},
-    **{
-        tag: _METHODS[tag]
-        for tag in ("compressed-tensors", "auto-round", "modelopt", "torchao", "quark", "hqq", "aqlm")
-    },
-}
+_TAGS = (
+    *("awq", "gptq", "fp8", "mxfp4", "nvfp4", "exl2", "exl3", "bitsandbytes"),
+    *("compressed-tensors", "auto-round", "modelopt", "torchao", "quark", "hqq", "aqlm"),
+)
+_TAG_WORDS = {tag: _METHODS[tag] for tag in _TAGS}
 _SCHEMES = (
     ("nvfp4", "NVFP4"),
     ("mxfp4", "MXFP4"),
@@ -93,6 +91,8 @@ VAGUE = frozenset(
 )
 """Labels that name a width or a maker and no method: whether an engine reads it depends on what is not told."""
 
+_MODES = ("mxfp4", "mxfp8", "nvfp4")
+
 QUANTIZATIONS = frozenset(
     (
         *_METHODS.values(),
@@ -100,7 +100,7 @@ QUANTIZATIONS = frozenset(
         *(scheme for _, scheme in _SCHEMES),
         *VAGUE,
         *(f"MLX {bits}-bit" for bits in range(1, 10)),
-        *(f"MLX {mode}" for mode in ("MXFP4", "MXFP8", "NVFP4")),
+        *(f"MLX {mode.upper()}" for mode in _MODES),
         "JANG",
     )
 )
@@ -114,7 +114,6 @@ _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
 """Words that say the weights are not packed, whatever the rest of the name tells of another build."""
 _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
 _SHORT_WIDTH = re.compile(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
-_MODES = ("mxfp4", "mxfp8", "nvfp4")
 _INTEGERS = re.compile(r"(?:int|w)([2-8])(?:a\d+)?")
 _CLOSING_WIDTH = re.compile(r"[2-9]bit")
 CLOSING = "MLX or bitsandbytes"
@@ -216,9 +215,7 @@ def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -
     if model.owner in _MLX_OWNERS:
         return Provenance.TAG, f"published by {model.owner}"
     word = next((word for word in words if _MLX_WORD.fullmatch(word)), None)
-    if word:
-        return Provenance.NAME, f"its name says “{word}”"
-    return None
+    return (Provenance.NAME, f"its name says “{word}”") if word else None
 
 
 def _mlx_by_name(

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from compat.architectures import architecture_of, name_words
-from compat.extraction.parameters import named_sizes
+from compat.extraction.parameters import LANGUAGE_MODEL, WIDE_FLOATS, named_sizes
 from compat.extraction.quantization import Packing
 from compat.hub.payloads import HubModel
 
-_FLOAT_TYPES = frozenset({"F64", "F32", "F16", "BF16"})
 _SHARE = 0.5
 """Below this share of the least count a file set is no whole model; half leaves room for pruned vocabularies."""
 
@@ -54,7 +53,7 @@ def is_partial(model: HubModel, config: Mapping[str, Any], packing: Packing) -> 
     Packed weights cannot be held against the shape: their count is of the words they are packed in.
     """
     block = model.safetensors
-    if block is None or not block.count or block.count < _COUNTED or "text_model_id" in config:
+    if block is None or not block.count or block.count < _COUNTED or LANGUAGE_MODEL in config:
         return False
     named = min((size for _, size in named_sizes(model.name)), default=None)
     if _is_shallow(config, known_size=named is not None) and (named is None or block.count < _SHARE * named):
@@ -63,7 +62,7 @@ def is_partial(model: HubModel, config: Mapping[str, Any], packing: Packing) -> 
     if least is None:
         part = bool(_PART_WORDS.intersection(name_words(model.name))) and isinstance(config.get("model_type"), str)
         return part and block.count < _SHARE * (named or 0)
-    if packing.known or (block.parameters and not set(block.parameters) <= _FLOAT_TYPES):
+    if packing.known or (block.parameters and not set(block.parameters) <= WIDE_FLOATS):
         return False
     return block.count < _SHARE * least
 

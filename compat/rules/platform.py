@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from compat.architectures import architecture_of
 from compat.engines.gpu_capability import (
@@ -64,8 +64,12 @@ def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
     return None
 
 
+def _named(platforms: Iterable[str]) -> str:
+    return join_words(PLATFORM_LABELS[platform] for platform in platforms)
+
+
 def _told_format(rule: FormatRule, profile: EngineProfile) -> Finding:
-    runs_on = join_words(PLATFORM_LABELS[platform] for platform in rule.platforms)
+    runs_on = _named(rule.platforms)
     return Finding(
         CODE,
         Severity.WARNS,
@@ -78,7 +82,7 @@ def _told_format(rule: FormatRule, profile: EngineProfile) -> Finding:
 def _format_on(hardware: Capability, rule: FormatRule, profile: EngineProfile) -> Iterator[Finding]:
     if set(hardware.platforms) & set(rule.platforms):
         return
-    runs_on = join_words(PLATFORM_LABELS[platform] for platform in rule.platforms)
+    runs_on = _named(rule.platforms)
     label = format_label(rule.name)
     yield Finding(
         CODE,
@@ -124,7 +128,7 @@ def _condition(platform: str, packing: Packing, least: float) -> str:
 
 def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding]:
     if not set(hardware.platforms) & set(profile.platforms):
-        runs_on = join_words(PLATFORM_LABELS[platform] for platform in profile.platforms)
+        runs_on = _named(profile.platforms)
         yield Finding(
             CODE,
             Severity.BLOCKS,
@@ -151,7 +155,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     what = f"{packing.name} in {profile.name}"
     least = packing.least(mixture=mixture)
     if packing.platforms and not set(hardware.platforms) & set(packing.platforms):
-        runs_on = join_words(PLATFORM_LABELS[platform] for platform in packing.platforms)
+        runs_on = _named(packing.platforms)
         yield Finding(
             CODE,
             Severity.BLOCKS,

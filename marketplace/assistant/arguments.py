@@ -80,7 +80,7 @@ def _argument(parameter: Parameter) -> Any:
     if parameter.many:
         most = schema["maxItems"]
         words = Annotated[Short, _one_of(parameter)] if parameter.values else Short
-        return Annotated[Annotated[list[words], BeforeValidator(_listed), Field(max_length=most)] | None, told]  # type: ignore[valid-type] # made here
+        return Annotated[Annotated[list[words], BeforeValidator(_listed), Field(max_length=most)] | None, told]  # type: ignore[valid-type] # words is a type made at run time
     if schema["type"] != "string":
         column = Question.model_fields[parameter.name]
         return Annotated[Annotated[column.annotation, *column.metadata] | None, told]
