@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from compat.hub.documents import Told
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
+GEMMA_3 = {
+    "model_type": "gemma3",
+    "vision_config": {"hidden_size": 1152},
+    "text_config": {
+        "model_type": "gemma3_text",
+        "hidden_size": 2560,
+        "intermediate_size": 10240,
+        "num_hidden_layers": 34,
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "sliding_window": 1024,
+        "vocab_size": 262208,
+    },
+}
+"""The configuration of google/gemma-3-4b-it, which sees and is not computed in float16."""
 
 
 @functools.cache

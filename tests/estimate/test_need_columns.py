@@ -19,7 +19,7 @@ from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
-from tests.samples import every_record
+from tests.samples import GEMMA_3, every_record
 
 ENGINES = (
     *("llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "tensorrt-llm", "tgi", "transformers"),
@@ -53,22 +53,6 @@ OPTIONS = (
 QUANTS = (None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
 
 
-GEMMA_3 = {
-    "model_type": "gemma3",
-    "text_config": {
-        "model_type": "gemma3_text",
-        "hidden_size": 2560,
-        "intermediate_size": 10240,
-        "num_hidden_layers": 34,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-        "sliding_window": 1024,
-        "vocab_size": 262208,
-    },
-}
-
-
 @cache
 def variants():
     """Every kind of model there is among the records, in builds of every kind, with and without the files' sizes."""
@@ -85,7 +69,7 @@ def variants():
     # Packed in groups and blocks that few numbers of devices leave whole, and a model that float16 does not suit.
     shapes["groups"] = replace(known_shape("Qwen/Qwen2.5-72B-Instruct"), ffn=29568, pack_group=128)
     shapes["blocks"] = replace(known_shape("Qwen/Qwen3-30B-A3B"), expert_ffn=640, shared_ffn=512, pack_block=128)
-    shapes["no float16"] = from_config({**GEMMA_3, "vision_config": {"hidden_size": 1152}})
+    shapes["no float16"] = from_config(GEMMA_3)
     found = []
     for name in ("groups", "blocks", "no float16"):
         shape = shapes.pop(name)

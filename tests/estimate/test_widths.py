@@ -9,22 +9,8 @@ import pytest
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory, from_config, known_shape
 from compat.estimate.memory import Component
+from tests.samples import GEMMA_3
 
-GEMMA_3 = {
-    "model_type": "gemma3",
-    "vision_config": {"hidden_size": 1152},
-    "text_config": {
-        "model_type": "gemma3_text",
-        "hidden_size": 2560,
-        "intermediate_size": 10240,
-        "num_hidden_layers": 34,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-        "sliding_window": 1024,
-        "vocab_size": 262208,
-    },
-}
 GEMMA_COUNT = 4_300_079_472
 GEMMA = VariantInputs(from_config(GEMMA_3, GEMMA_COUNT), 8_600_000_000, GEMMA_COUNT, None, 0, "safetensors")
 GPT_OSS = VariantInputs(
