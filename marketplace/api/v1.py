@@ -160,12 +160,11 @@ def check(request: HttpRequest, given: schemas.CheckIn) -> Any:
         raise Refused(422, f"What to judge is not clear: {wanted}.", [("metadata", wanted), ("model", wanted)])
     if given.metadata is not None:
         return serialise.compatibility(listing.judge_metadata(_metadata(given.metadata), worker), worker, None)
-    if isinstance((given.model or {}).get("metadata"), dict):
-        one = _parsed(0, given.model or {})
-        assert isinstance(one, ModelMetadata)
+    model = given.model or {}
+    one = _parsed("model", model) if isinstance(model.get("metadata"), dict) else parse_record(model)
+    if isinstance(one, ModelMetadata):
         return serialise.compatibility(listing.judge_metadata(one, worker), worker, None)
-    parsed = parse_record(given.model or {})
-    return serialise.compatibility(listing.judge_records([parsed], worker)[0], worker, parsed.model.id)
+    return serialise.compatibility(listing.judge_records([one], worker)[0], worker, one.model.id)
 
 
 @api.post(
@@ -176,7 +175,7 @@ def check(request: HttpRequest, given: schemas.CheckIn) -> Any:
 def filter_models(request: HttpRequest, given: schemas.FilterIn) -> Any:
     """Give models in the Hub's shape, or metadata, or both. At most 1,000 models and 2 MB."""
     worker = _worker(request, given.worker)
-    parsed = [_parsed(index, value) for index, value in enumerate(given.models)]
+    parsed = [_parsed(f"models.{index}", value) for index, value in enumerate(given.models)]
     hub = iter(listing.judge_records([one for one in parsed if isinstance(one, ParsedRecord)], worker))
     results = []
     for index, one in enumerate(parsed):
@@ -196,7 +195,8 @@ def filter_models(request: HttpRequest, given: schemas.FilterIn) -> Any:
     }
 
 
-def _parsed(index: int, value: dict[str, Any]) -> ParsedRecord | ModelMetadata:
+def _parsed(place: str, value: dict[str, Any]) -> ParsedRecord | ModelMetadata:
+    """What stands at a place of the body: a record of the Hub, metadata, or an item of our lists that holds it."""
     try:
         if isinstance(value.get("metadata"), dict):
             value = value["metadata"]  # an item of our own lists
@@ -204,10 +204,10 @@ def _parsed(index: int, value: dict[str, Any]) -> ParsedRecord | ModelMetadata:
             return _metadata(_METADATA.validate_python(value))
         return parse_record(value)
     except HubBadPayload as error:
-        field = f"models.{index}.{error.field}".rstrip(".")
-        raise Refused(422, f"models.{index}: {error}", [(field, str(error))]) from None
+        field = f"{place}.{error.field}".rstrip(".")
+        raise Refused(422, f"{place}: {error}", [(field, str(error))]) from None
     except Invalid as error:
-        found = [(".".join(["models", str(index), *map(str, one["loc"])]), one["msg"]) for one in error.errors()]
+        found = [(".".join([place, *map(str, one["loc"])]), one["msg"]) for one in error.errors()]
         raise Refused(422, f"{found[0][0]}: {found[0][1]}", found) from None
 
 

@@ -52,3 +52,21 @@ def test_a_fact_that_was_changed_since_is_believed_over_what_went_with_it(client
 def test_facts_of_a_stranger_are_checked(client, facts, problem):
     metadata = {"architecture": "llama", "format": "safetensors", "facts": facts}
     assert problem in json.dumps(post(client, "check", {"metadata": metadata}, status=422))
+
+
+def test_a_record_where_metadata_is_looked_for_is_judged_as_the_record_it_is(client):
+    record = {"id": "acme/plain-7b", "config": {"model_type": "llama"}, "tags": ["safetensors"]}
+    alone = post(client, "check", {"model": record})
+    assert post(client, "check", {"model": {"metadata": record}}) == alone
+
+
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        ({}, "model: id: Field required"),
+        ({"id": 4}, "model: id: Input should be a valid string"),
+        ({"architecture": 3, "format": "gguf"}, "model.architecture: Input should be a valid string"),
+    ],
+)
+def test_an_item_that_is_none_is_told_where_it_stands(client, metadata, problem):
+    assert post(client, "check", {"model": {"metadata": metadata}}, status=422)["detail"] == problem
