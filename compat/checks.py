@@ -14,8 +14,9 @@ from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.engines.hardware import accelerators
 from compat.engines.known_failures import known_failures
+from compat.engines.system_memory import processors
 from compat.estimate.ledger import shipped_ledger
-from compat.estimate.speed import calibration
+from compat.estimate.speed_constants import calibration
 from compat.strict_data import DataError
 
 DATA_FILES: tuple[Callable[[], object], ...] = (
@@ -24,6 +25,7 @@ DATA_FILES: tuple[Callable[[], object], ...] = (
     known_models,
     all_profiles,
     accelerators,
+    processors,
     known_failures,
     evidence,
     calibration,

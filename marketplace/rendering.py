@@ -36,6 +36,7 @@ FILTERS = {
     "floatformat": defaultfilters.floatformat,
     "format_label": format_label,
     "gib": show.gib,
+    "pace": show.pace,
     "kilo": show.kilo,
     "language_label": language_label,
     "level_class": show.level_class,

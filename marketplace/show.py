@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from compat.engines.hardware import GIB
-from compat.estimate import Fit, FitResult
+from compat.estimate import Fit, FitResult, SpeedEstimate
 from compat.extraction.facts import Provenance
 from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
@@ -110,6 +110,15 @@ def kilo(tokens: int) -> str:
 def gib(number: int | None) -> str:
     """Bytes as memory is counted: ``4.4 GiB``."""
     return "" if number is None else f"{number / GIB:.1f} GiB"
+
+
+def pace(speed: SpeedEstimate) -> str:
+    """A range of tokens a second: ``64 to 94 tokens a second``; blank where there is no number."""
+    if speed.low is None or speed.high is None:
+        return ""
+    digits = 0 if speed.low >= 10 else 1 if speed.low >= 1 else 2
+    low, high = f"{speed.low:,.{digits}f}", f"{speed.high:,.{digits}f}"
+    return f"{low if low == high else f'{low} to {high}'} tokens a second"
 
 
 def count(number: int | None) -> str:

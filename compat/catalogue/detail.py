@@ -248,7 +248,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         alternatives=alternatives(record, related, worker),
         rules=rules_version(worker.profile),
         fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
-        memory=memory_of(record, row.best, row.fit, worker),
+        memory=memory_of(record, row.best, row.fit, worker, row.result),
     )
 
 
@@ -264,9 +264,12 @@ def _variant_rows(
 
 
 def memory_of(
-    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker
+    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker, result: CompatibilityResult
 ) -> MemoryView | None:
-    """The memory picture of the best variant; None where the worker's machine is not told."""
+    """The memory picture of the best variant; None where the worker's machine is not told.
+
+    What ``result`` refuses has no speed, whatever the memory would allow.
+    """
     if best is None or worker.hardware is None:
         return None
     fit = fit or fit_of(record, best, worker)
@@ -283,9 +286,16 @@ def memory_of(
         parts=parts,
         room=sum(rooms),
         longest=context_room(record, best, worker),
-        speed=speed_of(record, best, worker),
+        speed=speed_of(record, best, worker, fit) if result.compatible else _no_speed(result),
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
     )
+
+
+def _no_speed(result: CompatibilityResult) -> SpeedEstimate:
+    return SpeedEstimate(None, reason=f"It does not run here ({result.brief})." if result.brief else DOES_NOT_RUN)
+
+
+DOES_NOT_RUN = "It does not run here."
 
 
 def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -135,18 +135,16 @@ def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) ->
     )
 
 
-def speed_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> SpeedEstimate | None:
-    """Tokens a second, as a range with its basis; None where the worker has not exactly one accelerator."""
+def speed_of(
+    record: ModelRecord, variant: RecordVariant, worker: Worker, fit: FitResult | None = None
+) -> SpeedEstimate | None:
+    """Tokens a second, as a range with its basis, or why there is no number; None where the machine is not told.
+
+    ``fit`` is the verdict on memory, if it was made already.
+    """
     hardware = worker.hardware
-    if hardware is None or len(hardware.accelerators) != 1:
+    if hardware is None:
         return None
     needed, _ = inputs_of_variant(record, variant)
-    return estimate_speed(
-        needed.shape,
-        worker.profile.slug,
-        hardware.accelerators[0],
-        file_bytes=needed.file_bytes,
-        parameters=needed.parameters,
-        quant=needed.quant,
-        kv_type=worker.kv,
-    )
+    fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
+    return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)

@@ -232,6 +232,17 @@ class Question(BaseModel):
         Memory | None,
         Parameter("System memory, in GB.", group="worker", takes="GB", metavar="GB", noun="GB of system memory"),
     ] = None
+    ram_bandwidth: Annotated[
+        Memory | None,
+        Parameter(
+            "How many GB of system memory the processor reads in a second: memory channels times MT/s "
+            "times 0.008, so 89.6 for two of DDR5-5600.",
+            group="worker",
+            takes="GB a second",
+            metavar="GB",
+            noun="GB of system memory a second",
+        ),
+    ] = None
     context: Annotated[
         Whole | None,
         Parameter(

@@ -31,6 +31,7 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         count=criteria.count,
         memory=criteria.memory,
         ram=criteria.ram,
+        ram_bandwidth=criteria.ram_bandwidth,
         context=criteria.context,
         kv=criteria.kv,
     )

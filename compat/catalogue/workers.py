@@ -25,13 +25,15 @@ MOST_ACCELERATORS = 16
 class Machine:
     """What a worker runs on. ``memory`` is GiB of one accelerator, ``ram`` GiB of the system; None is not told.
 
-    ``accelerator`` is a name of the bundled list, or empty for one of which only the memory is told.
+    ``ram_bandwidth`` is how many GB of system memory the processor reads in a second. ``accelerator`` is a name of the
+    bundled list, or empty for one of which only the memory is told.
     """
 
     accelerator: str = ""
     count: int = 1
     memory: float | None = None
     ram: float | None = None
+    ram_bandwidth: float | None = None
 
     @property
     def told(self) -> bool:
@@ -44,8 +46,9 @@ class Machine:
         if not self.told:
             return None
         ram = round(self.ram * GIB) if self.ram is not None else None
+        rate = self.ram_bandwidth * 1e9 if self.ram_bandwidth is not None else None
         one = self._one()
-        return Hardware(accelerators=(one,) * self.count if one else (), system_memory=ram)
+        return Hardware(accelerators=(one,) * self.count if one else (), system_memory=ram, system_bandwidth=rate)
 
     def _one(self) -> Accelerator | None:
         known = accelerator_named(self.accelerator) if self.accelerator else None
@@ -151,15 +154,17 @@ def choose_worker(
     count: int = 1,
     memory: float | None = None,
     ram: float | None = None,
+    ram_bandwidth: float | None = None,
     context: int | None = None,
     kv: str = "",
 ) -> Worker:
     """The worker a visitor picked, changed by what they said of its machine and use; the first one by default."""
     worker = available[slug] if slug else next(iter(available.values()))
-    machine = Machine(accelerator, count, memory, ram)
+    machine = Machine(accelerator, count, memory, ram, ram_bandwidth)
+    own = replace(worker.machine, ram_bandwidth=ram_bandwidth) if ram_bandwidth is not None else worker.machine
     return replace(
         worker,
-        machine=machine if machine.told else worker.machine,
+        machine=machine if machine.told else own,
         registered=worker.registered and not machine.told,
         context=context or worker.context,
         kv=kv or worker.kv,

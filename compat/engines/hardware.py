@@ -21,6 +21,7 @@ GIB = 1024**3
 class Accelerator:
     """One kind of device. ``memory`` in bytes, ``bandwidth`` in bytes a second; None is unknown.
 
+    ``tflops`` are trillions of 16-bit operations a second, without tensor cores, as tables give them.
     ``compute_capability`` is NVIDIA's (8.9), ``gfx`` AMD's name of a generation (``gfx942``).
     ``memory_options``: the sizes in bytes a shared memory is sold in, where the name alone does not tell.
     """
@@ -30,6 +31,7 @@ class Accelerator:
     kind: str
     memory: int | None = None
     bandwidth: float | None = None
+    tflops: float | None = None
     compute_capability: float | None = None
     gfx: str | None = None
     sources: tuple[str, ...] = ()
@@ -45,11 +47,13 @@ class Accelerator:
 class Hardware:
     """A machine: its accelerators (none for a CPU worker) and its system memory in bytes.
 
+    ``system_bandwidth`` is what the processor reads of that memory, in bytes a second; None is not told.
     ``unified_fraction`` is the share of a unified memory a model may take.
     """
 
     accelerators: tuple[Accelerator, ...] = ()
     system_memory: int | None = None
+    system_bandwidth: float | None = None
     unified_fraction: float | None = None
 
     @property
@@ -91,8 +95,9 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Card(StrictTable):
-    """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``cc`` NVIDIA's compute
-    capability, ``gfx`` AMD's name of the generation, ``src`` the numbers of its sources, counted from 0.
+    """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``tflops`` of 16 bits,
+    ``cc`` NVIDIA's compute capability, ``gfx`` AMD's name of the generation, ``src`` the numbers of its sources,
+    counted from 0.
     """
 
     name: Name
@@ -100,6 +105,7 @@ class _Card(StrictTable):
     kind: Annotated[str, one_of("gpu", "unified")]
     gb: _Positive | None = None
     gb_s: _Positive | None = None
+    tflops: _Positive | None = None
     cc: _Positive | None = None
     gfx: Annotated[str, StringConstraints(pattern="^gfx[0-9a-f]{3,4}$")] | None = None
     gb_options: list[_Positive] = []
@@ -156,6 +162,7 @@ def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
         kind=card.kind,
         memory=None if card.gb is None else round(card.gb * GIB),
         bandwidth=None if card.gb_s is None else card.gb_s * 1e9,
+        tflops=card.tflops,
         compute_capability=card.cc,
         gfx=card.gfx,
         sources=tuple(sources[number] for number in card.src),

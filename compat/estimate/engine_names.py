@@ -31,3 +31,20 @@ def engine_name(slug: str) -> str:
     """The one spelling of an engine's name; a name not known here comes back lower-cased."""
     key = slug.strip().lower()
     return _SPELLINGS.get(key, key)
+
+
+ENGINE_WORDS: dict[str, str] = {
+    "llama.cpp": "llama.cpp",
+    "ollama": "Ollama",
+    "lmstudio": "LM Studio",
+    "mlx-lm": "MLX",
+    "vllm": "vLLM",
+    "sglang": "SGLang",
+    "tensorrt-llm": "TensorRT-LLM",
+    "tgi": "TGI",
+    "transformers": "Transformers",
+    "exllamav2": "ExLlamaV2",
+    "exllamav3": "ExLlamaV3",
+    "rbee": "rbee's own loader",
+}
+"""What people call an engine."""

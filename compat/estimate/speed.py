@@ -3,70 +3,39 @@
 One token reads every active weight and the cache of the tokens before it, and starts the kernels of
 every layer: ``seconds = weights / (e x bandwidth) + cache / (k x bandwidth) + layers x launch``. The
 share ``e`` of the nameplate bandwidth, the launch time and their variations (experts, recurrent layers,
-low-bit codes) are calibrated per engine and class of hardware from measured runs; see ``calibrate``.
-An engine on a class of hardware without measured runs gets no estimate.
+low-bit codes) are calibrated per engine and class of hardware from measured runs; see ``tools.evaluation.calibrate``.
+Devices that hold whole layers each take their times one after the other, devices that compute every layer together
+share the bytes. What was not measured gets no number, but the reason.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Annotated, Self
+from __future__ import annotations
 
-from pydantic import AfterValidator, Field, model_validator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from compat.architectures import LayerKind
-from compat.engines.gpu_capability import VENDOR_PLATFORMS
-from compat.engines.hardware import Accelerator
-from compat.estimate.engine_names import ENGINES, LLAMA_FAMILY, engine_name
-from compat.estimate.quant import kv_bits
-from compat.estimate.weights import Weights, estimate_weights
-from compat.shapes.counting import active_parameters
-from compat.shapes.shape import ModelShape
-from compat.strict_data import StrictTable, check_table, parse_json, read_text
+from compat.engines.hardware import Hardware
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name
+from compat.estimate.fit import Fit, FitResult
+from compat.estimate.memory import VariantInputs, as_held, variant_weights
+from compat.estimate.placement import Placement, Portion, Way, place
+from compat.estimate.speed_constants import (
+    CLASS_WORDS,
+    Calibration,
+    Constants,
+    Spread,
+    calibration,
+    kernels_of,
+)
+from compat.estimate.token_work import Work, token_work
+from compat.estimate.widths import widening_of
 
-_WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one token costs: bytes read from weights and cache, layers run."""
-
-    weight_bytes: float
-    cache_bytes: float
-    layers: int
-    state_layers: int
-    experts: bool
-    codes: str
-
-
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Count = Annotated[int, Field(gt=0)]
-
-
-class Constants(StrictTable):
-    """One calibrated pair of engine and hardware class. ``launch`` in seconds per layer.
-
-    ``low`` and ``high`` bound the middle four fifths of the calibration's ratios of measured to estimated.
-    """
-
-    efficiency: _Positive
-    launch: _Positive
-    low: _Positive
-    high: _Positive
-    runs: _Count
-    machines: _Count
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.low > self.high:
-            raise ValueError(f"low is {self.low}, above high, which is {self.high}")
-        return self
+USUAL_DEPTH = 1024
+"""Tokens of a conversation before the one whose speed is told."""
 
 
 @dataclass(frozen=True)
 class SpeedEstimate:
-    """Tokens a second for one sequence: the estimate and its range; None with the ``reason`` why not."""
+    """Tokens a second for one sequence: the estimate and its range; None with the ``reason`` why not, a sentence."""
 
     tokens_per_second: float | None
     low: float | None = None
@@ -75,90 +44,179 @@ class SpeedEstimate:
     reason: str = ""
 
 
-def hardware_class(accelerator: Accelerator | None) -> str:
-    """Devices whose kernels behave alike: vendor, shared memory, and NVIDIA's age."""
-    if accelerator is None:
-        return "cpu"
-    if accelerator.unified:
-        return accelerator.vendor + "-unified"
-    if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.0) < 7.0:
-        return "nvidia-before-7.0"
-    return accelerator.vendor
+def estimate_speed(
+    variant: VariantInputs,
+    engine: str,
+    hardware: Hardware,
+    fit: FitResult | None = None,
+    *,
+    depth: int = USUAL_DEPTH,
+    kv_type: str = "f16",
+) -> SpeedEstimate:
+    """Tokens a second of one sequence, ``depth`` tokens in.
+
+    ``fit`` says whether and where the machine holds the model; None: the accelerators hold all of it.
+    """
+    engine = engine_name(engine)
+    placement = placement_for(variant, engine, hardware, fit)
+    if isinstance(placement, str):
+        return SpeedEstimate(None, reason=placement)
+    work = work_of(variant, engine, hardware, depth, kv_type)
+    if isinstance(work, str):
+        return SpeedEstimate(None, reason=f"Not known: {work}.")
+    return estimate_placed(work, engine, placement)
 
 
-_VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
-HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0")
-"""Every class of a device."""
+def estimate_placed(work: Work, engine: str, placement: Placement, found: Calibration | None = None) -> SpeedEstimate:
+    """Tokens a second of such work where it lies; ``found`` is another calibration than the one that ships."""
+    found = found or calibration()
+    seconds = seconds_of(work, engine, placement, found)
+    if isinstance(seconds, str):
+        return SpeedEstimate(None, reason=seconds)
+    spread = spread_of(work, engine, placement, found)
+    rate, most = 1 / seconds, 1 / least_seconds(work, placement)
+    return SpeedEstimate(rate, rate * spread.low, min(rate * spread.high, most), _basis(engine, placement, spread))
 
 
-_SCHEMES = ("awq", "gptq", "fp8", "nvfp4", "mxfp4")
+def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult | None) -> Placement | str:
+    """Where the layers lie, or why there is no speed."""
+    if fit is None:
+        return place(engine, hardware)
+    if fit.fit in (Fit.TOO_LARGE, Fit.UNEVEN):
+        return "It does not fit this machine."
+    if fit.fit is Fit.UNKNOWN:
+        return "Whether it fits this machine is not known."
+    layers = variant.shape.layers if variant.shape is not None else None
+    share = 1.0 if fit.gpu_layers is None or not layers else fit.gpu_layers / layers
+    return place(engine, hardware, fit.estimate.devices if hardware.accelerators else None, share)
 
 
-def codes_of(quant: str | None, engine: str) -> str:
-    """How the weights are unpacked: ``wide``, ``blocks``, ``lattice`` (IQ1 to IQ3), or the scheme's name."""
-    name = (quant or "").lower().removeprefix("ud-").replace("_", "-")
-    if name in ("bf16", "f16", "fp16", "f32", "fp32"):
-        return "wide"
-    if engine in LLAMA_FAMILY:
-        return "lattice" if name.startswith(("iq1", "iq2", "iq3", "tq")) else "blocks"
-    for scheme in _SCHEMES:
-        if name.startswith(scheme):
-            return scheme
-    return "blocks"
+def work_of(variant: VariantInputs, engine: str, hardware: Hardware, depth: int, kv_type: str) -> Work | str:
+    """What one token costs of the weights as the engine holds them on this hardware, or the fact that is missing."""
+    if variant.shape is None:
+        return "the model's layers"
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    widening = widening if widening is not None and widening.happens_on(hardware) else None
+    held = as_held(variant, widening)
+    weights = variant_weights(held, engine, widening)
+    return token_work(variant.shape, weights, engine, held.quant, depth, kv_type)
 
 
-def cache_read(shape: ModelShape, depth: int, kv_type: str = "f16") -> float | None:
-    """Bytes of cache one token reads after ``depth`` others."""
-    bits = kv_bits(kv_type) or 16.0
-    if shape.caches is None:
-        return None
-    total = 0.0
-    for layer in shape.caches:
-        seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
-        total += (layer.k_width + layer.v_width) * bits / 8 * seen
-    return total
+def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration) -> float | str:
+    """Seconds a token, or what was not measured, as a sentence."""
+    kernels = kernels_of(engine)
+    words = ENGINE_WORDS.get(engine, engine)
+    if work.experts and kernels not in found.mixtures:
+        return f"No measured runs of {words} with a mixture of experts, so a number would have no basis."
+    shared = found.shared.get(kernels, {})
+    for portion in placement.portions:
+        if f"{kernels}|{portion.hardware}" not in found.classes:
+            kind = CLASS_WORDS[portion.hardware]
+            return f"No measured runs of {words} on {kind}, so a number would have no basis."
+    own = [found.classes[f"{kernels}|{portion.hardware}"] for portion in placement.portions]
+    if placement.way is Way.TOGETHER:
+        common = found.together.get(f"{kernels}|{placement.portions[0].hardware}")
+        if common is None:
+            return f"No measured runs of {words} on several such devices, so a number would have no basis."
+        return together_seconds(work, placement.portions, own[0], common, shared)
+    if placement.way is Way.ONE:
+        return alone_seconds(work, placement, own, shared)
+    beside = beside_of(work, engine, placement, found)
+    if beside is None:
+        where = "several devices" if placement.host is None else "accelerator and system memory"
+        return f"No measured runs of {words} with its layers on {where}, so a number would have no basis."
+    if placement.host is None:
+        return alone_seconds(work, placement, own, shared) / beside.efficiency + beside.launch * (len(own) - 1)
+    here, there = shared_out(work, placement)
+    return alone_seconds(here, placement, own, shared) + host_seconds(there, placement.host, beside, shared)
 
 
-_NEGLIGIBLE = 0.05
-
-
-def _cache_at_most(shape: ModelShape, depth: int, kv_type: str) -> float | None:
-    if not (shape.layers and shape.kv_heads and shape.head_dim):
-        return None
-    return 2 * shape.layers * shape.kv_heads * shape.head_dim * (kv_bits(kv_type) or 16.0) / 8 * depth
-
-
-def token_work(
-    shape: ModelShape, weights: Weights, engine: str, quant: str | None, depth: int, kv_type: str = "f16"
-) -> Work | str:
-    """What one token costs, or the fact that is missing."""
-    if weights.total is None:
-        return ", ".join(weights.missing) or "size of the weights"
-    if shape.layers is None:
-        return "layers"
-    if weights.parts is None:
-        return "parameters by tensor class"
-    used = active_parameters(shape, weights.parts.total)
-    if used is None:
-        return "active parameters"
-    table = weights.parts.embed if weights.parts.head else 0
-    unread = weights.parts.total - weights.parts.lookup - table - used
-    body = weights.mix.body if weights.mix is not None else 16.0
-    read = weights.total - weights.lookup - ((weights.embed or 0) if table else 0) - unread * body / 8
-    cached = cache_read(shape, depth, kv_type)
-    if cached is None:
-        # Layers unknown: if even all of them together hardly matter, count all; otherwise do not guess.
-        cached = _cache_at_most(shape, depth, kv_type)
-        if cached is None or cached > _NEGLIGIBLE * read:
-            return "which layers keep keys and values"
-    return Work(
-        max(read, 0.0),
-        cached,
-        shape.layers,
-        shape.state_layers,
-        bool(shape.experts),
-        codes_of(quant, engine),
+def alone_seconds(work: Work, placement: Placement, own: Sequence[Constants], shared: Mapping[str, float]) -> float:
+    """Seconds a token on devices that hold whole layers each, one after the other."""
+    return sum(
+        portion.share * seconds_per_token(work, portion.bandwidth, one.efficiency, one.launch, shared)
+        for portion, one in zip(placement.portions, own, strict=True)
     )
+
+
+def shared_out(work: Work, placement: Placement) -> tuple[Work, Work]:
+    """What is read on the accelerators, and what in system memory, each as if it were all there is.
+
+    Whole layers take everything of theirs along. Experts leave attention, cache and shared parts where they were, and
+    more of the experts must go for as many bytes.
+    """
+    assert placement.host is not None
+    away = placement.host.share
+    if not moves_experts(work, placement):
+        return work, work
+    gone = min(away * work.held_bytes / work.experts_held, 1.0)
+    moved = gone * work.expert_bytes
+    stays = (work.weight_bytes - moved) / (1 - away)
+    here = replace(
+        work,
+        weight_bytes=stays,
+        cache_bytes=work.cache_bytes / (1 - away),
+        layers=round(work.layers / (1 - away)),
+        state_layers=round(work.state_layers / (1 - away)),
+    )
+    return here, replace(work, weight_bytes=moved / away, cache_bytes=0.0, state_layers=0)
+
+
+def host_seconds(work: Work, host: Portion, beside: Constants, shared: Mapping[str, float]) -> float:
+    """Seconds that the processor takes for its part beside accelerators."""
+    return host.share * seconds_per_token(work, host.bandwidth, beside.efficiency, beside.launch, shared)
+
+
+def together_seconds(
+    work: Work, portions: tuple[Portion, ...], own: Constants, common: Constants, shared: Mapping[str, float]
+) -> float:
+    """Seconds a token where each device has a part of every layer; the slowest one is waited for."""
+    slowest = min(portion.bandwidth for portion in portions) * len(portions)
+    waited = work.layers * common.launch
+    return seconds_per_token(work, slowest * common.efficiency, own.efficiency, own.launch, shared) + waited
+
+
+def least_seconds(work: Work, placement: Placement) -> float:
+    """Seconds a token takes in any case: its weights at the nameplate's bandwidth."""
+    rates = [portion.bandwidth for portion in placement.portions]
+    if placement.host is not None:
+        rates.append(placement.host.bandwidth)
+    return work.weight_bytes / (sum(rates) if placement.way is Way.TOGETHER else max(rates))
+
+
+def moves_experts(work: Work, placement: Placement) -> bool:
+    """Whether what lies in system memory are experts alone."""
+    return placement.host is not None and placement.experts_first and work.experts_held > 0
+
+
+def beside_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Constants | None:
+    """What was measured of layers on several devices, or in system memory; None where nothing was."""
+    if placement.host is None:
+        return found.split.get(kernels_of(engine))
+    table = found.experts if moves_experts(work, placement) else found.offload
+    return table.get(kernels_of(engine))
+
+
+def spread_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Spread:
+    """How far off measured runs of this kind were; it must be one that ``seconds_of`` knows."""
+    pair = f"{kernels_of(engine)}|{placement.portions[0].hardware}"
+    if placement.way is Way.ONE:
+        return found.classes[pair]
+    beside = found.together[pair] if placement.way is Way.TOGETHER else beside_of(work, engine, placement, found)
+    assert beside is not None
+    return beside
+
+
+def _basis(engine: str, placement: Placement, spread: Spread) -> str:
+    words = ENGINE_WORDS.get(kernels_of(engine), kernels_of(engine))
+    where = {
+        Way.ONE: f"on {CLASS_WORDS[placement.portions[0].hardware]}",
+        Way.SPLIT: "with its layers on several accelerators",
+        Way.OFFLOAD: "with layers in system memory",
+        Way.TOGETHER: "on several accelerators at once",
+    }[placement.way]
+    runs = f"{spread.runs} measured run{'' if spread.runs == 1 else 's'}"
+    return f"memory bandwidth, calibrated on {runs} of {words} {where}"
 
 
 def seconds_per_token(
@@ -168,107 +226,11 @@ def seconds_per_token(
     rate = bandwidth * efficiency * shared.get("codes:" + work.codes, 1.0)
     if work.experts:
         rate *= shared.get("experts", 1.0)
-    starts = (work.layers + shared.get("state", 0.0) * work.state_layers) * launch
-    starts *= shared.get("launch:" + work.codes, 1.0)
-    return work.weight_bytes / rate + work.cache_bytes / (bandwidth * shared.get("cache", 0.6)) + starts
+    layers = work.layers + shared.get("state", 0.0) * work.state_layers
+    layers += shared.get("routing", 0.0) * work.layers if work.experts else 0.0
+    starts = layers * launch * shared.get("launch:" + work.codes, 1.0)
+    return work.weight_bytes / rate + work.cache_bytes / (bandwidth * shared.get("cache", USUAL_CACHE)) + starts
 
 
-_CODES = ("wide", "blocks", "lattice", *_SCHEMES)
-_VARIATIONS = ("experts", "state", "cache", *(f"{what}:{codes}" for what in ("codes", "launch") for codes in _CODES))
-
-
-def _known_variations(shared: dict[str, float]) -> dict[str, float]:
-    for name in shared:
-        if name not in _VARIATIONS:
-            raise ValueError(f"{name} is not one of {', '.join(_VARIATIONS)}")
-    return shared
-
-
-def _named_by_engine(shared: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    for engine in shared:
-        _check_engine(engine, engine)
-    return shared
-
-
-def _named_by_pair(classes: dict[str, Constants]) -> dict[str, Constants]:
-    for name in classes:
-        engine, _, hardware = name.partition("|")
-        _check_engine(engine, name)
-        if hardware not in HARDWARE_CLASSES:
-            raise ValueError(f"{name!r} should end with one of {', '.join(HARDWARE_CLASSES)}")
-    return classes
-
-
-def _check_engine(engine: str, name: str) -> None:
-    known = sorted(ENGINES - {"ollama", "lmstudio"})
-    if engine not in known:
-        raise ValueError(f"{name!r} should begin with one of {', '.join(known)}")
-
-
-class Calibration(StrictTable):
-    """What ``speed_constants.json`` holds: variations by engine, and :class:`Constants` by ``engine|hardware``."""
-
-    note: str
-    shared: Annotated[
-        dict[str, Annotated[dict[str, _Positive], AfterValidator(_known_variations)]], AfterValidator(_named_by_engine)
-    ]
-    classes: Annotated[dict[str, Constants], AfterValidator(_named_by_pair)]
-
-
-def read_calibration(text: str, filename: str = "speed_constants.json") -> Calibration:
-    """Calibration from the text of such a file; raises ``DataError`` naming the file, the entry and the field."""
-    return check_table(Calibration, parse_json(text, filename), filename)
-
-
-@cache
-def calibration() -> Calibration:
-    """The bundled calibration; raises ``DataError`` where its file is wrong."""
-    return read_calibration(read_text(files("compat.estimate") / "data" / "speed_constants.json"))
-
-
-def kernels_of(engine: str) -> str:
-    """The engine whose kernels run: Ollama and LM Studio run llama.cpp's."""
-    return "llama.cpp" if engine in ("ollama", "lmstudio") else engine
-
-
-def constants(engine: str, hardware: str) -> Constants | None:
-    """The calibration of an engine on a class of hardware; None when nothing was measured."""
-    return calibration().classes.get(f"{kernels_of(engine)}|{hardware}")
-
-
-def shared_constants(engine: str) -> dict[str, float]:
-    """The engine's variations with the kind of layer and code."""
-    return calibration().shared.get(kernels_of(engine), {})
-
-
-def estimate_speed(
-    shape: ModelShape | None,
-    engine: str,
-    accelerator: Accelerator | None,
-    *,
-    file_bytes: int | None = None,
-    parameters: int | None = None,
-    quant: str | None = None,
-    depth: int = 1024,
-    kv_type: str = "f16",
-) -> SpeedEstimate:
-    """Tokens a second of one sequence with the whole model on ``accelerator``, ``depth`` tokens in."""
-    engine = engine_name(engine)
-    if accelerator is None:
-        return SpeedEstimate(None, reason="the memory bandwidth of a CPU worker is not known")
-    if accelerator.bandwidth is None:
-        return SpeedEstimate(None, reason=f"the memory bandwidth of {accelerator.name} is not known")
-    kind = hardware_class(accelerator)
-    found = constants(engine, kind)
-    if found is None:
-        return SpeedEstimate(None, reason=f"no measured runs of {engine} on {kind} hardware")
-    if shape is None:
-        return SpeedEstimate(None, reason="the model's shape is not known")
-    weights = estimate_weights(shape, file_bytes=file_bytes, parameters=parameters, quant=quant, engine=engine)
-    work = token_work(shape, weights, engine, quant, depth, kv_type)
-    if isinstance(work, str):
-        return SpeedEstimate(None, reason=f"{work} not known")
-    rate = 1 / seconds_per_token(work, accelerator.bandwidth, found.efficiency, found.launch, shared_constants(engine))
-    runs = f"{found.runs} runs of {kernels_of(engine)} on {found.machines} {kind} devices"
-    basis = f"memory bandwidth, calibrated on {runs}"
-    return SpeedEstimate(rate, rate * found.low, rate * found.high, basis)
+USUAL_CACHE = 0.6
+"""The share of the bandwidth at which a cache is read, where it was not measured."""

@@ -96,6 +96,7 @@ class MachineOut(Shape):
     count: int
     memory_gb: float | None
     ram_gb: float | None
+    ram_bandwidth_gb_s: float | None
 
 
 class WorkerOut(Shape):
@@ -250,6 +251,16 @@ class MemoryPartOut(Shape):
     detail: str
 
 
+class Speed(Shape):
+    """How fast one conversation is written: tokens a second with a range, or the reason why there is no number."""
+
+    tokens_per_second: float | None
+    low: float | None
+    high: float | None
+    basis: str
+    reason: str
+
+
 class Memory(Shape):
     """The memory need of the best variant on the worker's machine."""
 
@@ -257,6 +268,7 @@ class Memory(Shape):
     room_bytes: int
     longest_context: int | None
     tokens_per_second: float | None
+    speed: Speed | None
     assumptions: list[str]
 
 

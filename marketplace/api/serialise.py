@@ -11,7 +11,7 @@ from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
-from compat.estimate import FitResult
+from compat.estimate import FitResult, SpeedEstimate
 from compat.extraction.facts import Fact
 from compat.models import CuratedList, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
@@ -33,6 +33,7 @@ def worker(one: Worker) -> Json:
             "count": machine.count,
             "memoryGb": machine.memory,
             "ramGb": machine.ram,
+            "ramBandwidthGbS": machine.ram_bandwidth,
         }
         if machine.told
         else None,
@@ -160,6 +161,16 @@ def _related(row: RelatedRow) -> Json:
     }
 
 
+def _speed(speed: SpeedEstimate) -> Json:
+    return {
+        "tokensPerSecond": speed.tokens_per_second,
+        "low": speed.low,
+        "high": speed.high,
+        "basis": speed.basis,
+        "reason": speed.reason,
+    }
+
+
 def _memory(page: DetailPage) -> Json | None:
     memory = page.memory
     if memory is None:
@@ -172,6 +183,7 @@ def _memory(page: DetailPage) -> Json | None:
         "roomBytes": memory.room,
         "longestContext": memory.longest,
         "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,
+        "speed": _speed(memory.speed) if memory.speed else None,
         "assumptions": list(memory.assumed),
     }
 

@@ -15,6 +15,7 @@ from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
 from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
 from compat.engines import EngineProfile
+from compat.engines.system_memory import USUAL_MEMORY
 from marketplace.cookies import WORKER as WORKER_COOKIE
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class WorkerChoice:
     def context_stops(self) -> tuple[int, ...]:
         """The contexts offered, the present one among them."""
         return tuple(sorted({*self.stops, self.worker.context}))
+
+    @property
+    def usual_memory(self) -> Mapping[str, float]:
+        """What system memory is often built in, with the GB it reads a second."""
+        return USUAL_MEMORY
 
     @property
     def kv_types(self) -> Mapping[str, str]:

@@ -325,12 +325,35 @@ def test_the_longest_context_is_where_the_fit_turns():
     assert fit_of(*llama, worker(longest + 1)).fit is Fit.TOO_LARGE
 
 
-def test_speed_is_told_for_exactly_one_accelerator(phi):
-    assert speed_of(*phi, choose_worker(workers(), "vllm", accelerator="RTX 4090", count=2)) is None
-    assert speed_of(*phi, choose_worker(workers(), "llama-cpp", ram=64.0)) is None
-    unknown = speed_of(*phi, choose_worker(workers(), "vllm", memory=24.0))
-    assert unknown.tokens_per_second is None
-    assert unknown.reason
+def told_speed(kept, slug, **machine):
+    return speed_of(*kept, choose_worker(workers(), slug, **machine))
+
+
+def test_speed_is_told_on_several_cards_and_on_the_processor(phi):
+    one, two = (told_speed(phi, "vllm", accelerator="RTX 4090", count=n).tokens_per_second for n in (1, 2))
+    assert one < two < 2 * one
+    assert told_speed(phi, "llama-cpp", ram=64.0, ram_bandwidth=89.6).tokens_per_second
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        ({"slug": "llama-cpp", "ram": 64.0}, "The processor alone computes it: give the bandwidth"),
+        ({"slug": "vllm", "memory": 24.0}, "Name the accelerator"),
+        (
+            {"slug": "llama-cpp", "accelerator": "RTX 4090", "memory": 4.0, "ram": 64.0},
+            "Part of it lies in system",
+        ),
+        ({"slug": "vllm", "accelerator": "RTX 4090", "memory": 4.0}, "It does not fit this machine."),
+        ({"slug": "tensorrt-llm", "accelerator": "RTX 4090"}, "No measured runs of TensorRT-LLM"),
+    ],
+    ids=["processor", "unnamed", "system memory", "too large", "not measured"],
+)
+def test_where_no_speed_is_told_the_reason_stands_in_its_place(phi, machine, words):
+    found = told_speed(phi, **machine)
+    assert found.tokens_per_second is found.low is found.high is None
+    assert found.reason.startswith(words)
+    assert found.reason.endswith(".")
 
 
 @pytest.mark.parametrize("slug", all_profiles())

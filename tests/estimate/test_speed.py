@@ -1,17 +1,43 @@
 """Decode speed: its causes, and its silence where nothing was measured."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
 
-from compat.estimate import Accelerator, estimate_speed, find_accelerator, known_shape
-from compat.estimate.speed import cache_read, hardware_class
+from compat.engines.hardware import GIB
+from compat.estimate import (
+    Accelerator,
+    Hardware,
+    VariantInputs,
+    estimate_speed,
+    estimate_weights,
+    find_accelerator,
+    judge_fit,
+    known_shape,
+)
+from compat.estimate.speed_constants import hardware_class
+from compat.estimate.token_work import cache_read, token_work
 
 RTX = find_accelerator("RTX 4090")
+CARD = Hardware((RTX,))
+SMALL = find_accelerator("RTX 4070")
+MAC = replace(find_accelerator("Apple M4 Max"), memory=128 * GIB)
 
 
-def speed(model, quant="Q4_K_M", **more):
-    return estimate_speed(known_shape(model), "llama.cpp", RTX, quant=quant, **more)
+def inputs(model, quant="Q4_K_M", **more):
+    return VariantInputs(known_shape(model), quant=quant, format="gguf", **more)
+
+
+def speed(model, quant="Q4_K_M", *, on=CARD, engine="llama.cpp", size=None, **more):
+    return estimate_speed(inputs(model, quant, file_bytes=size), engine, on, **more)
+
+
+def judged(model, hardware, engine="llama.cpp", quant="Q4_K_M"):
+    """As pages have it: where the verdict on memory puts the layers."""
+    needed = inputs(model, quant)
+    return estimate_speed(needed, engine, hardware, judge_fit(needed, engine, hardware))
 
 
 def test_an_estimate_is_a_range_with_its_basis():
@@ -19,6 +45,7 @@ def test_an_estimate_is_a_range_with_its_basis():
     assert found.low < found.tokens_per_second < found.high
     assert 80 < found.tokens_per_second < 200
     assert "calibrated on" in found.basis
+    assert not found.reason
 
 
 def test_a_mixture_is_as_fast_as_what_it_reads():
@@ -36,29 +63,163 @@ def test_windows_bound_what_is_read():
     assert cache_read(gemma, 100_000) < 0.25 * 100_000 * 62 * 2 * 16 * 128 * 2
 
 
+# --- what is read ---------------------------------------------------------------------------------------------
+
+
+def work(model, quant, size, engine="llama.cpp"):
+    shape = known_shape(model)
+    weights = estimate_weights(shape, file_bytes=size, quant=quant, engine=engine)
+    return token_work(shape, weights, engine, quant, 1024)
+
+
+def test_a_file_that_its_makers_packed_is_read_as_it_is_whatever_its_label():
+    """gpt-oss-120b is in 4 bits in a file that is called F16."""
+    named, plain = work("openai/gpt-oss-120b", "F16", 65_369_000_000), work("openai/gpt-oss-120b", "MXFP4", None)
+    assert named.weight_bytes == pytest.approx(plain.weight_bytes, rel=0.05)
+    assert 2.5e9 < plain.weight_bytes < 4.5e9
+
+
+def test_a_size_a_few_percent_off_moves_what_is_read_by_as_much():
+    """Not by as much of the whole file, most of which is not read."""
+    right, wrong = (
+        work("openai/gpt-oss-120b", "MXFP4", size).weight_bytes for size in (63_390_000_000, 59_000_000_000)
+    )
+    assert wrong / right == pytest.approx(59 / 63.39, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("quant", "size"), [("F16", 3_000_000_000), ("Q4_K_M", 1_000_000_000), ("Q2_K", 40_000_000_000)]
+)
+def test_facts_that_do_not_agree_give_no_speed(quant, size):
+    assert "do not agree" in work("Llama-3.1-8B", quant, size)
+    found = speed("Llama-3.1-8B", quant, size=size)
+    assert found.tokens_per_second is None
+    assert "do not agree" in found.reason
+
+
+def test_what_an_engine_unpacks_is_read_wide():
+    old = Accelerator("old", "nvidia", "gpu", 64 * GIB, 1e12, compute_capability=7.5)
+    new = replace(old, compute_capability=8.0)
+    gemma = VariantInputs(known_shape("google/gemma-2-9b"), quant="BF16", format="safetensors")
+    slow, fast = (estimate_speed(gemma, "vllm", Hardware((card,))).tokens_per_second for card in (old, new))
+    assert slow < 0.6 * fast
+
+
+# --- where it lies --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hardware", "model"),
+    [
+        (Hardware((SMALL,)), "Qwen/Qwen3-32B"),
+        (Hardware(system_memory=8 * GIB, system_bandwidth=5e10), "Qwen/Qwen3-32B"),
+    ],
+)
+def test_what_does_not_fit_has_no_speed(hardware, model):
+    found = judged(model, hardware)
+    assert found.tokens_per_second is None
+    assert found.reason == "It does not fit this machine."
+
+
+def test_what_may_not_fit_has_no_speed():
+    bare = replace(MAC, memory=None)
+    assert judged("Llama-3.1-8B", Hardware((bare,))).reason == "Whether it fits this machine is not known."
+
+
+def test_two_cards_with_whole_layers_are_as_fast_as_one_and_no_faster():
+    one, two = judged("Llama-3.1-8B", Hardware((RTX,))), judged("Llama-3.1-8B", Hardware((RTX,) * 2))
+    assert 0.7 * one.tokens_per_second < two.tokens_per_second <= one.tokens_per_second
+    assert "several accelerators" in two.basis
+
+
+def test_unlike_cards_take_their_times_one_after_the_other():
+    half = replace(RTX, bandwidth=RTX.bandwidth / 4)
+    fast, mixed, slow = (
+        judged("Qwen/Qwen3-14B", Hardware(cards)).tokens_per_second for cards in ((RTX, RTX), (RTX, half), (half, half))
+    )
+    assert 2 / mixed == pytest.approx(1 / fast + 1 / slow, rel=0.02)
+
+
+def test_cards_that_compute_every_layer_together_are_faster_than_one():
+    needed = VariantInputs(known_shape("Qwen/Qwen3-8B"), quant="BF16", format="safetensors")
+    one, two, four = (estimate_speed(needed, "vllm", Hardware((RTX,) * n)).tokens_per_second for n in (1, 2, 4))
+    assert one < two < four < 4 * one
+
+
+def test_layers_in_system_memory_are_read_at_its_bandwidth():
+    slow, fast = (
+        judged("Qwen/Qwen3-32B", Hardware((SMALL,), 64 * GIB, rate)).tokens_per_second for rate in (50e9, 200e9)
+    )
+    card = speed("Qwen/Qwen3-32B", on=Hardware((SMALL,))).tokens_per_second
+    assert slow < fast < card
+    assert 1.5 < fast / slow < 4
+
+
+def test_of_a_mixture_only_experts_that_are_read_count_in_system_memory():
+    machine = Hardware((SMALL,), 64 * GIB, 80e9)
+    assert (
+        judged("Qwen/Qwen3-30B-A3B", machine).tokens_per_second
+        > 4 * judged("Qwen/Qwen3-32B", machine).tokens_per_second
+    )
+
+
+def test_the_processor_alone_needs_its_bandwidth():
+    told = judged("Llama-3.1-8B", Hardware(system_memory=64 * GIB, system_bandwidth=89.6e9))
+    assert (
+        3 < told.low < told.tokens_per_second < told.high <= 89.6e9 / work("Llama-3.1-8B", "Q4_K_M", None).weight_bytes
+    )
+    silent = judged("Llama-3.1-8B", Hardware(system_memory=64 * GIB))
+    assert silent.tokens_per_second is None
+    assert "bandwidth of the system memory" in silent.reason
+
+
+@pytest.mark.parametrize("model", ["Llama-3.1-8B", "Qwen/Qwen3-30B-A3B", "openai/gpt-oss-20b"])
+def test_nothing_is_faster_than_its_weights_can_be_read(model):
+    for hardware in (Hardware((RTX,)), Hardware((RTX,) * 2), Hardware((MAC,)), Hardware((), 64 * GIB, 90e9)):
+        rate = hardware.accelerators[0].bandwidth if hardware.accelerators else hardware.system_bandwidth
+        found = judged(model, hardware)
+        assert found.tokens_per_second * work(model, "Q4_K_M", None).weight_bytes < rate
+
+
+# --- silence --------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     ("engine", "device", "words"),
     [
-        ("llama.cpp", None, "bandwidth"),
-        ("llama.cpp", Accelerator("x", "nvidia", "gpu", memory=1), "bandwidth of x"),
-        ("sglang", Accelerator("x", "amd", "gpu", bandwidth=1e12), "no measured runs"),
-        ("tensorrt-llm", RTX, "no measured runs"),
+        ("llama.cpp", Accelerator("x", "nvidia", "gpu", memory=1), "How fast the memory of x"),
+        ("llama.cpp", Accelerator("24 GB accelerator", "", "gpu", memory=1), "Name the accelerator"),
+        ("sglang", Accelerator("x", "amd", "gpu", bandwidth=1e12), "No measured runs of SGLang on AMD"),
+        ("tensorrt-llm", RTX, "No measured runs of TensorRT-LLM"),
     ],
 )
 def test_without_basis_there_is_no_estimate(engine, device, words):
-    found = estimate_speed(known_shape("Llama-3.1-8B"), engine, device, quant="bf16")
+    found = speed("Llama-3.1-8B", "bf16", engine=engine, on=Hardware((device,)))
     assert found.tokens_per_second is None
-    assert words in found.reason
+    assert found.reason.startswith(words)
+    assert found.reason.endswith(".")
+
+
+def test_engines_that_run_expert_by_expert_get_no_number_for_mixtures():
+    card = Hardware((replace(RTX, memory=96 * GIB),))
+    dense, mixture = (
+        speed(model, "bf16", engine="transformers", on=card) for model in ("Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B")
+    )
+    assert dense.tokens_per_second
+    assert mixture.tokens_per_second is None
+    assert "mixture of experts" in mixture.reason
 
 
 def test_unknown_models_have_no_speed():
-    assert estimate_speed(None, "llama.cpp", RTX, quant="Q4_0").tokens_per_second is None
+    assert estimate_speed(VariantInputs(quant="Q4_0"), "llama.cpp", Hardware((RTX,))).tokens_per_second is None
     bare = replace(known_shape("Llama-3.1-8B"), vocab=None)
-    assert estimate_speed(bare, "llama.cpp", RTX, quant="Q4_0").tokens_per_second is None
+    assert estimate_speed(VariantInputs(bare, quant="Q4_0"), "llama.cpp", Hardware((RTX,))).tokens_per_second is None
     assert speed("Llama-3.1-8B", "any").reason
 
 
 def test_classes_of_hardware():
     assert hardware_class(find_accelerator("GTX 1050 Ti")) == "nvidia-before-7.0"
     assert hardware_class(find_accelerator("Apple M1 Max")) == "apple-unified"
+    assert hardware_class(find_accelerator("GB10")) == "nvidia-unified"
+    assert hardware_class(find_accelerator("Radeon 8060S", 128)) == "amd-unified"
     assert hardware_class(None) == "cpu"

@@ -1,62 +1,66 @@
-"""Recompute the speed constants from the bundled runs: ``python -m tools.evaluation.calibrate``.
+"""Write the speed constants from the bundled runs: ``python -m tools.evaluation.calibrate``.
 
 Minimises the mean absolute logarithm of measured over estimated (so one wrong report does not pull the
 rest), one step of one constant at a time over a grid. Repeats of the same machine, model and
-quantization share one vote. ``cross_validate`` leaves machines or models out to see what is generalised.
+quantization share one vote. Devices by themselves come first; what several of them, or layers in system memory, add is
+fitted with those held fast. The ranges come from runs whose family of models was left out of the calibration.
 """
+
+from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from compat.estimate.speed import kernels_of, seconds_per_token
+import numpy as np
+from numpy.typing import NDArray
+
+import compat.estimate
+from compat.estimate.placement import Way
+from compat.estimate.speed import (
+    USUAL_CACHE,
+    alone_seconds,
+    estimate_placed,
+    host_seconds,
+    moves_experts,
+    shared_out,
+    together_seconds,
+)
+from compat.estimate.speed_constants import Calibration, Constants, kernels_of
 from compat.shapes.known import Resolver
-from tools.evaluation.points import load_points
+from tools.evaluation.points import Point, load_points
 from tools.evaluation.rows import quantile
 from tools.evaluation.speed_points import Run, usable_runs
 
+TARGET = Path(compat.estimate.__file__).parent / "data" / "speed_constants.json"
+
 LEAST_RUNS = 3
 """Distinct runs below which a pair of engine and hardware class gets no constants."""
+FOLDS = 10
+"""Parts of the families of models; each is left out once."""
+INSIDE = 0.9
+"""The share of runs of families left out that a range holds."""
 
-_EFFICIENCY = tuple(0.20 + 0.02 * i for i in range(38))
-_LAUNCH = tuple(
-    1e-6 * x
-    for x in (
-        0,
-        10,
-        20,
-        30,
-        40,
-        50,
-        60,
-        70,
-        80,
-        95,
-        110,
-        130,
-        150,
-        180,
-        210,
-        250,
-        300,
-        350,
-        420,
-        500,
-        600,
-        700,
-        850,
-        1000,
-    )
+_EFFICIENCY = tuple(0.10 + 0.02 * i for i in range(46))
+_MICROSECONDS = (
+    *(0, 10, 20, 30, 40, 50, 60, 70, 80, 95, 110, 130, 150, 180, 210, 250, 300, 350, 420, 500, 600, 700, 850, 1000),
+    *(1250, 1500, 2000, 2500),
 )
+_LAUNCH = tuple(1e-6 * x for x in _MICROSECONDS)
 _FACTOR = (0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92, 1.0)
 _SLOWER = (0.85, 1.0, 1.1, 1.2, 1.5, 1.8, 2.2, 2.6, 3.0)
 
 _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
     "llama.cpp": {
         "experts": _FACTOR,
+        "routing": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
         "codes:lattice": _FACTOR,
+        "codes:wide": (0.75, 0.85, 0.92, 1.0, 1.1),
         "state": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
         "cache": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     },
@@ -66,124 +70,290 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
     "transformers": {"launch:gptq": _SLOWER, "launch:awq": _SLOWER, "launch:fp8": _SLOWER},
 }
 
+Fitted = dict[str, Any]
+"""The content of ``speed_constants.json``, as plain data."""
 
-def runs(points: Iterable[Any], resolve: Resolver | None = None) -> list[Run]:
+
+def runs(points: Iterable[Point], resolve: Resolver | None = None) -> list[Run]:
     """The usable runs among the points."""
     return usable_runs(points, resolve)[0]
 
 
-def fit(found: Sequence[Run]) -> dict[str, Any]:
-    """Constants for every engine and hardware class that has enough runs."""
-    shared: dict[str, dict[str, float]] = {}
-    classes: dict[str, dict[str, float]] = {}
+@dataclass(frozen=True)
+class _Table:
+    """Runs of devices by themselves, as columns: what their seconds are made of, and how many votes each has."""
+
+    weights: NDArray[np.float64]
+    cache: NDArray[np.float64]
+    layers: NDArray[np.float64]
+    state: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    votes: NDArray[np.float64]
+    experts: NDArray[np.bool_]
+    codes: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, found: Sequence[Run]) -> _Table:
+        bandwidth = np.array([run.placement.portions[0].bandwidth for run in found])
+        work = [run.work for run in found]
+        return cls(
+            np.array([one.weight_bytes for one in work]) / bandwidth,
+            np.array([one.cache_bytes for one in work]) / bandwidth,
+            np.array([float(one.layers) for one in work]),
+            np.array([float(one.state_layers) for one in work]),
+            np.array([run.measured for run in found]),
+            np.array(_votes(found)),
+            np.array([one.experts for one in work]),
+            np.array([one.codes for one in work]),
+        )
+
+    def losses(
+        self, efficiency: Sequence[float], launch: Sequence[float], shared: Mapping[str, float]
+    ) -> NDArray[np.float64]:
+        """The mean absolute logarithm for each pair of efficiency and launch: as ``seconds_per_token`` has it."""
+        rate, slower = np.ones_like(self.weights), np.ones_like(self.weights)
+        for name, value in shared.items():
+            kind, _, codes = name.partition(":")
+            if kind == "codes":
+                rate[self.codes == codes] *= value
+            elif kind == "launch":
+                slower[self.codes == codes] *= value
+        rate[self.experts] *= shared.get("experts", 1.0)
+        layers = self.layers + shared.get("state", 0.0) * self.state
+        layers = layers + shared.get("routing", 0.0) * self.layers * self.experts
+        starts = layers * slower
+        fixed = self.cache / shared.get("cache", USUAL_CACHE)
+        by_rate = (self.weights / rate)[None, :] / np.array(efficiency)[:, None] + fixed
+        seconds = by_rate[:, None, :] + starts[None, None, :] * np.array(launch)[None, :, None]
+        told: NDArray[np.float64] = (np.abs(np.log(seconds * self.measured)) * self.votes).sum(axis=2)
+        told /= self.votes.sum()
+        return told
+
+
+def fit(found: Sequence[Run]) -> Fitted:
+    """Constants for everything that has enough runs, with ranges of the very runs they were fitted on."""
+    fitted = _fit(found)
+    _bound(fitted, found, [(run, _ratio(run, fitted)) for run in found])
+    return fitted
+
+
+def calibrate(found: Sequence[Run]) -> Fitted:
+    """The same with ranges of runs whose family of models was left out: what ships."""
+    fitted = _fit(found)
+    _bound(fitted, found, list(left_out(found)))
+    return fitted
+
+
+def left_out(found: Sequence[Run], folds: int = FOLDS) -> Iterator[tuple[Run, float | None]]:
+    """(run, measured over estimated) with the run's own family left out; None without a calibration then."""
+    for held, rest in parts(found, folds):
+        fitted = _fit(rest)
+        _bound(fitted, rest, [(run, _ratio(run, fitted)) for run in rest])
+        for run in held:
+            yield run, _ratio(run, fitted)
+
+
+def parts(
+    found: Sequence[Run], folds: int, key: Callable[[Run], str] = lambda run: run.family
+) -> Iterator[tuple[list[Run], list[Run]]]:
+    """(runs of some families, runs of all others), until each family was among the first once."""
+    names = sorted({key(run) for run in found})
+    for fold in range(min(folds, len(names))):
+        held = set(names[fold::folds])
+        yield [run for run in found if key(run) in held], [run for run in found if key(run) not in held]
+
+
+def _fit(found: Sequence[Run]) -> Fitted:
     by_engine: dict[str, list[Run]] = defaultdict(list)
     for run in found:
         by_engine[kernels_of(run.engine)].append(run)
+    fitted: Fitted = {name: {} for name in ("shared", "mixtures", "classes", "split", "offload", "experts", "together")}
     for engine, members in sorted(by_engine.items()):
-        groups: dict[str, list[Run]] = defaultdict(list)
-        for run in members:
-            groups[run.hardware].append(run)
-        groups = {k: v for k, v in groups.items() if len(_distinct(v)) >= LEAST_RUNS}
-        if not groups:
-            continue
-        common, own = _fit_engine(groups, _VARIATIONS.get(engine, {}))
-        shared[engine] = common
-        for hardware, (efficiency, launch) in sorted(own.items()):
-            members = groups[hardware]
-            ratios = [r.measured * _seconds(r, efficiency, launch, common) for r in members]
-            classes[f"{engine}|{hardware}"] = {
-                "efficiency": round(efficiency, 3),
-                "launch": round(launch, 9),
-                "low": round(min(quantile(ratios, 0.1), 0.9), 3),
-                "high": round(max(quantile(ratios, 0.9), 1.1), 3),
-                "runs": len(members),
-                "machines": len({r.machine for r in members}),
-            }
-    return {"shared": shared, "classes": classes}
+        _fit_alone(engine, [run for run in members if run.placement.way is Way.ONE], fitted)
+        _fit_beside(engine, members, fitted)
+        mixtures = sum(run.work.experts for run in members)
+        if mixtures:
+            fitted["mixtures"][engine] = mixtures
+    return fitted
 
 
-def _fit_engine(
-    groups: dict[str, list[Run]], variations: dict[str, Sequence[float]]
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
+    groups = _groups(members, lambda run: run.placement.portions[0].hardware)
+    if not groups:
+        return
+    tables = {name: _Table.of(some) for name, some in groups.items()}
+    variations = _VARIATIONS.get(engine, {})
     common = dict.fromkeys(variations, 1.0)
-    if "cache" in common:
-        common["cache"] = 0.6
+    common |= {name: value for name, value in {"cache": USUAL_CACHE, "routing": 0.0}.items() if name in common}
     own: dict[str, tuple[float, float]] = {}
     for _ in range(4):
-        for hardware, members in groups.items():
-            weights = _votes(members)
-
-            def loss(pair: tuple[float, float], members: list[Run] = members, w: list[float] = weights) -> float:
-                return _loss(members, w, pair[0], pair[1], common)
-
-            own[hardware] = min(((e, t) for e in _EFFICIENCY for t in _LAUNCH), key=loss)
-        for name, grid in variations.items():
-            common[name] = min(grid, key=_trial(name, common, groups, own))
-    return common, own
+        for name, table in tables.items():
+            losses = table.losses(_EFFICIENCY, _LAUNCH, common)
+            at = divmod(int(np.argmin(losses.round(9))), len(_LAUNCH))
+            own[name] = _EFFICIENCY[at[0]], _LAUNCH[at[1]]
+        for variation, grid in variations.items():
+            common[variation] = min(grid, key=_trial(variation, common, tables, groups, own))
+    fitted["shared"][engine] = common
+    for name, (efficiency, launch) in sorted(own.items()):
+        fitted["classes"][f"{engine}|{name}"] = _constants(efficiency, launch, groups[name])
 
 
 def _trial(
     name: str,
     common: dict[str, float],
-    groups: dict[str, list[Run]],
-    own: dict[str, tuple[float, float]],
+    tables: Mapping[str, _Table],
+    groups: Mapping[str, Sequence[Run]],
+    own: Mapping[str, tuple[float, float]],
 ) -> Callable[[float], float]:
     def loss(value: float) -> float:
         tried = {**common, name: value}
-        return sum(
-            _loss(members, _votes(members), *own[hardware], tried) * len(_distinct(members))
-            for hardware, members in groups.items()
+        return round(
+            sum(
+                float(table.losses(own[group][:1], own[group][1:], tried)[0, 0]) * len(_distinct(groups[group]))
+                for group, table in tables.items()
+            ),
+            9,
         )
 
     return loss
 
 
+def _groups(members: Iterable[Run], key: Callable[[Run], str]) -> dict[str, list[Run]]:
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in members:
+        groups[key(run)].append(run)
+    return {name: some for name, some in sorted(groups.items()) if len(_distinct(some)) >= LEAST_RUNS}
+
+
+def _constants(efficiency: float, launch: float, members: Sequence[Run]) -> dict[str, float]:
+    return {
+        "efficiency": round(efficiency, 3),
+        "launch": round(launch, 9),
+        "low": 1.0,
+        "high": 1.0,
+        "runs": len(members),
+        "machines": len({run.machine for run in members}),
+    }
+
+
+def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
+    """What layers on several devices, in system memory, or cut over all devices take beyond each device's own time."""
+    known = typed(fitted)
+    shared = known.shared.get(engine, {})
+
+    def own(run: Run) -> list[Constants]:
+        return [known.classes[f"{engine}|{one.hardware}"] for one in run.placement.portions]
+
+    usable = [
+        run for run in members if all(f"{engine}|{one.hardware}" in known.classes for one in run.placement.portions)
+    ]
+
+    def split(run: Run, constants: Constants) -> float:
+        seconds = alone_seconds(run.work, run.placement, own(run), shared)
+        return seconds / constants.efficiency + constants.launch * (len(run.placement.portions) - 1)
+
+    def offload(run: Run, constants: Constants) -> float:
+        assert run.placement.host is not None
+        here, there = shared_out(run.work, run.placement)
+        seconds = alone_seconds(here, run.placement, own(run), shared)
+        return seconds + host_seconds(there, run.placement.host, constants, shared)
+
+    def together(run: Run, constants: Constants) -> float:
+        return together_seconds(run.work, run.placement.portions, own(run)[0], constants, shared)
+
+    by_table = _groups((run for run in usable if entry_of(run)[0] != "classes"), lambda run: entry_of(run)[0])
+    for table in ("split", "offload", "experts"):
+        if table in by_table:
+            fitted[table][engine] = _searched(by_table[table], split if table == "split" else offload)
+    of_class = _groups(
+        [run for run in usable if run.placement.way is Way.TOGETHER], lambda run: run.placement.portions[0].hardware
+    )
+    for name, some in of_class.items():
+        fitted["together"][f"{engine}|{name}"] = _searched(some, together)
+
+
+def _searched(some: Sequence[Run], seconds: Callable[[Run, Constants], float]) -> dict[str, float]:
+    votes = _votes(some)
+
+    def loss(pair: tuple[float, float]) -> float:
+        tried = Constants.model_construct(efficiency=pair[0], launch=pair[1], low=1.0, high=1.0, runs=1, machines=1)
+        total = sum(v * abs(math.log(run.measured * seconds(run, tried))) for run, v in zip(some, votes, strict=True))
+        return round(total / sum(votes), 9)
+
+    best = min(((e, t) for e in _EFFICIENCY[::2] for t in _LAUNCH[::3]), key=loss)
+    return _constants(*best, some)
+
+
+def typed(fitted: Fitted) -> Calibration:
+    """The same as pages read it."""
+    return Calibration.model_validate({"note": "fitted", **fitted})
+
+
+def _ratio(run: Run, fitted: Fitted) -> float | None:
+    """Measured over estimated; None without an estimate."""
+    estimated = estimate_placed(run.work, run.engine, run.placement, typed(fitted)).tokens_per_second
+    return None if estimated is None else run.measured / estimated
+
+
+_RANGED = ("classes", "split", "offload", "experts", "together")
+
+
+def entry_of(run: Run) -> tuple[str, str]:
+    """(table, name) of the constants that bound the run."""
+    engine, placement = kernels_of(run.engine), run.placement
+    pair = f"{engine}|{placement.portions[0].hardware}"
+    if placement.way is Way.OFFLOAD:
+        return ("experts" if moves_experts(run.work, placement) else "offload"), engine
+    found = {Way.ONE: ("classes", pair), Way.SPLIT: ("split", engine), Way.TOGETHER: ("together", pair)}
+    return found[placement.way]
+
+
+def _bound(fitted: Fitted, found: Sequence[Run], told: Sequence[tuple[Run, float | None]]) -> None:
+    """Write into the constants the range that held most of the runs told; at least a tenth either way."""
+    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for run, ratio in told:
+        if ratio is not None:
+            ratios[entry_of(run)].append(ratio)
+    margin = (1 - INSIDE) / 2
+    for table in _RANGED:
+        for name, constants in fitted[table].items():
+            some = ratios.get((table, name)) or [1.0]
+            # A handful of runs shows less than what there is.
+            wider = 1 + 1 / math.sqrt(max(len(some), 1)) / 2
+            constants["low"] = round(min(quantile(some, margin) / wider, 0.9), 3)
+            constants["high"] = round(max(quantile(some, 1 - margin) * wider, 1.1), 3)
+
+
 def _distinct(found: Sequence[Run]) -> set[tuple[str, str, str]]:
-    return {(r.machine, r.model, str(r.point.get("quant"))) for r in found}
+    return {_vote_of(run) for run in found}
+
+
+def _vote_of(run: Run) -> tuple[str, str, str]:
+    return run.machine, run.model, str(run.point.get("quant"))
 
 
 def _votes(found: Sequence[Run]) -> list[float]:
-    counts: dict[tuple[str, str, str], int] = defaultdict(int)
-    keys = [(r.machine, r.model, str(r.point.get("quant"))) for r in found]
-    for key in keys:
-        counts[key] += 1
-    return [1 / counts[key] for key in keys]
+    counts = Counter(_vote_of(run) for run in found)
+    return [1 / counts[_vote_of(run)] for run in found]
 
 
-def _seconds(run: Run, efficiency: float, launch: float, shared: dict[str, float]) -> float:
-    return seconds_per_token(run.work, run.bandwidth, efficiency, launch, shared)
+NOTE = (
+    "Written by tools.evaluation.calibrate from speed_points.jsonl: share of nameplate bandwidth, seconds a layer, and "
+    "the range of measured over estimated of model families left out."
+)
 
 
-def _loss(
-    found: Sequence[Run], votes: Sequence[float], efficiency: float, launch: float, shared: dict[str, float]
-) -> float:
-    total = sum(
-        vote * abs(math.log(run.measured * _seconds(run, efficiency, launch, shared)))
-        for run, vote in zip(found, votes, strict=True)
-    )
-    return total / sum(votes)
-
-
-def cross_validate(found: Sequence[Run], key: Callable[[Run], str], folds: int = 5) -> list[tuple[Run, float]]:
-    """(run, relative error) with the run's own fold left out of the calibration."""
-    names = sorted({key(r) for r in found})
-    out: list[tuple[Run, float]] = []
-    for fold in range(min(folds, len(names))):
-        held = set(names[fold::folds])
-        constants = fit([r for r in found if key(r) not in held])
-        for run in found:
-            own = constants["classes"].get(f"{kernels_of(run.engine)}|{run.hardware}")
-            if key(run) not in held or own is None:
-                continue
-            shared = constants["shared"][kernels_of(run.engine)]
-            rate = 1 / _seconds(run, own["efficiency"], own["launch"], shared)
-            out.append((run, abs(rate / run.measured - 1)))
-    return out
+def render(fitted: Fitted) -> str:
+    """The file's text."""
+    return json.dumps({"note": NOTE, **fitted}, indent=1) + "\n"
 
 
 def main() -> None:
-    """Print the constants as JSON."""
-    print(json.dumps(fit(runs(load_points("speed_points"))), indent=1))  # noqa: T201
+    """Write the constants, and say whether they changed."""
+    text = render(calibrate(runs(load_points("speed_points"))))
+    same = TARGET.exists() and TARGET.read_text("utf-8") == text
+    TARGET.write_text(text, "utf-8")
+    sys.stdout.write(f"{TARGET.name}: {'unchanged' if same else 'changed'}\n")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,13 @@ class SpeedPoint(StrictTable):
     mtp: bool | None = None
     spec_decoding: bool | None = None
     note: Name | None = None
+    cpu: Name | None = None
+    ram_gb: _Positive | None = None
+    host_bandwidth_gb_s: _Positive | None = None  # of the system memory beside an accelerator
+    file_gib: _Positive | None = None
+    n_prompt: _Count | None = None  # tokens read at once, where reading is measured; prompt_tokens are those before
+    prefill_tok_s: _Positive | None = None
+    ttft_ms: _Positive | None = None
 
 
 ROWS: dict[str, type[MemoryPoint | SpeedPoint]] = {"memory_points": MemoryPoint, "speed_points": SpeedPoint}

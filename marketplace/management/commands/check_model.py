@@ -177,7 +177,7 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib
+    from marketplace.show import gib, pace
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
@@ -191,7 +191,9 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     if memory.longest:
         lines.append(("Memory", f"The longest context that fits is {memory.longest:,} tokens."))
     speed = memory.speed
-    if speed and speed.low is not None and speed.high is not None:
-        lines.append(("Speed", f"{speed.low:.0f} to {speed.high:.0f} tokens a second ({speed.basis})"))
+    if speed and speed.tokens_per_second is not None:
+        lines.append(("Speed", f"{pace(speed)} ({speed.basis})"))
+    elif speed:
+        lines.append(("Speed", f"No number: {speed.reason}"))
     lines += [("Assumed", text) for text in memory.assumed]
     return lines

@@ -1,0 +1,174 @@
+"""The constants of speed: what was measured of an engine on a class of hardware, read from ``speed_constants.json``.
+
+The file is written by ``python -m tools.evaluation.calibrate`` from the measured runs. A pair that is not in it was not
+measured often enough, and gets no number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from compat.engines.gpu_capability import VENDOR_PLATFORMS
+from compat.engines.hardware import Accelerator
+from compat.estimate.engine_names import ENGINES
+from compat.estimate.token_work import CODES
+from compat.strict_data import StrictTable, check_table, parse_json, read_text
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Least = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Count = Annotated[int, Field(gt=0)]
+_Value = TypeVar("_Value")
+
+
+def hardware_class(accelerator: Accelerator | None) -> str:
+    """Devices whose kernels behave alike: vendor, shared memory, and NVIDIA's age; ``cpu`` for none."""
+    if accelerator is None:
+        return "cpu"
+    if accelerator.unified:
+        return accelerator.vendor + "-unified"
+    if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.0) < 7.0:
+        return "nvidia-before-7.0"
+    return accelerator.vendor
+
+
+_VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
+HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0", "cpu")
+"""Every class of a device."""
+
+CLASS_WORDS = {
+    "nvidia": "NVIDIA graphics cards",
+    "nvidia-before-7.0": "NVIDIA graphics cards older than Volta",
+    "nvidia-unified": "NVIDIA machines with one memory for all",
+    "amd": "AMD graphics cards",
+    "amd-unified": "AMD processors with one memory for all",
+    "apple-unified": "Apple silicon",
+    "intel": "Intel graphics cards",
+    "intel-unified": "Intel graphics that share the system's memory",
+    "qualcomm-unified": "Qualcomm graphics that share the system's memory",
+    "cpu": "processors",
+}
+"""What people call a class, where there are devices of it."""
+
+
+class Spread(StrictTable):
+    """How far measured runs lay from their estimates, whose family of models was left out of the calibration.
+
+    ``low`` and ``high`` bound nine tenths of the ratios of measured to estimated; ``runs`` and ``machines`` count them.
+    """
+
+    low: _Positive
+    high: _Positive
+    runs: _Count
+    machines: _Count
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, above high, which is {self.high}")
+        return self
+
+
+class Constants(Spread):
+    """One engine on one class of hardware: the share of the nameplate bandwidth, and seconds to start a layer."""
+
+    efficiency: _Positive
+    launch: _Least
+
+
+class Reading(Spread):
+    """How fast one engine reads a prompt on one class of hardware.
+
+    ``efficiency`` is the share of the nameplate's 16-bit operations; ``attention`` times as long as its operations
+    would take does a token spend on the tokens before it.
+    """
+
+    efficiency: _Positive
+    attention: _Least
+
+
+_VARIATIONS = (
+    "experts",
+    "routing",
+    "state",
+    "cache",
+    *(f"{what}:{codes}" for what in ("codes", "launch") for codes in CODES),
+)
+
+
+def _known_variations(shared: dict[str, float]) -> dict[str, float]:
+    for name in shared:
+        if name not in _VARIATIONS:
+            raise ValueError(f"{name} is not one of {', '.join(_VARIATIONS)}")
+    return shared
+
+
+def _named_by_engine(shared: dict[str, _Value]) -> dict[str, _Value]:
+    for engine in shared:
+        _check_engine(engine, engine)
+    return shared
+
+
+def _named_by_pair(classes: dict[str, _Value]) -> dict[str, _Value]:
+    for name in classes:
+        engine, _, hardware = name.partition("|")
+        _check_engine(engine, name)
+        if hardware not in HARDWARE_CLASSES:
+            raise ValueError(f"{name!r} should end with one of {', '.join(HARDWARE_CLASSES)}")
+    return classes
+
+
+def _check_engine(engine: str, name: str) -> None:
+    known = sorted(ENGINES - {"ollama", "lmstudio"})
+    if engine not in known:
+        raise ValueError(f"{name!r} should begin with one of {', '.join(known)}")
+
+
+class Calibration(StrictTable):
+    """What ``speed_constants.json`` holds.
+
+    ``shared``: an engine's variations with the kind of layer and packing; ``mixtures``: how many runs of mixtures of
+    experts were measured of it; ``classes``: :class:`Constants` by ``engine|hardware``.
+    ``split``: by engine, several devices that hold whole layers each. ``offload``: by engine, layers in system memory
+    beside accelerators; ``experts``: the same of engines that move experts there instead. ``together``: by
+    ``engine|hardware``, devices that compute every layer together; ``efficiency`` is then what remains of their common
+    bandwidth, ``launch`` the seconds by which they wait for another in each layer.
+    ``reading``: :class:`Reading` by ``engine|hardware``.
+    """
+
+    note: str
+    shared: Annotated[
+        dict[str, Annotated[dict[str, _Least], AfterValidator(_known_variations)]], AfterValidator(_named_by_engine)
+    ]
+    mixtures: Annotated[dict[str, _Count], AfterValidator(_named_by_engine)] = {}
+    classes: Annotated[dict[str, Constants], AfterValidator(_named_by_pair)]
+    split: Annotated[dict[str, Constants], AfterValidator(_named_by_engine)] = {}
+    offload: Annotated[dict[str, Constants], AfterValidator(_named_by_engine)] = {}
+    experts: Annotated[dict[str, Constants], AfterValidator(_named_by_engine)] = {}
+    together: Annotated[dict[str, Constants], AfterValidator(_named_by_pair)] = {}
+    reading: Annotated[dict[str, Reading], AfterValidator(_named_by_pair)] = {}
+
+
+def read_calibration(text: str, filename: str = "speed_constants.json") -> Calibration:
+    """Calibration from the text of such a file; raises ``DataError`` naming the file, the entry and the field."""
+    return check_table(Calibration, parse_json(text, filename), filename)
+
+
+@cache
+def calibration() -> Calibration:
+    """The bundled calibration; raises ``DataError`` where its file is wrong."""
+    return read_calibration(read_text(files("compat.estimate") / "data" / "speed_constants.json"))
+
+
+def kernels_of(engine: str) -> str:
+    """The engine whose kernels run: Ollama and LM Studio run llama.cpp's."""
+    return "llama.cpp" if engine in ("ollama", "lmstudio") else engine
+
+
+def shared_constants(engine: str, found: Calibration) -> Mapping[str, float]:
+    """The engine's variations with the kind of layer and code."""
+    return found.shared.get(kernels_of(engine), {})

@@ -1,0 +1,175 @@
+"""What one token costs, whatever computes it: bytes read of weights and cache, layers run.
+
+Of a mixture only the experts that were chosen are read. How wide those are is told by the label of the packing, and by
+how much larger or smaller the file is than the label says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compat.architectures import LayerKind
+from compat.estimate.engine_names import LLAMA_FAMILY
+from compat.estimate.quant import Mix, kv_bits
+from compat.estimate.weights import LEAST_BITS, Basis, Weights, estimate_weights
+from compat.shapes.counting import active_parameters, routed_parameters
+from compat.shapes.shape import ModelShape
+
+_WINDOWED = (LayerKind.WINDOW, LayerKind.CHUNK)
+
+SCHEMES = ("awq", "gptq", "fp8", "nvfp4", "mxfp4")
+"""Packings whose kernels are calibrated apart."""
+CODES = ("wide", "blocks", "lattice", *SCHEMES)
+"""Every way to unpack weights that kernels differ in."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one token costs: bytes read from weights and cache, layers run. ``codes`` is one of ``CODES``.
+
+    Of ``weight_bytes``, ``expert_bytes`` are of the experts that were chosen. All experts take ``experts_held``, and
+    all weights ``held_bytes``, read or not.
+    """
+
+    weight_bytes: float
+    cache_bytes: float
+    layers: int
+    state_layers: int
+    experts: bool
+    codes: str
+    expert_bytes: float = 0.0
+    experts_held: float = 0.0
+    held_bytes: float = 0.0
+
+
+def codes_of(quant: str | None, engine: str) -> str:
+    """How the weights are unpacked: ``wide``, ``blocks``, ``lattice`` (IQ1 to IQ3), or the scheme's name."""
+    name = (quant or "").lower().removeprefix("ud-").replace("_", "-")
+    if name in ("bf16", "f16", "fp16", "f32", "fp32"):
+        return "wide"
+    if engine in LLAMA_FAMILY:
+        return "lattice" if name.startswith(("iq1", "iq2", "iq3", "tq")) else "blocks"
+    for scheme in SCHEMES:
+        if name.startswith(scheme):
+            return scheme
+    return "blocks"
+
+
+def cache_read(shape: ModelShape, depth: int, kv_type: str = "f16") -> float | None:
+    """Bytes of cache one token reads after ``depth`` others."""
+    bits = kv_bits(kv_type) or 16.0
+    if shape.caches is None:
+        return None
+    total = 0.0
+    for layer in shape.caches:
+        seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
+        total += (layer.k_width + layer.v_width) * bits / 8 * seen
+    return total
+
+
+_NEGLIGIBLE = 0.05
+
+
+def _cache_at_most(shape: ModelShape, depth: int, kv_type: str) -> float | None:
+    if not (shape.layers and shape.kv_heads and shape.head_dim):
+        return None
+    return 2 * shape.layers * shape.kv_heads * shape.head_dim * (kv_bits(kv_type) or 16.0) / 8 * depth
+
+
+def token_work(
+    shape: ModelShape, weights: Weights, engine: str, quant: str | None, depth: int, kv_type: str = "f16"
+) -> Work | str:
+    """What one token costs, or the fact that is missing, or in which facts do not agree."""
+    if weights.total is None:
+        return ", ".join(weights.missing) or "size of the weights"
+    if shape.layers is None:
+        return "number of layers"
+    if weights.parts is None:
+        return "parameters by tensor class"
+    used = active_parameters(shape, weights.parts.total)
+    if used is None:
+        return "how many of its weights one token needs"
+    read = _read(shape, weights, engine, quant, used)
+    if read is None or read.all * 8 < used * LEAST_BITS:
+        return "size of what one token needs (its size, packing and number of weights do not agree)"
+    cached = cache_read(shape, depth, kv_type)
+    if cached is None:
+        # Layers unknown: if even all of them together hardly matter, count all; otherwise do not guess.
+        cached = _cache_at_most(shape, depth, kv_type)
+        if cached is None or cached > _NEGLIGIBLE * read.all:
+            return "which of its layers keep keys and values"
+    return Work(
+        read.all,
+        cached,
+        shape.layers,
+        shape.state_layers,
+        bool(shape.experts),
+        codes_of(quant, engine),
+        read.experts,
+        read.experts_held,
+        float(weights.total),
+    )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Bytes that one token reads, those of experts among them, and what all experts take."""
+
+    all: float
+    experts: float = 0.0
+    experts_held: float = 0.0
+
+
+_NATIVE_PACKING = "MXFP4"
+_AGREES = (0.6, 1.7)
+"""What a file may be of the size that its label tells, with all that mixes keep wider or narrower."""
+
+
+def _read(shape: ModelShape, weights: Weights, engine: str, quant: str | None, used: int) -> _Read | None:
+    """What one token reads: as the label tells, made larger or smaller by as much as the file is."""
+    assert weights.total is not None
+    assert weights.parts is not None
+    count = weights.parts.total
+    told = weights
+    if weights.basis is Basis.FILE:
+        told = estimate_weights(shape, parameters=count, quant=quant, engine=engine)
+        if told.total is not None and weights.total < _AGREES[0] * told.total:
+            # A wide label of a model that its makers packed: experts keep that packing in any file.
+            told = estimate_weights(shape, parameters=count, quant=_NATIVE_PACKING, engine=engine)
+        if told.total is None or told.parts is None:
+            told = weights
+        elif not _AGREES[0] <= weights.total / told.total <= _AGREES[1]:
+            return None
+    assert told.total is not None
+    assert told.parts is not None
+    table = told.parts.embed if told.parts.head else 0
+    unread = max(told.parts.total - told.parts.lookup - table - used, 0)
+    bits = _expert_bits(told, shape)
+    stored = told.total - told.lookup - ((told.embed or 0) if table else 0)
+    scale = weights.total / told.total
+    routed = routed_parameters(shape, count) or 0
+    chosen = routed - min(unread, routed)
+    return _Read((stored - unread * bits / 8) * scale, chosen * bits / 8 * scale, routed * bits / 8 * scale)
+
+
+def _expert_bits(weights: Weights, shape: ModelShape) -> float:
+    """Bits of a weight of the experts, which are most of a mixture's body."""
+    assert weights.parts is not None
+    assert weights.total is not None
+    mix, parts = weights.mix, weights.parts
+    if not shape.experts or not parts.body:
+        return 0.0
+    head = round(parts.head * (mix.head if mix is not None else 16.0) / 8)
+    average = (weights.total - weights.lookup - (weights.embed or 0) - head) * 8 / parts.body
+    if mix is None or average > _WIDER * _label_bits(mix, shape):
+        return average
+    return min(_label_bits(mix, shape), average)
+
+
+_WIDER = 1.5
+"""How many times as wide as its experts a mixture's body may be, for all that is kept wider; above it is unpacked."""
+
+
+def _label_bits(mix: Mix, shape: ModelShape) -> float:
+    down = mix.body if mix.ffn_down is None else mix.ffn_down
+    return (2 * mix.body + down) / 3 if shape.gated_ffn else (mix.body + down) / 2

@@ -1,0 +1,102 @@
+"""How well speeds are told of model families that were left out: ``python -m tools.evaluation.speed_report``.
+
+One line for each engine and class of hardware: runs, those that got a number, the errors of these, and how many of them
+lay inside the range that would have been shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from compat.estimate.speed import SpeedEstimate, estimate_placed
+from tools.evaluation.calibrate import FOLDS, calibrate, parts, typed
+from tools.evaluation.points import load_points
+from tools.evaluation.rows import quantile
+from tools.evaluation.speed_points import Run, usable_runs
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run, and what would have been shown of it by runs of other families alone."""
+
+    run: Run
+    estimate: SpeedEstimate
+
+    @property
+    def error(self) -> float | None:
+        """Relative error, never negative; None without a number."""
+        rate = self.estimate.tokens_per_second
+        return None if rate is None else abs(rate / self.run.measured - 1)
+
+    @property
+    def inside(self) -> bool:
+        """Whether the range holds the measured speed."""
+        low, high = self.estimate.low, self.estimate.high
+        return low is not None and high is not None and low <= self.run.measured <= high
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a group of runs was told."""
+
+    name: str
+    runs: int
+    answered: int
+    median: float | None
+    ninth: float | None
+    inside: float | None
+
+
+def hold_out(found: Sequence[Run], folds: int = FOLDS) -> list[Held]:
+    """Each run with what is said of it when its family was left out, of constants and ranges alike."""
+    held = []
+    for some, rest in parts(found, folds):
+        constants = typed(calibrate(rest))
+        held += [Held(run, estimate_placed(run.work, run.engine, run.placement, constants)) for run in some]
+    return held
+
+
+def lines(held: Iterable[Held]) -> Iterator[Line]:
+    """One line for each engine and class of hardware, and one for all."""
+    groups: dict[str, list[Held]] = defaultdict(list)
+    for one in held:
+        groups[f"{one.run.engine}, {one.run.hardware}"].append(one)
+        groups["all"].append(one)
+    for name, members in sorted(groups.items()):
+        errors = [one.error for one in members if one.error is not None]
+        inside = sum(one.inside for one in members)
+        yield Line(
+            name,
+            len(members),
+            len(errors),
+            quantile(errors, 0.5) if errors else None,
+            quantile(errors, 0.9) if errors else None,
+            inside / len(errors) if errors else None,
+        )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"
+
+
+def render(found: Iterable[Line], skipped: Counter[str]) -> str:
+    """The report as text."""
+    rows = [f"{'engine, hardware':44} runs told median  90th inside"]
+    for one in found:
+        errors = "".join(f"{_percent(share):>7}" for share in (one.median, one.ninth, one.inside))
+        rows.append(f"{one.name:44} {one.runs:4} {one.answered:4}{errors}")
+    rows += [f"{count:5} left out: {reason}" for reason, count in skipped.most_common()]
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """Print the report of the bundled points."""
+    found, skipped = usable_runs(load_points("speed_points"))
+    sys.stdout.write(render(lines(hold_out(found)), skipped))
+
+
+if __name__ == "__main__":
+    main()
