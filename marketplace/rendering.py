@@ -37,6 +37,7 @@ FILTERS = {
     "format_label": format_label,
     "gib": show.gib,
     "pace": show.pace,
+    "wait": show.wait,
     "kilo": show.kilo,
     "language_label": language_label,
     "level_class": show.level_class,

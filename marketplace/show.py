@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from compat.engines.hardware import GIB
-from compat.estimate import Fit, FitResult, SpeedEstimate
+from compat.estimate import Fit, FitResult, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Provenance
 from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
@@ -119,6 +119,18 @@ def pace(speed: SpeedEstimate) -> str:
     digits = 0 if speed.low >= 10 else 1 if speed.low >= 1 else 2
     low, high = f"{speed.low:,.{digits}f}", f"{speed.high:,.{digits}f}"
     return f"{low if low == high else f'{low} to {high}'} tokens a second"
+
+
+def wait(reading: ReadingEstimate) -> str:
+    """How long the first word takes: ``after about 3 s (2 to 5 s) at 8,192 tokens``; blank where there is no number."""
+    if reading.seconds is None or reading.low is None or reading.high is None:
+        return ""
+    about, low, high = (_seconds(one) for one in (reading.seconds, reading.low, reading.high))
+    return f"after about {about} s ({low} to {high} s) at {reading.prompt:,} tokens"
+
+
+def _seconds(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}" if number >= 0.1 else f"{number:.2f}"
 
 
 def count(number: int | None) -> str:

@@ -13,14 +13,14 @@ from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows, records_by_id
 from compat.catalogue.memory_fit import apply_memory_fit
-from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, speed_of
+from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
-from compat.estimate import FitResult, SpeedEstimate, rooms_of
+from compat.estimate import FitResult, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
 from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
@@ -77,7 +77,9 @@ class MemoryPart:
 class MemoryView:
     """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
 
-    ``longest`` is the longest context that still fits, None where it cannot be told.
+    ``longest`` is the longest context that still fits, None where it cannot be told; ``reading`` how long a prompt that fills
+    the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept
+    at once; None where the engine has no common pool for them.
     """
 
     fit: FitResult
@@ -86,6 +88,8 @@ class MemoryView:
     longest: int | None
     speed: SpeedEstimate | None
     assumed: tuple[str, ...]
+    reading: ReadingEstimate | None = None
+    conversations: int | None = None
 
     @property
     def scale(self) -> int:
@@ -281,13 +285,17 @@ def memory_of(
         for part in fit.estimate.components
         if part.bytes != 0
     )
+    speed = speed_of(record, best, worker, fit) if result.compatible else _no_speed(result)
+    writes = speed is not None and speed.tokens_per_second is not None
     return MemoryView(
         fit=fit,
         parts=parts,
         room=sum(rooms),
         longest=context_room(record, best, worker),
-        speed=speed_of(record, best, worker, fit) if result.compatible else _no_speed(result),
+        speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
+        reading=reading_of(record, best, worker, fit) if writes else None,
+        conversations=conversations_at_once(fit, rooms, worker.profile.slug) if result.compatible else None,
     )
 
 

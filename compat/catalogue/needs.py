@@ -13,9 +13,11 @@ from compat.catalogue.workers import Worker
 from compat.estimate import (
     FitResult,
     ModelShape,
+    ReadingEstimate,
     SpeedEstimate,
     VariantInputs,
     complete,
+    estimate_reading,
     estimate_speed,
     find_shape,
     from_config,
@@ -133,6 +135,19 @@ def context_room(record: ModelRecord, variant: RecordVariant, worker: Worker) ->
     return largest_context(
         inputs_of_variant(record, variant)[0], worker.profile.slug, worker.hardware, worker.options, limit=limit
     )
+
+
+def reading_of(
+    record: ModelRecord, variant: RecordVariant, worker: Worker, fit: FitResult | None = None
+) -> ReadingEstimate | None:
+    """How long a prompt that fills the worker's context takes until the first word; None where no machine is told."""
+    hardware = worker.hardware
+    if hardware is None:
+        return None
+    needed, _ = inputs_of_variant(record, variant)
+    fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
+    engine = worker.profile.slug
+    return estimate_reading(needed, engine, hardware, fit, prompt=worker.context, kv_type=worker.kv)
 
 
 def speed_of(

@@ -6,7 +6,9 @@ Plain Python without Django or network; reads only the data files bundled beside
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
 from compat.estimate.memory import Component, LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.reading import ReadingEstimate, estimate_reading
 from compat.estimate.speed import SpeedEstimate, estimate_speed
+from compat.estimate.users import conversations_at_once
 from compat.estimate.weights import Basis, Weights, estimate_weights
 from compat.shapes.known import complete, find_shape, known_shape
 from compat.shapes.shape import ModelShape, from_config, from_gguf
@@ -21,12 +23,15 @@ __all__ = [
     "LoadOptions",
     "MemoryEstimate",
     "ModelShape",
+    "ReadingEstimate",
     "SpeedEstimate",
     "VariantInputs",
     "Weights",
     "accelerators",
     "complete",
+    "conversations_at_once",
     "estimate_memory",
+    "estimate_reading",
     "estimate_speed",
     "estimate_weights",
     "find_accelerator",

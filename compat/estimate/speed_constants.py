@@ -83,11 +83,12 @@ class Constants(Spread):
 class Reading(Spread):
     """How fast one engine reads a prompt on one class of hardware.
 
-    ``efficiency`` is the share of the nameplate's 16-bit operations; ``attention`` times as long as its operations
-    would take does a token spend on the tokens before it.
+    ``efficiency`` is the share of the nameplate's 16-bit operations, above 1 where tensor cores help; ``experts`` what
+    of it is left with a mixture. ``attention``: looking back takes so many times as long as its operations would.
     """
 
     efficiency: _Positive
+    experts: _Positive
     attention: _Least
 
 

@@ -261,14 +261,27 @@ class Speed(Shape):
     reason: str
 
 
+class FirstWord(Shape):
+    """How long a prompt of so many tokens is read: seconds with a range, or the reason why there is no number."""
+
+    prompt_tokens: int
+    seconds: float | None
+    low: float | None
+    high: float | None
+    basis: str
+    reason: str
+
+
 class Memory(Shape):
     """The memory need of the best variant on the worker's machine."""
 
     parts: list[MemoryPartOut]
     room_bytes: int
     longest_context: int | None
+    conversations: int | None = Field(description="How many of the wanted context fit at once, with one pool for all.")
     tokens_per_second: float | None
     speed: Speed | None
+    first_word: FirstWord | None
     assumptions: list[str]
 
 

@@ -11,7 +11,7 @@ from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
-from compat.estimate import FitResult, SpeedEstimate
+from compat.estimate import FitResult, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact
 from compat.models import CuratedList, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
@@ -171,6 +171,17 @@ def _speed(speed: SpeedEstimate) -> Json:
     }
 
 
+def _first_word(reading: ReadingEstimate) -> Json:
+    return {
+        "promptTokens": reading.prompt,
+        "seconds": reading.seconds,
+        "low": reading.low,
+        "high": reading.high,
+        "basis": reading.basis,
+        "reason": reading.reason,
+    }
+
+
 def _memory(page: DetailPage) -> Json | None:
     memory = page.memory
     if memory is None:
@@ -182,8 +193,10 @@ def _memory(page: DetailPage) -> Json | None:
         ],
         "roomBytes": memory.room,
         "longestContext": memory.longest,
+        "conversations": memory.conversations,
         "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,
         "speed": _speed(memory.speed) if memory.speed else None,
+        "firstWord": _first_word(memory.reading) if memory.reading else None,
         "assumptions": list(memory.assumed),
     }
 

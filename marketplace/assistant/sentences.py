@@ -109,7 +109,17 @@ def _memory(memory: Json | None) -> str:
     longest = memory["longestContext"]
     room = f" The longest context that fits: {longest:,} tokens." if longest else ""
     assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
-    return f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
+    need = f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
+    return f"{need}{_speed(memory['speed'])}"
+
+
+def _speed(speed: Json | None) -> str:
+    if speed is None:
+        return ""
+    if speed["tokensPerSecond"] is None:
+        return f" Speed: no number. {speed['reason']}"
+    low, high = (f"{speed[name]:.{0 if speed['low'] >= 10 else 1}f}" for name in ("low", "high"))
+    return f" Speed: {low} to {high} tokens a second ({speed['basis']})."
 
 
 def _read(fact: Json) -> str:

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from compat.estimate.speed import (
 from compat.estimate.speed_constants import Calibration, Constants, kernels_of
 from compat.shapes.known import Resolver
 from tools.evaluation.points import Point, load_points
+from tools.evaluation.reading_points import Prompt, fit_reading, prompts, reading_ratio
 from tools.evaluation.rows import quantile
 from tools.evaluation.speed_points import Run, usable_runs
 
@@ -70,6 +71,7 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
     "transformers": {"launch:gptq": _SLOWER, "launch:awq": _SLOWER, "launch:fp8": _SLOWER},
 }
 
+_Measured = TypeVar("_Measured", Run, Prompt)
 Fitted = dict[str, Any]
 """The content of ``speed_constants.json``, as plain data."""
 
@@ -130,37 +132,42 @@ class _Table:
         return told
 
 
-def fit(found: Sequence[Run]) -> Fitted:
-    """Constants for everything that has enough runs, with ranges of the very runs they were fitted on."""
+def calibrate(found: Sequence[Run], read: Sequence[Prompt] = ()) -> Fitted:
+    """Constants for everything that has enough runs. Their ranges are of runs whose family of models was left out."""
     fitted = _fit(found)
-    _bound(fitted, found, [(run, _ratio(run, fitted)) for run in found])
+    _bound(fitted, _left_out(found))
+    add_reading(fitted, read)
     return fitted
 
 
-def calibrate(found: Sequence[Run]) -> Fitted:
-    """The same with ranges of runs whose family of models was left out: what ships."""
-    fitted = _fit(found)
-    _bound(fitted, found, list(left_out(found)))
-    return fitted
-
-
-def left_out(found: Sequence[Run], folds: int = FOLDS) -> Iterator[tuple[Run, float | None]]:
-    """(run, measured over estimated) with the run's own family left out; None without a calibration then."""
-    for held, rest in parts(found, folds):
-        fitted = _fit(rest)
-        _bound(fitted, rest, [(run, _ratio(run, fitted)) for run in rest])
+def _left_out(found: Sequence[Run]) -> Iterator[tuple[tuple[str, str], float]]:
+    """(constants that bound a run, measured over estimated) with the run's own family left out."""
+    for held, rest in parts(found):
+        constants = typed(_fit(rest))
         for run in held:
-            yield run, _ratio(run, fitted)
+            estimated = estimate_placed(run.work, run.engine, run.placement, constants).tokens_per_second
+            if estimated is not None:
+                yield entry_of(run), run.measured / estimated
 
 
-def parts(
-    found: Sequence[Run], folds: int, key: Callable[[Run], str] = lambda run: run.family
-) -> Iterator[tuple[list[Run], list[Run]]]:
-    """(runs of some families, runs of all others), until each family was among the first once."""
-    names = sorted({key(run) for run in found})
+def add_reading(fitted: Fitted, read: Sequence[Prompt]) -> None:
+    """Constants of reading prompts: they need those of writing."""
+    classes = typed(fitted).classes
+    fitted["reading"] = fit_reading(read, classes)
+    ratios: list[tuple[tuple[str, str], float]] = []
+    for held, rest in parts(read):
+        constants = typed({**fitted, "reading": fit_reading(rest, classes)})
+        told = [(one, reading_ratio(one, constants)) for one in held]
+        ratios += [(("reading", one.pair), ratio) for one, ratio in told if ratio is not None]
+    _bound(fitted, ratios, tables=("reading",))
+
+
+def parts(found: Sequence[_Measured], folds: int = FOLDS) -> Iterator[tuple[list[_Measured], list[_Measured]]]:
+    """(runs of some families of models, runs of all others), until each family was among the first once."""
+    names = sorted({run.family for run in found})
     for fold in range(min(folds, len(names))):
         held = set(names[fold::folds])
-        yield [run for run in found if key(run) in held], [run for run in found if key(run) not in held]
+        yield [run for run in found if run.family in held], [run for run in found if run.family not in held]
 
 
 def _fit(found: Sequence[Run]) -> Fitted:
@@ -289,12 +296,6 @@ def typed(fitted: Fitted) -> Calibration:
     return Calibration.model_validate({"note": "fitted", **fitted})
 
 
-def _ratio(run: Run, fitted: Fitted) -> float | None:
-    """Measured over estimated; None without an estimate."""
-    estimated = estimate_placed(run.work, run.engine, run.placement, typed(fitted)).tokens_per_second
-    return None if estimated is None else run.measured / estimated
-
-
 _RANGED = ("classes", "split", "offload", "experts", "together")
 
 
@@ -308,14 +309,13 @@ def entry_of(run: Run) -> tuple[str, str]:
     return found[placement.way]
 
 
-def _bound(fitted: Fitted, found: Sequence[Run], told: Sequence[tuple[Run, float | None]]) -> None:
+def _bound(fitted: Fitted, told: Iterable[tuple[tuple[str, str], float]], tables: Sequence[str] = _RANGED) -> None:
     """Write into the constants the range that held most of the runs told; at least a tenth either way."""
     ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for run, ratio in told:
-        if ratio is not None:
-            ratios[entry_of(run)].append(ratio)
+    for entry, ratio in told:
+        ratios[entry].append(ratio)
     margin = (1 - INSIDE) / 2
-    for table in _RANGED:
+    for table in tables:
         for name, constants in fitted[table].items():
             some = ratios.get((table, name)) or [1.0]
             # A handful of runs shows less than what there is.
@@ -350,7 +350,8 @@ def render(fitted: Fitted) -> str:
 
 def main() -> None:
     """Write the constants, and say whether they changed."""
-    text = render(calibrate(runs(load_points("speed_points"))))
+    points = load_points("speed_points")
+    text = render(calibrate(runs(points), prompts(points)[0]))
     same = TARGET.exists() and TARGET.read_text("utf-8") == text
     TARGET.write_text(text, "utf-8")
     sys.stdout.write(f"{TARGET.name}: {'unchanged' if same else 'changed'}\n")

@@ -89,7 +89,7 @@ def usable(point: Point, resolve: Resolver | None = None) -> Run | str:
     work = work_of(setup.variant, setup.engine, setup.hardware, _depth(point), setup.kv_type)
     if isinstance(work, str):
         return f"not known: {work}"
-    placement = _placement(point, setup)
+    placement = placement_of(point, setup)
     if isinstance(placement, str):
         return placement
     measured = float(point["tok_s"])
@@ -137,7 +137,7 @@ def _refused(point: Point) -> str | None:
     return None
 
 
-def _placement(point: Point, setup: Setup) -> Placement | str:
+def placement_of(point: Point, setup: Setup) -> Placement | str:
     """Where the layers lay: as the point tells, else as the page's verdict on memory has it."""
     layers, told = setup.shape.layers, int(point.get("gpu_layers") or 0)
     hardware = setup.hardware
@@ -171,11 +171,25 @@ def _plain(found: Placement | str) -> Placement | str:
     return "the memory bandwidth is not known" if isinstance(found, str) else found
 
 
+def prompt_of(point: Point) -> tuple[float | None, int, int]:
+    """(tokens of the prompt read a second, how many were read, how many were there before)."""
+    if str(point.get("metric")).lower().startswith("prefill"):
+        return float(point["tok_s"]), int(point.get("n_prompt") or 0), int(point.get("prompt_tokens") or 0)
+    rate, prompt = point.get("prefill_tok_s"), int(point.get("prompt_tokens") or 0)
+    return (float(rate) if rate else None), prompt, _depth(point) if _is_bench(point) else 0
+
+
+def _is_bench(point: Point) -> bool:
+    """Whether it is llama-bench at a depth, which the context tells."""
+    prompt, output = int(point.get("prompt_tokens") or 0), float(point.get("output_tokens") or 0)
+    return bool(prompt == 512 and output == 128 and int(point.get("batch") or 1) > 1 and point.get("ctx"))
+
+
 def _depth(point: Point) -> int:
     """Tokens before the average generated one."""
     prompt, output = int(point.get("prompt_tokens") or 0), float(point.get("output_tokens") or 0)
-    if prompt == 512 and output == 128 and int(point.get("batch") or 1) > 1 and point.get("ctx"):
-        return int(point["ctx"])  # llama-bench at a depth
+    if _is_bench(point):
+        return int(point["ctx"])
     return prompt + round(output / 2)
 
 

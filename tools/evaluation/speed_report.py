@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compat.estimate.speed import SpeedEstimate, estimate_placed
-from tools.evaluation.calibrate import FOLDS, calibrate, parts, typed
+from compat.estimate.speed_constants import calibration
+from tools.evaluation.calibrate import FOLDS, Fitted, add_reading, calibrate, parts, typed
 from tools.evaluation.points import load_points
+from tools.evaluation.reading_points import Prompt, prompts, reading_ratio
 from tools.evaluation.rows import quantile
 from tools.evaluation.speed_points import Run, usable_runs
 
@@ -78,6 +80,31 @@ def lines(held: Iterable[Held]) -> Iterator[Line]:
         )
 
 
+def reading_lines(read: Sequence[Prompt], folds: int = FOLDS) -> Iterator[Line]:
+    """The same for reading prompts, with the shipped constants of writing."""
+    shipped = calibration()
+    groups: dict[str, list[tuple[float | None, bool]]] = defaultdict(list)
+    for some, rest in parts(read, folds):
+        fitted: Fitted = {**shipped.model_dump(exclude={"note"}), "reading": {}}
+        add_reading(fitted, rest)
+        constants = typed(fitted)
+        for one in some:
+            ratio = reading_ratio(one, constants)
+            bounds = constants.reading.get(one.pair)
+            inside = ratio is not None and bounds is not None and bounds.low <= ratio <= bounds.high
+            groups[f"reading, {one.pair}"].append((None if ratio is None else abs(1 / ratio - 1), inside))
+    for name, members in sorted(groups.items()):
+        errors = [error for error, _ in members if error is not None]
+        yield Line(
+            name,
+            len(members),
+            len(errors),
+            quantile(errors, 0.5) if errors else None,
+            quantile(errors, 0.9) if errors else None,
+            sum(inside for _, inside in members) / len(errors) if errors else None,
+        )
+
+
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
@@ -94,8 +121,9 @@ def render(found: Iterable[Line], skipped: Counter[str]) -> str:
 
 def main() -> None:
     """Print the report of the bundled points."""
-    found, skipped = usable_runs(load_points("speed_points"))
-    sys.stdout.write(render(lines(hold_out(found)), skipped))
+    points = load_points("speed_points")
+    found, skipped = usable_runs(points)
+    sys.stdout.write(render([*lines(hold_out(found)), *reading_lines(prompts(points)[0])], skipped))
 
 
 if __name__ == "__main__":

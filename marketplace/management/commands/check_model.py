@@ -177,7 +177,7 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib, pace
+    from marketplace.show import gib, pace, wait
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
@@ -190,10 +190,15 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]
     if memory.longest:
         lines.append(("Memory", f"The longest context that fits is {memory.longest:,} tokens."))
+    if memory.conversations:
+        many = "" if memory.conversations == 1 else "s"
+        lines.append(("Memory", f"{memory.conversations:,} conversation{many} of {context:,} tokens fit at once."))
     speed = memory.speed
     if speed and speed.tokens_per_second is not None:
         lines.append(("Speed", f"{pace(speed)} ({speed.basis})"))
     elif speed:
         lines.append(("Speed", f"No number: {speed.reason}"))
+    if memory.reading and memory.reading.seconds is not None:
+        lines.append(("Speed", f"First word {wait(memory.reading)} ({memory.reading.basis})"))
     lines += [("Assumed", text) for text in memory.assumed]
     return lines
