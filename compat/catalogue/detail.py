@@ -77,9 +77,9 @@ class MemoryPart:
 class MemoryView:
     """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
 
-    ``longest`` is the longest context that still fits, None where it cannot be told; ``reading`` how long a prompt that fills
-    the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept
-    at once; None where the engine has no common pool for them.
+    ``longest`` is the longest context that still fits, None where it cannot be told. ``reading`` is how long a prompt
+    that fills the context takes, None where there is no speed of writing either. ``conversations`` of that context are
+    kept at once; None where the engine has no common pool for them.
     """
 
     fit: FitResult

@@ -104,7 +104,8 @@ def estimate_prompt(
     seconds = prompt_seconds(work, first.bandwidth, tflops, own, constants)
     runs = f"{own.runs} measured run{'' if own.runs == 1 else 's'}"
     basis = f"operations a second, calibrated on {runs} of {words} on {kind}"
-    return ReadingEstimate(prompt, seconds, seconds / own.high, seconds / own.low, basis)
+    bounds = own.bounds(experts=work.experts)
+    return ReadingEstimate(prompt, seconds, seconds / bounds.high, seconds / bounds.low, basis)
 
 
 def prompt_seconds(work: PromptWork, bandwidth: float, tflops: float, own: Reading, constants: Constants) -> float:

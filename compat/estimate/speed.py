@@ -74,8 +74,9 @@ def estimate_placed(work: Work, engine: str, placement: Placement, found: Calibr
     if isinstance(seconds, str):
         return SpeedEstimate(None, reason=seconds)
     spread = spread_of(work, engine, placement, found)
+    bounds = spread.bounds(experts=work.experts)
     rate, most = 1 / seconds, 1 / least_seconds(work, placement)
-    return SpeedEstimate(rate, rate * spread.low, min(rate * spread.high, most), _basis(engine, placement, spread))
+    return SpeedEstimate(rate, rate * bounds.low, min(rate * bounds.high, most), _basis(engine, placement, spread))
 
 
 def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult | None) -> Placement | str:

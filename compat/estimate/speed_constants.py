@@ -55,22 +55,36 @@ CLASS_WORDS = {
 """What people call a class, where there are devices of it."""
 
 
-class Spread(StrictTable):
+class Bounds(StrictTable):
     """How far measured runs lay from their estimates, whose family of models was left out of the calibration.
 
-    ``low`` and ``high`` bound nine tenths of the ratios of measured to estimated; ``runs`` and ``machines`` count them.
+    ``low`` and ``high`` bound five sixths of the ratios of measured to estimated, and more where few families were
+    measured.
     """
 
     low: _Positive
     high: _Positive
-    runs: _Count
-    machines: _Count
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.low > self.high:
             raise ValueError(f"low is {self.low}, above high, which is {self.high}")
         return self
+
+
+class Spread(Bounds):
+    """The bounds, and how many runs on how many machines they are from.
+
+    ``mixtures`` are those of mixtures of experts, where enough were measured to tell them apart: they differ more.
+    """
+
+    runs: _Count
+    machines: _Count
+    mixtures: Bounds | None = None
+
+    def bounds(self, *, experts: bool) -> Bounds:
+        """The bounds of dense models, or of mixtures."""
+        return self.mixtures if experts and self.mixtures is not None else self
 
 
 class Constants(Spread):

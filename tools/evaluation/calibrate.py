@@ -44,7 +44,7 @@ LEAST_RUNS = 3
 """Distinct runs below which a pair of engine and hardware class gets no constants."""
 FOLDS = 10
 """Parts of the families of models; each is left out once."""
-INSIDE = 0.9
+INSIDE = 0.84
 """The share of runs of families left out that a range holds."""
 
 _EFFICIENCY = tuple(0.10 + 0.02 * i for i in range(46))
@@ -140,25 +140,27 @@ def calibrate(found: Sequence[Run], read: Sequence[Prompt] = ()) -> Fitted:
     return fitted
 
 
-def _left_out(found: Sequence[Run]) -> Iterator[tuple[tuple[str, str], float]]:
-    """(constants that bound a run, measured over estimated) with the run's own family left out."""
+def _left_out(found: Sequence[Run]) -> Iterator[Told]:
+    """What is told of each run with its own family left out."""
     for held, rest in parts(found):
         constants = typed(_fit(rest))
         for run in held:
             estimated = estimate_placed(run.work, run.engine, run.placement, constants).tokens_per_second
             if estimated is not None:
-                yield entry_of(run), run.measured / estimated
+                yield *entry_of(run), run.work.experts, run.family, run.measured / estimated
 
 
 def add_reading(fitted: Fitted, read: Sequence[Prompt]) -> None:
     """Constants of reading prompts: they need those of writing."""
     classes = typed(fitted).classes
     fitted["reading"] = fit_reading(read, classes)
-    ratios: list[tuple[tuple[str, str], float]] = []
+    ratios: list[Told] = []
     for held, rest in parts(read):
         constants = typed({**fitted, "reading": fit_reading(rest, classes)})
         told = [(one, reading_ratio(one, constants)) for one in held]
-        ratios += [(("reading", one.pair), ratio) for one, ratio in told if ratio is not None]
+        ratios += [
+            ("reading", one.pair, one.work.experts, one.family, ratio) for one, ratio in told if ratio is not None
+        ]
     _bound(fitted, ratios, tables=("reading",))
 
 
@@ -232,7 +234,7 @@ def _groups(members: Iterable[Run], key: Callable[[Run], str]) -> dict[str, list
     return {name: some for name, some in sorted(groups.items()) if len(_distinct(some)) >= LEAST_RUNS}
 
 
-def _constants(efficiency: float, launch: float, members: Sequence[Run]) -> dict[str, float]:
+def _constants(efficiency: float, launch: float, members: Sequence[Run]) -> dict[str, Any]:
     return {
         "efficiency": round(efficiency, 3),
         "launch": round(launch, 9),
@@ -279,7 +281,7 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         fitted["together"][f"{engine}|{name}"] = _searched(some, together)
 
 
-def _searched(some: Sequence[Run], seconds: Callable[[Run, Constants], float]) -> dict[str, float]:
+def _searched(some: Sequence[Run], seconds: Callable[[Run, Constants], float]) -> dict[str, Any]:
     votes = _votes(some)
 
     def loss(pair: tuple[float, float]) -> float:
@@ -309,19 +311,36 @@ def entry_of(run: Run) -> tuple[str, str]:
     return found[placement.way]
 
 
-def _bound(fitted: Fitted, told: Iterable[tuple[tuple[str, str], float]], tables: Sequence[str] = _RANGED) -> None:
+Told = tuple[str, str, bool, str, float]
+"""Table and name of the constants that bound a run, whether it is a mixture, its family, measured over estimated."""
+APART = 8
+"""Runs of mixtures, and of dense models, from which on each have bounds of their own."""
+
+
+def _bound(fitted: Fitted, told: Iterable[Told], tables: Sequence[str] = _RANGED) -> None:
     """Write into the constants the range that held most of the runs told; at least a tenth either way."""
-    ratios: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for entry, ratio in told:
-        ratios[entry].append(ratio)
-    margin = (1 - INSIDE) / 2
+    ratios: dict[tuple[str, str], list[tuple[bool, tuple[str, float]]]] = defaultdict(list)
+    for table, name, experts, family, ratio in told:
+        ratios[table, name].append((experts, (family, ratio)))
     for table in tables:
         for name, constants in fitted[table].items():
-            some = ratios.get((table, name)) or [1.0]
-            # A handful of runs shows less than what there is.
-            wider = 1 + 1 / math.sqrt(max(len(some), 1)) / 2
-            constants["low"] = round(min(quantile(some, margin) / wider, 0.9), 3)
-            constants["high"] = round(max(quantile(some, 1 - margin) * wider, 1.1), 3)
+            some = ratios[table, name]
+            mixed, dense = ([one for kind, one in some if kind is experts] for experts in (True, False))
+            apart = min(len(mixed), len(dense)) >= APART
+            constants |= _bounds(dense if apart else [*mixed, *dense])
+            if apart:
+                constants["mixtures"] = _bounds(mixed)
+
+
+def _bounds(told: Sequence[tuple[str, float]]) -> dict[str, float]:
+    some = [ratio for _, ratio in told] or [1.0]
+    # A handful of families shows less than what there is, however many runs they have.
+    wider = 1 + 1 / max(len({family for family, _ in told}), 1)
+    margin = (1 - INSIDE) / 2
+    return {
+        "low": round(min(quantile(some, margin) / wider, 0.9), 3),
+        "high": round(max(quantile(some, 1 - margin) * wider, 1.1), 3),
+    }
 
 
 def _distinct(found: Sequence[Run]) -> set[tuple[str, str, str]]:

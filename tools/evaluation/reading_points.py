@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from compat.estimate.placement import Placement, Way
 from compat.estimate.reading import PromptWork, estimate_prompt, prompt_seconds, prompt_work
@@ -101,7 +102,7 @@ def _usable(point: Point, resolve: Resolver | None) -> Prompt | str:
     )
 
 
-def fit_reading(found: Sequence[Prompt], classes: Mapping[str, Constants]) -> dict[str, dict[str, float]]:
+def fit_reading(found: Sequence[Prompt], classes: Mapping[str, Constants]) -> dict[str, dict[str, Any]]:
     """Constants for each pair of engine and class with enough machines or models, without ranges."""
     groups: dict[str, list[Prompt]] = defaultdict(list)
     for one in found:
@@ -113,7 +114,7 @@ def fit_reading(found: Sequence[Prompt], classes: Mapping[str, Constants]) -> di
     }
 
 
-def _searched(some: Sequence[Prompt], constants: Constants) -> dict[str, float]:
+def _searched(some: Sequence[Prompt], constants: Constants) -> dict[str, Any]:
     counts = Counter(_vote_of(one) for one in some)
     votes = [1 / counts[_vote_of(one)] for one in some]
 

@@ -90,7 +90,8 @@ def reading_lines(read: Sequence[Prompt], folds: int = FOLDS) -> Iterator[Line]:
         constants = typed(fitted)
         for one in some:
             ratio = reading_ratio(one, constants)
-            bounds = constants.reading.get(one.pair)
+            own = constants.reading.get(one.pair)
+            bounds = own.bounds(experts=one.work.experts) if own is not None else None
             inside = ratio is not None and bounds is not None and bounds.low <= ratio <= bounds.high
             groups[f"reading, {one.pair}"].append((None if ratio is None else abs(1 / ratio - 1), inside))
     for name, members in sorted(groups.items()):
