@@ -120,6 +120,15 @@ def architecture_of_gguf(name: str) -> Architecture:
     return _joined(read_tables().by_gguf.get(name, name))
 
 
+@lru_cache(maxsize=1024)
+def model_types_of_gguf(name: str) -> frozenset[str]:
+    """Every ``model_type`` whose files may have this name in their header: ``llama`` is written for Mistral as well."""
+    tables = read_tables()
+    listed = dict.fromkeys([*tables.entries, *tables.places, *(one for use in tables.classes.values() for one in use)])
+    found = frozenset(one for one in listed if name in _joined(one).gguf_names(None))
+    return found or frozenset({name})
+
+
 def is_listed(name: str) -> bool:
     """Whether this is a ``model_type`` of a family, or a GGUF name of the tables."""
     tables = read_tables()

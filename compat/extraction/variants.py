@@ -14,6 +14,7 @@ from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.parameters import Counted
 from compat.extraction.quantization import Packing
+from compat.extraction.relatives import WEAK
 from compat.hub.payloads import HubModel
 
 _FORMAT_TAGS = {
@@ -227,7 +228,7 @@ def _gguf_facts(model: HubModel, common: VariantFacts) -> VariantFacts:
     """The common facts as they hold for this record's GGUF files, whose own header speaks first."""
     facts = replace(common, format="gguf", format_from=Provenance.HUB)
     block = model.gguf
-    if block and block.context_length and common.context_from in (Provenance.DEFAULT, Provenance.KNOWN):
+    if block and block.context_length and common.context_from in WEAK:
         facts = replace(facts, context=block.context_length, context_from=Provenance.HUB)
     header = model.gguf_header
     if header and header.architecture:
