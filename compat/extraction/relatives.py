@@ -103,15 +103,15 @@ class Witness:
         shape_facts: str,
     ) -> Witness:
         """What of a record's facts it read itself."""
-        own_shape = context.provenance in (Provenance.CONFIG, Provenance.GGUF_HEADER)
+        own = architecture.provenance in READ
         return cls(
             repo_id,
             relations,
-            _model_types(architecture) if architecture.provenance in READ else frozenset(),
+            _model_types(architecture) if own else frozenset(),
             context.value if context.provenance in READ else None,
             task.value if task.provenance in READ else None,
             parameters.value if parameters.provenance in READ else None,
-            shape_facts if own_shape else "",
+            shape_facts if own else "",
         )
 
     @property
@@ -129,6 +129,14 @@ class Witness:
     def converted_from(self) -> str | None:
         """The one model that it is a conversion of."""
         return self.made_from if self.made_from and self.relations[0].kind == CONVERTED else None
+
+    @property
+    def likely_converted_from(self) -> str | None:
+        """The same, also where only its name says that it is a conversion: it begins with that of its model."""
+        base = self.made_from
+        if base is None or self.converted_from or self.relations[0].kind != "base":
+            return self.converted_from
+        return base if self.name.startswith(f"{base.rpartition('/')[2].lower()}-") else None
 
     @property
     def names_a_size(self) -> bool:
@@ -153,7 +161,7 @@ def kin_of(one: Witness, other: Witness) -> Kin | None:
         return Kin.BASE
     if other.converted_from == one.repo_id:
         return Kin.CONVERSION
-    if base is not None and one.converted_from == base == other.converted_from:
+    if base is not None and one.likely_converted_from == base == other.converted_from:
         return Kin.SIBLING
     return Kin.COPY if one.name == other.name and one.names_a_size else None
 
@@ -179,7 +187,7 @@ class Witnesses:
         found = [
             *([base] if base else []),
             *self._by_original.get(one.repo_id, ())[:MOST_OF_A_KIND],
-            *self._by_original.get(one.converted_from or "", ())[:MOST_OF_A_KIND],
+            *self._by_original.get(one.likely_converted_from or "", ())[:MOST_OF_A_KIND],
             *self._by_name.get(one.name, ())[:MOST_OF_A_KIND],
         ]
         related = {other.repo_id: Relative(kin, other) for other in found if (kin := kin_of(one, other)) is not None}

@@ -45,11 +45,7 @@ def read_with_relatives(batch: Sequence[ParsedRecord]) -> list[ReadRecord]:
     """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries."""
     alone = [ReadRecord(parsed, extract(parsed.model), _own_shape_facts(parsed.model)) for parsed in batch]
     own = [_witness(one) for one in alone]
-    asking = [
-        witness
-        for one, witness in zip(alone, own, strict=True)
-        if needs_relatives(one.extraction) or not one.shape_facts
-    ]
+    asking = [witness for one, witness in zip(alone, own, strict=True) if needs_relatives(one.extraction)]
     ids = {one.repo_id for one in own}
     witnesses = Witnesses([*own, *(found for found in _stored_witnesses(asking) if found.repo_id not in ids)])
     heard = {one.repo_id: witnesses.relatives_of(one) for one in asking}
@@ -65,8 +61,9 @@ def _heard(alone: ReadRecord, relatives: Sequence[Relative]) -> ReadRecord:
     if not relatives:
         return alone
     extraction = extract(alone.parsed.model, relatives)
+    own = alone.shape_facts or alone.extraction.architecture.provenance in READ
     alike = of_architecture(relatives, extraction.architecture)
-    return ReadRecord(alone.parsed, extraction, alone.shape_facts or shape_facts_by(alike))
+    return ReadRecord(alone.parsed, extraction, alone.shape_facts if own else shape_facts_by(alike))
 
 
 def _own_shape_facts(model: HubModel) -> str:
@@ -92,7 +89,9 @@ def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
     read = ModelRecord.objects.filter(architecture_from__in=_READ).order_by()
     related = [
         read.filter(repo_id__in={one.made_from for one in asking if one.made_from}),
-        read.filter(pk__in=_conversions({*ids, *(one.converted_from for one in asking if one.converted_from)})),
+        read.filter(
+            pk__in=_conversions({*ids, *(one.likely_converted_from for one in asking if one.likely_converted_from)})
+        ),
         read.filter(pk__in=_copies({one.name for one in asking if one.names_a_size})),
     ]
     first, *others = (some.values_list(*_COLUMNS) for some in related)
@@ -179,6 +178,5 @@ _LACKING = (
     | Q(sheet__facts__0__context_from__in=_WEAK)
     | Q(task="")
     | Q(sheet__facts__0__task_from__in=_WEAK)
-    | Q(shape_facts="")
 )
 """Records of which a relative may tell something, or has told it."""

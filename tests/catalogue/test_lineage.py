@@ -202,6 +202,12 @@ def test_conversions_and_copies_speak_for_their_model_whenever_they_arrive(order
     )
 
 
+def test_a_base_that_has_its_context_from_relatives_still_tells_its_layers():
+    told_layers = base(config={"model_type": "phi", "num_hidden_layers": 32, "hidden_size": 2560})
+    sync.store_raw([("1", told_layers), ("2", made())], origin="file")
+    assert ModelRecord.objects.get(repo_id=MADE).shape_facts == ModelRecord.objects.get(repo_id=BASE).shape_facts != ""
+
+
 def test_other_conversions_of_its_model_speak_for_one_whose_base_is_not_here():
     tags = conversion(3)["tags"]
     silent = {"id": "sample/silent-3B-GGUF", "siblings": FILES, "tags": ["gguf", *tags]}

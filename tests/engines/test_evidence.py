@@ -81,3 +81,11 @@ def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
     wrong = sum(extract(model).parameters.provenance is Provenance.CONTRADICTED for model in models)
     text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
     assert f"Of {len(models):,} records that ship with the site, {wrong} contradict themselves" in text
+
+
+def test_the_documentation_says_how_often_relatives_were_right():
+    text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
+    paths = {path.origin: path for path in evidence() if path.fact == "architecture"}
+    several, one = paths["relatives"], paths["relative"]
+    words = f"right in {several.right} of {several.cases} cases, one alone in {one.right} of {one.cases} (see"
+    assert words in " ".join(text.split())

@@ -6,7 +6,7 @@ import pytest
 
 from compat.extraction.extract import extract, witness_of
 from compat.extraction.facts import Provenance
-from compat.extraction.relatives import MOST_OF_A_KIND, Kin, Witness, Witnesses, kin_of
+from compat.extraction.relatives import MOST_OF_A_KIND, Kin, Witnesses, kin_of
 from compat.hub.payloads import HubModel
 
 SAFETENSORS = [{"rfilename": "model.safetensors"}]
@@ -15,10 +15,11 @@ SAFETENSORS = [{"rfilename": "model.safetensors"}]
 def model(repo_id, model_type=None, *, made_from="", kind="quantized", context=None, count=None, **told):
     config = {"model_type": model_type, "max_position_embeddings": context}
     told.setdefault("siblings", SAFETENSORS)
+    relation = f"base_model:{made_from}" if kind == "base" else f"base_model:{kind}:{made_from}"
     return HubModel(
         id=repo_id,
         config={key: value for key, value in config.items() if value is not None} or None,
-        tags=[f"base_model:{kind}:{made_from}"] if made_from else None,
+        tags=[relation] if made_from else None,
         safetensors={"total": count} if count else None,
         **told,
     )
@@ -175,15 +176,16 @@ def test_only_the_first_few_of_many_are_asked():
     assert read(SILENT, *many[1:], late).context.provenance is Provenance.DEFAULT
 
 
-def test_a_shape_is_told_by_who_read_its_own():
-    own = Witness.reading(
-        "a/x",
-        (),
-        architecture=extract(model("a/x", "phi3")).architecture,
-        context=extract(model("a/x", context=5)).context,
-        task=extract(SILENT).task,
-        parameters=extract(SILENT).parameters,
-        shape_facts="{}",
-    )
-    assert own.shape_facts == "{}"
+def test_a_conversion_by_its_name_alone_hears_others_but_is_none_for_them():
+    others = [model(f"p{n}/Thing-{n}bit", "phi3", made_from="maker/Thing", context=4096) for n in (4, 8)]
+    named = model("q/Thing-GGUF", made_from="maker/Thing", kind="base")
+    assert read(named, *others).context.provenance is Provenance.RELATIVES
+    assert not read(model("q/Other-GGUF", made_from="maker/Thing", kind="base"), *others).architecture.known
+    upward = read(model("maker/Thing"), model("q/Thing-x", "phi3", made_from="maker/Thing", kind="base", context=4096))
+    assert upward.context.provenance is Provenance.DEFAULT
+
+
+def test_layers_are_told_by_who_read_an_architecture():
+    read_it = model("a/x", "phi3")
+    assert witness_of(read_it, extract(read_it), "{}").shape_facts == "{}"
     assert witness_of(SILENT, extract(SILENT), "{}").shape_facts == ""
