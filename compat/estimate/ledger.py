@@ -63,12 +63,28 @@ class Margin:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class BrokenBound:
+    """A measurement that says that a load takes no more (``upper``) or no less (``lower``), and is not kept; in MiB."""
+
+    point: str
+    engine: str
+    kind: str
+    shown: int
+    measured: int
+
+    def __str__(self) -> str:
+        """The point, what is shown, and the bound."""
+        word = "at most" if self.kind == "upper" else "at least"
+        return f"{self.point} on {self.engine}: {self.shown:,} MiB shown, {word} {self.measured:,} measured"
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Bounds:
     """Of how many measured bounds the estimate keeps, how many there are, and those that it does not keep."""
 
     held: int = 0
     of: int = 0
-    broken: tuple[str, ...] = ()
+    broken: tuple[BrokenBound, ...] = ()
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -79,6 +95,10 @@ class Range:
     basis: str
     held: int
     of: int
+
+
+_KINDS = ("firm", "table", "medium", "user")
+"""Kinds of points, the firmest first."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -103,10 +123,14 @@ class Accuracy:
         return next((r for r in self.rows if (r.by, r.name, r.quantity, r.quality) == key), None)
 
     def points_of(self, engine: str, quantity: str) -> int:
-        """How many measurements of a part on one engine there are, of any quality."""
-        name = engine_name(engine)
-        found = (r for r in self.rows if r.by == "engine" and r.name == name and r.quantity == quantity)
-        return sum(row.n for row in found if row.quality != "firm")
+        """How many measurements of a part on one engine there are, of the kind of points that has the most."""
+        row = self.engine_row(engine, quantity)
+        return row.n if row else 0
+
+    def engine_row(self, engine: str, quantity: str) -> Row | None:
+        """The row of a part on one engine: of the firmest kind of points that proves anything, else of the largest."""
+        found = [row for kind in _KINDS if (row := self.row("engine", engine_name(engine), quantity, kind))]
+        return next((row for row in found if row.n >= LEAST_POINTS), max(found, key=lambda row: row.n, default=None))
 
     def lines(self) -> Iterator[str]:
         """The table as text."""
@@ -129,8 +153,8 @@ class Accuracy:
             yield f"skipped {count:4}  {reason}"
         if self.bounds.of:
             yield f"bounds held: {self.bounds.held} of {self.bounds.of}"
-        for text in self.bounds.broken:
-            yield f"bound not held: {text}"
+        for broken in self.bounds.broken:
+            yield f"bound not held: {broken}"
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -177,7 +201,7 @@ def read_ledger(text: str, filename: str = "ledger.json") -> Ledger:
 class Proof:
     """How much was measured on the engine of one profile. ``measured_as`` names the engine whose loader it runs.
 
-    ``memory`` and ``speed`` are how many measurements of whole loads and of decoding there are.
+    ``memory`` and ``speed`` are how many measurements of whole loads and of decoding there are, of one kind of points.
     """
 
     slug: str

@@ -68,11 +68,22 @@ def _read(
             point, fields = columns(told)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
-        found.append(check(point, place))
+        try:
+            found.append(check(point, place))
+        except DataError as error:
+            raise DataError(_in_words_of(told, str(error), place)) from None
         for field in fields:
             unread.setdefault(field, []).append(number)
     notes = (f"{path.name} line {n[0]}{_and_more(len(n))}: {field} is not understood" for field, n in unread.items())
     return tuple(found), tuple(notes)
+
+
+def _in_words_of(told: Mapping[str, Any], problem: str, place: str) -> str:
+    """The problem, with the wrong field named as the line names it."""
+    column = problem.removeprefix(f"{place}: ").split(" ", maxsplit=1)[0]
+    names = (name for name in told_points.TOLD_AS.get(column, ()) if name in told)
+    name = column if column in told else next(names, column)
+    return problem.replace(f"{place}: {column} ", f"{place}: {name} ", 1)
 
 
 def _and_more(count: int) -> str:
@@ -85,7 +96,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def name_of(point: Point) -> str:
     """A short name for a point in a report: model, packing, context and cache types."""
-    parts = [point.model, point.quant or "", f"@{point.ctx}" if point.ctx else "", point.k_type or ""]
+    parts = [point.model.split(" (")[0], point.quant or "", f"@{point.ctx}" if point.ctx else "", point.k_type or ""]
     return " ".join(part for part in parts if part)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from compat.estimate.ledger import LEAST_POINTS, MARGIN_HOLDS, Accuracy, Bounds, Margin, Range, Row
+from compat.estimate.ledger import LEAST_POINTS, MARGIN_HOLDS, Accuracy, Bounds, BrokenBound, Margin, Range, Row
 
 FIRM = ("high", "engine-run")
 """Qualities an estimator is held to: engine logs, vendor tables, runs of the engine itself."""
@@ -60,11 +60,11 @@ class Bound:
         share = self.comparison.estimated / self.comparison.measured
         return share <= _TOLERANCE if self.kind == "upper" else share * _TOLERANCE >= 1
 
-    def __str__(self) -> str:
-        """The point, the estimate and the bound."""
+    @property
+    def broken(self) -> BrokenBound:
+        """How it is told where it does not hold."""
         c = self.comparison
-        word = "at most" if self.kind == "upper" else "at least"
-        return f"{c.point} on {c.engine}: {c.quantity} {c.estimated:.0f}, {word} {c.measured:.0f} measured"
+        return BrokenBound(c.point, c.engine, self.kind, round(c.estimated), round(c.measured))
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def evaluate_comparisons(
     """The evaluation of so many points, compared or skipped."""
     found = tuple(comparisons)
     held = sum(one.holds for one in bounds)
-    broken = tuple(sorted(str(one) for one in bounds if not one.holds))
+    broken = tuple(sorted((one.broken for one in bounds if not one.holds), key=str))
     table = Accuracy(
         points,
         asked,
@@ -175,13 +175,18 @@ def _margin(engine: str, quantity: str, basis: str, where: str, found: list[Comp
         held = 0
         for family, distances in by_family.items():
             others = [d for name, members in by_family.items() if name != family for d in members]
-            edge = max(quantile(others, share) * times, _FINEST)
+            edge = max(_within(others, share) * times, _FINEST)
             held += sum(distance <= edge for distance in distances)
         if held >= MARGIN_HOLDS * len(found):
-            edge = max(quantile([c.distance for c in found], share) * times, _FINEST)
+            edge = max(_within([c.distance for c in found], share) * times, _FINEST)
             of = round(edge, _DIGITS), round(held / len(found), 3)
             return Margin(engine, quantity, basis, where, len(found), len(by_family), *of)
     return None
+
+
+def _within(distances: Sequence[float], share: float) -> float:
+    """The least of the distances within which at least ``share`` of them lie."""
+    return sorted(distances)[math.ceil(share * len(distances) - 1e-9) - 1]
 
 
 def ranges_of(comparisons: Iterable[Comparison]) -> tuple[Range, ...]:

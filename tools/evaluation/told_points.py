@@ -21,6 +21,18 @@ from tools.evaluation.point_rows import Dimensions, MemoryPoint, SpeedPoint
 
 MIB = 1024 * 1024
 Line = Mapping[str, Any]
+TOLD_AS = {
+    "accelerator_gb": ("gpu_vram_gb", "vram_gb"),
+    "count": ("gpu_count",),
+    "file_mib": ("weights_mib",),
+    "k_type": ("kv_dtype", "kv_cache_dtype"),
+    "memory_utilization": ("gpu_memory_utilization",),
+    "parameters": ("hparams: n_params",),
+    "state_mib": ("recurrent_mib",),
+    "system_gb": ("ram_gb",),
+    "weights_mib": ("gpu_weights_mib",),
+}
+"""Columns that lines name otherwise, for saying which field is wrong."""
 
 _LEFT = frozenset(
     (
@@ -51,7 +63,8 @@ def memory_point(line: Line) -> tuple[dict[str, Any], tuple[str, ...]]:
     out = _common(told, MemoryPoint, words)
     model = str(told.get("model_id", ""))
     ranks = re.search(r"\bTP=(\d+)", model)
-    out["model_id"] = re.sub(r"\s*\bTP=\d+", "", model)
+    if ranks:
+        out["model_id"] = re.sub(r"\s*\bTP=\d+", "", model)
     if ranks:
         out["tensor_parallel"] = int(ranks[1])
     name = str(out.get("engine"))
@@ -92,7 +105,8 @@ def speed_point(line: Line) -> tuple[dict[str, Any], tuple[str, ...]]:
     out["sequences"] = 1 if name in _LLAMA and batch in _BATCHES else batch
     if prompt is not None or output:
         at_depth = prompt == 512 and output == 128 and batch > 1 and told.get("ctx")
-        out["depth"] = told["ctx"] if at_depth else int(_number(prompt or 0) + round(_number(output or 0) / 2))
+        before, written = _number(told, "prompt_tokens"), _number(told, "output_tokens")
+        out["depth"] = told["ctx"] if at_depth else int(before + round(written / 2))
     out["drafting"] = bool(told.get("spec_decoding") or told.get("mtp"))
     hardware = str(told.get("hardware", ""))
     classes = str(told.get("hw_class", ""))
@@ -106,7 +120,7 @@ def speed_point(line: Line) -> tuple[dict[str, Any], tuple[str, ...]]:
         _rename(out, told, "ram_gb", "system_gb")
     out["offload"] = classes == "MIXED"
     if told.get("file_gib"):
-        out["file_bytes"] = round(_number(told["file_gib"]) * GIB)
+        out["file_bytes"] = round(_number(told, "file_gib") * GIB)
     if "quant" not in out:
         found = _quant_of_name(str(told.get("model", "")), name)
         if found:
@@ -220,7 +234,7 @@ def _machine(out: dict[str, Any], gpu: object, memory: object, count: object) ->
         out["accelerator_gb"] = memory
     elif size and not found:
         out["accelerator_gb"] = float(size[1])
-    if isinstance(count, int) and count > 1 and gpu:
+    if count is not None and gpu:
         out["count"] = count
 
 
@@ -291,9 +305,10 @@ def _quant_of_name(model: str, engine: str) -> str | None:
     return None
 
 
-def _number(value: object) -> float:
+def _number(told: Line, field: str) -> float:
+    value = told.get(field, 0)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError(f"a number is expected, not {value!r}")
+        raise DataError(f"{field} should be a number, not {value!r}")
     return value
 
 

@@ -126,8 +126,8 @@ def _show(title: str, table: Accuracy, screen: Screen) -> None:
         screen.line(f"{count:>6,} left out: {reason}")
     if table.bounds.of:
         screen.line(f"{table.bounds.held:>6,} of {table.bounds.of:,} bounds held")
-    for text in table.bounds.broken:
-        screen.line(f"       not held: {text}")
+    for broken in table.bounds.broken:
+        screen.line(f"       not held: {broken}")
 
 
 _NUMBERS = (Column("Margin", right=True), Column("Points", right=True), Column("Held", right=True))
