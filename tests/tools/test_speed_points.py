@@ -75,7 +75,7 @@ def test_a_number_that_is_far_off_is_compared_all_the_same():
     [
         ({"count": 2}, "not on one accelerator"),
         ({"processor_only": True}, "not on one accelerator"),
-        ({"accelerator": "RTX 3050", "accelerator_gb": 4.0, "tok_s": 9.0}, "larger than the card"),
+        ({"accelerator": "GTX 1050 Ti", "accelerator_gb": 4.0, "tok_s": 9.0}, "larger than the card"),
         ({"gpu_layers": 20}, "fewer layers on the accelerator than the model has"),
         ({"tok_s": 900.0}, "faster than the memory can be read: drafted tokens, a cache, or a wrong label"),
         ({"quant": None}, "the quantization is not given"),
