@@ -3,6 +3,7 @@
     python -m tools.evaluation.ledger
 
 Run it after every change of an estimate: the difference of ``compat/estimate/data/ledger.json`` is what the change did.
+Then ``make tables`` for the numbers in ``docs/accuracy.md``.
 """
 
 from __future__ import annotations
