@@ -208,4 +208,6 @@ def source_name(text: str) -> str:
     words = text.removeprefix("https://github.com/").split()
     if text.startswith("llmfit"):
         return " ".join(words[:2]).rstrip(":")
-    return words[0].removesuffix("^") if words else "unknown"
+    if not words or not {"/", "."} & set(words[0]):
+        return text.split(",", maxsplit=1)[0] or "unknown"
+    return words[0].removesuffix("^")
