@@ -70,7 +70,7 @@ def test_margins_ranges_and_broken_bounds_are_told(client):
     found = response.context["page"]
     assert found.memory.bounds.broken
     for bound in found.memory.bounds.broken:
-        assert f"{bound.point} {bound.engine} {bound.shown:,} MiB" in text
+        assert f"{bound.point} {bound.engine} {bound.shown:,} at most {bound.measured:,}" in text
     for margin in (*found.memory.margins, *found.speed.margins):
         assert f"{margin.n} {margin_share(margin.margin)}" in text
     assert "llama.cpp AMD, shared memory" in text
