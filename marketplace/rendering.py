@@ -41,6 +41,7 @@ FILTERS = {
     "level_class": show.level_class,
     "license_label": license_label,
     "linebreaksbr": defaultfilters.linebreaksbr,
+    "margin_share": show.margin_share,
     "percent": show.percent,
     "pluralize": defaultfilters.pluralize,
     "report_links": show.report_links,
