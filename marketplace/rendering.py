@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from django.template import defaultfilters
 from django.templatetags.static import static
@@ -16,7 +17,9 @@ from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from compat.catalogue import Row
 from compat.catalogue.columns import license_label
+from compat.engines import EngineProfile
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
@@ -141,8 +144,27 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
         panel = made.get_template("partials/_verdict.html")
         return Markup(panel.render(worker=worker, engine=engine, result=result, nth=nth))  # noqa: S704 - made by an escaping template
 
+    @lru_cache(maxsize=4096)
+    def facet_choice(facet: str, value: str, label: str, state: str) -> Markup:
+        """A choice of a facet but for its count, which differs from list to list. ``state`` is an attribute or none."""
+        choice = made.get_template("partials/_facet_choice.html")
+        return Markup(choice.render(facet=facet, value=value, label=label, state=state).strip())  # noqa: S704 - as above
+
+    rows: WeakKeyDictionary[Row, dict[tuple[str, str], Markup]] = WeakKeyDictionary()
+
+    def row_of_list(row: Row, profile: EngineProfile, heading: str) -> Markup:
+        """One model of a list. It is rendered once, and kept as long as the row is."""
+        known = rows.setdefault(row, {})
+        form = heading, edition.page("home")
+        if form not in known:
+            item = made.get_template("partials/_row.html").render(row=row, profile=profile, heading=heading)
+            known[form] = Markup(item.strip())  # noqa: S704 - as above
+        return known[form]
+
     made.globals.update(
         FUNCTIONS,
+        facet_choice=facet_choice,
+        row_of_list=row_of_list,
         verdict_panel=verdict_panel,
         exported=edition.exported,
         url=edition.page,

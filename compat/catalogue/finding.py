@@ -264,12 +264,6 @@ _MOST_SEARCHES = 64
 """So many searches are kept with an index, a bit a record each: a page, its facets and its next page ask the same."""
 
 
-def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
-    """Records in the order of their ids; those that went meanwhile are left out. One query."""
-    known = ModelRecord.objects.in_bulk(ids)
-    return [known[pk] for pk in ids if pk in known]
-
-
 def position_after(index: CatalogueIndex, order: Order, place: Sequence[Any]) -> int:
     """The position in an order after a cursor's row. One query, or a few where the record moved or went."""
     columns = index.order(order)

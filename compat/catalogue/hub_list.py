@@ -10,10 +10,10 @@ from django.db.models import prefetch_related_objects
 
 from compat.catalogue.current import current_index
 from compat.catalogue.cursor import cursor_to, read_cursor
-from compat.catalogue.finding import Finding, position_after, records_by_id
+from compat.catalogue.finding import Finding, position_after
 from compat.catalogue.order import Order, order_named
 from compat.catalogue.question import Question
-from compat.catalogue.rows import worker_of
+from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.workers import Worker
 from compat.hub.documents import names
 from compat.models import ModelRecord, RecordDocument, RecordRelation, payloads_of
