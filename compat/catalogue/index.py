@@ -50,8 +50,8 @@ class CatalogueIndex:
     """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
 
     ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
-    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record by the ``words`` of a search. ``rows`` are
-    those that lists showed.
+    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record for each of the ``searches`` by words or a tag.
+    ``rows`` are those that lists showed.
     """
 
     version: int
@@ -62,7 +62,7 @@ class CatalogueIndex:
     needs: dict[str, EngineNeeds] = field(default_factory=dict)
     engines: dict[str, Worker] = field(default_factory=dict)
     machines: dict[Hashable, Verdicts] = field(default_factory=dict)
-    words: dict[tuple[str, ...], Column] = field(default_factory=dict)
+    searches: dict[tuple[str, ...] | str, Column] = field(default_factory=dict)
     rows: KeptRows = field(default_factory=KeptRows)
     lock: RLock = field(default_factory=RLock)
     _facets: dict[str, Values] = field(default_factory=dict)

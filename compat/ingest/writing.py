@@ -12,7 +12,7 @@ from compat.extraction.extract import Extraction
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
-from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordVariant
+from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordTags, RecordVariant
 from compat.models.lineage import extracted_with_bases, shape_facts_of
 from compat.models.search import normalise_name
 
@@ -64,10 +64,11 @@ def _write(
 
 
 def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
-    """Variants and languages are few and small: written anew where a record changed."""
+    """Variants, languages, relations and tags are few and small: written anew where a record changed."""
     RecordVariant.objects.filter(record_id__in=ids.values()).delete()
     RecordLanguage.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.filter(record_id__in=ids.values()).delete()
+    RecordTags.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.bulk_create(
         RecordRelation(record_id=ids[parsed.model.id], base=relation.repo_id, kind=relation.kind)
         for parsed, extraction in extracted
@@ -94,6 +95,15 @@ def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapp
         for parsed, extraction in extracted
         for code in extraction.languages
     )
+    tagged = {ids[parsed.model.id]: tags_of(parsed) for parsed, _ in extracted}
+    RecordTags.objects.bulk_create(
+        RecordTags(record_id=pk, lines=RecordTags.lines_of(tags)) for pk, tags in tagged.items() if tags
+    )
+
+
+def tags_of(parsed: ParsedRecord) -> list[str]:
+    """What a record is tagged with, and the library that it is for: the Hub takes either for the other."""
+    return [*(parsed.model.tags or ()), *filter(None, [parsed.model.library_name])]
 
 
 def _row(
