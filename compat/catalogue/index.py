@@ -50,7 +50,7 @@ class CatalogueIndex:
     """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
 
     ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
-    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record for each of the ``searches`` by words or a tag.
+    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record for each of the ``searches`` by words or tag.
     ``rows`` are those that lists showed.
     """
 

@@ -140,7 +140,7 @@ def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
 
 
 MOST_KEPT = 4096
-"""Rows that are kept with an index, some four kilobytes each."""
+"""Rows that are kept with an index; with what pages make of them, some six kilobytes each."""
 
 
 class KeptRows:
