@@ -121,7 +121,7 @@ def catalogue_state() -> State:
 
 def current_index() -> CatalogueIndex:
     """The index to answer from. One query, and those that making it takes, if it is made now."""
-    return index_now()[0]
+    return _current.for_state(State(*Catalogue.current_version()))
 
 
 def index_now() -> tuple[CatalogueIndex, bool]:
