@@ -24,4 +24,5 @@ class ComposedQuery:
         """What it finds, as the database driver tells it: SQLite's moments are in UTC without saying so. One query."""
         with connection.cursor() as cursor:
             cursor.execute(*self._composed)
-            return cursor.fetchall()
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
