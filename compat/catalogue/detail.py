@@ -11,12 +11,12 @@ from django.db.models import F, QuerySet
 
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
-from compat.catalogue.finding import first_rows, records_by_id
+from compat.catalogue.finding import first_rows
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
+from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
