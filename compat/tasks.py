@@ -15,7 +15,6 @@ from compat.hub.documents import Kind, Told
 from compat.ingest import store, task_results
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.ingest.judging import reevaluate
-from compat.ingest.reading import inherit_from_base_models
 from compat.models import HubFetch
 
 log = logging.getLogger(__name__)
@@ -68,8 +67,6 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     try:
         told = asyncio.run(_all_told(repo_id))
         counts = store.store_told([told], origin="hub")
-        if counts.new or counts.changed:
-            inherit_from_base_models()
     except HubError as problem:
         note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)

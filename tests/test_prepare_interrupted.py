@@ -51,8 +51,9 @@ POINTS = {
     "before the first batch": ("store.store_told", 1),
     "inside a batch, before its commit": ("writing._write done", 3),
     "between two batches": ("store.store_told done", 5),
-    "after the last batch, before bases speak for others": ("store.inherit_from_base_models", 1),
-    "while bases speak for others": ("writing._write", 9),
+    "before relatives learn of a batch": ("writing._read_relatives_again", 1),
+    "while relatives learn of a batch": ("writing._read_relatives_again done", 2),
+    "after the last batch": ("store.store_told done", 8),
     "before the run is noted as done": ("runs.finish_run", 1),
     "after the run, before the lists": ("starter.create_lists", 1),
     "after the lists, before their commit": ("starter.create_lists done", 1),
@@ -115,7 +116,7 @@ def clean(tmp_path_factory, static):
         found = result(own)
     assert len(found["records"]) == len(RECORDS.read_text("utf-8").splitlines())
     assert len({row[1] for row in found["lists"]}) == len(starter.LISTS)
-    assert any(row[9] == "base" for row in found["records"])
+    assert any(row[9] == "relative" for row in found["records"])
     assert found["filling"] in ([(0,)], [(False,)])
     return found
 
@@ -145,13 +146,13 @@ def test_a_first_start_stopped_by_ctrl_c_is_finished_by_the_next(own, clean, poi
 
 def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
     assert prepare(own, ("store.store_told done", 2)).returncode == -signal.SIGKILL
-    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    assert prepare(own, ("writing._read_relatives_again", 3)).returncode == -signal.SIGKILL
     finished_by_the_next(own, clean)
 
 
 def test_a_killed_load_is_finished_when_the_file_is_loaded_again(own, clean):
-    """Without ``prepare``: bases speak for others even where no record is new any more."""
-    assert prepare(own, ("store.inherit_from_base_models", 1)).returncode == -signal.SIGKILL
+    """Without ``prepare``: what relatives tell is part of each batch."""
+    assert prepare(own, ("store.store_told done", 8)).returncode == -signal.SIGKILL
     done = own.run("load_records", RECORDS)
     assert done.returncode == 0, done.stderr
     found = result(own)

@@ -18,6 +18,7 @@ from .architecture import (
     family_label,
     is_gguf_name,
     is_listed,
+    model_types_of_gguf,
 )
 from .layers import LayerKind, LayerStructure
 from .name_hints import hint_in, name_words
@@ -41,6 +42,7 @@ __all__ = [
     "known_model",
     "known_models",
     "known_shapes",
+    "model_types_of_gguf",
     "name_words",
     "read_tables",
 ]

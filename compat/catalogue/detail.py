@@ -11,16 +11,18 @@ from django.db.models import F, QuerySet
 
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
-from compat.catalogue.finding import first_rows, records_by_id
+from compat.catalogue.finding import first_rows
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
+from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
-from compat.estimate import FitResult, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
+from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
+from compat.estimate.ledger import shipped_ledger
+from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
@@ -63,7 +65,8 @@ PART_WORDS = {
 class MemoryPart:
     """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
 
-    ``least`` is what a part takes in any case whose bytes are not known.
+    ``least`` is what a part takes in any case whose bytes are not known. ``margin`` is how far four in five
+    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine.
     """
 
     name: str
@@ -71,15 +74,17 @@ class MemoryPart:
     basis: str
     detail: str
     least: int
+    margin: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryView:
     """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
 
-    ``longest`` is the longest context that still fits, None where it cannot be told. ``reading`` is how long a prompt
-    that fills the context takes, None where there is no speed of writing either. ``conversations`` of that context are
-    kept at once; None where the engine has no common pool for them.
+    ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
+    together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
+    the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
+    once; None where the engine has no common pool for them.
     """
 
     fit: FitResult
@@ -90,6 +95,8 @@ class MemoryView:
     assumed: tuple[str, ...]
     reading: ReadingEstimate | None = None
     conversations: int | None = None
+    margin: float | None = None
+    speed_margin: float | None = None
 
     @property
     def scale(self) -> int:
@@ -280,8 +287,17 @@ def memory_of(
     if fit is None:
         return None
     rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
+    engine, measured = worker.profile.slug, shipped_ledger()
+    where = "accelerator" if worker.hardware.accelerators else "processor"
     parts = tuple(
-        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail, part.least)
+        MemoryPart(
+            PART_WORDS.get(part.name, part.name),
+            part.bytes,
+            str(part.basis),
+            part.detail,
+            part.least,
+            None if part.bytes is None else measured.margin(engine, part.name, part.basis, where),
+        )
         for part in fit.estimate.components
         if part.bytes != 0
     )
@@ -296,7 +312,15 @@ def memory_of(
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
         reading=reading_of(record, best, worker, fit) if writes else None,
         conversations=conversations_at_once(fit, rooms, worker.profile.slug) if result.compatible else None,
+        margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
+        speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
     )
+
+
+def _class_alone(hardware: Hardware, fit: FitResult) -> str:
+    """The class of the one device that holds the whole model; blank where there are several, or system memory too."""
+    alone = len(hardware.accelerators) <= 1 and fit.gpu_layers is None
+    return hardware_class(next(iter(hardware.accelerators), None)) if alone else ""
 
 
 def _no_speed(result: CompatibilityResult) -> SpeedEstimate:

@@ -19,11 +19,10 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, rows_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
-from compat.extraction.extract import Extraction
 from compat.extraction.facts import ModelMetadata, Provenance
 from compat.hub.payloads import ParsedRecord
 from compat.models import ModelRecord, RecordVariant
-from compat.models.lineage import extracted_with_bases, shape_facts_of
+from compat.models.lineage import ReadRecord, read_with_relatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +116,12 @@ def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Work
 
 
 def judge_records(models: Sequence[ParsedRecord], worker: Worker) -> list[Item]:
-    """The answers for models given in the Hub's shape. One query, for the base models they name."""
-    return [_judged(*found, worker) for found in extracted_with_bases(models)]
+    """The answers for models given in the Hub's shape. Two queries, for their relatives."""
+    return [_judged(found, worker) for found in read_with_relatives(models)]
 
 
-def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | None, worker: Worker) -> Item:
-    model = parsed.model
+def _judged(read: ReadRecord, worker: Worker) -> Item:
+    model, extraction = read.parsed.model, read.extraction
     record = ModelRecord(
         repo_id=model.id,
         owner=model.owner,
@@ -130,7 +129,7 @@ def _judged(parsed: ParsedRecord, extraction: Extraction, base: ParsedRecord | N
         parameters=extraction.parameters.value,
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
-        shape_facts=shape_facts_of(parsed, base),
+        shape_facts=read.shape_facts,
         projector=bool(extraction.projectors),
         projector_bytes=extraction.projector_bytes,
     )

@@ -88,8 +88,10 @@ class KnownFailure:
         return True
 
 
-def _packed_as(facts: VariantFacts) -> tuple[str, str]:
-    return facts.quantization or "", f"{facts.quantization} {facts.scheme}"
+def _packed_as(facts: VariantFacts) -> tuple[str, ...]:
+    """The names that an entry may have for how a model is packed. MLX has one for all widths, as in the profiles."""
+    label = facts.quantization or ""
+    return (label, f"{label} {facts.scheme}", *(["MLX"] if label.startswith("MLX ") else []))
 
 
 _Version = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*$")]

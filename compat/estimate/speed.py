@@ -86,7 +86,8 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     if fit.fit in (Fit.TOO_LARGE, Fit.UNEVEN):
         return "It does not fit this machine."
     if fit.fit is Fit.UNKNOWN:
-        return "Whether it fits this machine is not known."
+        missing = ", ".join(fit.estimate.missing)
+        return f"Whether it fits this machine is not known{f': {missing}' if missing else ''}."
     layers = variant.shape.layers if variant.shape is not None else None
     share = 1.0 if fit.gpu_layers is None or not layers else fit.gpu_layers / layers
     return place(engine, hardware, fit.estimate.devices if hardware.accelerators else None, share)

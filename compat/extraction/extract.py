@@ -8,15 +8,28 @@ are marked ``name`` or ``default`` so that the rules can lower the verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words
+from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.parameters import parameters_of
 from compat.extraction.quantization import packing_of
+from compat.extraction.relatives import (
+    WEAK,
+    Relation,
+    Relative,
+    Witness,
+    architecture_by,
+    context_by,
+    of_architecture,
+    parameters_by,
+    relations_of,
+    task_by,
+)
 from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
 from compat.extraction.variants import Variant, format_label, variants_of
@@ -42,20 +55,10 @@ _CONTEXT_KEYS = (
     "n_ctx",
 )
 _EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
-_RELATIONS = ("finetune", "quantized", "adapter", "merge")
 _MAX_COUNT = 10**15
-
-
-_WEAK = (Provenance.UNKNOWN, Provenance.DEFAULT, Provenance.NAME, Provenance.KNOWN)
-"""Where a fact is from that a base model's own record knows better."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """This model was made from ``repo_id``; ``kind`` is finetune, quantized, adapter, merge or base."""
-
-    repo_id: str
-    kind: str
+_UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
+_NEAR_ITS_NAME = (0.5, 1.9)
+"""How far a count may be from the size in a name, as names round and leave out tables and towers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +98,53 @@ class Extraction:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """A model that a record says it was made from, as its own record tells it."""
-
-    repo_id: str
-    extraction: Extraction
-
-
-def wanted_base(model: HubModel, extraction: Extraction) -> str | None:
-    """The one base model whose record could tell what this one leaves out; None if there is none or nothing to ask.
-
-    Only a single base counts, and no adapter or merge: what was made of several models may be like none of them.
-    """
-    lacking = extraction.architecture.provenance in _WEAK
-    if not lacking or len(extraction.relations) != 1 or extraction.relations[0].kind in ("adapter", "merge"):
-        return None
-    return extraction.relations[0].repo_id
+def needs_relatives(extraction: Extraction) -> bool:
+    """Whether the records of relatives could tell something that this one leaves out."""
+    return (
+        extraction.architecture.provenance in WEAK
+        or extraction.context.provenance in WEAK
+        or extraction.parameters.provenance in _UNCOUNTED
+        or not extraction.task.known
+    )
 
 
-def extract(model: HubModel, base: Base | None = None) -> Extraction:
+def witness_of(model: HubModel, extraction: Extraction, shape_facts: str = "") -> Witness:
+    """What a record tells its relatives. Its own configuration or header tells ``shape_facts``, its layers."""
+    return Witness.reading(
+        model.id,
+        extraction.relations,
+        architecture=extraction.architecture,
+        context=extraction.context,
+        task=extraction.task,
+        parameters=extraction.parameters,
+        shape_facts=shape_facts,
+    )
+
+
+def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     """Everything one Hub record tells, with evidence. Never raises for odd content.
 
-    Where the record is silent, a given ``base`` speaks: conversions and quantizations keep its architecture.
+    Where the record is silent, its ``relatives`` speak.
     """
     config = model.config or {}
     hf_class = _hf_class(config)
     architecture = _architecture(model, config)
     context = _context(model, config)
     task = task_of(model, hf_class)
-    if base is not None:
-        architecture, context, task = _inherited(base, architecture, context, task)
+    if architecture.provenance in WEAK:
+        architecture = architecture_by(relatives, architecture.value) or architecture
+    alike = of_architecture(relatives, architecture)
+    if context.provenance in WEAK:
+        published = context.value if context.provenance is Provenance.KNOWN else None
+        context = context_by(alike, published) or context
+    if not task.known:
+        task = task_by(alike) or task
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
+    if not part and counted.fact.provenance in _UNCOUNTED:
+        counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
     common = VariantFacts(
         architecture=architecture.value,
@@ -157,7 +172,7 @@ def extract(model: HubModel, base: Base | None = None) -> Extraction:
         task=task,
         license=_license(model),
         languages=_languages(model),
-        relations=_relations(model),
+        relations=relations_of(model),
         variants=variants,
         projectors=tuple(name.path for name in names if name.role == "projector"),
         projector_bytes=_projector_bytes(model, names),
@@ -171,22 +186,13 @@ def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
     return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 
-def _inherited(
-    base: Base, architecture: Fact[str], context: Fact[int], task: Fact[str]
-) -> tuple[Fact[str], Fact[int], Fact[str]]:
-    """The three facts, with those that the record itself does not tell taken from its base."""
-    told = base.extraction
-    name = told.architecture
-    if architecture.provenance in _WEAK and name.known and not name.provenance.guessed:
-        architecture = Fact(name.value, Provenance.BASE, f"{base.repo_id}, which it is made from, is “{name.value}”")
-    if architecture.provenance is not Provenance.BASE:
-        return architecture, context, task
-    if context.provenance in _WEAK and not told.context.provenance.guessed and told.context.value:
-        evidence = f"{base.repo_id} was made for {told.context.value:,}"
-        context = Fact(told.context.value, Provenance.BASE, evidence)
-    if not task.known and told.task.known:
-        task = Fact(told.task.value, Provenance.BASE, f"{base.repo_id} is made for it")
-    return architecture, context, task
+def _count_by(relatives: Sequence[Relative], named: Fact[int]) -> Fact[int]:
+    """The count of its relatives, unless its name tells of another size."""
+    told = parameters_by(relatives)
+    if told is None or told.value is None:
+        return named
+    near = named.value is None or _NEAR_ITS_NAME[0] <= told.value / named.value <= _NEAR_ITS_NAME[1]
+    return told if near else named
 
 
 # --- facts --------------------------------------------------------------------------------------------------
@@ -261,17 +267,15 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _configs(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield "", config
-    for name in _NESTED_CONFIGS:
-        nested = config.get(name)
-        if isinstance(nested, Mapping):
-            yield f"{name}.", nested
+def _configs(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    nested = [(f"{name}.", config[name]) for name in _NESTED_CONFIGS if isinstance(config.get(name), dict)]
+    return [("", config), *nested]
 
 
 def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
+    scopes = _configs(config)
     for key in _CONTEXT_KEYS:
-        for prefix, scope in _configs(config):
+        for prefix, scope in scopes:
             value = positive_int(scope.get(key))
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
@@ -297,17 +301,8 @@ def _gguf_context_evidence(model: HubModel) -> str:
     return f"the Hub read {length:,} from a GGUF file of this repository" if length else ""
 
 
-def _card(model: HubModel, key: str) -> Any:
-    return (model.card_data or {}).get(key)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    items = value if isinstance(value, list) else [value]
-    return tuple(item.strip() for item in items if isinstance(item, str) and item.strip())
-
-
 def _license(model: HubModel) -> str | None:
-    for text in _texts(_card(model, "license")):
+    for text in card_texts(model, "license"):
         return text.lower()[:80]
     for tag in model.tags or ():
         if tag.startswith("license:"):
@@ -319,24 +314,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{2,4})?")
 
 
 def _languages(model: HubModel) -> tuple[str, ...]:
-    found = dict.fromkeys(text.lower() for text in _texts(_card(model, "language")))
+    found = dict.fromkeys(text.lower() for text in card_texts(model, "language"))
     return tuple(code for code in found if _LANGUAGE.fullmatch(code) or code == "multilingual")[:64]
-
-
-def _relations(model: HubModel) -> tuple[Relation, ...]:
-    kinds: dict[str, str] = {}
-    for tag in model.tags or ():
-        if not tag.startswith("base_model:"):
-            continue
-        rest = tag.removeprefix("base_model:")
-        kind, colon, repo_id = rest.partition(":")
-        if colon and kind in _RELATIONS:
-            kinds[repo_id] = kind
-        elif not colon:
-            kinds.setdefault(rest, "base")
-    for repo_id in _texts(_card(model, "base_model")):
-        kinds.setdefault(repo_id.removeprefix("https://huggingface.co/"), "base")
-    return tuple(Relation(repo_id[:200], kind) for repo_id, kind in kinds.items() if repo_id != model.id)[:32]
 
 
 def _sum_sizes(siblings: Sequence[Sibling] | None) -> int | None:

@@ -1,14 +1,13 @@
-"""Extracting kept documents again: where the extraction changed, or where a base model was stored later."""
+"""Extracting kept documents again, where the extraction itself changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from django.db import transaction
-from django.db.models import Count
 from django.utils import timezone
 
-from compat.batches import BATCH, batched
+from compat.batches import BATCH
 from compat.extraction.version import facts_version
 from compat.hub.documents import kept_record
 from compat.ingest.changes import lock_records, raise_catalogue_version
@@ -39,24 +38,6 @@ def extract_again(progress: Callable[[int], None] | None = None) -> int:
     with transaction.atomic():
         raise_catalogue_version()
         Catalogue.objects.filter(pk=1).update(facts_version=facts_version())
-    return done
-
-
-def inherit_from_base_models(progress: Callable[[int], None] | None = None) -> int:
-    """Inherit facts for records stored before their base model. Returns how many records changed; idempotent."""
-    known = ModelRecord.objects.exclude(architecture="").exclude(architecture_from__in=("name", "base"))
-    lacking = ModelRecord.objects.filter(architecture_from__in=("unknown", "name"))
-    one_base = lacking.annotate(bases=Count("relations", distinct=True)).filter(bases=1)
-    waiting = one_base.filter(relations__base__in=known.values("repo_id"))
-    single = waiting.exclude(relations__kind__in=("adapter", "merge")).values_list("pk", flat=True)
-    done = 0
-    for chunk in batched(list(single), BATCH):
-        _read_again(chunk)
-        done += len(chunk)
-        if progress:
-            progress(len(chunk))
-    if done:
-        raise_catalogue_version()
     return done
 
 

@@ -22,7 +22,6 @@ from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import lock_records, raise_catalogue_version
-from compat.ingest.reading import inherit_from_base_models
 from compat.ingest.writing import newest_date_of, write_records
 from compat.models import ModelRecord, RecordDocument
 
@@ -92,8 +91,6 @@ def store_raw(
         if progress:
             progress(1)
     flush()
-    # Even where nothing is new: a run that was killed just before this left it undone.
-    inherit_from_base_models()
     return counts
 
 

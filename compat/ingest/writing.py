@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from compat.batches import BATCH
-from compat.extraction.extract import Extraction
+from compat.batches import BATCH, batched
+from compat.hub.documents import kept_record
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
-from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordVariant
-from compat.models.lineage import extracted_with_bases, shape_facts_of
+from compat.models import (
+    ModelRecord,
+    RecordLanguage,
+    RecordRelation,
+    RecordTags,
+    RecordVariant,
+    payloads_of,
+)
+from compat.models.lineage import ReadRecord, read_with_relatives, waiting_for
 from compat.models.search import normalise_name
 
 _YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
@@ -30,28 +37,61 @@ def write_records(
     fetched: Mapping[str, datetime] = NEVER,
     columns: Sequence[str] | None = None,
 ) -> None:
-    """Write records, new and known, inside the caller's transaction.
+    """Write records, new and known, inside the caller's transaction, and what their relatives learn of them.
 
     ``fetched`` says of which the Hub told something, and when it was asked last; the others are of the given origin.
     With ``columns`` the records are known ones, read from what is kept: of each only these columns and its parts.
     """
     with records_written.around([parsed.model.id for parsed in batch]):
-        _write(batch, origin, now, fetched, columns)
+        read = read_with_relatives(batch)
+        _write(read, origin, now, fetched, columns)
+    for keys in batched(waiting_for(read), BATCH):
+        _read_relatives_again(keys, now)
+
+
+def _read_relatives_again(keys: Sequence[int], now: datetime) -> None:
+    """Read stored records again of which a relative has arrived or changed, and write those that learned from it."""
+    read = read_with_relatives([kept_record(payload) for payload in payloads_of(keys).values()])
+    stored = {row[0]: row[1:] for row in ModelRecord.objects.filter(pk__in=keys).values_list(*_HEARD)}
+    learned = [one for one in read if _heard(one) != stored[one.parsed.model.id]]
+    if learned:
+        with records_written.around([one.parsed.model.id for one in learned]):
+            _write(learned, "file", now, NEVER, READ_COLUMNS)
+
+
+_HEARD = (
+    "repo_id",
+    "shape_facts",
+    "parameters",
+    "parameters_from",
+    "architecture",
+    "architecture_from",
+    "sheet__facts",
+)
+
+
+def _heard(read: ReadRecord) -> tuple[object, ...]:
+    """What relatives may change of a record, as :data:`_HEARD` has it stored."""
+    found = read.extraction
+    return (
+        read.shape_facts,
+        _storable(found.parameters.value),
+        found.parameters.provenance,
+        found.architecture.value or "",
+        found.architecture.provenance,
+        [facts.as_json() for facts in found.judged],
+    )
 
 
 def _write(
-    batch: Sequence[ParsedRecord],
+    read: Sequence[ReadRecord],
     origin: str,
     now: datetime,
     fetched: Mapping[str, datetime],
     columns: Sequence[str] | None,
 ) -> None:
-    extracted = extracted_with_bases(batch)
-    sheets = ensure_sheets(extraction.judged for _, extraction, _ in extracted)
-    rows = [
-        _row(parsed, extraction, base, sheets[extraction.judged], origin, now, fetched.get(parsed.model.id))
-        for parsed, extraction, base in extracted
-    ]
+    sheets = ensure_sheets(one.extraction.judged for one in read)
+    rows = [_row(one, sheets[one.extraction.judged], origin, now, fetched.get(one.parsed.model.id)) for one in read]
     ModelRecord.objects.bulk_create(
         rows,
         update_conflicts=True,
@@ -60,22 +100,23 @@ def _write(
         batch_size=BATCH,
     )
     ids = dict(ModelRecord.objects.filter(repo_id__in=[row.repo_id for row in rows]).values_list("repo_id", "id"))
-    _write_parts([(parsed, extraction) for parsed, extraction, _ in extracted], ids)
+    _write_parts(read, ids)
 
 
-def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapping[str, int]) -> None:
-    """Variants and languages are few and small: written anew where a record changed."""
+def _write_parts(read: Sequence[ReadRecord], ids: Mapping[str, int]) -> None:
+    """Variants, languages, relations and tags are few and small: written anew where a record changed."""
     RecordVariant.objects.filter(record_id__in=ids.values()).delete()
     RecordLanguage.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.filter(record_id__in=ids.values()).delete()
+    RecordTags.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.bulk_create(
-        RecordRelation(record_id=ids[parsed.model.id], base=relation.repo_id, kind=relation.kind)
-        for parsed, extraction in extracted
-        for relation in extraction.relations
+        RecordRelation(record_id=ids[one.parsed.model.id], base=relation.repo_id, kind=relation.kind)
+        for one in read
+        for relation in one.extraction.relations
     )
     RecordVariant.objects.bulk_create(
         RecordVariant(
-            record_id=ids[parsed.model.id],
+            record_id=ids[one.parsed.model.id],
             position=position,
             key=variant.key[:1100],
             label=variant.label[:300],
@@ -86,26 +127,27 @@ def _write_parts(extracted: Sequence[tuple[ParsedRecord, Extraction]], ids: Mapp
             files=list(variant.files),
             missing_shards=variant.missing_shards,
         )
-        for parsed, extraction in extracted
-        for position, variant in enumerate(extraction.variants)
+        for one in read
+        for position, variant in enumerate(one.extraction.variants)
     )
     RecordLanguage.objects.bulk_create(
-        RecordLanguage(record_id=ids[parsed.model.id], code=code)
-        for parsed, extraction in extracted
-        for code in extraction.languages
+        RecordLanguage(record_id=ids[one.parsed.model.id], code=code)
+        for one in read
+        for code in one.extraction.languages
+    )
+    tagged = {ids[one.parsed.model.id]: tags_of(one.parsed) for one in read}
+    RecordTags.objects.bulk_create(
+        RecordTags(record_id=pk, lines=RecordTags.lines_of(tags)) for pk, tags in tagged.items() if tags
     )
 
 
-def _row(
-    parsed: ParsedRecord,
-    extraction: Extraction,
-    base: ParsedRecord | None,
-    sheet_id: int,
-    origin: str,
-    now: datetime,
-    fetched: datetime | None,
-) -> ModelRecord:
-    model = parsed.model
+def tags_of(parsed: ParsedRecord) -> list[str]:
+    """What a record is tagged with, and the library that it is for: the Hub takes either for the other."""
+    return [*(parsed.model.tags or ()), *filter(None, [parsed.model.library_name])]
+
+
+def _row(read: ReadRecord, sheet_id: int, origin: str, now: datetime, fetched: datetime | None) -> ModelRecord:
+    parsed, extraction, model = read.parsed, read.extraction, read.parsed.model
     return ModelRecord(
         repo_id=model.id,
         owner=model.owner,
@@ -129,7 +171,7 @@ def _row(
         parameters_from=extraction.parameters.provenance,
         context=None if extraction.context.provenance.guessed else extraction.context.value,
         formats=formats_of(extraction.judged),
-        shape_facts=shape_facts_of(parsed, base),
+        shape_facts=read.shape_facts,
         projector=bool(extraction.projectors),
         projector_bytes=extraction.projector_bytes,
         size_bytes=_storable(extraction.repository_size),

@@ -1,57 +1,182 @@
-"""Base-model inheritance: facts that a record leaves out are taken from its base model's record."""
+"""Reading records together with their relatives, whose records tell what these leave out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import Lower, RowNumber
 
 from compat.architectures import architecture_of_gguf
-from compat.extraction.extract import Base, Extraction, extract, wanted_base
-from compat.hub.documents import kept_record
+from compat.extraction.extract import Extraction, extract, needs_relatives, witness_of
+from compat.extraction.facts import Fact, provenance_of
+from compat.extraction.relatives import (
+    CONVERTED,
+    MOST_OF_A_KIND,
+    READ,
+    UNLIKE,
+    WEAK,
+    Relation,
+    Relative,
+    Witness,
+    Witnesses,
+    of_architecture,
+    shape_facts_by,
+)
 from compat.hub.payloads import HubModel, ParsedRecord
-from compat.models import ModelRecord, payloads_of
+from compat.models.record import ModelRecord, RecordRelation
 from compat.shapes.gguf_keys import config_from_gguf
 from compat.shapes.layer_facts import shape_facts
 
 
-def extracted_with_bases(batch: Sequence[ParsedRecord]) -> list[tuple[ParsedRecord, Extraction, ParsedRecord | None]]:
-    """Every record with its extraction, and with the base model's record where that told what it left out."""
-    alone = [(parsed, extract(parsed.model)) for parsed in batch]
-    wanted = {parsed.model.id: wanted_base(parsed.model, extraction) for parsed, extraction in alone}
-    bases = _bases({base for base in wanted.values() if base}, batch)
-    found: list[tuple[ParsedRecord, Extraction, ParsedRecord | None]] = []
-    for parsed, extraction in alone:
-        base = bases.get(wanted[parsed.model.id] or "")
-        if base is None:
-            found.append((parsed, extraction, None))
-        else:
-            found.append((parsed, extract(parsed.model, Base(base.model.id, extract(base.model))), base))
-    return found
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """A record with its facts, and with what shapes its memory estimate."""
+
+    parsed: ParsedRecord
+    extraction: Extraction
+    shape_facts: str
 
 
-def _bases(wanted: set[str], batch: Sequence[ParsedRecord]) -> dict[str, ParsedRecord]:
-    """The records of some base models, from the batch at hand or the catalogue."""
-    found = {parsed.model.id: parsed for parsed in batch if parsed.model.id in wanted}
-    missing = wanted - found.keys()
-    if missing:
-        payloads = payloads_of(ModelRecord.objects.filter(repo_id__in=missing).values_list("pk", flat=True))
-        found |= {parsed.model.id: parsed for parsed in map(kept_record, payloads.values())}
-    return found
+def read_with_relatives(batch: Sequence[ParsedRecord]) -> list[ReadRecord]:
+    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries."""
+    alone = [ReadRecord(parsed, extract(parsed.model), _own_shape_facts(parsed.model)) for parsed in batch]
+    own = [_witness(one) for one in alone]
+    asking = [witness for one, witness in zip(alone, own, strict=True) if needs_relatives(one.extraction)]
+    ids = {one.repo_id for one in own}
+    witnesses = Witnesses([*own, *(found for found in _stored_witnesses(asking) if found.repo_id not in ids)])
+    heard = {one.repo_id: witnesses.relatives_of(one) for one in asking}
+    return [_heard(one, heard.get(one.parsed.model.id, ())) for one in alone]
 
 
 def extraction_of(model: HubModel) -> Extraction:
-    """The extraction of one record as the catalogue would store it, its base model's record included. One query."""
-    alone = extract(model)
-    wanted = wanted_base(model, alone)
-    base = _bases({wanted}, ()).get(wanted) if wanted else None
-    return extract(model, Base(base.model.id, extract(base.model))) if base else alone
+    """The extraction of one record as the catalogue would store it, its relatives' records included. Two queries."""
+    return read_with_relatives([ParsedRecord(model, {}, "")])[0].extraction
 
 
-def shape_facts_of(parsed: ParsedRecord, base: ParsedRecord | None) -> str:
-    """What shapes the memory estimate: the file's own header first, then the configuration, then the base's."""
-    header = parsed.model.gguf_header
+def _heard(alone: ReadRecord, relatives: Sequence[Relative]) -> ReadRecord:
+    if not relatives:
+        return alone
+    extraction = extract(alone.parsed.model, relatives)
+    own = alone.shape_facts or alone.extraction.architecture.provenance in READ
+    alike = of_architecture(relatives, extraction.architecture)
+    return ReadRecord(alone.parsed, extraction, alone.shape_facts if own else shape_facts_by(alike))
+
+
+def _own_shape_facts(model: HubModel) -> str:
+    """What shapes the memory estimate: the file's own header first, then the configuration."""
+    header = model.gguf_header
     if header and header.architecture:
         config = config_from_gguf(header.values, architecture_of_gguf(header.architecture).name)
         told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
         if told:
             return told
-    return shape_facts(parsed.model.config) or (shape_facts(base.model.config) if base else "")
+    return shape_facts(model.config)
+
+
+def _witness(read: ReadRecord) -> Witness:
+    return witness_of(read.parsed.model, read.extraction, read.shape_facts)
+
+
+def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
+    """What the catalogue's records that may be related to some read of themselves. Two queries at most."""
+    if not asking:
+        return []
+    ids = [one.repo_id for one in asking]
+    read = ModelRecord.objects.filter(architecture_from__in=_READ).order_by()
+    related = [
+        read.filter(repo_id__in={one.made_from for one in asking if one.made_from}),
+        read.filter(
+            pk__in=_conversions({*ids, *(one.likely_converted_from for one in asking if one.likely_converted_from)})
+        ),
+        read.filter(pk__in=_copies({one.name for one in asking if one.names_a_size})),
+    ]
+    first, *others = (some.values_list(*_COLUMNS) for some in related)
+    rows = {row[0]: row for row in first.union(*others, all=True)}
+    if not rows:
+        return []
+    relations: dict[int, list[Relation]] = defaultdict(list)
+    told = RecordRelation.objects.filter(record__in=rows).order_by("pk").values_list("record_id", "base", "kind")
+    for record, base, kind in told:
+        relations[record].append(Relation(base, kind))
+    return [_witness_of(row, tuple(relations[pk])) for pk, row in rows.items()]
+
+
+_READ = sorted(READ)
+_COLUMNS = (
+    "pk",
+    "repo_id",
+    "architecture",
+    "architecture_from",
+    "context",
+    "task",
+    "parameters",
+    "parameters_from",
+    "shape_facts",
+    "sheet__facts",
+)
+
+
+def _witness_of(row: tuple[Any, ...], relations: tuple[Relation, ...]) -> Witness:
+    _, repo_id, architecture, architecture_from, context, task, parameters, parameters_from, shape, sheet = row
+    return Witness.reading(
+        repo_id,
+        relations,
+        architecture=Fact(architecture, provenance_of(architecture_from)),
+        context=Fact(context, provenance_of(sheet[0].get("context_from", ""))),
+        task=Fact(task or None, provenance_of(sheet[0].get("task_from", ""))),
+        parameters=Fact(parameters, provenance_of(parameters_from)),
+        shape_facts=shape,
+    )
+
+
+def _conversions(originals: Iterable[str]) -> QuerySet[RecordRelation, int]:
+    """The records that are conversions of some models alone, the first few of each by their ids."""
+    more = RecordRelation.objects.filter(record=OuterRef("record")).exclude(pk=OuterRef("pk"))
+    found = RecordRelation.objects.filter(
+        ~Exists(more), base__in=originals, kind=CONVERTED, record__architecture_from__in=_READ
+    )
+    place = Window(RowNumber(), partition_by="base", order_by="record__repo_id")
+    return found.annotate(place=place).filter(place__lte=MOST_OF_A_KIND).values_list("record_id", flat=True)
+
+
+def _copies(names: Iterable[str]) -> QuerySet[ModelRecord, int]:
+    """The records of some names (in lower case), the first few of each by their ids."""
+    found = ModelRecord.objects.alias(lower=Lower("name")).filter(lower__in=names, architecture_from__in=_READ)
+    place = Window(RowNumber(), partition_by=Lower("name"), order_by="repo_id")
+    return found.annotate(place=place).filter(place__lte=MOST_OF_A_KIND).values_list("pk", flat=True)
+
+
+# --- whom a change concerns -----------------------------------------------------------------------------------
+
+
+def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
+    """The stored records to which what arrived may tell something that they leave out, by their keys. One query."""
+    own = [_witness(one) for one in arrived]
+    ids = [one.repo_id for one in own]
+    originals = {one.converted_from for one in own if one.converted_from}
+    waiting = ModelRecord.objects.filter(_LACKING).exclude(repo_id__in=ids).order_by()
+    made = RecordRelation.objects.filter(base__in={*ids, *originals}).exclude(kind__in=UNLIKE).values("record")
+    names = {one.name for one in own if one.names_a_size}
+    related = [
+        waiting.filter(repo_id__in=originals),
+        waiting.filter(pk__in=made),
+        waiting.alias(lower=Lower("name")).filter(lower__in=names),
+    ]
+    first, *others = (some.values_list("pk", flat=True) for some in related)
+    return sorted(set(first.union(*others, all=True)))
+
+
+_WEAK = sorted(WEAK)
+_LACKING = (
+    Q(architecture_from__in=_WEAK)
+    | Q(parameters_from__in=_WEAK)
+    | Q(context=None)
+    | Q(sheet__facts__0__context_from__in=_WEAK)
+    | Q(task="")
+    | Q(sheet__facts__0__task_from__in=_WEAK)
+)
+"""Records of which a relative may tell something, or has told it."""

@@ -31,7 +31,8 @@ _FETCH_HEADER = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from t
 
 
 _REACHED = {
-    Provenance.BASE: ("is taken from the model it says it is made from", "architecture of its base"),
+    Provenance.RELATIVES: ("is what several relatives' records agree on", "architecture of its relatives"),
+    Provenance.RELATIVE: ("is taken from the record of a relative", "architecture of a relative"),
     Provenance.KNOWN: ("is what this repository is well known to be; its record does not tell", "well known"),
     Provenance.NAME: ("is only guessed from the model's name", "architecture guessed"),
 }
@@ -59,7 +60,8 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     limit = sureness(CODE, facts.architecture_from)
     if limit is not None and not told_by_header:
         words, brief = _REACHED[facts.architecture_from]
-        yield Finding("guess", Severity.WARNS, f"The architecture “{facts.architecture}” {words}.", brief, limit)
+        text = f"The architecture “{facts.architecture}” {words}."
+        yield Finding("guess", Severity.WARNS, text, "" if limit is Confidence.HIGH else brief, limit)
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

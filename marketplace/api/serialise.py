@@ -188,7 +188,13 @@ def _memory(page: DetailPage) -> Json | None:
         return None
     return {
         "parts": [
-            {"name": part.name, "bytes": part.bytes, "basis": part.basis, "detail": part.detail}
+            {
+                "name": part.name,
+                "bytes": part.bytes,
+                "basis": part.basis,
+                "detail": part.detail,
+                "margin": part.margin,
+            }
             for part in memory.parts
         ],
         "roomBytes": memory.room,
@@ -198,6 +204,8 @@ def _memory(page: DetailPage) -> Json | None:
         "speed": _speed(memory.speed) if memory.speed else None,
         "firstWord": _first_word(memory.reading) if memory.reading else None,
         "assumptions": list(memory.assumed),
+        "margin": memory.margin,
+        "speedMargin": memory.speed_margin,
     }
 
 

@@ -22,7 +22,7 @@ from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
 from compat.catalogue.workers import workers
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
-from compat.models.lineage import extracted_with_bases
+from compat.models.lineage import read_with_relatives
 from compat.rules import CompatibilityResult, Confidence
 from compat.rules.judge import rules_version
 from marketplace.pages.detail import Answer
@@ -227,20 +227,22 @@ class Catalogue:
             variants: dict[int, list[RecordVariant]] = {}
             for variant in RecordVariant.objects.filter(record__in=pks).order_by("record_id", "position"):
                 variants.setdefault(variant.record_id, []).append(variant)
-            read = extracted_with_bases([kept_record(payloads[pk]) for pk in pks])
-            for entry, alternatives, (parsed, extraction, _) in zip(some, others, read, strict=True):
+            read = read_with_relatives([kept_record(payloads[pk]) for pk in pks])
+            for entry, alternatives, one in zip(some, others, read, strict=True):
                 own, found = variants.get(entry.record.pk, []), entry.verdicts
                 page = DetailPage(
                     row=self._rows[entry.place],
                     worker=self.workers[0],
-                    extraction=extraction,
-                    source=by_note(parsed.model.source or {}),
-                    files=files_of(parsed.model),
+                    extraction=one.extraction,
+                    source=by_note(one.parsed.model.source or {}),
+                    files=files_of(one.parsed.model),
                     variants=[
                         VariantRow(variant, result, variant.position == found.best[0])
                         for variant, result in zip(own, found.results[0], strict=False)
                     ],
-                    bases=[RelatedRow(one, self._row_of(one.repo_id)) for one in extraction.relations],
+                    bases=[
+                        RelatedRow(made_from, self._row_of(made_from.repo_id)) for made_from in one.extraction.relations
+                    ],
                     alternatives=self.rows(alternatives),
                     rules=rules_version(self.workers[0].profile),
                     fetch=None,

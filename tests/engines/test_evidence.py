@@ -12,8 +12,9 @@ import compat
 from compat.engines import all_profiles
 from compat.engines.confidence import Confidence
 from compat.engines.evidence import EvidencePath, evidence, sureness
-from compat.extraction.extract import Base, extract
+from compat.extraction.extract import extract, witness_of
 from compat.extraction.facts import Provenance
+from compat.extraction.relatives import Witnesses
 from compat.hub.payloads import HubModel, parse_record
 from compat.ingest.from_files import BUNDLED
 from compat.rules import judge
@@ -41,7 +42,7 @@ def test_the_file_is_what_the_bundled_catalogue_says():
     ],
 )
 def test_a_level_needs_its_share_and_cases_enough(right, cases, level):
-    told = {"fact": "context", "from": "base", "words": "x", "right": right, "cases": cases}
+    told = {"fact": "context", "from": "relative", "words": "x", "right": right, "cases": cases}
     assert EvidencePath.model_validate(told).level is level
 
 
@@ -51,14 +52,27 @@ def test_what_was_read_needs_no_proof_and_a_way_that_was_not_tried_is_the_weakes
     assert sureness("quantization", Provenance.KNOWN) is Confidence.LOW
 
 
-def test_a_build_of_a_known_base_is_as_sure_as_its_base_was_right():
-    base = extract(HubModel(id="Qwen/Qwen3-8B", config={"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}))
+@pytest.mark.parametrize(
+    ("relatives", "origin", "level", "words"),
+    [
+        (1, Provenance.RELATIVE, Confidence.MEDIUM, "is taken from the record of a relative"),
+        (2, Provenance.RELATIVES, Confidence.HIGH, "is what several relatives' records agree on"),
+    ],
+)
+def test_a_build_of_a_known_model_is_as_sure_as_its_relatives_were_right(relatives, origin, level, words):
+    config = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
+    base = HubModel(id="Qwen/Qwen3-8B", config=config)
+    other = HubModel(id="b/Other-AWQ", config=config, tags=["base_model:quantized:Qwen/Qwen3-8B"])
     files = [{"rfilename": "m-Q4_K_M.gguf", "size": 5_027_783_488}]
-    model = HubModel(id="a/Mine-GGUF", tags=["base_model:quantized:Qwen/Qwen3-8B"], siblings=files)
-    level = {(path.fact, path.origin): path.level for path in evidence()}["architecture", "base"]
-    result = judge(extract(model, Base("Qwen/Qwen3-8B", base)).judged[0], all_profiles()["llama-cpp"])
-    assert (result.level, level) == (Confidence.MEDIUM, Confidence.MEDIUM)
-    assert "taken from the model it says it is made from" in " ".join(result.warnings)
+    mine = HubModel(id="a/Mine-GGUF", tags=["base_model:quantized:Qwen/Qwen3-8B"], siblings=files)
+    witnesses = Witnesses(witness_of(one, extract(one)) for one in (base, other)[:relatives])
+    found = extract(mine, witnesses.relatives_of(witness_of(mine, extract(mine))))
+    assert found.architecture.provenance is origin
+    result = judge(found.judged[0], all_profiles()["transformers"])
+    assert {(path.fact, path.origin): path.level for path in evidence()}["architecture", origin.value] is level
+    assert result.level <= level
+    assert words in " ".join(result.warnings)
+    assert judge(found.judged[0], all_profiles()["llama-cpp"]).level is Confidence.MEDIUM
 
 
 def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
@@ -67,3 +81,11 @@ def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
     wrong = sum(extract(model).parameters.provenance is Provenance.CONTRADICTED for model in models)
     text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
     assert f"Of {len(models):,} records that ship with the site, {wrong} contradict themselves" in text
+
+
+def test_the_documentation_says_how_often_relatives_were_right():
+    text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
+    paths = {path.origin: path for path in evidence() if path.fact == "architecture"}
+    several, one = paths["relatives"], paths["relative"]
+    words = f"right in {several.right} of {several.cases} cases, one alone in {one.right} of {one.cases} (see"
+    assert words in " ".join(text.split())

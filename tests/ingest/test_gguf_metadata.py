@@ -346,7 +346,7 @@ def test_fetching_a_base_speaks_for_what_is_made_from_it(at):
     with HubServer([record("microsoft/phi-2", id="sample/base")]) as hub:
         at(hub)
         assert fetch_record.func("sample/base") == "new"
-    assert ModelRecord.objects.get(repo_id="sample/made-GGUF").architecture_from == "base"
+    assert ModelRecord.objects.get(repo_id="sample/made-GGUF").architecture_from == "relative"
 
 
 def test_a_sync_reads_headers_only_where_asked(tmp_path):

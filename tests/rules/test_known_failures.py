@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,15 @@ from compat.engines import Capability, all_profiles
 from compat.engines.known_failures import KnownFailure, failures_of, known_failures, read_known_failures
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import known_failures as rule
+from compat.rules import platform
+from compat.rules.order import RULES
 from compat.rules.platform import depends_on_hardware
 from compat.rules.result import Confidence, Severity
 from compat.strict_data import DataError
+
+ROOT = Path(__file__).parents[2]
+VENDORS = {"metal": "apple", "cuda": "nvidia", "rocm": "amd", "xpu": "intel", "cpu": "cpu"}
+"""A vendor whose hardware offers a platform."""
 
 FAILURES = {failure.name: failure for failure in known_failures()}
 each = pytest.mark.parametrize("failure", list(FAILURES.values()), ids=list(FAILURES))
@@ -40,8 +47,7 @@ def _hardware(failure: KnownFailure) -> Capability | None:
     if failure.gfx:
         return Capability("amd", gfx=min(failure.gfx), count=failure.gpus)
     if failure.platforms:
-        vendors = {"metal": "apple", "cuda": "nvidia", "rocm": "amd", "xpu": "intel", "cpu": "cpu"}
-        return Capability(vendors[min(failure.platforms)], count=failure.gpus)
+        return Capability(VENDORS[min(failure.platforms)], count=failure.gpus)
     return Capability("nvidia", 9.0, count=failure.gpus) if failure.gpus > 1 else None
 
 
@@ -53,6 +59,36 @@ def _said(facts: VariantFacts, failure: KnownFailure, hardware: Capability | Non
 @each
 def test_it_is_told_of_what_it_is_about_with_its_report(failure):
     assert _said(_facts(failure), failure, _hardware(failure)) == [Severity.BLOCKS if failure.cause else Severity.WARNS]
+
+
+@each
+def test_it_is_told_of_all_that_it_names(failure):
+    facts, hardware = _facts(failure), _hardware(failure)
+    named = [replace(facts, architecture=architecture) for architecture in failure.architectures]
+    named += [replace(facts, format=format_) for format_ in failure.formats]
+    for packing in failure.packings:
+        method, _, scheme = packing.partition(" ")
+        named.append(replace(facts, quantization=method, scheme=scheme or None))
+    for other in named:
+        assert _said(other, failure, hardware), other
+    for least, _below in failure.capabilities:
+        assert _said(facts, failure, Capability("nvidia", least, count=failure.gpus))
+    for gfx in failure.gfx:
+        assert _said(facts, failure, Capability("amd", gfx=gfx, count=failure.gpus))
+
+
+@each
+def test_the_engine_does_not_refuse_it_anyway(failure):
+    """What a profile says of a packing, alone or with an architecture, or of a GPU needs no entry."""
+    facts, profile, hardware = _facts(failure), all_profiles()[failure.engine], _hardware(failure)
+    if failure.capabilities:
+        hardware = Capability("nvidia", failure.capabilities[0][1] - 0.01, count=failure.gpus)
+    for architecture in failure.architectures or [facts.architecture]:
+        other = replace(facts, architecture=architecture)
+        found = [finding for check in RULES for finding in check(other, profile)]
+        found += platform.check(other, profile, hardware)
+        refused = [one for one in found if one.severity is Severity.BLOCKS and one.code in {"quantization", "platform"}]
+        assert refused == [], architecture
 
 
 @each
@@ -89,6 +125,10 @@ def test_it_is_not_told_on_hardware_one_step_beside(failure):
     if failure.gpus > 1:
         assert hardware is not None
         assert not _said(facts, failure, replace(hardware, count=failure.gpus - 1))
+    if failure.platforms:
+        for name, vendor in VENDORS.items():
+            told = name in failure.platforms
+            assert bool(_said(facts, failure, Capability(vendor, count=failure.gpus))) is told, name
 
 
 @each
@@ -101,9 +141,9 @@ def test_where_the_hardware_is_not_known_it_is_only_told(failure):
 
 @each
 def test_it_names_things_that_there_are(failure):
-    for name in failure.architectures:
-        assert architecture_of(name).kind != "other", name
     profile = all_profiles()[failure.engine]
+    for name in failure.architectures:
+        assert architecture_of(name).kind != "other" or profile.groups_of("model_type", name), name
     for packing in failure.packings:
         assert profile.packing(packing), packing
     for format_ in failure.formats:
@@ -111,6 +151,11 @@ def test_it_names_things_that_there_are(failure):
     assert failure in failures_of(profile)
     assert failure.sentence.endswith(".")
     assert len(failure.brief) <= 32
+
+
+def test_the_documentation_counts_them_rightly():
+    told = f"{len(FAILURES)} entries for {len({failure.engine for failure in FAILURES.values()})} engines"
+    assert told in (ROOT / "docs/verdicts.md").read_text()
 
 
 GOOD = """
@@ -159,6 +204,13 @@ def test_a_warning_lowers_as_far_as_its_entry_says():
     failure = FAILURES["Ollama: pulling split GGUF files"]
     found = list(rule.check(_facts(failure), all_profiles()["ollama"], None))
     assert [finding.limits for finding in found] == [Confidence.MEDIUM]
+
+
+def test_an_entry_for_mlx_is_about_all_its_widths_and_about_nothing_else():
+    failure = FAILURES["MLX-LM: packed experts on NVIDIA GPUs"]
+    for label, told in [("MLX", True), ("MLX 4-bit", True), ("MLX MXFP4", True), ("MXFP4", False), ("AWQ", False)]:
+        facts = replace(_facts(failure), quantization=label)
+        assert bool(_said(facts, failure, Capability("nvidia", 9.0))) is told, label
 
 
 ON = [

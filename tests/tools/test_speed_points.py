@@ -1,59 +1,115 @@
-"""Which measured speeds are decode speeds of one sequence on one device."""
+"""Which measured speeds pages can be asked for, and on which speeds are calibrated."""
+
+from __future__ import annotations
 
 import pytest
 
-from tools.evaluation.speed_points import usable
+from tools.evaluation.point_rows import SpeedPoint
+from tools.evaluation.speed_points import speed_accuracy, usable
 
 POINT = {
-    "hardware": "RTX 4090",
-    "vram_gb": 24,
-    "bandwidth_gb_s": 1010.0,
+    "accelerator": "RTX 4090",
+    "accelerator_gb": 24.0,
     "model": "Qwen/Qwen3-8B",
     "quant": "Q4_K_M",
     "engine": "llama.cpp",
     "ctx": 4096,
-    "batch": 1,
+    "measures": "decode",
     "tok_s": 120.0,
-    "metric": "decode tok/s",
+    "depth": 1024,
     "source": "x",
 }
+
+
+def point(**changes):
+    return SpeedPoint.model_validate({**POINT, **changes})
+
+
+def test_a_speed_that_pages_show_is_compared():
+    found = speed_accuracy([point()])
+    [one] = found.comparisons
+    assert one.measured == 120
+    assert one.low < one.estimated < one.high
+    assert one.basis == "nvidia"
+    assert (found.table.asked, found.table.answered) == (1, 1)
+    assert found.table.skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "asked"),
+    [
+        ({"drafting": True}, "words guessed ahead by a smaller model, for which pages have no option", 0),
+        ({"sequences": 8}, "several conversations at once, for which pages have no option", 0),
+        ({"engine": "hipfire"}, "hipfire is no engine that is modelled", 0),
+        ({"measures": "overall"}, "the prompt is counted in", 0),
+        ({"measures": "prefill"}, "the speed of reading a prompt, which is compared apart", 0),
+        ({"depth": 32768}, "more than 8,192 tokens into a conversation: pages show the speed at 1,024", 0),
+        ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
+        ({"k_type": "q8_0", "v_type": "q4_0"}, "keys and values of unlike types, for which pages have no option", 0),
+        ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
+        ({"model": "nobody/knows"}, "no shape is known for the model", 1),
+        (
+            {"quant": "AVQ2"},
+            "pages show none: Whether it fits this machine is not known: bits per weight of 'AVQ2'.",
+            1,
+        ),
+        (
+            {"gpu_layers": 20},
+            "pages show none: only some layers on the accelerator, for which they have no option",
+            1,
+        ),
+    ],
+    ids=str,
+)
+def test_what_pages_cannot_be_asked_or_do_not_answer_is_left_out_with_its_reason(change, reason, asked):
+    table = speed_accuracy([point(**change)]).table
+    assert table.skipped == {reason: 1}
+    assert (table.points, table.asked, table.answered) == (1, asked, 0)
+
+
+def test_a_number_that_is_far_off_is_compared_all_the_same():
+    [slow] = speed_accuracy([point(tok_s=1.0)]).comparisons
+    [fast] = speed_accuracy([point(tok_s=9000.0)]).comparisons
+    assert slow.error > 10
+    assert 0.9 < fast.error < 1
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"spec_decoding": True}, "speculative decoding"),
-        ({"mtp": True}, "speculative decoding"),
-        ({"batch": 8}, "several sequences at once"),
-        ({"engine": "hipfire"}, "engine 'hipfire' is not modelled"),
-        ({"metric": "prefill tok/s"}, "a speed of reading, not of writing"),
-        ({"hw_class": "CPU_ONLY", "bandwidth_gb_s": None}, "the memory bandwidth is not known"),
-        ({"hw_class": "CPU_ONLY", "backend": "cuda"}, "a processor by its class, an accelerator by its backend"),
+        ({"processor_only": True, "accelerator": None, "accelerator_gb": None}, "the memory bandwidth is not known"),
+        ({"processor_only": True, "backend": "cuda"}, "a processor by its class, an accelerator by its backend"),
         ({"backend": "cpu"}, "an accelerator by its class, the processor by its backend"),
-        (
-            {"hardware": "Pi 5 (AMD RX 7600)"},
-            "a graphics card on a single-board computer, whose processor is slow to start it",
-        ),
-        ({"metric": "generated tokens / total time", "prompt_tokens": 6144}, "the prompt is counted in"),
-        ({"vram_gb": 4}, "the memory bandwidth is not known"),
+        ({"accelerator": "GTX 1050 Ti", "accelerator_gb": 4.0, "tok_s": 9.0}, "the memory bandwidth is not known"),
         ({"gpu_layers": 20}, "the memory bandwidth is not known"),
-        ({"vram_gb": 4, "engine": "vllm"}, "larger than its cards, on an engine that keeps nothing in system memory"),
+        (
+            {"accelerator": "RTX 4070", "accelerator_gb": 12.0, "engine": "vllm", "quant": "BF16", "tok_s": 9.0},
+            "larger than its cards, on an engine that keeps nothing in system memory",
+        ),
         ({"tok_s": 900.0}, "faster than the memory can be read: drafted tokens, a cache, or a wrong label"),
-        ({"model": "nobody/knows"}, "no shape is known for the model"),
         ({"quant": None}, "the quantization is not given"),
+        ({"model": "nobody/knows"}, "no shape is known for the model"),
     ],
+    ids=str,
 )
-def test_what_is_no_decode_speed_is_left_out_with_its_reason(change, reason):
-    assert usable(POINT).measured == 120
-    assert usable({**POINT, **change}) == reason
+def test_nothing_is_calibrated_on_what_does_not_tell_where_it_lay(change, reason):
+    assert usable(point()).measured == 120
+    assert usable(point(depth=32768)).work.cache_bytes > usable(point()).work.cache_bytes
+    assert usable(point(**change)) == reason
 
 
 def test_where_a_run_lay_is_told_by_the_point_or_by_the_memory_it_needs():
-    """Layers by count, by size, on several cards of which the sum is told, and on the processor."""
-    host = {"cpu": "Ryzen 5 5600X", "tok_s": 20.0}
-    assert usable({**POINT, **host, "gpu_layers": 18}).placement.host.share == 0.5
-    assert 0 < usable({**POINT, **host, "vram_gb": 4}).placement.host.share < 1
-    two = usable({**POINT, "gpu_count": 2, "vram_gb": 48}).placement
-    assert [portion.share for portion in two.portions] == [0.5, 0.5]
-    alone = usable({**POINT, "hw_class": "CPU_ONLY", "bandwidth_gb_s": 51.2, "tok_s": 8.0}).placement
-    assert [(portion.hardware, portion.bandwidth) for portion in alone.portions] == [("cpu", 51.2e9)]
+    """Layers by count, by size, on several cards, and on the processor."""
+    host = {"processor": "Ryzen 5 5600X", "tok_s": 20.0}
+    assert usable(point(**host, gpu_layers=18)).placement.host.share == 0.5
+    small = usable(point(**host, accelerator="GTX 1050 Ti", accelerator_gb=4.0)).placement
+    assert 0 < small.host.share < 1
+    assert small.host.bandwidth == 51.2e9
+    assert [one.share for one in usable(point(count=2)).placement.portions] == [0.5, 0.5]
+    alone = usable(point(**{**host, "tok_s": 8.0}, processor_only=True)).placement
+    assert [(one.hardware, one.bandwidth) for one in alone.portions] == [("cpu", 51.2e9)]
+
+
+def test_the_bandwidth_that_a_point_tells_outranks_its_processors():
+    told = point(processor="Ryzen 5 5600X", processor_only=True, system_gb_s=40.0, tok_s=5.0)
+    assert usable(told).placement.portions[0].bandwidth == 40e9

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,13 @@ from compat.estimate.speed import (
     together_seconds,
 )
 from compat.estimate.speed_constants import Calibration, Constants, kernels_of
-from compat.shapes.known import Resolver
-from tools.evaluation.points import Point, load_points
-from tools.evaluation.reading_points import Prompt, fit_reading, prompts, reading_ratio
+from tools.evaluation.ledger import prepare_django
 from tools.evaluation.rows import quantile
-from tools.evaluation.speed_points import Run, usable_runs
+
+if TYPE_CHECKING:
+    from tools.evaluation.point_rows import SpeedPoint
+    from tools.evaluation.reading_points import Prompt
+    from tools.evaluation.speed_points import Run
 
 TARGET = Path(compat.estimate.__file__).parent / "data" / "speed_constants.json"
 
@@ -71,14 +73,16 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
     "transformers": {"launch:gptq": _SLOWER, "launch:awq": _SLOWER, "launch:fp8": _SLOWER},
 }
 
-_Measured = TypeVar("_Measured", Run, Prompt)
+_Measured = TypeVar("_Measured", "Run", "Prompt")
 Fitted = dict[str, Any]
 """The content of ``speed_constants.json``, as plain data."""
 
 
-def runs(points: Iterable[Point], resolve: Resolver | None = None) -> list[Run]:
+def runs(points: Iterable[SpeedPoint]) -> list[Run]:
     """The usable runs among the points."""
-    return usable_runs(points, resolve)[0]
+    from tools.evaluation.speed_points import usable_runs
+
+    return usable_runs(points)[0]
 
 
 @dataclass(frozen=True)
@@ -152,6 +156,8 @@ def _left_out(found: Sequence[Run]) -> Iterator[Told]:
 
 def add_reading(fitted: Fitted, read: Sequence[Prompt]) -> None:
     """Constants of reading prompts: they need those of writing."""
+    from tools.evaluation.reading_points import fit_reading, reading_ratio
+
     classes = typed(fitted).classes
     fitted["reading"] = fit_reading(read, classes)
     ratios: list[Told] = []
@@ -348,7 +354,7 @@ def _distinct(found: Sequence[Run]) -> set[tuple[str, str, str]]:
 
 
 def _vote_of(run: Run) -> tuple[str, str, str]:
-    return run.machine, run.model, str(run.point.get("quant"))
+    return run.machine, run.model, str(run.point.quant)
 
 
 def _votes(found: Sequence[Run]) -> list[float]:
@@ -369,7 +375,11 @@ def render(fitted: Fitted) -> str:
 
 def main() -> None:
     """Write the constants, and say whether they changed."""
-    points = load_points("speed_points")
+    prepare_django()
+    from tools.evaluation.points import speed_points
+    from tools.evaluation.reading_points import prompts
+
+    points = speed_points()
     text = render(calibrate(runs(points), prompts(points)[0]))
     same = TARGET.exists() and TARGET.read_text("utf-8") == text
     TARGET.write_text(text, "utf-8")

@@ -16,9 +16,10 @@ from pathlib import Path
 import compat
 from compat.architectures import hint_in, known_model
 from compat.engines.evidence import FILE
-from compat.extraction.extract import extract
+from compat.extraction.extract import extract, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import VAGUE, packing_of
+from compat.extraction.relatives import Witnesses, architecture_by, context_by, of_architecture
 from compat.hub.payloads import HubModel, parse_record
 from compat.ingest.from_files import BUNDLED
 from compat.shapes.known import find_shape
@@ -27,10 +28,12 @@ TARGET = Path(compat.__file__).parent / "engines" / "data" / FILE
 _GROUPED = "Xinference"
 """A list that tells one type for a family of models: its ``model_type`` is no config.json's."""
 _WORDS = {
-    ("architecture", Provenance.BASE): "the one model that it says it was made from",
+    ("architecture", Provenance.RELATIVES): "two or more relatives' records that agree: its base, conversions, copies",
+    ("architecture", Provenance.RELATIVE): "the record of one relative: its base, a conversion, a copy",
     ("architecture", Provenance.KNOWN): "its id, where the repository is well known",
     ("architecture", Provenance.NAME): "the first words of its name",
-    ("context", Provenance.BASE): "the one model that it says it was made from",
+    ("context", Provenance.RELATIVES): "two or more relatives' records that agree",
+    ("context", Provenance.RELATIVE): "the record of one relative",
     ("context", Provenance.KNOWN): "the published model that it is named after",
     ("quantization", Provenance.NAME): "a word of its name that is a method's",
 }
@@ -41,39 +44,37 @@ Case = tuple[str, Provenance, bool]
 
 def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
     """Every case in which a fact can be reached and is known: what, from where, and whether it was right."""
-    for model in models.values():
+    own = {model.id: model for model in models.values() if _GROUPED not in str((model.source or {}).get("config"))}
+    read = {repo_id: witness_of(model, extract(model)) for repo_id, model in own.items()}
+    witnesses = Witnesses(read.values())
+    for model in own.values():
         config = model.config or {}
-        if _GROUPED in str((model.source or {}).get("config")):
-            continue
         model_type, context = config.get("model_type"), config.get("max_position_embeddings")
         shape, known, hint = find_shape(model.name), known_model(model.id), hint_in(model.name)
-        base = _base(model, models)
+        relatives = witnesses.relatives_of(read[model.id])
+        guess = known.model_type if known else hint[0] if hint else None
+        by_relatives = architecture_by(relatives, guess)
         if isinstance(model_type, str):
+            if by_relatives:
+                yield "architecture", by_relatives.provenance, by_relatives.value == model_type
             for origin, told in (
-                (Provenance.BASE, base and (base.config or {}).get("model_type")),
                 (Provenance.KNOWN, known and known.model_type),
                 (Provenance.NAME, hint and hint[0]),
             ):
                 if isinstance(told, str):
                     yield "architecture", origin, told == model_type
         if isinstance(context, int):
-            for origin, length in (
-                (Provenance.BASE, base and (base.config or {}).get("max_position_embeddings")),
-                (Provenance.KNOWN, shape and shape.context),
-            ):
-                if length:
-                    yield "context", origin, length == context
+            published = (known and known.context) or (shape and shape.context) or None
+            heard = context_by(of_architecture(relatives, by_relatives), published) if by_relatives else None
+            if heard:
+                yield "context", heard.provenance, heard.value == context
+            if shape and shape.context:
+                yield "context", Provenance.KNOWN, shape.context == context
         told_packing = packing_of(model, config)
         bare = model.model_copy(update={"config": None, "tags": None, "library_name": None})
         by_name = packing_of(bare, {})
         if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
-
-
-def _base(model: HubModel, models: Mapping[str, HubModel]) -> HubModel | None:
-    relations = extract(model).relations
-    one = relations[0] if len(relations) == 1 and relations[0].kind not in ("adapter", "merge") else None
-    return models.get(one.repo_id) if one else None
 
 
 def measure(lines: Iterable[bytes]) -> dict[str, object]:

@@ -12,9 +12,9 @@ from compat.estimate.placement import Placement, Way
 from compat.estimate.reading import PromptWork, estimate_prompt, prompt_seconds, prompt_work
 from compat.estimate.speed import work_of
 from compat.estimate.speed_constants import Calibration, Constants, Reading, kernels_of
-from compat.shapes.known import Resolver
-from tools.evaluation.points import Point
-from tools.evaluation.speed_points import placement_of, prompt_of, setup_of
+from tools.evaluation.asked import Asked, asked
+from tools.evaluation.point_rows import SpeedPoint
+from tools.evaluation.speed_points import placement_of
 
 LEAST_PROMPT = 256
 """Tokens below which the memory counts and not the operations."""
@@ -40,7 +40,7 @@ class Prompt:
     family: str
     model: str
     measured: float
-    point: Point
+    point: SpeedPoint
 
     @property
     def pair(self) -> str:
@@ -48,12 +48,12 @@ class Prompt:
         return f"{kernels_of(self.engine)}|{self.placement.portions[0].hardware}"
 
 
-def prompts(points: Iterable[Point], resolve: Resolver | None = None) -> tuple[list[Prompt], Counter[str]]:
+def prompts(points: Iterable[SpeedPoint]) -> tuple[list[Prompt], Counter[str]]:
     """All usable readings, and why the others are not."""
     found: list[Prompt] = []
     skipped: Counter[str] = Counter()
     for point in points:
-        told = _usable(point, resolve)
+        told = _usable(point)
         if isinstance(told, Prompt):
             found.append(told)
         elif told:
@@ -61,45 +61,53 @@ def prompts(points: Iterable[Point], resolve: Resolver | None = None) -> tuple[l
     return found, skipped
 
 
-def _usable(point: Point, resolve: Resolver | None) -> Prompt | str:
-    rate, tokens, before = prompt_of(point)
+def _prompt_of(point: SpeedPoint) -> tuple[float, int, int]:
+    """(tokens read a second, how many were read, how many were there before); nothing where that was not measured."""
+    if point.measures == "prefill":
+        return point.tok_s, point.read_tokens or 0, point.depth or 0
+    tokens = point.prompt_tokens or 0
+    # llama-bench at a depth tells that depth, others the middle of what they wrote.
+    middle = tokens + round((point.output_tokens or 0) / 2)
+    return point.read_tok_s or 0.0, tokens, 0 if point.depth in (None, middle) else point.depth or 0
+
+
+def _usable(point: SpeedPoint) -> Prompt | str:
+    rate, tokens, before = _prompt_of(point)
     if not rate:
         return ""
     if tokens < LEAST_PROMPT:
         return "a short prompt"
-    setup = setup_of(point, resolve)
-    if isinstance(setup, str):
-        return setup
-    work = work_of(setup.variant, setup.engine, setup.hardware, 0, setup.kv_type)
-    if isinstance(work, str):
-        return f"not known: {work}"
-    placement = placement_of(point, setup)
-    if isinstance(placement, str):
-        return placement
+    if point.drafting or point.single_board or point.sequences > 1:
+        return "not one conversation alone"
+    found = asked(point)
+    if isinstance(found, str):
+        return found
+    return _measured(point, found, rate, tokens, before)
+
+
+def _measured(point: SpeedPoint, found: Asked, rate: float, tokens: int, before: int) -> Prompt | str:
+    placement = placement_of(point, found)
+    hardware = found.worker.hardware
+    if isinstance(placement, str) or hardware is None:
+        return str(placement)
     if placement.way is not Way.ONE:
         return "several devices, or layers in system memory"
-    devices = setup.hardware.accelerators
-    if not devices or devices[0].tflops is None:
+    work = work_of(found.inputs, found.engine, hardware, 0, point.k_type or "f16")
+    if isinstance(work, str):
+        return f"not known: {work}"
+    tflops = hardware.accelerators[0].tflops if hardware.accelerators else None
+    if tflops is None:
         return "how many operations a second the device does is not known"
-    asked = prompt_work(setup.shape, work, tokens, before)
-    if isinstance(asked, str):
-        return f"not known: {asked}"
-    if rate <= float(point.get("tok_s") or 0) and point.get("prefill_tok_s"):
+    asked_work = prompt_work(found.inputs.shape, work, tokens, before)
+    if isinstance(asked_work, str):
+        return f"not known: {asked_work}"
+    if point.measures != "prefill" and rate <= point.tok_s:
         return "no faster than it wrote: something else was counted"
-    if rate * asked.weight_operations / tokens > _MOST * devices[0].tflops * 1e12:
+    if rate * asked_work.weight_operations / tokens > _MOST * tflops * 1e12:
         return "faster than the operations can be done: a cache was read"
-    return Prompt(
-        asked,
-        setup.engine,
-        placement,
-        devices[0].tflops,
-        tokens,
-        str(point["hardware"]),
-        setup.shape.model_type or "unknown",
-        str(point["model"]),
-        rate,
-        point,
-    )
+    family = (found.inputs.shape.model_type if found.inputs.shape is not None else None) or "unknown"
+    machine = str(point.accelerator)
+    return Prompt(asked_work, found.engine, placement, tflops, tokens, machine, family, point.model, rate, point)
 
 
 def fit_reading(found: Sequence[Prompt], classes: Mapping[str, Constants]) -> dict[str, dict[str, Any]]:
@@ -149,7 +157,7 @@ def _seconds(one: Prompt, own: Reading, constants: Constants) -> float:
 
 
 def _vote_of(one: Prompt) -> tuple[str, str, str]:
-    return one.machine, one.model, str(one.point.get("quant"))
+    return one.machine, one.model, str(one.point.quant)
 
 
 def reading_ratio(one: Prompt, found: Calibration) -> float | None:

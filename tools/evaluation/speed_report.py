@@ -10,14 +10,17 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compat.estimate.speed import SpeedEstimate, estimate_placed
 from compat.estimate.speed_constants import calibration
 from tools.evaluation.calibrate import FOLDS, Fitted, add_reading, calibrate, parts, typed
-from tools.evaluation.points import load_points
-from tools.evaluation.reading_points import Prompt, prompts, reading_ratio
+from tools.evaluation.ledger import prepare_django
 from tools.evaluation.rows import quantile
-from tools.evaluation.speed_points import Run, usable_runs
+
+if TYPE_CHECKING:
+    from tools.evaluation.reading_points import Prompt
+    from tools.evaluation.speed_points import Run
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def lines(held: Iterable[Held]) -> Iterator[Line]:
 
 def reading_lines(read: Sequence[Prompt], folds: int = FOLDS) -> Iterator[Line]:
     """The same for reading prompts, with the shipped constants of writing."""
+    from tools.evaluation.reading_points import reading_ratio
+
     shipped = calibration()
     groups: dict[str, list[tuple[float | None, bool]]] = defaultdict(list)
     for some, rest in parts(read, folds):
@@ -122,7 +127,12 @@ def render(found: Iterable[Line], skipped: Counter[str]) -> str:
 
 def main() -> None:
     """Print the report of the bundled points."""
-    points = load_points("speed_points")
+    prepare_django()
+    from tools.evaluation.points import speed_points
+    from tools.evaluation.reading_points import prompts
+    from tools.evaluation.speed_points import usable_runs
+
+    points = speed_points()
     found, skipped = usable_runs(points)
     sys.stdout.write(render([*lines(hold_out(found)), *reading_lines(prompts(points)[0])], skipped))
 
