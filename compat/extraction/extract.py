@@ -14,8 +14,9 @@ from typing import Any
 
 from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words
 from compat.extraction.card import card_texts
-from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
+from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
+from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.extraction.parameters import parameters_of
 from compat.extraction.quantization import packing_of
 from compat.extraction.relatives import (
@@ -85,17 +86,9 @@ class Extraction:
 
     def metadata(self, variant: Variant) -> ModelMetadata:
         """The original's six facts for one variant."""
-        facts = variant.facts
-        architecture = facts.gguf_architecture or facts.architecture
-        return ModelMetadata(
-            architecture=architecture or "unknown",
-            format=facts.format or "unknown",
-            quantization=facts.quantization,
-            parameters=parameters_text(self.parameters.value, self.parameters.provenance),
-            size_bytes=variant.size_bytes,
-            max_context_length=facts.context,
-            facts=facts,
-        )
+        variants = [JudgedVariant(one.facts, one.size_bytes) for one in self.variants]
+        parameters = parameters_text(self.parameters.value, self.parameters.provenance)
+        return ModelMetadata.of(variants, self.variants.index(variant), parameters)
 
 
 def needs_relatives(extraction: Extraction) -> bool:
