@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words
+from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words, published_context
 from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
@@ -274,6 +274,9 @@ def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
             value = positive_int(scope.get(key))
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
+    published = published_context(model.id)
+    if published:
+        return Fact(published, Provenance.KNOWN, f"its authors made it for {published:,}")
     known, shape = known_model(model.id), find_shape(model.name)
     length = (known.context if known else None) or (shape.context if shape else None)
     if length:

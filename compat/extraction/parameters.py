@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from compat.architectures import name_words
+from compat.architectures import name_words, published_parameters
 from compat.extraction.facts import Fact, Provenance, parameters_text
 from compat.extraction.quantization import Packing
 from compat.extraction.typed_counts import (
@@ -138,6 +138,9 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
     by_dimensions, completed = _by_dimensions(shape_facts(config))
     if by_dimensions:
         yield by_dimensions
+    published = published_parameters(model.id)
+    if published:
+        yield Expectation(published, Provenance.KNOWN, "its authors count", 0.85, 2.0)
     known = find_shape(model.name)
     by_name = _counted(known, "the published model it is named after has", Provenance.KNOWN) if known else None
     if by_name:
