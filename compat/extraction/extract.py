@@ -60,6 +60,8 @@ _MAX_COUNT = 10**15
 _UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
 _NEAR_ITS_NAME = (0.5, 1.9)
 """How far a count may be from the size in a name, as names round and leave out tables and towers."""
+_FAMILY_LIST = "Xinference"
+"""A list of models that tells one type and class for a family: what stands there is no config.json's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         context = context_by(alike, published) or context
     if not task.known:
         task = task_by(alike) or task
+    if told_for_a_family(model) and config.get("model_type") not in (None, architecture.value):
+        hf_class = None  # it was told for the same family, and is as wrong
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
@@ -198,6 +202,11 @@ def positive_int(value: Any) -> int | None:
     return int(value) if 0 < value < _MAX_COUNT and value == int(value) else None
 
 
+def told_for_a_family(model: HubModel) -> bool:
+    """Whether a record's configuration was written down for a family of models, and not read from its own file."""
+    return _FAMILY_LIST in str((model.source or {}).get("config"))
+
+
 def _hf_class(config: Mapping[str, Any]) -> str | None:
     classes = config.get("architectures")
     if isinstance(classes, list) and classes and isinstance(classes[0], str):
@@ -209,6 +218,8 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     model_type = config.get("model_type")
     if isinstance(model_type, str) and model_type.strip():
         value = model_type.strip()[:80]
+        if told_for_a_family(model):
+            return _of_family(model, value)
         return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
     pipeline_class = _pipeline_class(config)
     if pipeline_class:
@@ -242,6 +253,17 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     if named:
         return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
     return Fact.unknown()
+
+
+def _of_family(model: HubModel, value: str) -> Fact[str]:
+    """What a list tells of a model's family, or what contradicts it: the repository's well-known id, or its name."""
+    known, named = known_model(model.id), hint_in(model.name)
+    listed = f"a list of models tells “{value}” for its family"
+    if known:
+        return Fact(known.model_type, Provenance.KNOWN, f"{model.id} is well known to be “{known.model_type}”")
+    if named and named[0] != value:
+        return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”, where {listed}")
+    return Fact(value, Provenance.LIST, listed)
 
 
 def _pipeline_class(config: Mapping[str, Any]) -> str | None:

@@ -27,6 +27,7 @@ class Provenance(StrEnum):
     RELATIVES = "relatives"
     RELATIVE = "relative"
     KNOWN = "known"
+    LIST = "list"
     NAME = "name"
     DEFAULT = "default"
     CONTRADICTED = "contradicted"
@@ -43,7 +44,7 @@ class Provenance(StrEnum):
         return self in _GUESSED
 
 
-_GUESSED = frozenset({Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
+_GUESSED = frozenset({Provenance.LIST, Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 _PROVENANCES["base"] = Provenance.RELATIVE  # as facts of earlier versions have it
 """By value: a list reads thousands, and calling the class takes several times as long."""
@@ -63,6 +64,7 @@ _PROVENANCE_LABELS = {
     Provenance.RELATIVES: "several relatives' records",
     Provenance.RELATIVE: "a relative's record",
     Provenance.KNOWN: "known model",
+    Provenance.LIST: "told for its family by a list",
     Provenance.NAME: "guessed from the name",
     Provenance.DEFAULT: "assumed",
     Provenance.CONTRADICTED: "contradicted",

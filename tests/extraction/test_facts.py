@@ -19,6 +19,7 @@ def test_facts_that_say_nothing_take_no_room():
 
 def test_provenance_says_what_is_guessed():
     assert [origin for origin in Provenance if origin.guessed] == [
+        Provenance.LIST,
         Provenance.NAME,
         Provenance.DEFAULT,
         Provenance.CONTRADICTED,
