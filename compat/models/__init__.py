@@ -10,6 +10,7 @@ from .record import (
     RecordRelation,
     RecordVariant,
     Verdict,
+    in_any_case,
     payloads_of,
 )
 from .webhook import GatheredModel, Webhook, WebhookDelivery
@@ -32,5 +33,6 @@ __all__ = [
     "Verdict",
     "Webhook",
     "WebhookDelivery",
+    "in_any_case",
     "payloads_of",
 ]
