@@ -93,7 +93,7 @@ def item_of(row: Row) -> Item:
 
 def _metadata_of(row: Row, parameters: str) -> ModelMetadata:
     """The six facts of the variant a row's verdict is about; a record without variants is judged once, as it is."""
-    sizes = row.sizes or (None,) * len(row.facts)
+    sizes = (*row.sizes, *[None] * len(row.facts))
     return ModelMetadata.of(list(map(JudgedVariant, row.facts, sizes)), row.place, parameters)
 
 
