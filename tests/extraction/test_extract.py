@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compat.extraction.extract import Base, extract, wanted_base
+from compat.extraction.extract import extract, needs_relatives, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import packing_of
+from compat.extraction.relatives import Kin, Relative
 from compat.extraction.repository_kind import is_partial, least_parameters
 from compat.hub.payloads import HubModel, parse_record
 
@@ -194,10 +195,10 @@ def test_a_name_or_a_well_known_id_contradicts_what_is_told_for_a_family():
 
 
 def test_a_base_models_own_record_comes_before_what_is_told_for_a_family():
-    base = Base("acme/Base", extract(HubModel(id="acme/Base", config={"model_type": "llama"})))
+    base = HubModel(id="acme/Base", config={"model_type": "llama"})
     told = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
     model = HubModel(id="acme/Marvin-7B", config=told, source=FAMILY_LIST, tags=["base_model:acme/Base"])
-    assert wanted_base(model, extract(model)) == "acme/Base"
-    found = extract(model, base)
-    assert (found.architecture.value, found.architecture.provenance) == ("llama", Provenance.BASE)
+    assert needs_relatives(extract(model))
+    found = extract(model, [Relative(Kin.BASE, witness_of(base, extract(base)))])
+    assert (found.architecture.value, found.architecture.provenance) == ("llama", Provenance.RELATIVE)
     assert found.judged[0].hf_class is None
