@@ -77,7 +77,7 @@ types: setup-dev
 fix: setup-dev
 	@ruff check --fix . ; ruff format .
 
-tables: setup ## Write the tables of docs/ that are made from the declaration of the browse parameters.
+tables: setup ## Write the tables of docs/ that are made from the browse parameters and from the ledger.
 	@export SECRET_KEY=tables && python manage.py shell -v 0 -c "from pathlib import Path; \
 	  from compat.management.tables import write_tables; write_tables(Path('docs'))"
 

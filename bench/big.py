@@ -137,12 +137,13 @@ _PARTS = {
     "compat_recorddocument": {},
     "compat_recordlanguage": {},
     "compat_recordrelation": {},
+    "compat_recordtags": {},
 }
 
 
 def _statements(values: Mapping[str, object]) -> Iterator[str]:
     """The statements of one round, each an INSERT of what it SELECTs."""
-    from compat.models import ModelRecord, RecordDocument, RecordLanguage, RecordRelation, RecordVariant
+    from compat.models import ModelRecord, RecordDocument, RecordLanguage, RecordRelation, RecordTags, RecordVariant
 
     columns = [str(column.column) for column in ModelRecord._meta.concrete_fields]  # noqa: SLF001
     chosen = ", ".join(_CHANGED.get(name, name) for name in columns)
@@ -159,7 +160,7 @@ def _statements(values: Mapping[str, object]) -> Iterator[str]:
     records = f"INSERT INTO compat_modelrecord ({', '.join(columns)}) SELECT {chosen} FROM ({liked}) AS c"
     given = {**values, "spread": SPREAD}
     yield records.format(**given).format(**given)
-    for model in (RecordDocument, RecordVariant, RecordLanguage, RecordRelation):
+    for model in (RecordDocument, RecordVariant, RecordLanguage, RecordRelation, RecordTags):
         table = model._meta.db_table  # noqa: SLF001
         names = [str(column.column) for column in model._meta.concrete_fields if column.column != "id"]  # noqa: SLF001
         changed = {"record_id": "record_id + {shift}", **_PARTS[table]}

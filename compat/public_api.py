@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from compat import catalogue
 from compat.catalogue.current import current_index
-from compat.catalogue.finding import Finding, records_by_id
+from compat.catalogue.finding import Finding
 from compat.catalogue.listing import judge_records
 from compat.catalogue.question import DictQuery
 from compat.catalogue.reading import read_question
+from compat.catalogue.rows import records_by_id
 from compat.catalogue.workers import Worker, workers
 from compat.engines import default_profile
 from compat.extraction.extract import Extraction

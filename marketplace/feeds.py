@@ -16,8 +16,9 @@ from django.utils.feedgenerator import Atom1Feed
 from compat import catalogue
 from compat.catalogue import ListPage, Row
 from compat.catalogue.current import current_index
-from compat.catalogue.finding import Finding, records_by_id
+from compat.catalogue.finding import Finding
 from compat.catalogue.question import Question
+from compat.catalogue.rows import records_by_id
 from compat.catalogue.workers import Worker, workers
 from compat.models import CuratedList
 

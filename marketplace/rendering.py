@@ -5,9 +5,10 @@ Templates are Jinja's; the admin's own stay Django's. A new filter or function i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 from django.template import defaultfilters
 from django.templatetags.static import static
@@ -16,7 +17,10 @@ from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from compat.catalogue import Row
 from compat.catalogue.columns import license_label
+from compat.catalogue.facets import FacetValue, FacetView
+from compat.engines import EngineProfile
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
@@ -41,6 +45,7 @@ FILTERS = {
     "level_class": show.level_class,
     "license_label": license_label,
     "linebreaksbr": defaultfilters.linebreaksbr,
+    "margin_share": show.margin_share,
     "percent": show.percent,
     "pluralize": defaultfilters.pluralize,
     "report_links": show.report_links,
@@ -103,7 +108,7 @@ class Site:
 
     def file(self, path: str) -> str:
         """The address of a static file."""
-        return static(path)
+        return _static(get_script_prefix(), path)
 
     def only_on(self, workers: Sequence[str]) -> str:
         """Nothing: there is one worker."""
@@ -114,10 +119,20 @@ class Site:
         return ""
 
 
+_COUNT = "\0"
+"""Stands for a number in what is rendered before the number is known."""
+
+
 @lru_cache(maxsize=4096)
 def _reversed(prefix: str, name: str, args: tuple[str, ...]) -> str:
     """Found once for each name and argument; ``prefix`` is the path below which the site is served."""
     return reverse(name, args=args)
+
+
+@lru_cache(maxsize=256)
+def _static(prefix: str, path: str) -> str:
+    """The same for a static file."""
+    return static(path)
 
 
 def environment(**options: Any) -> Environment:
@@ -141,8 +156,40 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
         panel = made.get_template("partials/_verdict.html")
         return Markup(panel.render(worker=worker, engine=engine, result=result, nth=nth))  # noqa: S704 - made by an escaping template
 
+    @lru_cache(maxsize=4096)
+    def facet_choice(facet: str, value: str, label: str, state: str) -> tuple[str, str]:
+        """What stands before and after the count, which differs from list to list, in a choice of a facet."""
+        choice = made.get_template("partials/_facet_choice.html")
+        whole = choice.render(facet=facet, value=value, label=label, state=state, count=_COUNT).strip()
+        before, _, after = whole.rpartition(_COUNT)
+        return before, after
+
+    def facet_choices(facet: FacetView, choices: Iterable[FacetValue]) -> Markup:
+        """Some choices of a facet."""
+        parts: list[str] = []
+        for one in choices:
+            state = "checked" if one.selected else "" if one.count else "disabled"
+            before, after = facet_choice(facet.name, one.value, one.label, state)
+            parts += (before, show.count(one.count), after)
+        return Markup("".join(parts))  # noqa: S704 - as above
+
+    rows: WeakKeyDictionary[Row, dict[tuple[str, str], str]] = WeakKeyDictionary()
+
+    def rows_of_list(found: Iterable[Row], profile: EngineProfile, heading: str) -> Markup:
+        """The models of a list. Each is rendered once, and kept as long as its row is."""
+        form, parts = (heading, edition.page("home")), list[str]()
+        for row in found:
+            known = rows.setdefault(row, {})
+            if form not in known:
+                item = made.get_template("partials/_row.html").render(row=row, profile=profile, heading=heading)
+                known[form] = f"\n  {item.strip()}\n  "
+            parts.append(known[form])
+        return Markup("".join(parts))  # noqa: S704 - as above
+
     made.globals.update(
         FUNCTIONS,
+        facet_choices=facet_choices,
+        rows_of_list=rows_of_list,
         verdict_panel=verdict_panel,
         exported=edition.exported,
         url=edition.page,

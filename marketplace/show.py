@@ -191,6 +191,11 @@ def error_share(part: float) -> str:
     return f"{100 * part:.1f} %"
 
 
+def margin_share(margin: float) -> str:
+    """How far measurements lie from a number at most, in whole percent, rounded up: ``± 7 %``."""
+    return f"± {math.ceil(100 * margin - 1e-9)} %"
+
+
 def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
     """A bar filled to part of the whole. With a label it is an image for screen readers, else decoration."""
     if part is None or not whole:

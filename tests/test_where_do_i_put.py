@@ -410,9 +410,9 @@ def listen():
 
 def add_point(copy):
     point = {
-        "model_id": "acme/Toyshape-3B", "quant": "Q4_K_M", "ctx": 4096, "kv_dtype": "f16", "engine": "toy-engine",
-        "gpu": "Toy 48", "gpu_count": 1, "gpu_vram_gb": 48, "gpu_layers": 999, "params_b": 3, "total_mib": 2400,
-        "quality": "high", "source": "a measurement of this test", "preallocating_engine": False,
+        "model_id": "acme/Toyshape-3B", "quant": "Q4_K_M", "ctx": 4096, "k_type": "f16", "engine": "toy-engine",
+        "accelerator": "Toy 48", "accelerator_gb": 48, "total_mib": 2400, "total_is": "process", "quality": "high",
+        "source": "a measurement of this test",
     }  # fmt: skip
     with (copy / "tools/evaluation/data/memory_points.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(point) + "\n")

@@ -64,8 +64,8 @@ class Architecture:
     (``qwen`` for ``qwen3_moe``), ``label`` is the family's name for people, ``kind`` a key of :data:`KIND_WORDS`.
     ``gguf_name`` is the ``general.architecture`` that converters write for it, where its own entry says so.
     ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``plain_attention``: every
-    layer has four plain attention matrices. Classes and all GGUF names depend on more than the architecture:
-    :meth:`classes_for`, :meth:`gguf_names`.
+    layer has four plain attention matrices; ``reads_more_than_text``: its models take images or sound beside text.
+    Classes and all GGUF names depend on more than the architecture: :meth:`classes_for`, :meth:`gguf_names`.
     """
 
     name: str
@@ -76,14 +76,7 @@ class Architecture:
     layers: LayerStructure | None = None
     mixture: bool = False
     plain_attention: bool = False
-
-    @property
-    def reads_more_than_text(self) -> bool:
-        """Whether its models take images or sound beside text."""
-        if self.kind in ("vision", "audio"):
-            return True
-        classes = read_tables().classes
-        return any(self.name in classes[use] for use in ("vision", "multimodal", "speech"))
+    reads_more_than_text: bool = False
 
     @property
     def reads_only_text(self) -> bool:
@@ -93,7 +86,7 @@ class Architecture:
 
     def classes_for(self, task: str | None) -> tuple[str, ...]:
         """The classes its ``config.json`` may name for this task, likeliest first; empty if none is known."""
-        return _classes_for(self, task)
+        return _classes_for(self.name, task)
 
     def gguf_names(self, hf_class: str | None) -> tuple[str, ...]:
         """The names a converter may write into its GGUF files, given the class where it is told; empty if not known."""
@@ -160,19 +153,21 @@ def _joined(model_type: str) -> Architecture:
         layers=entry.layers,
         mixture=entry.experts or place.kind == "moe",
         plain_attention=entry.plain_attention,
+        reads_more_than_text=place.kind in ("vision", "audio")
+        or any(model_type in tables.classes[use] for use in ("vision", "multimodal", "speech")),
     )
 
 
 @lru_cache(maxsize=8192)
-def _classes_for(architecture: Architecture, task: str | None) -> tuple[str, ...]:
+def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     tables = read_tables()
-    entry = tables.entries.get(architecture.name)
+    entry = tables.entries.get(model_type)
     if entry and entry.hf_class:
         return (entry.hf_class,)
-    use = _TASK_USE.get(task or "") or _usual_use(architecture)
+    use = _TASK_USE.get(task or "") or _usual_use(_joined(model_type))
     found: dict[str, None] = {}
     for table in _TABLES_BY_USE.get(use, ()):
-        value = tables.classes[table].get(architecture.name, ())
+        value = tables.classes[table].get(model_type, ())
         found.update(dict.fromkeys((value,) if isinstance(value, str) else value))
     return tuple(found)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from compat.architectures.tables import read_tables
 
 _MAKERS = frozenset({"google", "meta", "qwen", "nvidia", "ibm", "openai", "mistralai", "microsoft", "zai", "org"})
+_BETWEEN_WORDS = re.compile(r"[-_\s/]+")
 _EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b|a\d+(\.\d+)?b")
 
 
+@lru_cache(maxsize=1024)
 def name_words(name: str) -> tuple[str, ...]:
     """A repository or file name as lower-case words, split at dashes, underscores, blanks and slashes."""
-    return tuple(word for word in re.split(r"[-_\s/]+", name.lower()) if word)
+    return tuple(word for word in _BETWEEN_WORDS.split(name.lower()) if word)
 
 
 def hint_in(name: str) -> tuple[str, str] | None:
@@ -27,9 +30,9 @@ def hint_in(name: str) -> tuple[str, str] | None:
     if words and words[0] in _MAKERS:
         words = words[1:]
     experts = any(_EXPERTS.fullmatch(word) for word in words)
-    for start, model_type in tables.hints[experts]:
-        if words[: len(start)] == start:
-            if tables.hints_nothing.intersection(words[len(start) :]):
-                return None
-            return model_type, " ".join(start)
+    hints = tables.hints[experts]
+    for length in range(len(next(iter(hints), ())), 0, -1):
+        start = words[:length]
+        if start in hints:
+            return None if tables.hints_nothing.intersection(words[length:]) else (hints[start], " ".join(start))
     return None

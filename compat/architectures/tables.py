@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -138,7 +139,7 @@ class Tables:
     places: Mapping[str, Place]
     by_gguf: Mapping[str, str]
     labels: Mapping[str, str]
-    hints: Mapping[bool, tuple[tuple[tuple[str, ...], str], ...]]
+    hints: Mapping[bool, Mapping[tuple[str, ...], str]]
     hints_nothing: frozenset[str]
     classes: Mapping[str, ClassTable]
     gguf_of_class: Mapping[str, str]
@@ -194,35 +195,43 @@ def _gguf_names(entries: Mapping[str, Entry]) -> dict[str, str]:
     return found
 
 
-def _hints(entries: Mapping[str, Entry]) -> Mapping[bool, tuple[tuple[tuple[str, ...], str], ...]]:
+def _hints(entries: Mapping[str, Entry]) -> Mapping[bool, Mapping[tuple[str, ...], str]]:
     return {
         experts: _longest_first({name: getattr(entry, field) for name, entry in entries.items()}, field)
         for experts, field in ((False, "name_begins"), (True, "name_begins_with_experts"))
     }
 
 
-def _longest_first(starts: Mapping[str, list[str]], field: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+def _longest_first(starts: Mapping[str, list[str]], field: str) -> Mapping[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
     for name, texts in starts.items():
         for words in texts:
             if found.setdefault(tuple(words.split()), name) != name:
                 raise DataError(f"architectures.toml: {name} has {field} {words!r}, which stands there twice")
-    return tuple(sorted(found.items(), key=lambda hint: -len(hint[0])))
+    return dict(sorted(found.items(), key=lambda hint: -len(hint[0])))
 
 
 @cache
-def known_models() -> tuple[Mapping[str, KnownModel], tuple[tuple[str, KnownModel], ...]]:
+def known_models() -> tuple[Mapping[str, KnownModel], Mapping[str, KnownModel]]:
     """The well-known repositories by id, and by how an id begins, the longest first; raises :class:`DataError`."""
     rows = [(pattern, model) for model in _read(_KnownModels, "known_models.toml").models for pattern in model.ids]
     exact = {pattern: model for pattern, model in rows if not pattern.endswith("*")}
     begins = [(pattern[:-1], model) for pattern, model in rows if pattern.endswith("*")]
-    return exact, tuple(sorted(begins, key=lambda row: -len(row[0])))
+    return exact, dict(sorted(begins, key=lambda row: -len(row[0])))
+
+
+@cache
+def _beginnings() -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, known_models()[1])))
 
 
 def known_model(repo_id: str) -> KnownModel | None:
     """What is known of a repository by its id; None where nothing is. Raises :class:`DataError`."""
     exact, begins = known_models()
-    return exact.get(repo_id) or next((model for start, model in begins if repo_id.startswith(start)), None)
+    if repo_id in exact:
+        return exact[repo_id]
+    start = _beginnings().match(repo_id)
+    return begins.get(start[0]) if start else None
 
 
 @cache

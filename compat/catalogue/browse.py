@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compat.catalogue import facets
-from compat.catalogue.current import current_index
-from compat.catalogue.finding import Finding, records_by_id
+from compat.catalogue.current import index_now
+from compat.catalogue.finding import Finding
 from compat.catalogue.question import Problem, Question, QuestionError
-from compat.catalogue.rows import Row, rows_of, worker_of
+from compat.catalogue.rows import Row, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.hub.payloads import is_repo_id
@@ -118,18 +118,18 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.QuestionError` for no such list.
     """
     worker = worker_of(criteria, available or workers())
-    index = current_index()
+    index, newest = index_now()
     curated = curated_of(criteria)
     found = Finding(index, criteria, worker)
     pages = max(1, -(-found.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
     numbers = found.numbers()
-    records = records_by_id(found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE)) if found.total else []
+    ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
     return BrowsePage(
         criteria=criteria,
         worker=worker,
-        rows=rows_of(records, worker) if records else [],
+        rows=index.rows.of(ids, worker, newest=newest),
         total=found.total,
         by_confidence=numbers.by_confidence,
         hidden=_hidden(numbers.hidden, criteria),

@@ -115,16 +115,17 @@ def forget_index() -> None:
 
 def catalogue_state() -> State:
     """The catalogue's state now, as far as answers go. One query."""
-    index, newest = _now()
+    index, newest = index_now()
     return State(index.version, index.changed, newest)
 
 
 def current_index() -> CatalogueIndex:
     """The index to answer from. One query, and those that making it takes, if it is made now."""
-    return _now()[0]
+    return _current.for_state(State(*Catalogue.current_version()))
 
 
-def _now() -> tuple[CatalogueIndex, bool]:
+def index_now() -> tuple[CatalogueIndex, bool]:
+    """The index to answer from, and whether it is the newest. One query, as above."""
     state = State(*Catalogue.current_version())
     index = _current.for_state(state)
     return index, index.answers(state)

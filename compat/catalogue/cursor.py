@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from compat.catalogue.finding import Finding, position_after, records_by_id
+from compat.catalogue.finding import Finding, position_after
 from compat.catalogue.order import Key, Order
 from compat.catalogue.question import Problem, QuestionError
+from compat.catalogue.rows import records_by_id
 from compat.models import ModelRecord
 
 _LONGEST = 2000

@@ -11,16 +11,18 @@ from django.db.models import F, QuerySet
 
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
-from compat.catalogue.finding import first_rows, records_by_id
+from compat.catalogue.finding import first_rows
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, row_of, rows_of, worker_of
+from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import FitResult, SpeedEstimate, rooms_of
+from compat.estimate.ledger import shipped_ledger
+from compat.estimate.speed import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
@@ -64,7 +66,8 @@ PART_WORDS = {
 class MemoryPart:
     """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
 
-    ``least`` is what a part takes in any case whose bytes are not known.
+    ``least`` is what a part takes in any case whose bytes are not known. ``margin`` is how far four in five
+    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine.
     """
 
     name: str
@@ -72,13 +75,15 @@ class MemoryPart:
     basis: str
     detail: str
     least: int
+    margin: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryView:
     """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
 
-    ``longest`` is the longest context that still fits, None where it cannot be told.
+    ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
+    together, ``speed_margin`` that of the speed, as a part's.
     """
 
     fit: FitResult
@@ -87,6 +92,8 @@ class MemoryView:
     longest: int | None
     speed: SpeedEstimate | None
     assumed: tuple[str, ...]
+    margin: float | None = None
+    speed_margin: float | None = None
 
     @property
     def scale(self) -> int:
@@ -274,11 +281,21 @@ def memory_of(
     if fit is None:
         return None
     rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
+    engine, measured = worker.profile.slug, shipped_ledger()
+    where = "accelerator" if worker.hardware.accelerators else "processor"
     parts = tuple(
-        MemoryPart(PART_WORDS.get(part.name, part.name), part.bytes, str(part.basis), part.detail, part.least)
+        MemoryPart(
+            PART_WORDS.get(part.name, part.name),
+            part.bytes,
+            str(part.basis),
+            part.detail,
+            part.least,
+            None if part.bytes is None else measured.margin(engine, part.name, part.basis, where),
+        )
         for part in fit.estimate.components
         if part.bytes != 0
     )
+    device = hardware_class(next(iter(worker.hardware.accelerators), None))
     return MemoryView(
         fit=fit,
         parts=parts,
@@ -286,6 +303,8 @@ def memory_of(
         longest=context_room(record, best, worker),
         speed=speed_of(record, best, worker),
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
+        margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
+        speed_margin=measured.margin(engine, "decode", device, where),
     )
 
 

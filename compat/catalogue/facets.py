@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TypeVar
 
 from compat.catalogue.columns import Facet, Range, VerdictColumn
@@ -81,11 +82,14 @@ class FacetView:
 def view_of(facet: Facet, counts: Mapping[str, int], criteria: Question) -> FacetView:
     """A facet's counts as choices, each with the question it leads to."""
     taken = chosen_values(criteria, facet.name)
-    offered = ((value, n) for value, n in counts.items() if value in taken or facet.shown(value))
-    found = sorted(offered, key=lambda item: (-item[1], item[0]))
+    # The most frequent first; those that are as frequent keep the order of their names.
+    found = sorted(sorted(counts.items()), key=itemgetter(1), reverse=True)
     if isinstance(facet.column, VerdictColumn):
         found.sort(key=lambda item: CONFIDENCES.index(item[0]))
-    keep = [item for i, item in enumerate(found) if i < SHOWN_AT_MOST or item[0] in taken]
+    keep: list[tuple[str, int]] = []
+    for value, n in found:
+        if value in taken or (len(keep) < SHOWN_AT_MOST and facet.shown(value)):
+            keep.append((value, n))
     keep += [(value, 0) for value in taken if value not in counts]
     return FacetView(
         facet.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,7 @@ from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Ma
 from compat.catalogue.order import ORDERS, Order
 from compat.catalogue.question import Question
 from compat.catalogue.workers import Worker
-from compat.models import ModelRecord
+from compat.models import ModelRecord, RecordTags
 from compat.models.search import matching_ids
 from compat.rules import Confidence
 
@@ -64,7 +64,13 @@ class Finding:
 
     def only(self, ids: QuerySet[Any, int]) -> None:
         """Find only records among some ids. Call before reading any result; one query."""
-        rows = self.index.rows_of(list(ids))
+        self._single_out(self.index.rows_of(list(ids)))
+
+    def only_tagged(self, tag: str) -> None:
+        """Find only records with a tag. Call before reading any result; a query, unless it was asked a moment ago."""
+        self._single_out(_remembered(self.index, tag, lambda: RecordTags.ids_with(tag)))
+
+    def _single_out(self, rows: Column) -> None:
         self.singled = rows if self.singled is None else rows[np.isin(rows, self.singled)]
 
     def _chosen(self) -> Iterator[tuple[Facet, tuple[str, ...]]]:
@@ -246,28 +252,27 @@ def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
 
 def _with_words(index: CatalogueIndex, words: tuple[str, ...]) -> Column:
     """The rows whose search text holds some words. One query, unless they were asked for a moment ago."""
+    return _remembered(index, words, lambda: matching_ids(words))
+
+
+def _remembered(index: CatalogueIndex, asked: tuple[str, ...] | str, find: Callable[[], list[int]]) -> Column:
+    """The rows of what is found, or was found a moment ago."""
     with index.lock:
-        known = index.words.pop(words, None)
+        known = index.searches.pop(asked, None)
         if known is None:
-            rows = index.rows_of(matching_ids(words))
+            rows = index.rows_of(find())
             known = np.zeros(len(index), dtype=bool)
             known[rows] = True
             known = np.packbits(known)
-        index.words[words] = known
-        if len(index.words) > _MOST_SEARCHES:
-            index.words.pop(next(iter(index.words)))
+        index.searches[asked] = known
+        if len(index.searches) > _MOST_SEARCHES:
+            index.searches.pop(next(iter(index.searches)))
     found: Column = np.flatnonzero(np.unpackbits(known, count=len(index)))
     return found
 
 
 _MOST_SEARCHES = 64
-"""So many searches are kept with an index, a bit a record each: a page, its facets and its next page ask the same."""
-
-
-def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
-    """Records in the order of their ids; those that went meanwhile are left out. One query."""
-    known = ModelRecord.objects.in_bulk(ids)
-    return [known[pk] for pk in ids if pk in known]
+"""So many searches for words or a tag are kept with an index, a bit a record each: a next page asks the same."""
 
 
 def position_after(index: CatalogueIndex, order: Order, place: Sequence[Any]) -> int:

@@ -41,6 +41,7 @@ from compat.catalogue.index_columns import (
 )
 from compat.catalogue.machine_needs import EngineNeeds
 from compat.catalogue.order import Order
+from compat.catalogue.rows import KeptRows
 from compat.catalogue.workers import Worker
 
 
@@ -49,7 +50,8 @@ class CatalogueIndex:
     """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
 
     ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
-    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record by the ``words`` of a search.
+    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record for each of the ``searches`` by words or tag.
+    ``rows`` are those that lists showed.
     """
 
     version: int
@@ -60,7 +62,8 @@ class CatalogueIndex:
     needs: dict[str, EngineNeeds] = field(default_factory=dict)
     engines: dict[str, Worker] = field(default_factory=dict)
     machines: dict[Hashable, Verdicts] = field(default_factory=dict)
-    words: dict[tuple[str, ...], Column] = field(default_factory=dict)
+    searches: dict[tuple[str, ...] | str, Column] = field(default_factory=dict)
+    rows: KeptRows = field(default_factory=KeptRows)
     lock: RLock = field(default_factory=RLock)
     _facets: dict[str, Values] = field(default_factory=dict)
     _orders: dict[str, OrderColumns] = field(default_factory=dict)

@@ -50,10 +50,20 @@ class Values:
         flat = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         return flat[:, 0], flat[:, 1]
 
+    @cached_property
+    def _codes_of(self) -> dict[str, list[int]]:
+        """The codes whose values a value is among."""
+        found: dict[str, list[int]] = {}
+        for code, values in enumerate(self.sets):
+            for value in values:
+                found.setdefault(value, []).append(code)
+        return found
+
     def having(self, wanted: Iterable[str]) -> Mask:
         """The groups that have any of these values."""
-        among = frozenset(wanted)
-        allowed = np.fromiter((not among.isdisjoint(values) for values in self.sets), bool, len(self.sets))
+        allowed = np.zeros(len(self.sets), dtype=bool)
+        for value in wanted:
+            allowed[self._codes_of.get(value, [])] = True
         return allowed[self.codes]
 
     def count(self, groups: Column, counts: Column) -> dict[str, int]:
@@ -61,7 +71,8 @@ class Values:
         by_code = np.bincount(self.codes[groups], weights=counts[groups], minlength=len(self.sets))
         codes, numbers = self._pairs
         totals = np.bincount(numbers, weights=by_code[codes], minlength=len(self.names)).astype(np.int64)
-        return {name: int(n) for name, n in zip(self.names, totals, strict=True) if n}
+        occur = np.flatnonzero(totals)
+        return {self.names[number]: n for number, n in zip(occur.tolist(), totals[occur].tolist(), strict=True)}
 
 
 @dataclass(frozen=True)

@@ -161,8 +161,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
 
 
 def _mapped(path: Path) -> Any:
-    # An empty file cannot be mapped.
-    return np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None, allow_pickle=False)
+    # An empty file cannot be mapped. A plain array of the mapped memory is quicker to take parts of.
+    return np.asarray(np.load(path, mmap_mode="r" if path.stat().st_size > _SMALL else None, allow_pickle=False))
 
 
 _SMALL = 4096

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from django.db.models import Count
 
-from compat.catalogue.current import current_index, verdicts_on
-from compat.catalogue.finding import Finding, records_by_id
+from compat.catalogue.current import current_index, index_now, verdicts_on
+from compat.catalogue.finding import Finding
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES
 from compat.catalogue.order import ORDERS
@@ -52,15 +52,15 @@ def home(asked: Question | None = None, available: Mapping[str, Worker] | None =
     """What the home page shows. At most eight queries."""
     criteria = (asked or Question()).changed(confidence=("high", "medium"))
     worker = worker_of(criteria, available or workers())
-    index = current_index()
+    index, newest = index_now()
     counts, unknown = _by_confidence(index, worker)
-    records = records_by_id(Finding(index, criteria, worker).ids(0, 8)) if counts else []
+    best_known = Finding(index, criteria, worker).ids(0, 8) if counts else []
     return HomePage(
         worker=worker,
         total=sum(counts.values()),
         by_confidence=counts,
         unknown=unknown,
-        popular=rows_of(records, worker) if records else [],
+        popular=index.rows.of(best_known, worker, newest=newest),
         lists=published_lists(),
         recorded=index.recorded,
     )

@@ -430,8 +430,10 @@ class Question(BaseModel):
     def items(self) -> Iterator[tuple[str, str]]:
         """The parameters that differ from the default, ready for a query string. The page is not among them."""
         for name, parameter in PARAMETERS.items():
+            if name not in self.model_fields_set or name == "page":
+                continue
             value = getattr(self, name)
-            if name == "page" or value == parameter.default:
+            if value == parameter.default:
                 continue
             if isinstance(value, tuple):
                 yield from ((name, item) for item in value)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, overload
 
 from compat.catalogue.question import Question
@@ -36,12 +38,13 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Row:
     """A model in a list: its record, its verdict on the worker, and the variant that the verdict is about.
 
     ``facts`` and ``sizes`` (in bytes) are those of every variant, ``place`` says which of them the verdict is about.
-    ``best`` is None for a record without variants, which is judged once, as it is.
+    ``best`` is None for a record without variants, which is judged once, as it is. Nobody changes a row or what it
+    holds: it is shown to many.
     """
 
     record: ModelRecord
@@ -73,6 +76,12 @@ class Row:
     def fix(self) -> str:
         """The one change that would make a refused model run, if there is one."""
         return self.result.recommendations[0] if not self.result.compatible and self.result.recommendations else ""
+
+
+def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
+    """Records in the order of their ids; those that went meanwhile are left out. One query."""
+    known = ModelRecord.objects.in_bulk(ids)
+    return [known[pk] for pk in ids if pk in known]
 
 
 def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
@@ -141,3 +150,49 @@ def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
         sizes = [one[_SIZE] for one in told]
         rows.append(_row(record, _Stored(stored.db, told), quantizations, sizes, found[record.sheet_id], worker))
     return rows
+
+
+MOST_KEPT = 4096
+"""Rows that are kept with an index; with what pages make of them, some six kilobytes each."""
+
+
+class KeptRows:
+    """Rows that lists showed before, for one version of the catalogue: most lists begin with what is well known.
+
+    The least asked for go first where there are more than ``most``.
+    """
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most, self._lock = most, Lock()
+        self._rows: OrderedDict[tuple[int, Hashable], Row] = OrderedDict()
+
+    def of(self, ids: Sequence[int], worker: Worker, *, newest: bool) -> list[Row]:
+        """Rows in the order of the ids; records that went meanwhile are left out. Three queries, or none.
+
+        While a newer version of the catalogue has no index yet, all are read anew, so that nothing is shown of what it
+        took out.
+        """
+        if not newest:
+            return rows_by_id(ids, worker)
+        key, found = worker.key, dict[int, Row]()
+        with self._lock:
+            for pk in ids:
+                row = self._rows.get((pk, key))
+                if row is not None:
+                    self._rows.move_to_end((pk, key))
+                    found[pk] = row
+        missing = [pk for pk in ids if pk not in found]
+        if missing:
+            read = {row.record.pk: row for row in rows_by_id(missing, worker)}
+            found |= read
+            with self._lock:
+                self._rows |= {(pk, key): row for pk, row in read.items()}
+                while len(self._rows) > self._most:
+                    self._rows.popitem(last=False)
+        return [found[pk] for pk in ids if pk in found]
+
+
+def rows_by_id(ids: Sequence[int], worker: Worker) -> list[Row]:
+    """The same, all read from the database."""
+    records = records_by_id(ids) if ids else []
+    return rows_of(records, worker) if records else []

@@ -14,6 +14,7 @@ from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
 from compat.estimate.memory import DEFAULT_CONTEXT
 from compat.models import SiteWorker
+from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
 
 CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
@@ -129,18 +130,22 @@ def accelerator_labels() -> Mapping[str, Accelerator]:
     return _labels
 
 
+_OWN = ComposedQuery(
+    lambda: SiteWorker.objects.filter(published=True).values_list(
+        "slug", "name", "engine", "accelerator", "count", "memory_gb", "ram_gb", "context", "kv"
+    )
+)
+
+
 def workers() -> Mapping[str, Worker]:
     """Every worker a visitor can pick, by slug: the engines alone, default first, then the site's own. Two queries."""
     available = engines()
-    found: dict[str, Worker] = {}
-    own = [row for row in SiteWorker.objects.filter(published=True) if row.engine in available]
-    engines_alone = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
-    for row in own:
-        machine = Machine(row.accelerator, row.count, row.memory_gb, row.ram_gb)
-        found[row.slug] = Worker(
-            row.slug, row.name, available[row.engine], machine, row.context, row.kv, registered=True
-        )
-    return {**engines_alone, **found}
+    found = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
+    for slug, name, engine, accelerator, count, memory, ram, context, kv in _OWN.rows():
+        if engine in available:
+            machine = Machine(accelerator, count, memory, ram)
+            found[slug] = Worker(slug, name, available[engine], machine, context, kv, registered=True)
+    return found
 
 
 def choose_worker(

@@ -16,7 +16,7 @@ class Confidence(IntEnum):
     @property
     def word(self) -> str:
         """The name in the API: ``high``, ``medium``, ``low``, ``none``."""
-        return self.name.lower()
+        return ("none", "low", "medium", "high")[self]
 
     @property
     def badge(self) -> str:

@@ -145,9 +145,6 @@ class EngineProfile:
     advice: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
-    def __hash__(self) -> int:
-        return id(self)
-
     @cached_property
     def _formats_by_name(self) -> dict[str, FormatRule]:
         found = {rule.name: rule for rule in self.formats}

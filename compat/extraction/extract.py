@@ -8,7 +8,7 @@ are marked ``name`` or ``default`` so that the rules can lower the verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -282,17 +282,15 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _configs(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield "", config
-    for name in _NESTED_CONFIGS:
-        nested = config.get(name)
-        if isinstance(nested, Mapping):
-            yield f"{name}.", nested
+def _configs(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    nested = [(f"{name}.", config[name]) for name in _NESTED_CONFIGS if isinstance(config.get(name), dict)]
+    return [("", config), *nested]
 
 
 def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
+    scopes = _configs(config)
     for key in _CONTEXT_KEYS:
-        for prefix, scope in _configs(config):
+        for prefix, scope in scopes:
             value = positive_int(scope.get(key))
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")

@@ -94,15 +94,18 @@ class Counted:
     beside: int | None = 0
 
 
-def named_sizes(name: str) -> Iterator[tuple[str, int]]:
+@lru_cache(maxsize=256)
+def named_sizes(name: str) -> tuple[tuple[str, int], ...]:
     """The words of a name that are sizes, with the parameters they stand for: ``8x7B`` is 56 billion."""
     words = name_words(_POINT.sub(".", name))
+    found = []
     for before, word in zip(("", *words), words, strict=False):
         size = _NAME_SIZE.fullmatch(word)
         if size and not before.startswith("jang"):
             count = int(float(size["number"]) * _UNITS[size["unit"].lower()] * int(size["experts"] or 1))
             if count:
-                yield word, count
+                found.append((word, count))
+    return tuple(found)
 
 
 def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, *, part: bool = False) -> Counted:
@@ -148,7 +151,9 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
     if completed:
         yield completed
     # Where the name counts experts, its size is that of one.
-    sizes = tuple(named_sizes(model.name))
+    sizes = named_sizes(model.name)
+    if not sizes:
+        return
     experts = any(_EXPERTS.fullmatch(word) for word in name_words(model.name))
     most = 40.0 if experts else 4.0 if len(sizes) > 1 else 1.9
     for word, count in sizes:

@@ -107,15 +107,22 @@ QUANTIZATIONS = frozenset(
 """Every packing that is told by a name of ours; a method nobody here has heard of keeps its own."""
 
 _MLX_OWNERS = frozenset({"mlx-community"})
-_MLX_WORD = re.compile(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(\.\d)?[a-z]?")
-_JANG_WORD = re.compile(r"jang([a-z]{1,2})?\d*")
+
+
+def _word(pattern: str) -> re.Pattern[str]:
+    """Finds the first whole word of a name of this form, its words joined by dashes."""
+    return re.compile(rf"(?<![^-])(?:{pattern})(?![^-])")
+
+
+_MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
+_JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
 PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
 """Words that say the weights are plain numbers."""
 _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
 """Words that say the weights are not packed, whatever the rest of the name tells of another build."""
 _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
-_SHORT_WIDTH = re.compile(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
-_INTEGERS = re.compile(r"(?:int|w)([2-8])(?:a\d+)?")
+_SHORT_WIDTH = _word(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
+_INTEGERS = _word(r"(?:int|w)([2-8])(?:a\d+)?")
 _CLOSING_WIDTH = re.compile(r"[2-9]bit")
 CLOSING = "MLX or bitsandbytes"
 """What a name that closes with its width (``Foo-4bit``) was packed by, in all cases where that is known."""
@@ -157,9 +164,9 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
         return _mlx(mlx, width, "quantization.bits")
-    jang = next((word for word in words if _JANG_WORD.fullmatch(word)), None)
+    jang = _JANG_WORD.search("-".join(words))
     if jang:
-        return Packing("JANG", Provenance.NAME, f"its name says “{jang.upper()}”")
+        return Packing("JANG", Provenance.NAME, f"its name says “{jang[0].upper()}”")
     if "gguf" in words or _UNPACKED_WORDS.intersection(words):
         return Packing()
     maker = _mlx_maker(model, tags, words)
@@ -177,7 +184,7 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
 
 def quantization_block(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """``quantization_config``, at the top or with the language model it is about; empty where there is none."""
-    for scope in (config, *(config.get(name) for name in NESTED_CONFIGS)):
+    for scope in (config, *(config[name] for name in NESTED_CONFIGS if name in config)):
         block = scope.get("quantization_config") if isinstance(scope, Mapping) else None
         if isinstance(block, Mapping):
             return block
@@ -215,8 +222,8 @@ def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -
         return Provenance.TAG, "tagged “mlx”"
     if model.owner in _MLX_OWNERS:
         return Provenance.TAG, f"published by {model.owner}"
-    word = next((word for word in words if _MLX_WORD.fullmatch(word)), None)
-    return (Provenance.NAME, f"its name says “{word}”") if word else None
+    word = _MLX_WORD.search("-".join(words))
+    return (Provenance.NAME, f"its name says “{word[0]}”") if word else None
 
 
 def _mlx_by_name(
@@ -272,18 +279,18 @@ def _width(value: Any) -> float | None:
 
 def _width_told(tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:
     """The width that the name says, else the Hub's own tag (``4-bit``); None where neither does."""
-    tagged = (_WIDTH.fullmatch(tag) for tag in tags)
-    told = [float(found[1]) for found in (_WIDTH.search("-".join(words)), *tagged) if found]
+    tagged = (_WIDTH.fullmatch(tag) for tag in tags if tag[:1].isdecimal())
+    told = (float(found[1]) for found in (_WIDTH.search("-".join(words)), *tagged) if found)
     return next((width for width in told if width <= _WIDEST), None) or _width_of_words(words)
 
 
 def _width_of_words(words: tuple[str, ...]) -> float | None:
     """The width in a word such as ``int8`` or ``w8a16``."""
-    found = next(filter(None, map(_INTEGERS.fullmatch, words)), None)
+    found = _INTEGERS.search("-".join(words))
     return float(found[1]) if found else None
 
 
 def _short_width(words: tuple[str, ...]) -> float | None:
     """The width in a word of MLX's people: ``q4``, ``oQ4e``, ``DWQ4``, ``Q4Q8``."""
-    found = next(filter(None, map(_SHORT_WIDTH.fullmatch, words)), None)
+    found = _SHORT_WIDTH.search("-".join(words))
     return float(found[1]) if found else None

@@ -6,8 +6,10 @@ parts. Projectors, importance matrices, adapters, drafts and duplicates are file
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
@@ -55,6 +57,8 @@ _FORMAT_LABELS = {
 _CTRANSLATE2_VOCABULARIES = frozenset(
     f"{side}vocabulary.{suffix}" for side in ("", "shared_", "source_", "target_") for suffix in ("json", "txt")
 )
+_Facts = Callable[..., VariantFacts]
+"""Makes a variant's facts of what its kind of files shares and of what is its own: one copy instead of several."""
 FORMATS = tuple(_FORMAT_LABELS)
 """Every weight format that is told by a name."""
 
@@ -97,20 +101,23 @@ def variants_of(
 
     safetensors = by_format.pop("safetensors", [])
     has_safetensors_block = bool(model.safetensors and model.safetensors.count)
-    plain = replace(common, quantization=packing.label, quantization_from=packing.provenance, scheme=packing.scheme)
+    plain = partial(
+        replace,
+        common,
+        quantization=packing.label,
+        quantization_from=packing.provenance,
+        scheme=packing.scheme,
+    )
     if safetensors or has_safetensors_block:
-        contradicted = replace(plain, contradicted=bool(counted.contradiction))
-        yield from _safetensors_variants(safetensors, sizes, contradicted, counted, packing)
+        yield from _safetensors_variants(safetensors, sizes, plain, counted, packing)
 
     ggufs = by_format.pop("gguf", [])
-    gguf = replace(_gguf_facts(model, common), partial=False, projector=any(name.role == "projector" for name in names))
+    gguf = partial(replace, common, **_gguf_facts(model, names, common))
     if ggufs:
         yield from _gguf_variants(ggufs, sizes, gguf)
     elif model.gguf is not None:
         label = read_name(f"{model.name}.gguf").quantization
-        facts = replace(
-            gguf,
-            format_from=Provenance.HUB,
+        facts = gguf(
             quantization=label,
             quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
         )
@@ -120,14 +127,14 @@ def variants_of(
     for format_, files in by_format.items():
         told = True
         paths = tuple(name.path for name in files)
-        facts = replace(plain, format=format_, format_from=Provenance.HUB)
+        facts = plain(format=format_, format_from=Provenance.HUB)
         yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
     if told:
         return
     if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
-        yield Variant("adapter", "Adapter", replace(plain, format="adapter", format_from=Provenance.HUB))
+        yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
-    yield from _tagged_variants(model, gguf, plain)
+    yield from _tagged_variants(model, gguf, plain, packing)
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
@@ -144,7 +151,7 @@ def _total(paths: Sequence[str], sizes: Mapping[str, int | None]) -> int | None:
     return sum(known) if paths and len(known) == len(paths) else None
 
 
-def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -> Iterator[Variant]:
+def _tagged_variants(model: HubModel, gguf: _Facts, plain: _Facts, packing: Packing) -> Iterator[Variant]:
     """Formats told by exact tags alone, or at last by the name's closing word."""
     formats = dict.fromkeys(
         _FORMAT_TAGS[tag] for tag in (*(model.tags or ()), model.library_name) if tag in _FORMAT_TAGS
@@ -155,17 +162,17 @@ def _tagged_variants(model: HubModel, gguf: VariantFacts, plain: VariantFacts) -
         formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
         origin = Provenance.NAME
     if not formats:
-        format_, origin = _as_known(model, plain)
+        format_, origin = _as_known(model, packing)
         formats = dict.fromkeys([format_] if format_ else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
-        facts = replace(gguf if format_ == "gguf" else plain, format=format_, format_from=origin)
+        facts = (gguf if format_ == "gguf" else plain)(format=format_, format_from=origin)
         yield Variant(format_, format_label(format_), facts)
 
 
-def _as_known(model: HubModel, plain: VariantFacts) -> tuple[str | None, Provenance]:
+def _as_known(model: HubModel, packing: Packing) -> tuple[str | None, Provenance]:
     """The format that follows from something else: a packing of MLX, a well-known id, a model type of Transformers."""
-    if (plain.quantization or "").startswith("MLX"):
-        return "safetensors", plain.quantization_from
+    if (packing.label or "").startswith("MLX"):
+        return "safetensors", packing.provenance
     known = known_model(model.id)
     if known and known.weights:
         return known.weights, Provenance.KNOWN
@@ -181,11 +188,11 @@ def _as_known(model: HubModel, plain: VariantFacts) -> tuple[str | None, Provena
 def _safetensors_variants(
     files: Sequence[FileName],
     sizes: Mapping[str, int | None],
-    plain: VariantFacts,
+    plain: _Facts,
     counted: Counted,
     packing: Packing,
 ) -> Iterator[Variant]:
-    facts = replace(plain, format="safetensors", format_from=Provenance.HUB)
+    facts = plain(format="safetensors", format_from=Provenance.HUB, contradicted=bool(counted.contradiction))
     label = f"Safetensors, {facts.quantization}" if facts.quantization else "Safetensors"
     groups: dict[str, list[FileName]] = {}
     for name in files:
@@ -207,7 +214,7 @@ def _safetensors_variants(
         yield Variant(
             "safetensors" if single or stem == "model" else f"safetensors:{stem}",
             label if single or stem == "model" else f"{label} ({stem})",
-            replace(facts, incomplete=missing > 0),
+            replace(facts, incomplete=True) if missing else facts,
             paths,
             _with_what_is_beside(_total(paths, sizes) or (counted.size_bytes if single else None), counted),
             missing,
@@ -224,36 +231,31 @@ def _missing_shards(group: Sequence[FileName]) -> int:
     return max(0, expected - len({name.shard for name in group if name.shard}))
 
 
-def _gguf_facts(model: HubModel, common: VariantFacts) -> VariantFacts:
-    """The common facts as they hold for this record's GGUF files, whose own header speaks first."""
-    facts = replace(common, format="gguf", format_from=Provenance.HUB)
-    block = model.gguf
+def _gguf_facts(model: HubModel, names: Sequence[FileName], common: VariantFacts) -> dict[str, Any]:
+    """What of the common facts is otherwise for this record's GGUF files, whose own header speaks first."""
+    facts: dict[str, Any] = {
+        "format": "gguf",
+        "format_from": Provenance.HUB,
+        "partial": False,
+        "projector": any(name.role == "projector" for name in names),
+    }
+    block, header = model.gguf, model.gguf_header
     if block and block.context_length and common.context_from in WEAK:
-        facts = replace(facts, context=block.context_length, context_from=Provenance.HUB)
-    header = model.gguf_header
+        facts |= {"context": block.context_length, "context_from": Provenance.HUB}
     if header and header.architecture:
-        return replace(
-            facts,
-            gguf_architecture=header.architecture,
-            architecture=common.architecture or header.architecture,
-            context=header.context_length or facts.context,
-            context_from=Provenance.GGUF_HEADER if header.context_length else facts.context_from,
-        )
-    if block and block.architecture:
-        facts = replace(
-            facts,
-            gguf_architecture=block.architecture[:80],
-            architecture=common.architecture or block.architecture[:80],
-            architecture_from=(
-                common.architecture_from if common.architecture_from is Provenance.NAME else Provenance.HUB
-            ),
-        )
+        facts["gguf_architecture"] = header.architecture
+        facts["architecture"] = common.architecture or header.architecture
+        if header.context_length:
+            facts |= {"context": header.context_length, "context_from": Provenance.GGUF_HEADER}
+    elif block and block.architecture:
+        facts["gguf_architecture"] = block.architecture[:80]
+        facts["architecture"] = common.architecture or block.architecture[:80]
+        if common.architecture_from is not Provenance.NAME:
+            facts["architecture_from"] = Provenance.HUB
     return facts
 
 
-def _gguf_variants(
-    files: Sequence[FileName], sizes: Mapping[str, int | None], facts: VariantFacts
-) -> Iterator[Variant]:
+def _gguf_variants(files: Sequence[FileName], sizes: Mapping[str, int | None], gguf: _Facts) -> Iterator[Variant]:
     groups: dict[str, list[FileName]] = {}
     for name in files:
         groups.setdefault(name.stem, []).append(name)
@@ -266,8 +268,7 @@ def _gguf_variants(
         yield Variant(
             f"gguf:{stem}",
             f"GGUF {shown}, to be joined" if group[0].cut else f"GGUF {shown}",
-            replace(
-                facts,
+            gguf(
                 quantization=label,
                 quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
                 sharded=(len(group) > 1 or missing > 0) and not group[0].cut,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -135,12 +135,6 @@ def unpacked(kept: bytes | memoryview) -> dict[str, Any]:
     """The data again."""
     data: dict[str, Any] = json.loads(zlib.decompress(kept))
     return data
-
-
-def names(kept: bytes | memoryview, texts: Sequence[str]) -> Iterator[str]:
-    """Which of some texts stand anywhere in a kept document: quicker than to read it whole, to see which to read."""
-    whole = zlib.decompress(kept)
-    return (text for text in texts if json.dumps(text, ensure_ascii=False).encode() in whole)
 
 
 def kept_record(payload: Mapping[str, Any]) -> ParsedRecord:

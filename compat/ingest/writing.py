@@ -12,7 +12,14 @@ from compat.hub.documents import kept_record
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
-from compat.models import ModelRecord, RecordLanguage, RecordRelation, RecordVariant, payloads_of
+from compat.models import (
+    ModelRecord,
+    RecordLanguage,
+    RecordRelation,
+    RecordTags,
+    RecordVariant,
+    payloads_of,
+)
 from compat.models.lineage import ReadRecord, read_with_relatives, waiting_for
 from compat.models.search import normalise_name
 
@@ -97,10 +104,11 @@ def _write(
 
 
 def _write_parts(read: Sequence[ReadRecord], ids: Mapping[str, int]) -> None:
-    """Variants and languages are few and small: written anew where a record changed."""
+    """Variants, languages, relations and tags are few and small: written anew where a record changed."""
     RecordVariant.objects.filter(record_id__in=ids.values()).delete()
     RecordLanguage.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.filter(record_id__in=ids.values()).delete()
+    RecordTags.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.bulk_create(
         RecordRelation(record_id=ids[one.parsed.model.id], base=relation.repo_id, kind=relation.kind)
         for one in read
@@ -127,6 +135,15 @@ def _write_parts(read: Sequence[ReadRecord], ids: Mapping[str, int]) -> None:
         for one in read
         for code in one.extraction.languages
     )
+    tagged = {ids[one.parsed.model.id]: tags_of(one.parsed) for one in read}
+    RecordTags.objects.bulk_create(
+        RecordTags(record_id=pk, lines=RecordTags.lines_of(tags)) for pk, tags in tagged.items() if tags
+    )
+
+
+def tags_of(parsed: ParsedRecord) -> list[str]:
+    """What a record is tagged with, and the library that it is for: the Hub takes either for the other."""
+    return [*(parsed.model.tags or ()), *filter(None, [parsed.model.library_name])]
 
 
 def _row(read: ReadRecord, sheet_id: int, origin: str, now: datetime, fetched: datetime | None) -> ModelRecord:

@@ -1,4 +1,4 @@
-"""The tables of the documentation that say what the declaration of the browse parameters says; ``make tables``."""
+"""Tables of the documentation that are made of what they tell of: browse parameters, the ledger; ``make tables``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from pathlib import Path
 
 from compat.catalogue.question import PARAMETERS, WORKER, Parameter
 from compat.catalogue.reading import FILTERS
+from compat.estimate.ledger import LEAST_POINTS, Accuracy, Row, shipped_ledger
 
 _PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def tables() -> dict[str, str]:
     """Every table by the name that a page has for it."""
+    ledger = shipped_ledger()
     return {
+        "measured memory": _accuracy_table(ledger.memory),
+        "measured speed": _accuracy_table(ledger.speed),
         "browse parameters": _table("parameter | takes | means", [_browse_row(one) for one in PARAMETERS.values()]),
         "filter options": _table("option | meaning", [_option_row(PARAMETERS[name]) for name in FILTERS]),
         "worker options": _table("option | meaning", [_option_row(PARAMETERS[name]) for name in WORKER]),
@@ -27,6 +31,17 @@ def _browse_row(one: Parameter) -> str:
 
 def _option_row(one: Parameter) -> str:
     return f"`{one.option} {one.metavar}` | {one.help}"
+
+
+def _accuracy_table(table: Accuracy) -> str:
+    rows = [row for row in table.rows if row.by == "engine" and row.quality not in ("high", "engine-run")]
+    head = "engine | what | points | median | 90th percentile"
+    return _table(head, [_accuracy_row(row) for row in sorted(rows, key=lambda row: (row.quantity, row.name))])
+
+
+def _accuracy_row(row: Row) -> str:
+    few = ", unproven" if row.n < LEAST_POINTS else ""
+    return f"{row.name} ({row.quality}) | {row.quantity} | {row.n}{few} | {row.median:.1%} | {row.p90:.1%}"
 
 
 def _table(head: str, rows: list[str]) -> str:

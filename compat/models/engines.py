@@ -6,17 +6,19 @@ from collections.abc import Mapping
 
 from compat.engines import EngineProfile, all_profiles
 from compat.models import EngineSetting
+from compat.models.composed import ComposedQuery
+
+_SETTINGS = ComposedQuery(lambda: EngineSetting.objects.values_list("slug", "enabled", "context_policy"))
 
 
 def engines() -> Mapping[str, EngineProfile]:
     """Every enabled profile by slug, the default first, with the site's own context policy. One query."""
-    settings = {setting.slug: setting for setting in EngineSetting.objects.all()}
+    settings = {slug: (enabled, policy) for slug, enabled, policy in _SETTINGS.rows()}
     found: dict[str, EngineProfile] = {}
     for slug, profile in all_profiles().items():
-        setting = settings.get(slug)
-        if not (setting.enabled if setting else profile.offered) and not profile.default:
+        enabled, policy = settings.get(slug, (profile.offered, ""))
+        if not enabled and not profile.default:
             continue
-        policy = setting.context_policy if setting else ""
         found[slug] = profile.with_context_policy(policy) if policy else profile
     return found
 

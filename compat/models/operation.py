@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from django.db import models
 
 from compat.estimate.memory import DEFAULT_CONTEXT
 
+from .composed import ComposedQuery
 from .record import ModelRecord
 
 
@@ -43,12 +44,17 @@ class Catalogue(models.Model):
     @classmethod
     def current_version(cls) -> tuple[int, datetime | None]:
         """The version, and when it last changed; 0 and None before the first change. One query."""
-        return cls.objects.filter(pk=1).values_list("version", "changed").first() or (0, None)
+        for version, changed in _STATE.rows():
+            return version, changed.replace(tzinfo=UTC) if changed and changed.tzinfo is None else changed
+        return 0, None
 
     @classmethod
     def is_filled(cls) -> bool:
         """Whether there are records, and not just a part of the bundled snapshot because its loading was broken off."""
         return ModelRecord.objects.exists() and not cls.objects.filter(filling=True).exists()
+
+
+_STATE = ComposedQuery(lambda: Catalogue.objects.filter(pk=1).values_list("version", "changed"))
 
 
 class EngineSetting(models.Model):

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models import Value
+from django.db.models.functions import Lower, StrIndex
 from django.urls import reverse
 
 from compat.extraction.facts import parameters_text
@@ -208,6 +209,35 @@ class RecordLanguage(models.Model):
     def __str__(self) -> str:
         """The code."""
         return self.code
+
+
+class RecordTags(models.Model):
+    """All that a record is tagged with, and the library that it is for: what a Hub's clients filter by.
+
+    One narrow row a record, to be looked through in a moment; a record without any has none.
+    """
+
+    record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    lines = models.TextField(help_text="A tag a line, with a line's end before the first and after each.")
+
+    class Meta:
+        verbose_name = "tags"
+        verbose_name_plural = "tags"
+
+    def __str__(self) -> str:
+        """The tags."""
+        return " ".join(self.lines.split())
+
+    @staticmethod
+    def lines_of(tags: Iterable[str]) -> str:
+        """Tags as they are kept; one of several lines is none that could be asked for."""
+        return "".join(f"\n{tag}" for tag in dict.fromkeys(tags) if tag and "\n" not in tag) + "\n"
+
+    @classmethod
+    def ids_with(cls, tag: str) -> list[int]:
+        """The ids of the records with a tag, written exactly so. One query, which looks at every row."""
+        found = cls.objects.alias(at=StrIndex("lines", Value(f"\n{tag}\n"))).filter(at__gt=0)
+        return list(found.values_list("record", flat=True)) if "\n" not in tag else []
 
 
 class RecordRelation(models.Model):

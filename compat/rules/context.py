@@ -54,5 +54,5 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 def _limit(facts: VariantFacts, profile: EngineProfile) -> int | None:
     """The engine's limit in tokens, or a smaller one of this architecture's own."""
     group = match_architecture(facts, profile).group if facts.architecture is not None else None
-    limits = [limit for limit in (profile.context_limit, group.context if group else None) if limit is not None]
-    return min(limits, default=None)
+    limit, own = profile.context_limit, group.context if group else None
+    return own if limit is None or (own is not None and own < limit) else limit

@@ -24,18 +24,17 @@ CODE = "platform"
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
     """Known hardware is held against the needs and may block; unknown hardware only gets told of them."""
     rule, packing = _bound_format_of(facts, profile), _packing_of(facts, profile)
-    mixture = _is_mixture(facts)
     if hardware is None:
         if rule is not None:
             yield _told_format(rule, profile)
         if packing is not None:
-            yield from _told(packing, profile, mixture=mixture)
+            yield from _told(packing, profile, mixture=_is_mixture(facts))
         return
     yield from _engine_on(hardware, profile)
     if rule is not None:
         yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        yield from _packing_on(hardware, packing, profile, mixture=mixture)
+        yield from _packing_on(hardware, packing, profile, mixture=_is_mixture(facts))
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:

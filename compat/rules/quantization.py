@@ -75,11 +75,11 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
-    reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
-    if packing is None and label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
-        yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
-        return
     if packing is None:
+        reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
+        if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
+            yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
+            return
         names = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
         if not names:
             reads = "it takes plain weights only"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from compat.engines.confidence import Confidence
 
@@ -20,12 +20,13 @@ class Severity(StrEnum):
     SUPPORTS = "supports"
 
 
+_LEVELS = {level.word: level for level in Confidence}
+
 CAUSES = ("architecture", "task", "format", "context", "quantization", "platform", "unknown")
 """The codes a blocking finding may carry, in the order in which causes are named and counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing a rule found.
 
     ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
@@ -59,7 +60,7 @@ class CompatibilityResult:
     @property
     def level(self) -> Confidence:
         """The confidence as an ordered value."""
-        return Confidence[self.confidence.upper()]
+        return _LEVELS[self.confidence]
 
     def as_json(self) -> dict[str, Any]:
         """The original's object: exactly its five fields."""

@@ -15,6 +15,7 @@ from compat.rules.result import Finding, Severity
 
 CODE = "task"
 _MANY_TASKS = 6
+_BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
@@ -24,7 +25,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         return
     group = match_architecture(facts, profile).group if facts.architecture is not None else None
     served = group is None or bool(group.refused) or task in group.tasks
-    if served and group is not None and group.by == "model_type" and task in IMAGE_TASKS | AUDIO_TASKS:
+    if served and group is not None and group.by == "model_type" and task in _BEYOND_TEXT:
         # A text type that sees holds weights that the type's code does not know.
         served = not architecture_of(facts.architecture or "").reads_only_text
     if task in profile.tasks and served:

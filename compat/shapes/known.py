@@ -7,7 +7,7 @@ and ``instruct``, ``it``, ``chat``, which do not change a shape). Nothing is mat
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from compat.architectures.tables import KnownShape, known_shapes
@@ -58,6 +58,7 @@ _QUANT_TAIL = frozenset({"k", "s", "m", "l", "xl", "xs", "xxs", "nl", "0", "1"})
 _DATE = re.compile(r"(?:2[3-9](?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])[0-3]\d)")
 _NOTE = re.compile(r"\s*(\(.*\)|tp=\d+|q\d\S*)\s*$", re.IGNORECASE)
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
+_BETWEEN_WORDS = re.compile(r"[-\s]+|\.(?=i?q\d)")
 
 
 def candidates(model_id: str) -> Iterator[str]:
@@ -83,12 +84,11 @@ def candidates(model_id: str) -> Iterator[str]:
 
 
 def _tokens(name: str) -> list[str]:
-    words = [w for w in re.split(r"[-\s]+|\.(?=i?q\d)", name) if w]
+    words = [w for w in _BETWEEN_WORDS.split(name) if w]
     kept: list[str] = []
     after_quant = False
     for word in words:
-        bare = word.replace("_", "")
-        if _QUANT.fullmatch(word) or _QUANT.fullmatch(bare):
+        if _QUANT.fullmatch(word) or ("_" in word and _QUANT.fullmatch(word.replace("_", ""))):
             after_quant = True
         elif after_quant and word in _QUANT_TAIL:
             continue
@@ -120,6 +120,7 @@ def _table() -> dict[str, ModelShape]:
     return table
 
 
+@lru_cache(maxsize=1024)
 def known_shape(model_id: str) -> ModelShape | None:
     """The published shape of a well-known model; None when the name is not in the table."""
     table = _table()

@@ -32,6 +32,8 @@ _UNPACKED = frozenset({"shared_expert", "shared_experts", "self_attn", "o_proj"}
 """Parts of a layer whose absence from a packing is kept."""
 _EXCEPTIONS = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "unpacked")
 _LARGEST_GROUP = 65_536
+_SCALARS = (str, int, float, bool)
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _WORDS = re.compile(r"\w+")
 NESTED_CONFIGS = ("text_config", "llm_config", "language_config", "thinker_config")
 """Where a configuration of several models keeps that of its language model."""
@@ -41,7 +43,7 @@ _NESTED = (*NESTED_CONFIGS, *_TOWERS)
 def shape_facts(config: Mapping[str, Any] | None) -> str:
     """The facts of a configuration that shape the estimate, as canonical JSON; empty where it tells none."""
     kept = _kept(config or {})
-    return json.dumps(kept, sort_keys=True, separators=(",", ":")) if kept else ""
+    return _CANONICAL.encode(kept) if kept else ""
 
 
 def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -51,11 +53,10 @@ def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         if (key in SHAPE_KEYS and _small(value)) or (value is None and key in _TELLING_NULLS)
     }
     for name in _NESTED:
-        nested = config.get(name)
-        if isinstance(nested, Mapping) and depth < _DEEPEST:
-            inner = _kept(nested, depth + 1)
+        if name in config and isinstance(config[name], Mapping) and depth < _DEEPEST:
+            inner = _kept(config[name], depth + 1)
             kept |= {name: inner} if inner or name in _TOWERS else {}
-    packing = packing_facts(config.get("quantization_config"))
+    packing = packing_facts(config["quantization_config"]) if "quantization_config" in config else {}
     return kept | ({"quantization_config": packing} if packing else {})
 
 
@@ -93,5 +94,5 @@ def _is_size(value: object) -> bool:
 
 def _small(value: Any) -> bool:
     if isinstance(value, list):
-        return len(value) <= 512 and all(isinstance(item, str | int | float | bool) for item in value)
-    return isinstance(value, str | int | float | bool) and len(str(value)) <= 600
+        return len(value) <= 512 and all(isinstance(item, _SCALARS) for item in value)
+    return isinstance(value, _SCALARS) and len(str(value)) <= 600

@@ -246,6 +246,9 @@ class FileOut(Shape):
     size_bytes: int | None
 
 
+_MARGIN = "Four in five measurements lie within this fraction of it; null where too few were measured on the engine."
+
+
 class MemoryPartOut(Shape):
     """One part of the memory need."""
 
@@ -253,6 +256,7 @@ class MemoryPartOut(Shape):
     bytes: int | None
     basis: str
     detail: str
+    margin: float | None = Field(description=_MARGIN)
 
 
 class Memory(Shape):
@@ -263,6 +267,8 @@ class Memory(Shape):
     longest_context: int | None
     tokens_per_second: float | None
     assumptions: list[str]
+    margin: float | None = Field(description=f"Of all parts together. {_MARGIN}")
+    speed_margin: float | None = Field(description=f"Of the tokens a second. {_MARGIN}")
 
 
 class ModelDetail(ModelItem):
@@ -497,4 +503,5 @@ class Accuracy(Shape):
 
     memory: dict[str, Any]
     speed: dict[str, Any]
+    engines: list[dict[str, Any]] = Field(description="How much was measured on each engine that has a profile.")
     evidence: list[dict[str, Any]] = Field(description="How often facts were right that were reached in another way.")

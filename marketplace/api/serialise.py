@@ -175,13 +175,21 @@ def _memory(page: DetailPage) -> Json | None:
         return None
     return {
         "parts": [
-            {"name": part.name, "bytes": part.bytes, "basis": part.basis, "detail": part.detail}
+            {
+                "name": part.name,
+                "bytes": part.bytes,
+                "basis": part.basis,
+                "detail": part.detail,
+                "margin": part.margin,
+            }
             for part in memory.parts
         ],
         "roomBytes": memory.room,
         "longestContext": memory.longest,
         "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,
         "assumptions": list(memory.assumed),
+        "margin": memory.margin,
+        "speedMargin": memory.speed_margin,
     }
 
 

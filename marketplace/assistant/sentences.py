@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.show import day, gib, size
+from marketplace.show import day, gib, margin_share, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line
@@ -100,11 +100,16 @@ def _files(take: Json) -> str:
     return ", ".join(take["files"][:3]) + (f" and {more} more" if more else "") + missing
 
 
+def _margin(margin: float | None) -> str:
+    return "" if margin is None else f"; four in five measurements {margin_share(margin)}"
+
+
 def _memory(memory: Json | None) -> str:
     if memory is None:
         return "Memory: not judged, since the worker's memory is not told. Give memory in GB."
     parts = (
-        f"{one['name']} {gib(one['bytes']) or 'unknown'} ({one['basis']}: {one['detail']})" for one in memory["parts"]
+        f"{one['name']} {gib(one['bytes']) or 'unknown'} ({one['basis']}: {one['detail']}{_margin(one['margin'])})"
+        for one in memory["parts"]
     )
     longest = memory["longestContext"]
     room = f" The longest context that fits: {longest:,} tokens." if longest else ""

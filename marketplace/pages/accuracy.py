@@ -2,48 +2,131 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from compat.engines.evidence import evidence
-from compat.estimate.ledger import Ledger, shipped_accuracy, shipped_ledger
+from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_accuracy, shipped_ledger
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
 
 QUANTITIES = {
     "total": "Memory in all",
-    "weights": "Weights",
+    "weights": "Weights on the device",
+    "file": "Weights, by packing alone",
     "kv": "KV cache",
     "compute": "Compute buffers",
     "state": "Recurrent state",
+    "overhead": "Engine overhead",
     "decode": "Decode speed",
 }
 FIRM = "firm"
 """The group of points an estimator is held to: engine logs, vendor tables, runs of the engine itself."""
+_READERS = {"medium": "read by users", "user": "told by users", "table": "makers' tables"}
 
 
-def _table(found: Ledger, table: str, by: str) -> list[dict[str, object]]:
-    rows = found.rows(table, by)
-    shown = [row for row in rows if row.quality == FIRM] if table == "memory" else rows
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One row: its numbers, what was compared, whose points they are, and whether they are too few to be a proof."""
+
+    row: Row
+    what: str
+    whose: str
+    unproven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRow:
+    """One engine: how much was measured of it, and the best kind of points there are of memory and of speed.
+
+    ``loader`` is the engine whose measurements these are, where it is another one.
+    """
+
+    proof: Proof
+    memory: Row | None
+    speed: Row | None
+    loader: str
+
+
+def _table(found: Ledger, table: str, by: str) -> list[Shown]:
+    rows = [row for row in found.rows(table, by) if row.quality not in ("high", "engine-run")]
+    if by != "engine" and table == "memory":
+        rows = [row for row in rows if row.quality == FIRM]
+    part = found.memory if table == "memory" else found.speed
     return [
-        {"row": row, "what": QUANTITIES.get(row.quantity, row.quantity)}
-        for row in sorted(shown, key=lambda row: (row.quantity != "total", row.quantity, -row.n, row.name))
+        Shown(
+            row,
+            QUANTITIES.get(row.quantity, row.quantity),
+            _READERS.get(row.quality, ""),
+            unproven=by == "engine" and part.points_of(row.name, row.quantity) < LEAST_POINTS,
+        )
+        for row in sorted(rows, key=lambda row: (row.quantity != "total", row.quantity, -row.n, row.name))
     ]
+
+
+def _engines(found: Ledger) -> list[EngineRow]:
+    return [
+        EngineRow(
+            proof,
+            found.memory.engine_row(proof.slug, "total"),
+            found.speed.engine_row(proof.slug, "decode"),
+            "" if _bare(proof.measured_as) in (_bare(proof.slug), _bare(proof.name)) else proof.measured_as,
+        )
+        for proof in proofs(found)
+    ]
+
+
+def _bare(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+_VENDORS = {"nvidia": "NVIDIA", "amd": "AMD", "apple": "Apple", "intel": "Intel"}
+
+
+def hardware_words(kind: str) -> str:
+    """A class of hardware in words: ``AMD, memory shared with the processor``."""
+    if kind == "cpu":
+        return "processor"
+    vendor, _, rest = kind.partition("-")
+    more = {"unified": ", shared memory", "before-7.0": " before Volta"}.get(rest, "")
+    return _VENDORS.get(vendor, vendor) + ("" if vendor == "apple" else more)
+
+
+def _rests_on(margin: Margin) -> str:
+    if margin.quantity == "decode":
+        return hardware_words(margin.basis)
+    return margin.basis + (", on a processor" if margin.where == "processor" else "")
 
 
 @require_safe
 @takes(format=("json",))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data."""
-    found = shipped_ledger()
     if request.GET.get("format") == "json":
         return JsonResponse(shipped_accuracy())
+    found = shipped_ledger()
     tables = [
-        ("Memory, by quantity", "memory-all", _table(found, "memory", "all")),
+        ("Memory, by part", "memory-all", _table(found, "memory", "all")),
         ("Memory, by engine", "memory-engine", _table(found, "memory", "engine")),
+        ("Memory, by engine and year", "memory-build", _table(found, "memory", "build")),
         ("Memory, by model family", "memory-family", _table(found, "memory", "family")),
         ("Decode speed, by engine", "speed-engine", _table(found, "speed", "engine")),
+        ("Decode speed, by engine and year", "speed-build", _table(found, "speed", "build")),
         ("Decode speed, by model family", "speed-family", _table(found, "speed", "family")),
     ]
-    return render_page(request, "pages/accuracy.html", {"page": found, "tables": tables, "evidence": evidence()})
+    context = {
+        "page": found,
+        "engines": _engines(found),
+        "least": LEAST_POINTS,
+        "tables": tables,
+        "margins": [
+            (margin, QUANTITIES.get(margin.quantity, margin.quantity), _rests_on(margin))
+            for margin in (*found.memory.margins, *found.speed.margins)
+        ],
+        "ranges": [(one, hardware_words(one.basis)) for one in found.speed.ranges],
+        "evidence": evidence(),
+    }
+    return render_page(request, "pages/accuracy.html", context)

@@ -8,7 +8,9 @@ from typing import get_args
 import httpx2
 import huggingface_hub
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from huggingface_hub import HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import ExpandModelProperty_T, ModelSort_T
@@ -69,11 +71,32 @@ def test_filters_are_all_kept(hub):
     assert set(ids(hub.list_models(pipeline_tag="text-generation", filter="license:mit"))) == set(ids(found))
 
 
-@pytest.mark.parametrize("tag", ["nlp", "region:us", "no-such-tag", "%", 'a"b', "it's"])
+@pytest.mark.parametrize("tag", ["nlp", "NLP", "lp", "region:us", "region", "no-such-tag", "%", 'a"b', "it's", "a\nb"])
 def test_any_other_tag_is_looked_up_as_it_is(hub, tag):
     found = set(ids(hub.list_models(filter=tag)))
     kept = ModelRecord.objects.prefetch_related("documents")
     assert found == {record.repo_id for record in kept if tag in (record.payload.get("tags") or ())}
+
+
+def test_a_tag_is_found_again_when_its_record_lost_it(hub):
+    item = record("microsoft/phi-2", tags=["one-of-a-kind", "two\nlines", 'it\'s "odd" %'])
+    sync.store_raw([("1", item)], origin="file")
+    assert ids(hub.list_models(filter="one-of-a-kind")) == ids(hub.list_models(filter='it\'s "odd" %')) == [item["id"]]
+    sync.store_raw([("1", item | {"tags": ["another"]})], origin="file")
+    assert ids(hub.list_models(filter="one-of-a-kind")) == []
+    assert ids(hub.list_models(filter="another")) == [item["id"]]
+
+
+def test_a_rare_tag_is_found_without_reading_documents(client):
+    item = record("microsoft/phi-2", id="sample/rare", tags=["one-of-a-kind"], downloads=0, likes=0)
+    sync.store_raw([("1", item)], origin="file")
+    client.get("/api/models")
+    with CaptureQueriesContext(connection) as rare:
+        assert [one["id"] for one in client.get("/api/models?filter=one-of-a-kind").json()] == ["sample/rare"]
+    with CaptureQueriesContext(connection) as none:
+        assert client.get("/api/models?filter=no-such-tag").json() == []
+    assert len([query for query in rare.captured_queries if "compat_recorddocument" in query["sql"]]) == 1
+    assert not [query for query in none.captured_queries if "compat_recorddocument" in query["sql"]]
 
 
 def test_filter_by_base_model_language_and_library(hub):

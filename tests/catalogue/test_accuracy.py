@@ -10,18 +10,22 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from compat.catalogue.accuracy import find_shape_in_catalogue as resolve
-from compat.estimate.ledger import Row, shipped_accuracy, shipped_ledger
+from compat import catalogue
+from compat.catalogue.accuracy import find_record
+from compat.catalogue.question import Question
+from compat.engines import all_profiles
+from compat.estimate.ledger import LEAST_POINTS, Row, proofs, shipped_accuracy, shipped_ledger
 from compat.models import ModelRecord
 from tests.own_database import ROOT, TIMEOUT, environment
 from tools.evaluation.accuracy import memory_accuracy
 from tools.evaluation.ledger import compare_points
-from tools.evaluation.points import load_points
+from tools.evaluation.point_rows import MemoryPoint, SpeedPoint
+from tools.evaluation.points import memory_points, speed_points
 from tools.evaluation.speed_points import speed_accuracy
 
 pytestmark = pytest.mark.django_db
 
-MEMORY, SPEED = load_points("memory_points"), load_points("speed_points")
+MEMORY, SPEED = memory_points(), speed_points()
 
 
 @pytest.fixture
@@ -35,44 +39,66 @@ def told(capsys, *arguments):
 
 
 def write(path, points):
-    path.write_text("".join(json.dumps(point) + "\n" for point in points), "utf-8")
+    lines = (point if isinstance(point, dict) else point.model_dump(exclude_defaults=True) for point in points)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     return str(path)
 
 
-def unseen_point(**changes):
-    """A point of the bundled shape about a model that only the catalogue knows."""
+def unseen_line(**changes):
+    """A line about a model that only the catalogue knows."""
     return {
         "model_id": "microsoft/phi-2", "quant": "F16", "ctx": 2048, "kv_dtype": "f16", "engine": "llama.cpp CPU",
         "kv_mib": 640.0, "quality": "high", "source": "x",
     } | changes  # fmt: skip
 
 
-# --- what is promised ------------------------------------------------------------------------------------------
+def load(**changes):
+    told = {"model_id": "microsoft/phi-2", "engine": "llama.cpp", "ctx": 2048, "quality": "high", "source": "x"}
+    return MemoryPoint.model_validate(told | changes)
+
+
+# --- what is judged is what is shown ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("quantity", "median", "p90"), [("kv", 0.01, 0.01), ("weights", 0.02, 0.02), ("total", 0.05, 0.15)]
+    ("engine", "card", "memory"),
+    [
+        ("llama.cpp", "RTX 3090", None),
+        ("vLLM", "RTX 3090", None),
+        ("Transformers", "RTX 3090", None),
+        ("MLX-LM", "Apple M4 Max", 64.0),
+    ],
 )
-def test_firm_memory_points_are_met(shipped, quantity, median, p90):
-    row = shipped.memory.row("all", "all", quantity, "firm")
-    assert row.n >= 50
-    assert row.median < median
-    assert row.p90 < p90
+def test_the_number_judged_is_the_number_shown(engine, card, memory):
+    profile = next(one for one in all_profiles().values() if one.name == engine)
+    question = Question(worker=profile.slug, accelerator=card, memory=memory, context=4096, kv="q8_0")
+    page = catalogue.detail("microsoft/phi-2", question)
+    best = page.row.best
+    run = {
+        "engine": engine, "accelerator": card, "accelerator_gb": memory, "k_type": "q8_0", "format": best.format,
+        "quant": best.quantization or None,
+    }  # fmt: skip
+    told = load(**run, ctx=4096, kv_mib=1.0, compute_mib=1.0, total_mib=1.0, total_is="process")
+    judged = {one.quantity: one.estimated for one in memory_accuracy([told], find_record).comparisons}
+    parts = {part.name: part.bytes for part in page.memory.fit.estimate.components}
+    mib = 1024 * 1024
+    shown = {"kv": parts["kv"] / mib, "compute": parts["compute"] / mib, "total": sum(parts.values()) / mib}
+    assert judged == shown
+    speed = {**run, "model": "microsoft/phi-2", "measures": "decode", "tok_s": 1.0, "source": "x"}
+    [one] = speed_accuracy([SpeedPoint.model_validate(speed)], find_record).comparisons
+    told_speed = page.memory.speed
+    assert (one.estimated, one.low, one.high) == (told_speed.tokens_per_second, told_speed.low, told_speed.high)
 
 
-def test_no_engine_hides_behind_the_others(shipped):
-    rows = [row for row in shipped.rows("memory", "engine") if row.quality == "firm" and row.quantity == "total"]
-    assert len(rows) >= 2
-    for row in rows:
-        assert row.median < 0.05, row
-        assert row.p90 < 0.15, row
-
-
-def test_decode_speed_is_met(shipped):
-    rows = [row for row in shipped.rows("speed", "all") if row.quantity == "decode"]
-    assert rows
-    for row in rows:
-        assert row.median < 0.20, row
+def test_every_engine_says_whether_it_is_proven(shipped):
+    found = proofs(shipped)
+    assert {one.slug for one in found} == set(all_profiles())
+    for one in found:
+        row = shipped.memory.engine_row(one.slug, "total")
+        assert one.memory == (row.n if row else 0)
+        assert one.memory_proven == (one.memory >= LEAST_POINTS)
+    assert not next(one for one in found if one.slug == "tensorrt-llm").speed_proven
+    assert next(one for one in found if one.slug == "llama-cpp").speed_proven
 
 
 def test_every_engine_and_family_measured_has_its_row(shipped):
@@ -94,20 +120,19 @@ def test_nothing_is_left_out_in_silence(shipped):
 # --- the catalogue helps ---------------------------------------------------------------------------------------
 
 
-def test_a_shape_is_found_by_id_then_by_name():
-    whole = ModelRecord.objects.exclude(shape_facts="").filter(repo_id="microsoft/phi-2").get()
-    assert resolve("microsoft/phi-2").layers == 32
-    assert resolve(" MICROSOFT/PHI-2 ") == resolve("phi-2") == resolve("somebody/phi-2")
-    assert resolve("nobody/knows-this") is None
-    assert whole.shape_facts
+def test_a_record_is_found_by_id_then_by_name():
+    whole = ModelRecord.objects.exclude(shape_facts="").get(repo_id="microsoft/phi-2")
+    assert find_record("microsoft/phi-2") == find_record(" MICROSOFT/PHI-2 ") == whole
+    assert find_record("phi-2") == find_record("somebody/phi-2") == whole
+    assert find_record("nobody/knows-this") is None
 
 
 def test_a_model_of_the_catalogue_is_compared(django_assert_max_num_queries):
-    points = [unseen_point(model_id="someone/my-own-phi", ctx=n, kv_mib=n * 0.3125) for n in (1024, 2048, 4096)]
-    assert compare_points(points, (), resolve).memory.skipped == {"no shape is known for the model": 3}
-    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(repo_id="someone/my-own-phi", name="my-own-phi")
-    with django_assert_max_num_queries(1):
-        found = compare_points(points, (), resolve)
+    points = [load(model_id="someone/my-own-one", quant="F16", ctx=n, kv_mib=n * 0.3125) for n in (1024, 2048, 4096)]
+    assert compare_points(points, (), find_record).memory.skipped == {"no shape is known for the model": 3}
+    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(repo_id="someone/my-own-one", name="my-own-one")
+    with django_assert_max_num_queries(4):  # the record once, its variants once a point
+        found = compare_points(points, (), find_record)
     assert found.memory.row("all", "all", "kv", "high").max == 0
 
 
@@ -130,15 +155,18 @@ def test_both_tables_are_printed(capsys, shipped):
         assert "median" in text
         assert all(reason in text for reason in table.skipped)
         assert all(row.name[:34] in text for row in table.rows)
-    assert "upper bounds held" in memory
+        assert all(str(one) in text for one in table.bounds.broken)
+        assert text.count("margin ") == len(table.margins)
+    assert "bounds held" in memory
+    assert all(f"  {one.name}: memory {one.memory:,}" in speed for one in proofs(shipped))
 
 
 def test_json_is_the_same(capsys, shipped):
     found = json.loads(told(capsys, "--json"))
-    evidence = found.pop("evidence")
+    evidence, engines = found.pop("evidence"), found.pop("engines")
     assert found == json.loads(json.dumps(shipped.as_json()))
     assert {"fact", "from", "words", "right", "cases", "atBest"} == set(evidence[0])
-    assert set(found["memory"]) == {"points", "rows", "skipped", "bounds"}
+    assert [one["slug"] for one in engines] == [one.slug for one in proofs(shipped)]
     assert set(found["memory"]["rows"][0]) == set(Row.__dataclass_fields__)
 
 
@@ -162,7 +190,17 @@ def test_live_compares_now_and_finds_models_in_the_catalogue(capsys, shipped):
     assert now["memory"]["points"] == len(MEMORY)
     unknown = "no shape is known for the model"
     assert now["memory"]["skipped"].get(unknown, 0) <= shipped.memory.skipped[unknown]
-    assert len(now["memory"]["rows"]) >= len(shipped.memory.rows)
+    assert "notes" not in now
+
+
+def test_lines_as_others_tell_them_are_compared_and_what_is_not_understood_is_said(capsys, tmp_path):
+    path = write(tmp_path / "told.jsonl", [unseen_line(), unseen_line(cells=3)])
+    found = json.loads(told(capsys, "--json", "--memory-points", path))
+    assert found["notes"] == ["told.jsonl line 2: cells is not understood"]
+    assert found["memory"]["points"] == 2
+    kv = next(row for row in found["memory"]["rows"] if (row["by"], row["quantity"]) == ("all", "kv"))
+    assert (kv["n"], kv["max"]) == (2, 0)
+    assert "told.jsonl line 2: cells is not understood\n" in told(capsys, "--memory-points", path)
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +256,8 @@ def test_a_bad_file_is_an_error_in_words(tmp_path, option, content):
 @pytest.mark.parametrize("option", ["--memory-points", "--speed-points"])
 @pytest.mark.parametrize("change", [{"total_mib": "many", "tok_s": "fast"}, {"ctx": "long"}, {"ctx": [1]}], ids=str)
 def test_a_value_of_the_wrong_kind_is_an_error_in_words(tmp_path, option, change):
-    points = MEMORY if option == "--memory-points" else SPEED
-    path = write(tmp_path / "bad.jsonl", [{**point, **change} for point in points[:20]])
+    point = unseen_line() if option == "--memory-points" else {"model": "a/b", "hardware": "T4", "engine": "vllm"}
+    path = write(tmp_path / "bad.jsonl", [{**point, **change}])
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("accuracy", option, path)
 

@@ -11,7 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from compat.catalogue import current
+from compat.engines import all_profiles
 from compat.engines.evidence import evidence
+from compat.estimate.ledger import shipped_ledger
+from marketplace.show import error_share, margin_share
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
@@ -23,11 +26,12 @@ def test_the_tables_are_there_with_headings_and_numbers(client):
     page = Page(response)
     assert page.title == "Accuracy · RunsHere"
     assert not page.forbidden
-    for title in ("Memory, by quantity", "Memory, by engine", "Decode speed, by engine", "Points left out, and why"):
+    for title in ("Memory, by part", "Memory, by engine", "Decode speed, by engine", "Points left out, and why"):
         assert title in page.text
     for engine in ("llama.cpp", "vllm", "transformers"):
         assert engine in page.text
-    assert len([tag for tag, _ in page.tags if tag == "table"]) == len(response.context["tables"]) + 1
+    # Beside the tables of errors: engines, margins, ranges, bounds, evidence, and two of points left out.
+    assert len([tag for tag, _ in page.tags if tag == "table"]) == len(response.context["tables"]) + 7
     for path in evidence():
         assert f"{path.words} {path.cases} {path.share * 100:.1f} % {path.level.badge}" in page.text
     assert re.search(r"\d %", page.text)
@@ -42,8 +46,51 @@ def test_the_shown_rows_are_the_ledgers(client):
         table = getattr(found, name.partition("-")[0])
         assert rows
         for entry in rows:
-            assert entry["row"] in table.rows
-            assert 0 <= entry["row"].median <= entry["row"].p90 <= entry["row"].max
+            assert entry.row in table.rows
+            assert 0 <= entry.row.median <= entry.row.p90 <= entry.row.max
+
+
+def test_every_engine_is_there_and_called_unproven_where_little_was_measured(client):
+    response = client.get("/accuracy/")
+    page = Page(response)
+    assert {one.proof.slug for one in response.context["engines"]} == set(all_profiles())
+    for one in response.context["engines"]:
+        assert one.proof.name in page.text
+    assert "TensorRT-LLM not measured unproven not measured unproven" in page.text
+    [llama] = [one for one in response.context["engines"] if one.proof.slug == "llama-cpp"]
+    assert llama.proof.memory_proven
+    assert f"llama.cpp {error_share(llama.memory.median)} {llama.memory.n:,}" in page.text.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
+def test_margins_ranges_and_broken_bounds_are_told(client):
+    response = client.get("/accuracy/")
+    text = Page(response).text.replace("\N{NO-BREAK SPACE}", " ")
+    found = response.context["page"]
+    assert found.memory.bounds.broken
+    for bound in found.memory.bounds.broken:
+        assert f"{bound.point} {bound.engine} {bound.shown:,} at most {bound.measured:,}" in text
+    for margin in (*found.memory.margins, *found.speed.margins):
+        assert f"{margin.n} {margin_share(margin.margin)}" in text
+    assert "llama.cpp AMD, shared memory" in text
+
+
+def test_the_page_of_a_model_says_how_far_off_each_part_may_be(client):
+    ledger = shipped_ledger()
+    margin = ledger.margin("llama.cpp", "kv", "formula")
+    assert margin
+    text = Page(client.get("/models/microsoft/phi-2/?worker=llama-cpp&accelerator=RTX+3090")).text
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"formula, {margin_share(margin)}" in text
+    assert "four in five measured runs lie within" in text
+    found = client.get("/api/v1/models/microsoft/phi-2?worker=llama-cpp&accelerator=RTX+3090").json()["memory"]
+    kv = next(part for part in found["parts"] if part["name"] == "KV cache")
+    assert kv["margin"] == margin
+    assert found["speedMargin"] == ledger.margin("llama.cpp", "decode", "nvidia")
+    unproven = client.get("/api/v1/models/microsoft/phi-2?worker=tensorrt-llm&accelerator=RTX+3090").json()["memory"]
+    assert unproven["margin"] is unproven["speedMargin"] is None
+    assert {part["margin"] for part in unproven["parts"]} == {None}
 
 
 def test_programs_get_the_commands_numbers(client, capsys):

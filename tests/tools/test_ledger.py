@@ -10,7 +10,8 @@ from compat.estimate.ledger import read_ledger, shipped_ledger
 from compat.strict_data import DataError
 from tools.evaluation import ledger as making
 from tools.evaluation.ledger import TARGET, compare_points, make_ledger, render_ledger
-from tools.evaluation.points import load_points
+from tools.evaluation.point_rows import MemoryPoint
+from tools.evaluation.points import memory_points, speed_points
 
 AGAIN = "the estimates moved: run `python -m tools.evaluation.ledger` again, and look at what changed"
 
@@ -71,14 +72,16 @@ def test_a_ledger_that_is_not_one_is_refused_by_field(text, words):
 def test_a_model_is_looked_up_once():
     asked = []
     point = {
-        "model_id": "someone/my-own", "quant": "F16", "kv_dtype": "f16", "engine": "llama.cpp CPU",
+        "model_id": "someone/my-own", "quant": "F16", "engine": "llama.cpp", "processor_only": True,
         "kv_mib": 640.0, "quality": "high", "source": "x",
     }  # fmt: skip
-    compare_points([{**point, "ctx": n} for n in (1024, 2048, 4096)], (), asked.append)
+    points = [MemoryPoint.model_validate({**point, "ctx": n}) for n in (1024, 2048, 4096)]
+    compare_points(points, (), asked.append)
     assert len(asked) == len(set(asked))
     assert "someone/my-own" in asked
 
 
 def test_both_kinds_of_points_are_here():
-    assert len(load_points("memory_points")) == make_ledger().memory.points > 300
-    assert len(load_points("speed_points")) == make_ledger().speed.points > 800
+    ledger = make_ledger()
+    assert len(memory_points()) == ledger.memory.points > 350
+    assert len(speed_points()) == ledger.speed.points > 1000

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from compat.strict_data import DataError
-from tools.evaluation.point_rows import ROWS, read_rows
-from tools.evaluation.points import load_points
+from tools.evaluation import points
+from tools.evaluation.point_rows import check_memory_point, check_speed_point
+from tools.evaluation.points import memory_points, speed_points
 
 MEMORY = {
     "model_id": "a/b",
@@ -19,88 +18,79 @@ MEMORY = {
     "kv_mib": 8.5,
 }
 SPEED = {
-    "hardware": "RTX 4090",
-    "hw_class": "DISCRETE_GPU",
-    "gpu_count": 1,
+    "accelerator": "RTX 4090",
     "model": "a/b",
     "engine": "llama.cpp",
-    "batch": 1,
-    "tok_s": 100,
-    "metric": "decode tok/s",
+    "measures": "decode",
+    "tok_s": 100.0,
     "source": "a bench",
 }
-GOOD = {"memory_points": MEMORY, "speed_points": SPEED}
 
 
-def lines(*points: dict[str, object]) -> str:
-    return "".join(json.dumps(point) + "\n" for point in points)
+def test_points_are_read_as_they_stand_there():
+    point = check_memory_point(MEMORY, "here")
+    assert {key: getattr(point, key) for key in MEMORY} == MEMORY
+    assert check_speed_point(SPEED, "here").sequences == 1
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_points_come_as_they_stand_there(name):
-    point = GOOD[name]
-    assert read_rows(lines(point) + "\n" + lines({**point, "note": "x"}), name) == (point, {**point, "note": "x"})
-    assert len(load_points(name)) > 300
+def test_every_bundled_point_says_where_it_is_from_and_what_it_measures():
+    assert len(memory_points()) > 350
+    assert len(speed_points()) > 1000
+    parts = ("total_mib", "weights_mib", "file_mib", "kv_mib", "state_mib", "compute_mib")
+    for point in memory_points():
+        assert point.source
+        assert any(getattr(point, part) for part in parts), point
+    assert sum(point.date is not None for point in (*memory_points(), *speed_points())) > 1400
 
 
-def without(point: dict[str, object], key: str) -> dict[str, object]:
+def without(point, key):
     return {name: value for name, value in point.items() if name != key}
 
 
-WRONG = [
-    ("memory_points", "{", "memory_points.jsonl line 1: not valid JSON"),
-    ("memory_points", "3", "memory_points.jsonl line 1: should be a table, not 3"),
-    (
-        "memory_points",
-        lines(MEMORY, {**MEMORY, "kv_mb": 8}),
-        "memory_points.jsonl line 2: kv_mb is not a field here",
-    ),
-    (
-        "memory_points",
-        lines({**MEMORY, "quality": "good"}),
-        "memory_points.jsonl line 1: quality should be one of high, medium, low, engine-run, not 'good'",
-    ),
-    (
-        "memory_points",
-        lines({**MEMORY, "hparams": {"n_layers": 3}}),
-        "memory_points.jsonl line 1: hparams: n_layers is not a field here",
-    ),
-    (
-        "memory_points",
-        lines({**MEMORY, "ctx": 4096.5}),
-        "memory_points.jsonl line 1: ctx should be int, not 4096.5",
-    ),
-    ("memory_points", lines({**MEMORY, "ctx": "4096"}), "memory_points.jsonl line 1: ctx should be int, not '4096'"),
-    ("memory_points", lines(without(MEMORY, "source")), "memory_points.jsonl line 1: source is missing"),
-    (
-        "memory_points",
-        lines(MEMORY, SPEED | MEMORY, MEMORY),
-        "memory_points.jsonl line 2: hardware is not a field here",
-    ),
-    (
-        "memory_points",
-        lines(MEMORY) + "\n" + lines(dict(reversed(MEMORY.items()))),
-        "memory_points.jsonl line 3: is the same point as line 1",
-    ),
-    ("speed_points", lines({**SPEED, "tok_sec": 3}), "speed_points.jsonl line 1: tok_sec is not a field here"),
-    (
-        "speed_points",
-        lines({**SPEED, "hw_class": "GPU"}),
-        "speed_points.jsonl line 1: hw_class should be one of DISCRETE_GPU, UNIFIED, CPU_ONLY, not 'GPU'",
-    ),
-    (
-        "speed_points",
-        lines({**SPEED, "tok_s": 0}),
-        "speed_points.jsonl line 1: tok_s should be greater than 0, not 0",
-    ),
-    ("speed_points", lines({**SPEED, "mtp": 1}), "speed_points.jsonl line 1: mtp should be bool, not 1"),
-    ("speed_points", lines(without(SPEED, "tok_s")), "speed_points.jsonl line 1: tok_s is missing"),
-    ("speed_points", lines(SPEED, SPEED), "speed_points.jsonl line 2: is the same point as line 1"),
-]
-
-
-@pytest.mark.parametrize(("name", "text", "message"), WRONG, ids=[case[2] for case in WRONG])
-def test_a_wrong_line_is_named_with_its_field(name, text, message):
+@pytest.mark.parametrize(
+    ("check", "line", "message"),
+    [
+        (check_memory_point, 3, "here: should be a table, not 3"),
+        (check_memory_point, {**MEMORY, "kv_mb": 8}, "here: kv_mb is not a field here"),
+        (
+            check_memory_point,
+            {**MEMORY, "quality": "good"},
+            "here: quality should be one of high, medium, low, engine-run, not 'good'",
+        ),
+        (
+            check_memory_point,
+            {**MEMORY, "hparams": {"n_layers": 3}},
+            "here: hparams: n_layers is not a field here",
+        ),
+        (check_memory_point, {**MEMORY, "ctx": 4096.5}, "here: ctx should be int, not 4096.5"),
+        (check_memory_point, {**MEMORY, "ctx": "4096"}, "here: ctx should be int, not '4096'"),
+        (check_memory_point, without(MEMORY, "source"), "here: source is missing"),
+        (check_memory_point, {**MEMORY, "total_mib": 9.0}, "here: total_is is missing"),
+        (check_speed_point, {**SPEED, "tok_sec": 3}, "here: tok_sec is not a field here"),
+        (
+            check_speed_point,
+            {**SPEED, "measures": "speed"},
+            "here: measures should be one of decode, prefill, overall, not 'speed'",
+        ),
+        (check_speed_point, {**SPEED, "tok_s": 0}, "here: tok_s should be greater than 0, not 0"),
+        (check_speed_point, {**SPEED, "drafting": 1}, "here: drafting should be bool, not 1"),
+        (check_speed_point, without(SPEED, "tok_s"), "here: tok_s is missing"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_field(check, line, message):
     with pytest.raises(DataError) as caught:
-        read_rows(text, name)
+        check(line, "here")
     assert str(caught.value).startswith(message)
+
+
+def test_a_bundled_point_that_stands_there_twice_is_named(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    line = '{"model_id":"a/b","engine":"vllm","quality":"high","source":"x","kv_mib":8.5}\n'
+    (tmp_path / "data" / "memory_points.jsonl").write_text(line + "\n" + line, "utf-8")
+    monkeypatch.setattr(points, "files", lambda _: tmp_path)
+    memory_points.cache_clear()
+    try:
+        with pytest.raises(DataError, match=r"memory_points\.jsonl line 3: is the same point as line 1"):
+            memory_points()
+    finally:
+        memory_points.cache_clear()

@@ -1,41 +1,89 @@
-"""Which measured speeds are decode speeds of one sequence on one device."""
+"""Which measured speeds pages can be asked for, and on which speeds are calibrated."""
+
+from __future__ import annotations
 
 import pytest
 
-from tools.evaluation.speed_points import usable
+from tools.evaluation.point_rows import SpeedPoint
+from tools.evaluation.speed_points import speed_accuracy, usable
 
 POINT = {
-    "hardware": "RTX 4090",
-    "vram_gb": 24,
-    "bandwidth_gb_s": 1010.0,
+    "accelerator": "RTX 4090",
+    "accelerator_gb": 24.0,
     "model": "Qwen/Qwen3-8B",
     "quant": "Q4_K_M",
     "engine": "llama.cpp",
     "ctx": 4096,
-    "batch": 1,
+    "measures": "decode",
     "tok_s": 120.0,
-    "metric": "decode tok/s",
+    "depth": 1024,
     "source": "x",
 }
+
+
+def point(**changes):
+    return SpeedPoint.model_validate({**POINT, **changes})
+
+
+def test_a_speed_that_pages_show_is_compared():
+    found = speed_accuracy([point()])
+    [one] = found.comparisons
+    assert one.measured == 120
+    assert one.low < one.estimated < one.high
+    assert one.basis == "nvidia"
+    assert (found.table.asked, found.table.answered) == (1, 1)
+    assert found.table.skipped == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "asked"),
+    [
+        ({"drafting": True}, "words guessed ahead by a smaller model, for which pages have no option", 0),
+        ({"sequences": 8}, "several conversations at once, for which pages have no option", 0),
+        ({"engine": "hipfire"}, "hipfire is no engine that is modelled", 0),
+        ({"measures": "overall"}, "the prompt is counted in", 0),
+        ({"measures": "prefill"}, "the speed of reading a prompt, which pages do not show", 0),
+        ({"depth": 32768}, "more than 8,192 tokens into a conversation: pages show the speed at 1,024", 0),
+        ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
+        ({"k_type": "q8_0", "v_type": "q4_0"}, "keys and values of unlike types, for which pages have no option", 0),
+        ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
+        ({"model": "nobody/knows"}, "no shape is known for the model", 1),
+        ({"quant": "AVQ2"}, "pages show none: bits per weight of 'AVQ2' not known", 1),
+        (
+            {"gpu_layers": 20},
+            "pages show none: only some layers on the accelerator, for which they have no option",
+            1,
+        ),
+    ],
+    ids=str,
+)
+def test_what_pages_cannot_be_asked_or_do_not_answer_is_left_out_with_its_reason(change, reason, asked):
+    table = speed_accuracy([point(**change)]).table
+    assert table.skipped == {reason: 1}
+    assert (table.points, table.asked, table.answered) == (1, asked, 0)
+
+
+def test_a_number_that_is_far_off_is_compared_all_the_same():
+    [slow] = speed_accuracy([point(tok_s=1.0)]).comparisons
+    [fast] = speed_accuracy([point(tok_s=9000.0)]).comparisons
+    assert slow.error > 10
+    assert 0.9 < fast.error < 1
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"spec_decoding": True}, "speculative decoding"),
-        ({"mtp": True}, "speculative decoding"),
-        ({"gpu_count": 2}, "several devices"),
-        ({"batch": 8}, "several sequences at once"),
-        ({"engine": "hipfire"}, "engine 'hipfire' is not modelled"),
-        ({"hw_class": "CPU_ONLY"}, "a CPU run: its memory bandwidth is not known"),
-        ({"metric": "generated tokens / total time", "prompt_tokens": 6144}, "the prompt is counted in"),
-        ({"vram_gb": 4}, "a partial offload: the model is larger than the card"),
-        ({"gpu_layers": 20}, "a partial offload: fewer layers on the GPU than the model has"),
+        ({"count": 2}, "not on one accelerator"),
+        ({"processor_only": True}, "not on one accelerator"),
+        ({"accelerator": "GTX 1050 Ti", "accelerator_gb": 4.0, "tok_s": 9.0}, "larger than the card"),
+        ({"gpu_layers": 20}, "fewer layers on the accelerator than the model has"),
         ({"tok_s": 900.0}, "faster than the memory can be read: drafted tokens, a cache, or a wrong label"),
-        ({"model": "nobody/knows"}, "no shape is known for the model"),
         ({"quant": None}, "the quantization is not given"),
+        ({"model": "nobody/knows"}, "no shape is known for the model"),
     ],
+    ids=str,
 )
-def test_what_is_no_decode_speed_is_left_out_with_its_reason(change, reason):
-    assert usable(POINT).measured == 120
-    assert usable({**POINT, **change}) == reason
+def test_nothing_is_calibrated_on_what_was_not_wholly_on_one_accelerator(change, reason):
+    assert usable(point()).measured == 120
+    assert usable(point(depth=32768)).work.cache_bytes > usable(point()).work.cache_bytes
+    assert usable(point(**change)) == reason

@@ -1,168 +1,157 @@
-"""How far the estimates are from what was measured: per quantity, engine, family, quality and source.
+"""How far the memory that pages show is from what was measured: per part, engine, year, family and source.
 
-Every point is either compared or counted as skipped with its reason; no average hides an engine or a
-family, because each has its own row. Errors are relative: ``|estimate / measurement - 1|``.
+Each point becomes the question that a page would be asked, and ``estimate_memory`` answers it as it answers pages.
+Every point is either compared or counted as left out with its reason.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from compat.estimate.buffers import MIB, Buffer, compute_buffer, driver_overhead
-from compat.estimate.kv import estimate_cache
-from compat.estimate.ledger import Bounds
-from compat.estimate.torch_peak import TorchRun, torch_peak
-from compat.estimate.weights import Basis, Weights, estimate_weights
-from compat.shapes.known import Resolver
-from compat.shapes.shape import ModelShape
-from tools.evaluation.points import Point, Protocol, point_id, point_shape, protocol, repeated
-from tools.evaluation.rows import Comparison, Evaluation, evaluate_comparisons, source_name
+from compat.engines.hardware import GIB, Hardware
+from compat.estimate import MemoryEstimate, estimate_memory
+from compat.estimate.engine_names import TENSOR_PARALLEL
+from tools.evaluation.asked import Asked, Records, asked
+from tools.evaluation.point_rows import MemoryPoint
+from tools.evaluation.points import name_of, repeated
+from tools.evaluation.rows import Bound, Comparison, Evaluation, engine_and_year, evaluate_comparisons, source_name
+
+MIB = 1024 * 1024
+ENTIRE = ("weights", "kv", "state", "compute", "overhead", "projector")
+"""The parts of the whole that pages show."""
 
 
-def memory_accuracy(points: Iterable[Point], resolve: Resolver | None = None) -> Evaluation:
-    """Compare memory estimates with measured loads."""
+def memory_accuracy(points: Iterable[MemoryPoint], records: Records | None = None) -> Evaluation:
+    """Compare what pages show with measured loads."""
     listed = list(points)
     again = repeated(listed)
     comparisons: list[Comparison] = []
     skipped: Counter[str] = Counter()
-    held = bounds = 0
+    bounds: list[Bound] = []
+    comparable = answered = 0
     for index, point in enumerate(listed):
-        if point.get("quality") == "low":
-            skipped["near the card's limit or preallocating: an upper bound only"] += 1
-            bound = _total(point, resolve)
-            if bound is not None:
-                bounds += 1
-                held += bound <= float(point["total_mib"]) * 1.05
-            continue
-        if index in again:
-            skipped["one reading repeated over several contexts"] += 1
-            continue
-        found, reasons = _compare(point, resolve)
+        found, reasons, asks = _compare(point, records, again=index in again)
+        if point.bound is not None:
+            bounds += [Bound(one, point.bound) for one in found]
+            if found:
+                skipped[f"{point.bound} bounds only: {_BOUNDS[point.bound]}"] += 1
+                continue
+            found = []
         comparisons += found
         skipped.update(reasons)
-    return evaluate_comparisons(len(listed), comparisons, skipped, Bounds(held, bounds))
+        comparable += asks
+        answered += asks and bool(found)
+    return evaluate_comparisons(len(listed), comparisons, skipped, bounds, comparable, answered)
 
 
-def _total(point: Point, resolve: Resolver | None) -> float | None:
-    found, _ = _compare(point, resolve)
-    return next((c.estimated for c in found if c.quantity == "total"), None)
+_BOUNDS = {
+    "upper": "the engine takes all it can get, or the card was nearly full",
+    "lower": "a part of what is needed was read",
+}
 
 
-def _compare(point: Point, resolve: Resolver | None) -> tuple[list[Comparison], list[str]]:
-    how = protocol(point)
-    if isinstance(how, str):
-        return [], [how]
-    shape = point_shape(point, resolve)
-    if shape is None:
-        return [], ["no shape is known for the model"]
-    estimates, lacking = _estimates(point, shape, how)
-    if _offloaded(point, estimates.get("total")):
-        return [], ["the model is larger than the card: a partial offload"]
+def _compare(point: MemoryPoint, records: Records | None, *, again: bool) -> tuple[list[Comparison], list[str], bool]:
+    """(comparisons, reasons why there is none, whether pages can be asked at all)."""
+    if again and point.bound is None:
+        return [], ["one reading repeated over several contexts"], False
+    if point.partial is not None:
+        return [], [f"no figure that pages show: {point.partial}"], False
+    question = asked(point, records)
+    if isinstance(question, str):
+        return [], [question], False
+    if question.inputs.shape is None:
+        return [], ["no shape is known for the model"], True
+    layers = question.inputs.shape.layers
+    if point.offload or (layers and 0 < (point.gpu_layers or 0) < layers):
+        return [], ["only some layers on the accelerator, for which pages have no option"], False
+    if _spills(point, question):
+        return [], ["the weights alone are larger than the card: they were not wholly on it"], False
     found, reasons = [], []
-    for quantity, key in _QUANTITIES:
-        measured, estimated = point.get(key), estimates.get(quantity)
-        if measured and estimated is not None:
-            found.append(_comparison(point, shape, how, quantity, float(measured), estimated))
-        elif measured:
-            reasons.append(f"{quantity}: {_reason(point, quantity, lacking)}")
-    return found, reasons
+    for quantity, measured in _measured(point):
+        answer = _estimated(point, question, quantity)
+        if isinstance(answer, str):
+            reasons.append(f"{quantity}: {answer}")
+        else:
+            found.append(_comparison(point, question, quantity, measured, *answer))
+    return found, reasons, True
 
 
-def _offloaded(point: Point, total: float | None) -> bool:
-    memory = point.get("gpu_vram_gb")
-    if memory is None or total is None:
-        return False
-    return total > float(memory) * 1024 * int(point.get("gpu_count") or 1)
+def _measured(point: MemoryPoint) -> Iterator[tuple[str, float]]:
+    parts = {
+        "weights": point.weights_mib,
+        "file": point.file_mib,
+        "kv": point.kv_mib,
+        "state": point.state_mib,
+        "compute": point.compute_mib,
+        "total": point.total_mib,
+    }
+    for quantity, measured in parts.items():
+        if measured is not None:
+            yield quantity, measured
+    logged = (point.total_mib, point.weights_mib, point.kv_mib, point.compute_mib)
+    if point.total_is == "process" and None not in logged:
+        total, weights, kv, compute = (size or 0 for size in logged)
+        left = total - weights - kv - (point.state_mib or 0) - compute * point.count
+        if left > 0:
+            yield "overhead", left
 
 
-_QUANTITIES = (
-    ("weights", "weights_mib"),
-    ("kv", "kv_mib"),
-    ("state", "recurrent_mib"),
-    ("compute", "compute_mib"),
-    ("total", "total_mib"),
-)
-
-
-_NEEDS = {"total": ("weights", "kv", "compute"), "state": ("kv",)}
-
-
-def _reason(point: Point, quantity: str, lacking: dict[str, tuple[str, ...]]) -> str:
-    if quantity == "kv" and not point.get("kv_tokens") and not point.get("ctx"):
-        return "the figure is a preallocated pool"
-    if quantity in ("compute", "total") and not point.get("ctx"):
+def _estimated(point: MemoryPoint, question: Asked, quantity: str) -> tuple[float, str] | str:
+    """(MiB that pages show of the part, what it rests on), or why they show none."""
+    if quantity == "file":
+        # Where there is no accelerator, the part is all of the weights, none of them elsewhere.
+        question = replace(question, hardware=Hardware(), inputs=replace(question.inputs, file_bytes=None))
+        quantity = "weights"
+    needs_context = quantity in ("kv", "compute", "total") and question.engine not in _PLANNED
+    if needs_context and not (point.ctx or point.kv_tokens):
         return "no context is given"
-    named = [fact for need in _NEEDS.get(quantity, (quantity,)) for fact in lacking.get(need, ())]
-    return f"not known: {named[0]}" if named else "a fact of the point is missing"
+    if quantity == "kv" and not (point.kv_tokens or point.ctx):
+        return "the figure is of a pool whose tokens are not told"
+    estimate = estimate_memory(question.inputs, question.engine, question.hardware, question.options)
+    if quantity == "total":
+        return _whole(point, estimate)
+    part = estimate.component(quantity)
+    if part.bytes is None:
+        return f"pages show none: {', '.join(estimate.missing) or 'not known'}"
+    each = estimate.devices if quantity == "compute" else 1
+    if point.per_rank and question.engine in TENSOR_PARALLEL and quantity in ("weights", "kv", "state"):
+        each = point.tensor_parallel or 1
+    return part.bytes / each / MIB, str(part.basis)
+
+
+_PLANNED = frozenset({"vllm", "sglang", "tensorrt-llm"})
+"""Engines whose buffers are planned without a look at the context."""
+
+
+def _whole(point: MemoryPoint, estimate: MemoryEstimate) -> tuple[float, str] | str:
+    """The sum of the parts that the reading is of."""
+    parts = [estimate.component(name) for name in ENTIRE if point.total_is != "allocated" or name != "overhead"]
+    if any(part.bytes is None for part in parts):
+        return f"pages show none: {', '.join(estimate.missing) or 'not known'}"
+    return sum(part.bytes or 0 for part in parts) / MIB, str(estimate.component("weights").basis)
+
+
+def _spills(point: MemoryPoint, question: Asked) -> bool:
+    if point.accelerator_gb is None or question.hardware is None or question.hardware.unified:
+        return False
+    size = estimate_memory(question.inputs, question.engine, Hardware(), question.options).component("weights").bytes
+    return size is not None and size > point.accelerator_gb * point.count * GIB
 
 
 def _comparison(
-    point: Point, shape: ModelShape, how: Protocol, quantity: str, measured: float, estimated: float
+    point: MemoryPoint, question: Asked, quantity: str, measured: float, estimated: float, basis: str
 ) -> Comparison:
+    shape = question.inputs.shape
     return Comparison(
-        point_id(point),
+        name_of(point),
         quantity,
-        how.engine,
-        shape.model_type or "unknown",
-        str(point.get("quality")),
-        source_name(str(point.get("source") or "")),
+        question.engine,
+        engine_and_year(question.engine, point.date),
+        (shape.model_type if shape else None) or "unknown",
+        point.quality,
+        source_name(point.source),
         measured,
         estimated,
+        basis,
+        "processor" if point.processor_only else "accelerator",
     )
-
-
-def _estimates(point: Point, shape: ModelShape, how: Protocol) -> tuple[dict[str, float], dict[str, tuple[str, ...]]]:
-    """(MiB by quantity, missing facts by quantity)."""
-    facts = point.get("hparams") or {}
-    quant = point.get("quant")
-    weights = estimate_weights(shape, parameters=facts.get("n_params"), quant=quant, engine=how.engine)
-    lacking = {"weights": weights.missing}
-    out: dict[str, float] = {}
-    kv = state = None
-    if weights.total is not None:
-        out["weights"] = weights.total / how.ranks / MIB
-    if how.cache.context:
-        cache = estimate_cache(shape, how.engine, how.cache)
-        lacking["kv"] = cache.missing
-        kv, state = cache.kv, cache.state
-        if kv is not None:
-            out["kv"] = kv / how.ranks / MIB
-        if state:
-            out["state"] = state / MIB
-    compute = _compute(point, shape, how, weights)
-    lacking["compute"] = compute.missing
-    if compute.bytes is not None:
-        out["compute"] = compute.bytes / MIB
-    if weights.total is not None and kv is not None and compute.bytes is not None:
-        total = _whole(shape, how, weights, kv, state or 0, compute.bytes, str(quant))
-        if total is not None:
-            out["total"] = total / MIB
-    return out, lacking
-
-
-def _compute(point: Point, shape: ModelShape, how: Protocol, weights: Weights) -> Buffer:
-    if how.engine != "vllm" and not how.cache.context:
-        return Buffer(None, Basis.UNKNOWN)
-    found = compute_buffer(shape, how.engine, how.cache, how.buffers)
-    if found.bytes is not None and str(point.get("note") or "").startswith("growth"):
-        none = compute_buffer(shape, how.engine, replace(how.cache, context=1), how.buffers)
-        return replace(found, bytes=found.bytes - (none.bytes or 0))
-    return found
-
-
-def _whole(
-    shape: ModelShape, how: Protocol, weights: Weights, kv: int, state: int, compute: int, quant: str
-) -> int | None:
-    """The estimate of what the point's total means."""
-    assert weights.total is not None
-    if how.engine == "transformers":
-        prompt = None if how.phase == "decode" else how.input_tokens
-        run = TorchRun(prompt, how.gpus, duplicates_tied=quant.lower() == "awq")
-        return torch_peak(shape, weights, kv, quant, how.cache, how.buffers, run)
-    held = weights.total
-    if weights.parts is not None and weights.parts.head and how.buffers.gpu and how.buffers.vendor != "apple":
-        held -= weights.embed or 0
-    if how.buffers.vendor != "apple":
-        held -= weights.lookup
-    spare = driver_overhead(how.engine, how.buffers).bytes or 0
-    return held + kv + state + (compute + spare) * how.gpus

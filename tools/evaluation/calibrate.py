@@ -5,17 +5,21 @@ rest), one step of one constant at a time over a grid. Repeats of the same machi
 quantization share one vote. ``cross_validate`` leaves machines or models out to see what is generalised.
 """
 
+from __future__ import annotations
+
 import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compat.estimate.speed import kernels_of, seconds_per_token
-from compat.shapes.known import Resolver
-from tools.evaluation.points import load_points
+from tools.evaluation.ledger import prepare_django
 from tools.evaluation.rows import quantile
-from tools.evaluation.speed_points import Run, usable_runs
+
+if TYPE_CHECKING:
+    from tools.evaluation.point_rows import SpeedPoint
+    from tools.evaluation.speed_points import Run
 
 LEAST_RUNS = 3
 """Distinct runs below which a pair of engine and hardware class gets no constants."""
@@ -67,9 +71,11 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
 }
 
 
-def runs(points: Iterable[Any], resolve: Resolver | None = None) -> list[Run]:
+def runs(points: Iterable[SpeedPoint]) -> list[Run]:
     """The usable runs among the points."""
-    return usable_runs(points, resolve)[0]
+    from tools.evaluation.speed_points import usable_runs
+
+    return usable_runs(points)[0]
 
 
 def fit(found: Sequence[Run]) -> dict[str, Any]:
@@ -139,12 +145,12 @@ def _trial(
 
 
 def _distinct(found: Sequence[Run]) -> set[tuple[str, str, str]]:
-    return {(r.machine, r.model, str(r.point.get("quant"))) for r in found}
+    return {(r.machine, r.model, str(r.point.quant)) for r in found}
 
 
 def _votes(found: Sequence[Run]) -> list[float]:
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
-    keys = [(r.machine, r.model, str(r.point.get("quant"))) for r in found]
+    keys = [(r.machine, r.model, str(r.point.quant)) for r in found]
     for key in keys:
         counts[key] += 1
     return [1 / counts[key] for key in keys]
@@ -183,7 +189,10 @@ def cross_validate(found: Sequence[Run], key: Callable[[Run], str], folds: int =
 
 def main() -> None:
     """Print the constants as JSON."""
-    print(json.dumps(fit(runs(load_points("speed_points"))), indent=1))  # noqa: T201
+    prepare_django()
+    from tools.evaluation.points import speed_points
+
+    print(json.dumps(fit(runs(speed_points())), indent=1))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,234 +1,110 @@
-"""Measured loads as data: reading them, and saying what each measurement means.
+"""Measured points: those of the project, and those of anybody's file."""
 
-A figure called "total" is not the same thing everywhere. Torch's peak allocation of a whole run holds the
-activations of the prompt; of a run's decode phase it does not; a driver's reading holds the context of the
-process too; an engine that preallocates shows its pool, not its need. ``Protocol`` says which it is, so
-that an estimate of the same thing is compared with it.
-"""
+from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from compat.architectures import architecture_of_gguf
-from compat.engines.hardware import GIB
-from compat.estimate.buffers import BufferOptions
-from compat.estimate.kv import CacheOptions
-from compat.estimate.quant import kv_bits
-from compat.shapes.known import Resolver, complete, find_shape, known_shape
-from compat.shapes.shape import ModelShape, from_config
-from tools.evaluation.point_rows import read_rows
+from compat.strict_data import DataError, parse_json
+from tools.evaluation import told_points
+from tools.evaluation.point_rows import MemoryPoint, Point, SpeedPoint, check_memory_point, check_speed_point
 
-Point = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How a memory point was measured.
-
-    ``phase``: ``run`` (peak over prompt and decoding), ``decode`` (peak while decoding), ``process``
-    (a driver's reading of the process), ``log`` (the engine's own allocation log).
-    """
-
-    engine: str
-    phase: str
-    cache: CacheOptions
-    buffers: BufferOptions
-    gpus: int = 1
-    ranks: int = 1
-    input_tokens: int | None = None
-
-
-def load_points(name: str) -> tuple[dict[str, Any], ...]:
-    """The project's own points: ``memory_points`` or ``speed_points``; raises ``DataError`` where one is wrong."""
-    return _bundled(name)
+P = TypeVar("P", MemoryPoint, SpeedPoint)
 
 
 @cache
-def _bundled(name: str) -> tuple[dict[str, Any], ...]:
-    text = (files("tools.evaluation") / "data" / f"{name}.jsonl").read_text("utf-8")
-    return read_rows(text, name)
+def memory_points() -> tuple[MemoryPoint, ...]:
+    """The project's own measured loads; raises ``DataError`` naming line and field where one is wrong."""
+    return tuple(_bundled("memory_points", check_memory_point))
 
 
-def read_points(path: Path) -> tuple[dict[str, Any], ...]:
-    """Points from a JSON-lines file of the same shape as the bundled ones; ValueError names a line that is none."""
-    points = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        if line.strip():
-            point = json.loads(line)
-            if not isinstance(point, dict):
-                raise ValueError(f"line {number} of {path.name} is no JSON object")
-            points.append(point)
-    return tuple(points)
+@cache
+def speed_points() -> tuple[SpeedPoint, ...]:
+    """The project's own measured speeds; raises ``DataError`` naming line and field where one is wrong."""
+    return tuple(_bundled("speed_points", check_speed_point))
 
 
-def point_id(point: Point) -> str:
-    """A short name for a point in a report."""
-    model = str(point.get("model_id") or point.get("model")).split(" (", maxsplit=1)[0]
-    return f"{model} {point.get('quant')} @{point.get('ctx')} {point.get('kv_dtype') or ''}".strip()
+def _bundled(name: str, check: Callable[[object, str], P]) -> Iterator[P]:
+    seen: dict[P, int] = {}
+    for number, line in _lines((files("tools.evaluation") / "data" / f"{name}.jsonl").read_text("utf-8")):
+        place = f"{name}.jsonl line {number}"
+        point = check(parse_json(line, place), place)
+        first = seen.setdefault(point, number)
+        if first != number:
+            raise DataError(f"{place}: is the same point as line {first}")
+        yield point
 
 
-_ENGINES: tuple[tuple[str, str], ...] = (
-    ("llama.cpp", "llama.cpp"),
-    ("llamacpp", "llama.cpp"),
-    ("ollama", "ollama"),
-    ("lmstudio", "lmstudio"),
-    ("vllm", "vllm"),
-    ("sglang", "sglang"),
-    ("transformers", "transformers"),
-    ("mlx", "mlx-lm"),
-)
+def read_memory_points(path: Path) -> tuple[tuple[MemoryPoint, ...], tuple[str, ...]]:
+    """The points of a JSON-lines file, in columns or as others tell them, and what of it is not understood.
+
+    Raises ``DataError`` naming the line and field of a value that cannot be.
+    """
+    return _read(path, told_points.memory_point, check_memory_point)
 
 
-def engine_slug(text: str) -> str | None:
-    """The engine named by the first word of a point's engine text; None for one not modelled."""
-    word = re.split(r"[\s/(]", text.strip().lower(), maxsplit=1)[0]
-    return dict(_ENGINES).get(word)
+def read_speed_points(path: Path) -> tuple[tuple[SpeedPoint, ...], tuple[str, ...]]:
+    """The same for measured speeds."""
+    return _read(path, told_points.speed_point, check_speed_point)
 
 
-def protocol(point: Point) -> Protocol | str:
-    """What the point measured, or the reason why it cannot be compared."""
-    text = str(point.get("engine") or "")
-    engine = engine_slug(text)
-    if engine is None:
-        return f"engine '{text}' is not modelled"
-    note = str(point.get("note") or "").lower()
-    gpu = point.get("gpu")
-    ranks = _ranks(point)
-    parallel = int(point.get("n_parallel") or 1)
-    unified = bool(point.get("kv_unified", True))
-    context = point.get("kv_tokens") or point.get("ctx")
-    k_type, v_type = _types(str(point.get("kv_dtype") or "f16"))
-    flash = "flash_attn 0" not in text and "no flash attention" not in note
-    cache_options = CacheOptions(
-        context=int(context) if context else 0,
-        kv_type=k_type,
-        parallel=1 if unified and engine == "vllm" else parallel,
-        unified=unified,
-        swa_full="--swa-full" in text or "full-size swa" in note,
-        # Before 0.5 llama.cpp gave a window layer no spare cell.
-        swa_slack=1 if "v0.5" in text else 0,
-        # The pull request that brought the windowed cache sized it for the whole batch of 2048.
-        swa_batch=2048 if "pull/13194" in str(point.get("source")) else None,
-        v_type=v_type,
-    )
-    gpus = int(point.get("gpu_count") or 1)
-    # Old and new cache of all layers are alive at once in model code that predates cache classes.
-    legacy = "torch 2.0.1" in text
-    quant = str(point.get("quant") or "").lower()
-    buffers = BufferOptions(
-        flash_attention=flash,
-        devices=max(gpus, ranks),
-        gpu="cpu" not in re.split(r"[\s,]", text.lower()),
-        vendor=_vendor(str(gpu or text)),
-        device_memory=_card_bytes(point),
-        legacy_cache=legacy,
-        # AutoAWQ models of this release expand the keys to all heads; GPTQ ones are as flat as BF16.
-        eager_kv="4.51" in text and quant.startswith("awq"),
-    )
-    phase = _phase(engine, text, note)
-    return Protocol(engine, phase, cache_options, buffers, gpus, ranks, point.get("input_tokens"))
+def _read(
+    path: Path,
+    columns: Callable[[Mapping[str, Any]], tuple[dict[str, Any], tuple[str, ...]]],
+    check: Callable[[object, str], P],
+) -> tuple[tuple[P, ...], tuple[str, ...]]:
+    found: list[P] = []
+    unread: dict[str, list[int]] = {}
+    for number, line in _lines(path.read_text("utf-8")):
+        place = f"{path.name} line {number}"
+        told = parse_json(line, place)
+        if not isinstance(told, Mapping):
+            raise DataError(f"{place}: should be a table, not {json.dumps(told)[:40]}")
+        try:
+            point, fields = columns(told)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
+        try:
+            found.append(check(point, place))
+        except DataError as error:
+            raise DataError(_in_words_of(told, str(error), place)) from None
+        for field in fields:
+            unread.setdefault(field, []).append(number)
+    notes = (f"{path.name} line {n[0]}{_and_more(len(n))}: {field} is not understood" for field, n in unread.items())
+    return tuple(found), tuple(notes)
 
 
-def _types(text: str) -> tuple[str, str | None]:
-    """Key and value types; one word means both."""
-    if kv_bits(text) is not None or "/" not in text:
-        return text, None
-    key, value = text.split("/", 1)
-    return key.strip().removeprefix("K ").strip(), value.strip().removeprefix("V ").strip()
+def _in_words_of(told: Mapping[str, Any], problem: str, place: str) -> str:
+    """The problem, with the wrong field named as the line names it."""
+    column = problem.removeprefix(f"{place}: ").split(" ", maxsplit=1)[0]
+    names = (name for name in told_points.TOLD_AS.get(column, ()) if name in told)
+    name = column if column in told else next(names, column)
+    return problem.replace(f"{place}: {column} ", f"{place}: {name} ", 1)
 
 
-def _phase(engine: str, text: str, note: str) -> str:
-    if engine == "transformers":
-        # The Qwen3 table does not move with the prompt's activations, the Qwen2.5 one does.
-        return "decode" if "4.51" in text or "torch 2.0.1" in text else "run"
-    if engine in ("vllm", "sglang"):
-        return "log"
-    return "process" if "nvidia-smi" in note else "log"
+def _and_more(count: int) -> str:
+    return f" and {count - 1:,} more" if count > 1 else ""
 
 
-def _ranks(point: Point) -> int:
-    found = re.search(r"\bTP=(\d+)", str(point.get("model_id") or ""))
-    return int(found.group(1)) if found else int(point.get("tensor_parallel") or 1)
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
 
 
-def _vendor(text: str) -> str:
-    words = set(re.split(r"[\s,()]+", text.lower()))
-    if "apple" in words:
-        return "apple"
-    return "amd" if words & {"rx", "radeon", "amd", "rocm", "hip"} else "nvidia"
+def name_of(point: Point) -> str:
+    """A short name for a point in a report: model, packing, context and cache types."""
+    parts = [point.model.split(" (")[0], point.quant or "", f"@{point.ctx}" if point.ctx else "", point.k_type or ""]
+    return " ".join(part for part in parts if part)
 
 
-def _card_bytes(point: Point) -> int | None:
-    text = str(point.get("gpu") or "") + " " + str(point.get("note") or "")
-    memory = point.get("gpu_vram_gb")
-    if memory is None:
-        found = re.search(r"(\d+)\s?GB", text)
-        # All activation peaks of this planner were taken on H100.
-        on_h100 = "H100" in text or "llm-d-planner" in str(point.get("source"))
-        memory = int(found.group(1)) if found else (80 if on_h100 else None)
-    return int(float(memory) * GIB) if memory else None
-
-
-def point_shape(point: Point, resolve: Resolver | None = None) -> ModelShape | None:
-    """The point's model: its own facts where they suffice, the well-known table, then ``resolve``."""
-    facts = point.get("hparams")
-    stated = _from_facts(facts, str(point.get("model_id") or "")) if isinstance(facts, Mapping) else None
-    for key in ("model_id", "model", "base_model"):
-        name = point.get(key)
-        shape = known_shape(str(name)) if name else None
-        if shape is not None:
-            # A log that prints the width of keys outranks what the model's name says is stored.
-            printed = stated is not None and isinstance(facts, Mapping) and "n_embd_k_gqa" in facts
-            return replace(shape, caches=stated.caches, mla=None) if printed and stated is not None else shape
-    if stated is not None:
-        return complete(stated)
-    if resolve is None:
-        return None
-    for key in ("model_id", "model", "base_model"):
-        name = point.get(key)
-        shape = find_shape(str(name), resolve) if name else None
-        if shape is not None:
-            return shape
-    return None
-
-
-def _from_facts(facts: Mapping[str, Any], model_id: str) -> ModelShape | None:
-    """A shape from what a log printed: layers and the width of keys, or heads and their size."""
-    arch = re.search(r"gguf arch ([\w.-]+)", model_id)
-    model_type = architecture_of_gguf(arch.group(1)).name if arch else "llama"
-    heads, dim = facts.get("n_head_kv"), facts.get("head_dim")
-    width = facts.get("n_embd_k_gqa")
-    if heads is None and width is not None:
-        heads, dim = 1, width
-    if not (facts.get("n_layer") and heads and dim):
-        return None
-    if facts.get("n_swa") and not arch:
-        return None
-    config = {
-        "model_type": model_type,
-        "num_hidden_layers": facts["n_layer"],
-        "num_key_value_heads": heads,
-        "head_dim": dim,
-        "hidden_size": facts.get("n_embd"),
-        "vocab_size": facts.get("n_vocab"),
-        "sliding_window": facts.get("n_swa"),
-    }
-    if facts.get("n_embd_v_gqa") and width:
-        config["value_head_dim"] = facts["n_embd_v_gqa"]
-    return from_config({k: v for k, v in config.items() if v is not None}, facts.get("n_params"))
-
-
-def repeated(points: Iterable[Point]) -> frozenset[int]:
-    """Positions of user readings that repeat one value over several contexts: not readings per context."""
-    groups: dict[tuple[Any, ...], list[tuple[int, Any]]] = {}
+def repeated(points: Iterable[MemoryPoint]) -> frozenset[int]:
+    """Positions of users' readings that repeat one value over several contexts: not readings per context."""
+    groups: dict[tuple[object, ...], list[tuple[int, int | None]]] = {}
     for index, point in enumerate(points):
-        if point.get("total_mib") is not None and point.get("gpu_vram_gb") is not None:
-            key = tuple(point.get(k) for k in ("model_id", "quant", "engine", "gpu", "total_mib"))
-            groups.setdefault(key, []).append((index, point.get("ctx")))
+        if point.total_is == "card":
+            key = (point.model_id, point.quant, point.engine, point.accelerator, point.total_mib)
+            groups.setdefault(key, []).append((index, point.ctx))
     return frozenset(index for members in groups.values() if len({c for _, c in members}) > 1 for index, _ in members)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.estimate.ledger import Accuracy, Ledger, shipped_accuracy, shipped_ledger
+from compat.estimate.ledger import LEAST_POINTS, Accuracy, Ledger, Margin, accuracy_of, proofs, shipped_ledger
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import Cell, Column, PlainScreen, Screen
 
@@ -47,39 +47,47 @@ class Command(CatalogueCommand):
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Both tables."""
         memory, speed = options["memory_points"], options["speed_points"]
-        found = compare_now(memory, speed) if options["live"] or memory or speed else shipped_ledger()
+        notes: tuple[str, ...] = ()
+        if not (options["live"] or memory or speed):
+            found = shipped_ledger()
+        else:
+            found, notes = compare_now(memory, speed)
 
         def show(screen: Screen) -> None:
+            for note in notes:
+                screen.line(note)
             for title, table in (("Memory", found.memory), ("Decode speed", found.speed)):
                 _show(f"{title}: error against measurement", table, screen)
                 screen.line("")
+            _show_engines(found, screen)
 
-        as_shipped = not (options["live"] or memory or speed)
-        return Answer(shipped_accuracy() if as_shipped else found.as_json(), show)
+        data = accuracy_of(found)
+        return Answer({**data, "notes": list(notes)} if notes else data, show)
 
 
-def compare_now(memory_points: Path | None, speed_points: Path | None) -> Ledger:
-    """Compare points of files, or the project's own, with what this source tree estimates for this catalogue."""
-    from compat.catalogue.accuracy import find_shape_in_catalogue
+def compare_now(memory_points: Path | None, speed_points: Path | None) -> tuple[Ledger, tuple[str, ...]]:
+    """Points of files, or the project's own, held against what this source tree shows for this catalogue.
+
+    With it what of the files is not understood.
+    """
+    from compat.catalogue.accuracy import find_record
 
     try:
+        from tools.evaluation import points
         from tools.evaluation.ledger import compare_points
-        from tools.evaluation.points import load_points, read_points
     except ModuleNotFoundError as missing:
         raise CommandError(
             "Comparing needs the folder tools/ of the project's source, which is not part of the installed site. "
             f"Run it in a checkout of this release: {missing}"
         ) from None
     try:
-        memory = read_points(memory_points) if memory_points else load_points("memory_points")
-        speed = read_points(speed_points) if speed_points else load_points("speed_points")
-        return compare_points(memory, speed, find_shape_in_catalogue)
+        memory, of_memory = points.read_memory_points(memory_points) if memory_points else (points.memory_points(), ())
+        speed, of_speed = points.read_speed_points(speed_points) if speed_points else (points.speed_points(), ())
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise CommandError(f"The points cannot be read: {error}") from None
-    except (AttributeError, KeyError, TypeError) as error:
-        raise CommandError(f"The points cannot be read: one lacks or holds what it should not: {error}") from None
+    return compare_points(memory, speed, find_record), (*of_memory, *of_speed)
 
 
 def _show(title: str, table: Accuracy, screen: Screen) -> None:
@@ -106,7 +114,41 @@ def _show(title: str, table: Accuracy, screen: Screen) -> None:
         for row in table.rows
     ]
     screen.table(columns, rows)
+    if table.margins:
+        screen.line("Four in five measurements lie within:")
+        screen.table(
+            [Column("Engine"), Column("Quantity"), Column("Rests on"), Column("On"), *_NUMBERS], _margins(table.margins)
+        )
+    for one in table.ranges:
+        screen.line(f"{one.held:>6,} of {one.of:,} in the range that pages show: {one.engine} on {one.basis}")
+    screen.line(f"{table.answered:>6,} of {table.asked:,} that pages can be asked are answered")
     for reason, count in sorted(table.skipped.items(), key=lambda item: -item[1]):
         screen.line(f"{count:>6,} left out: {reason}")
     if table.bounds.of:
-        screen.line(f"{table.bounds.held:>6,} of {table.bounds.of:,} upper bounds held")
+        screen.line(f"{table.bounds.held:>6,} of {table.bounds.of:,} bounds held")
+    for broken in table.bounds.broken:
+        screen.line(f"       not held: {broken}")
+
+
+_NUMBERS = (Column("Margin", right=True), Column("Points", right=True), Column("Held", right=True))
+
+
+def _margins(margins: Iterable[Margin]) -> list[list[str]]:
+    return [
+        [m.engine, m.quantity, m.basis, m.where, f"{100 * m.margin:.1f} %", f"{m.n:,}", f"{100 * m.held:.0f} %"]
+        for m in margins
+    ]
+
+
+def _show_engines(ledger: Ledger, screen: Screen) -> None:
+    """How much was measured on each engine: with too little it is called unproven."""
+    screen.line(f"Engines, and how many whole loads and speeds were measured; under {LEAST_POINTS} it is unproven")
+    for proof in proofs(ledger):
+        memory, speed = (
+            f"{what} {count:,}" + ("" if proven else ", unproven")
+            for what, count, proven in (
+                ("memory", proof.memory, proof.memory_proven),
+                ("speed", proof.speed, proof.speed_proven),
+            )
+        )
+        screen.line(f"  {proof.name}: {memory}; {speed}")

@@ -177,21 +177,24 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib
+    from marketplace.show import gib, margin_share
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
             return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
-        return f"{part.name} {gib(part.bytes)}"
+        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_share(part.margin)})" if part.margin else "")
 
     parts = [told(part) for part in memory.parts]
     if not memory.fit.estimate.missing:
         parts.append(f"free {gib(memory.free)} of {gib(memory.room)}")
     lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]
+    if memory.margin:
+        lines.append(("Memory", f"Four in five measured loads lie within {margin_share(memory.margin)} of the whole."))
     if memory.longest:
         lines.append(("Memory", f"The longest context that fits is {memory.longest:,} tokens."))
     speed = memory.speed
     if speed and speed.low is not None and speed.high is not None:
-        lines.append(("Speed", f"{speed.low:.0f} to {speed.high:.0f} tokens a second ({speed.basis})"))
+        within = f"; four in five measured {margin_share(memory.speed_margin)}" if memory.speed_margin else ""
+        lines.append(("Speed", f"{speed.low:.0f} to {speed.high:.0f} tokens a second ({speed.basis}{within})"))
     lines += [("Assumed", text) for text in memory.assumed]
     return lines

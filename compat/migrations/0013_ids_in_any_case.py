@@ -5,7 +5,7 @@ from django.db.models.functions import Lower
 
 
 class Migration(migrations.Migration):
-    dependencies = [("compat", "0011_no_payloads")]
+    dependencies = [("compat", "0012_tags")]
 
     operations = [
         migrations.AddIndex(

@@ -1,0 +1,166 @@
+"""A point as the question that a page would be asked: record, files, worker, options.
+
+What a page knows of a model is what the record tells, or what is published of the model it is named after: the record
+of somebody's catalogue where it is given, else one that tells the name alone and what the point's own log printed. From
+there on the functions are those of pages.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from compat.architectures import architecture_of_gguf
+from compat.catalogue.needs import inputs_of_variant
+from compat.catalogue.workers import Machine, Worker, accelerator_labels
+from compat.engines import EngineProfile, all_profiles
+from compat.engines.hardware import Accelerator, Hardware, find_accelerator
+from compat.estimate import LoadOptions, VariantInputs, find_shape
+from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
+from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.models import ModelRecord, RecordVariant
+from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point
+
+Records = Callable[[str], ModelRecord | None]
+"""Finds a record by a model's id in somebody's catalogue."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a page would have. ``hardware`` None: nothing is told of the machine."""
+
+    record: ModelRecord
+    variant: RecordVariant
+    worker: Worker
+    inputs: VariantInputs
+    hardware: Hardware | None
+    options: LoadOptions
+    engine: str
+
+
+def asked(point: Point, records: Records | None = None) -> Asked | str:
+    """The question behind a point, or the reason why pages cannot be asked it."""
+    profile = profile_of(point.engine)
+    if profile is None:
+        return f"{point.engine} is no engine that is modelled"
+    options = _options(point)
+    if isinstance(options, str):
+        return options
+    record = _record(point, records)
+    variant = _variant(point, record)
+    worker = Worker(
+        profile.slug, profile.name, profile, _machine(point), options.context, kv=options.kv_type, registered=False
+    )
+    hardware = worker.hardware
+    if point.processor_only and (hardware is None or hardware.accelerators):
+        hardware = Hardware()
+    inputs, _ = inputs_of_variant(record, variant)
+    return Asked(record, variant, worker, inputs, hardware, options, engine_name(profile.slug))
+
+
+def profile_of(engine: str) -> EngineProfile | None:
+    """The profile of an engine by any of its names; of several that share a loader the one that is named so."""
+    name = engine_name(engine)
+    own = [one for one in all_profiles().values() if engine_name(one.slug) == name]
+    exact = [one for one in own if one.slug == engine or one.name.lower() == name]
+    return next(iter((*exact, *own)), None)
+
+
+def _options(point: Point) -> LoadOptions | str:
+    if point.v_type and point.v_type != point.k_type:
+        return "keys and values of unlike types, for which pages have no option"
+    if point.n_cpu_moe:
+        return "experts in system memory, for which pages have no option"
+    told: dict[str, Any] = {"kv_type": point.k_type, "ubatch": point.ubatch, "flash_attention": point.flash_attention}
+    if isinstance(point, MemoryPoint):
+        told |= {
+            "context": point.kv_tokens or point.ctx,
+            "parallel": 1 if point.kv_tokens else point.n_parallel,
+            "unified_kv": point.kv_unified,
+            "swa_full": point.swa_full,
+            "prefill": point.input_tokens,
+            "memory_utilization": point.memory_utilization,
+        }
+    else:
+        told["context"] = point.ctx or max(DEFAULT_CONTEXT, 2 * (point.depth or 0))
+    return replace(LoadOptions(), **{name: value for name, value in told.items() if value is not None})
+
+
+def _machine(point: Point) -> Machine:
+    ram = point.system_gb
+    if point.processor_only:
+        return Machine(ram=ram)
+    count = max(point.count, point.tensor_parallel or 1)
+    found = _accelerator(point)
+    if found is None:
+        return Machine("", count, point.accelerator_gb, ram)
+    label = next(label for label, one in accelerator_labels().items() if one.name == found.name and _same(one, found))
+    told = point.accelerator_gb if found.memory_options else None
+    return Machine(label, count, told, ram)
+
+
+def _accelerator(point: Point) -> Accelerator | None:
+    name = point.accelerator or ""
+    return find_accelerator(name, point.accelerator_gb) or find_accelerator(name) if name else None
+
+
+def _same(one: Accelerator, found: Accelerator) -> bool:
+    return one.memory == found.memory or bool(one.memory_options)
+
+
+def _record(point: Point, records: Records | None) -> ModelRecord:
+    """The record of a catalogue, else one that tells its name; a fine-tune's base stands in where only it is known."""
+    named = [name for name in (point.model, point.base_model) if name]
+    facts = point.hparams if isinstance(point, MemoryPoint) else None
+    printed = facts is not None and facts.n_embd_k_gqa is not None
+    known = [name for name in named if find_shape(_last(name)) is not None]
+    if records is not None and not printed:
+        found = next((record for record in map(records, named) if record is not None), None)
+        if found is not None:
+            return found
+    name = known[0] if known else named[0]
+    # A log that prints the width of keys outranks what the model's name says is stored.
+    told = _config(facts) if facts is not None and (printed or not known) else {}
+    return ModelRecord(
+        repo_id=name, name=_last(name), parameters=point.parameters, shape_facts=json.dumps(told) if told else ""
+    )
+
+
+def _last(name: str) -> str:
+    return name if name.startswith("synthetic:") else name.rpartition("/")[2]
+
+
+def _config(facts: Dimensions) -> dict[str, Any]:
+    """What a log printed, as a ``config.json`` says it: the width of keys is one head of that size."""
+    heads, size = facts.n_head_kv, facts.head_dim
+    if heads is None and facts.n_embd_k_gqa is not None:
+        heads, size = 1, facts.n_embd_k_gqa
+    config = {
+        "model_type": architecture_of_gguf(facts.architecture).name if facts.architecture else None,
+        "num_hidden_layers": facts.n_layer,
+        "num_key_value_heads": heads,
+        "head_dim": size,
+        "value_head_dim": facts.n_embd_v_gqa if facts.n_embd_k_gqa else None,
+        "hidden_size": facts.n_embd,
+        "vocab_size": facts.n_vocab,
+        "sliding_window": facts.n_swa,
+    }
+    return {key: value for key, value in config.items() if value is not None}
+
+
+def _variant(point: Point, record: ModelRecord) -> RecordVariant:
+    """The files: those of the record in this packing, where it lists them; else such files of unknown size."""
+    format_ = point.format or ("gguf" if engine_name(point.engine) in LLAMA_FAMILY else "safetensors")
+    quant = point.quant or ""
+    if record.pk is not None:
+        for one in record.variants.all():
+            if one.format == format_ and one.quantization.lower() == quant.lower():
+                return one if one.size_bytes else _sized(one, point)
+    return _sized(RecordVariant(format=format_, quantization=quant), point)
+
+
+def _sized(variant: RecordVariant, point: Point) -> RecordVariant:
+    variant.size_bytes = point.file_bytes
+    return variant
