@@ -12,7 +12,7 @@ from functools import cached_property
 from compat.engines import Capability, EngineProfile
 from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.models import SiteWorker
 from compat.models.composed import ComposedQuery
 from compat.models.engines import engines

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, engine_name
-from compat.estimate.memory import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.launch import LoadOptions
+from compat.estimate.memory import MemoryEstimate, VariantInputs, estimate_memory
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
@@ -45,8 +46,8 @@ class FitResult:
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for."""
     options = options or LoadOptions()
-    engine = engine_name(engine)
     estimate = estimate_memory(variant, engine, hardware, options)
+    engine = engine_name(engine)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from compat.architectures import LayerKind
 from compat.estimate.engine_names import FULL_HEADS, LLAMA_FAMILY, PAGED
+from compat.estimate.launch import DEFAULT_UBATCH
 from compat.estimate.quant import kv_bits
 from compat.shapes.shape import LayerCache, ModelShape
 
 LLAMA_PAD = 256
-LLAMA_UBATCH = 512
 VLLM_BLOCK = 16
 VLLM_BATCHED = 2048
 """Prompt tokens in one step by default; a window layer holds them beside its window."""
@@ -30,13 +30,13 @@ class CacheOptions:
     parallel: int = 1
     unified: bool = True
     swa_full: bool = False
-    ubatch: int = LLAMA_UBATCH
+    ubatch: int = DEFAULT_UBATCH
     snapshots: int = 0
     v_type: str | None = None
     swa_batch: int | None = None
     """Batch a window layer leaves room for; None: ``ubatch``."""
-    swa_slack: int = 1
-    """Cells a window layer gets beyond window and batch: 1 since llama.cpp 0.5, 0 before."""
+    swa_slack: int = 0
+    """Cells a window layer gets beyond window and batch: none in llama.cpp, 1 in what node-llama-cpp makes of it."""
 
 
 @dataclass(frozen=True)

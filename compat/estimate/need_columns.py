@@ -41,6 +41,8 @@ from compat.estimate.buffers import (
     driver_overhead,
     feed_forward_width,
     llama_compute,
+    query_width,
+    routed_width,
     token_bytes,
     transformers_compute,
     widest_full_layer,
@@ -48,8 +50,8 @@ from compat.estimate.buffers import (
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
 from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, layer_widths, reserved_cells, state_bytes
+from compat.estimate.launch import LoadOptions, launch_of
 from compat.estimate.memory import (
-    LoadOptions,
     VariantInputs,
     as_held,
     cache_factor,
@@ -85,7 +87,7 @@ _VARIANT = np.dtype(
 _SHAPE = np.dtype(
     [
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
-        *((name, "i8") for name in ("kv", "widest", "state")),
+        *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "?") for name in ("cached", "latent", "computes")),
     ]
@@ -97,21 +99,29 @@ Column = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeedColumns:
-    """Many variants on one engine, in the order they were given. The tables are told in the module's docstring."""
+    """Many variants on one engine, in the order they were given. The tables are told in the module's docstring.
 
-    engine: str
+    ``slug`` is the engine as it was asked for, which decides how it is started.
+    """
+
+    slug: str
     variants: NDArray[np.void]
     shapes: NDArray[np.void]
     caches: NDArray[np.void]
+
+    @property
+    def engine(self) -> str:
+        """The engine whose estimates these are."""
+        return engine_name(self.slug)
 
     def __len__(self) -> int:
         """How many variants there are."""
         return len(self.variants)
 
     @classmethod
-    def of(cls, variants: Iterable[VariantInputs], engine: str) -> NeedColumns:
+    def of(cls, variants: Iterable[VariantInputs], slug: str) -> NeedColumns:
         """The columns of some variants. About 20 microseconds each."""
-        engine = engine_name(engine)
+        engine = engine_name(slug)
         # By identity: shapes are made once a process and compared as a whole slowly.
         numbers: dict[tuple[int, str | None], int] = {}
         shapes: list[tuple[ModelShape, str | None]] = []
@@ -130,16 +140,15 @@ class NeedColumns:
         # The last shape is that of variants whose shape is not known: -1 leads to it.
         told = [_shape_row(shape, packing, engine) for shape, packing in [*shapes, (ModelShape(), None)]]
         return cls(
-            engine,
+            slug,
             np.array(rows, dtype=_VARIANT),
             np.array(told, dtype=_SHAPE),
             np.array(caches, dtype=_CACHE),
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[NeedColumns], engine: str) -> NeedColumns:
+    def joined(cls, parts: Sequence[NeedColumns], slug: str) -> NeedColumns:
         """The variants of several columns of one engine, one after the other."""
-        engine = engine_name(engine)
         variants, shapes, caches = [], [], []
         before = 0
         for part in parts:
@@ -150,9 +159,9 @@ class NeedColumns:
             variants.append(moved)
             shapes.append(part.shapes[:-1])
             caches.append(told)
-        nothing = cls.of((), engine)
+        nothing = cls.of((), slug)
         return cls(
-            engine,
+            slug,
             np.concatenate([*variants, nothing.variants]),
             np.concatenate([*shapes, nothing.shapes]),
             np.concatenate([*caches, nothing.caches]),
@@ -160,24 +169,27 @@ class NeedColumns:
 
     def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
         """Some variants of these columns, in the order of their rows."""
-        return NeedColumns(self.engine, self.variants[rows], self.shapes, self.caches)
+        return NeedColumns(self.slug, self.variants[rows], self.shapes, self.caches)
 
     def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
         """What every variant needs on a machine."""
         options = options or LoadOptions()
+        launch = launch_of(self.slug, options)
+        asked = cache_options(options, launch)
         count = max(len(hardware.accelerators), 1)
         shapes, variants = self.shapes, self.variants
         unit = shapes["unit"] if refines_blocks(hardware) else shapes["coarse_unit"]
         ranks = _ranks(unit, shapes["key_heads"], self.engine, count)
-        kv = self._cache(options, ranks)
-        state = np.where(shapes["cached"], shapes["state"], UNKNOWN)
+        kv = self._cache(asked, ranks)
+        state = np.where(shapes["cached"] & (shapes["state"] >= 0), shapes["state"] * asked.parallel, UNKNOWN)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
             gpu=bool(hardware.accelerators),
             vendor=hardware.accelerators[0].vendor if hardware.accelerators else None,
             device_memory=hardware.accelerators[0].memory if hardware.accelerators else None,
+            output_rows=launch.output_rows,
         )
-        compute = self._compute(options, buffers, ranks)
+        compute = self._compute(asked, buffers, ranks)
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
         kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
@@ -190,7 +202,7 @@ class NeedColumns:
                 weights = np.where(wide, variants["wide"], weights)
                 least = np.where(wide, variants["wide_least"], least)
                 held = np.where(wide, variants["wide_held"], held)
-                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, options), kv)
+                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, asked), kv)
         if self.engine == "transformers":
             known = (compute >= 0) & (weights >= 0) & (kv >= 0)
             beyond = held + (compute + WORKSPACE) * ranks
@@ -233,9 +245,8 @@ class NeedColumns:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
 
-    def _cache(self, options: LoadOptions, ranks: Column) -> Column:
+    def _cache(self, asked: CacheOptions, ranks: Column) -> Column:
         """Bytes of keys and values, shape by shape."""
-        asked = cache_options(options)
         bits_k, bits_v = cache_bits(self.engine, asked)
         if bits_k is None or bits_v is None:
             return np.full(len(self.shapes), UNKNOWN)
@@ -248,14 +259,23 @@ class NeedColumns:
             kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
         return np.where(self.shapes["cached"], kv, UNKNOWN)
 
-    def _compute(self, options: LoadOptions, buffers: BufferOptions, ranks: Column) -> Column:
+    def _compute(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> Column:
         """Bytes of activations and scratch on each device, shape by shape; for Transformers, of the whole prompt."""
-        shapes, asked = self.shapes, cache_options(options)
+        shapes = self.shapes
         vocab, each = np.maximum(shapes["vocab"], 0), np.maximum(shapes["each"], 0)
         found: Amount
         if self.engine in LLAMA_FAMILY:
+            seen = np.where(shapes["window"] >= 0, _cells(shapes["window"], self.engine, asked), 0)
             widths = LlamaWidths(
-                shapes["hidden"], vocab, np.maximum(shapes["width"], 0), shapes["heads"], shapes["kv"], shapes["widest"]
+                shapes["hidden"],
+                vocab,
+                np.maximum(shapes["width"], 0),
+                shapes["heads"],
+                shapes["kv"],
+                shapes["widest"],
+                shapes["query"],
+                shapes["routed"],
+                seen // (1 if asked.unified else asked.parallel),
             )
             found = llama_compute(widths, asked, buffers, ranks)
         elif self.engine in PAGED:
@@ -411,6 +431,9 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         ),
         (shape.kv_heads or 0) * (shape.head_dim or 0),
         widest_full_layer(shape),
+        query_width(shape),
+        routed_width(shape),
+        max((layer.window or UNKNOWN for layer in shape.caches or () if layer.kind in WINDOWED), default=UNKNOWN),
         _told(state),
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         shape.caches is not None,

@@ -22,7 +22,7 @@ from compat.engines import all_profiles, default_profile
 from compat.engines.gpu_capability import Capability
 from compat.engines.hardware import GIB
 from compat.estimate import accelerators
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.models.engines import engines
 

@@ -4,7 +4,7 @@ import pytest
 
 from compat.architectures.layers import LayerKind
 from compat.estimate import from_config, from_gguf, known_shape
-from compat.estimate.kv import CacheOptions, estimate_cache
+from compat.estimate.kv import CacheOptions, estimate_cache, reserved_cells
 
 MIB = 1024 * 1024
 
@@ -58,18 +58,27 @@ def test_hybrids_keep_keys_on_every_fourth_layer_and_a_state_on_the_rest(model, 
     ("parallel", "unified", "expected"),
     [(1, True, 39), (2, False, 54), (4, False, 84), (2, True, 46.5), (4, True, 61.5)],
 )
-def test_gemma_windows_with_sequences_before_the_spare_cell(parallel, unified, expected):
+def test_gemma_windows_with_sequences(parallel, unified, expected):
     shape = known_shape("unsloth/gemma-3-270m-it")
-    found = kv_mib(shape, "llama.cpp", context=8192, parallel=parallel, unified=unified, swa_slack=0)
+    found = kv_mib(shape, "llama.cpp", context=8192, parallel=parallel, unified=unified)
     assert found == expected
 
 
-def test_windows_of_the_present_llama_cpp_have_a_spare_cell():
+def test_windows_of_the_present_llama_cpp_have_no_spare_cell_as_node_llama_cpp_gives_them():
     gemma = known_shape("synthetic:Gemma2Config-default (x)")
-    assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 247
+    assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 13 * 4608 * 4096 / MIB
+    assert kv_mib(gemma, "llama.cpp", context=8192, swa_slack=1) == 416 + 247
     gpt_oss = known_shape("synthetic:GptOssConfig-default (x)")
     # 18 full layers with n_ctx cells and 18 with 768, 8 heads x 64 each
     assert kv_mib(gpt_oss, "llama.cpp", context=8192) == 18 * (8192 + 768) * 2 * 8 * 64 * 2 / MIB
+
+
+@pytest.mark.parametrize(("slots", "cells"), [(1, 1536), (4, 4608)])
+def test_every_slot_has_a_window_of_its_own(slots, cells):
+    """Cells that llama-server of July 2026 logs for Gemma 3's windows of 1,024 tokens."""
+    gemma = known_shape("google/gemma-3-27b-it")
+    layer = next(layer for layer in gemma.caches if layer.window)
+    assert reserved_cells(layer, "llama.cpp", CacheOptions(32768, parallel=slots)) == cells
 
 
 def test_swa_full_gives_every_layer_all_cells():
