@@ -217,5 +217,8 @@ _KV_BITS: dict[str, float] = {
     **dict.fromkeys(("f16", "fp16", "bf16", "float16", "bfloat16", "auto", "bf16/fp16", "half"), 16.0),
     **{name.lower(): _B[name] for name in ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "IQ4_NL")},
     "q8": _B["Q8_0"],
+    # MLX keeps a 16-bit scale and a 16-bit bias for 64 of them.
+    "8bit": 8.5,
+    "4bit": 4.5,
     **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 8.0),
 }

@@ -2,9 +2,12 @@
 
 import pytest
 
+from compat.engines import all_profiles
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, VariantInputs, estimate_memory, judge_fit, known_shape
+from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, launch_of
+from compat.estimate.quant import kv_bits
 
 MIB = 1024 * 1024
 CARD = Hardware((Accelerator("RTX 3090", "nvidia", "gpu", 24 * GIB),))
@@ -128,3 +131,16 @@ def test_types_of_keys_and_values_count_each_for_itself():
     assert keys == values == (both + none) / 2
     # Either of them is copied to 16 bits for a layer's attention.
     assert part(QWEN, "compute", context=131072, kv_type="f16", v_type="q8_0") > part(QWEN, "compute", context=131072)
+
+
+def test_every_type_of_every_engine_has_a_width_and_a_name():
+    slugs = [profile.slug for profile in all_profiles().values()]
+    assert {slug for slug in slugs if len(cache_types(slug).names) > 1} >= {"llama-cpp", "ollama", "vllm", "sglang"}
+    assert set(HAS_UBATCH) <= set(slugs)
+    for slug in slugs:
+        types = cache_types(slug)
+        assert types.takes("f16")
+        assert not types.takes("turbo9")
+        for name in types.names:
+            assert name in CACHE_TYPES
+            assert kv_bits(name)
