@@ -139,8 +139,29 @@ def cache_factor(widening: Widening | None, engine: str, cache: CacheOptions) ->
     return widening.cache if widening is not None and own else 1
 
 
+SMALLEST_FILE, LARGEST_FILE = "IQ1_S", "BF16"
+"""The quantizations that GGUF repositories usually hold at the one end and at the other."""
+
+
+def with_largest_file(variant: VariantInputs) -> VariantInputs | None:
+    """A GGUF repository whose files are not listed, as its largest file; None where a variant is told better."""
+    told = variant.quant or variant.bits or variant.doubt or variant.file_bytes is not None
+    return None if told or variant.format != "gguf" else replace(variant, quant=LARGEST_FILE)
+
+
+def _weights_of_some_file(variant: VariantInputs, engine: str) -> Weights:
+    """Weights that are not known, and at least those of the smallest file that there usually is."""
+    smallest = variant_weights(replace(variant, quant=SMALLEST_FILE), engine)
+    if smallest.total is None:
+        return smallest
+    what = ("which of its files is taken",)
+    return Weights(None, Basis.UNKNOWN, missing=what, parts=smallest.parts, least=place_weights(smallest)[0])
+
+
 def variant_weights(variant: VariantInputs, engine: str, widening: Widening | None = None) -> Weights:
     """The weights of a variant as the engine holds them, over all devices and system memory."""
+    if with_largest_file(variant) is not None and widening is None:
+        return _weights_of_some_file(variant, engine)
     weights = estimate_weights(
         variant.shape,
         file_bytes=variant.file_bytes,

@@ -59,6 +59,7 @@ from compat.estimate.memory import (
     device_shares,
     place_weights,
     variant_weights,
+    with_largest_file,
 )
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
@@ -81,6 +82,7 @@ _VARIANT = np.dtype(
         ("least", "i8"),
         ("held", "i8"),
         ("projector", "i8"),
+        *(("most", "i8"), ("most_on_device", "i8")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
     ]
 )
@@ -218,7 +220,8 @@ class NeedColumns:
         known = np.logical_and.reduce([part >= 0 for part in parts.values()])
         floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
-        return Needs(parts, known, floor, host, ranks, shapes["layers"][of])
+        most = variants["most_on_device"] if placed else variants["most"]
+        return Needs(parts, known, floor, host, ranks, shapes["layers"][of], most)
 
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
@@ -232,6 +235,10 @@ class NeedColumns:
         need, room = found.on_fullest(devices, rooms)
         spill = spill_room(self.engine, hardware, rooms)
         codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
+        some_file = found.with_largest_files()
+        most, there = some_file.on_fullest(some_file.by_device(hardware, self.engine), rooms)
+        fitting = some_file.known & (most <= there) & (codes != _CODE[Fit.TOO_LARGE])
+        codes[fitting] = np.where(most > TIGHT * there, _CODE[Fit.TIGHT], _CODE[Fit.FITS])[fitting]
         codes[found.known] = _CODE[Fit.FITS]
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
@@ -294,6 +301,7 @@ class Needs:
     """The parts of many variants' needs on one machine, in bytes over all devices; -1 is not known.
 
     ``floor`` is the least a need can be, ``host`` what stays in system memory, ``ranks`` the devices that are used.
+    ``most`` are the weights of the largest file of those that are not listed.
     """
 
     parts: dict[str, Column]
@@ -302,11 +310,17 @@ class Needs:
     host: Column
     ranks: Column
     layers: Column
+    most: Column
 
     @property
     def total(self) -> Column:
         """Bytes over all devices; -1 where a part is not known."""
         return np.where(self.known, sum(self.parts.values()), UNKNOWN)
+
+    def with_largest_files(self) -> Needs:
+        """The same where the files are not listed and the largest is taken; nothing else is known in it."""
+        parts = {**self.parts, "weights": self.most}
+        return replace(self, parts=parts, known=np.logical_and.reduce([part >= 0 for part in parts.values()]))
 
     @property
     def movable(self) -> Column:
@@ -380,11 +394,21 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     weights, held = _as_held(variant, everywhere, known, engine)
     on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
     projector = UNKNOWN if variant.projector_bytes is None else variant.projector_bytes
-    row = (_told(weights.total), on_device, host, weights.least, held, projector)
+    most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
+    row = (_told(weights.total), on_device, host, weights.least, held, projector, most, most_on_device)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0
     wide, wide_held = _as_held(variant, widening, known, engine)
     return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held
+
+
+def _largest(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, int]:
+    """(weights of the largest file there may be, those of them on the devices); -1 where the file is told."""
+    largest = with_largest_file(variant)
+    weights = known.of(largest, None) if largest is not None else None
+    if weights is None or weights.total is None:
+        return UNKNOWN, UNKNOWN
+    return weights.total, place_weights(weights)[0]
 
 
 def _as_held(

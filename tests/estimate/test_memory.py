@@ -222,6 +222,23 @@ def test_unknown_stays_unknown():
     assert nothing.fit is Fit.UNKNOWN
 
 
+def test_of_files_that_are_not_listed_nothing_is_hoped():
+    """Of an 8B model there are files of 2 to 16 GB: 24 GB take any of them, 12 take some, 2 take none."""
+    files = VariantInputs(known_shape("Llama-3.1-8B"), format="gguf")
+    any_of_them, some, none = (judge_fit(files, "llama.cpp", machine(gib, ram=0)) for gib in (24, 12, 2))
+    assert (any_of_them.fit, some.fit, none.fit) == (Fit.FITS, Fit.UNKNOWN, Fit.TOO_LARGE)
+    assert "by the file that is taken: its files are not listed" in some.sentence
+    assert "with the smallest file that such a repository usually has" in none.sentence
+    smallest, largest = (
+        judge_fit(replace(files, quant=quant), "llama.cpp", machine(24)) for quant in ("IQ1_S", "BF16")
+    )
+    assert some.sentence.startswith(f"Needs {smallest.need / GIB:.1f} to {largest.need / GIB:.1f} GiB")
+    assert any_of_them.need == largest.need
+    assert any_of_them.estimate.total is None
+    listed = judge_fit(replace(files, file_bytes=5_000_000_000), "llama.cpp", machine(12))
+    assert listed.fit is Fit.FITS
+
+
 def test_the_largest_context_is_the_edge():
     hardware = machine(8)
     edge = largest_context(LLAMA, "llama.cpp", hardware, limit=131072)

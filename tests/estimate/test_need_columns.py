@@ -51,7 +51,7 @@ OPTIONS = (
     LoadOptions(context=777, kv_type="q4_0", v_type="q8_0", parallel=3, ubatch=128),
     LoadOptions(parallel=2, unified_kv=False, swa_full=True, flash_attention=False, build=7000),
 )
-QUANTS = (None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
+QUANTS = (None, None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
 
 
 @cache
@@ -67,11 +67,16 @@ def variants():
             shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))
     for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3"):
         shapes[name] = known_shape(name)
+    # Of a repository whose files are not listed, any of them may be taken.
+    some_files = [
+        VariantInputs(known_shape(name), None, known_shape(name).parameters, None, 0, "gguf")
+        for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3")
+    ]
     # Packed in groups and blocks that few numbers of devices leave whole, and a model that float16 does not suit.
     shapes["groups"] = replace(known_shape("Qwen/Qwen2.5-72B-Instruct"), ffn=29568, pack_group=128)
     shapes["blocks"] = replace(known_shape("Qwen/Qwen3-30B-A3B"), expert_ffn=640, shared_ffn=512, pack_block=128)
     shapes["no float16"] = from_config(GEMMA_3)
-    found = []
+    found = [*some_files, VariantInputs(None, None, 7_000_000_000, None, 0, "gguf")]
     for name in ("groups", "blocks", "no float16"):
         shape = shapes.pop(name)
         found += [
