@@ -108,8 +108,8 @@ def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ..
     """
     if largest.estimate.per_device is None:
         return None
-    most, room = sum(largest.estimate.per_device), sum(rooms)
-    span = f"Needs {estimate.floor / GIB:.1f} to {_gib(most, room)}, by the file that is taken: its files are not listed"
+    least, most, room = estimate.floor / GIB, sum(largest.estimate.per_device), sum(rooms)
+    span = f"Needs {least:.1f} to {_gib(most, room)}, by the file that is taken: its files are not listed"
     if largest.fit in (Fit.FITS, Fit.TIGHT):
         return replace(largest, sentence=f"{span}. {_gib(room, most)} are there.", estimate=estimate)
     return FitResult(Fit.UNKNOWN, f"{span}; {_gib(room, most)} are there.", estimate, room=room)
