@@ -19,6 +19,9 @@ from compat.shapes.shape import ModelShape
 
 MIB = 1024 * 1024
 
+CUDA_GRAPHS = 300
+"""MiB that vLLM sets aside for the graphs it captures: 0.21 to 0.36 GiB in logs of one and two cards."""
+
 SAMPLER_COPIES = 9.7
 """Copies of the logits alive in vLLM's sampler profile: 9.6 to 9.9 on H100 over three vocabularies
 (Qwen3 0.6B and 32B alike, Llama 3 70B, gpt-oss 20B), 10.0 on A100 with 256 sequences."""
@@ -39,6 +42,7 @@ class BufferOptions:
     gpu: bool = True
     vendor: str | None = None
     device_memory: int | None = None
+    device: str = ""
     sequences: int | None = None
     eager_kv: bool = False
     legacy_cache: bool = False
@@ -67,7 +71,7 @@ def compute_buffer(shape: ModelShape | None, engine: str, cache: CacheOptions, o
         return _transformers(shape, cache)
     if engine == "rbee":
         return _whole_prompt(shape, cache)
-    return _chunked(shape)
+    return _chunked(shape, cache, engine)
 
 
 def driver_overhead(engine: str, options: BufferOptions) -> Buffer:
@@ -83,6 +87,10 @@ def driver_overhead(engine: str, options: BufferOptions) -> Buffer:
     if engine in ("vllm", "sglang", "tensorrt-llm"):
         # Outside torch: 0.15 GiB on one GPU, 0.6 GiB with NCCL buffers, on top of the driver context.
         extra = 154 if options.devices == 1 else 614
+        if engine == "vllm" and options.vendor in ("nvidia", "amd", None):
+            return Buffer(
+                (context + extra + CUDA_GRAPHS) * MIB, Basis.DEFAULT, "driver context, buffers and CUDA graphs"
+            )
         return Buffer((context + extra) * MIB, Basis.DEFAULT, "driver context and communication buffers")
     return Buffer(context * MIB, Basis.DEFAULT, "driver context")
 
@@ -212,10 +220,19 @@ def _batched(shape: ModelShape, cache: CacheOptions, options: BufferOptions, eng
     return Buffer(total, Basis.DEFAULT, detail)
 
 
+_SMALL_BATCHES = ("a100", "gb10", "dgx spark")
+"""Words in the names of large devices that vLLM gives the limits of small ones."""
+
+
 def batch_sizes(options: BufferOptions) -> tuple[int, int]:
-    """(sequences, prompt tokens) that a paged engine plans one step for; larger on cards of 70 GiB and more."""
-    large = options.device_memory is not None and options.device_memory >= 70 * 1024 * MIB
-    return options.sequences or (1024 if large else 256), 8192 if large else 2048
+    """(sequences, prompt tokens) that a server of a paged engine plans one step for, by the device.
+
+    As ``get_batch_defaults`` of vLLM 0.33.0.
+    """
+    memory = options.device_memory or 0
+    huge = memory >= 160 * 1024 * MIB
+    large = huge or (memory >= 70 * 1024 * MIB and not any(word in options.device.lower() for word in _SMALL_BATCHES))
+    return options.sequences or (1024 if large else 256), 16384 if huge else 8192 if large else 2048
 
 
 def batched_compute(vocab: Amount, each: Amount, options: BufferOptions, engine: str, devices: Amount) -> Amount:
@@ -258,20 +275,34 @@ def candle_compute(each: Amount, heads: Amount, cache: CacheOptions) -> Amount:
     return 2 * prompt * each + 2 * scores
 
 
-def _chunked(shape: ModelShape) -> Buffer:
+def _chunked(shape: ModelShape, cache: CacheOptions, engine: str) -> Buffer:
     each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    return Buffer(chunked_compute(each, shape.vocab or 0), Basis.FORMULA, f"{CHUNK} prompt tokens in one layer")
+    basis = Basis.DEFAULT if engine == "mlx-lm" else Basis.FORMULA
+    total = chunked_compute(each, shape.vocab or 0, cache.context, engine)
+    return Buffer(total, basis, f"{CHUNK} prompt tokens in one layer")
 
 
 CHUNK = 2048
 """Prompt tokens that engines without a larger plan compute in one go."""
 
 
-def chunked_compute(each: Amount, vocab: Amount) -> Amount:
-    """Bytes of one layer that computes a chunk of the prompt, and one row of logits."""
-    return CHUNK * each + vocab * 4
+def chunked_compute(each: Amount, vocab: Amount, context: int, engine: str) -> Amount:
+    """Bytes of one layer that computes a chunk of the prompt, and one row of logits.
+
+    MLX's published peaks hold the logits of the whole chunk, and its mask over the context, in 16 bits.
+    """
+    layer = CHUNK * each + vocab * 4
+    return layer + min(CHUNK, context) * (vocab + context) * 2 if engine == "mlx-lm" else layer
+
+
+def projector_need(size: Amount, engine: str) -> Amount:
+    """Bytes of a vision projector whose file has so many, with what computes an image beside it.
+
+    llama-server reserves 1,284 MiB for a file of 857, and 322 for the graph beside one of 800.
+    """
+    return size * 3 // 2 if engine in LLAMA_FAMILY else size
 
 
 def dequantised_matrix(shape: ModelShape) -> int | None:

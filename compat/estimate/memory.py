@@ -7,7 +7,7 @@ unknown and is named in ``missing``; what is known is still shown.
 from dataclasses import dataclass, field, replace
 
 from compat.engines.hardware import Hardware
-from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead
+from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
@@ -109,7 +109,7 @@ def estimate_memory(
         state,
         _times("compute", compute, ranks),
         _times("overhead", extra, ranks),
-        Component("projector", variant.projector_bytes, Basis.FILE if variant.projector_bytes else Basis.FORMULA),
+        _projector(variant.projector_bytes, engine),
     )
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) else None
@@ -126,6 +126,14 @@ def estimate_memory(
         tuple(notes),
         cuts,
     )
+
+
+def _projector(size: int | None, engine: str) -> Component:
+    if not size:
+        return Component("projector", size, Basis.FORMULA)
+    need = projector_need(size, engine)
+    basis, detail = (Basis.FILE, "") if need == size else (Basis.DEFAULT, "its file, and half as much to compute with")
+    return Component("projector", need, basis, detail)
 
 
 def as_held(variant: VariantInputs, widening: Widening | None) -> VariantInputs:
@@ -280,6 +288,7 @@ def _buffer_options(
         gpu=gpu,
         vendor=first.vendor if first else None,
         device_memory=first.memory if first else None,
+        device=first.name if first else "",
         output_rows=launch.output_rows,
     )
 

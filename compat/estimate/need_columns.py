@@ -41,6 +41,7 @@ from compat.estimate.buffers import (
     driver_overhead,
     feed_forward_width,
     llama_compute,
+    projector_need,
     query_width,
     routed_width,
     token_bytes,
@@ -49,7 +50,17 @@ from compat.estimate.buffers import (
 )
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
-from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, layer_widths, reserved_cells, state_bytes
+from compat.estimate.kv import (
+    WINDOWED,
+    CacheOptions,
+    HybridPages,
+    cache_bits,
+    hybrid_pages,
+    layer_widths,
+    reserved_cells,
+    state_bytes,
+    unified_pool,
+)
 from compat.estimate.launch import LoadOptions, launch_of
 from compat.estimate.memory import (
     VariantInputs,
@@ -91,6 +102,7 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
+        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v")),
         *((name, "?") for name in ("cached", "latent", "computes")),
     ]
 )
@@ -182,13 +194,13 @@ class NeedColumns:
         shapes, variants = self.shapes, self.variants
         unit = shapes["unit"] if refines_blocks(hardware) else shapes["coarse_unit"]
         ranks = _ranks(unit, shapes["key_heads"], self.engine, count)
-        kv = self._cache(asked, ranks)
-        state = np.where(shapes["cached"] & (shapes["state"] >= 0), shapes["state"] * asked.parallel, UNKNOWN)
+        kv, state = self._cache(asked, ranks)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
             gpu=bool(hardware.accelerators),
             vendor=hardware.accelerators[0].vendor if hardware.accelerators else None,
             device_memory=hardware.accelerators[0].memory if hardware.accelerators else None,
+            device=hardware.accelerators[0].name if hardware.accelerators else "",
             output_rows=launch.output_rows,
         )
         compute = self._compute(asked, buffers, ranks)
@@ -252,19 +264,27 @@ class NeedColumns:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
 
-    def _cache(self, asked: CacheOptions, ranks: Column) -> Column:
-        """Bytes of keys and values, shape by shape."""
+    def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
+        """(bytes of keys and values, bytes of states), shape by shape."""
+        shapes = self.shapes
         bits_k, bits_v = cache_bits(self.engine, asked)
         if bits_k is None or bits_v is None:
-            return np.full(len(self.shapes), UNKNOWN)
+            return (np.full(len(shapes), UNKNOWN),) * 2
         slots = _cells(self.caches["window"], self.engine, asked)
         each = (self.caches["k"] * bits_k + self.caches["v"] * bits_v) / 8 * slots
         total = np.bincount(self.caches["shape"], weights=each, minlength=len(self.shapes))
         kv = np.rint(total).astype(np.int64)
+        state = np.where(shapes["state"] >= 0, shapes["state"] * asked.parallel, UNKNOWN)
+        paged = np.flatnonzero(shapes["full"])
+        if len(paged):
+            names = ("full", "recurrent", "page", "page_k", "page_v")
+            pages = HybridPages(*(shapes[name][paged] for name in names))
+            kv[paged], state[paged] = unified_pool(pages, asked, (bits_k, bits_v))
         if self.engine in TENSOR_PARALLEL:
             heads = np.where(self.shapes["latent"], 1, np.maximum(self.shapes["kv_heads"], 1))
             kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
-        return np.where(self.shapes["cached"], kv, UNKNOWN)
+        cached = shapes["cached"]
+        return np.where(cached, kv, UNKNOWN), np.where(cached, state, UNKNOWN)
 
     def _compute(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> Column:
         """Bytes of activations and scratch on each device, shape by shape; for Transformers, of the whole prompt."""
@@ -292,7 +312,7 @@ class NeedColumns:
         elif self.engine == "rbee":
             found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
         else:
-            found = chunked_compute(each, vocab)
+            found = chunked_compute(each, vocab, asked.context, self.engine)
         return np.where(shapes["computes"], found, UNKNOWN)
 
 
@@ -393,7 +413,8 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     everywhere = widening if widening is not None and widening.everywhere else None
     weights, held = _as_held(variant, everywhere, known, engine)
     on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
-    projector = UNKNOWN if variant.projector_bytes is None else variant.projector_bytes
+    size = variant.projector_bytes
+    projector = UNKNOWN if size is None else projector_need(size, engine)
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     row = (_told(weights.total), on_device, host, weights.least, held, projector, most, most_on_device)
     if widening is None or everywhere is not None:
@@ -445,6 +466,7 @@ class _WeightsOnce:
 def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int | bool, ...]:
     fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
     state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
+    pages = hybrid_pages(shape, engine)
     computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
     return (
         _told(shape.hidden),
@@ -460,6 +482,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         max((layer.window or UNKNOWN for layer in shape.caches or () if layer.kind in WINDOWED), default=UNKNOWN),
         _told(state),
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
+        *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
         shape.caches is not None,
         shape.mla is not None,
         computes,

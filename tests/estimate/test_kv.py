@@ -1,10 +1,19 @@
 """Cache sizes against figures that engines logged: each must close exactly."""
 
+from dataclasses import replace
+
 import pytest
 
 from compat.architectures.layers import LayerKind
 from compat.estimate import from_config, from_gguf, known_shape
-from compat.estimate.kv import CacheOptions, estimate_cache, reserved_cells
+from compat.estimate.kv import (
+    CacheOptions,
+    HybridPages,
+    estimate_cache,
+    hybrid_pages,
+    reserved_cells,
+    unified_pool,
+)
 
 MIB = 1024 * 1024
 
@@ -188,3 +197,32 @@ def test_a_missing_fact_makes_the_cache_unknown_and_is_named(config, missing):
 def test_an_unknown_cache_type_is_unknown():
     cache = estimate_cache(shape_of(32, 8, 128), "llama.cpp", CacheOptions(4096, "turbo2"))
     assert cache.kv is None
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "kv_type", "mib"),
+    [
+        # "Available KV cache memory" by "Maximum concurrency" in a log of vLLM with an 8-bit cache and no drafting.
+        ("Qwen/Qwen3.5-122B-A10B", 131072, "fp8", 1861),
+    ],
+)
+def test_vllm_keeps_states_and_keys_of_hybrids_in_pages_of_one_size(model, context, kv_type, mib):
+    cache = estimate_cache(known_shape(model), "vllm", CacheOptions(context, kv_type))
+    assert (cache.kv + cache.state) / MIB == pytest.approx(mib, rel=0.005)
+
+
+def test_pages_of_a_hybrid_close_as_vllm_counts_them():
+    """Qwen3.6 35B: 10 layers keep 1,024 values a token, 30 a state of 2 x 24,576 + 4 x 524,288 bytes."""
+    pages = hybrid_pages(known_shape("Qwen/Qwen3.6-35B-A3B"), "vllm")
+    assert pages == HybridPages(10, 30, 2_146_304, 512, 512)
+    # A state takes as much as 1,048 tokens, in whole blocks 1,056: 125 pages for 131,072 tokens.
+    kv, state = unified_pool(pages, CacheOptions(131072), (16, 16))
+    assert (kv, state) == (125 * 10 * 1056 * 2048, 2 * 30 * 1056 * 2048)
+    twice = unified_pool(pages, CacheOptions(131072, parallel=2), (16, 16))
+    assert twice == (2 * kv, 2 * state)
+    # With one layer more that keeps keys, three groups of eleven hold the thirty states.
+    assert unified_pool(replace(pages, full=11), CacheOptions(131072), (16, 16))[1] == 2 * 33 * 1056 * 2048
+    # Ten and fourteen are near enough to be groups of fourteen.
+    assert unified_pool(replace(pages, recurrent=14), CacheOptions(1), (16, 16))[0] == 14 * 1056 * 2048
+    assert hybrid_pages(known_shape("Qwen/Qwen3.6-35B-A3B"), "llama.cpp") is None
+    assert hybrid_pages(known_shape("Qwen/Qwen3-8B"), "vllm") is None

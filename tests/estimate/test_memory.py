@@ -20,6 +20,7 @@ from compat.estimate import (
     known_shape,
     largest_context,
 )
+from compat.estimate.buffers import BufferOptions, batch_sizes
 
 
 def card(gib, vendor="nvidia"):
@@ -83,15 +84,26 @@ def test_an_unknown_projector_is_unknown():
     assert "size of the vision projector" in estimate_memory(variant, "llama.cpp", machine(24)).missing
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
-def test_a_projector_is_loaded_whole_on_the_first_card(engine):
+@pytest.mark.parametrize(("engine", "held"), [("llama.cpp", 1_276_876_992), ("vllm", 851_251_328)])
+def test_a_projector_is_loaded_whole_on_the_first_card_with_what_computes_images(engine, held):
     seeing = VariantInputs(known_shape("gemma-3-4b"), quant="Q4_K_M", projector_bytes=851_251_328)
     for cards in ((24,), (24, 24)):
         with_it = estimate_memory(seeing, engine, machine(*cards))
         without = estimate_memory(replace(seeing, projector_bytes=0), engine, machine(*cards))
-        assert with_it.total - without.total == 851_251_328
+        assert with_it.total - without.total == held
         more = [one - other for one, other in zip(with_it.per_device, without.per_device, strict=True)]
-        assert more == [851_251_328] + [0] * (len(cards) - 1)
+        assert more == [held] + [0] * (len(cards) - 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "mib"),
+    [("Qwen/Qwen3-4B-Instruct-2507", 2176, 3147), ("mistralai/Mistral-7B-Instruct-v0.3", 33898, 8689)],
+)
+def test_peaks_of_mlx_hold_a_chunk_of_logits(model, context, mib):
+    mac = Hardware((card(64, "apple"),))
+    found = estimate_memory(VariantInputs(known_shape(model), quant="4bit"), "mlx-lm", mac, LoadOptions(context))
+    peak = found.total - found.component("overhead").bytes
+    assert peak / 2**20 == pytest.approx(mib, rel=0.03)
 
 
 def test_an_assumed_layer_pattern_shows_in_the_basis():
@@ -126,6 +138,27 @@ def test_cards_that_compute_one_layer_together_each_keep_buffers_for_what_they_t
     )
     assert together - alone == pytest.approx(0.45 * GIB, rel=0.01)
     assert more == together
+
+
+@pytest.mark.parametrize(
+    ("name", "gib", "limits"),
+    [
+        ("RTX 4090", 24, (256, 2048)),
+        ("A100 SXM4", 80, (256, 2048)),
+        ("DGX Spark (GB10)", 128, (256, 2048)),
+        ("H100 SXM", 80, (1024, 8192)),
+        ("B200", 192, (1024, 16384)),
+    ],
+)
+def test_vllm_plans_larger_steps_on_larger_cards(name, gib, limits):
+    assert batch_sizes(BufferOptions(device_memory=gib * GIB, device=name)) == limits
+
+
+def test_the_sampler_of_an_a100_is_what_vllm_logs():
+    """1.26 GiB of activations on an A100 for Llama 3 8B: logits of 256 sequences."""
+    a100 = Hardware((Accelerator("A100 SXM4 80 GB", "nvidia", "gpu", 80 * GIB),))
+    found = estimate_memory(replace(LLAMA, quant="bf16", format="safetensors"), "vllm", a100).component("compute")
+    assert found.bytes / GIB == pytest.approx(1.26, rel=0.07)
 
 
 def test_cards_that_hold_layers_of_their_own_need_no_such_buffers():
