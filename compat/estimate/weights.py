@@ -75,7 +75,8 @@ def estimate_weights(
     if parts is not None:
         embed_bits, head_bits, *rest = _class_bits(parts, mix, _native_experts(shape, parts, mix))
         factor = size_factor(quant, kind_of(shape)) if mix.gguf else 1.0
-        total = round((embed_bits + head_bits + factor * sum(rest)) / 8) + lookup
+        left = _attention_left_wide(shape, mix)
+        total = round((embed_bits + head_bits + factor * sum(rest) + left) / 8) + lookup
         basis = Basis.DEFAULT if mix.gguf and not parts.complete and mix.body < 8 else Basis.FORMULA
         detail = f"{parts.total / 1e9:.2f}B parameters by tensor class at {total * 8 / parts.total:.2f} bits"
         return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)
@@ -139,6 +140,16 @@ def _native_experts(shape: ModelShape | None, parts: Split, mix: Mix) -> int:
     if shape is None or shape.model_type != "gpt_oss" or not (mix.gguf or mix.body == MXFP4_BITS):
         return 0
     return min(routed_parameters(shape, parts.total) or 0, parts.body)
+
+
+def _attention_left_wide(shape: ModelShape | None, mix: Mix) -> float:
+    """Bits that attention takes beyond a packing that leaves it out, as many NVFP4 files do."""
+    if shape is None or mix.gguf or mix.body >= 16 or "self_attn" not in shape.unpacked or not shape.hidden:
+        return 0.0
+    rows = sum(
+        layer.q_width * (3 if shape.gated_query else 2) + layer.k_width + layer.v_width for layer in shape.caches or ()
+    )
+    return 0.0 if shape.mla else rows * shape.hidden * (16 - mix.body)
 
 
 def _class_bits(parts: Split, mix: Mix, native: int = 0) -> tuple[float, ...]:

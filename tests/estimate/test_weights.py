@@ -1,5 +1,7 @@
 """Weights: the file first, then the count by tensor class."""
 
+from dataclasses import replace
+
 import pytest
 
 from compat.estimate import Basis, ModelShape, estimate_weights, find_shape, known_shape
@@ -62,6 +64,16 @@ def test_packed_schemes_keep_embedding_and_head_in_16_bits():
     weights = estimate_weights(shape, quant="AWQ", engine="vllm")
     tables = 2 * 152064 * 3584 * 2
     assert weights.total == pytest.approx(tables + (7_615_283_200 - 2 * 152064 * 3584) * 4.156 / 8, rel=0.001)
+
+
+def test_attention_that_a_packing_leaves_out_stays_in_16_bits():
+    shape = known_shape("Qwen/Qwen3-8B")
+    packed, mixed = (
+        estimate_weights(replace(shape, unpacked=unpacked), quant="NVFP4", engine="vllm").total
+        for unpacked in ((), ("self_attn",))
+    )
+    # 36 layers of 4,096 queries and outputs, 1,024 keys and values, over 4,096 hidden values.
+    assert mixed - packed == 36 * (2 * 4096 + 2 * 1024) * 4096 * (16 - 4.5) / 8
 
 
 @pytest.mark.parametrize("quant", [None, "", "any", "unknown", "Q4_K_S/M?", "llama", "IQ9_X"])
