@@ -37,7 +37,7 @@ class CacheOptions:
     swa_batch: int | None = None
     """Batch a window layer leaves room for; None: ``ubatch``."""
     swa_slack: int = 0
-    """Cells a window layer gets beyond window and batch: none in llama.cpp, 1 in what node-llama-cpp makes of it."""
+    """Cells a window layer gets beyond window and batch."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ class LoadOptions:
     """How the engine is started; None is what the engine takes of its own accord.
 
     ``parallel`` sequences are served at once. ``kv_type`` is the type of the cached keys and, unless ``v_type`` tells
-    another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in.
+    another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
+    ``library``: another program than its server calls llama.cpp.
     ``memory_utilization`` is vLLM's share of a card it may take. ``prefill``: tokens of the longest prompt, for engines
     that compute it in one go; None: the context.
     """
@@ -33,6 +34,7 @@ class LoadOptions:
     parallel: int | None = None
     ubatch: int | None = None
     build: int | None = None
+    library: bool = False
     unified_kv: bool | None = None
     swa_full: bool | None = None
     flash_attention: bool = True
@@ -45,8 +47,8 @@ class Launch:
     """How many sequences an engine serves, and how its cache and buffers are laid out for them.
 
     ``unified``: all slots share one cache. ``own_context``: each slot gets the whole context, so that the cache is as
-    many times as large. ``swa_full``: windowed layers keep every token. ``output_rows``: tokens of a micro-batch whose
-    logits are kept, all of them where it is None.
+    many times as large. ``swa_full``: windowed layers keep every token, otherwise ``spare_cells`` more than they must.
+    ``output_rows``: tokens of a micro-batch whose logits are kept, all of them where it is None.
     """
 
     slots: int = 1
@@ -55,6 +57,7 @@ class Launch:
     ubatch: int = DEFAULT_UBATCH
     swa_full: bool = False
     output_rows: int | None = None
+    spare_cells: int = 0
 
 
 _SERVER = Launch(slots=4, output_rows=4)
@@ -75,6 +78,10 @@ FOUR_SLOTS_SINCE = 6900
 FEW_ROWS_SINCE = 9400
 """The first build that surely keeps one row of output a slot (pull request 23861, June 2026); before, all rows."""
 
+SPARE_CELL_SINCE = 11_000
+"""Builds of release 0.5.0 give a windowed layer one cell more than window and micro-batch, as its logs tell; that of 1
+October 2026, which the profiles were read in, and those before it do not."""
+
 
 def launch_of(engine: str, options: LoadOptions) -> Launch:
     """How ``engine`` (a profile's slug) is started with these options."""
@@ -83,6 +90,8 @@ def launch_of(engine: str, options: LoadOptions) -> Launch:
     if options.build is not None and usual is _SERVER:
         usual = replace(usual, slots=4 if options.build >= FOUR_SLOTS_SINCE else 1)
         few_rows = options.build >= FEW_ROWS_SINCE
+    if options.library:
+        usual, few_rows = Launch(), False
     slots = usual.slots if options.parallel is None else options.parallel
     return Launch(
         slots,
@@ -91,4 +100,5 @@ def launch_of(engine: str, options: LoadOptions) -> Launch:
         usual.ubatch if options.ubatch is None else options.ubatch,
         usual.swa_full if options.swa_full is None else options.swa_full,
         slots if few_rows else None,
+        int(options.build is not None and options.build >= SPARE_CELL_SINCE),
     )

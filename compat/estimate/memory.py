@@ -244,6 +244,7 @@ def cache_options(options: LoadOptions, launch: Launch) -> CacheOptions:
         launch.swa_full,
         launch.ubatch,
         v_type=options.v_type,
+        swa_slack=launch.spare_cells,
     )
 
 

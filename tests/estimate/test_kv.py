@@ -73,7 +73,7 @@ def test_gemma_windows_with_sequences(parallel, unified, expected):
     assert found == expected
 
 
-def test_windows_of_the_present_llama_cpp_have_no_spare_cell_as_node_llama_cpp_gives_them():
+def test_windows_have_no_spare_cell_before_release_0_5():
     gemma = known_shape("synthetic:Gemma2Config-default (x)")
     assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 13 * 4608 * 4096 / MIB
     assert kv_mib(gemma, "llama.cpp", context=8192, swa_slack=1) == 416 + 247

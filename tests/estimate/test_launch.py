@@ -6,7 +6,7 @@ from compat.engines import all_profiles
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, VariantInputs, estimate_memory, judge_fit, known_shape
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
-from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, launch_of
+from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE, launch_of
 from compat.estimate.quant import kv_bits
 
 MIB = 1024 * 1024
@@ -116,6 +116,16 @@ def test_older_builds_start_one_slot_and_keep_logits_of_every_token():
     assert launch_of("llama-cpp", LoadOptions()) == new
     vocabulary = 151_936 * 512 * 4 / MIB
     assert part(QWEN, "compute", build=FEW_ROWS_SINCE - 1) > vocabulary > 3 * part(QWEN, "compute")
+
+
+def test_release_0_5_gives_windows_a_spare_cell():
+    before, since = (part(GEMMA, "kv", parallel=1, build=build) for build in (SPARE_CELL_SINCE - 1, SPARE_CELL_SINCE))
+    assert (since - before) * MIB == 52 * 256 * 16 * 128 * 2 * 2
+
+
+def test_a_program_that_calls_the_library_has_one_sequence_and_logits_of_every_token():
+    launch = launch_of("llama-cpp", LoadOptions(library=True))
+    assert (launch.slots, launch.output_rows) == (1, None)
 
 
 def test_a_smaller_micro_batch_takes_less():

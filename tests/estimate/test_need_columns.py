@@ -49,7 +49,7 @@ OPTIONS = (
     LoadOptions(),
     LoadOptions(context=131_072, kv_type="q8_0"),
     LoadOptions(context=777, kv_type="q4_0", v_type="q8_0", parallel=3, ubatch=128),
-    LoadOptions(parallel=2, unified_kv=False, swa_full=True, flash_attention=False, build=7000),
+    LoadOptions(parallel=2, unified_kv=False, swa_full=True, flash_attention=False, build=11_500, library=True),
 )
 QUANTS = (None, None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
 
