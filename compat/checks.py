@@ -14,6 +14,7 @@ from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.engines.hardware import accelerators
 from compat.engines.known_failures import known_failures
+from compat.estimate.label_sizes import label_sizes
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed import calibration
 from compat.strict_data import DataError
@@ -28,6 +29,7 @@ DATA_FILES: tuple[Callable[[], object], ...] = (
     known_failures,
     evidence,
     calibration,
+    label_sizes,
     shipped_ledger,
 )
 """What reads the data files that the site works with; each keeps what it read."""

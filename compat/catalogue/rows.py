@@ -35,6 +35,9 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         ram=criteria.ram,
         context=criteria.context,
         kv=criteria.kv,
+        kv_values=criteria.kv_values,
+        slots=criteria.slots,
+        ubatch=criteria.ubatch,
     )
 
 

@@ -5,7 +5,8 @@ Plain Python without Django or network; reads only the data files bundled beside
 
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
-from compat.estimate.memory import Component, LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.launch import LoadOptions
+from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, estimate_memory
 from compat.estimate.speed import SpeedEstimate, estimate_speed
 from compat.estimate.weights import Basis, Weights, estimate_weights
 from compat.shapes.known import complete, find_shape, known_shape

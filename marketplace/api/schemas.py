@@ -104,7 +104,10 @@ class MachineOut(Shape):
 
 
 class WorkerOut(Shape):
-    """An engine, perhaps on a machine, as a verdict is made for it."""
+    """An engine, perhaps on a machine, as a verdict is made for it.
+
+    ``slots`` requests are served at once; ``ubatch`` is null where an engine has no micro-batch to choose.
+    """
 
     slug: str
     name: str
@@ -113,6 +116,9 @@ class WorkerOut(Shape):
     machine: MachineOut | None
     context: int
     kv_type: str
+    kv_value_type: str
+    slots: int
+    ubatch: int | None
 
 
 class Fit(Shape):

@@ -38,6 +38,9 @@ def worker(one: Worker) -> Json:
         else None,
         "context": one.context,
         "kvType": one.kv,
+        "kvValueType": one.kv_values or one.kv,
+        "slots": one.launch.slots,
+        "ubatch": one.launch.ubatch if one.has_ubatch else None,
     }
 
 

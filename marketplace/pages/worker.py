@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
-from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
+from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
 from marketplace.cookies import WORKER as WORKER_COOKIE
 
@@ -47,11 +47,6 @@ class WorkerChoice:
     def context_stops(self) -> tuple[int, ...]:
         """The contexts offered, the present one among them."""
         return tuple(sorted({*self.stops, self.worker.context}))
-
-    @property
-    def kv_types(self) -> Mapping[str, str]:
-        """The KV cache types offered."""
-        return KV_TYPES
 
     @property
     def query(self) -> str:
