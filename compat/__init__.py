@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compat.extraction.facts import ModelMetadata
+    from compat.extraction.metadata import ModelMetadata
     from compat.public_api import (
         check_model_compatibility,
         check_model_worker_compatibility,
@@ -38,7 +38,7 @@ __all__ = [
     "search_compatible_models",
     "search_huggingface_models",
 ]
-_ELSEWHERE = {"CompatibilityResult": "compat.rules", "ModelMetadata": "compat.extraction.facts"}
+_ELSEWHERE = {"CompatibilityResult": "compat.rules", "ModelMetadata": "compat.extraction.metadata"}
 
 
 def __getattr__(name: str) -> Any:

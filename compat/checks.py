@@ -9,12 +9,13 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from compat.architectures import known_models, known_shapes, read_tables
+from compat.architectures import known_models, known_shapes, published_facts, read_tables
 from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.engines.hardware import accelerators
 from compat.engines.known_failures import known_failures
 from compat.engines.system_memory import processors
+from compat.estimate.label_sizes import label_sizes
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed_constants import calibration
 from compat.strict_data import DataError
@@ -23,12 +24,14 @@ DATA_FILES: tuple[Callable[[], object], ...] = (
     read_tables,
     known_shapes,
     known_models,
+    published_facts,
     all_profiles,
     accelerators,
     processors,
     known_failures,
     evidence,
     calibration,
+    label_sizes,
     shipped_ledger,
 )
 """What reads the data files that the site works with; each keeps what it read."""

@@ -18,12 +18,12 @@ from compat.catalogue.rows import records_by_id
 from compat.catalogue.workers import Worker, workers
 from compat.engines import default_profile
 from compat.extraction.extract import Extraction
-from compat.extraction.facts import ModelMetadata
+from compat.extraction.metadata import ModelMetadata
 from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel, ParsedRecord, is_repo_id, parse_record
 from compat.models import ModelRecord
 from compat.models.lineage import extraction_of
-from compat.rules import CompatibilityResult, judge, judge_all
+from compat.rules import CompatibilityResult, judge_all
 from compat.tasks import fetch_now
 
 Model = ModelRecord | HubModel | Mapping[str, Any]
@@ -103,9 +103,11 @@ def extract_model_metadata(model: Model) -> ModelMetadata:
 def is_model_compatible(metadata: ModelMetadata) -> CompatibilityResult:
     """What the default worker's criteria say of six facts, as they ship. Needs no database and no network.
 
+    Of metadata that a model gave, all of its variants are judged, as the model itself would be.
+
     :func:`check_model_worker_compatibility` also applies what this site's operator decided (the context policy).
     """
-    return judge(metadata.variant_facts, default_profile())
+    return judge_all(metadata.judged, default_profile()).result
 
 
 def check_model_compatibility(model: Model) -> CompatibilityResult:
@@ -120,7 +122,7 @@ def check_model_worker_compatibility(model: Model | ModelMetadata, worker: str |
     """
     asked = _worker(worker)
     if isinstance(model, ModelMetadata):
-        return judge(model.variant_facts, asked.profile, asked.capability)
+        return judge_all(model.judged, asked.profile, asked.capability).result
     return judge_records([_parsed(model)], asked)[0].row.result
 
 

@@ -24,9 +24,11 @@ from compat import (
 )
 from compat.catalogue import UnknownModel
 from compat.catalogue.question import QuestionError
+from compat.engines import profile
 from compat.hub import HubError, HubOffline
 from compat.models import ModelRecord, Verdict
 from compat.models.engines import engines
+from compat.rules import judge
 from tests.hub_server import HubServer
 from tests.samples import every_record, record
 
@@ -109,6 +111,64 @@ def test_results_and_metadata_serialise_as_the_originals():
     assert isinstance(result, CompatibilityResult)
     assert list(result.as_json()) == FIVE
     assert json.loads(json.dumps(result.as_json()))["confidence"] == "medium"
+
+
+NO_COUNTS = ("NaN", "nan", "inf", "-3B", "1e999", "7 bananas", "8x7B", "0B", "999999999T", "B", "\u0667B")
+"""Texts of ``parameters`` that are no number of parameters a model can have."""
+
+
+@pytest.mark.parametrize("text", NO_COUNTS)
+def test_a_count_that_is_none_is_refused(text):
+    with pytest.raises(ValueError, match=r"^parameters: .* no number of parameters"):
+        metadata(parameters=text)
+
+
+@pytest.mark.parametrize("text", ["unknown", "", "8.0B", "~8.0B", "270M", "1.2T", "1100048384", " 7b "])
+def test_a_count_as_people_write_it_is_taken(text):
+    assert is_model_compatible(metadata(parameters=text)).compatible
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("parameters", 8_030_261_248),
+        ("architecture", None),
+        ("architecture", "NaN"),
+        ("format", 7),
+        ("format", "undefined"),
+        ("quantization", 4),
+        ("quantization", "Infinity"),
+        ("quantization", "-4"),
+        ("size_bytes", "16 GB"),
+        ("size_bytes", -1),
+        ("size_bytes", True),
+        ("size_bytes", float("nan")),
+        ("size_bytes", 2**62),
+        ("max_context_length", 0),
+        ("max_context_length", "8192"),
+        ("max_context_length", True),
+        ("max_context_length", 10**15),
+    ],
+)
+def test_a_stated_fact_that_is_none_is_refused_by_its_name(field, value):
+    stated = {"architecture": "llama", "format": "safetensors", field: value}
+    with pytest.raises(ValueError, match=f"^{field}: "):
+        ModelMetadata(**stated)
+
+
+def test_a_quantization_is_understood_in_any_case():
+    told = metadata("llama", "gguf", quantization="q4_k_m")
+    assert check_on("llama-cpp", told) == check_on("llama-cpp", metadata("llama", "gguf", quantization="Q4_K_M"))
+    assert check_on("vllm", metadata(quantization="gptq")) == check_on("vllm", metadata(quantization="GPTQ"))
+
+
+@pytest.mark.parametrize("plain", ["", "unknown", "none", "fp16", "BF16"])
+def test_a_plain_safetensors_model_is_no_packed_one(plain):
+    assert check_on("vllm", metadata(quantization=plain)) == check_on("vllm", metadata())
+
+
+def check_on(slug, facts):
+    return judge(facts.variant_facts, profile(slug))
 
 
 # --- models ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
 from compat.engines import all_profiles
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import EngineSetting, SiteWorker
 from compat.tasks import reevaluate_all

@@ -35,6 +35,7 @@ from compat.models import (
     ModelRecord,
     RecordRelation,
     RecordVariant,
+    in_any_case,
 )
 from compat.models.lineage import extraction_of
 from compat.rules import CompatibilityResult
@@ -230,8 +231,8 @@ def find_record(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
-    records = ModelRecord.objects.prefetch_related("documents")
-    found = records.filter(repo_id=repo_id).first() or records.filter(repo_id__iexact=repo_id).first()
+    spelled = sorted(in_any_case([repo_id]).prefetch_related("documents"), key=lambda one: one.repo_id != repo_id)
+    found = spelled[0] if spelled else None
     if found is None:
         raise UnknownModel(repo_id)
     return found

@@ -107,7 +107,7 @@ def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
     columns = needs.columns
     flat |= {"variants": needs.variants, "depending": needs.depending}
     flat |= {"rows": columns.variants, "shapes": columns.shapes, "caches": columns.caches}
-    _write(folder / f"needs-{engine}", flat, {"engine": columns.engine})
+    _write(folder / f"needs-{engine}", flat, {"engine": columns.slug})
 
 
 def has_needs(folder: Path, engine: str) -> bool:

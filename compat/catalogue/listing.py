@@ -5,7 +5,6 @@ Everything is worked out by the functions that pages use, so that a program and 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,8 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, rows_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
-from compat.extraction.facts import ModelMetadata, Provenance
+from compat.extraction.facts import Provenance
+from compat.extraction.metadata import JudgedVariant, ModelMetadata, parameter_count
 from compat.hub.payloads import ParsedRecord
 from compat.models import ModelRecord, RecordVariant
 from compat.models.lineage import ReadRecord, read_with_relatives
@@ -88,20 +88,13 @@ def items_of(rows: Sequence[Row]) -> list[Item]:
 
 def item_of(row: Row) -> Item:
     """A row with its six facts."""
-    return Item(row, _metadata_of(row))
+    return Item(row, _metadata_of(row, row.record.parameters_text))
 
 
-def _metadata_of(row: Row) -> ModelMetadata:
-    facts = row.judged
-    return ModelMetadata(
-        architecture=facts.gguf_architecture or facts.architecture or "unknown",
-        format=facts.format or "unknown",
-        quantization=facts.quantization,
-        parameters=row.record.parameters_text,
-        size_bytes=row.best.size_bytes if row.best else None,
-        max_context_length=facts.context,
-        facts=facts,
-    )
+def _metadata_of(row: Row, parameters: str) -> ModelMetadata:
+    """The six facts of the variant a row's verdict is about; a record without variants is judged once, as it is."""
+    sizes = (*row.sizes, *[None] * len(row.facts))
+    return ModelMetadata.of(list(map(JudgedVariant, row.facts, sizes)), row.place, parameters)
 
 
 def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
@@ -150,26 +143,19 @@ def _judged(read: ReadRecord, worker: Worker) -> Item:
     return item_of(row_of(record, variants, answer_to(extraction.judged, worker), worker))
 
 
-_UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "K": 10**3, "": 1}
-_WRITTEN = re.compile(r"~?\s*(\d{1,15}(?:\.\d{1,6})?)\s*([TBMK]?)", re.IGNORECASE | re.ASCII)
-
-
-def parameter_count(text: str) -> int | None:
-    """A count as people write it (``8.0B``, ``270M``, ``1100048384``); None for anything else."""
-    found = _WRITTEN.fullmatch(text.strip())
-    count = round(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
-    return count if 0 < count < 2**63 else None
-
-
 def judge_metadata(metadata: ModelMetadata, worker: Worker) -> Item:
-    """The answer for six facts alone. No query."""
-    facts = metadata.variant_facts
+    """The answer for six facts, and for what an answer of ours gave beside them. No query."""
     record = ModelRecord(name="", parameters=parameter_count(metadata.parameters), context=metadata.max_context_length)
-    variant = RecordVariant(
-        position=0,
-        label=metadata.quantization or metadata.format,
-        format=facts.format or "",
-        quantization=facts.quantization or "",
-        size_bytes=metadata.size_bytes,
-    )
-    return Item(row_of(record, [variant], answer_to((facts,), worker), worker), metadata)
+    given = metadata.variants or (JudgedVariant(metadata.variant_facts, metadata.size_bytes),)
+    variants = [
+        RecordVariant(
+            position=position,
+            label=variant.facts.quantization or variant.facts.format or metadata.format,
+            format=variant.facts.format or "",
+            quantization=variant.facts.quantization or "",
+            size_bytes=variant.size_bytes,
+        )
+        for position, variant in enumerate(given)
+    ]
+    row = row_of(record, variants, answer_to(metadata.judged, worker), worker)
+    return Item(row, _metadata_of(row, metadata.parameters) if metadata.variants else metadata)

@@ -30,7 +30,8 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
-from compat.catalogue.workers import KV_TYPES, MOST_ACCELERATORS, accelerator_labels
+from compat.catalogue.workers import MOST_ACCELERATORS, Worker, accelerator_labels
+from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
@@ -55,6 +56,8 @@ ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
 LEAST_MEMORY = 0.01
 """The smallest memory that can be meant, in GB."""
+MOST_SLOTS = 256
+MOST_UBATCH = 16_384
 MOST_VALUES = 20
 MOST_LETTERS = 120
 _MOST_WHOLE = 999_999_999
@@ -176,6 +179,8 @@ Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER)]
 Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER)]
 Whole = Annotated[int, Field(ge=1, le=_MOST_WHOLE), BeforeValidator(_decimal)]
 Count = Annotated[int, Field(ge=1, le=MOST_ACCELERATORS), BeforeValidator(_decimal)]
+Slots = Annotated[int, Field(ge=1, le=MOST_SLOTS), BeforeValidator(_decimal)]
+Batch = Annotated[int, Field(ge=1, le=MOST_UBATCH), BeforeValidator(_decimal)]
 
 
 class Question(BaseModel):
@@ -255,9 +260,44 @@ class Question(BaseModel):
     ] = None
     kv: Annotated[
         str,
-        OneOf(("", *KV_TYPES)),
-        Parameter("The type of the KV cache.", group="worker", metavar="TYPE", noun="the KV cache type"),
+        OneOf(("", *CACHE_TYPES)),
+        Parameter(
+            "The type of the KV cache; each engine has its own types.",
+            group="worker",
+            metavar="TYPE",
+            noun="the KV cache type",
+        ),
     ] = ""
+    kv_values: Annotated[
+        str,
+        OneOf(("", *CACHE_TYPES)),
+        Parameter(
+            "The type of the cached values, where it is not that of the keys.",
+            group="worker",
+            metavar="TYPE",
+            noun="the type of the cached values",
+        ),
+    ] = ""
+    slots: Annotated[
+        Slots | None,
+        Parameter(
+            "How many requests are served at once; as many as the engine does by itself if not given.",
+            group="worker",
+            takes=f"1 to {MOST_SLOTS}",
+            metavar="N",
+            noun="requests at once",
+        ),
+    ] = None
+    ubatch: Annotated[
+        Batch | None,
+        Parameter(
+            "Prompt tokens that llama.cpp computes in one go (`--ubatch-size`); 512 if not given.",
+            group="worker",
+            takes=f"1 to {MOST_UBATCH:,}",
+            metavar="TOKENS",
+            noun="tokens",
+        ),
+    ] = None
     compatible: Annotated[
         str,
         OneOf(SHOWN),
@@ -417,13 +457,14 @@ class Question(BaseModel):
     def from_query(
         cls,
         query: Query,
-        workers: Iterable[str] = (),
+        workers: Iterable[str] | Mapping[str, Worker] = (),
         wrong: Callable[[Parameter, str], str] = lambda _parameter, _value: "",
     ) -> Self:
         """Read a query string; everything that makes no sense is named in one :class:`QuestionError`.
 
-        ``workers`` are the slugs there are. ``wrong`` says what is wrong with a value that only the catalogue can
-        judge, or nothing; :func:`compat.catalogue.reading.read_question` gives it. Names that are no parameters are
+        ``workers`` are those there are, or their slugs alone where each is an engine. ``wrong`` says what is wrong
+        with a value that only the catalogue can judge, or nothing; :func:`compat.catalogue.reading.read_question`
+        gives it. Names that are no parameters are
         left to that function as well.
         """
         good = _given(query)
@@ -434,6 +475,9 @@ class Question(BaseModel):
             message = f"max_params ({high:g}) is below min_params ({low:g})."
             problems.append(Problem("max_params", f"{high:g}", message))
             rest = rest.changed(max_params=None)
+        for problem in _not_of_engine(rest, workers):
+            problems.append(problem)
+            rest = rest.changed(**{problem.parameter: PARAMETERS[problem.parameter].default})
         if problems:
             raise QuestionError(problems, rest)
         return rest
@@ -558,6 +602,23 @@ def _unknown(
             if message:
                 yield Problem(name, _told(value), message)
                 _take_out(given, name, value)
+
+
+def _not_of_engine(asked: Question, workers: Iterable[str] | Mapping[str, Worker]) -> Iterator[Problem]:
+    """What is asked of the engine that another has and this one has not."""
+    slug = asked.worker or next(iter(workers), "")
+    worker = workers.get(slug) if isinstance(workers, Mapping) else None
+    engine, name = (worker.profile.slug, worker.profile.name) if worker is not None else (slug, slug)
+    types = cache_types(engine)
+    if engine and asked.kv and not types.takes(asked.kv):
+        use = f"use {or_(types.names)}" if len(types.names) > 1 else "leave it out"
+        yield Problem("kv", asked.kv, f"“{asked.kv}” is not a type of KV cache that {name} has: {use}.")
+    if engine and asked.kv_values and not (types.apart and types.takes(asked.kv_values)):
+        use = "use kv for both" if not types.apart else f"use {or_(types.names)}"
+        what = "has no type of its own for values" if not types.apart else f"does not keep values as {asked.kv_values}"
+        yield Problem("kv_values", asked.kv_values, f"{name} {what}: {use}.")
+    if engine and asked.ubatch is not None and engine not in HAS_UBATCH:
+        yield Problem("ubatch", str(asked.ubatch), f"{name} has no micro-batch that could be chosen: leave ubatch out.")
 
 
 def _take_out(given: dict[str, Any], name: str, value: object) -> None:

@@ -36,24 +36,35 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         ram_bandwidth=criteria.ram_bandwidth,
         context=criteria.context,
         kv=criteria.kv,
+        kv_values=criteria.kv_values,
+        slots=criteria.slots,
+        ubatch=criteria.ubatch,
     )
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Row:
-    """A model in a list: its record, its verdict on the worker, the facts and the variant that the verdict is about.
+    """A model in a list: its record, its verdict on the worker, and the variant that the verdict is about.
 
+    ``facts`` and ``sizes`` (in bytes) are those of every variant, ``place`` says which of them the verdict is about.
     ``best`` is None for a record without variants, which is judged once, as it is. Nobody changes a row or what it
     holds: it is shown to many.
     """
 
     record: ModelRecord
     result: CompatibilityResult
-    judged: VariantFacts
+    facts: tuple[VariantFacts, ...]
+    place: int
     best: RecordVariant | None
     quantizations: tuple[str, ...]
+    sizes: tuple[int | None, ...]
     fit: FitResult | None = None
     note: str = ""
+
+    @property
+    def judged(self) -> VariantFacts:
+        """The facts that the verdict is about."""
+        return self.facts[self.place]
 
     @property
     def level(self) -> Confidence:
@@ -79,13 +90,15 @@ def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
 
 def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
     """One record as a row. No query."""
-    return _row(record, variants, [variant.quantization for variant in variants], answer, worker)
+    quantizations = [variant.quantization for variant in variants]
+    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker)
 
 
 def _row(
     record: ModelRecord,
     variants: Sequence[RecordVariant],
     quantizations: Iterable[str],
+    sizes: Iterable[int | None],
     answer: SheetAnswer,
     worker: Worker,
 ) -> Row:
@@ -93,15 +106,17 @@ def _row(
     return Row(
         record,
         outcome.result,
-        answer.facts[outcome.best],
+        answer.facts,
+        outcome.best,
         variants[outcome.best] if outcome.best < len(variants) else None,
         tuple(dict.fromkeys(filter(None, quantizations))),
+        tuple(sizes),
         outcome.fit,
     )
 
 
 _COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards")
-_RECORD, _QUANTIZATION = _COLUMNS.index("record_id"), _COLUMNS.index("quantization")
+_RECORD, _QUANTIZATION, _SIZE = (_COLUMNS.index(name) for name in ("record_id", "quantization", "size_bytes"))
 
 
 class _Stored(Sequence[RecordVariant]):
@@ -136,7 +151,8 @@ def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
     for record in records:
         told = variants.get(record.pk, [])
         quantizations = [one[_QUANTIZATION] for one in told]
-        rows.append(_row(record, _Stored(stored.db, told), quantizations, found[record.sheet_id], worker))
+        sizes = [one[_SIZE] for one in told]
+        rows.append(_row(record, _Stored(stored.db, told), quantizations, sizes, found[record.sheet_id], worker))
     return rows
 
 

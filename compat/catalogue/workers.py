@@ -12,13 +12,13 @@ from functools import cached_property
 from compat.engines import Capability, EngineProfile
 from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
+from compat.estimate.launch import DEFAULT_CONTEXT, Launch, launch_of
 from compat.models import SiteWorker
 from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
 
 CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
-KV_TYPES = dict(SiteWorker.KV_CHOICES)
 MOST_ACCELERATORS = 16
 
 
@@ -73,14 +73,21 @@ class Machine:
 
 @dataclass(frozen=True)
 class Worker:
-    """An engine, perhaps on a machine, and how a visitor wants to use it."""
+    """An engine, perhaps on a machine, and how a visitor wants to use it.
+
+    ``kv`` is the type of the cache, of its keys alone where ``kv_values`` tells another for the values. ``slots`` are
+    served at once, ``ubatch`` prompt tokens computed in one go; None is what the engine does by itself.
+    """
 
     slug: str
     name: str
     profile: EngineProfile
     machine: Machine = field(default_factory=Machine)
     context: int = DEFAULT_CONTEXT
-    kv: str = "f16"
+    kv: str = SIXTEEN_BITS
+    kv_values: str = ""
+    slots: int | None = None
+    ubatch: int | None = None
     registered: bool = False
 
     @property
@@ -91,12 +98,45 @@ class Worker:
     @property
     def options(self) -> LoadOptions:
         """How a model is loaded on it."""
-        return LoadOptions(context=self.context, kv_type=self.kv)
+        return LoadOptions(
+            context=self.context,
+            kv_type=self.kv,
+            v_type=self.kv_values or None,
+            parallel=self.slots,
+            ubatch=self.ubatch,
+        )
+
+    @property
+    def launch(self) -> Launch:
+        """How the engine is started for that."""
+        return launch_of(self.profile.slug, self.options)
+
+    @property
+    def cache(self) -> str:
+        """The cache in a few words: ``f16 cache``, ``q8_0 keys and f16 values, 4 at once``."""
+        apart = self.kv_values and self.kv_values != self.kv
+        types = f"{self.kv} keys and {self.kv_values} values" if apart else f"{self.kv} cache"
+        return types + (f", {self.launch.slots} at once" if self.launch.slots > 1 else "")
+
+    @property
+    def cache_choices(self) -> Mapping[str, str]:
+        """The types of cache that its engine has, and what pages call them."""
+        return {name: CACHE_TYPES[name] for name in cache_types(self.profile.slug).names}
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether its engine takes one type for keys and another for values."""
+        return cache_types(self.profile.slug).apart
+
+    @property
+    def has_ubatch(self) -> bool:
+        """Whether the engine's micro-batch can be chosen."""
+        return self.profile.slug in HAS_UBATCH
 
     @property
     def key(self) -> tuple[Hashable, ...]:
         """All of it that a verdict depends on: its slug does not tell, as an operator may change its machine."""
-        return self.profile.slug, self.profile.digest, self.machine, self.context, self.kv
+        return self.profile.slug, self.profile.digest, self.machine, self.options
 
     @property
     def label(self) -> str:
@@ -162,6 +202,9 @@ def choose_worker(
     ram_bandwidth: float | None = None,
     context: int | None = None,
     kv: str = "",
+    kv_values: str = "",
+    slots: int | None = None,
+    ubatch: int | None = None,
 ) -> Worker:
     """The worker a visitor picked, changed by what they said of its machine and use; the first one by default."""
     worker = available[slug] if slug else next(iter(available.values()))
@@ -173,4 +216,7 @@ def choose_worker(
         registered=worker.registered and not machine.told,
         context=context or worker.context,
         kv=kv or worker.kv,
+        kv_values=kv_values,
+        slots=slots,
+        ubatch=ubatch,
     )

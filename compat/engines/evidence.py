@@ -30,7 +30,7 @@ class EvidencePath(StrictTable):
     """One way to a fact: what it tells, where from, and in how many of how many cases it was right."""
 
     fact: Literal["architecture", "context", "quantization"]
-    origin: Annotated[Literal["relatives", "relative", "known", "name"], Field(alias="from")]
+    origin: Annotated[Literal["relatives", "relative", "known", "list", "name"], Field(alias="from")]
     words: Name
     right: Annotated[int, Field(ge=0)]
     cases: Annotated[int, Field(ge=1)]
@@ -76,7 +76,7 @@ def _levels() -> Mapping[tuple[str, Provenance], Confidence]:
     return {(path.fact, Provenance(path.origin)): path.level for path in evidence()}
 
 
-_ROUNDABOUT = (Provenance.RELATIVES, Provenance.RELATIVE, Provenance.KNOWN, Provenance.NAME)
+_ROUNDABOUT = (Provenance.RELATIVES, Provenance.RELATIVE, Provenance.KNOWN, Provenance.LIST, Provenance.NAME)
 
 
 def sureness(fact: str, origin: Provenance) -> Confidence | None:

@@ -3,7 +3,7 @@ there.
 
 ``<slug>.toml`` is written by people. Long name lists stand in ``<slug>.lists.toml``, written by
 ``profiles/regenerate.py``; a group takes one with ``lists = ["gguf"]``, or another engine's with
-``lists = ["llama-cpp:gguf"]``.
+``lists = ["llama-cpp:gguf"]``. A row of packings may be another engine's, with ``shares = "mlx-lm"``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from compat.engines.profile import (
     Packing,
     ProfileError,
 )
+from compat.engines.shared_packings import Share, shared_packings
 from compat.extraction.task import TASKS
 from compat.extraction.variants import FORMATS
 from compat.strict_data import (
@@ -47,9 +48,11 @@ LISTS_SUFFIX = ".lists.toml"
 
 ListText = Callable[[str], str]
 """Gives the text of an engine's list file by slug; raises ``FileNotFoundError`` where there is none."""
+ProfileText = Callable[[str], str]
+"""Gives the text of an engine's profile by slug; raises ``FileNotFoundError`` where there is none."""
 
 
-def _no_lists(slug: str) -> str:
+def _nothing(slug: str) -> str:
     raise FileNotFoundError(slug)
 
 
@@ -60,8 +63,11 @@ def read_folder() -> list[EngineProfile]:
     def lists(slug: str) -> str:
         return folder.joinpath(slug + LISTS_SUFFIX).read_text("utf-8")
 
+    def profiles(slug: str) -> str:
+        return folder.joinpath(slug + ".toml").read_text("utf-8")
+
     return [
-        read_profile(read_text(entry), entry.name, lists)
+        read_profile(read_text(entry), entry.name, lists, profiles)
         for entry in folder.iterdir()
         if entry.name.endswith(".toml") and not entry.name.endswith(LISTS_SUFFIX)
     ]
@@ -126,7 +132,9 @@ class _FormatTable(StrictTable):
 
 
 class _QuantizationTable(StrictTable):
-    names: Annotated[Names, AfterValidator(_some)]
+    names: Annotated[Names, AfterValidator(_some)] = []
+    shares: str = ""
+    except_lists: Names = []
     confidence: _Sureness | None = None
     note: str = ""
     platforms: _Platforms = []
@@ -141,6 +149,10 @@ class _QuantizationTable(StrictTable):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if bool(self.names) == bool(self.shares):
+            raise ValueError("give either names or shares: which packings, or whose?")
+        if self.except_lists and not self.shares:
+            raise ValueError("except_lists goes with shares")
         if bool(self.refused) == bool(self.confidence):
             raise ValueError("give either confidence or refused: how sure is it, or why is it not loaded?")
         return self
@@ -187,11 +199,13 @@ class _ProfileTable(StrictTable):
     context: _ContextTable = _ContextTable()
 
 
-def read_profile(text: str, filename: str, lists: ListText = _no_lists) -> EngineProfile:
+def read_profile(
+    text: str, filename: str, lists: ListText = _nothing, profiles: ProfileText = _nothing
+) -> EngineProfile:
     """A profile from its TOML text; raises :class:`ProfileError` naming the file and the field."""
     try:
         table = check_table(_ProfileTable, parse_toml(text, filename), filename)
-        return _Reading(table, filename, lists).profile(text)
+        return _Reading(table, filename, lists, profiles).profile(text)
     except DataError as error:
         raise ProfileError(str(error)) from None
 
@@ -199,8 +213,8 @@ def read_profile(text: str, filename: str, lists: ListText = _no_lists) -> Engin
 class _Reading:
     """Makes a profile of a table that is right in itself, with the names of its list files."""
 
-    def __init__(self, table: _ProfileTable, filename: str, lists: ListText) -> None:
-        self._table, self._filename, self._lists = table, filename, lists
+    def __init__(self, table: _ProfileTable, filename: str, lists: ListText, profiles: ProfileText) -> None:
+        self._table, self._filename, self._lists, self._profiles = table, filename, lists, profiles
         self._used: dict[str, str] = {}
 
     def profile(self, text: str) -> EngineProfile:
@@ -223,7 +237,7 @@ class _Reading:
             groups=groups,
             tasks=tuple(dict.fromkeys(task for names in table.tasks.values() for task in names)),
             formats=tuple(_format(row) for row in table.formats),
-            packings=tuple(packing for row in table.quantization for packing in _packings(row)),
+            packings=self._packings(),
             gguf_types=_gguf_types(table.gguf_types),
             advice=table.advice,
             platforms=tuple(table.hardware.platforms),
@@ -263,6 +277,30 @@ class _Reading:
             refused=row.refused,
             not_packed=frozenset(row.not_packed),
             derived=bool(row.become),
+        )
+
+    def _packings(self) -> tuple[Packing, ...]:
+        """The engine's own packings, and those of the engines whose code it loads models with."""
+        own = [packing for row in self._table.quantization for packing in _packings(row)]
+        rows = enumerate(self._table.quantization, 1)
+        shares = [self._share(row, f"quantization {number}") for number, row in rows if row.shares]
+        return (*own, *shared_packings(shares))
+
+    def _share(self, row: _QuantizationTable, place: str) -> Share:
+        filename = f"{row.shares}.toml"
+        try:
+            text = self._profiles(row.shares)
+        except FileNotFoundError:
+            self._fail(f"{place}: shares names {row.shares!r}, but there is no {filename}")
+        # Without a way to other profiles: what is shared is the engine's own.
+        engine = read_profile(text, filename, self._lists)
+        self._used[filename] = engine.digest
+        return Share(
+            engine,
+            Confidence[row.confidence.upper()] if row.confidence else Confidence.NONE,
+            row.note,
+            tuple(row.platforms),
+            frozenset(name for reference in row.except_lists for name in self._listed(reference, place)),
         )
 
     def _listed(self, reference: str, place: str) -> list[str]:

@@ -78,7 +78,8 @@ class Packing:
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
     that have it built in; empty ``gfx`` means all. ``architectures`` are the only ones it is read for, by
-    ``model_type``; ``refused`` says why the engine knows it and does not load it.
+    ``model_type``, ``excepted`` those that it is not read for; ``refused`` says why the engine knows it and does not
+    load it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Packing:
     gfx: tuple[str, ...] = ()
     native_gfx: tuple[str, ...] = ()
     architectures: frozenset[str] = frozenset()
+    excepted: frozenset[str] = frozenset()
     refused: str = ""
 
     def least(self, *, mixture: bool) -> float | None:

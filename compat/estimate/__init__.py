@@ -5,7 +5,8 @@ Plain Python without Django or network; reads only the data files bundled beside
 
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
-from compat.estimate.memory import Component, LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.launch import LoadOptions
+from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, estimate_memory
 from compat.estimate.reading import ReadingEstimate, estimate_reading
 from compat.estimate.speed import SpeedEstimate, estimate_speed
 from compat.estimate.users import conversations_at_once

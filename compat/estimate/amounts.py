@@ -17,6 +17,12 @@ def largest(*amounts: Amount) -> Amount:
     return reduce(np.maximum, amounts) if columns else max(amounts)
 
 
+def smallest(*amounts: Amount) -> Amount:
+    """The smallest of some amounts, value by value where one of them is a column."""
+    columns = any(isinstance(amount, np.ndarray) for amount in amounts)
+    return reduce(np.minimum, amounts) if columns else min(amounts)
+
+
 def either(condition: Amount, amount: Amount, other: Amount) -> Amount:
     """One amount where a condition holds, the other elsewhere."""
     if isinstance(condition, np.ndarray):

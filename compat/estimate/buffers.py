@@ -3,9 +3,9 @@
 Each formula names the tensors that are alive together at an engine's peak. Where a figure is a typical
 value and not a count, the result's basis is ``default``.
 
-Sources: allocation logs of llama.cpp 0.5 on ten model shapes (CPU: exact to a few MiB), compute-buffer
-tests of unsloth studio (CUDA), the peak-memory tables of Qwen2.5 and Qwen3 (Transformers), the memory
-profile of vLLM on RTX 3090, A100 and H100.
+Sources: allocation logs of llama.cpp 0.5 on ten model shapes (CPU: exact to a few MiB), what llama-server of July 2026
+and ``nvidia-smi`` told on RTX 3090 and compute-buffer tests of unsloth studio (CUDA), the peak-memory tables of
+Qwen2.5 and Qwen3 (Transformers), the memory profile of vLLM on RTX 3090, A100 and H100.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from compat.architectures import LayerKind
 from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
-from compat.estimate.kv import LLAMA_PAD, CacheOptions, pad
-from compat.estimate.quant import kv_bits
+from compat.estimate.kv import LLAMA_PAD, WINDOWED, CacheOptions, cache_bits, pad, reserved_cells
 from compat.estimate.weights import Basis
 from compat.shapes.shape import ModelShape
 
 MIB = 1024 * 1024
+
+CUDA_GRAPHS = 300
+"""MiB that vLLM sets aside for the graphs it captures: 0.21 to 0.36 GiB in logs of one and two cards."""
 
 SAMPLER_COPIES = 9.7
 """Copies of the logits alive in vLLM's sampler profile: 9.6 to 9.9 on H100 over three vocabularies
@@ -31,7 +33,8 @@ class BufferOptions:
 
     ``sequences``: the batch vLLM sizes its sampler for. ``eager_kv``: attention that expands grouped
     keys and values to all heads instead of reading them in place. ``legacy_cache``: old and new cache
-    alive together at each step, as in model code before the cache classes of Transformers.
+    alive together at each step, as in model code before the cache classes of Transformers. ``output_rows``: tokens
+    of llama.cpp's micro-batch whose logits are kept, all of them where it is None.
     """
 
     flash_attention: bool = True
@@ -39,9 +42,11 @@ class BufferOptions:
     gpu: bool = True
     vendor: str | None = None
     device_memory: int | None = None
+    device: str = ""
     sequences: int | None = None
     eager_kv: bool = False
     legacy_cache: bool = False
+    output_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,26 @@ def compute_buffer(shape: ModelShape | None, engine: str, cache: CacheOptions, o
         return _transformers(shape, cache)
     if engine == "rbee":
         return _whole_prompt(shape, cache)
-    return _chunked(shape)
+    return _chunked(shape, cache, engine)
 
 
 def driver_overhead(engine: str, options: BufferOptions) -> Buffer:
     """Driver context and library workspaces, per device. Typical values, hence basis ``default``."""
     if not options.gpu:
         return Buffer(64 * MIB, Basis.DEFAULT, "process of the engine")
+    if engine in LLAMA_FAMILY and options.vendor in ("nvidia", None):
+        # What nvidia-smi tells of llama-server beyond its own buffers: 296 to 307 MiB on RTX 3090, 153 on a laptop.
+        return Buffer(310 * MIB, Basis.DEFAULT, "driver context of one process")
     context = {"nvidia": 450, "amd": 400, "intel": 300, "apple": 100}.get(options.vendor or "", 450)
     if engine in LLAMA_FAMILY or engine == "mlx-lm":
         return Buffer(context * MIB, Basis.DEFAULT, "driver context of one process")
     if engine in ("vllm", "sglang", "tensorrt-llm"):
         # Outside torch: 0.15 GiB on one GPU, 0.6 GiB with NCCL buffers, on top of the driver context.
         extra = 154 if options.devices == 1 else 614
+        if engine == "vllm" and options.vendor in ("nvidia", "amd", None):
+            return Buffer(
+                (context + extra + CUDA_GRAPHS) * MIB, Basis.DEFAULT, "driver context, buffers and CUDA graphs"
+            )
         return Buffer((context + extra) * MIB, Basis.DEFAULT, "driver context and communication buffers")
     return Buffer(context * MIB, Basis.DEFAULT, "driver context")
 
@@ -92,6 +104,8 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
         missing.append("attention heads")
     if missing:
         return Buffer(None, Basis.UNKNOWN, missing=tuple(missing))
+    windows = [layer for layer in shape.caches or () if layer.kind in WINDOWED and layer.window]
+    cells = max((reserved_cells(layer, "llama.cpp", cache) for layer in windows), default=0)
     widths = LlamaWidths(
         shape.hidden,
         shape.vocab or 0,
@@ -99,6 +113,9 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
         shape.heads or 0,
         (shape.kv_heads or 0) * (shape.head_dim or 0),
         widest_full_layer(shape),
+        query_width(shape),
+        routed_width(shape),
+        cells // (1 if cache.unified else cache.parallel),
     )
     total = llama_compute(widths, cache, options, options.devices)
     return Buffer(total, Basis.FORMULA, "largest of output, feed-forward and attention buffers")
@@ -108,7 +125,9 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
 class LlamaWidths:
     """The widths that llama.cpp's compute buffer is made of, in values a token; 0 where there is no such part.
 
-    ``kv`` is the width of one layer's keys, ``widest`` that of the widest layer's keys and values together.
+    ``kv`` is the width of one layer's keys, ``widest`` that of the widest layer's keys and values together, ``query``
+    of its queries, ``routed`` of what all chosen experts give. ``window_cells`` are the tokens that a windowed layer
+    keeps of one stream.
     """
 
     hidden: Amount
@@ -117,30 +136,42 @@ class LlamaWidths:
     heads: Amount
     kv: Amount
     widest: Amount
+    query: Amount
+    routed: Amount
+    window_cells: Amount
 
 
 def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptions, devices: Amount) -> Amount:
-    """Bytes of llama.cpp's compute buffer on each of ``devices``: the largest of three steps, and input copies."""
+    """Bytes of llama.cpp's compute buffer on each of ``devices``: the largest of three steps, and input copies.
+
+    Beside what a step makes, the hidden rows before and after it and the masks of all layers are alive.
+    """
     row = cache.ubatch * 4
-    hidden = widths.hidden * row
-    tokens = pad(cache.context, LLAMA_PAD)
-    mask = tokens * cache.ubatch * (2 if options.flash_attention else 4)
-    output = widths.vocab * row + 2 * hidden + (mask if options.gpu else 0)
-    feed = either(widths.feed_forward > 0, 3 * widths.feed_forward * row + 4 * hidden + mask, 0)
+    hidden, query = widths.hidden * row, widths.query * row
+    streams = 1 if cache.unified else cache.parallel
+    tokens = pad(-(-cache.context // streams), LLAMA_PAD)
+    masked = cache.ubatch * (2 if options.flash_attention else 4)
+    mask = (tokens + widths.window_cells) * masked
+    rows = cache.ubatch if options.output_rows is None else min(options.output_rows, cache.ubatch)
+    output = widths.vocab * rows * 4 + 2 * hidden + (mask if options.gpu else 0)
+    # What experts give goes where their gates were, if it is no wider.
+    wider = either(widths.routed > 2 * widths.feed_forward, widths.routed, 0)
+    steps = (3 * widths.feed_forward + wider) * row
+    feed = either(widths.feed_forward > 0, steps + 2 * hidden + query + mask, 0)
     attention: Amount = 0
     if not options.flash_attention:
         attention = widths.heads * tokens * row + mask + 5 * hidden + 2 * widths.kv * row
     elif options.gpu:
-        attention = _dequantised(widths.widest, cache, tokens) + mask + 8 * hidden
-    # Layers split over several cards are pipelined: four input copies on each.
-    copies = 4 if options.gpu else 1
-    return largest(output, feed, attention) + either(devices > 1, (copies - 1) * mask, 0)
+        attention = _dequantised(widths.widest, cache, tokens * streams) + mask + 2 * hidden + 2 * query
+    # Layers split over several cards are pipelined: four input copies on each, and of what one card gives the next.
+    piped = 3 * mask + 4 * hidden if options.gpu else 0
+    return largest(output, feed, attention) + either(devices > 1, piped, 0)
 
 
 def _dequantised(widest: Amount, cache: CacheOptions, tokens: int) -> Amount:
     """16-bit copy of one layer's cache that flash attention on a GPU makes of a quantised cache."""
-    bits = kv_bits(cache.kv_type)
-    return 0 if bits is None or bits >= 16 else tokens * widest * 2
+    narrow = [bits for bits in cache_bits("llama.cpp", cache) if bits is not None and bits < 16]
+    return tokens * widest * 2 if narrow else 0
 
 
 def widest_full_layer(shape: ModelShape) -> int:
@@ -148,13 +179,25 @@ def widest_full_layer(shape: ModelShape) -> int:
     return max((c.k_width + c.v_width for c in shape.caches or () if c.kind is LayerKind.FULL), default=0)
 
 
+def query_width(shape: ModelShape) -> int:
+    """Values a token of the widest layer's queries; 0 where they are not known."""
+    return max((layer.q_width for layer in shape.caches or ()), default=0)
+
+
+def routed_width(shape: ModelShape) -> int:
+    """Values a token of what all experts chosen for it give, before they are added up; 0 without experts."""
+    return shape.hidden * shape.experts_used if shape.experts and shape.hidden and shape.experts_used else 0
+
+
 def feed_forward_width(shape: ModelShape) -> int | None:
     """Width of the feed-forward part that one token passes through; of all its experts together."""
     if not shape.experts:
         return shape.ffn
-    if shape.expert_ffn and shape.experts_used:
-        return shape.expert_ffn * shape.experts_used
-    return shape.ffn
+    # A configuration without a width of its own for experts tells it as that of the layer.
+    width = shape.expert_ffn or (None if shape.dense_layers else shape.ffn)
+    if width is None or not shape.experts_used:
+        return shape.ffn
+    return max(width * shape.experts_used, shape.shared_ffn or 0, (shape.ffn or 0) if shape.dense_layers else 0)
 
 
 def token_bytes(shape: ModelShape) -> int | None:
@@ -177,10 +220,19 @@ def _batched(shape: ModelShape, cache: CacheOptions, options: BufferOptions, eng
     return Buffer(total, Basis.DEFAULT, detail)
 
 
+_SMALL_BATCHES = ("a100", "gb10", "dgx spark")
+"""Words in the names of large devices that vLLM gives the limits of small ones."""
+
+
 def batch_sizes(options: BufferOptions) -> tuple[int, int]:
-    """(sequences, prompt tokens) that a paged engine plans one step for; larger on cards of 70 GiB and more."""
-    large = options.device_memory is not None and options.device_memory >= 70 * 1024 * MIB
-    return options.sequences or (1024 if large else 256), 8192 if large else 2048
+    """(sequences, prompt tokens) that a server of a paged engine plans one step for, by the device.
+
+    As ``get_batch_defaults`` of vLLM 0.33.0.
+    """
+    memory = options.device_memory or 0
+    huge = memory >= 160 * 1024 * MIB
+    large = huge or (memory >= 70 * 1024 * MIB and not any(word in options.device.lower() for word in _SMALL_BATCHES))
+    return options.sequences or (1024 if large else 256), 16384 if huge else 8192 if large else 2048
 
 
 def batched_compute(vocab: Amount, each: Amount, options: BufferOptions, engine: str, devices: Amount) -> Amount:
@@ -223,20 +275,34 @@ def candle_compute(each: Amount, heads: Amount, cache: CacheOptions) -> Amount:
     return 2 * prompt * each + 2 * scores
 
 
-def _chunked(shape: ModelShape) -> Buffer:
+def _chunked(shape: ModelShape, cache: CacheOptions, engine: str) -> Buffer:
     each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    return Buffer(chunked_compute(each, shape.vocab or 0), Basis.FORMULA, f"{CHUNK} prompt tokens in one layer")
+    basis = Basis.DEFAULT if engine == "mlx-lm" else Basis.FORMULA
+    total = chunked_compute(each, shape.vocab or 0, cache.context, engine)
+    return Buffer(total, basis, f"{CHUNK} prompt tokens in one layer")
 
 
 CHUNK = 2048
 """Prompt tokens that engines without a larger plan compute in one go."""
 
 
-def chunked_compute(each: Amount, vocab: Amount) -> Amount:
-    """Bytes of one layer that computes a chunk of the prompt, and one row of logits."""
-    return CHUNK * each + vocab * 4
+def chunked_compute(each: Amount, vocab: Amount, context: int, engine: str) -> Amount:
+    """Bytes of one layer that computes a chunk of the prompt, and one row of logits.
+
+    MLX's published peaks hold the logits of the whole chunk, and its mask over the context, in 16 bits.
+    """
+    layer = CHUNK * each + vocab * 4
+    return layer + min(CHUNK, context) * (vocab + context) * 2 if engine == "mlx-lm" else layer
+
+
+def projector_need(size: Amount, engine: str) -> Amount:
+    """Bytes of a vision projector whose file has so many, with what computes an image beside it.
+
+    llama-server reserves 1,284 MiB for a file of 857, and 322 for the graph beside one of 800.
+    """
+    return size * 3 // 2 if engine in LLAMA_FAMILY else size
 
 
 def dequantised_matrix(shape: ModelShape) -> int | None:

@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, engine_name
-from compat.estimate.memory import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.launch import LoadOptions
+from compat.estimate.memory import MemoryEstimate, VariantInputs, estimate_memory, with_largest_file
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
@@ -45,14 +46,18 @@ class FitResult:
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for."""
     options = options or LoadOptions()
-    engine = engine_name(engine)
-    estimate = estimate_memory(variant, engine, hardware, options)
+    slug = engine
+    estimate = estimate_memory(variant, slug, hardware, options)
+    engine = engine_name(slug)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
+    largest = with_largest_file(variant)
     if estimate.per_device is None:
         if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
             narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
+            if largest is not None and narrowest:
+                narrowest = " with the smallest file that such a repository usually has"
             return FitResult(
                 Fit.TOO_LARGE,
                 f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
@@ -61,6 +66,9 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
                 estimate.floor,
                 sum(rooms),
             )
+        spanned = None if largest is None else _by_files(judge_fit(largest, slug, hardware, options), estimate, rooms)
+        if spanned is not None:
+            return spanned
         what = ", ".join(estimate.missing)
         sentence = f"Cannot be told: {what} unknown."
         left_out = _left_out(estimate, len(rooms))
@@ -91,6 +99,20 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
     sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
     return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
+
+
+def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ...]) -> FitResult | None:
+    """The verdict on files that are not listed, by that on the largest there usually is; None without a span to tell.
+
+    What fits with the largest fits with any; else it depends.
+    """
+    if largest.estimate.per_device is None:
+        return None
+    least, most, room = estimate.floor / GIB, sum(largest.estimate.per_device), sum(rooms)
+    span = f"Needs {least:.1f} to {_gib(most, room)}, by the file that is taken: its files are not listed"
+    if largest.fit in (Fit.FITS, Fit.TIGHT):
+        return replace(largest, sentence=f"{span}. {_gib(room, most)} are there.", estimate=estimate)
+    return FitResult(Fit.UNKNOWN, f"{span}; {_gib(room, most)} are there.", estimate, room=room)
 
 
 def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bool:

@@ -8,12 +8,13 @@ keep keys and values, each with the cells the engine gives it. llama.cpp pads an
 from dataclasses import dataclass
 
 from compat.architectures import LayerKind
+from compat.estimate.amounts import Amount, either, largest, rounded, smallest
 from compat.estimate.engine_names import FULL_HEADS, LLAMA_FAMILY, PAGED
+from compat.estimate.launch import DEFAULT_UBATCH
 from compat.estimate.quant import kv_bits
 from compat.shapes.shape import LayerCache, ModelShape
 
 LLAMA_PAD = 256
-LLAMA_UBATCH = 512
 VLLM_BLOCK = 16
 VLLM_BATCHED = 2048
 """Prompt tokens in one step by default; a window layer holds them beside its window."""
@@ -30,13 +31,13 @@ class CacheOptions:
     parallel: int = 1
     unified: bool = True
     swa_full: bool = False
-    ubatch: int = LLAMA_UBATCH
+    ubatch: int = DEFAULT_UBATCH
     snapshots: int = 0
     v_type: str | None = None
     swa_batch: int | None = None
     """Batch a window layer leaves room for; None: ``ubatch``."""
-    swa_slack: int = 1
-    """Cells a window layer gets beyond window and batch: 1 since llama.cpp 0.5, 0 before."""
+    swa_slack: int = 0
+    """Cells a window layer gets beyond window and batch."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,63 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     state = state_bytes(shape, options)
     if state is None:
         missing.append("size of the recurrent state")
+    pages = hybrid_pages(shape, engine)
+    if pages is not None:
+        of_keys, state = unified_pool(pages, options, (bits_k, bits_v))
+        return CacheBytes(of_keys, state, per_token, tuple(missing))
     return CacheBytes(round(kv), state, per_token, tuple(missing))
+
+
+@dataclass(frozen=True)
+class HybridPages:
+    """What vLLM's one pool for attention and recurrent layers depends on.
+
+    So many ``full`` layers keep ``k`` keys and ``v`` values a token, so many ``recurrent`` ones ``state`` bytes each.
+    """
+
+    full: Amount
+    recurrent: Amount
+    state: Amount
+    k: Amount
+    v: Amount
+
+
+def hybrid_pages(shape: ModelShape, engine: str) -> HybridPages | None:
+    """The pages of a model with both kinds of layers on vLLM; None of others, and where layers differ in width."""
+    if engine != "vllm" or shape.state is None or shape.caches is None or not shape.state_layers:
+        return None
+    keeping = [layer for layer in shape.caches if layer.kind not in (LayerKind.STATE, LayerKind.NONE)]
+    widths = {layer_widths(layer, shape, engine) for layer in keeping}
+    if len(widths) != 1 or any(layer.kind in WINDOWED for layer in keeping):
+        return None
+    k, v = widths.pop()
+    # The convolution's tail is kept as the model computes, in 16 bits, the matrix in 32.
+    state = 2 * shape.state.conv + 4 * shape.state.recurrent
+    return HybridPages(len(keeping), shape.state_layers, state, k, v) if k + v else None
+
+
+def _filled(amount: Amount, group: Amount) -> Amount:
+    return -(-amount // group) * group
+
+
+PAGES_OF_STATE = 2
+"""Pages that vLLM keeps of each sequence's state, so that a prompt's beginning can be used again."""
+
+
+def unified_pool(pages: HybridPages, options: CacheOptions, bits: tuple[float, float]) -> tuple[Amount, Amount]:
+    """(bytes of keys and values, bytes of states) of vLLM's pool for ``options.parallel`` sequences.
+
+    All pages are as large as a state, so a page of keys holds hundreds of tokens. Layers are taken in groups of one
+    size, as many as there are of the rarer kind; a group that is not full is filled with layers that hold nothing. Read
+    in vLLM 0.33.0: ``_align_hybrid_block_size``, ``kv_cache_planning.py`` and ``MambaSpec``.
+    """
+    each = rounded(-(-(pages.k * bits[0] + pages.v * bits[1]) // 8))
+    block = _filled(-(-pages.state // each), VLLM_BLOCK)
+    few, many = smallest(pages.full, pages.recurrent), largest(pages.full, pages.recurrent)
+    group = either(2 * many < 3 * few, many, few)
+    sequences = options.parallel * block * each
+    keys = -(-options.context // block) * _filled(pages.full, group)
+    return keys * sequences, PAGES_OF_STATE * _filled(pages.recurrent, group) * sequences
 
 
 def reserved_cells(layer: LayerCache, engine: str, options: CacheOptions) -> int:

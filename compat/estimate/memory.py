@@ -7,9 +7,10 @@ unknown and is named in ``missing``; what is known is still shown.
 from dataclasses import dataclass, field, replace
 
 from compat.engines.hardware import Hardware
-from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead
+from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
 from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
-from compat.estimate.kv import LLAMA_UBATCH, CacheOptions, cache_bits, estimate_cache
+from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
+from compat.estimate.launch import Launch, LoadOptions, launch_of
 from compat.estimate.parallel import Cuts, cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights
@@ -35,28 +36,6 @@ class VariantInputs:
     bits: float | None = None
     width_assumed: bool = False
     doubt: str = ""
-
-
-DEFAULT_CONTEXT = 8192
-"""Tokens a visitor is taken to want unless they say otherwise."""
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """How the engine is started. ``memory_utilization`` is vLLM's share of a card it may take.
-
-    ``prefill``: tokens of the longest prompt, for engines that compute it in one go; None: the context.
-    """
-
-    context: int = DEFAULT_CONTEXT
-    kv_type: str = "f16"
-    parallel: int = 1
-    unified_kv: bool = True
-    swa_full: bool = False
-    flash_attention: bool = True
-    prefill: int | None = None
-    memory_utilization: float = 0.92
-    ubatch: int = LLAMA_UBATCH
 
 
 @dataclass(frozen=True)
@@ -99,6 +78,7 @@ def estimate_memory(
 ) -> MemoryEstimate:
     """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
     options = options or LoadOptions()
+    launch = launch_of(engine, options)
     engine = engine_name(engine)
     count = max(len(hardware.accelerators), 1) if hardware is not None else 1
     gpu = hardware is None or bool(hardware.accelerators)
@@ -110,13 +90,14 @@ def estimate_memory(
     variant = as_held(variant, widening)
     weights = variant_weights(variant, engine, widening)
     missing = list(weights.missing)
-    kv, state = _cache(variant.shape, engine, options, ranks, missing)
+    cache = cache_options(options, launch)
+    kv, state = _cache(variant.shape, engine, cache, ranks, missing)
     if kv.bytes is not None:
-        kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, options))
-    buffers = _buffer_options(hardware, options, ranks, gpu=gpu)
-    compute = compute_buffer(variant.shape, engine, cache_options(options), buffers)
+        kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, cache))
+    buffers = _buffer_options(hardware, options, launch, ranks, gpu=gpu)
+    compute = compute_buffer(variant.shape, engine, cache, buffers)
     if engine == "transformers" and compute.bytes is not None:
-        compute = _torch_scratch(variant, weights, kv.bytes, options, buffers)
+        compute = _torch_scratch(variant, weights, kv.bytes, options, cache, buffers)
     missing += compute.missing
     extra = driver_overhead(engine, buffers)
     if variant.projector_bytes is None:
@@ -128,7 +109,7 @@ def estimate_memory(
         state,
         _times("compute", compute, ranks),
         _times("overhead", extra, ranks),
-        Component("projector", variant.projector_bytes, Basis.FILE if variant.projector_bytes else Basis.FORMULA),
+        _projector(variant.projector_bytes, engine),
     )
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) else None
@@ -147,19 +128,48 @@ def estimate_memory(
     )
 
 
+def _projector(size: int | None, engine: str) -> Component:
+    if not size:
+        return Component("projector", size, Basis.FORMULA)
+    need = projector_need(size, engine)
+    basis, detail = (Basis.FILE, "") if need == size else (Basis.DEFAULT, "its file, and half as much to compute with")
+    return Component("projector", need, basis, detail)
+
+
 def as_held(variant: VariantInputs, widening: Widening | None) -> VariantInputs:
     """The variant as the engine holds it: what is unpacked is packed no more."""
     return replace(variant, quant="BF16", bits=None) if widening is not None and widening.bits == 16 else variant
 
 
-def cache_factor(widening: Widening | None, engine: str, options: LoadOptions) -> int:
+def cache_factor(widening: Widening | None, engine: str, cache: CacheOptions) -> int:
     """How many times the bytes of a 16-bit cache it takes beside wide weights."""
-    own = cache_bits(engine, cache_options(options)) == (16, 16)
+    own = cache_bits(engine, cache) == (16, 16)
     return widening.cache if widening is not None and own else 1
+
+
+SMALLEST_FILE, LARGEST_FILE = "IQ1_S", "BF16"
+"""The quantizations that GGUF repositories usually hold at the one end and at the other."""
+
+
+def with_largest_file(variant: VariantInputs) -> VariantInputs | None:
+    """A GGUF repository whose files are not listed, as its largest file; None where a variant is told better."""
+    told = variant.quant or variant.bits or variant.doubt or variant.file_bytes is not None
+    return None if told or variant.format != "gguf" else replace(variant, quant=LARGEST_FILE)
+
+
+def _weights_of_some_file(variant: VariantInputs, engine: str) -> Weights:
+    """Weights that are not known, and at least those of the smallest file that there usually is."""
+    smallest = variant_weights(replace(variant, quant=SMALLEST_FILE), engine)
+    if smallest.total is None:
+        return smallest
+    what = ("which of its files is taken",)
+    return Weights(None, Basis.UNKNOWN, missing=what, parts=smallest.parts, least=place_weights(smallest)[0])
 
 
 def variant_weights(variant: VariantInputs, engine: str, widening: Widening | None = None) -> Weights:
     """The weights of a variant as the engine holds them, over all devices and system memory."""
+    if with_largest_file(variant) is not None and widening is None:
+        return _weights_of_some_file(variant, engine)
     weights = estimate_weights(
         variant.shape,
         file_bytes=variant.file_bytes,
@@ -192,14 +202,19 @@ def _widened(weights: Weights, variant: VariantInputs, widening: Widening) -> We
 
 
 def _torch_scratch(
-    variant: VariantInputs, weights: Weights, kv: int | None, options: LoadOptions, buffers: BufferOptions
+    variant: VariantInputs,
+    weights: Weights,
+    kv: int | None,
+    options: LoadOptions,
+    cache: CacheOptions,
+    buffers: BufferOptions,
 ) -> Buffer:
     """What torch's peak holds beyond weights and cache, per device."""
     if variant.shape is None or weights.total is None or kv is None:
         return Buffer(None, Basis.UNKNOWN)
     prompt = options.context if options.prefill is None else options.prefill
     run = TorchRun(prompt, buffers.devices)
-    peak = torch_peak(variant.shape, weights, kv, variant.quant, cache_options(options), buffers, run)
+    peak = torch_peak(variant.shape, weights, kv, variant.quant, cache, buffers, run)
     if peak is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
     beyond = -(-(peak - weights.total - kv) // buffers.devices)
@@ -219,25 +234,27 @@ def _ranks(cuts: Cuts, engine: str, count: int, notes: list[str]) -> int:
     return ranks
 
 
-def cache_options(options: LoadOptions) -> CacheOptions:
-    """How the cache is asked for by these options."""
+def cache_options(options: LoadOptions, launch: Launch) -> CacheOptions:
+    """How the cache is asked for by an engine that is started so."""
     return CacheOptions(
-        options.context,
+        options.context * launch.slots if launch.own_context else options.context,
         options.kv_type,
-        options.parallel,
-        options.unified_kv,
-        options.swa_full,
-        options.ubatch,
+        launch.slots,
+        launch.unified,
+        launch.swa_full,
+        launch.ubatch,
+        v_type=options.v_type,
+        swa_slack=launch.spare_cells,
     )
 
 
 def _cache(
-    shape: ModelShape | None, engine: str, options: LoadOptions, ranks: int, missing: list[str]
+    shape: ModelShape | None, engine: str, options: CacheOptions, ranks: int, missing: list[str]
 ) -> tuple[Component, Component]:
     if shape is None:
         missing.append("model shape")
         return Component("kv", None, Basis.UNKNOWN), Component("state", None, Basis.UNKNOWN)
-    cache = estimate_cache(shape, engine, cache_options(options))
+    cache = estimate_cache(shape, engine, options)
     missing += cache.missing
     basis = Basis.DEFAULT if any("attends" in a for a in shape.assumptions) else Basis.FORMULA
     kv = cache.kv
@@ -250,13 +267,21 @@ def _cache(
             "kv",
             kv,
             basis if kv is not None else Basis.UNKNOWN,
-            f"{options.context} tokens, {options.kv_type}",
+            _cache_detail(options),
         ),
         Component("state", cache.state, Basis.FORMULA if cache.state is not None else Basis.UNKNOWN),
     )
 
 
-def _buffer_options(hardware: Hardware | None, options: LoadOptions, ranks: int, *, gpu: bool) -> BufferOptions:
+def _cache_detail(options: CacheOptions) -> str:
+    types = " and ".join(dict.fromkeys((options.kv_type, options.v_type or options.kv_type)))
+    slots = f" for {options.parallel} sequences" if options.parallel > 1 else ""
+    return f"{options.context} tokens{slots}, {types}"
+
+
+def _buffer_options(
+    hardware: Hardware | None, options: LoadOptions, launch: Launch, ranks: int, *, gpu: bool
+) -> BufferOptions:
     first = hardware.accelerators[0] if hardware is not None and hardware.accelerators else None
     return BufferOptions(
         flash_attention=options.flash_attention,
@@ -264,6 +289,8 @@ def _buffer_options(hardware: Hardware | None, options: LoadOptions, ranks: int,
         gpu=gpu,
         vendor=first.vendor if first else None,
         device_memory=first.memory if first else None,
+        device=first.name if first else "",
+        output_rows=launch.output_rows,
     )
 
 

@@ -41,15 +41,28 @@ from compat.estimate.buffers import (
     driver_overhead,
     feed_forward_width,
     llama_compute,
+    projector_need,
+    query_width,
+    routed_width,
     token_bytes,
     transformers_compute,
     widest_full_layer,
 )
 from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
-from compat.estimate.kv import WINDOWED, CacheOptions, cache_bits, layer_widths, reserved_cells, state_bytes
+from compat.estimate.kv import (
+    WINDOWED,
+    CacheOptions,
+    HybridPages,
+    cache_bits,
+    hybrid_pages,
+    layer_widths,
+    reserved_cells,
+    state_bytes,
+    unified_pool,
+)
+from compat.estimate.launch import LoadOptions, launch_of
 from compat.estimate.memory import (
-    LoadOptions,
     VariantInputs,
     as_held,
     cache_factor,
@@ -57,6 +70,7 @@ from compat.estimate.memory import (
     device_shares,
     place_weights,
     variant_weights,
+    with_largest_file,
 )
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
@@ -79,14 +93,16 @@ _VARIANT = np.dtype(
         ("least", "i8"),
         ("held", "i8"),
         ("projector", "i8"),
+        *(("most", "i8"), ("most_on_device", "i8")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
     ]
 )
 _SHAPE = np.dtype(
     [
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
-        *((name, "i8") for name in ("kv", "widest", "state")),
+        *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
+        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v")),
         *((name, "?") for name in ("cached", "latent", "computes")),
     ]
 )
@@ -97,21 +113,29 @@ Column = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeedColumns:
-    """Many variants on one engine, in the order they were given. The tables are told in the module's docstring."""
+    """Many variants on one engine, in the order they were given. The tables are told in the module's docstring.
 
-    engine: str
+    ``slug`` is the engine as it was asked for, which decides how it is started.
+    """
+
+    slug: str
     variants: NDArray[np.void]
     shapes: NDArray[np.void]
     caches: NDArray[np.void]
+
+    @property
+    def engine(self) -> str:
+        """The engine whose estimates these are."""
+        return engine_name(self.slug)
 
     def __len__(self) -> int:
         """How many variants there are."""
         return len(self.variants)
 
     @classmethod
-    def of(cls, variants: Iterable[VariantInputs], engine: str) -> NeedColumns:
+    def of(cls, variants: Iterable[VariantInputs], slug: str) -> NeedColumns:
         """The columns of some variants. About 20 microseconds each."""
-        engine = engine_name(engine)
+        engine = engine_name(slug)
         # By identity: shapes are made once a process and compared as a whole slowly.
         numbers: dict[tuple[int, str | None], int] = {}
         shapes: list[tuple[ModelShape, str | None]] = []
@@ -130,16 +154,15 @@ class NeedColumns:
         # The last shape is that of variants whose shape is not known: -1 leads to it.
         told = [_shape_row(shape, packing, engine) for shape, packing in [*shapes, (ModelShape(), None)]]
         return cls(
-            engine,
+            slug,
             np.array(rows, dtype=_VARIANT),
             np.array(told, dtype=_SHAPE),
             np.array(caches, dtype=_CACHE),
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[NeedColumns], engine: str) -> NeedColumns:
+    def joined(cls, parts: Sequence[NeedColumns], slug: str) -> NeedColumns:
         """The variants of several columns of one engine, one after the other."""
-        engine = engine_name(engine)
         variants, shapes, caches = [], [], []
         before = 0
         for part in parts:
@@ -150,9 +173,9 @@ class NeedColumns:
             variants.append(moved)
             shapes.append(part.shapes[:-1])
             caches.append(told)
-        nothing = cls.of((), engine)
+        nothing = cls.of((), slug)
         return cls(
-            engine,
+            slug,
             np.concatenate([*variants, nothing.variants]),
             np.concatenate([*shapes, nothing.shapes]),
             np.concatenate([*caches, nothing.caches]),
@@ -160,24 +183,27 @@ class NeedColumns:
 
     def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
         """Some variants of these columns, in the order of their rows."""
-        return NeedColumns(self.engine, self.variants[rows], self.shapes, self.caches)
+        return NeedColumns(self.slug, self.variants[rows], self.shapes, self.caches)
 
     def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
         """What every variant needs on a machine."""
         options = options or LoadOptions()
+        launch = launch_of(self.slug, options)
+        asked = cache_options(options, launch)
         count = max(len(hardware.accelerators), 1)
         shapes, variants = self.shapes, self.variants
         unit = shapes["unit"] if refines_blocks(hardware) else shapes["coarse_unit"]
         ranks = _ranks(unit, shapes["key_heads"], self.engine, count)
-        kv = self._cache(options, ranks)
-        state = np.where(shapes["cached"], shapes["state"], UNKNOWN)
+        kv, state = self._cache(asked, ranks)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
             gpu=bool(hardware.accelerators),
             vendor=hardware.accelerators[0].vendor if hardware.accelerators else None,
             device_memory=hardware.accelerators[0].memory if hardware.accelerators else None,
+            device=hardware.accelerators[0].name if hardware.accelerators else "",
+            output_rows=launch.output_rows,
         )
-        compute = self._compute(options, buffers, ranks)
+        compute = self._compute(asked, buffers, ranks)
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
         kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
@@ -190,7 +216,7 @@ class NeedColumns:
                 weights = np.where(wide, variants["wide"], weights)
                 least = np.where(wide, variants["wide_least"], least)
                 held = np.where(wide, variants["wide_held"], held)
-                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, options), kv)
+                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, asked), kv)
         if self.engine == "transformers":
             known = (compute >= 0) & (weights >= 0) & (kv >= 0)
             beyond = held + (compute + WORKSPACE) * ranks
@@ -206,7 +232,8 @@ class NeedColumns:
         known = np.logical_and.reduce([part >= 0 for part in parts.values()])
         floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
-        return Needs(parts, known, floor, host, ranks, shapes["layers"][of])
+        most = variants["most_on_device"] if placed else variants["most"]
+        return Needs(parts, known, floor, host, ranks, shapes["layers"][of], most)
 
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
@@ -220,6 +247,10 @@ class NeedColumns:
         need, room = found.on_fullest(devices, rooms)
         spill = spill_room(self.engine, hardware, rooms)
         codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
+        some_file = found.with_largest_files()
+        most, there = some_file.on_fullest(some_file.by_device(hardware, self.engine), rooms)
+        fitting = some_file.known & (most <= there) & (codes != _CODE[Fit.TOO_LARGE])
+        codes[fitting] = np.where(most > TIGHT * there, _CODE[Fit.TIGHT], _CODE[Fit.FITS])[fitting]
         codes[found.known] = _CODE[Fit.FITS]
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
@@ -233,29 +264,45 @@ class NeedColumns:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
 
-    def _cache(self, options: LoadOptions, ranks: Column) -> Column:
-        """Bytes of keys and values, shape by shape."""
-        asked = cache_options(options)
+    def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
+        """(bytes of keys and values, bytes of states), shape by shape."""
+        shapes = self.shapes
         bits_k, bits_v = cache_bits(self.engine, asked)
         if bits_k is None or bits_v is None:
-            return np.full(len(self.shapes), UNKNOWN)
+            return (np.full(len(shapes), UNKNOWN),) * 2
         slots = _cells(self.caches["window"], self.engine, asked)
         each = (self.caches["k"] * bits_k + self.caches["v"] * bits_v) / 8 * slots
         total = np.bincount(self.caches["shape"], weights=each, minlength=len(self.shapes))
         kv = np.rint(total).astype(np.int64)
+        state = np.where(shapes["state"] >= 0, shapes["state"] * asked.parallel, UNKNOWN)
+        paged = np.flatnonzero(shapes["full"])
+        if len(paged):
+            names = ("full", "recurrent", "page", "page_k", "page_v")
+            pages = HybridPages(*(shapes[name][paged] for name in names))
+            kv[paged], state[paged] = unified_pool(pages, asked, (bits_k, bits_v))
         if self.engine in TENSOR_PARALLEL:
             heads = np.where(self.shapes["latent"], 1, np.maximum(self.shapes["kv_heads"], 1))
             kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
-        return np.where(self.shapes["cached"], kv, UNKNOWN)
+        cached = shapes["cached"]
+        return np.where(cached, kv, UNKNOWN), np.where(cached, state, UNKNOWN)
 
-    def _compute(self, options: LoadOptions, buffers: BufferOptions, ranks: Column) -> Column:
+    def _compute(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> Column:
         """Bytes of activations and scratch on each device, shape by shape; for Transformers, of the whole prompt."""
-        shapes, asked = self.shapes, cache_options(options)
+        shapes = self.shapes
         vocab, each = np.maximum(shapes["vocab"], 0), np.maximum(shapes["each"], 0)
         found: Amount
         if self.engine in LLAMA_FAMILY:
+            seen = np.where(shapes["window"] >= 0, _cells(shapes["window"], self.engine, asked), 0)
             widths = LlamaWidths(
-                shapes["hidden"], vocab, np.maximum(shapes["width"], 0), shapes["heads"], shapes["kv"], shapes["widest"]
+                shapes["hidden"],
+                vocab,
+                np.maximum(shapes["width"], 0),
+                shapes["heads"],
+                shapes["kv"],
+                shapes["widest"],
+                shapes["query"],
+                shapes["routed"],
+                seen // (1 if asked.unified else asked.parallel),
             )
             found = llama_compute(widths, asked, buffers, ranks)
         elif self.engine in PAGED:
@@ -265,7 +312,7 @@ class NeedColumns:
         elif self.engine == "rbee":
             found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
         else:
-            found = chunked_compute(each, vocab)
+            found = chunked_compute(each, vocab, asked.context, self.engine)
         return np.where(shapes["computes"], found, UNKNOWN)
 
 
@@ -274,6 +321,7 @@ class Needs:
     """The parts of many variants' needs on one machine, in bytes over all devices; -1 is not known.
 
     ``floor`` is the least a need can be, ``host`` what stays in system memory, ``ranks`` the devices that are used.
+    ``most`` are the weights of the largest file of those that are not listed.
     """
 
     parts: dict[str, Column]
@@ -282,11 +330,17 @@ class Needs:
     host: Column
     ranks: Column
     layers: Column
+    most: Column
 
     @property
     def total(self) -> Column:
         """Bytes over all devices; -1 where a part is not known."""
         return np.where(self.known, sum(self.parts.values()), UNKNOWN)
+
+    def with_largest_files(self) -> Needs:
+        """The same where the files are not listed and the largest is taken; nothing else is known in it."""
+        parts = {**self.parts, "weights": self.most}
+        return replace(self, parts=parts, known=np.logical_and.reduce([part >= 0 for part in parts.values()]))
 
     @property
     def movable(self) -> Column:
@@ -359,12 +413,23 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     everywhere = widening if widening is not None and widening.everywhere else None
     weights, held = _as_held(variant, everywhere, known, engine)
     on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
-    projector = UNKNOWN if variant.projector_bytes is None else variant.projector_bytes
-    row = (_told(weights.total), on_device, host, weights.least, held, projector)
+    size = variant.projector_bytes
+    projector = UNKNOWN if size is None else projector_need(size, engine)
+    most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
+    row = (_told(weights.total), on_device, host, weights.least, held, projector, most, most_on_device)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0
     wide, wide_held = _as_held(variant, widening, known, engine)
     return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held
+
+
+def _largest(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, int]:
+    """(weights of the largest file there may be, those of them on the devices); -1 where the file is told."""
+    largest = with_largest_file(variant)
+    weights = known.of(largest, None) if largest is not None else None
+    if weights is None or weights.total is None:
+        return UNKNOWN, UNKNOWN
+    return weights.total, place_weights(weights)[0]
 
 
 def _as_held(
@@ -401,6 +466,7 @@ class _WeightsOnce:
 def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int | bool, ...]:
     fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
     state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
+    pages = hybrid_pages(shape, engine)
     computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
     return (
         _told(shape.hidden),
@@ -411,8 +477,12 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         ),
         (shape.kv_heads or 0) * (shape.head_dim or 0),
         widest_full_layer(shape),
+        query_width(shape),
+        routed_width(shape),
+        max((layer.window or UNKNOWN for layer in shape.caches or () if layer.kind in WINDOWED), default=UNKNOWN),
         _told(state),
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
+        *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
         shape.caches is not None,
         shape.mla is not None,
         computes,

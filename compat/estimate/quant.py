@@ -134,19 +134,23 @@ def _from_measure(label: str) -> Mix:
     return Mix(embed, head, body, measured=True)
 
 
+_BASES = {"Q2_K": "Q2_K", "Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "Q6_K": "Q6_K"}
 _ALIASES = {
     "FP16": "F16",
-    "Q3_K": "Q3_K_M",
-    "Q4_K": "Q4_K_M",
-    "Q5_K": "Q5_K_M",
+    **{name: mix for name, mix in _BASES.items() if name != mix},
     "MXFP4_MOE": "MXFP4",
-    "Q8_K_XL": "Q8_0",
-    "Q6_K_XL": "Q6_K",
-    "Q5_K_XL": "Q5_K_M",
-    "Q4_K_XL": "Q4_K_M",
-    "Q3_K_XL": "Q3_K_M",
-    "Q2_K_XL": "Q2_K",
+    **dict.fromkeys(("Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8"), "Q4_0"),
 }
+_TABLES: dict[str, tuple[str, str]] = {
+    **{f"{name}_L": (mix, "Q8_0") for name, mix in _BASES.items() if name != "Q3_K"},
+    "Q8_K_XL": ("Q8_0", "F16"),
+    "Q6_K_XL": ("Q6_K", "Q8_0"),
+    "Q5_K_XL": ("Q5_K_M", "Q8_0"),
+    "Q4_K_XL": ("Q4_K_M", "Q5_K"),
+    "Q3_K_XL": ("Q3_K_M", "Q5_K"),
+    "Q2_K_XL": ("Q2_K", "Q5_K"),
+}
+"""Mixes that are another one but for the type of embedding and head, which fits their files' sizes best."""
 _GGUF_LABEL = re.compile(r"(?:I?Q\d|TQ\d|B?F16|F32|FP16|MXFP4)[A-Z0-9_]*")
 _SUFFIXES = ("_QAT", "-QAT")
 
@@ -159,9 +163,10 @@ def gguf_mix(label: str | None) -> Mix | None:
     name = _ALIASES.get(name, name)
     if not _GGUF_LABEL.fullmatch(name):
         return None
-    if name.endswith("_L") and name[:-2] in (*_RULES, "Q4_K"):
-        base = _RULES["Q4_K_M" if name == "Q4_K_L" else name[:-2]]
-        return Mix(_B["Q8_0"], _B["Q8_0"], base.body, base.attn_v, base.attn_o, base.ffn_down)
+    if name in _TABLES:
+        like, table = _TABLES[name]
+        base = gguf_mix(like)
+        return None if base is None else replace(base, embed=_B[table], head=_B[table])
     if name in _RULES:
         return _RULES[name]
     return _from_measure(name) if name in MEASURED_BPW else None
@@ -217,5 +222,8 @@ _KV_BITS: dict[str, float] = {
     **dict.fromkeys(("f16", "fp16", "bf16", "float16", "bfloat16", "auto", "bf16/fp16", "half"), 16.0),
     **{name.lower(): _B[name] for name in ("Q8_0", "Q5_1", "Q5_0", "Q4_1", "Q4_0", "IQ4_NL")},
     "q8": _B["Q8_0"],
+    # MLX keeps a 16-bit scale and a 16-bit bias for 64 of them.
+    "8bit": 8.5,
+    "4bit": 4.5,
     **dict.fromkeys(("fp8", "fp8_e4m3", "fp8_e5m2", "int8"), 8.0),
 }

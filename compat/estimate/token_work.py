@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from compat.architectures import LayerKind
 from compat.estimate.engine_names import LLAMA_FAMILY
+from compat.estimate.label_sizes import kind_of, size_factor
 from compat.estimate.quant import Mix, kv_bits
-from compat.estimate.weights import LEAST_BITS, Basis, Weights, estimate_weights
+from compat.estimate.weights import LEAST_BITS, MXFP4_BITS, Basis, Weights, estimate_weights
 from compat.shapes.counting import active_parameters, routed_parameters
 from compat.shapes.shape import ModelShape
 
@@ -120,7 +121,6 @@ class _Read:
     experts_held: float = 0.0
 
 
-_NATIVE_PACKING = "MXFP4"
 _AGREES = (0.6, 1.7)
 """What a file may be of the size that its label tells, with all that mixes keep wider or narrower."""
 
@@ -133,9 +133,6 @@ def _read(shape: ModelShape, weights: Weights, engine: str, quant: str | None, u
     told = weights
     if weights.basis is Basis.FILE:
         told = estimate_weights(shape, parameters=count, quant=quant, engine=engine)
-        if told.total is not None and weights.total < _AGREES[0] * told.total:
-            # A wide label of a model that its makers packed: experts keep that packing in any file.
-            told = estimate_weights(shape, parameters=count, quant=_NATIVE_PACKING, engine=engine)
         if told.total is None or told.parts is None:
             told = weights
         elif not _AGREES[0] <= weights.total / told.total <= _AGREES[1]:
@@ -144,7 +141,7 @@ def _read(shape: ModelShape, weights: Weights, engine: str, quant: str | None, u
     assert told.parts is not None
     table = told.parts.embed if told.parts.head else 0
     unread = max(told.parts.total - told.parts.lookup - table - used, 0)
-    bits = _expert_bits(told, shape)
+    bits = _expert_bits(told, shape, quant)
     stored = told.total - told.lookup - ((told.embed or 0) if table else 0)
     scale = weights.total / told.total
     routed = routed_parameters(shape, count) or 0
@@ -152,18 +149,21 @@ def _read(shape: ModelShape, weights: Weights, engine: str, quant: str | None, u
     return _Read((stored - unread * bits / 8) * scale, chosen * bits / 8 * scale, routed * bits / 8 * scale)
 
 
-def _expert_bits(weights: Weights, shape: ModelShape) -> float:
+def _expert_bits(weights: Weights, shape: ModelShape, quant: str | None) -> float:
     """Bits of a weight of the experts, which are most of a mixture's body."""
     assert weights.parts is not None
     assert weights.total is not None
     mix, parts = weights.mix, weights.parts
     if not shape.experts or not parts.body:
         return 0.0
+    if shape.model_type == "gpt_oss" and mix is not None and (mix.gguf or mix.body == MXFP4_BITS):
+        return MXFP4_BITS
     head = round(parts.head * (mix.head if mix is not None else 16.0) / 8)
     average = (weights.total - weights.lookup - (weights.embed or 0) - head) * 8 / parts.body
-    if mix is None or average > _WIDER * _label_bits(mix, shape):
+    if mix is None:
         return average
-    return min(_label_bits(mix, shape), average)
+    label = _label_bits(mix, shape) * (size_factor(quant, kind_of(shape)) if mix.gguf else 1.0)
+    return average if average > _WIDER * label else min(label, average)
 
 
 _WIDER = 1.5

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from compat.estimate.label_sizes import ModelKind, kind_of, size_factor
 from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
-from compat.shapes.counting import Split, split_parameters
+from compat.shapes.counting import Split, routed_parameters, split_parameters
 from compat.shapes.shape import ModelShape
 
 
@@ -57,6 +58,8 @@ def estimate_weights(
     where the label does not say.
     """
     mix = mix_of(quant, engine, bits)
+    if mix is not None and mix.gguf and shape is not None:
+        parameters = _in_gguf(shape, parameters)
     parts = split_parameters(shape, parameters) if shape is not None else None
     if mix is not None and shape is not None:
         mix = _fitted(mix, shape)
@@ -70,13 +73,18 @@ def estimate_weights(
         weights = count or (parts.total if parts is not None else 0)
         return Weights(None, Basis.UNKNOWN, missing=(what,), least=weights * LEAST_BITS // 8)
     if parts is not None:
-        total = round(sum(_class_bits(parts, mix)) / 8) + lookup
+        embed_bits, head_bits, *rest = _class_bits(parts, mix, _native_experts(shape, parts, mix))
+        factor = size_factor(quant, kind_of(shape)) if mix.gguf else 1.0
+        left = _attention_left_wide(shape, mix)
+        total = round((embed_bits + head_bits + factor * sum(rest) + left) / 8) + lookup
         basis = Basis.DEFAULT if mix.gguf and not parts.complete and mix.body < 8 else Basis.FORMULA
         detail = f"{parts.total / 1e9:.2f}B parameters by tensor class at {total * 8 / parts.total:.2f} bits"
         return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)
     if count is None:
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), mix=mix)
     total = round(count * _whole_bits(quant, mix) / 8)
+    if mix.gguf:
+        total = round(total * size_factor(quant, ModelKind.UNKNOWN))
     return Weights(total, Basis.DEFAULT, detail="parameters x bits, layers unknown", mix=mix)
 
 
@@ -97,7 +105,8 @@ def _embed_bits(parts: Split, mix: Mix) -> float:
 
 
 def _lookup_bits(mix: Mix) -> float:
-    return mix.embed if mix.gguf else 16.0
+    # What keeps the embedding wide leaves the tables by layer as they are.
+    return min(mix.embed, mix.body) if mix.gguf else 16.0
 
 
 _FALLBACK_DOWN = 0.30
@@ -105,7 +114,50 @@ _FALLBACK_DOWN = 0.30
 mixture of experts (32 %)."""
 
 
-def _class_bits(parts: Split, mix: Mix) -> tuple[float, ...]:
+_TOWER = 1.35
+"""Repositories count so many times the weights of the language model at most, with towers and drafting layers."""
+
+
+def _in_gguf(shape: ModelShape, parameters: int | None) -> int | None:
+    """Weights in a GGUF file: the language model's alone, where its dimensions tell them.
+
+    A repository's own count holds the tower for images and sounds, which is a file of its own, and layers for drafting.
+    """
+    told = parameters or shape.parameters
+    counted = split_parameters(replace(shape, parameters=None))
+    if told is None or counted is None:
+        return parameters
+    # An output head that the configuration does not tell is no tower.
+    head = abs(told - counted.total - counted.embed) < 0.01 * counted.embed and not counted.head
+    return counted.total if counted.total < told <= _TOWER * counted.total and not head else parameters
+
+
+MXFP4_BITS = 4.25
+
+
+def _native_experts(shape: ModelShape | None, parts: Split, mix: Mix) -> int:
+    """Weights of experts that stay in their native four bits whatever the label: those of gpt-oss."""
+    if shape is None or shape.model_type != "gpt_oss" or not (mix.gguf or mix.body == MXFP4_BITS):
+        return 0
+    return min(routed_parameters(shape, parts.total) or 0, parts.body)
+
+
+def _attention_left_wide(shape: ModelShape | None, mix: Mix) -> float:
+    """Bits that attention takes beyond a packing that leaves it out, as many NVFP4 files do."""
+    if shape is None or mix.gguf or mix.body >= 16 or "self_attn" not in shape.unpacked or not shape.hidden:
+        return 0.0
+    rows = sum(
+        layer.q_width * (3 if shape.gated_query else 2) + layer.k_width + layer.v_width for layer in shape.caches or ()
+    )
+    return 0.0 if shape.mla else rows * shape.hidden * (16 - mix.body)
+
+
+def _class_bits(parts: Split, mix: Mix, native: int = 0) -> tuple[float, ...]:
+    if native:
+        # What is beside the experts is as wide as the label says; packed files leave it in 16 bits.
+        rest = mix.body if mix.gguf and mix.body != MXFP4_BITS else (mix.attn_o or 16.0)
+        wide = (parts.body - native) * max(rest, mix.attn_v or 0)
+        return parts.embed * _embed_bits(parts, mix), parts.head * mix.head, wide, native * MXFP4_BITS
     router = parts.router or 0
     value = parts.attn_v if parts.attn_v is not None else 0
     out = parts.attn_o if parts.attn_o is not None else 0

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words
+from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words, published_context
 from compat.extraction.card import card_texts
-from compat.extraction.facts import DEFAULT_CONTEXT, Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
+from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, read_name
+from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.extraction.parameters import parameters_of
 from compat.extraction.quantization import packing_of
 from compat.extraction.relatives import (
@@ -59,6 +60,8 @@ _MAX_COUNT = 10**15
 _UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
 _NEAR_ITS_NAME = (0.5, 1.9)
 """How far a count may be from the size in a name, as names round and leave out tables and towers."""
+_FAMILY_LIST = "Xinference"
+"""A list of models that tells one type and class for a family: what stands there is no config.json's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +88,9 @@ class Extraction:
 
     def metadata(self, variant: Variant) -> ModelMetadata:
         """The original's six facts for one variant."""
-        facts = variant.facts
-        architecture = facts.gguf_architecture or facts.architecture
-        return ModelMetadata(
-            architecture=architecture or "unknown",
-            format=facts.format or "unknown",
-            quantization=facts.quantization,
-            parameters=parameters_text(self.parameters.value, self.parameters.provenance),
-            size_bytes=variant.size_bytes,
-            max_context_length=facts.context,
-            facts=facts,
-        )
+        variants = [JudgedVariant(one.facts, one.size_bytes) for one in self.variants]
+        parameters = parameters_text(self.parameters.value, self.parameters.provenance)
+        return ModelMetadata.of(variants, self.variants.index(variant), parameters)
 
 
 def needs_relatives(extraction: Extraction) -> bool:
@@ -139,6 +134,8 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         context = context_by(alike, published) or context
     if not task.known:
         task = task_by(alike) or task
+    if told_for_a_family(model) and config.get("model_type") not in (None, architecture.value):
+        hf_class = None  # it was told for the same family, and is as wrong
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
@@ -205,6 +202,11 @@ def positive_int(value: Any) -> int | None:
     return int(value) if 0 < value < _MAX_COUNT and value == int(value) else None
 
 
+def told_for_a_family(model: HubModel) -> bool:
+    """Whether a record's configuration was written down for a family of models, and not read from its own file."""
+    return _FAMILY_LIST in str((model.source or {}).get("config"))
+
+
 def _hf_class(config: Mapping[str, Any]) -> str | None:
     classes = config.get("architectures")
     if isinstance(classes, list) and classes and isinstance(classes[0], str):
@@ -216,6 +218,8 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     model_type = config.get("model_type")
     if isinstance(model_type, str) and model_type.strip():
         value = model_type.strip()[:80]
+        if told_for_a_family(model):
+            return _of_family(model, value)
         return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
     pipeline_class = _pipeline_class(config)
     if pipeline_class:
@@ -251,6 +255,17 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     return Fact.unknown()
 
 
+def _of_family(model: HubModel, value: str) -> Fact[str]:
+    """What a list tells of a model's family, or what contradicts it: the repository's well-known id, or its name."""
+    known, named = known_model(model.id), hint_in(model.name)
+    listed = f"a list of models tells “{value}” for its family"
+    if known:
+        return Fact(known.model_type, Provenance.KNOWN, f"{model.id} is well known to be “{known.model_type}”")
+    if named and named[0] != value:
+        return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”, where {listed}")
+    return Fact(value, Provenance.LIST, listed)
+
+
 def _pipeline_class(config: Mapping[str, Any]) -> str | None:
     """The class of a Diffusers pipeline, which the Hub puts under ``diffusers`` into what it answers as config."""
     block = config.get("diffusers")
@@ -279,6 +294,9 @@ def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
             value = positive_int(scope.get(key))
             if value is not None:
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
+    published = published_context(model.id)
+    if published:
+        return Fact(published, Provenance.KNOWN, f"its authors made it for {published:,}")
     known, shape = known_model(model.id), find_shape(model.name)
     length = (known.context if known else None) or (shape.context if shape else None)
     if length:

@@ -1,17 +1,14 @@
 """Facts and where they come from: the vocabulary between what a Hub says and what the rules judge.
 
 A :class:`Fact` carries its value and its evidence. :class:`VariantFacts` is all a rule may look at: plain values
-without names or sizes, so that records with equal facts share one verdict. :class:`ModelMetadata` is the original's
-six-field summary of a model.
+without names or sizes, so that records with equal facts share one verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
-
-from compat.architectures import architecture_of, is_gguf_name
 
 T = TypeVar("T")
 
@@ -30,6 +27,7 @@ class Provenance(StrEnum):
     RELATIVES = "relatives"
     RELATIVE = "relative"
     KNOWN = "known"
+    LIST = "list"
     NAME = "name"
     DEFAULT = "default"
     CONTRADICTED = "contradicted"
@@ -46,7 +44,7 @@ class Provenance(StrEnum):
         return self in _GUESSED
 
 
-_GUESSED = frozenset({Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
+_GUESSED = frozenset({Provenance.LIST, Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}
 _PROVENANCES["base"] = Provenance.RELATIVE  # as facts of earlier versions have it
 """By value: a list reads thousands, and calling the class takes several times as long."""
@@ -66,6 +64,7 @@ _PROVENANCE_LABELS = {
     Provenance.RELATIVES: "several relatives' records",
     Provenance.RELATIVE: "a relative's record",
     Provenance.KNOWN: "known model",
+    Provenance.LIST: "told for its family by a list",
     Provenance.NAME: "guessed from the name",
     Provenance.DEFAULT: "assumed",
     Provenance.CONTRADICTED: "contradicted",
@@ -137,6 +136,14 @@ class VariantFacts:
             if value != _SILENT[name]
         }
 
+    def beside(self, other: VariantFacts) -> dict[str, Any]:
+        """The facts that differ from another variant's, as JSON values; ``replace`` makes these of the other again."""
+        return {
+            name: value
+            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
+            if value != getattr(other, name)
+        }
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> VariantFacts:
         """The inverse of :meth:`as_json`."""
@@ -147,72 +154,6 @@ class VariantFacts:
 
 
 _SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelMetadata:
-    """The original's summary of a model: the six facts a verdict needs.
-
-    ``architecture`` is the exact ``model_type`` or GGUF name, or ``unknown``; ``format`` is ``safetensors``,
-    ``gguf``, another format's name or ``unknown``; ``parameters`` is written for people (``8.0B``, by the name
-    alone ``~8.0B``) or ``unknown``; ``size_bytes`` is None where no size is told; ``max_context_length`` is in tokens.
-    ``facts`` holds what the rules use beyond the six (where each was read, the task, access).
-    """
-
-    architecture: str
-    format: str
-    quantization: str | None = None
-    parameters: str = "unknown"
-    size_bytes: int | None = None
-    max_context_length: int = DEFAULT_CONTEXT
-    facts: VariantFacts | None = field(default=None, compare=False, repr=False)
-
-    def with_facts(self, facts: VariantFacts) -> ModelMetadata:
-        """The same with the facts that an answer of ours gave beside the six, where these were not changed since."""
-        told = (
-            facts.gguf_architecture or facts.architecture or "unknown",
-            facts.format or "unknown",
-            facts.quantization,
-            facts.context,
-        )
-        stated = (self.architecture, self.format, self.quantization, self.max_context_length)
-        return replace(self, facts=facts) if told == stated else self
-
-    @property
-    def family(self) -> str:
-        """The architecture family, such as ``qwen`` for ``qwen2``."""
-        return architecture_of(self.architecture).family
-
-    @property
-    def variant_facts(self) -> VariantFacts:
-        """These six facts as the rules see them; those stated by a caller count as read, not guessed."""
-        if self.facts is not None:
-            return self.facts
-        architecture = None if self.architecture in ("", "unknown") else self.architecture
-        format_ = None if self.format in ("", "unknown") else self.format.lower()
-        given = Provenance.GIVEN
-        return VariantFacts(
-            architecture=architecture,
-            architecture_from=given if architecture else Provenance.UNKNOWN,
-            gguf_architecture=architecture if format_ == "gguf" and is_gguf_name(architecture or "") else None,
-            format=format_,
-            format_from=given if format_ else Provenance.UNKNOWN,
-            quantization=self.quantization,
-            quantization_from=given if self.quantization else Provenance.UNKNOWN,
-            context=self.max_context_length,
-            context_from=given,
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """The original's camelCase object."""
-        return {
-            "architecture": self.architecture,
-            "format": self.format,
-            "quantization": self.quantization,
-            "parameters": self.parameters,
-            "sizeBytes": self.size_bytes,
-            "maxContextLength": self.max_context_length,
-        }
 
 
 def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:

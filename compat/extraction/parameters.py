@@ -17,9 +17,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from compat.architectures import name_words
+from compat.architectures import name_words, published_parameters
 from compat.extraction.facts import Fact, Provenance, parameters_text
 from compat.extraction.quantization import Packing
+from compat.extraction.typed_counts import (
+    INTEGER_BYTES,
+    bytes_of_weights,
+    bytes_of_words,
+    weights_a_scale,
+    weights_counted,
+    weights_in_words,
+)
 from compat.hub.payloads import HubModel
 from compat.shapes.counting import split_parameters
 from compat.shapes.known import complete, find_shape
@@ -30,15 +38,20 @@ _NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,
 _POINT = re.compile(r"(?<=\d)_(?=\d{1,3}[bB])")
 _EXPERTS = re.compile(r"\d{1,3}e")
 _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
-_FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "BOOL": 1}
-_INTEGER_BYTES = {"I64": 8, "U64": 8, "I32": 4, "U32": 4, "I16": 2, "U16": 2, "I8": 1, "U8": 1}
 LANGUAGE_MODEL = "text_model_id"
 """Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
 WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
+_WORDS_SHARE_OF_KNOWN = 0.95
+"""The same against what dimensions or a published model tell, for weights of four bits with scales: where some layers
+are left in 16 bits, words and scales are up to 0.9 of the weights."""
+_SCALES_SHARE = (0.7, 1.02)
+"""Which part of a wholly packed model's scales a count may hold, from and to: embeddings have none."""
 _MOST_WORD_BITS = 32
+_WHOLE = 1.3
+"""How far above what all dimensions make a count may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,11 @@ class Expectation:
     evidence: str
     least: float
     most: float
+
+    @property
+    def rough(self) -> bool:
+        """Whether there is more in the model than was counted, such as a vision tower."""
+        return self.most > _WHOLE
 
     def agrees(self, count: float) -> bool:
         """Whether a count is near enough."""
@@ -114,7 +132,7 @@ def _with_language_model(model: HubModel, repo_id: str) -> Counted:
     if language is None or own is None:
         return Counted(Fact.unknown(), beside=None)
     evidence = f"{parameters_text(own)} here, and {parameters_text(language.count)} of {repo_id} beside it"
-    size = _bytes_of_words((model.safetensors.parameters if model.safetensors else None) or {})
+    size = bytes_of_words((model.safetensors.parameters if model.safetensors else None) or {})
     return Counted(Fact(own + language.count, Provenance.CONFIG, evidence), "", size, None, 2 * language.count)
 
 
@@ -123,6 +141,9 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
     by_dimensions, completed = _by_dimensions(shape_facts(config))
     if by_dimensions:
         yield by_dimensions
+    published = published_parameters(model.id)
+    if published:
+        yield Expectation(published, Provenance.KNOWN, "its authors count", 0.85, 2.0)
     known = find_shape(model.name)
     by_name = _counted(known, "the published model it is named after has", Provenance.KNOWN) if known else None
     if by_name:
@@ -156,7 +177,7 @@ def _by_dimensions(facts: str) -> tuple[Expectation | None, Expectation | None]:
 def _counted(shape: ModelShape, evidence: str, provenance: Provenance) -> Expectation | None:
     counted = split_parameters(shape)
     total = shape.parameters or (counted.total if counted else None)
-    return Expectation(total, provenance, evidence, 0.85, 2.0 if shape.vision else 1.3) if total else None
+    return Expectation(total, provenance, evidence, 0.85, 2.0 if shape.vision else _WHOLE) if total else None
 
 
 def _as_expected(expected: Sequence[Expectation]) -> Fact[int]:
@@ -177,29 +198,37 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
     block = model.safetensors
     assert block is not None
     counts = block.parameters or {}
-    by_type = sum(counts.values())
-    told = by_type or block.count or 0
     seen = _packing_of(packing, counts)
     bits = seen.bits
+    as_weights = weights_counted(counts, seen)
+    told = sum(as_weights.values()) or block.count or 0
     # Whether a count may be of words that hold several weights each.
-    several = seen.known and (not _INTEGER_BYTES.keys().isdisjoint(counts) if counts else bits is None or bits < 8)
+    several = seen.known and (not INTEGER_BYTES.keys().isdisjoint(counts) if counts else bits is None or bits < 8)
     weights = Fact(told, Provenance.HUB, "the Hub counted the parameters in the safetensors headers")
-    words = _unpacked(counts, bits) if counts else None
+    in_words = weights_in_words(counts, seen) if counts else None
+    words = sum(in_words.values()) if in_words else None
     believed = any(one.agrees(told) and (not several or told > _WORDS_SHARE * one.count) for one in expected)
     surest = expected[0] if expected else None
+    if several and words is not None and surest and surest.provenance is not Provenance.NAME:
+        believed &= abs(told - surest.count) <= abs(words - surest.count)
+    group = None if counts else weights_a_scale(seen)
+    if group and surest and surest.provenance is not Provenance.NAME:
+        least, most = (share / group for share in _SCALES_SHARE)
+        if least <= told / surest.count - 1 <= most and not surest.rough:
+            evidence = f"{surest.evidence} {parameters_text(surest.count)}; the Hub counts {parameters_text(told)}"
+            return Counted(Fact(surest.count, surest.provenance, f"{evidence} with their scales"), "", None, seen)
+        believed &= told > _WORDS_SHARE_OF_KNOWN * surest.count
     if not several and surest and surest.provenance is Provenance.CONFIG and not 0.4 < told / surest.count < 3:
         believed = False  # an engine builds what config.json says, whatever the name
     if believed or not expected:
         if several and not expected:
             # Weights or the words that they are packed in: nothing says which.
-            return Counted(
-                Fact.unknown(), "", _bytes_of_words(counts) if _same_either_way(counts, bits) else None, seen
-            )
-        size = _bytes_of_weights(counts, bits) if seen.known else _bytes_of_words(counts)
+            return Counted(Fact.unknown(), "", bytes_of_words(counts) if _same_either_way(counts, seen) else None, seen)
+        size = bytes_of_weights(as_weights, bits) if seen.known else bytes_of_words(counts)
         return Counted(weights, "", size, seen)
     if words is not None and any(one.agrees(words) for one in expected):
         evidence = f"the Hub counted {parameters_text(told)} in the safetensors headers, several weights to a word"
-        return Counted(Fact(words, Provenance.HUB, evidence), "", _bytes_of_words(counts), seen)
+        return Counted(Fact(words, Provenance.HUB, evidence), "", bytes_of_words(counts), seen)
     expected = sorted(expected, key=lambda one: not any(o is not one and o.agrees(one.count) for o in expected))
     best, fact = expected[0], _as_expected(expected)
     if seen.known and not counts and best.count / (_MOST_WORD_BITS / 2) <= told <= best.count * best.most:
@@ -232,43 +261,10 @@ def _packing_seen(counts: Mapping[str, int]) -> Packing:
         return Packing("FP8", Provenance.HUB, where.format("8-bit floats"), bits=8.0)
     if counts.get("U32", 0) > total / 4:
         return Packing("MLX", Provenance.HUB, where.format("32-bit words, as MLX packs them"))
-    integers = sum(count for dtype, count in counts.items() if dtype in _INTEGER_BYTES)
+    integers = sum(count for dtype, count in counts.items() if dtype in INTEGER_BYTES)
     return Packing("packed", Provenance.HUB, where.format("integers")) if integers > total / 4 else Packing()
 
 
-def _unpacked(counts: Mapping[str, int], bits: float | None) -> int | None:
-    """The weights behind counts of words: as many to a word as its width has room for. None where no width is told."""
-    if bits is None:
-        return None
-    width = max(round(bits - 0.2), 1)
-    return sum(
-        count * _INTEGER_BYTES[dtype] * 8 // width if dtype in _INTEGER_BYTES else count
-        for dtype, count in counts.items()
-    )
-
-
-def _bytes_of_words(counts: Mapping[str, int]) -> int | None:
-    """What counts of words take; None where a data type is unknown, or none is told."""
-    sizes = _FLOAT_BYTES | _INTEGER_BYTES
-    if not counts or not counts.keys() <= sizes.keys():
-        return None
-    return sum(count * sizes[dtype] for dtype, count in counts.items())
-
-
-def _bytes_of_weights(counts: Mapping[str, int], bits: float | None) -> int | None:
-    """What counts of weights take: those of integer types at the packing's width."""
-    if not counts or not counts.keys() <= (_FLOAT_BYTES | _INTEGER_BYTES).keys():
-        return None
-    if bits is None and counts.keys() & _INTEGER_BYTES.keys():
-        return None
-    return round(
-        sum(
-            count * (bits or 0) / 8 if dtype in _INTEGER_BYTES else count * _FLOAT_BYTES[dtype]
-            for dtype, count in counts.items()
-        )
-    )
-
-
-def _same_either_way(counts: Mapping[str, int], bits: float | None) -> bool:
-    words, weights = _bytes_of_words(counts), _bytes_of_weights(counts, bits)
+def _same_either_way(counts: Mapping[str, int], packing: Packing) -> bool:
+    words, weights = bytes_of_words(counts), bytes_of_weights(weights_counted(counts, packing), packing.bits)
     return words is not None and weights is not None and abs(words - weights) < 0.05 * words

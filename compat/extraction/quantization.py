@@ -116,7 +116,8 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
-_PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
+PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
+"""Words that say the weights are plain numbers."""
 _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
 """Words that say the weights are not packed, whatever the rest of the name tells of another build."""
 _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
@@ -178,7 +179,7 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
         label = _NAME_WORDS.get(word)
         if label:
             return Packing(label, Provenance.NAME, f"its name says “{word.upper()}”", bits=_bits(label, tags, words))
-    return Packing() if _PLAIN_WORDS.intersection(words) else _width_alone(tags, words)
+    return Packing() if PLAIN_WORDS.intersection(words) else _width_alone(tags, words)
 
 
 def quantization_block(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -236,7 +237,7 @@ def _mlx_by_name(
     if width:
         label = f"MLX {width:g}-bit"
         return Packing(label, provenance, f"{evidence}, {width:g} bits", bits=packed_bits(label))
-    if _PLAIN_WORDS.intersection(words):
+    if PLAIN_WORDS.intersection(words):
         return Packing()
     return Packing(MLX, provenance, evidence)
 

@@ -27,6 +27,7 @@ WEAK = frozenset(
         Provenance.UNKNOWN,
         Provenance.DEFAULT,
         Provenance.NAME,
+        Provenance.LIST,
         Provenance.KNOWN,
         Provenance.RELATIVE,
         Provenance.RELATIVES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from compat.architectures import name_words
+from compat.architectures import name_words, published_task
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 
@@ -115,6 +115,9 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
                 return Fact(task, Provenance.CONFIG, f"its class is “{hf_class}”")
     if model.library_name == "sentence-transformers" or "sentence-transformers" in (model.tags or ()):
         return Fact("sentence-similarity", Provenance.TAG, "made for the sentence-transformers library")
+    published = published_task(model.id)
+    if published:
+        return Fact(published, Provenance.KNOWN, f"{model.id} is well known to be for that")
     return _named(model.name, words)
 
 

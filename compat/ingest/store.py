@@ -7,7 +7,7 @@ does not matter, as an older one never takes the place of a newer one of its kin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -23,7 +23,7 @@ from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.writing import newest_date_of, write_records
-from compat.models import ModelRecord, RecordDocument
+from compat.models import ModelRecord, RecordDocument, in_any_case
 
 _MAX_PROBLEMS = 50
 
@@ -114,22 +114,22 @@ def _date_of(told: Told, now: datetime) -> datetime:
 def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
     """Store one batch in one transaction. Of two that tell of one repository, the later one counts.
 
-    The bundled snapshot leaves alone what the Hub or a file of somebody's own told: it knows less of each model.
+    The Hub takes an id in any case, so ids that differ by that alone are one repository: it keeps the spelling that it
+    has here until the Hub itself spells it in another way. The bundled snapshot leaves alone what the Hub or a file of
+    somebody's own told: it knows less of each model.
     """
     counts = Counts()
     # Rows are written in one order, whatever the batch's, so that two writers cannot wait for each other in a circle.
-    latest = {told.record.model.id: told for told in sorted(batch, key=lambda told: told.record.model.id)}
+    latest = {_key(told): told for told in sorted(batch, key=_key)}
     if not latest:
         return counts
     now = timezone.now()
     with transaction.atomic():
         lock_records()
-        known = {
-            record.repo_id: record
-            for record in ModelRecord.objects.filter(repo_id__in=latest).prefetch_related("documents")
-        }
-        spared = {record.repo_id for record in known.values() if origin == "snapshot" != record.origin}
-        changes = [_change(told, known.get(repo_id)) for repo_id, told in latest.items() if repo_id not in spared]
+        known = _known(latest)
+        latest = {key: _spelled(told, known.get(key), origin) for key, told in latest.items()}
+        spared = {key for key, record in known.items() if origin == "snapshot" != record.origin}
+        changes = [_change(told, known.get(key)) for key, told in latest.items() if key not in spared]
         writing = [change for change in changes if change.is_new]
         rest = [change for change in changes if not change.is_new]
         if writing:
@@ -140,11 +140,37 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
         _note_when_asked(rest)
     counts.new = sum(change.known is None for change in writing)
     counts.changed = len(writing) - counts.new
-    same = {repo_id for repo_id, record in known.items() if record.digest == latest[repo_id].record.digest}
-    overruled = spared | {change.record.model.id for change in rest if change.written and origin != "hub"}
+    same = {key for key, record in known.items() if record.digest == latest[key].record.digest}
+    overruled = spared | {change.record.model.id.lower() for change in rest if change.written and origin != "hub"}
     counts.older = len(overruled - same)
     counts.unchanged = len(latest) - len(writing) - counts.older
     return counts
+
+
+def _key(told: Told) -> str:
+    return told.record.model.id.lower()
+
+
+def _known(latest: Mapping[str, Told]) -> dict[str, ModelRecord]:
+    """The records of the repositories, by their ids in lower case; of two, the one of the very id that was told."""
+    found: dict[str, ModelRecord] = {}
+    for record in in_any_case(latest).prefetch_related("documents"):
+        key = record.repo_id.lower()
+        if key not in found or record.repo_id == latest[key].record.model.id:
+            found[key] = record
+    return found
+
+
+def _spelled(told: Told, known: ModelRecord | None, origin: str) -> Told:
+    """What was told, under the id that the record has; a record takes the Hub's own spelling."""
+    repo_id = told.record.model.id
+    if known is None or known.repo_id == repo_id:
+        return told
+    if origin == "hub":
+        ModelRecord.objects.filter(pk=known.pk).update(repo_id=repo_id)
+        known.repo_id = repo_id
+        return told
+    return replace(told, record=kept_record({**told.record.payload, "id": known.repo_id}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from .record import (
     RecordTags,
     RecordVariant,
     Verdict,
+    in_any_case,
     payloads_of,
 )
 from .webhook import GatheredModel, Webhook, WebhookDelivery
@@ -34,5 +35,6 @@ __all__ = [
     "Verdict",
     "Webhook",
     "WebhookDelivery",
+    "in_any_case",
     "payloads_of",
 ]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.launch import DEFAULT_CONTEXT
 
 from .composed import ComposedQuery
 from .record import ModelRecord

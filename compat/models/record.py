@@ -120,6 +120,7 @@ class ModelRecord(models.Model):
             models.Index(fields=["-parameters", "-popularity", "repo_id"], name="record_in_order_size"),
             models.Index(Lower("name"), "repo_id", name="record_in_order_name"),
             models.Index(Lower("owner"), name="record_by_owner"),
+            models.Index(Lower("repo_id"), name="record_by_lowered_id"),
             # A covering index of the columns that records are grouped by.
             models.Index(fields=["sheet", "license", "parameters", "context"], name="record_by_kind"),
         ]
@@ -182,6 +183,12 @@ class RecordDocument(models.Model):
     def document(self) -> Document:
         """What :mod:`compat.hub.documents` merges."""
         return Document(Kind(self.kind), self.sha, self.read, unpacked(self.data))
+
+
+def in_any_case(repo_ids: Iterable[str]) -> models.QuerySet[ModelRecord]:
+    """The records of these ids, whatever the case of their letters: to the Hub that is one repository."""
+    lowered = {repo_id.lower() for repo_id in repo_ids}
+    return ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered__in=sorted(lowered))
 
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -34,6 +34,10 @@ _REACHED = {
     Provenance.RELATIVES: ("is what several relatives' records agree on", "architecture of its relatives"),
     Provenance.RELATIVE: ("is taken from the record of a relative", "architecture of a relative"),
     Provenance.KNOWN: ("is what this repository is well known to be; its record does not tell", "well known"),
+    Provenance.LIST: (
+        "is only told by a list that gives one for a whole family of models",
+        "architecture of its family",
+    ),
     Provenance.NAME: ("is only guessed from the model's name", "architecture guessed"),
 }
 
@@ -126,10 +130,8 @@ def _refusal(
         elif no_converter_takes(facts):  # else the format alone refuses it
             yield from _not_its_own(where.name, facts, profile)
     elif guessed:
-        text = (
-            f"The architecture “{facts.architecture}” is only guessed from the model's name; if it is right, "
-            f"{profile.name} does not run it."
-        )
+        words, _ = _REACHED[facts.architecture_from]
+        text = f"The architecture “{facts.architecture}” {words}; if it is right, {profile.name} does not run it."
         yield Finding("unknown", Severity.BLOCKS, text, "architecture only guessed")
         yield _FETCH
     elif group is not None:

@@ -98,6 +98,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
     refused = packing.refused
     if packing.architectures and facts.architecture not in packing.architectures:
         refused = f"it reads that for {join_words(sorted(packing.architectures))} only"
+    if facts.architecture in packing.excepted:
+        refused = f"it does not read that for {facts.architecture}"
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")

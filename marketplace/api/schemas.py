@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from compat.extraction.facts import DEFAULT_CONTEXT, VariantFacts
+from compat.extraction.metadata import MOST_BYTES, MOST_TOKENS, checked_name, parameter_count
 
 MOST_MODELS = 1000
 """Models in one request."""
@@ -82,6 +83,10 @@ class Metadata(Shape):
     facts: dict[str, Any] = Field(
         description="What else the rules look at, and where it was read. Posted back with the six it is believed."
     )
+    variants: list[dict[str, Any]] = Field(
+        description="Every runnable set of files of the repository, where it has several: in what it differs from "
+        "`facts`, and its size. Posted back with them, all are judged, as the repository is."
+    )
 
 
 Guessed = Annotated[
@@ -100,7 +105,10 @@ class MachineOut(Shape):
 
 
 class WorkerOut(Shape):
-    """An engine, perhaps on a machine, as a verdict is made for it."""
+    """An engine, perhaps on a machine, as a verdict is made for it.
+
+    ``slots`` requests are served at once; ``ubatch`` is null where an engine has no micro-batch to choose.
+    """
 
     slug: str
     name: str
@@ -109,6 +117,9 @@ class WorkerOut(Shape):
     machine: MachineOut | None
     context: int
     kv_type: str
+    kv_value_type: str
+    slots: int
+    ubatch: int | None
 
 
 class Fit(Shape):
@@ -330,6 +341,25 @@ def _as_facts(given: dict[str, Any]) -> dict[str, Any]:
     return {name: of_type.validate_python(value) for (name, of_type), value in told}
 
 
+_Size = Annotated[StrictInt, Field(ge=0, lt=MOST_BYTES)] | None
+_SIZE = TypeAdapter(_Size)
+
+
+def _as_variant(given: dict[str, Any]) -> dict[str, Any]:
+    """In what a variant differs from the facts, with its ``size_bytes``; raises ``ValueError``."""
+    facts = {name: value for name, value in given.items() if name != "sizeBytes"}
+    return {**_as_facts(facts), "size_bytes": _SIZE.validate_python(given.get("sizeBytes"))}
+
+
+def _as_count(text: str) -> str:
+    """A number of parameters as people write it, or ``unknown``; raises ``ValueError``."""
+    parameter_count(text)
+    return text
+
+
+StatedName = Annotated[Text, AfterValidator(checked_name)]
+
+
 class MetadataIn(Shape):
     """The six facts, as a caller states them."""
 
@@ -347,17 +377,22 @@ class MetadataIn(Shape):
         },
     )
 
-    architecture: Text
-    format: Text
-    quantization: Text | None = None
-    parameters: Text = "unknown"
-    size_bytes: Annotated[StrictInt, Field(ge=0, lt=2**62)] | None = None
-    max_context_length: Annotated[StrictInt, Field(ge=1, lt=10**15)] = DEFAULT_CONTEXT
+    architecture: StatedName
+    format: StatedName
+    quantization: StatedName | None = None
+    parameters: Annotated[Text, AfterValidator(_as_count)] = "unknown"
+    size_bytes: _Size = None
+    max_context_length: Annotated[StrictInt, Field(ge=1, lt=MOST_TOKENS)] = DEFAULT_CONTEXT
     facts: Annotated[
         dict[str, Any] | None,
         AfterValidator(lambda given: None if given is None else _as_facts(given)),
         Field(description="The `facts` of an answer; of use while the six are as in that answer."),
     ] = None
+    variants: Annotated[
+        list[dict[str, Any]],
+        Field(max_length=MOST_MODELS, description="The `variants` of an answer, which go with its `facts`."),
+        AfterValidator(lambda given: [_as_variant(one) for one in given]),
+    ] = []
 
 
 HubShaped = Annotated[

@@ -39,6 +39,9 @@ def worker(one: Worker) -> Json:
         else None,
         "context": one.context,
         "kvType": one.kv,
+        "kvValueType": one.kv_values or one.kv,
+        "slots": one.launch.slots,
+        "ubatch": one.launch.ubatch if one.has_ubatch else None,
     }
 
 
@@ -77,9 +80,18 @@ def verdict(result: CompatibilityResult) -> Json:
 
 
 def metadata(item: Item) -> Json:
-    """The six facts, and what else the rules look at."""
-    facts = item.metadata.variant_facts.as_json()
-    return {**item.metadata.as_json(), "facts": {to_camel(name): value for name, value in facts.items()}}
+    """The six facts, what else the rules look at, and in what the repository's variants differ from that."""
+    one = item.metadata
+    facts = one.variant_facts
+    return {
+        **one.as_json(),
+        "facts": _camel(facts.as_json()),
+        "variants": [{**_camel(other.facts.beside(facts)), "sizeBytes": other.size_bytes} for other in one.variants],
+    }
+
+
+def _camel(facts: Json) -> Json:
+    return {to_camel(name): value for name, value in facts.items()}
 
 
 def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:

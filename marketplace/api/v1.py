@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -18,7 +19,8 @@ from compat.catalogue import listing
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
 from compat.estimate.ledger import shipped_accuracy
-from compat.extraction.facts import ModelMetadata, VariantFacts
+from compat.extraction.facts import VariantFacts
+from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.models import CuratedList
@@ -223,7 +225,16 @@ def _metadata(given: schemas.MetadataIn) -> ModelMetadata:
         size_bytes=given.size_bytes,
         max_context_length=given.max_context_length,
     )
-    return stated.with_facts(VariantFacts(**given.facts)) if given.facts else stated
+    if not given.facts:
+        return stated
+    facts = VariantFacts(**given.facts)
+    variants = [JudgedVariant(replace(facts, **differing), size) for differing, size in map(_parted, given.variants)]
+    return stated.with_facts(facts, variants)
+
+
+def _parted(variant: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """In what a variant differs, and its size in bytes."""
+    return {name: value for name, value in variant.items() if name != "size_bytes"}, variant["size_bytes"]
 
 
 def _worker(request: HttpRequest, slug: str | None) -> Worker:

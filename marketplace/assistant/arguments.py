@@ -6,12 +6,22 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 
 from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, did_you_mean
 from compat.catalogue.reading import BROWSE, read_question
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import DEFAULT_CONTEXT
+from compat.extraction.metadata import MOST_BYTES, MOST_TOKENS, checked_name, parameter_count
 
 from .plain import line, quoted
 
@@ -35,6 +45,11 @@ def _listed(value: object) -> object:
 
 def _worded(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _as_count(text: str) -> str:
+    parameter_count(text)
+    return text
 
 
 Short = Annotated[str, StringConstraints(max_length=MOST_LETTERS)]
@@ -139,16 +154,27 @@ class Facts(Arguments):
     """The six facts of a model that the catalogue need not have."""
 
     architecture: Annotated[
-        str, Field(max_length=200, description="model_type of config.json or the GGUF architecture, such as llama.")
+        str,
+        AfterValidator(checked_name),
+        Field(max_length=200, description="model_type of config.json or the GGUF architecture, such as llama."),
     ]
-    format: Annotated[str, Field(max_length=200, description="Weight format: safetensors, gguf or another one's name.")]
+    format: Annotated[
+        str,
+        AfterValidator(checked_name),
+        Field(max_length=200, description="Weight format: safetensors, gguf or another one's name."),
+    ]
     quantization: Annotated[
-        str | None, Field(max_length=200, description="Such as Q4_K_M or GPTQ; leave out if there is none.")
+        Annotated[str, AfterValidator(checked_name)] | None,
+        Field(max_length=200, description="Such as Q4_K_M or GPTQ; leave out if there is none."),
     ] = None
-    parameters: Annotated[str, Field(max_length=200, description="Parameters as people write them: 8.0B.")] = "unknown"
-    size_bytes: Annotated[int | None, Field(ge=0, lt=2**62, description="Size of the weight files in bytes.")] = None
+    parameters: Annotated[
+        str, AfterValidator(_as_count), Field(max_length=200, description="Parameters as people write them: 8.0B.")
+    ] = "unknown"
+    size_bytes: Annotated[int | None, Field(ge=0, lt=MOST_BYTES, description="Size of the weight files in bytes.")] = (
+        None
+    )
     max_context_length: Annotated[
-        int, Field(ge=1, lt=10**15, description="Tokens it was made for (max_position_embeddings).")
+        int, Field(ge=1, lt=MOST_TOKENS, description="Tokens it was made for (max_position_embeddings).")
     ] = DEFAULT_CONTEXT
 
 

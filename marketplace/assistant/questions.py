@@ -9,7 +9,7 @@ from compat.catalogue import listing
 from compat.catalogue.detail import DetailPage
 from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import Worker
-from compat.extraction.facts import ModelMetadata
+from compat.extraction.metadata import ModelMetadata
 from compat.hub.payloads import is_repo_id
 from compat.models import CuratedList, RecordRelation
 from compat.timestamps import Json

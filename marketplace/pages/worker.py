@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
-from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, Worker, workers
+from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
 from compat.engines.system_memory import USUAL_MEMORY
 from marketplace.cookies import WORKER as WORKER_COOKIE
@@ -53,11 +53,6 @@ class WorkerChoice:
     def usual_memory(self) -> Mapping[str, float]:
         """What system memory is often built in, with the GB it reads a second."""
         return USUAL_MEMORY
-
-    @property
-    def kv_types(self) -> Mapping[str, str]:
-        """The KV cache types offered."""
-        return KV_TYPES
 
     @property
     def query(self) -> str:

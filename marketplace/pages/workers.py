@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from compat import catalogue
 from compat.catalogue.question import Question
-from compat.catalogue.workers import CONTEXT_STOPS, KV_TYPES, accelerator_labels
+from compat.catalogue.workers import CONTEXT_STOPS, accelerator_labels
+from compat.estimate.cache_types import CACHE_TYPES
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
@@ -23,7 +24,7 @@ def workers(request: HtmxHttpRequest) -> HttpResponse:
         "page": catalogue.workers_page(choice.available),
         "accelerators": accelerator_labels(),
         "stops": CONTEXT_STOPS,
-        "kv_types": KV_TYPES,
+        "kv_types": CACHE_TYPES,
     }
     return remember(request, render_page(request, "pages/workers.html", context))
 

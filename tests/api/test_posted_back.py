@@ -6,10 +6,12 @@ import json
 
 import pytest
 
+from compat import check_model_worker_compatibility, extract_model_metadata
 from compat.engines import all_profiles
 from compat.ingest.judging import reevaluate
 from compat.models import EngineSetting
 from tests.api.test_v1 import get, post
+from tests.samples import every_record
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +30,41 @@ def test_every_answer_of_a_list_keeps_its_verdict(client, slug):
         assert [{name: one[name] for name in told[0]} for one in found] == told
     whole = post(client, "check", {"worker": slug, "model": items[0]})
     assert {name: whole[name] for name in told[0]} == told[0]
+
+
+def test_an_item_of_one_engine_is_judged_by_another_as_its_repository_is(client):
+    EngineSetting.objects.update(enabled=True)
+    reevaluate()
+    items = list(every_item(client, ""))
+    several = [item for item in items if len({one.get("format") for one in item["metadata"]["variants"]}) > 1]
+    assert len(several) > 5
+    for slug in all_profiles():
+        there = {item["id"]: item for item in every_item(client, slug)}
+        for models in (several, [item["metadata"] for item in several]):
+            found = post(client, "filter", {"worker": slug, "models": models})["results"]
+            told = [there[item["id"]]["compatibility"] for item in several]
+            assert [{name: one[name] for name in told[0]} for one in found] == told, slug
+        for item in several[:5]:
+            checked = post(client, "check", {"worker": slug, "metadata": item["metadata"]})
+            wanted = there[item["id"]]
+            assert checked["metadata"] == wanted["metadata"]
+            assert {**checked["variant"], "label": ""} == {**wanted["variant"], "label": ""}
+
+
+def every_item(client, slug):
+    cursor: str | None = ""
+    while cursor is not None:
+        found = get(client, f"/api/v1/models?worker={slug}&compatible=false&limit=200&cursor={cursor}")
+        yield from found["items"]
+        cursor = found["nextCursor"]
+
+
+def test_metadata_of_a_model_is_judged_by_every_worker_as_the_model_is():
+    EngineSetting.objects.update(enabled=True)
+    for item in every_record()[::5]:
+        metadata = extract_model_metadata(item)
+        for slug in all_profiles():
+            assert check_model_worker_compatibility(metadata, slug) == check_model_worker_compatibility(item, slug)
 
 
 def test_a_fact_that_was_changed_since_is_believed_over_what_went_with_it(client):
@@ -51,6 +88,20 @@ def test_a_fact_that_was_changed_since_is_believed_over_what_went_with_it(client
 )
 def test_facts_of_a_stranger_are_checked(client, facts, problem):
     metadata = {"architecture": "llama", "format": "safetensors", "facts": facts}
+    assert problem in json.dumps(post(client, "check", {"metadata": metadata}, status=422))
+
+
+@pytest.mark.parametrize(
+    ("variants", "problem"),
+    [
+        ([{"colour": "red"}], "'colour' is no fact"),
+        ([{"sizeBytes": "12 GB"}], "valid integer"),
+        ([{"sizeBytes": -1}], "greater than or equal to 0"),
+        (["gguf"], "valid dictionary"),
+    ],
+)
+def test_variants_of_a_stranger_are_checked(client, variants, problem):
+    metadata = {"architecture": "llama", "format": "safetensors", "facts": {"format": "gguf"}, "variants": variants}
     assert problem in json.dumps(post(client, "check", {"metadata": metadata}, status=422))
 
 

@@ -20,7 +20,7 @@ from tests.samples import record, renamed
 pytestmark = pytest.mark.django_db
 FIVE = {"compatible", "confidence", "reasons", "warnings", "recommendations"}
 SIX = {"architecture", "format", "quantization", "parameters", "sizeBytes", "maxContextLength"}
-TOLD = SIX | {"facts"}
+TOLD = SIX | {"facts", "variants"}
 
 
 def get(client, address, status=200, **headers):
@@ -217,6 +217,31 @@ def test_six_facts(client):
     assert post(client, "check", {"metadata": facts | {"maxContextLength": 32_769}})["cause"] == "context"
     assert post(client, "check", {"metadata": facts | {"architecture": "bert"}})["cause"] == "architecture"
     assert post(client, "check", {"metadata": facts | {"format": "pytorch"}})["cause"] == "format"
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        *(("parameters", text) for text in ("NaN", "inf", "-3B", "1e999", "7 bananas", "0", 7, None)),
+        *(("sizeBytes", value) for value in ("16 GB", -1, True, 1.5, 2**62)),
+        *(("maxContextLength", value) for value in ("8192", 0, -1, False, 10**15, None)),
+        *(("quantization", value) for value in ("NaN", "-4", 4, ["GPTQ"])),
+        *(("architecture", value) for value in ("null", "7", None)),
+        *(("format", value) for value in ("undefined", "--", 1)),
+    ],
+)
+def test_a_stated_fact_that_is_none_is_refused_by_its_name(client, fact, value):
+    stated = {"architecture": "llama", "format": "safetensors", fact: value}
+    found = post(client, "check", {"metadata": stated}, status=422)
+    assert [error["field"] for error in found["errors"]] == [f"metadata.{fact}"]
+    found = post(client, "filter", {"models": [stated]}, status=422)
+    assert [error["field"] for error in found["errors"]] == [f"models.0.{fact}"]
+
+
+@pytest.mark.parametrize("text", ["unknown", "", "~7B", "1100048384"])
+def test_what_is_not_known_and_what_people_write_is_taken(client, text):
+    facts = {"architecture": "llama", "format": "safetensors", "parameters": text}
+    assert post(client, "check", {"metadata": facts})["metadata"]["parameters"] == text
 
 
 def test_filter_keeps_what_runs_as_it_was_given(client):

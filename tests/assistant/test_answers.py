@@ -356,7 +356,7 @@ BAD = [
     ("find_models", {"license": "apache2.0"}, "Did you mean apache-2.0"),
     ("find_models", {"confidence": "certain"}, "use high, medium, low or none"),
     ("find_models", {"langauge": "de"}, "Did you mean language?"),
-    ("does_it_run", {"model": "microsoft/phi-2", "kv": "q1"}, "use f16, q8_0 or q4_0"),
+    ("does_it_run", {"model": "microsoft/phi-2", "kv": "q1"}, "use f16, auto, bf16"),
     ("find_models", {"accelerator": "Abacus"}, "Give its memory instead"),
     ("does_it_run", {}, "model is missing. Id of a model, such as microsoft/phi-2."),
     ("does_it_run", {"model": "not an id"}, "Ids look like author/name"),

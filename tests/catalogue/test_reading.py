@@ -99,8 +99,12 @@ def test_everything_wrong_is_named_at_once_and_the_rest_is_kept():
 
 def test_a_door_takes_only_its_own_parameters():
     assert read("worker=vllm&memory=24", *WORKER).memory == 24
-    known = "worker, accelerator, count, memory, ram, ram_bandwidth, context, kv"
-    assert problems("q=llama", *WORKER) == [("q", f"There is no parameter “q” here. There are: {known}.")]
+    assert problems("q=llama", *WORKER) == [
+        (
+            "q",
+            f"There is no parameter “q” here. There are: {', '.join(WORKER)}.",
+        )
+    ]
     assert read_question(QueryDict("worker=vllm&top=5"), workers(), WORKER, ("top",)).worker == "vllm"
 
 

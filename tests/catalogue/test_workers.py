@@ -9,7 +9,6 @@ import pytest
 
 from compat.catalogue.verdict import refusal_of_hardware
 from compat.catalogue.workers import (
-    KV_TYPES,
     MOST_ACCELERATORS,
     Machine,
     Worker,
@@ -22,7 +21,8 @@ from compat.engines import all_profiles, default_profile
 from compat.engines.gpu_capability import Capability
 from compat.engines.hardware import GIB
 from compat.estimate import accelerators
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.cache_types import cache_types
+from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.models.engines import engines
 
@@ -166,7 +166,7 @@ def test_a_worker_hands_its_use_to_the_estimate():
     options = alone(context=4096, kv="q8_0").options
     assert (options.context, options.kv_type) == (4096, "q8_0")
     assert alone().options.context == DEFAULT_CONTEXT == 8192
-    assert alone().options.kv_type in KV_TYPES
+    assert cache_types("llama-cpp").takes(alone().options.kv_type)
 
 
 def test_capability_is_known_of_named_accelerators_only():

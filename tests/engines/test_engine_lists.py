@@ -173,6 +173,35 @@ def test_lm_studio_knows_what_mlx_vlm_maps_onto_its_modules(model_type):
     assert said("lm-studio", model_type).confidence == "medium"
 
 
+# mlx_engine/generate.py, load_model: mlx-lm or mlx-vlm loads a text model, mlx-vlm alone one with a vision_config
+@pytest.mark.parametrize("engine", ["mlx-lm", "mlx-vlm"])
+def test_lm_studio_reads_what_the_code_it_loads_text_models_with_reads(engine):
+    for packing in all_profiles()[engine].packings:
+        seeing = packing.architectures == {"minimax_m3_vl"}
+        model_type = min(packing.architectures, default="llama")
+        label, _, scheme = packing.name.partition(" ")
+        packed = {"quantization": packing.name if label == "AWQ" else label, "scheme": scheme or None}
+        packed["quantization_from"] = Provenance.CONFIG
+        own = said(engine, model_type, **packed)
+        if own.compatible and not seeing:
+            there = said("lm-studio", model_type, **packed)
+            assert there.compatible, packing.name
+            assert there.confidence != "high", packing.name
+
+
+@pytest.mark.parametrize("label", ["AWQ", "GPTQ", "NVFP4", "BitNet"])
+def test_lm_studio_reads_models_that_see_with_mlx_vlm_alone(label):
+    packed = {"quantization": label, "quantization_from": Provenance.CONFIG}
+    assert not said("lm-studio", "qwen2_5_vl", **packed).compatible
+    assert not said("mlx-vlm", "qwen2_5_vl", **packed).compatible
+
+
+def test_what_lm_studio_reads_with_mlx_lm_alone_names_the_condition():
+    found = said("lm-studio", "llama", quantization="AWQ", quantization_from=Provenance.CONFIG)
+    assert found.confidence == "low"
+    assert any("Max Concurrent Predictions" in text for text in found.reasons)
+
+
 def test_mlx_is_for_apple_silicon_alone():
     lm_studio = all_profiles()["lm-studio"]
     assert lm_studio.format("safetensors").platforms == ("metal",)

@@ -75,6 +75,29 @@ def test_a_build_of_a_known_model_is_as_sure_as_its_relatives_were_right(relativ
     assert judge(found.judged[0], all_profiles()["llama-cpp"]).level is Confidence.MEDIUM
 
 
+def _listed(model_type, hf_class, slug):
+    """What an engine says of a model of which a list tells this for its whole family."""
+    files = [{"rfilename": "model.safetensors"}]
+    told = {"model_type": model_type, "architectures": [hf_class], "max_position_embeddings": 4096}
+    source = {"config": "Xinference list 2026-08"}
+    model = HubModel(id="acme/Marvin-7B", config=told, siblings=files, source=source, pipeline_tag="text-generation")
+    return judge(extract(model).judged[0], all_profiles()[slug])
+
+
+@pytest.mark.parametrize("slug", ["vllm", "rbee", "transformers", "mlx-lm"])
+def test_no_verdict_is_surer_than_a_list_that_tells_one_type_for_a_family(slug):
+    assert sureness("architecture", Provenance.LIST) is Confidence.LOW
+    result = _listed("qwen2", "Qwen2ForCausalLM", slug)
+    assert result.level is Confidence.LOW
+    assert any("for a whole family of models" in text for text in result.warnings)
+
+
+def test_what_a_list_tells_for_a_family_refuses_nothing():
+    result = _listed("gpt_neox", "GPTNeoXForCausalLM", "rbee")
+    assert (result.cause, result.compatible) == ("unknown", False)
+    assert "for a whole family of models; if it is right" in result.reasons[0]
+
+
 def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
     with gzip.open(BUNDLED) as lines:
         models = [parse_record(line).model for line in lines]

@@ -187,6 +187,16 @@ WRONG = [
         r"formats 1 \(safetensor\): name should be one of .*safetensors",
     ),
     ("a task nobody has", GOOD.replace("text-generation", "text-genration"), "tasks: text 1 should be one of"),
+    (
+        "packings of an engine that is not there",
+        GOOD + '[[quantization]]\nshares = "nobody"\nconfidence = "low"\n',
+        "shares names 'nobody', but there is no nobody.toml",
+    ),
+    (
+        "packings of its own and another's in one",
+        GOOD + '[[quantization]]\nnames = ["AWQ"]\nshares = "nobody"\nconfidence = "low"\n',
+        "give either names or shares",
+    ),
     ("a limit below one", GOOD + "[context]\nlimit = -5\n", "context: limit should be greater than or equal to 1"),
     (
         "no formats",
@@ -211,6 +221,24 @@ def test_a_list_file_gives_names_and_counts_in_the_digest():
     assert one.digest != two.digest
     with pytest.raises(ProfileError, match="has no such list of names"):
         read_profile(text, "demo.toml", lambda slug: "all = 3")
+
+
+SHARING = '[[quantization]]\nshares = "other"\nconfidence = "medium"\nexcept_lists = ["other:eyes"]\n'
+OTHER = GOOD.replace('"demo"', '"other"') + '[[quantization]]\nnames = ["AWQ"]\nconfidence = "{}"\n'
+
+
+def shared(confidence: str = "high", lists: str = 'eyes = ["llama"]'):
+    own = (
+        GOOD.replace("[[quantization]]", SHARING + "[[quantization]]") if "[[quantization]]" in GOOD else GOOD + SHARING
+    )
+    return read_profile(own, "demo.toml", lambda slug: lists, lambda slug: OTHER.format(confidence))
+
+
+def test_packings_of_another_engine_are_referred_to():
+    found = shared().packing("AWQ")
+    assert (found.confidence, found.excepted) == (Confidence.MEDIUM, {"llama"})
+    assert shared("low").packing("AWQ").confidence is Confidence.LOW
+    assert len({shared().digest, shared("low").digest, shared(lists='eyes = ["phi"]').digest}) == 3
 
 
 def test_one_more_file_is_one_more_engine(tmp_path: Path, monkeypatch):

@@ -1,10 +1,19 @@
 """Cache sizes against figures that engines logged: each must close exactly."""
 
+from dataclasses import replace
+
 import pytest
 
 from compat.architectures.layers import LayerKind
 from compat.estimate import from_config, from_gguf, known_shape
-from compat.estimate.kv import CacheOptions, estimate_cache
+from compat.estimate.kv import (
+    CacheOptions,
+    HybridPages,
+    estimate_cache,
+    hybrid_pages,
+    reserved_cells,
+    unified_pool,
+)
 
 MIB = 1024 * 1024
 
@@ -58,18 +67,27 @@ def test_hybrids_keep_keys_on_every_fourth_layer_and_a_state_on_the_rest(model, 
     ("parallel", "unified", "expected"),
     [(1, True, 39), (2, False, 54), (4, False, 84), (2, True, 46.5), (4, True, 61.5)],
 )
-def test_gemma_windows_with_sequences_before_the_spare_cell(parallel, unified, expected):
+def test_gemma_windows_with_sequences(parallel, unified, expected):
     shape = known_shape("unsloth/gemma-3-270m-it")
-    found = kv_mib(shape, "llama.cpp", context=8192, parallel=parallel, unified=unified, swa_slack=0)
+    found = kv_mib(shape, "llama.cpp", context=8192, parallel=parallel, unified=unified)
     assert found == expected
 
 
-def test_windows_of_the_present_llama_cpp_have_a_spare_cell():
+def test_windows_have_no_spare_cell_before_release_0_5():
     gemma = known_shape("synthetic:Gemma2Config-default (x)")
-    assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 247
+    assert kv_mib(gemma, "llama.cpp", context=8192) == 416 + 13 * 4608 * 4096 / MIB
+    assert kv_mib(gemma, "llama.cpp", context=8192, swa_slack=1) == 416 + 247
     gpt_oss = known_shape("synthetic:GptOssConfig-default (x)")
     # 18 full layers with n_ctx cells and 18 with 768, 8 heads x 64 each
     assert kv_mib(gpt_oss, "llama.cpp", context=8192) == 18 * (8192 + 768) * 2 * 8 * 64 * 2 / MIB
+
+
+@pytest.mark.parametrize(("slots", "cells"), [(1, 1536), (4, 4608)])
+def test_every_slot_has_a_window_of_its_own(slots, cells):
+    """Cells that llama-server of July 2026 logs for Gemma 3's windows of 1,024 tokens."""
+    gemma = known_shape("google/gemma-3-27b-it")
+    layer = next(layer for layer in gemma.caches if layer.window)
+    assert reserved_cells(layer, "llama.cpp", CacheOptions(32768, parallel=slots)) == cells
 
 
 def test_swa_full_gives_every_layer_all_cells():
@@ -179,3 +197,32 @@ def test_a_missing_fact_makes_the_cache_unknown_and_is_named(config, missing):
 def test_an_unknown_cache_type_is_unknown():
     cache = estimate_cache(shape_of(32, 8, 128), "llama.cpp", CacheOptions(4096, "turbo2"))
     assert cache.kv is None
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "kv_type", "mib"),
+    [
+        # "Available KV cache memory" by "Maximum concurrency" in a log of vLLM with an 8-bit cache and no drafting.
+        ("Qwen/Qwen3.5-122B-A10B", 131072, "fp8", 1861),
+    ],
+)
+def test_vllm_keeps_states_and_keys_of_hybrids_in_pages_of_one_size(model, context, kv_type, mib):
+    cache = estimate_cache(known_shape(model), "vllm", CacheOptions(context, kv_type))
+    assert (cache.kv + cache.state) / MIB == pytest.approx(mib, rel=0.005)
+
+
+def test_pages_of_a_hybrid_close_as_vllm_counts_them():
+    """Qwen3.6 35B: 10 layers keep 1,024 values a token, 30 a state of 2 x 24,576 + 4 x 524,288 bytes."""
+    pages = hybrid_pages(known_shape("Qwen/Qwen3.6-35B-A3B"), "vllm")
+    assert pages == HybridPages(10, 30, 2_146_304, 512, 512)
+    # A state takes as much as 1,048 tokens, in whole blocks 1,056: 125 pages for 131,072 tokens.
+    kv, state = unified_pool(pages, CacheOptions(131072), (16, 16))
+    assert (kv, state) == (125 * 10 * 1056 * 2048, 2 * 30 * 1056 * 2048)
+    twice = unified_pool(pages, CacheOptions(131072, parallel=2), (16, 16))
+    assert twice == (2 * kv, 2 * state)
+    # With one layer more that keeps keys, three groups of eleven hold the thirty states.
+    assert unified_pool(replace(pages, full=11), CacheOptions(131072), (16, 16))[1] == 2 * 33 * 1056 * 2048
+    # Ten and fourteen are near enough to be groups of fourteen.
+    assert unified_pool(replace(pages, recurrent=14), CacheOptions(1), (16, 16))[0] == 14 * 1056 * 2048
+    assert hybrid_pages(known_shape("Qwen/Qwen3.6-35B-A3B"), "llama.cpp") is None
+    assert hybrid_pages(known_shape("Qwen/Qwen3-8B"), "vllm") is None

@@ -20,6 +20,7 @@ from compat.estimate import (
     known_shape,
     largest_context,
 )
+from compat.estimate.buffers import BufferOptions, batch_sizes
 
 
 def card(gib, vendor="nvidia"):
@@ -83,15 +84,26 @@ def test_an_unknown_projector_is_unknown():
     assert "size of the vision projector" in estimate_memory(variant, "llama.cpp", machine(24)).missing
 
 
-@pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
-def test_a_projector_is_loaded_whole_on_the_first_card(engine):
+@pytest.mark.parametrize(("engine", "held"), [("llama.cpp", 1_276_876_992), ("vllm", 851_251_328)])
+def test_a_projector_is_loaded_whole_on_the_first_card_with_what_computes_images(engine, held):
     seeing = VariantInputs(known_shape("gemma-3-4b"), quant="Q4_K_M", projector_bytes=851_251_328)
     for cards in ((24,), (24, 24)):
         with_it = estimate_memory(seeing, engine, machine(*cards))
         without = estimate_memory(replace(seeing, projector_bytes=0), engine, machine(*cards))
-        assert with_it.total - without.total == 851_251_328
+        assert with_it.total - without.total == held
         more = [one - other for one, other in zip(with_it.per_device, without.per_device, strict=True)]
-        assert more == [851_251_328] + [0] * (len(cards) - 1)
+        assert more == [held] + [0] * (len(cards) - 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "context", "mib"),
+    [("Qwen/Qwen3-4B-Instruct-2507", 2176, 3147), ("mistralai/Mistral-7B-Instruct-v0.3", 33898, 8689)],
+)
+def test_peaks_of_mlx_hold_a_chunk_of_logits(model, context, mib):
+    mac = Hardware((card(64, "apple"),))
+    found = estimate_memory(VariantInputs(known_shape(model), quant="4bit"), "mlx-lm", mac, LoadOptions(context))
+    peak = found.total - found.component("overhead").bytes
+    assert peak / 2**20 == pytest.approx(mib, rel=0.03)
 
 
 def test_an_assumed_layer_pattern_shows_in_the_basis():
@@ -128,6 +140,27 @@ def test_cards_that_compute_one_layer_together_each_keep_buffers_for_what_they_t
     assert more == together
 
 
+@pytest.mark.parametrize(
+    ("name", "gib", "limits"),
+    [
+        ("RTX 4090", 24, (256, 2048)),
+        ("A100 SXM4", 80, (256, 2048)),
+        ("DGX Spark (GB10)", 128, (256, 2048)),
+        ("H100 SXM", 80, (1024, 8192)),
+        ("B200", 192, (1024, 16384)),
+    ],
+)
+def test_vllm_plans_larger_steps_on_larger_cards(name, gib, limits):
+    assert batch_sizes(BufferOptions(device_memory=gib * GIB, device=name)) == limits
+
+
+def test_the_sampler_of_an_a100_is_what_vllm_logs():
+    """1.26 GiB of activations on an A100 for Llama 3 8B: logits of 256 sequences."""
+    a100 = Hardware((Accelerator("A100 SXM4 80 GB", "nvidia", "gpu", 80 * GIB),))
+    found = estimate_memory(replace(LLAMA, quant="bf16", format="safetensors"), "vllm", a100).component("compute")
+    assert found.bytes / GIB == pytest.approx(1.26, rel=0.07)
+
+
 def test_cards_that_hold_layers_of_their_own_need_no_such_buffers():
     alone, together = (estimate_memory(BIG, "llama.cpp", machine(*cards)) for cards in ((80,), (80, 80)))
     assert together.component("overhead").bytes == 2 * alone.component("overhead").bytes
@@ -153,7 +186,7 @@ def test_layers_are_shared_out_by_memory():
 
 @pytest.mark.parametrize(
     ("cards", "ram", "fit"),
-    [((24,), 64, Fit.FITS), ((6,), 64, Fit.PARTIAL), ((4,), 1, Fit.TOO_LARGE), ((6.3,), 64, Fit.TIGHT)],
+    [((24,), 64, Fit.FITS), ((5,), 64, Fit.PARTIAL), ((4,), 1, Fit.TOO_LARGE), ((6,), 64, Fit.TIGHT)],
 )
 def test_verdicts_of_an_eight_billion_model(cards, ram, fit):
     result = judge_fit(LLAMA, "llama.cpp", machine(*cards, ram=ram))
@@ -162,8 +195,8 @@ def test_verdicts_of_an_eight_billion_model(cards, ram, fit):
 
 
 def test_a_sentence_never_contradicts_itself():
-    result = judge_fit(LLAMA, "llama.cpp", machine(6))
-    assert "Needs 6.01 GiB, the accelerators have 6.00 GiB" in result.sentence
+    result = judge_fit(LLAMA, "llama.cpp", machine(5.71))
+    assert "Needs 5.72 GiB, the accelerators have 5.71 GiB" in result.sentence
 
 
 def test_a_partial_offload_says_how_many_layers():
@@ -220,6 +253,23 @@ def test_unknown_stays_unknown():
     assert "model shape" in result.sentence
     nothing = judge_fit(LLAMA, "llama.cpp", Hardware())
     assert nothing.fit is Fit.UNKNOWN
+
+
+def test_of_files_that_are_not_listed_nothing_is_hoped():
+    """Of an 8B model there are files of 2 to 16 GB: 24 GB take any of them, 12 take some, 2 take none."""
+    files = VariantInputs(known_shape("Llama-3.1-8B"), format="gguf")
+    any_of_them, some, none = (judge_fit(files, "llama.cpp", machine(gib, ram=0)) for gib in (24, 12, 2))
+    assert (any_of_them.fit, some.fit, none.fit) == (Fit.FITS, Fit.UNKNOWN, Fit.TOO_LARGE)
+    assert "by the file that is taken: its files are not listed" in some.sentence
+    assert "with the smallest file that such a repository usually has" in none.sentence
+    smallest, largest = (
+        judge_fit(replace(files, quant=quant), "llama.cpp", machine(24)) for quant in ("IQ1_S", "BF16")
+    )
+    assert some.sentence.startswith(f"Needs {smallest.need / GIB:.1f} to {largest.need / GIB:.1f} GiB")
+    assert any_of_them.need == largest.need
+    assert any_of_them.estimate.total is None
+    listed = judge_fit(replace(files, file_bytes=5_000_000_000), "llama.cpp", machine(12))
+    assert listed.fit is Fit.FITS
 
 
 def test_the_largest_context_is_the_edge():

@@ -1,8 +1,10 @@
 """Weights: the file first, then the count by tensor class."""
 
+from dataclasses import replace
+
 import pytest
 
-from compat.estimate import Basis, ModelShape, estimate_weights, known_shape
+from compat.estimate import Basis, ModelShape, estimate_weights, find_shape, known_shape
 from compat.estimate.quant import MEASURED_BPW, gguf_mix, packed_mix
 
 GIB = 1024**3
@@ -35,11 +37,43 @@ def test_published_files(model, quant, gib):
     assert estimate_weights(known_shape(model), quant=quant).total / GIB == pytest.approx(gib, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("model", "quant", "size"),
+    [
+        ("Qwen/Qwen3.6-35B-A3B", "UD-Q5_K_XL", 27_159_116_064),
+        ("openai/gpt-oss-20b", "MXFP4", 12_109_566_560),
+        # Its experts stay in four bits whatever the file is called.
+        ("openai/gpt-oss-20b", "F16", 13_792_639_168),
+        ("openai/gpt-oss-120b", "F16", 65_369_017_184),
+    ],
+)
+def test_files_of_mixes_that_are_not_llama_cpps_own(model, quant, size):
+    assert estimate_weights(find_shape(model), quant=quant).total == pytest.approx(size, rel=0.025)
+
+
+def test_a_gguf_file_holds_the_language_model_alone():
+    """Qwen3.5 2B counts 2.27 billion weights with its tower; its 16-bit GGUF file takes 3.76 GB."""
+    shape = find_shape("Qwen/Qwen3.5-2B")
+    assert estimate_weights(shape, parameters=2_274_069_824, quant="BF16").total == pytest.approx(3.76e9, rel=0.01)
+    packed = estimate_weights(shape, parameters=2_274_069_824, quant="BF16", engine="vllm")
+    assert packed.total == pytest.approx(4.55e9, rel=0.01)
+
+
 def test_packed_schemes_keep_embedding_and_head_in_16_bits():
     shape = known_shape("Qwen/Qwen2.5-7B")
     weights = estimate_weights(shape, quant="AWQ", engine="vllm")
     tables = 2 * 152064 * 3584 * 2
     assert weights.total == pytest.approx(tables + (7_615_283_200 - 2 * 152064 * 3584) * 4.156 / 8, rel=0.001)
+
+
+def test_attention_that_a_packing_leaves_out_stays_in_16_bits():
+    shape = known_shape("Qwen/Qwen3-8B")
+    packed, mixed = (
+        estimate_weights(replace(shape, unpacked=unpacked), quant="NVFP4", engine="vllm").total
+        for unpacked in ((), ("self_attn",))
+    )
+    # 36 layers of 4,096 queries and outputs, 1,024 keys and values, over 4,096 hidden values.
+    assert mixed - packed == 36 * (2 * 4096 + 2 * 1024) * 4096 * (16 - 4.5) / 8
 
 
 @pytest.mark.parametrize("quant", [None, "", "any", "unknown", "Q4_K_S/M?", "llama", "IQ9_X"])
@@ -63,7 +97,8 @@ def test_a_bare_count_rests_on_a_default():
 
 
 def test_labels_of_two_worlds():
-    assert gguf_mix("UD-Q4_K_XL") == gguf_mix("q4_k_m")
+    assert gguf_mix("UD-Q4_K_XL") == gguf_mix("q4_k_xl")
+    assert gguf_mix("UD-Q4_K_M") == gguf_mix("q4_k_m")
     assert packed_mix("4bit").body == 4.5
     assert packed_mix("MLX-8bit").embed == 8.5
     assert packed_mix("bf16").body == 16

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compat.extraction.extract import extract
+from compat.extraction.extract import extract, needs_relatives, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import packing_of
+from compat.extraction.relatives import Kin, Relative
 from compat.extraction.repository_kind import is_partial, least_parameters
 from compat.hub.payloads import HubModel, parse_record
 
@@ -164,3 +165,40 @@ def test_far_too_few_weights_are_no_model(total, config, name, partial):
 def test_the_least_count_is_embedding_and_attention():
     assert least_parameters(SHAPE) == 128256 * 4096 + 32 * 4096 * 128 * (2 * 32 + 2 * 8)
     assert least_parameters({}) is None
+
+
+# --- a list that tells one type for a family of models ------------------------------------------------------------
+
+FAMILY_LIST = {"config": "Xinference list 2026-08"}
+
+
+def _listed(name, model_type, hf_class, **more):
+    return extract(
+        HubModel(id=name, config={"model_type": model_type, "architectures": [hf_class]}, source=FAMILY_LIST, **more)
+    )
+
+
+def test_what_is_told_for_a_family_was_not_read():
+    found = _listed("acme/Marvin-7B", "qwen2", "Qwen2ForCausalLM")
+    assert (found.architecture.value, found.architecture.provenance) == ("qwen2", Provenance.LIST)
+    assert found.judged[0].hf_class == "Qwen2ForCausalLM"
+    read = extract(HubModel(id="acme/Marvin-7B", config={"model_type": "qwen2"}, source={"config": "Hub"}))
+    assert read.architecture.provenance is Provenance.CONFIG
+
+
+def test_a_name_or_a_well_known_id_contradicts_what_is_told_for_a_family():
+    found = _listed("Qwen/Qwen3-4B-Thinking-2507-FP8", "qwen3_moe", "Qwen3MoeForCausalLM")
+    assert (found.architecture.value, found.architecture.provenance) == ("qwen3", Provenance.NAME)
+    assert found.judged[0].hf_class is None
+    known = _listed("openai-community/gpt2", "llama", "LlamaForCausalLM")
+    assert (known.architecture.value, known.architecture.provenance) == ("gpt2", Provenance.KNOWN)
+
+
+def test_a_base_models_own_record_comes_before_what_is_told_for_a_family():
+    base = HubModel(id="acme/Base", config={"model_type": "llama"})
+    told = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}
+    model = HubModel(id="acme/Marvin-7B", config=told, source=FAMILY_LIST, tags=["base_model:acme/Base"])
+    assert needs_relatives(extract(model))
+    found = extract(model, [Relative(Kin.BASE, witness_of(base, extract(base)))])
+    assert (found.architecture.value, found.architecture.provenance) == ("llama", Provenance.RELATIVE)
+    assert found.judged[0].hf_class is None

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from compat.extraction.facts import Fact, ModelMetadata, Provenance, VariantFacts, parameters_text
+from compat.extraction.facts import Fact, Provenance, VariantFacts, parameters_text
+from compat.extraction.metadata import ModelMetadata
 
 
 def test_facts_that_say_nothing_take_no_room():
@@ -18,6 +19,7 @@ def test_facts_that_say_nothing_take_no_room():
 
 def test_provenance_says_what_is_guessed():
     assert [origin for origin in Provenance if origin.guessed] == [
+        Provenance.LIST,
         Provenance.NAME,
         Provenance.DEFAULT,
         Provenance.CONTRADICTED,

@@ -38,11 +38,52 @@ def _gigabytes(extraction):
 
 def test_counts_of_weights_are_weighed_by_their_packing():
     found = _of("openai/gpt-oss-120b", GPT_OSS_120B, parameters={"BF16": 2_167_371_072, "U8": 118_244_966_400})
-    assert (_billions(found), _gigabytes(found)) == (120.4, 67.2)
+    assert (_billions(found), _gigabytes(found)) == (116.8, 65.2)  # the repository has 65.2 GB
     found = _of(
         "Qwen/Qwen2.5-Coder-14B-Instruct-AWQ", QWEN_14B | AWQ, parameters={"I32": 13212057600, "F16": 1557000000}
     )
     assert (_billions(found), _gigabytes(found)) == (14.8, 10.0)
+
+
+_PLAIN, _PACKED = 1_244_659_712, 6_945_767_424
+"""Of Qwen3-8B: what stays in 16 bits, embeddings and norms, and the weights of its layers that are packed."""
+
+
+@pytest.mark.parametrize(
+    ("method", "counts"),
+    [
+        # ModelOpt and compressed-tensors: two weights to a byte, a scale of eight bits for 16 of them.
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, {"U8": _PACKED // 2, "F8_E4M3": _PACKED // 16}),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, {"U8": _PACKED, "F8_E4M3": _PACKED // 16}),
+        # Some layers in eight bits beside them.
+        (
+            {"quant_method": "modelopt", "quant_algo": "NVFP4"},
+            {"U8": _PACKED // 4, "F8_E4M3": _PACKED // 32 + _PACKED // 2},
+        ),
+        # MXFP4: blocks and scales are both bytes, or the scales have a data type of their own.
+        ({"quant_method": "mxfp4"}, {"U8": _PACKED // 2 + _PACKED // 32}),
+        ({"quant_method": "mxfp4"}, {"U8": _PACKED + _PACKED // 32}),
+        ({"quant_method": "mxfp4"}, {"U8": _PACKED // 2, "F8_E8M0": _PACKED // 32}),
+        ({"quant_method": "mxfp8"}, {"F8_E4M3": _PACKED, "U8": _PACKED // 32}),
+        # MLX: eight weights to a word of 32 bits.
+        ({"group_size": 32, "bits": 4, "mode": "mxfp4"}, {"U32": _PACKED // 8, "U8": _PACKED // 32}),
+        ({"group_size": 16, "bits": 4, "mode": "nvfp4"}, {"U32": _PACKED // 8, "U8": _PACKED // 16}),
+    ],
+)
+def test_scales_are_no_weights(method, counts):
+    key = "quantization" if "mode" in method else "quantization_config"
+    found = _of("acme/Qwen3-8B-packed", QWEN3_8B | {key: method}, parameters=counts | {"BF16": _PLAIN})
+    assert found.parameters.value == pytest.approx(_PLAIN + _PACKED, rel=0.001)
+    assert not found.judged[0].contradicted
+
+
+def test_a_total_that_holds_scales_is_no_count_of_weights():
+    method = {"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}
+    found = _of("acme/Qwen3-8B-packed", QWEN3_8B | method, total=_PLAIN + _PACKED + _PACKED // 16)
+    assert found.parameters.value == pytest.approx(_PLAIN + _PACKED, rel=0.001)
+    assert "with their scales" in found.parameters.evidence
+    some = _PLAIN + 2 * 10**9 + (_PACKED - 2 * 10**9) * 9 // 16
+    assert _of("acme/Qwen3-8B-packed", QWEN3_8B | method, total=some).parameters.value == found.parameters.value
 
 
 def test_counts_of_words_are_taken_for_what_they_hold():
@@ -142,7 +183,8 @@ def test_a_believed_count_is_the_hubs_or_what_is_expected(counts, name, total):
     found = _of(name, QWEN3_8B, parameters=counts, total=total)
     fact = found.parameters
     if fact.provenance is Provenance.HUB and counts:
-        assert fact.value >= min(sum(counts.values()), total if total is not None else 10**14)
+        scales = 17 / 16
+        assert fact.value * scales + 1 >= min(sum(counts.values()), total if total is not None else 10**14)
     assert found.judged[0].contradicted == (fact.provenance is Provenance.CONTRADICTED)
 
 

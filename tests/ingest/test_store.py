@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from compat.batches import BATCH
+from compat.catalogue.detail import find_record
 from compat.engines import profile
 from compat.extraction.facts import VariantFacts
 from compat.hub.payloads import parse_record
@@ -62,6 +63,35 @@ def state():
 def test_new_records_are_counted_and_stored():
     assert told(store(*renamed(5))) == (5, 0, 0, 0, 0)
     assert ModelRecord.objects.filter(owner="sample").count() == 5
+
+
+def test_an_id_in_another_case_is_the_same_repository():
+    small = {"id": "acme/marvin-7b", "tags": ["gguf"]}
+    assert told(store(small)) == (1, 0, 0, 0, 0)
+    assert told(store(small | {"id": "Acme/Marvin-7B", "tags": ["gguf", "safetensors"]})) == (0, 1, 0, 0, 0)
+    assert told(store(small | {"id": "ACME/MARVIN-7B", "tags": ["gguf", "safetensors"]})) == (0, 0, 1, 0, 0)
+    found = ModelRecord.objects.get(repo_id__iexact="acme/marvin-7b")
+    assert (found.repo_id, found.formats) == ("acme/marvin-7b", "safetensors gguf")
+    assert find_record("Acme/MARVIN-7b").pk == found.pk
+
+
+def test_two_in_one_batch_whose_ids_differ_by_case_make_one_record():
+    assert told(store({"id": "acme/Marvin-7B", "likes": 3}, {"id": "acme/marvin-7b", "likes": 4})) == (1, 0, 0, 0, 0)
+    found = ModelRecord.objects.get(repo_id__iexact="acme/marvin-7b")
+    assert (found.repo_id, found.likes) == ("acme/marvin-7b", 4)
+
+
+def test_a_record_takes_the_hubs_own_spelling():
+    store({"id": "acme/marvin-7b", "author": "acme", "tags": ["gguf"]})
+    before = ModelRecord.objects.get(repo_id="acme/marvin-7b")
+    counts = store({"id": "Acme/Marvin-7B", "author": "Acme", "sha": "a" * 40, "likes": 3}, origin="hub")
+    assert told(counts) == (0, 1, 0, 0, 0)
+    found = ModelRecord.objects.get(repo_id__iexact="acme/marvin-7b")
+    assert (found.pk, found.repo_id, found.owner, found.name) == (before.pk, "Acme/Marvin-7B", "Acme", "Marvin-7B")
+    assert (found.likes, found.origin) == (3, "hub")
+    assert found.search_text.startswith("acme/marvin-7b ")
+    assert told(store({"id": "acme/marvin-7b", "tags": ["gguf"]}))[0] == 0
+    assert ModelRecord.objects.get(repo_id__iexact="acme/marvin-7b").repo_id == "Acme/Marvin-7B"
 
 
 def test_loading_the_same_records_again_changes_nothing():

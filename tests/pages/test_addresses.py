@@ -40,7 +40,7 @@ def _lists():
         ("accelerator=nonsense9999", "“nonsense9999” is not an accelerator this site knows."),
         ("count=17", "16 is the most"),
         ("context=0", "use a whole number (tokens)"),
-        ("kv=q1", "“q1” is not a value of kv (the KV cache type): use f16, q8_0 or q4_0."),
+        ("kv=q1", "“q1” is not a value of kv (the KV cache type): use f16, auto, bf16"),
         ("ram=nan", "GB of system memory"),
     ],
 )

@@ -105,11 +105,11 @@ def test_what_is_assumed_is_named(client):
 
 
 def test_a_machine_is_remembered_and_filters_are_not(client):
-    response = client.get("/models/?worker=vllm&memory=24&context=4096&kv=q8_0&q=llama&format=safetensors")
+    response = client.get("/models/?worker=vllm&memory=24&context=4096&kv=fp8&q=llama&format=safetensors")
     cookie = parse_qs(response.cookies["worker"].value)
-    assert cookie == {"worker": ["vllm"], "memory": ["24"], "context": ["4096"], "kv": ["q8_0"]}
+    assert cookie == {"worker": ["vllm"], "memory": ["24"], "context": ["4096"], "kv": ["fp8"]}
     after = client.get("/models/").context["page"]
-    assert (after.worker.machine.memory, after.worker.context, after.worker.kv) == (24.0, 4096, "q8_0")
+    assert (after.worker.machine.memory, after.worker.context, after.worker.kv) == (24.0, 4096, "fp8")
     assert not after.criteria.q
     assert client.get(f"/models/{PHI}/").context["page"].memory is not None
     assert client.get("/report/").context["page"].worker.machine.memory == 24.0
@@ -166,6 +166,15 @@ def test_a_registered_worker_can_be_picked_and_repriced(client):
         ("count=17", "16 is the most"),
         ("context=0", "context is “0”"),
         ("kv=q1", "“q1” is not a value of kv"),
+        ("worker=vllm&kv=q8_0", "“q8_0” is not a type of KV cache that vLLM has: use auto or fp8"),
+        ("worker=transformers&kv=fp8", "“fp8” is not a type of KV cache that Transformers has: leave it out"),
+        ("worker=llama-cpp&kv=fp8", "“fp8” is not a type of KV cache that llama.cpp has: use f16, bf16"),
+        ("worker=vllm&kv_values=fp8", "vLLM has no type of its own for values: use kv for both"),
+        ("worker=llama-cpp&kv_values=fp8", "llama.cpp does not keep values as fp8: use f16, bf16"),
+        ("worker=vllm&ubatch=256", "vLLM has no micro-batch that could be chosen: leave ubatch out"),
+        ("worker=llama-cpp&slots=257", "slots is 257: 256 is the most"),
+        ("worker=llama-cpp&slots=0", "slots is “0”"),
+        ("worker=llama-cpp&ubatch=much", "ubatch is “much”"),
         ("ram=nan", "ram is “nan”"),
         ("worker=nobody", "“nobody” is not a value of worker"),
     ],
@@ -177,6 +186,32 @@ def test_a_senseless_machine_is_refused_in_words_and_not_remembered(client, quer
     assert "worker" not in response.cookies
     for place in ("/", f"/models/{PHI}/", "/report/", "/workers/"):
         assert client.get(f"{place}?{query}").status_code == 400
+
+
+def test_how_an_engine_is_started_changes_what_a_model_needs(client):
+    def need(query):
+        response = client.get(f"/models/{PHI}/?worker=llama-cpp&memory=24&context=32768&{query}")
+        assert response.status_code == 200
+        return response.context["page"].memory.fit.need
+
+    usual = need("")
+    assert need("slots=4") == need("ubatch=512") == need("kv=f16&kv_values=f16") == usual
+    assert need("kv_values=q8_0") < usual
+    assert need("kv=q8_0&kv_values=f16") == need("kv_values=q8_0")
+    assert need("ubatch=4096") > usual
+    response = client.get(f"/models/{PHI}/?worker=llama-cpp&memory=24&slots=2&kv=q8_0&kv_values=q5_1&ubatch=256")
+    page = Page(response)
+    form = next(form for form in page.forms if "ubatch" in form.fields and "context" in form.fields)
+    assert (form.fields["slots"], form.fields["ubatch"]) == ("2", "256")
+    for chosen in ("q8_0", "q5_1"):
+        assert response.content.count(f'<option value="{chosen}" selected>'.encode()) == 1
+    assert "q8_0 keys and q5_1 values, 2 at once" in page.text
+
+
+def test_the_form_offers_what_the_engine_has(client):
+    page = Page(client.get(f"/models/{PHI}/?worker=vllm&memory=24"))
+    form = next(form for form in page.forms if "slots" in form.fields and "context" in form.fields)
+    assert not {"kv_values", "ubatch"} & set(form.fields)
 
 
 def test_html_in_an_accelerator_stays_text(client):
@@ -220,6 +255,7 @@ def test_the_form_of_ones_own_worker_has_every_part(client):
     page = Page(client.get("/workers/?worker=vllm&accelerator=RTX+4090&count=2&context=4096"))
     form = next(form for form in page.forms if "accelerator" in form.fields and "ram" in form.fields)
     assert set(form.fields) >= {"worker", "accelerator", "count", "memory", "ram", "context", "kv"}
+    assert set(form.fields) >= {"kv_values", "slots", "ubatch"}
     assert (form.fields["accelerator"], form.fields["count"], form.fields["context"]) == ("RTX 4090", "2", "4096")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,18 @@ class Case:
         """The devices and, where the engine can use it, system memory have room for what is known of the need."""
         beside = self.beside(machine) if self.engine == "llama.cpp" else 0
         return estimate.floor <= sum(self.rooms(machine)) + beside
+
+    def largest(self, machine: Hardware, _estimate: MemoryEstimate) -> bool:
+        """Every device has room for its part of the largest file there may be."""
+        return self.all(machine, self.of_largest(machine))
+
+    def largest_spare(self, machine: Hardware, _estimate: MemoryEstimate) -> bool:
+        """Every device keeps a tenth of its room beside it."""
+        return self.spare(machine, self.of_largest(machine))
+
+    def of_largest(self, machine: Hardware) -> MemoryEstimate:
+        """The need of a file of 16 bits a weight."""
+        return estimate_memory(replace(self.variant, quant="BF16"), self.engine, machine)
 
     def beside(self, machine: Hardware) -> int:
         """Bytes of system memory for what the devices do not take: what a machine without them has, counted once."""

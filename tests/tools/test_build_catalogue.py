@@ -77,6 +77,28 @@ def test_nothing_that_a_record_tells_is_lost_on_the_way(tmp_path):
     assert kept == {item["id"]: item for item in every_record()}
 
 
+def test_ids_that_differ_by_letter_case_are_one_repository(tmp_path, shipped):
+    listed = {"id": "acme/marvin-7b", "author": "acme", "tags": ["gguf"], "_source": {"tags": "a list"}}
+    counted = {
+        "id": "Acme/Marvin-7B",
+        "author": "Acme",
+        "safetensors": {"total": 7 * 10**9},
+        "_source": {"safetensors": "the Hub"},
+    }
+    other = {"id": "acme/other", "author": "acme"}
+    for order in ([listed, counted, other], [other, counted, listed]):
+        found = records_in(made(tmp_path, write_lines(tmp_path / "cases.jsonl", order)))
+        assert [item["id"] for item in found] == ["acme/marvin-7b", "acme/other"]
+        # The owner as it is spelled elsewhere.
+        assert found[0] == {**counted, "id": "acme/marvin-7b", "author": "acme", "tags": ["gguf"],
+                            "_source": {"safetensors": "the Hub", "tags": "a list"}}  # fmt: skip
+    again = [{"id": "acme/MARVIN"}, {"id": "acme/Marvin", "likes": 3}]
+    found = records_in(made(tmp_path, write_lines(tmp_path / "cases.jsonl", again)))
+    assert found == [{"id": "acme/MARVIN", "likes": 3}]
+    ids = [item["id"].lower() for item in shipped]
+    assert len(ids) == len(set(ids))
+
+
 def test_what_is_no_record_is_left_out_and_named(tmp_path, capsys):
     lines = [json.dumps(record(PHI)), '{"likes": 3}', "{", json.dumps(record(PHI, id="a/b", downloads="many"))]
     source = tmp_path / "mixed.jsonl"

@@ -45,7 +45,6 @@ def test_a_speed_that_pages_show_is_compared():
         ({"measures": "prefill"}, "the speed of reading a prompt, which is compared apart", 0),
         ({"depth": 32768}, "more than 8,192 tokens into a conversation: pages show the speed at 1,024", 0),
         ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
-        ({"k_type": "q8_0", "v_type": "q4_0"}, "keys and values of unlike types, for which pages have no option", 0),
         ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
         ({"model": "nobody/knows"}, "no shape is known for the model", 1),
         (

@@ -4,8 +4,9 @@
     python -m tools.catalogue.build newer.jsonl.gz compat/data/snapshot.jsonl.gz
 
 Every record must pass the check that all records pass, whoever tells them; what is refused is left out and named. Where
-several tell of one repository, the first one counts, and the others fill in what it leaves open. Equal sources make
-equal files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped without
+several tell of one repository, the first one counts, and the others fill in what it leaves open. The Hub takes an id in
+any case: ids that differ by that alone are one repository, and the fuller record of it counts. Equal sources make equal
+files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped without
 a date.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +60,25 @@ class Catalogue:
             self.joined += 1
         self.records[parsed.model.id] = parsed.payload
 
+    def unite(self) -> None:
+        """Make one record of those whose ids differ by letter case alone."""
+        spellings: dict[str, list[Json]] = {}
+        for record in self.records.values():
+            spellings.setdefault(record["id"].lower(), []).append(record)
+        owners = Counter(_owner(repo_id) for repo_id in self.records)
+        for several in spellings.values():
+            if len(several) == 1:
+                continue
+            repo_id = max((record["id"] for record in several), key=lambda one: (owners[_owner(one)], *_capitals(one)))
+            whole, *others = sorted(several, key=_fullness, reverse=True)
+            for other in others:
+                whole = completed(whole, other)
+            for record in several:
+                del self.records[record["id"]]
+            owned = {"author": _owner(repo_id)} if "author" in whole else {}
+            self.records[repo_id] = parse_record(whole | {"id": repo_id} | owned).payload
+            self.joined += len(others)
+
     def write(self, target: Path) -> bool:
         """Write the file, whole or not at all; returns whether it is another than before."""
         before = target.read_bytes() if target.exists() else b""
@@ -65,6 +86,24 @@ class Catalogue:
             for repo_id in sorted(self.records):
                 inner.write(record_line(self.records[repo_id]))
         return target.read_bytes() != before
+
+
+def _owner(repo_id: str) -> str:
+    return repo_id.rpartition("/")[0]
+
+
+def _capitals(repo_id: str) -> tuple[int, str]:
+    """Lists lower the names they gather and nobody adds capitals: who has the most spells it as its author does."""
+    return sum(letter.isupper() for letter in repo_id), repo_id
+
+
+def _fullness(record: Json) -> tuple[bool, int, str]:
+    """How much a record tells: a count that the Hub read from the files first, then facts."""
+    counted = any(isinstance(record.get(block), dict) for block in ("safetensors", "gguf"))
+    facts = sum(
+        len(value) if isinstance(value, dict | list) else 1 for key, value in record.items() if key != "_source"
+    )
+    return counted, facts, str(record["id"])
 
 
 def completed(record: Json, other: Mapping[str, object]) -> Json:
@@ -98,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     catalogue = Catalogue()
     for source in given.sources:
         catalogue.add(source)
+    catalogue.unite()
     if not catalogue.records:
         raise SystemExit("No record of these files could be used.")
     state = "changed" if catalogue.write(given.output) else "unchanged"

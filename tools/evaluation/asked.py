@@ -20,7 +20,7 @@ from compat.engines.hardware import Accelerator, Hardware, find_accelerator
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
-from compat.estimate.memory import DEFAULT_CONTEXT
+from compat.estimate.launch import DEFAULT_CONTEXT, FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
@@ -52,7 +52,15 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     record = _record(point, records)
     variant = _variant(point, record)
     worker = Worker(
-        profile.slug, profile.name, profile, _machine(point), options.context, kv=options.kv_type, registered=False
+        profile.slug,
+        profile.name,
+        profile,
+        _machine(point),
+        options.context,
+        kv=options.kv_type,
+        kv_values=options.v_type or "",
+        slots=options.parallel,
+        ubatch=options.ubatch,
     )
     hardware = worker.hardware
     if point.processor_only and (hardware is None or hardware.accelerators):
@@ -70,23 +78,42 @@ def profile_of(engine: str) -> EngineProfile | None:
 
 
 def _options(point: Point) -> LoadOptions | str:
-    if point.v_type and point.v_type != point.k_type:
-        return "keys and values of unlike types, for which pages have no option"
     if point.n_cpu_moe:
         return "experts in system memory, for which pages have no option"
-    told: dict[str, Any] = {"kv_type": point.k_type, "ubatch": point.ubatch, "flash_attention": point.flash_attention}
+    told: dict[str, Any] = {
+        "kv_type": point.k_type,
+        "v_type": point.v_type if point.v_type != point.k_type else None,
+        "ubatch": point.ubatch,
+        "flash_attention": point.flash_attention,
+        "build": _build(point),
+    }
     if isinstance(point, MemoryPoint):
         told |= {
             "context": point.kv_tokens or point.ctx,
             "parallel": 1 if point.kv_tokens else point.n_parallel,
             "unified_kv": point.kv_unified,
+            # The engine's own allocations were read from a program that calls its library.
+            "library": point.quality == "engine-run" or None,
             "swa_full": point.swa_full,
             "prefill": point.input_tokens,
             "memory_utilization": point.memory_utilization,
         }
     else:
         told["context"] = point.ctx or max(DEFAULT_CONTEXT, 2 * (point.depth or 0))
+        told["parallel"] = 1  # a benchmark runs one conversation, whatever a server is prepared for
     return replace(LoadOptions(), **{name: value for name, value in told.items() if value is not None})
+
+
+def _build(point: Point) -> int | None:
+    """A build of llama.cpp that lays memory out as that of the point did; None for the one pages go by."""
+    if point.engine not in ("llama.cpp", "llamafile"):
+        return None
+    if (point.version or "").startswith("0.5"):
+        return SPARE_CELL_SINCE
+    date = point.date or "2026-12"
+    if date < "2025-11":
+        return FOUR_SLOTS_SINCE - 1
+    return FEW_ROWS_SINCE - 1 if "2025-11" <= date < "2026-06" and len(date) > 4 else None
 
 
 _ENOUGH = 1024.0

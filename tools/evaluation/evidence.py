@@ -16,7 +16,7 @@ from pathlib import Path
 import compat
 from compat.architectures import hint_in, known_model
 from compat.engines.evidence import FILE
-from compat.extraction.extract import extract, witness_of
+from compat.extraction.extract import extract, told_for_a_family, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import VAGUE, packing_of
 from compat.extraction.relatives import Witnesses, architecture_by, context_by, of_architecture
@@ -25,12 +25,11 @@ from compat.ingest.from_files import BUNDLED
 from compat.shapes.known import find_shape
 
 TARGET = Path(compat.__file__).parent / "engines" / "data" / FILE
-_GROUPED = "Xinference"
-"""A list that tells one type for a family of models: its ``model_type`` is no config.json's."""
 _WORDS = {
     ("architecture", Provenance.RELATIVES): "two or more relatives' records that agree: its base, conversions, copies",
     ("architecture", Provenance.RELATIVE): "the record of one relative: its base, a conversion, a copy",
     ("architecture", Provenance.KNOWN): "its id, where the repository is well known",
+    ("architecture", Provenance.LIST): "a list that tells one for a family of models",
     ("architecture", Provenance.NAME): "the first words of its name",
     ("context", Provenance.RELATIVES): "two or more relatives' records that agree",
     ("context", Provenance.RELATIVE): "the record of one relative",
@@ -44,7 +43,8 @@ Case = tuple[str, Provenance, bool]
 
 def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
     """Every case in which a fact can be reached and is known: what, from where, and whether it was right."""
-    own = {model.id: model for model in models.values() if _GROUPED not in str((model.source or {}).get("config"))}
+    own = {model.id: model for model in models.values() if not told_for_a_family(model)}
+    yield from _told_for_families(model for model in models.values() if model.id not in own)
     read = {repo_id: witness_of(model, extract(model)) for repo_id, model in own.items()}
     witnesses = Witnesses(read.values())
     for model in own.values():
@@ -75,6 +75,16 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
         by_name = packing_of(bare, {})
         if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
+
+
+def _told_for_families(models: Iterable[HubModel]) -> Iterator[Case]:
+    """The list is no config.json: it is what is tried, on models whose configuration is published."""
+    for model in models:
+        shape, known = find_shape(model.name), known_model(model.id)
+        model_type = (model.config or {}).get("model_type")
+        published = shape.model_type if shape else known and known.model_type
+        if isinstance(model_type, str) and published:
+            yield "architecture", Provenance.LIST, model_type == published
 
 
 def measure(lines: Iterable[bytes]) -> dict[str, object]:

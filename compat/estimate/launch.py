@@ -1,0 +1,104 @@
+"""How an engine is started: what a person asks for, and what the engine takes where nobody says anything.
+
+Read in the engines' own sources (28 November 2026): llama.cpp 0c1e57098 (``tools/server/server.cpp``: four slots that
+share one cache where their number is left to it; ``server_output_limits`` in ``server-context.cpp``: one row of output
+a slot), Ollama fb30760 (``envconfig/config.go``: one slot; ``llm/llama_server.go``: each slot has a context of its
+own), LM Studio's documentation ("Parallel Requests": four), Jan's pull request 8534 (the visitor's slot and one for
+titles, sharing one cache), llamafile 0.10 (llama.cpp's server as it is), KoboldCpp (``koboldcpp.py``: one sequence,
+whole caches for windowed layers unless ``--useswa``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+DEFAULT_CONTEXT = 8192
+"""Tokens a visitor is taken to want unless they say otherwise."""
+DEFAULT_UBATCH = 512
+"""Prompt tokens that llama.cpp computes in one go."""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How the engine is started; None is what the engine takes of its own accord.
+
+    ``parallel`` sequences are served at once. ``kv_type`` is the type of the cached keys and, unless ``v_type`` tells
+    another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
+    ``library``: another program than its server calls llama.cpp.
+    ``memory_utilization`` is vLLM's share of a card it may take. ``prefill``: tokens of the longest prompt, for engines
+    that compute it in one go; None: the context.
+    """
+
+    context: int = DEFAULT_CONTEXT
+    kv_type: str = "f16"
+    v_type: str | None = None
+    parallel: int | None = None
+    ubatch: int | None = None
+    build: int | None = None
+    library: bool = False
+    unified_kv: bool | None = None
+    swa_full: bool | None = None
+    flash_attention: bool = True
+    prefill: int | None = None
+    memory_utilization: float = 0.92
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How many sequences an engine serves, and how its cache and buffers are laid out for them.
+
+    ``unified``: all slots share one cache. ``own_context``: each slot gets the whole context, so that the cache is as
+    many times as large. ``swa_full``: windowed layers keep every token, otherwise ``spare_cells`` more than they must.
+    ``output_rows``: tokens of a micro-batch whose logits are kept, all of them where it is None.
+    """
+
+    slots: int = 1
+    unified: bool = True
+    own_context: bool = False
+    ubatch: int = DEFAULT_UBATCH
+    swa_full: bool = False
+    output_rows: int | None = None
+    spare_cells: int = 0
+
+
+_SERVER = Launch(slots=4, output_rows=4)
+_LAUNCHES: Mapping[str, Launch] = {
+    "llama-cpp": _SERVER,
+    "llama.cpp": _SERVER,
+    "llamafile": _SERVER,
+    "lm-studio": _SERVER,
+    "lmstudio": _SERVER,
+    "jan": Launch(slots=2, output_rows=2),
+    "ollama": Launch(unified=False, own_context=True, output_rows=1),
+    "koboldcpp": Launch(swa_full=True),
+}
+"""The engines that are started otherwise than for one sequence, by their slug."""
+
+FOUR_SLOTS_SINCE = 6900
+"""The first build of llama.cpp that may start four slots (pull request 16736, November 2025); before, it was one."""
+FEW_ROWS_SINCE = 9400
+"""The first build that surely keeps one row of output a slot (pull request 23861, June 2026); before, all rows."""
+
+SPARE_CELL_SINCE = 11_000
+"""Builds of release 0.5.0 give a windowed layer one cell more than window and micro-batch, as its logs tell; that of 1
+October 2026, which the profiles were read in, and those before it do not."""
+
+
+def launch_of(engine: str, options: LoadOptions) -> Launch:
+    """How ``engine`` (a profile's slug) is started with these options."""
+    usual = _LAUNCHES.get(engine.strip().lower(), Launch())
+    few_rows = usual.output_rows is not None
+    if options.build is not None and usual is _SERVER:
+        usual = replace(usual, slots=4 if options.build >= FOUR_SLOTS_SINCE else 1)
+        few_rows = options.build >= FEW_ROWS_SINCE
+    if options.library:
+        usual, few_rows = Launch(), False
+    slots = usual.slots if options.parallel is None else options.parallel
+    return Launch(
+        slots,
+        usual.unified if options.unified_kv is None else options.unified_kv,
+        usual.own_context if options.unified_kv is None else False,
+        usual.ubatch if options.ubatch is None else options.ubatch,
+        usual.swa_full if options.swa_full is None else options.swa_full,
+        slots if few_rows else None,
+        int(options.build is not None and options.build >= SPARE_CELL_SINCE),
+    )
