@@ -11,24 +11,26 @@ import atexit
 import gc
 import gzip
 import io
+import json
 import os
 import platform
 import resource
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from django.http import HttpResponse
 
 from bench.big import fill
 from bench.requests import DEEP, NEVER_SEEN, REQUESTS
 
 if TYPE_CHECKING:
-    from django.http import HttpResponseBase
     from django.test import Client
 
 ROUNDS = 120
@@ -89,7 +91,10 @@ def _start() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {engine}")
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
+Answer = TypeVar("Answer")
+
+
+def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
     """Seconds and result of one call."""
     gc.collect()
     start = time.perf_counter()
@@ -116,7 +121,6 @@ def _load_and_judge() -> None:
 
 def load() -> None:
     """Records a second from a file, new and unchanged, beside only reading the file as JSON."""
-    import json
 
     from compat.ingest import store as sync
     from compat.ingest.from_files import BUNDLED, RecordFile
@@ -195,9 +199,9 @@ def requests() -> None:
     for kind, addresses in REQUESTS.items():
         new, weight = [], 0
         for address in addresses:
-            seconds, response = timed(lambda address=address: _asked(client, address))  # type: ignore[misc]
+            seconds, response = timed(partial(_asked, client, address))
             new.append(seconds)
-            weight = max(weight, len(gzip.compress(response.content, 6)))  # type: ignore[attr-defined]
+            weight = max(weight, len(gzip.compress(response.content, 6)))
         times, until = [], time.perf_counter() + SECONDS
         for number, address in enumerate(cycle(addresses)):
             if number >= len(addresses) and (number >= ROUNDS or time.perf_counter() > until):
@@ -218,10 +222,11 @@ def _settle(client: Client) -> None:
         time.sleep(1)
 
 
-def _asked(client: Client, address: str, status: int = 200, tag: str = "") -> HttpResponseBase:
+def _asked(client: Client, address: str, status: int = 200, tag: str = "") -> HttpResponse:
     headers = {"If-None-Match": tag} if tag else {}
     response = client.get(address, headers=headers)
     assert response.status_code == status, (address, response.status_code)
+    assert isinstance(response, HttpResponse)
     return response
 
 
@@ -241,7 +246,7 @@ def _followed(client: Client, address: str) -> list[float]:
         if "Link" in response.headers:
             next_ = response.headers["Link"].split(">")[0].removeprefix("<").removeprefix("http://127.0.0.1")
         else:
-            cursor = response.json()["nextCursor"]  # type: ignore[attr-defined]
+            cursor = json.loads(response.content)["nextCursor"]
             if not cursor:
                 break
             next_ = f"{address}&cursor={cursor}"
@@ -274,4 +279,4 @@ def exports() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -145,7 +145,7 @@ def _statements(values: Mapping[str, object]) -> Iterator[str]:
     """The statements of one round, each an INSERT of what it SELECTs."""
     from compat.models import ModelRecord, RecordDocument, RecordLanguage, RecordRelation, RecordTags, RecordVariant
 
-    columns = [str(column.column) for column in ModelRecord._meta.concrete_fields]  # noqa: SLF001
+    columns = [str(column.column) for column in ModelRecord._meta.concrete_fields]  # noqa: SLF001 - documented by Django as public
     chosen = ", ".join(_CHANGED.get(name, name) for name in columns)
     chances = """SELECT *, (id * {spread} + {number} * 104729) % 1000003 AS chance,
         (id * 15485863 + {number} * {spread}) % 1000003 AS other, {tail} AS tail,
@@ -161,8 +161,8 @@ def _statements(values: Mapping[str, object]) -> Iterator[str]:
     given = {**values, "spread": SPREAD}
     yield records.format(**given).format(**given)
     for model in (RecordDocument, RecordVariant, RecordLanguage, RecordRelation, RecordTags):
-        table = model._meta.db_table  # noqa: SLF001
-        names = [str(column.column) for column in model._meta.concrete_fields if column.column != "id"]  # noqa: SLF001
+        table = model._meta.db_table  # noqa: SLF001 - documented by Django as public
+        names = [str(column.column) for column in model._meta.concrete_fields if column.column != "id"]  # noqa: SLF001 - documented by Django as public
         changed = {"record_id": "record_id + {shift}", **_PARTS[table]}
         picked = ", ".join(changed.get(name, name) for name in names)
         text = f"INSERT INTO {table} ({', '.join(names)}) SELECT {picked} FROM {table}"

@@ -27,7 +27,7 @@ import django
 
 django.setup()
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings  # noqa: E402 - here and below: known only to a project that is set up
 from django.core.management import call_command  # noqa: E402
 
 from compat.models import ModelRecord  # noqa: E402

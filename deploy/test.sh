@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONUNBUFFERED=1
+# Compiled once: the tests start hundreds of processes, and rewriting the asserts of all tests takes longer than many.
+unset PYTHONDONTWRITEBYTECODE
 postgres=${TEST_POSTGRES_URL:-postgresql://postgres@127.0.0.1:5432/runshere}
 pytest() { python -m pytest -n 2 --dist loadfile "$@"; }
 
@@ -10,10 +12,11 @@ echo "== SQLite =="
 pytest -m "not browser"
 # A process of its own: the browser's driver keeps an event loop running, in which nothing else could run one.
 echo "== Browser =="
-pytest -m browser
+pytest -m browser tests/browser tests/test_export_site.py
 # What needs no database, or asks it nothing that the others do not, was tested above.
 echo "== PostgreSQL =="
-DATABASE_URL=$postgres pytest -m "not browser" --ignore tests/architectures --ignore tests/engines \
+DATABASE_URL=$postgres pytest -m "database and not browser" --ignore tests/architectures --ignore tests/engines \
   --ignore tests/estimate --ignore tests/extraction --ignore tests/hub --ignore tests/rules --ignore tests/tools \
   --ignore tests/test_architecture.py --ignore tests/test_docs.py --ignore tests/test_cache_in_front.py \
-  --ignore tests/api/test_types.py --ignore tests/test_env.py
+  --ignore tests/api/test_types.py --ignore tests/test_env.py --ignore tests/test_add_card.py \
+  --ignore tests/test_add_engine.py --ignore tests/test_where_do_i_put.py --ignore tests/catalogue/test_add_parameter.py

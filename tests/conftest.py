@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from dataclasses import replace
@@ -10,10 +11,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.template.backends import jinja2
 from django.test.signals import template_rendered
 
 from compat.catalogue import current
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_build import build_index
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 """Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
@@ -36,8 +40,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Every test of a process shares one filled database, which a test with real commits would empty at its end."""
+    """Every test of a process shares one filled database, which a test with real commits would empty at its end.
+
+    What asks that one is marked, and every test of a module that makes databases of its own: they run on each kind.
+    """
     for item in items:
+        shared = "db" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db")
+        if shared or hasattr(getattr(item, "module", None), "OwnDatabase"):
+            item.add_marker(pytest.mark.database)
         if {"transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ())):
             raise pytest.UsageError(f"{item.nodeid} would empty the database of the others: use tests/own_database.py")
 
@@ -74,6 +84,34 @@ def _plain_settings(settings, monkeypatch):
     settings.TASKS = {"default": {"BACKEND": "django_tasks.backends.immediate.ImmediateBackend"}}
     cache.clear()
     current.forget_index()
+
+
+_READS = re.compile(r"\s*(?:SELECT|SAVEPOINT|RELEASE|ROLLBACK|EXPLAIN|PRAGMA)\b", re.IGNORECASE)
+_unchanged: list[CatalogueIndex] = []
+"""The index of the records as they are before any test, of this process."""
+
+
+@pytest.fixture(autouse=True)
+def _index_of_unchanged_records(monkeypatch):
+    """Every test begins with the same records, so their columns are read once; a test that writes has its own read."""
+    written = False
+
+    def look(execute, sql, params, many, context):
+        nonlocal written
+        written = written or ("compat_" in sql and not _READS.match(sql))
+        return execute(sql, params, many, context)
+
+    def build():
+        if written or not connection.in_atomic_block:
+            return build_index()
+        if not _unchanged:
+            _unchanged.append(build_index())
+        known = _unchanged[0]
+        return CatalogueIndex(known.version, known.changed, known.columns, known.seconds)
+
+    monkeypatch.setattr(current, "build_index", build)
+    with connection.execute_wrapper(look):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -128,7 +128,7 @@ class OwnDatabase:
             with closing(sqlite3.connect(self.path, timeout=20)) as connection:
                 return connection.execute(sql).fetchall()
         with closing(psycopg.connect(self.url)) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[call-overload]
+            return connection.execute(sql.encode()).fetchall()
 
     def value(self, sql: str) -> Any:
         """The one value a query answers."""
@@ -140,7 +140,7 @@ class OwnDatabase:
 
 
 def _is_sqlite() -> bool:
-    return settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    return str(settings.DATABASES["default"]["ENGINE"]).endswith("sqlite3")
 
 
 def _postgres_url(name: str) -> str:
@@ -151,7 +151,7 @@ def _postgres_url(name: str) -> str:
 
 def _on_server(sql: str) -> None:
     with closing(psycopg.connect(_postgres_url("postgres"), autocommit=True)) as connection:
-        connection.execute(sql)  # type: ignore[call-overload]
+        connection.execute(sql.encode())
 
 
 @functools.cache

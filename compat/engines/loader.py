@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
-from typing import Annotated, NoReturn, Self
+from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -312,12 +312,18 @@ class _Reading:
             self._used.setdefault(owner, self._lists(owner))
         except FileNotFoundError:
             self._fail(f"{place}: lists names {reference!r}, but there is no {filename}")
-        found = parse_toml(self._used[owner], filename).get(key)
+        found = _parsed_lists(self._used[owner], filename).get(key)
         if isinstance(found, dict):
             found = list(found)
         if not isinstance(found, list) or not found or not all(isinstance(name, str) for name in found):
             self._fail(f"{place}: lists names {reference!r}, but {filename} has no such list of names")
         return found
+
+
+@lru_cache(maxsize=64)
+def _parsed_lists(text: str, filename: str) -> dict[str, Any]:
+    """A list file's content, which many groups of several engines refer to: parsing it anew takes most of a start."""
+    return parse_toml(text, filename)
 
 
 def _renamed(names: set[str], row: _GroupTable) -> set[str]:

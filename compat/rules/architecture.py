@@ -39,6 +39,8 @@ _REACHED = {
         "architecture of its family",
     ),
     Provenance.NAME: ("is only guessed from the model's name", "architecture guessed"),
+    Provenance.DEFAULT: ("is only assumed", "architecture assumed"),
+    Provenance.CONTRADICTED: ("does not agree with the rest of what is told", "architecture contradicted"),
 }
 
 
@@ -61,7 +63,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield from _refusal(where, facts, profile, guessed=guessed)
         return
     yield from _acceptance(where, facts, profile)
-    limit = sureness(CODE, facts.architecture_from)
+    limit = Confidence.LOW if guessed else sureness(CODE, facts.architecture_from)
     if limit is not None and not told_by_header:
         words, brief = _REACHED[facts.architecture_from]
         text = f"The architecture “{facts.architecture}” {words}."

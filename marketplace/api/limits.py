@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import RLock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -135,8 +135,9 @@ class Counter:
             from redis.retry import Retry
 
             # The client's own retries would hold up every request for seconds.
-            options = {"retry": Retry(NoBackoff(), 0), "socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
-            self._shared = RedisStorage(self.url, key_prefix="runshere", wrap_exceptions=True, **options)  # type: ignore[arg-type]
+            options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
+            options |= {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+            self._shared = RedisStorage(self.url, key_prefix="runshere", wrap_exceptions=True, **options)
 
     def take(self, rate: Rate, client: str, cost: int = 1) -> Taken:
         """Count a request that costs ``cost``, at most the rate's amount, if there is room for it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 
@@ -15,17 +14,20 @@ from compat.engines.evidence import EvidencePath, evidence, sureness
 from compat.extraction.extract import extract, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.relatives import Witnesses
-from compat.hub.payloads import HubModel, parse_record
-from compat.ingest.from_files import BUNDLED
+from compat.hub.payloads import HubModel
 from compat.rules import judge
-from tools.evaluation.evidence import measure
+from tools.evaluation.evidence import bundled_models, measure
 
 
-def test_the_file_is_what_the_bundled_catalogue_says():
-    with gzip.open(BUNDLED) as lines:
-        found = measure(lines)
+@pytest.fixture(scope="module")
+def models():
+    """Every model of the bundled catalogue by its id."""
+    return bundled_models()
+
+
+def test_the_file_is_what_the_bundled_catalogue_says(models):
     shipped = Path(compat.__file__).parent / "engines" / "data" / "evidence.json"
-    assert json.loads(shipped.read_text("utf-8")) == found
+    assert json.loads(shipped.read_text("utf-8")) == measure(models)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +100,8 @@ def test_what_a_list_tells_for_a_family_refuses_nothing():
     assert "for a whole family of models; if it is right" in result.reasons[0]
 
 
-def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue():
-    with gzip.open(BUNDLED) as lines:
-        models = [parse_record(line).model for line in lines]
-    wrong = sum(extract(model).parameters.provenance is Provenance.CONTRADICTED for model in models)
+def test_the_documentation_counts_the_contradictions_of_the_bundled_catalogue(models):
+    wrong = sum(extract(model).parameters.provenance is Provenance.CONTRADICTED for model in models.values())
     text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
     assert f"Of {len(models):,} records that ship with the site, {wrong} contradict themselves" in text
 

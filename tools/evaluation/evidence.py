@@ -87,9 +87,14 @@ def _told_for_families(models: Iterable[HubModel]) -> Iterator[Case]:
             yield "architecture", Provenance.LIST, model_type == published
 
 
-def measure(lines: Iterable[bytes]) -> dict[str, object]:
-    """The file's content, from the lines of a record file."""
-    models = {model.id: model for model in (parse_record(line).model for line in lines)}
+def bundled_models() -> dict[str, HubModel]:
+    """Every model of the bundled catalogue by its id."""
+    with gzip.open(BUNDLED) as lines:
+        return {model.id: model for model in (parse_record(line).model for line in lines)}
+
+
+def measure(models: Mapping[str, HubModel]) -> dict[str, object]:
+    """The file's content, from models by their ids."""
     counts = Counter(cases_of(models))
     paths = [
         {
@@ -107,5 +112,4 @@ def measure(lines: Iterable[bytes]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    with gzip.open(BUNDLED) as lines:
-        TARGET.write_text(json.dumps(measure(lines), indent=1) + "\n", encoding="utf-8")
+    TARGET.write_text(json.dumps(measure(bundled_models()), indent=1) + "\n", encoding="utf-8")
