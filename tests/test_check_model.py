@@ -126,7 +126,7 @@ def test_a_larger_machine_changes_the_answer(capsys):
 def test_memory_that_is_not_known_is_called_so(capsys):
     out = check("TheBloke/phi-2-GGUF", *CARD, capsys=capsys)
     assert "Weights unknown" in out
-    assert "Weights unknown (at least 0.3 GiB)" in out
+    assert "Weights unknown (at least 0.6 GiB)" in out
     assert "free" not in out
 
 
