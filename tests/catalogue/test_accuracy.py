@@ -61,33 +61,35 @@ def load(**changes):
 
 
 @pytest.mark.parametrize(
-    ("repo_id", "engine", "card", "memory"),
+    ("engine", "card", "memory"),
     [
-        ("unsloth/Qwen3.5-9B-GGUF", "llama.cpp", "RTX 3090", None),
-        ("microsoft/phi-2", "vLLM", "RTX 3090", None),
-        ("microsoft/phi-2", "Transformers", "RTX 3090", None),
-        ("microsoft/phi-2", "MLX-LM", "Apple M4 Max", 64.0),
+        ("llama.cpp", "RTX 3090", None),
+        ("vLLM", "RTX 3090", None),
+        ("Transformers", "RTX 3090", None),
+        ("MLX-LM", "Apple M4 Max", 64.0),
     ],
 )
-def test_the_number_judged_is_the_number_shown(repo_id, engine, card, memory):
+def test_the_number_judged_is_the_number_shown(engine, card, memory):
     profile = next(one for one in all_profiles().values() if one.name == engine)
     question = Question(worker=profile.slug, accelerator=card, memory=memory, context=4096, kv="q8_0")
-    page = catalogue.detail(repo_id, question)
+    page = catalogue.detail("microsoft/phi-2", question)
     best = page.row.best
     run = {
         "engine": engine, "accelerator": card, "accelerator_gb": memory, "k_type": "q8_0", "format": best.format,
         "quant": best.quantization or None,
     }  # fmt: skip
-    told = load(**run, model_id=repo_id, ctx=4096, kv_mib=1.0, compute_mib=1.0, total_mib=1.0, total_is="process")
+    told = load(**run, ctx=4096, kv_mib=1.0, compute_mib=1.0, total_mib=1.0, total_is="process")
     judged = {one.quantity: one.estimated for one in memory_accuracy([told], find_record).comparisons}
     parts = {part.name: part.bytes for part in page.memory.fit.estimate.components}
-    parts.pop("projector")  # a point is of a run without images
     mib = 1024 * 1024
     shown = {"kv": parts["kv"] / mib, "compute": parts["compute"] / mib, "total": sum(parts.values()) / mib}
     assert judged == shown
-    speed = {**run, "model": repo_id, "measures": "decode", "tok_s": 1.0, "source": "x"}
+    speed = {**run, "model": "microsoft/phi-2", "measures": "decode", "tok_s": 1.0, "source": "x"}
     [one] = speed_accuracy([SpeedPoint.model_validate(speed)], find_record).comparisons
     told_speed = page.memory.speed
+    if not page.row.result.compatible:  # llama.cpp takes a GGUF build alone: a page promises no speed where it refuses
+        assert (told_speed.tokens_per_second, one.estimated is not None) == (None, True)
+        return
     assert (one.estimated, one.low, one.high) == (told_speed.tokens_per_second, told_speed.low, told_speed.high)
 
 
