@@ -42,6 +42,11 @@ LANGUAGE_MODEL = "text_model_id"
 """Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
 WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
+_WHOLE_FILE = re.compile(r"model(?:-\d{5}-of-(\d{5}))?\.safetensors")
+_FEWEST_BITS, _MOST_BITS = 1.0, 70.0
+"""Of a weight in a file: no packing takes less, and no data type more."""
+_BUILT = (0.4, 3.0)
+"""How far a count may be from what an engine builds of the dimensions: these leave out towers and tables."""
 _WORDS_SHARE = 0.8
 """Below this share of what is expected a count of packed weights is one of words, of which each holds two or more."""
 _WORDS_SHARE_OF_KNOWN = 0.95
@@ -84,7 +89,7 @@ class Counted:
     ``contradiction`` is a sentence where the record's own facts do not agree. ``size_bytes`` is what the weights take
     by the Hub's count of each data type; None where that cannot be told. ``packing`` is what the count says of it
     where nothing else does. ``beside`` is what a model that the configuration names and that is loaded beside these
-    weights takes in bytes; None where that is not known.
+    weights takes in bytes; None where that is not known. ``odd_files``: the sizes of the files are what does not agree.
     """
 
     fact: Fact[int]
@@ -92,6 +97,7 @@ class Counted:
     size_bytes: int | None = None
     packing: Packing | None = None
     beside: int | None = 0
+    odd_files: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -118,10 +124,49 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
         return _with_language_model(model, elsewhere)
     expected = () if part else tuple(_expectations(model, config))
     if model.safetensors and model.safetensors.count:
-        return _of_safetensors(model, expected, packing)
+        counted = _of_safetensors(model, expected, packing)
+        return counted if part else _held_against_files(model, counted)
     if model.gguf and model.gguf.total:
         return Counted(_of_gguf(model.gguf.total, expected))
-    return Counted(_as_expected(expected))
+    fact = _as_expected(expected)
+    sizes = [one.count for one in expected if one.provenance is Provenance.NAME]
+    if (
+        fact.value
+        and sizes
+        and fact.provenance is not Provenance.NAME
+        and not any(_alike(fact.value, n) for n in sizes)
+    ):
+        sentence = f"{fact.evidence}, but its name says {parameters_text(sizes[0])}. One of the two is wrong."
+        return Counted(replace(fact, provenance=Provenance.CONTRADICTED, evidence=sentence), sentence)
+    return Counted(fact)
+
+
+def _held_against_files(model: HubModel, counted: Counted) -> Counted:
+    """A count is not believed of files that could not hold it, nor of files that hold far more."""
+    sizes = {one.rfilename: one.bytes for one in model.siblings or () if _WHOLE_FILE.fullmatch(one.rfilename)}
+    total = sum(size or 0 for size in sizes.values())
+    whole = bool(sizes) and None not in sizes.values() and len(sizes) == max(int(_shards(name)) for name in sizes)
+    if not whole or counted.contradiction or not counted.fact.value:
+        return counted
+    bits = 8 * total / counted.fact.value
+    if _FEWEST_BITS <= bits <= _MOST_BITS:
+        return counted
+    sentence = (
+        f"The files' own count is {parameters_text(counted.fact.value)}, but they take {total / 1e9:.3g} GB, which is "
+        f"{bits:.3g} bits a weight. One of the two is wrong."
+    )
+    fact = Fact(counted.fact.value, Provenance.CONTRADICTED, sentence)
+    return Counted(fact, sentence, None, counted.packing, counted.beside, odd_files=True)
+
+
+def _shards(name: str) -> str:
+    found = _WHOLE_FILE.fullmatch(name)
+    return (found and found[1]) or "1"
+
+
+def _alike(count: int, other: int) -> bool:
+    """Whether two numbers may tell of one model: towers and tables left out, but not another model."""
+    return _BUILT[0] < count / other < _BUILT[1]
 
 
 def _with_language_model(model: HubModel, repo_id: str) -> Counted:
@@ -174,6 +219,17 @@ def _by_dimensions(facts: str) -> tuple[Expectation | None, Expectation | None]:
     return None, replace(completed, most=3.0) if completed else None
 
 
+@lru_cache(maxsize=4096)
+def _built(facts: str) -> tuple[int, int] | None:
+    """The fewest and the most weights that an engine makes of these dimensions, as a tied head may be untold."""
+    shape = from_config(json.loads(facts)) if facts else None
+    if shape is None:
+        return None
+    ties = (True, False) if shape.tied is None else (shape.tied,)
+    counts = [split.total for tied in ties if (split := split_parameters(replace(shape, tied=tied)))]
+    return (min(counts), max(counts)) if counts else None
+
+
 def _counted(shape: ModelShape, evidence: str, provenance: Provenance) -> Expectation | None:
     counted = split_parameters(shape)
     total = shape.parameters or (counted.total if counted else None)
@@ -218,7 +274,8 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
             evidence = f"{surest.evidence} {parameters_text(surest.count)}; the Hub counts {parameters_text(told)}"
             return Counted(Fact(surest.count, surest.provenance, f"{evidence} with their scales"), "", None, seen)
         believed &= told > _WORDS_SHARE_OF_KNOWN * surest.count
-    if not several and surest and surest.provenance is Provenance.CONFIG and not 0.4 < told / surest.count < 3:
+    built = _built(shape_facts(model.config))
+    if not several and built and not (_BUILT[0] * built[0] < told < _BUILT[1] * built[1]):
         believed = False  # an engine builds what config.json says, whatever the name
     if believed or not expected:
         if several and not expected:

@@ -211,12 +211,13 @@ def _safetensors_variants(
         paths = tuple(sorted(name.path for name in group))
         single = len(groups) == 1
         missing = _missing_shards(group)
+        listed = None if missing or counted.odd_files else _total(paths, sizes)
         yield Variant(
             "safetensors" if single or stem == "model" else f"safetensors:{stem}",
             label if single or stem == "model" else f"{label} ({stem})",
             replace(facts, incomplete=True) if missing else facts,
             paths,
-            _with_what_is_beside(_total(paths, sizes) or (counted.size_bytes if single else None), counted),
+            _with_what_is_beside(listed or (counted.size_bytes if single else None), counted),
             missing,
             packing.bits,
         )

@@ -206,3 +206,69 @@ def test_a_count_that_the_configuration_cannot_build_is_a_contradiction_whatever
 )
 def test_a_name_tells_half_from_whole_and_no_more(billions, contradicted):
     assert _of("acme/Foo-8B", total=int(billions * 10**9)).judged[0].contradicted is contradicted
+
+
+# --- against the dimensions, the name and the sizes of the files ------------------------------------------------
+
+EIGHT = {
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+}
+"""The dimensions of a Llama of eight billion, without a word on whether its head is tied."""
+EIGHT_BILLION = 8_030_261_248
+
+
+def eight(name, *, count=EIGHT_BILLION, sizes=(), config=None):
+    of = len(sizes)
+    names = ["model.safetensors"] if of < 2 else [f"model-{n:05}-of-{of:05}.safetensors" for n in range(1, of + 1)]
+    files = [{"rfilename": file, "size": size} for file, size in zip(names, sizes or (None,), strict=True)]
+    return extract(
+        HubModel(
+            id=f"maker/{name}",
+            config=EIGHT | (config or {}),
+            siblings=files,
+            safetensors={"parameters": {"BF16": count}, "total": count} if count else None,
+        )
+    )
+
+
+@pytest.mark.parametrize("count", [70_000_000_000, 3_000_000_000])
+def test_a_name_and_a_count_that_agree_do_not_outweigh_what_an_engine_builds(count):
+    found = eight(f"Thing-{count // 10**9}B", count=count)
+    assert found.parameters.provenance is Provenance.CONTRADICTED
+    assert found.variants[0].facts.contradicted
+    assert found.variants[0].size_bytes is None
+
+
+def test_a_name_that_tells_of_another_model_than_its_dimensions_contradicts_them():
+    found = eight("Thing-70B", count=None).parameters
+    assert found.provenance is Provenance.CONTRADICTED
+    assert "but its name says 70.0B" in found.evidence
+    assert eight("Thing-7B", count=None).parameters.provenance is Provenance.KNOWN
+    assert eight("Thing-70B-of-8B", count=None).parameters.provenance is Provenance.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("bits", "believed"), [(0.9, False), (1.1, True), (4.5, True), (16, True), (32, True), (69, True), (71, False)]
+)
+def test_a_count_is_held_against_the_sizes_of_the_files(bits, believed):
+    size = round(EIGHT_BILLION * bits / 8)
+    for sizes in ((size,), (size // 2, size // 2)):
+        found = eight("Thing-8B", sizes=sizes)
+        assert (found.parameters.provenance is Provenance.HUB) is believed
+        assert found.variants[0].facts.contradicted is not believed
+        assert (found.variants[0].size_bytes is not None) is believed
+
+
+def test_files_that_are_not_all_there_say_nothing_of_the_count_and_are_not_the_size():
+    files = [{"rfilename": f"model-0000{n}-of-00004.safetensors", "size": 10**6} for n in (1, 2)]
+    block = {"parameters": {"BF16": EIGHT_BILLION}, "total": EIGHT_BILLION}
+    found = extract(HubModel(id="maker/Thing-8B", config=EIGHT, siblings=files, safetensors=block))
+    assert found.parameters.provenance is Provenance.HUB
+    assert found.variants[0].facts.incomplete
+    assert found.variants[0].size_bytes == 2 * EIGHT_BILLION
