@@ -666,9 +666,12 @@ def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
 
 
 def near_values(value: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known values that are spelled much like this one; upper and lower case are the same here."""
+    """The known values that go on where this one ends, then those spelled much like it; case makes no difference."""
     lowered = {one.lower(): one for one in known}
-    return [lowered[one] for one in difflib.get_close_matches(value[:_TOLD].lower(), lowered, most)]
+    start = value[:_TOLD].lower()
+    longer = sorted((one for one in lowered if one.startswith(f"{start} ")), key=len)
+    found = dict.fromkeys([*longer, *difflib.get_close_matches(start, lowered, most)])
+    return [lowered[one] for one in found][:most]
 
 
 def did_you_mean(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
