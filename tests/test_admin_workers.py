@@ -124,6 +124,14 @@ def test_other_senseless_values_are_refused(operator, field, value):
     assert field in errors
 
 
+@pytest.mark.parametrize("label", ["Apple M2", "GB10", "Ryzen AI Max+ 395"])
+def test_two_computers_are_not_one(operator, label):
+    worker, errors = added(operator, accelerator=label, memory_gb="96", count=2)
+    assert worker is None
+    assert f"A machine has one {label}" in errors["count"][0]
+    assert added(operator, accelerator=label, memory_gb="96", count=1)[0]
+
+
 def test_two_workers_cannot_share_a_slug(operator):
     added(operator)
     _, errors = added(operator, name="Another")
@@ -134,7 +142,7 @@ def test_every_label_passes_the_form(operator):
     from compat.admin import SiteWorkerForm
 
     for label in accelerator_labels():
-        form = SiteWorkerForm({**GOOD, "accelerator": label})
+        form = SiteWorkerForm({**GOOD, "accelerator": label, "count": 1})
         assert form.is_valid(), (label, form.errors)
 
 

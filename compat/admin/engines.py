@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named, too_many
 from compat.engines import all_profiles
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
@@ -128,6 +128,14 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
         near = [known for known in accelerator_labels() if any(word in known.lower().split() for word in words)]
         hint = f" Did you mean {', '.join(near[:5])}?" if near else ""
         raise forms.ValidationError(f"“{label}” is not an accelerator this site knows.{hint} Or give its memory alone.")
+
+    def clean_count(self) -> int:
+        """Several only of what a machine can have several of."""
+        count: int = self.cleaned_data["count"]
+        message = too_many(self.cleaned_data.get("accelerator", ""), count)
+        if message:
+            raise forms.ValidationError(message)
+        return count
 
     def clean_memory_gb(self) -> float | None:
         """More than nothing, where it is told."""

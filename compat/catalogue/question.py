@@ -30,7 +30,7 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
-from compat.catalogue.workers import MOST_ACCELERATORS, Worker, accelerator_labels
+from compat.catalogue.workers import MOST_ACCELERATORS, Worker, accelerator_labels, too_many
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -475,7 +475,7 @@ class Question(BaseModel):
             message = f"max_params ({high:g}) is below min_params ({low:g})."
             problems.append(Problem("max_params", f"{high:g}", message))
             rest = rest.changed(max_params=None)
-        for problem in _not_of_engine(rest, workers):
+        for problem in (*_not_of_engine(rest, workers), *_not_of_machine(rest)):
             problems.append(problem)
             rest = rest.changed(**{problem.parameter: PARAMETERS[problem.parameter].default})
         if problems:
@@ -619,6 +619,13 @@ def _not_of_engine(asked: Question, workers: Iterable[str] | Mapping[str, Worker
         yield Problem("kv_values", asked.kv_values, f"{name} {what}: {use}.")
     if engine and asked.ubatch is not None and engine not in HAS_UBATCH:
         yield Problem("ubatch", str(asked.ubatch), f"{name} has no micro-batch that could be chosen: leave ubatch out.")
+
+
+def _not_of_machine(asked: Question) -> Iterator[Problem]:
+    """What is told of a machine that none is."""
+    message = too_many(asked.accelerator, asked.count)
+    if message:
+        yield Problem("count", str(asked.count), f"count is {asked.count}. {message}")
 
 
 def _take_out(given: dict[str, Any], name: str, value: object) -> None:

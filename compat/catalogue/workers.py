@@ -157,6 +157,20 @@ def accelerator_named(name: str) -> Accelerator | None:
     return accelerator_labels().get(name)
 
 
+def too_many(name: str, count: int) -> str:
+    """Why no machine has so many of the accelerator of this label, as a sentence; empty where one may.
+
+    A processor that shares its memory with the system is the machine's only one.
+    """
+    known = accelerator_named(name) if count > 1 and name else None
+    if known is None or not known.unified:
+        return ""
+    return (
+        f"A machine has one {name}, which shares its memory with the system: use 1. "
+        "Several machines at work together are not judged."
+    )
+
+
 _labels: dict[str, Accelerator] = {}
 
 
@@ -186,7 +200,8 @@ def workers() -> Mapping[str, Worker]:
     found = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
     for slug, name, engine, accelerator, count, memory, ram, context, kv in _OWN.rows():
         if engine in available:
-            machine = Machine(accelerator, count, memory, ram)
+            # One registered before several were refused is judged as the one computer that there is.
+            machine = Machine(accelerator, 1 if too_many(accelerator, count) else count, memory, ram)
             found[slug] = Worker(slug, name, available[engine], machine, context, kv, registered=True)
     return found
 

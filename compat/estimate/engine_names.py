@@ -6,7 +6,7 @@ LLAMA_FAMILY = frozenset({"llama.cpp", "ollama", "lmstudio"})
 PAGED = frozenset({"vllm", "sglang", "tensorrt-llm"})
 """Cache in blocks of 16 tokens, taken from a share of the card that is reserved at the start."""
 
-TENSOR_PARALLEL = PAGED | {"tgi"}
+TENSOR_PARALLEL = PAGED | {"tgi", "lmdeploy"}
 """Engines that cut every layer over the devices; the others give each device whole layers."""
 
 FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
@@ -45,6 +45,7 @@ ENGINE_WORDS: dict[str, str] = {
     "transformers": "Transformers",
     "exllamav2": "ExLlamaV2",
     "exllamav3": "ExLlamaV3",
+    "lmdeploy": "LMDeploy",
     "rbee": "rbee's own loader",
 }
 """What people call an engine."""

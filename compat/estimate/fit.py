@@ -73,17 +73,17 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
         sentence = f"Cannot be told: {what} unknown."
         left_out = _left_out(estimate, len(rooms))
         return FitResult(Fit.UNKNOWN, sentence, estimate, room=sum(rooms), left_out=left_out)
-    assumed = _assumed(estimate, rooms, spill_room(engine, hardware, rooms))
     index = max(range(len(estimate.per_device)), key=lambda i: _load(estimate, rooms, i))
     need, room = estimate.per_device[index], rooms[index]
     used, count = len(estimate.per_device), len(rooms)
+    assumed = _assumed(estimate, rooms[:used], spill_room(engine, hardware, rooms))
     if need <= room:
         fit = Fit.FITS if need <= TIGHT * room else Fit.TIGHT
         where = "" if used == 1 else " on the fullest device"
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
         return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
-    if used < count and sum(estimate.per_device) <= sum(rooms):
+    if not assumed and used < count and sum(estimate.per_device) <= sum(rooms):
         sentence = (
             f"Needs {_times(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
             f"needs {_gib(need, room)} on the fullest, which has {_gib(room, need)}."
@@ -116,7 +116,10 @@ def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ..
 
 
 def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bool:
-    """Whether the weights are only assumed to be as wide as estimated, and at their narrowest might go in."""
+    """Whether the weights are only assumed to be as wide as estimated, and at their narrowest might go in.
+
+    ``rooms`` are those of the devices that are used.
+    """
     weights = estimate.component("weights")
     if not weights.least or weights.bytes is None or estimate.total is None:
         return False

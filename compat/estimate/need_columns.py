@@ -255,11 +255,12 @@ class NeedColumns:
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
         codes[over] = _CODE[Fit.TOO_LARGE]
-        narrowest = found.total - found.parts["weights"] + self.variants["least"]
-        assumed = over & (self.variants["least"] > 0) & (narrowest <= sum(rooms) + spill)
-        codes[assumed] = _CODE[Fit.UNKNOWN]
         uneven = (found.ranks < len(rooms)) & (found.over_all(devices) <= sum(rooms))
         codes[over & uneven] = _CODE[Fit.UNEVEN]
+        narrowest = found.total - found.parts["weights"] + self.variants["least"]
+        used_room = np.cumsum(rooms)[found.ranks - 1]
+        assumed = over & (self.variants["least"] > 0) & (narrowest <= used_room + spill)
+        codes[assumed] = _CODE[Fit.UNKNOWN]
         if spill:
             codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes

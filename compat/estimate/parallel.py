@@ -2,7 +2,9 @@
 
 Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
-``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks).
+``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In
+LMDeploy at 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
+``--tp``, which "should be 2^n".
 """
 
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ from compat.estimate.engine_names import TENSOR_PARALLEL
 from compat.shapes.shape import ModelShape
 
 _CHECKED = frozenset({"vllm", "sglang"})
-"""Engines whose checks of key heads, groups and blocks are known; of the others only that heads must divide."""
+"""Engines whose checks of groups and blocks are known; of the others only that heads must divide."""
+_KEY_HEADS = _CHECKED | {"lmdeploy"}
+"""Engines whose check of key heads is known."""
 _GROUPED = frozenset({"awq", "gptq", "compressed-tensors", "w4a16", "w8a16"})
 _REFINED = 32
 """vLLM makes the blocks of experts' scales finer down to this; only its Triton kernel, from 8.9 on, reads them."""
@@ -27,6 +31,9 @@ class Cut:
 
     parts: int
     words: str
+
+
+_DOUBLED = Cut(_MOST_DEVICES, "LMDeploy takes 1, 2, 4, 8 or 16 of them, not {count}")
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,14 @@ def cuts_of(
     if shape is None or engine not in TENSOR_PARALLEL:
         return Cuts()
     heads = (Cut(shape.heads, f"its {shape.heads} attention heads do not divide by {{count}}"),) if shape.heads else ()
-    if engine not in _CHECKED:
+    if engine not in _KEY_HEADS:
         return Cuts(heads)
+    key_heads = None if shape.mla else shape.kv_heads
+    if engine not in _CHECKED:
+        return Cuts((*heads, _DOUBLED) if heads else (), key_heads)
     label = "" if format_ == "gguf" else (quant or "").lower()
     packed = tuple(_packed(shape, engine, label, refines=refines))
-    return Cuts((*heads, *packed), None if shape.mla else shape.kv_heads)
+    return Cuts((*heads, *packed), key_heads)
 
 
 def _packed(shape: ModelShape, engine: str, quant: str, *, refines: bool) -> Iterator[Cut]:

@@ -65,9 +65,9 @@ TASKS = {
 }
 """The Hub's tasks, with their names for people."""
 
+_CAUSAL_CLASSES = ("ForCausalLM", "LMHeadModel")
+"""Of models that write text, and of embedding, ranking and speech models made of them: a class that only suggests."""
 _CLASS_TASKS = (
-    ("ForCausalLM", "text-generation"),
-    ("LMHeadModel", "text-generation"),
     ("ForSequenceClassification", "text-classification"),
     ("ForTokenClassification", "token-classification"),
     ("ForQuestionAnswering", "question-answering"),
@@ -95,7 +95,10 @@ def task_label(task: str) -> str:
 
 
 def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
-    """The model's task. A class or name that tells of embeddings or ranking wins over silence, never over the field."""
+    """The model's task: the Hub's field before a tag, a tag before the class, and the class before the name.
+
+    The class of a language model alone comes last: embedding and ranking models made of one keep it.
+    """
     words = name_words(model.name.replace(".", "-"))
     if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
         return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
@@ -113,12 +116,19 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
         for ending, task in _CLASS_TASKS:
             if ending in hf_class:
                 return Fact(task, Provenance.CONFIG, f"its class is “{hf_class}”")
-    if model.library_name == "sentence-transformers" or "sentence-transformers" in (model.tags or ()):
+    named = _named(model.name, words)
+    if named.value != "text-ranking" and (
+        model.library_name == "sentence-transformers" or "sentence-transformers" in (model.tags or ())
+    ):
         return Fact("sentence-similarity", Provenance.TAG, "made for the sentence-transformers library")
     published = published_task(model.id)
     if published:
         return Fact(published, Provenance.KNOWN, f"{model.id} is well known to be for that")
-    return _named(model.name, words)
+    causal = hf_class is not None and any(part in hf_class for part in _CAUSAL_CLASSES)
+    # A classifier has a head of its own, and so a class of its own.
+    if causal and named.value in (None, "text-classification"):
+        return Fact("text-generation", Provenance.CONFIG, f"its class is “{hf_class}”")
+    return named
 
 
 def _draft_word(words: tuple[str, ...]) -> str | None:

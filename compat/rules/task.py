@@ -8,13 +8,17 @@ from collections.abc import Iterator
 
 from compat.architectures import AUDIO_TASKS, IMAGE_TASKS, architecture_of
 from compat.engines.profile import EngineProfile, join_words
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.task import task_label
 from compat.rules.architecture_match import match_architecture
 from compat.rules.result import Finding, Severity
 
 CODE = "task"
 _MANY_TASKS = 6
+_SUGGESTED = "text-generation"
+"""What the class of a language model suggests where nothing else tells the task."""
+_EMBEDDING = frozenset({"feature-extraction", "sentence-similarity", "text-ranking"})
+"""What models of such a class are made for as well."""
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
 
@@ -31,6 +35,13 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     if task in profile.tasks and served:
         yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
         return
+    if _only_suggested(facts) and task not in profile.tasks and _EMBEDDING.intersection(profile.tasks):
+        text = (
+            f"Models that write text, and embedding models made of them, are of one class: only the latter run on "
+            f"{profile.name}, and the record does not say which this is."
+        )
+        yield Finding("unknown", Severity.BLOCKS, text, "task not told")
+        return
     made_for = f"It is made for {task_label(task).lower()} ({facts.task_from.label})"
     if task in profile.tasks and group is not None:
         text = f"{made_for}, which {profile.name} does not serve with this architecture."
@@ -40,3 +51,8 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         names = join_words(task_label(name).lower() for name in profile.tasks)
         text = f"{made_for}; {profile.name} serves {names}."
     yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")
+
+
+def _only_suggested(facts: VariantFacts) -> bool:
+    """Whether nothing but the class of a language model tells that it writes text."""
+    return facts.task == _SUGGESTED and facts.task_from is Provenance.CONFIG

@@ -337,3 +337,11 @@ def test_public_functions_agree(client):
 
     assert [one.repo_id for one in list_compatible_models(limit=40)] == ids
     assert queries.catalogue_state().version > 0
+
+
+def test_two_computers_are_not_one(client):
+    asked = {"accelerator": "Apple M2 Ultra", "memory": "192"}
+    assert client.get("/api/v1/models", {**asked, "count": "1"}).status_code == 200
+    refused = client.get("/api/v1/models", {**asked, "count": "2"})
+    assert refused.status_code == 400
+    assert "A machine has one Apple M2 Ultra" in refused.content.decode()

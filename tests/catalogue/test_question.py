@@ -251,3 +251,19 @@ def test_what_counts_once_is_not_given_twice_in_silence(query, name):
 
 def test_the_same_value_twice_is_one():
     assert read("sort=likes&sort=likes&memory=24&memory=&q=a&q=a") == read("sort=likes&memory=24&q=a")
+
+
+@pytest.mark.parametrize("name", ["Apple M1", "Apple M5 Max", "GB10", "Ryzen AI Max+ 395", "Jetson Orin NX 16GB"])
+def test_two_computers_are_not_one(name):
+    asked = {"accelerator": name, "memory": "64"}
+    with pytest.raises(QuestionError) as caught:
+        Question.from_query(DictQuery({**asked, "count": "2"}), WORKERS)
+    (problem,) = caught.value.problems
+    assert (problem.parameter, problem.value) == ("count", "2")
+    assert "Several machines at work together are not judged." in problem.message
+    assert caught.value.rest.count == 1
+    assert Question.from_query(DictQuery({**asked, "count": "1"}), WORKERS).accelerator == name
+
+
+def test_a_machine_may_have_several_cards():
+    assert read("accelerator=RTX+4090&count=2").count == 2

@@ -270,6 +270,11 @@ def test_use_told_by_the_visitor_leaves_the_machine(registered):
     assert (worker.context, worker.kv) == (4096, "f16")
 
 
+def test_a_registered_pair_of_computers_is_judged_as_one(registered):
+    SiteWorker.objects.filter(slug="big-box").update(accelerator="Apple M2 Ultra", memory_gb=192)
+    assert workers()["big-box"].machine == Machine("Apple M2 Ultra", 1, 192, 128)
+
+
 def test_a_count_alone_says_nothing_of_a_machine(registered):
     assert choose_worker(workers(), "big-box", count=8).machine.count == 2
     assert choose_worker(workers(), "rbee", count=8).hardware is None

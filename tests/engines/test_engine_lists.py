@@ -499,3 +499,13 @@ def test_mlx_vlm_types_that_are_mapped_onto_a_module_are_taken(tmp_path):
         'MODEL_REMAPPING = {"inkling_mm_model": "inkling", "x": "vision_tower"}'
     )
     assert readers.mlx_vlm(tmp_path) == {"mlx_vision": ["inkling", "inkling_mm_model"]}
+
+
+def test_a_language_models_class_alone_does_not_say_that_it_makes_no_embeddings():
+    def served(task: str, told: Provenance) -> CompatibilityResult:
+        return said("text-embeddings-inference", "qwen3", "Qwen3ForCausalLM", task=task, task_from=told)
+
+    alone = served("text-generation", Provenance.CONFIG)
+    assert (alone.compatible, alone.cause) == (False, "unknown")
+    assert served("text-generation", Provenance.HUB).cause == "task"
+    assert served("feature-extraction", Provenance.NAME).compatible

@@ -24,7 +24,7 @@ from tests.samples import GEMMA_3, every_record
 
 ENGINES = (
     *("llama-cpp", "ollama", "lm-studio", "jan", "koboldcpp", "vllm", "sglang", "tensorrt-llm", "tgi", "transformers"),
-    *("mlx-lm", "exllamav3", "rbee", "rbee-worker"),
+    *("mlx-lm", "exllamav3", "rbee", "rbee-worker", "lmdeploy"),
 )
 
 
@@ -41,6 +41,7 @@ MACHINES = {
     "unlike cards": Hardware((card(24), card(8)), 48 * GIB),
     "eight cards of Ampere, which read no finer blocks": Hardware((card(24, capability=8.0),) * 8),
     "seven cards, by which few heads divide": Hardware((card(80, "amd"),) * 7),
+    "three cards, of which many models use two": Hardware((card(16),) * 3),
     "unified memory": Hardware((card(36, "apple", "unified"),), 36 * GIB),
     "the processor alone": Hardware((), 16 * GIB),
     "a card of unknown size": Hardware((card(None),)),

@@ -125,6 +125,26 @@ def test_heads_and_key_heads_are_shared_out_or_repeated():
     ).sizes
 
 
+def test_lmdeploy_takes_a_power_of_two():
+    assert cuts_of(ModelShape(heads=24, kv_heads=8), "lmdeploy", "safetensors", None).sizes == (1, 2, 4, 8)
+    assert cuts_of(ModelShape(heads=64, kv_heads=8), "lmdeploy", "safetensors", None).sizes == (1, 2, 4, 8, 16)
+    assert cuts_of(ModelShape(heads=14, kv_heads=2), "lmdeploy", "safetensors", None).sizes == (1, 2)
+
+
+@pytest.mark.parametrize(("count", "used"), [(1, 1), (2, 2), (3, 2), (4, 4), (5, 4)])
+def test_lmdeploy_leaves_out_a_third_and_a_fifth_card(count, used):
+    shape = known_shape("meta-llama/Llama-3.2-3B")
+    assert shape.heads == 24
+    variant = VariantInputs(shape, 6 * 10**9, quant="BF16", format="safetensors")
+    found = judge_fit(variant, "lmdeploy", gpus(count, 24))
+    assert found.estimate.devices == used
+    if count != used:
+        assert found.left_out.startswith(f"Start it on {used} of the {count} GPUs: ")
+    large = judge_fit(replace(variant, file_bytes=56 * 10**9), "lmdeploy", gpus(3, 24))
+    assert large.fit is Fit.UNEVEN
+    assert "Needs 1, 2, 4 or 8 GPUs: LMDeploy takes 1, 2, 4, 8 or 16 of them, not 3." in large.sentence
+
+
 def test_one_weight_too_few_is_one_group_too_few():
     shape = from_config(INTERN_78B)
     for width, works in ((2 * 128 * 8, True), (2 * 128 * 8 - 128, False), (2 * 128 * 8 + 1, False)):

@@ -59,6 +59,31 @@ def test_tags_and_classes():
     assert _of(tags=["sentence-transformers"]).value == "sentence-similarity"
 
 
+@pytest.mark.parametrize(
+    ("name", "hf_class", "task"),
+    [
+        ("Qwen/Qwen3-Embedding-8B", "Qwen3ForCausalLM", "feature-extraction"),
+        ("Qwen/Qwen3-Reranker-0.6B", "Qwen3ForCausalLM", "text-ranking"),
+        ("Alibaba-NLP/gte-Qwen2-7B-instruct", "Qwen2ForCausalLM", "feature-extraction"),
+        ("a/orpheus-3b-ft", "LlamaForCausalLM", "text-to-speech"),
+        ("a/Qwen3-8B", "Qwen3ForCausalLM", "text-generation"),
+        ("a/llama-sentiment-7b", "LlamaForCausalLM", "text-generation"),
+        ("a/bert-embedding", "BertForMaskedLM", "fill-mask"),
+    ],
+)
+def test_a_language_models_class_tells_less_than_a_word_of_the_name(name, hf_class, task):
+    assert _of(name, hf_class).value == task
+
+
+def test_a_language_models_class_tells_less_than_a_library_for_embeddings():
+    assert _of("a/x-7b", "Qwen2ForCausalLM", library_name="sentence-transformers").value == "sentence-similarity"
+    assert _of("a/x-7b", "Qwen2ForCausalLM", tags=["sentence-transformers"]).value == "sentence-similarity"
+    ranker = _of("a/x-reranker", "Qwen2ForCausalLM", tags=["sentence-transformers"])
+    assert ranker.value == "text-ranking"
+    said = _of("a/x-embedding", "Qwen2ForCausalLM", pipeline_tag="text-generation", tags=["sentence-transformers"])
+    assert said.value == "text-generation"
+
+
 def test_labels_are_words():
     assert task_label("text-generation") == "Text generation"
     assert task_label("some-new-task") == "Some new task"

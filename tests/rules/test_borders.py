@@ -98,6 +98,12 @@ class Case:
         assert estimate.per_device is not None
         return sum(estimate.per_device) <= sum(self.rooms(machine))
 
+    def narrowest(self, machine: Hardware, estimate: MemoryEstimate) -> bool:
+        """The used devices together have room for the need with the weights as narrow as they may be."""
+        weights = next(part for part in estimate.components if part.name == "weights")
+        need = sum(part.bytes or 0 for part in estimate.components) - (weights.bytes or 0) + weights.least
+        return need <= sum(self.rooms(machine)[: estimate.devices])
+
     def spare(self, machine: Hardware, estimate: MemoryEstimate) -> bool:
         """Every device keeps a tenth of its room."""
         assert estimate.per_device is not None
