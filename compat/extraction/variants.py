@@ -15,7 +15,7 @@ from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.parameters import Counted
-from compat.extraction.quantization import Packing
+from compat.extraction.quantization import Packing, packing_of_file
 from compat.extraction.relatives import WEAK
 from compat.hub.payloads import HubModel
 
@@ -212,14 +212,18 @@ def _safetensors_variants(
         single = len(groups) == 1
         missing = _missing_shards(group)
         listed = None if missing or counted.odd_files else _total(paths, sizes)
+        own = replace(facts, incomplete=True) if missing else facts
+        named = Packing() if single or packing.known else packing_of_file(stem)
+        if named.known:
+            own = replace(own, quantization=named.label, quantization_from=named.provenance)
         yield Variant(
             "safetensors" if single or stem == "model" else f"safetensors:{stem}",
             label if single or stem == "model" else f"{label} ({stem})",
-            replace(facts, incomplete=True) if missing else facts,
+            own,
             paths,
             _with_what_is_beside(listed or (counted.size_bytes if single else None), counted),
             missing,
-            packing.bits,
+            named.bits if named.known else packing.bits,
         )
 
 

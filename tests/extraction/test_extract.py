@@ -63,6 +63,14 @@ def test_shards_missing_parts_and_projectors():
     assert (variant.facts.sharded, variant.facts.incomplete, variant.facts.projector) == (True, True, True)
 
 
+def test_of_several_weight_files_each_tells_its_own_packing():
+    files = ["model.safetensors", "model_fp8.safetensors"]
+    found = {one.files: one.facts for one in _of(files=files).variants}
+    assert found[("model.safetensors",)].quantization is None
+    packed = found[("model_fp8.safetensors",)]
+    assert (packed.quantization, packed.quantization_from) == ("FP8", Provenance.NAME)
+
+
 def test_a_pipeline_of_parts_is_named_as_one():
     found = _of(files=["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
     assert found.architecture.value == "diffusers"
