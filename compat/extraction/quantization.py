@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,7 +168,7 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     then tags, then words of the repository's name and of its weight files' names."""
     tags = tuple(tag.lower() for tag in model.tags or ())
     words = name_words(_NUMBER_LAST.sub("-", model.name.lower()))
-    key, block = next(_blocks(config), ("", None))
+    key, block = _block(config)
     if isinstance(block, Mapping):
         told = _told_by_block(block, words, key)
         if told:
@@ -177,7 +177,7 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
         return _mlx(mlx, width, "quantization.bits")
-    paths = frozenset(sibling.rfilename for sibling in model.siblings or ())
+    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
     if _MODELOPT_FILE in paths:
         return _modelopt(words)
     by_words = _by_tags_and_name(model, tags, words)
@@ -185,7 +185,7 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
         return by_words
     if block and not isinstance(block, Mapping):
         return Packing(PACKED, Provenance.CONFIG, f"{key} is there, and in a form that nothing reads")
-    return _by_method_file(paths) or _by_weight_files(paths)
+    return (_by_method_file(paths) or _by_weight_files(paths)) if paths else by_words
 
 
 def _by_tags_and_name(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
@@ -226,16 +226,18 @@ def _modelopt(words: tuple[str, ...]) -> Packing:
 
 def _by_method_file(paths: frozenset[str]) -> Packing | None:
     """What a file of packers at the root tells. Beside ONNX files it is of these: their converters write one too."""
-    found = next((name for name in _METHOD_FILES if name in paths), None)
-    if found is None or any(path.lower().endswith(".onnx") for path in paths):
+    if paths.isdisjoint(_METHOD_FILES):
+        return None
+    found = next(name for name in _METHOD_FILES if name in paths)
+    if any(path.lower().endswith(".onnx") for path in paths):
         return None
     return Packing(PACKED, Provenance.HUB, f"its files hold {found}, in which packers write how they packed")
 
 
 def _by_weight_files(paths: frozenset[str]) -> Packing:
     """What the names of the weight files at the root tell, where all of them tell the same."""
-    names = [read_name(path) for path in paths if "/" not in path]
-    stems = {name.stem for name in names if (name.role, name.format) == ("weights", "safetensors")}
+    names = [read_name(path) for path in paths if "/" not in path and path.endswith(".safetensors")]
+    stems = {name.stem for name in names if name.role == "weights"}
     told = [packing_of_file(stem) for stem in sorted(stems)]
     return told[0] if told and len({one.label for one in told}) == 1 else Packing()
 
@@ -249,17 +251,17 @@ def packing_of_file(stem: str) -> Packing:
     return replace(_by_words((), words, f"the name of {stem} says"), scheme=None)
 
 
-def _blocks(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What tells of a packing, at the top or with the language model it is about, and under which key."""
-    for scope in _scopes(config):
-        yield from ((key, scope[key]) for key in _BLOCKS if scope.get(key))
-
-
-def _scopes(config: Mapping[str, Any], depth: int = 2) -> Iterator[Mapping[str, Any]]:
-    yield config
+def _block(config: Mapping[str, Any], depth: int = 2) -> tuple[str, Any]:
+    """What tells of a packing, at the top or with the language model it is about, after the key it stands under."""
+    for key in _BLOCKS:
+        if config.get(key):
+            return key, config[key]
     for name in NESTED_CONFIGS if depth else ():
-        if isinstance(config.get(name), Mapping):
-            yield from _scopes(config[name], depth - 1)
+        if name in config and isinstance(config[name], Mapping):
+            key, block = _block(config[name], depth - 1)
+            if key:
+                return key, block
+    return "", None
 
 
 def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -> Packing | None:
