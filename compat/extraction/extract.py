@@ -15,7 +15,7 @@ from typing import Any
 from compat.architectures import architecture_of, hint_in, is_listed, known_model, name_words, published_context
 from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
-from compat.extraction.filenames import FileName, read_name
+from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.extraction.parameters import parameters_of
 from compat.extraction.quantization import packing_of
@@ -136,7 +136,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         task = task_by(alike) or task
     if told_for_a_family(model) and config.get("model_type") not in (None, architecture.value):
         hf_class = None  # it was told for the same family, and is as wrong
-    names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
+    names = _names(model, config)
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
@@ -177,9 +177,24 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     )
 
 
+def _names(model: HubModel, config: Mapping[str, Any]) -> tuple[FileName, ...]:
+    """The files, with what each is. A list of others may lack the file that makes a pipeline of its folders."""
+    names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
+    pipeline = (
+        not names
+        or "siblings" in (model.source or {})
+        or model.library_name == "diffusers"
+        or _pipeline_class(config) is not None
+        or any(name.path == "model_index.json" for name in names)
+        or any(tag.startswith("diffusers") for tag in model.tags or ())
+    )
+    return names if pipeline else without_components(names)
+
+
 def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
     """Whether the Hub's own list of files is known and holds no weights; others' lists may have gaps."""
-    elsewhere = "siblings" in (model.source or {}) or model.safetensors is not None or model.gguf is not None
+    counted = model.safetensors is not None and not opens_no_safetensors(names)
+    elsewhere = "siblings" in (model.source or {}) or counted or model.gguf is not None
     return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from compat.architectures import name_words
@@ -68,6 +69,14 @@ _ADAPTER_FILES = (
     "pytorch_lora_weights.safetensors",
     "adapter_config.json",
 )
+_LORA_WORD = re.compile(r"q?loras?(?:v?\d+)?")
+_MERGED_WORDS = frozenset({"merged", "fused"})
+"""Words that say an adapter is in the weights already."""
+_TRAINING_STEP = re.compile(r"checkpoint-\d+", re.IGNORECASE)
+_COMPONENT = re.compile(
+    r"(?:unet|transformer|vae|text_encoder|image_encoder|vision_encoder|controlnet|prior|safety_checker)(?:_\d)?"
+)
+"""Folders in which Diffusers keeps the models that a pipeline is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,9 @@ class FileName:
     """One file name taken apart.
 
     ``role`` is ``weights``, ``projector``, ``helper`` (importance matrix, draft model), ``adapter``,
-    ``duplicate`` or ``other``; ``stem`` is the path without shard number and suffix, equal for all shards. ``cut`` ones
-    are pieces of one file, and of no use before they are joined.
+    ``duplicate`` (weights that engines leave alone: in another program's folder, of a step of the training) or
+    ``other``; ``stem`` is the path without shard number and suffix, equal for all shards. ``cut`` ones are pieces of
+    one file, and of no use before they are joined.
     """
 
     path: str
@@ -117,6 +127,27 @@ def _gguf_role(base: str) -> str:
     return "weights"
 
 
+def _is_lora(base: str) -> bool:
+    words = name_words(base.replace(".", "-"))
+    return _MERGED_WORDS.isdisjoint(words) and any(_LORA_WORD.fullmatch(word) for word in words)
+
+
+def without_components(names: Sequence[FileName]) -> tuple[FileName, ...]:
+    """The files of a repository that is no pipeline: models in a pipeline's folders are no weights that it runs by."""
+    return tuple(
+        replace(name, role="duplicate")
+        if (name.role, name.format) == ("weights", "safetensors") and _COMPONENT.fullmatch(name.path.rpartition("/")[0])
+        else name
+        for name in names
+    )
+
+
+def opens_no_safetensors(names: Iterable[FileName]) -> bool:
+    """Whether there are safetensors files, and none of them is what an engine opens as the model's weights."""
+    roles = {name.role for name in names if name.format == "safetensors"}
+    return bool(roles) and "weights" not in roles
+
+
 def _bin_format(base: str) -> tuple[str, str]:
     """Format and role of a ``.bin`` file, which may be almost anything."""
     lower = base.lower()
@@ -153,9 +184,12 @@ def read_name(path: str) -> FileName:
         return FileName(path, "other")
     shard = SHARD.match(root)
     bare = shard["stem"] if shard else root
+    outer = folder.split("/")[0].lower()
     if format_ == "gguf":
         role = _gguf_role(bare)
-    elif folder.split("/")[0].lower() in ("onnx", "openvino", "coreml", "original", "runs", "checkpoints"):
+    elif format_ == "safetensors" and _is_lora(bare):
+        role = "adapter"
+    elif outer in ("onnx", "openvino", "coreml", "original", "runs", "checkpoints") or _TRAINING_STEP.fullmatch(outer):
         role = "duplicate" if format_ != "onnx" else role
     stem = f"{folder}/{bare}" if folder else bare
     return FileName(

@@ -41,6 +41,10 @@ _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
 LANGUAGE_MODEL = "text_model_id"
 """Where Ultravox and its like name the model that they teach to hear, which is loaded beside them in 16 bits."""
 WIDE_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+_PLAIN = WIDE_FLOATS | INTEGER_BYTES.keys() | {"BOOL", "C64", "C128"}
+"""Data types that tell of no packing by themselves, however few or many there are of the integers."""
+_ODD_SHARE = 0.05
+"""From this share on, data types that are no plain numbers are no stray tables."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _WHOLE_FILE = re.compile(r"model(?:-\d{5}-of-(\d{5}))?\.safetensors")
 _FEWEST_BITS, _MOST_BITS = 1.0, 70.0
@@ -308,7 +312,7 @@ def _packing_of(told: Packing, counts: Mapping[str, int]) -> Packing:
 
 
 def _packing_seen(counts: Mapping[str, int]) -> Packing:
-    """What the data types alone tell of a packing: eight-bit floats, or integers that hold several weights."""
+    """What the data types alone tell: eight-bit floats, integers that hold several weights, or rarer types."""
     total = sum(counts.values())
     if not total:
         return Packing()
@@ -319,7 +323,13 @@ def _packing_seen(counts: Mapping[str, int]) -> Packing:
     if counts.get("U32", 0) > total / 4:
         return Packing("MLX", Provenance.HUB, where.format("32-bit words, as MLX packs them"))
     integers = sum(count for dtype, count in counts.items() if dtype in INTEGER_BYTES)
-    return Packing("packed", Provenance.HUB, where.format("integers")) if integers > total / 4 else Packing()
+    if integers > total / 4:
+        return Packing("packed", Provenance.HUB, where.format("integers"))
+    odd = {dtype: count for dtype, count in counts.items() if dtype not in _PLAIN}
+    if sum(odd.values()) <= _ODD_SHARE * total:
+        return Packing()
+    named = max(odd, key=odd.__getitem__)
+    return Packing("packed", Provenance.HUB, f"some of the weights are {named[:40]} in the safetensors headers")
 
 
 def _same_either_way(counts: Mapping[str, int], packing: Packing) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from compat.architectures import name_words
 from compat.extraction.facts import Provenance
+from compat.extraction.filenames import read_name
 from compat.hub.payloads import HubModel
 from compat.shapes.layer_facts import NESTED_CONFIGS
 from compat.shapes.packed_bits import packed_bits
@@ -62,6 +63,8 @@ _NAME_WORDS = {
     "paro": "ParoQuant",
     "paroquant": "ParoQuant",
     "svdquant": "SVDQuant",
+    "quip": "QuIP",
+    "quip#": "QuIP",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
 }
@@ -86,8 +89,10 @@ MLX = "MLX"
 """Made for Apple's MLX, where nothing tells whether the weights are packed and how wide."""
 PACKED = "packed"
 """Packed for certain, by a method that nothing tells."""
+_MARLIN = "Marlin"
+"""Laid out for the Marlin kernels, which read the weights of several methods."""
 VAGUE = frozenset(
-    (MLX, PACKED, "FP4", *(f"INT{bits}" for bits in range(1, 9)), *(f"{bits}-bit" for bits in range(1, 10)))
+    (MLX, PACKED, _MARLIN, "FP4", *(f"INT{bits}" for bits in range(1, 9)), *(f"{bits}-bit" for bits in range(1, 10)))
 )
 """Labels that name a width or a maker and no method: whether an engine reads it depends on what is not told."""
 
@@ -116,6 +121,13 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
+_MODELOPT_FILE = "hf_quant_config.json"
+_METHOD_FILES = ("quantize_config.json", "quant_config.json", "quantization_config.json")
+"""Files at the root in which packers write how they packed; each is written by several methods' packers."""
+_SCHEME_WORDS = ("nvfp4", "mxfp4", "mxfp8", "fp8")
+"""Words of a name that say what numbers ModelOpt holds."""
+_BLOCKS = ("quantization_config", "compression_config")
+"""Where a configuration says how its weights are packed; engines read the first that is there."""
 PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
 """Words that say the weights are plain numbers."""
 _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
@@ -152,18 +164,31 @@ class Packing:
 
 
 def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
-    """The packing of the safetensors weights: fields of the configuration, then tags, then words of the name."""
+    """The packing of the safetensors weights: fields of the configuration, then files that packers write beside them,
+    then tags, then words of the repository's name and of its weight files' names."""
     tags = tuple(tag.lower() for tag in model.tags or ())
     words = name_words(_NUMBER_LAST.sub("-", model.name.lower()))
-    block = quantization_block(config)
-    if block:
-        told = _told_by_block(block, words)
+    key, block = _block(config)
+    if isinstance(block, Mapping):
+        told = _told_by_block(block, words, key)
         if told:
             return told
     mlx = config.get("quantization")
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
         return _mlx(mlx, width, "quantization.bits")
+    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
+    if _MODELOPT_FILE in paths:
+        return _modelopt(words)
+    by_words = _by_tags_and_name(model, tags, words)
+    if by_words.known:
+        return by_words
+    if block and not isinstance(block, Mapping):
+        return Packing(PACKED, Provenance.CONFIG, f"{key} is there, and in a form that nothing reads")
+    return (_by_method_file(paths) or _by_weight_files(paths)) if paths else by_words
+
+
+def _by_tags_and_name(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
     jang = _JANG_WORD.search("-".join(words))
     if jang:
         return Packing("JANG", Provenance.NAME, f"its name says “{jang[0].upper()}”")
@@ -175,38 +200,89 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     for tag in tags:
         if tag in _TAG_WORDS:
             return Packing(_TAG_WORDS[tag], Provenance.TAG, f"tagged “{tag}”", bits=_bits(_TAG_WORDS[tag], tags, words))
+    return _by_words(tags, words, "its name says")
+
+
+def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Packing:
     for word in words:
         label = _NAME_WORDS.get(word)
         if label:
-            return Packing(label, Provenance.NAME, f"its name says “{word.upper()}”", bits=_bits(label, tags, words))
-    return Packing() if PLAIN_WORDS.intersection(words) else _width_alone(tags, words)
+            return Packing(label, Provenance.NAME, f"{where} “{word.upper()}”", bits=_bits(label, tags, words))
+    # A model may be called Marlin; a packing's word stands behind the model's own.
+    if "marlin" in words[1:]:
+        return Packing(_MARLIN, Provenance.NAME, f"{where} “MARLIN”", bits=_bits(_MARLIN, tags, words))
+    return Packing() if PLAIN_WORDS.intersection(words) else _width_alone(tags, words, where)
 
 
-def quantization_block(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``quantization_config``, at the top or with the language model it is about; empty where there is none."""
-    for scope in (config, *(config[name] for name in NESTED_CONFIGS if name in config)):
-        block = scope.get("quantization_config") if isinstance(scope, Mapping) else None
-        if isinstance(block, Mapping):
-            return block
-    return {}
+def _modelopt(words: tuple[str, ...]) -> Packing:
+    """What ModelOpt's own file beside the weights tells: the method, and nothing of the numbers that it holds."""
+    word = next((word for word in _SCHEME_WORDS if word in words), None)
+    evidence = f"its files hold ModelOpt's {_MODELOPT_FILE}"
+    if word is None:
+        return Packing("ModelOpt", Provenance.HUB, evidence)
+    scheme = word.upper()
+    return Packing("ModelOpt", Provenance.HUB, f"{evidence}, and its name says “{scheme}”", scheme, packed_bits(scheme))
 
 
-def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...]) -> Packing | None:
-    """What a ``quantization_config`` says; None where it says nothing at all. The name may tell a width beside it."""
+def _by_method_file(paths: frozenset[str]) -> Packing | None:
+    """What a file of packers at the root tells. Beside ONNX files it is of these: their converters write one too."""
+    if paths.isdisjoint(_METHOD_FILES):
+        return None
+    found = next(name for name in _METHOD_FILES if name in paths)
+    if any(path.lower().endswith(".onnx") for path in paths):
+        return None
+    return Packing(PACKED, Provenance.HUB, f"its files hold {found}, in which packers write how they packed")
+
+
+def _by_weight_files(paths: frozenset[str]) -> Packing:
+    """What the names of the weight files at the root tell, where all of them tell the same."""
+    names = [read_name(path) for path in paths if "/" not in path and path.endswith(".safetensors")]
+    stems = {name.stem for name in names if name.role == "weights"}
+    told = [packing_of_file(stem) for stem in sorted(stems)]
+    return told[0] if told and len({one.label for one in told}) == 1 else Packing()
+
+
+def packing_of_file(stem: str) -> Packing:
+    """What one weight file's name tells: ``gptq_model-4bit-128g``, ``model_fp8``."""
+    words = name_words(stem.lower().replace(".", "-"))
+    if _UNPACKED_WORDS.intersection(words):
+        return Packing()
+    # How a name that closes with its width was packed is known of repositories alone.
+    return replace(_by_words((), words, f"the name of {stem} says"), scheme=None)
+
+
+def _block(config: Mapping[str, Any], depth: int = 2) -> tuple[str, Any]:
+    """What tells of a packing, at the top or with the language model it is about, after the key it stands under."""
+    for key in _BLOCKS:
+        if config.get(key):
+            return key, config[key]
+    for name in NESTED_CONFIGS if depth else ():
+        if name in config and isinstance(config[name], Mapping):
+            key, block = _block(config[name], depth - 1)
+            if key:
+                return key, block
+    return "", None
+
+
+def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -> Packing | None:
+    """What a ``quantization_config``, or what stands under ``key`` in its place, says; None where that is nothing.
+
+    The name may tell a width beside it.
+    """
     method, scheme = block.get("quant_method"), _scheme(block)
     width = _width(block.get("bits"))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
         own = scheme if scheme and not scheme.startswith("INT") else label
         bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(scheme or label, width)
-        return Packing(label, Provenance.CONFIG, f"quantization_config.quant_method is “{method[:40]}”", scheme, bits)
+        return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
     if isinstance(algorithm, str) and algorithm:
-        evidence = f"quantization_config.quant_algo is “{algorithm[:40]}”"
+        evidence = f"{key}.quant_algo is “{algorithm[:40]}”"
         return Packing("ModelOpt", Provenance.CONFIG, evidence, scheme, packed_bits(scheme or ""))
     if width:
         # Only MLX writes a width and no method, and the Hub keeps of its block what is in this one.
-        return _mlx(block, width, "quantization_config has no method, and bits")
+        return _mlx(block, width, f"{key} has no method, and bits")
     return None
 
 
@@ -242,10 +318,10 @@ def _mlx_by_name(
     return Packing(MLX, provenance, evidence)
 
 
-def _width_alone(tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
+def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) -> Packing:
     """A packing of which a tag or the name tells the width alone."""
     width = _width_told((), words)
-    provenance, where = (Provenance.NAME, "its name says") if width else (Provenance.TAG, "tagged")
+    provenance, where = (Provenance.NAME, told_in) if width else (Provenance.TAG, "tagged")
     width = width or _width_told(tags, ())
     if not width:
         return Packing()

@@ -13,9 +13,9 @@ from typing import Any
 
 from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.extraction.filenames import FileName, read_name
+from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted
-from compat.extraction.quantization import Packing
+from compat.extraction.quantization import Packing, packing_of_file
 from compat.extraction.relatives import WEAK
 from compat.hub.payloads import HubModel
 
@@ -100,7 +100,9 @@ def variants_of(
         by_format.setdefault(name.format or "", []).append(name)
 
     safetensors = by_format.pop("safetensors", [])
-    has_safetensors_block = bool(model.safetensors and model.safetensors.count)
+    # What the Hub counts and tags is of any safetensors file. A list of others may lack the weights.
+    unopened = names != () and "siblings" not in (model.source or {}) and opens_no_safetensors(names)
+    has_safetensors_block = bool(model.safetensors and model.safetensors.count) and not unopened
     plain = partial(
         replace,
         common,
@@ -134,7 +136,7 @@ def variants_of(
     if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
         yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
-    yield from _tagged_variants(model, gguf, plain, packing)
+    yield from _tagged_variants(model, gguf, plain, packing, without=EITHER if unopened else ())
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
@@ -151,11 +153,14 @@ def _total(paths: Sequence[str], sizes: Mapping[str, int | None]) -> int | None:
     return sum(known) if paths and len(known) == len(paths) else None
 
 
-def _tagged_variants(model: HubModel, gguf: _Facts, plain: _Facts, packing: Packing) -> Iterator[Variant]:
-    """Formats told by exact tags alone, or at last by the name's closing word."""
+def _tagged_variants(
+    model: HubModel, gguf: _Facts, plain: _Facts, packing: Packing, without: Sequence[str]
+) -> Iterator[Variant]:
+    """Formats told by exact tags alone, or at last by the name's closing word, ``without`` those known to lack."""
     formats = dict.fromkeys(
         _FORMAT_TAGS[tag] for tag in (*(model.tags or ()), model.library_name) if tag in _FORMAT_TAGS
     )
+    formats = {format_: None for format_ in formats if format_ not in without}
     origin = Provenance.TAG
     if not formats:
         last = name_words(model.name)[-1:]
@@ -212,14 +217,18 @@ def _safetensors_variants(
         single = len(groups) == 1
         missing = _missing_shards(group)
         listed = None if missing or counted.odd_files else _total(paths, sizes)
+        own = replace(facts, incomplete=True) if missing else facts
+        named = Packing() if single or packing.known else packing_of_file(stem)
+        if named.known:
+            own = replace(own, quantization=named.label, quantization_from=named.provenance)
         yield Variant(
             "safetensors" if single or stem == "model" else f"safetensors:{stem}",
             label if single or stem == "model" else f"{label} ({stem})",
-            replace(facts, incomplete=True) if missing else facts,
+            own,
             paths,
             _with_what_is_beside(listed or (counted.size_bytes if single else None), counted),
             missing,
-            packing.bits,
+            named.bits if named.known else packing.bits,
         )
 
 

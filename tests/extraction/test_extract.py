@@ -63,6 +63,14 @@ def test_shards_missing_parts_and_projectors():
     assert (variant.facts.sharded, variant.facts.incomplete, variant.facts.projector) == (True, True, True)
 
 
+def test_of_several_weight_files_each_tells_its_own_packing():
+    files = ["model.safetensors", "model_fp8.safetensors"]
+    found = {one.files: one.facts for one in _of(files=files).variants}
+    assert found[("model.safetensors",)].quantization is None
+    packed = found[("model_fp8.safetensors",)]
+    assert (packed.quantization, packed.quantization_from) == ("FP8", Provenance.NAME)
+
+
 def test_a_pipeline_of_parts_is_named_as_one():
     found = _of(files=["model_index.json", "unet/diffusion_pytorch_model.safetensors"])
     assert found.architecture.value == "diffusers"
@@ -81,6 +89,47 @@ def test_a_pipeline_of_parts_is_named_as_one():
 def test_an_adapter_is_its_own_format(files):
     found = _of(files=files, config={"model_type": "llama"})
     assert [facts.format for facts in found.judged] == ["adapter"]
+
+
+@pytest.mark.parametrize("count", [None, {"total": 10**7}])
+@pytest.mark.parametrize("file", ["lora.safetensors", "my-lora-v2.safetensors"])
+def test_a_lora_file_is_an_adapter_whatever_the_hub_tags_and_counts(file, count):
+    found = _of(files=["config.json", file], config={"model_type": "llama"}, tags=["safetensors"], safetensors=count)
+    assert [facts.format for facts in found.judged] == ["adapter"]
+
+
+def test_an_adapter_beside_the_weights_is_none_of_them():
+    found = _of(files=["model.safetensors", "lora.safetensors"], config={"model_type": "llama"})
+    assert [variant.files for variant in found.variants] == [("model.safetensors",)]
+
+
+@pytest.mark.parametrize("count", [None, {"total": 8 * 10**9}])
+@pytest.mark.parametrize(
+    "file",
+    ["unet/diffusion_pytorch_model.safetensors", "vae/model.safetensors", "checkpoint-500/model.safetensors"],
+)
+def test_weights_in_folders_that_no_engine_opens_are_not_the_model(file, count):
+    fields = {"config": {"model_type": "llama"}, "tags": ["safetensors", "pytorch"], "safetensors": count}
+    (facts,) = _of(files=["config.json", file], **fields).judged
+    assert facts.no_weights
+    assert facts.format_from.guessed
+    (facts,) = _of(files=["config.json", file, "model.safetensors"], **fields).judged
+    assert (facts.format, facts.no_weights) == ("safetensors", False)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"files": ["model_index.json"]},
+        {"files": [], "library_name": "diffusers"},
+        {"files": [], "tags": ["diffusers:FluxPipeline"]},
+        {"files": [], "_source": {"siblings": "a list that may be partial"}},
+    ],
+)
+def test_folders_are_the_model_of_a_pipeline_and_of_a_list_with_gaps(fields):
+    files = [*fields.pop("files"), "unet/diffusion_pytorch_model.safetensors"]
+    (facts,) = _of(files=files, **fields).judged
+    assert (facts.format, facts.no_weights) == ("safetensors", False)
 
 
 def test_relations_keep_their_kind_and_drop_the_record_itself():

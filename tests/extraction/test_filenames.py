@@ -65,6 +65,15 @@ def test_the_label_is_the_last_one_of_the_name(name, label):
         ("README", "other", None),
         ("onnx/model.onnx", "weights", "onnx"),
         ("original/consolidated.00.pth", "duplicate", "pytorch"),
+        ("checkpoint-500/model.safetensors", "duplicate", "safetensors"),
+        ("checkpoint-500/optimizer.pt", "other", None),
+        ("checkpoint-last/model.safetensors", "weights", "safetensors"),
+        ("lora.safetensors", "adapter", "safetensors"),
+        ("my_style-LoRA-v2.safetensors", "adapter", "safetensors"),
+        ("flux.lora.safetensors", "adapter", "safetensors"),
+        ("loras/lora2.safetensors", "adapter", "safetensors"),
+        ("model-lora-merged.safetensors", "weights", "safetensors"),
+        ("flora-7b.safetensors", "weights", "safetensors"),
     ],
 )
 def test_what_a_file_is(path, role, format_):

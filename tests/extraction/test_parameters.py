@@ -162,6 +162,23 @@ def test_data_types_alone_tell_of_a_packing():
     assert _of("a/Foo-8B", parameters={"BF16": 8 * 10**9, "I64": 1000}).judged[0].quantization is None
 
 
+@pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "F6_E3M2", "F8_E4M3", "F8_E5M2", "F8_E8M0", "I4", "X9"])
+def test_data_types_that_are_no_plain_numbers_tell_of_a_packing_by_a_method_not_told(dtype):
+    found = _of("a/Foo-8B", parameters={dtype: 10**9, "BF16": 7 * 10**9}).judged[0]
+    assert (found.quantization, found.quantization_from) == ("packed", Provenance.HUB)
+    assert _of("a/Foo-8B", parameters={dtype: 10**8, "BF16": 7 * 10**9}).judged[0].quantization is None
+
+
+@pytest.mark.parametrize("dtype", ["F4", "F6_E2M3", "X9"])
+def test_weights_that_are_wholly_of_a_rare_type_are_packed(dtype):
+    assert _of("a/Foo-8B", parameters={dtype: 8 * 10**9}).judged[0].quantization == "packed"
+
+
+@pytest.mark.parametrize("dtype", ["F64", "BOOL", "C64"])
+def test_unusual_plain_numbers_are_no_packing(dtype):
+    assert _of("a/Foo-8B", parameters={dtype: 10**9, "BF16": 7 * 10**9}).judged[0].quantization is None
+
+
 def test_a_name_tells_sizes_in_several_ways():
     sizes = {
         name: [count for _, count in named_sizes(name)] for name in ("stablelm-2-1_6b", "a-8x7B", "K3-2.4T", "JANG_4M")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from compat.extraction.facts import Provenance
-from compat.extraction.quantization import VAGUE, packing_of
+from compat.extraction.quantization import PACKED, VAGUE, packing_of
 from compat.hub.payloads import HubModel
 
 
@@ -110,7 +110,9 @@ def test_what_says_that_it_is_unpacked_again_is_plain(name):
 @pytest.mark.parametrize(
     "config",
     [
-        {"quantization_config": "awq"},
+        {"quantization_config": None},
+        {"quantization_config": []},
+        {"text_config": {"quantization_config": ""}},
         {"quantization_config": {"quant_method": 4}},
         {"quantization_config": {"quant_method": ""}},
         {"quantization_config": {"bits": 400}},
@@ -150,6 +152,117 @@ def test_a_name_may_tell_the_width_that_the_method_leaves_out():
     eight = _of("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", {"quantization_config": {"quant_method": "gptq"}})
     four = _of("Qwen/Qwen2.5-7B-Instruct-GPTQ", {"quantization_config": {"quant_method": "gptq"}})
     assert (eight.bits, four.bits) == (8 + 24 / 128, 4 + 20 / 128)
+
+
+def test_the_block_may_stand_two_models_deep():
+    block = {"quant_method": "awq"}
+    found = _of(config={"thinker_config": {"text_config": {"quantization_config": block}}})
+    assert (found.label, found.provenance) == ("AWQ", Provenance.CONFIG)
+
+
+def test_compression_config_is_read_as_engines_read_it():
+    block = {"quant_method": "compressed-tensors", "format": "pack-quantized"}
+    found = _of(config={"compression_config": block})
+    assert (found.label, found.provenance) == ("compressed-tensors", Provenance.CONFIG)
+    assert found.evidence.startswith("compression_config.quant_method")
+    both = {"compression_config": block, "quantization_config": {"quant_method": "fp8"}}
+    assert _of(config=both).label == "FP8"
+
+
+@pytest.mark.parametrize("block", ["awq", ["awq"], [{"quant_method": "awq"}]])
+def test_a_block_in_a_form_that_nothing_reads_is_a_packing_all_the_same(block):
+    found = _of(config={"quantization_config": block})
+    assert (found.label, found.provenance) == (PACKED, Provenance.CONFIG)
+    assert _of("a/model-AWQ", {"quantization_config": block}).label == "AWQ"
+
+
+def _with_files(*paths, name="a/model", **fields):
+    return _of(name, siblings=[{"rfilename": path} for path in paths], **fields)
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "label", "scheme"),
+    [
+        ("hf_quant_config.json", "a/model", "ModelOpt", None),
+        ("hf_quant_config.json", "a/model-NVFP4", "ModelOpt", "NVFP4"),
+        ("hf_quant_config.json", "a/model-FP8", "ModelOpt", "FP8"),
+        ("quantize_config.json", "a/model", PACKED, None),
+        ("quantize_config.json", "a/model-GPTQ", "GPTQ", None),
+        ("quant_config.json", "a/model", PACKED, None),
+        ("quant_config.json", "a/model-AWQ", "AWQ", None),
+        ("quantization_config.json", "a/model", PACKED, None),
+    ],
+)
+def test_a_file_that_packers_write_beside_the_weights_tells_of_a_packing(file, name, label, scheme):
+    found = _with_files("config.json", "model.safetensors", file, name=name)
+    assert (found.label, found.scheme) == (label, scheme)
+
+
+def test_what_config_json_says_goes_over_the_files_beside_it():
+    config = {"quantization_config": {"quant_method": "gptq", "bits": 4}}
+    assert _with_files("model.safetensors", "hf_quant_config.json", config=config).label == "GPTQ"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        # Converters to ONNX write the same file, and what lies in a folder is of what lies there.
+        ("model.safetensors", "onnx/model_quantized.onnx", "quantize_config.json"),
+        ("model.safetensors", "other/quantize_config.json"),
+        ("model.safetensors", "other/hf_quant_config.json"),
+    ],
+)
+def test_a_file_that_is_of_other_weights_tells_nothing(files):
+    assert not _with_files(*files).known
+
+
+@pytest.mark.parametrize(
+    ("file", "label"),
+    [
+        ("gptq_model-4bit-128g.safetensors", "GPTQ"),
+        ("awq_model_w4_g128.safetensors", "AWQ"),
+        ("model_fp8.safetensors", "FP8"),
+        ("model.fp8.safetensors", "FP8"),
+        ("llama-7b-4bit-128g.safetensors", "4-bit"),
+        ("llama-7b-QuIP#.safetensors", "QuIP"),
+        ("gptq_model-4bit-128g-00001-of-00002.safetensors", "GPTQ"),
+    ],
+)
+def test_the_only_weight_file_tells_its_packing_by_its_name(file, label):
+    found = _with_files("config.json", file)
+    assert (found.label, found.provenance, found.scheme) == (label, Provenance.NAME, None)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("model.safetensors",),
+        ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+        ("model.safetensors", "model_fp8.safetensors"),
+        ("model.fp16.safetensors",),
+        ("model_fp8_dequantized.safetensors",),
+        ("other/model_fp8.safetensors", "model.safetensors"),
+    ],
+)
+def test_weight_files_that_do_not_all_tell_a_packing_tell_none(files):
+    assert not _with_files(*files).known
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("RedHatAI/TinyLlama-1.1B-Chat-v1.0-marlin", "Marlin"),
+        ("a/TinyLlama-GPTQ-Marlin-4bit", "GPTQ"),
+        ("a/Llama-2-7b-QuIP", "QuIP"),
+        ("acme/Marlin-2B", None),
+    ],
+)
+def test_rare_packings_are_told_by_their_names(name, label):
+    assert _of(name).label == label
+
+
+def test_a_layout_of_several_methods_is_no_method():
+    assert "Marlin" in VAGUE
 
 
 def test_int8_is_told_by_the_format_of_compressed_tensors():

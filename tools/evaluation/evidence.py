@@ -71,7 +71,7 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
             if shape and shape.context:
                 yield "context", Provenance.KNOWN, shape.context == context
         told_packing = packing_of(model, config)
-        bare = model.model_copy(update={"config": None, "tags": None, "library_name": None})
+        bare = model.model_copy(update={"config": None, "tags": None, "library_name": None, "siblings": None})
         by_name = packing_of(bare, {})
         if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
