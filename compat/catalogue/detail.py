@@ -12,12 +12,11 @@ from django.db.models import F, QuerySet
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows
-from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
-from compat.catalogue.verdict import SheetAnswer, sheet_answers
+from compat.catalogue.verdict import SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
@@ -268,10 +267,10 @@ def _variant_rows(
     record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker
 ) -> list[VariantRow]:
     rows = []
-    for variant, result in zip(variants, answer.results, strict=False):
+    for variant, facts, result in zip(variants, answer.facts, answer.results, strict=False):
         fit = fit_of(record, variant, worker) if result.compatible else None
         best = row.best is not None and variant.position == row.best.position
-        rows.append(VariantRow(variant, apply_memory_fit(result, fit), best, fit))
+        rows.append(VariantRow(variant, on_machine(result, facts, fit, worker), best, fit))
     return rows
 
 

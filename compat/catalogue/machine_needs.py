@@ -14,6 +14,7 @@ import numpy as np
 
 from compat.batches import batched
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
+from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
@@ -33,7 +34,7 @@ _FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 class Entries:
     """The variants that the rules accept, sheet after sheet, best first: those of row ``n`` from ``first[n]`` on.
 
-    ``level`` and ``cause`` are the rules' verdict on every sheet.
+    ``level`` and ``cause`` are the rules' verdict on every sheet, ``made_for`` the tokens that a variant was made for.
     """
 
     level: Column
@@ -41,32 +42,45 @@ class Entries:
     first: Column
     position: Column
     entry_level: Column
+    made_for: Column
 
     @classmethod
     def of(cls, verdicts: Verdicts, answers: Mapping[int, SheetAnswer]) -> Entries:
         """The entries of some sheets' answers, by the sheet's row; the verdicts of all others stay as they are."""
         level, cause = verdicts.level.copy(), verdicts.cause.copy()
         sizes = np.zeros(len(level), dtype=np.int64)
-        flat: list[tuple[int, int]] = []
+        flat: list[tuple[int, int, int]] = []
         for row in sorted(answers):
             answer = answers[row]
             best = answer.results[answer.order[0]]
             level[row], cause[row] = int(best.level), CAUSE_CODES[best.cause]
-            entries = [(at, int(answer.results[at].level)) for at in answer.order if answer.results[at].compatible]
+            entries = [
+                (at, int(answer.results[at].level), made_for(answer.facts[at]))
+                for at in answer.order
+                if answer.results[at].compatible
+            ]
             sizes[row] = len(entries)
             flat += entries
-        told = np.array(flat, dtype=np.int64).reshape(-1, 2)
-        return cls(level, cause, np.concatenate([[0], np.cumsum(sizes)]), told[:, 0], told[:, 1].astype(np.int8))
+        told = np.array(flat, dtype=np.int64).reshape(-1, 3)
+        first = np.concatenate([[0], np.cumsum(sizes)])
+        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2])
 
-    def rows(self, rows: Column) -> tuple[Column, Column, Column]:
-        """(size, positions, confidences) of the entries of some sheets, sheet after sheet."""
+    def rows(self, rows: Column) -> tuple[Column, Column, Column, Column]:
+        """(size, positions, confidences, contexts) of the entries of some sheets, sheet after sheet."""
         sizes = np.diff(self.first)[rows]
         start = np.repeat(np.cumsum(sizes) - sizes, sizes)
         at = np.repeat(self.first[rows], sizes) + np.arange(sizes.sum(), dtype=np.int64) - start
-        return sizes, self.position[at], self.entry_level[at]
+        return sizes, self.position[at], self.entry_level[at], self.made_for[at]
 
-    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column]:
-        """(need, number of the variant, confidence by the rules) for every variant of every need, need after need."""
+    def best_made_for(self) -> Column:
+        """The tokens that the best variant of every sheet was made for; not read where none is accepted."""
+        found = np.full(len(self.level), NOT_READ, dtype=np.int64)
+        accepted = np.diff(self.first) > 0
+        found[accepted] = self.made_for[self.first[:-1][accepted]]
+        return found
+
+    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column]:
+        """(need, number of the variant, confidence by the rules, context) for every variant, need after need."""
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
         need = np.repeat(np.arange(len(sheet), dtype=np.int64), sizes)
@@ -76,7 +90,7 @@ class Entries:
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
         need, position, at = need[there], position[there], at[there]
-        return need, index.need_first[need] + position, self.entry_level[at]
+        return need, index.need_first[need] + position, self.entry_level[at], self.made_for[at]
 
 
 @dataclass(frozen=True)
@@ -97,14 +111,17 @@ class EngineNeeds:
         assert worker.hardware is not None
         entries = self._on_hardware(index, worker)
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
-        need, variant, sure = entries.of_needs(index)
+        # What lists no variants is judged as it is, whatever memory it needs.
+        level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
+        need, variant, sure, made = entries.of_needs(index)
         if len(need):
             fits = self.columns.fits(worker.hardware, worker.options)[np.searchsorted(self.variants, variant)]
             # The first of those that fit best: the entries of a need stand in the order of preference.
             ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
             best = np.minimum.reduceat(ranked, starts) % len(fits)
-            level[need[starts]], cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
+            found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
+            level[need[starts]] = _at_context(found, made[best], worker)
         return Verdicts(level[index.need], cause[index.need])
 
     def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
@@ -116,11 +133,17 @@ class EngineNeeds:
             accepted = self.entries.level > 0
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
-            return Entries(level, cause, np.zeros_like(self.entries.first), self.entries.position[:0], level[:0])
+            return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
         told: dict[int, SheetAnswer] = {}
         for some in batched(self.depending.tolist(), _AT_ONCE):
             told |= sheet_answers(some, worker)
         return _replaced(self.entries, index, told) if told else self.entries
+
+
+def _at_context(level: Column, made: Column, worker: Worker) -> Column:
+    """What :func:`~compat.catalogue.made_for.apply_made_for` leaves of each confidence."""
+    beyond = (made > NOT_READ) & (made < asked_for(worker.context))
+    return np.where(beyond, np.minimum(level, int(Confidence.LOW)), level)
 
 
 def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column]:
@@ -153,8 +176,8 @@ def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_r
     sizes[own], sizes[other] = parts[0][0], parts[1][0]
     sheet = np.concatenate([np.repeat(own, parts[0][0]), np.repeat(other, parts[1][0])])
     at = np.argsort(sheet, kind="stable")
-    position, level = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2))
-    return Entries(verdicts.level, verdicts.cause, np.concatenate([[0], np.cumsum(sizes)]), position, level)
+    columns = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2, 3))
+    return Entries(verdicts.level, verdicts.cause, np.concatenate([[0], np.cumsum(sizes)]), *columns)
 
 
 Before = tuple[IndexColumns, Mapping[str, EngineNeeds]]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
+from compat.catalogue.made_for import apply_made_for
 from compat.catalogue.memory_fit import FIT_RANK, apply_memory_fit
 from compat.catalogue.needs import fit_of
 from compat.catalogue.workers import Worker
@@ -103,7 +104,14 @@ def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: S
             best = (rank, place, fit)
         if fit is None or fit.fit in (Fit.FITS, Fit.TIGHT):
             break
-    if best is None:
-        return Outcome(answer.results[first], first)
-    _, place, fit = best
-    return Outcome(apply_memory_fit(answer.results[place], fit), place, fit)
+    _, place, fit = best or (0, first, None)
+    return Outcome(on_machine(answer.results[place], answer.facts[place], fit, worker), place, fit)
+
+
+def on_machine(
+    result: CompatibilityResult, facts: VariantFacts, fit: FitResult | None, worker: Worker
+) -> CompatibilityResult:
+    """What remains of the rules' result for a variant on the worker's machine; all of it where none is told."""
+    if worker.hardware is None:
+        return result
+    return apply_made_for(apply_memory_fit(result, fit), facts, worker.context)

@@ -30,8 +30,12 @@ MACHINES = (
     Question(worker="llama-cpp", accelerator="RTX 4090", ram=32.0),
     Question(worker="transformers", memory=8.0, count=2, context=32768),
     Question(worker="rbee", ram=16.0),
+    Question(worker="vllm", memory=80.0, context=131_072),
 )
-NAMES = ("vllm, 24 GB", "vllm, V100", "llama.cpp, RTX 4090 and 32 GB", "transformers, 2 x 8 GB", "rbee, 16 GB of RAM")
+NAMES = (
+    *("vllm, 24 GB", "vllm, V100", "llama.cpp, RTX 4090 and 32 GB", "transformers, 2 x 8 GB", "rbee, 16 GB of RAM"),
+    "vllm, 80 GB, a long context",
+)
 
 
 def worker_of(criteria):

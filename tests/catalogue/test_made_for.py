@@ -1,0 +1,76 @@
+"""A context asked for beyond what a model was made for: it might run, and says why. Nobody else is warned."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat import catalogue as queries
+from compat.catalogue import current
+from compat.catalogue.index_columns import INDEX_CAUSES
+from compat.catalogue.listing import answer_for_model
+from compat.catalogue.made_for import apply_made_for
+from compat.catalogue.question import Question
+from compat.catalogue.workers import workers
+from compat.extraction.facts import Provenance, VariantFacts
+from compat.ingest import store as sync
+from compat.models import ModelRecord
+from compat.rules import CompatibilityResult, Confidence
+from tests.samples import record
+
+RUNS = CompatibilityResult(True, "high", ("It is a Llama.",), (), ())
+REFUSED = CompatibilityResult(False, "none", ("It is a Whisper.",), (), (), "architecture", "Whisper")
+PHI, NAME = "microsoft/phi-2", "sample/made-for-2048"
+
+
+def made_for_2048(provenance):
+    return VariantFacts(context=2048, context_from=provenance)
+
+
+def test_the_cause_and_what_to_do_are_told():
+    found = apply_made_for(RUNS, made_for_2048(Provenance.CONFIG), 4096)
+    assert (found.compatible, found.level, found.brief) == (True, Confidence.LOW, "made for 2,048 tokens")
+    assert "2,048 tokens, and 4,096 are asked for" in found.warnings[0]
+    assert "Ask for less" in found.warnings[0]
+    assert "RoPE scaling" in found.warnings[0]
+
+
+@pytest.mark.parametrize("context", [1, 2048, 8192])
+def test_nobody_is_warned_of_what_it_was_made_for_nor_of_what_nobody_asked(context):
+    assert apply_made_for(RUNS, made_for_2048(Provenance.CONFIG), context) is RUNS
+
+
+@pytest.mark.parametrize("provenance", [Provenance.GIVEN, *(one for one in Provenance if one.guessed)])
+def test_a_context_that_is_guessed_or_that_a_program_leaves_out_limits_nothing(provenance):
+    assert apply_made_for(RUNS, made_for_2048(provenance), 131_072) is RUNS
+
+
+def test_a_context_that_a_program_states_limits_it():
+    stated = VariantFacts(context=32_768, context_from=Provenance.GIVEN)
+    assert apply_made_for(RUNS, stated, 131_072).level is Confidence.LOW
+
+
+def test_a_refusal_stays_as_it_is():
+    assert apply_made_for(REFUSED, made_for_2048(Provenance.CONFIG), 131_072) is REFUSED
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("files", [True, False], ids=["its files", "without variants"])
+@pytest.mark.parametrize(
+    ("context", "level"),
+    [(None, "medium"), (2048, "medium"), (2049, "low"), (131_072, "low")],
+)
+def test_list_counts_page_and_api_say_the_same(context, level, files):
+    sync.store_raw([("1", record(PHI, id=NAME))], origin="file")
+    stored = ModelRecord.objects.get(repo_id=NAME)
+    if not files:
+        stored.variants.all().delete()
+    asked = Question(worker="vllm", memory=80.0, context=context)
+    worker, item = answer_for_model(NAME, asked, workers())
+    (row,) = queries.rows_of([stored], worker)
+    assert queries.detail(NAME, asked, workers()).result == row.result == item.row.result
+    index = current.current_index()
+    found = current.verdicts_on(index, worker)
+    group = index.columns.group[index.columns.ids.tolist().index(stored.pk)]
+    assert (int(row.level), row.result.cause) == (found.level[group], INDEX_CAUSES[found.cause[group]])
+    assert (row.best is not None, row.result.confidence) == (files, level)
+    assert (row.result.brief == "made for 2,048 tokens") == (level == "low")
