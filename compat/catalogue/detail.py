@@ -311,7 +311,7 @@ def memory_of(
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
         reading=reading_of(record, best, worker, fit) if writes else None,
-        conversations=conversations_at_once(fit, rooms, worker.profile.slug) if result.compatible else None,
+        conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
     )

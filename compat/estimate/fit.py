@@ -133,8 +133,9 @@ def largest_context(
 ) -> int | None:
     """The most tokens that still fit wholly on the devices, at most ``limit`` or the model's own.
 
-    None when the estimate or the limit is unknown; 0 when not even one token fits. Exact: need never
-    falls as the context grows, so halving the interval finds the edge.
+    None when the estimate or the limit is unknown; 0 when not even one token fits. Where the width of the weights is
+    assumed it is told at that width, or None if nothing fits then. Exact: need never falls as the context grows, so
+    halving the interval finds the edge.
     """
     options = options or LoadOptions()
     top = limit or (variant.shape.context if variant.shape is not None else None)
@@ -142,15 +143,15 @@ def largest_context(
         return None
 
     def fits(context: int) -> bool | None:
-        found = judge_fit(variant, engine, hardware, replace(options, context=context)).fit
-        return None if found is Fit.UNKNOWN else found in (Fit.FITS, Fit.TIGHT)
+        found = judge_fit(variant, engine, hardware, replace(options, context=context))
+        return None if found.fit is Fit.UNKNOWN else found.fit in (Fit.FITS, Fit.TIGHT)
 
-    at_top = fits(top)
-    if at_top is None:
-        return None
-    if at_top:
+    if fits(top):
         return top
-    low, high = 0, top
+    least = fits(1)
+    if not least:
+        return None if least is None else 0
+    low, high = 1, top
     while high - low > 1:
         middle = (low + high) // 2
         if fits(middle):

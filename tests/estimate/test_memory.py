@@ -284,6 +284,17 @@ def test_the_largest_context_is_the_edge():
     assert fit_at(edge + 1) is Fit.PARTIAL
 
 
+def test_the_largest_context_is_told_at_the_width_that_is_assumed():
+    """Too long at 16 bits is no reason to tell nothing, as long as something shorter fits at them."""
+    assumed = replace(LLAMA, file_bytes=None, quant="BF16", format="safetensors", width_assumed=True)
+    few, many = (
+        largest_context(assumed, "vllm", machine(24), LoadOptions(parallel=slots), limit=131072) for slots in (1, 4)
+    )
+    assert 0 < many < few < 131072
+    assert judge_fit(assumed, "vllm", machine(24), LoadOptions(few + 1)).fit is Fit.UNKNOWN
+    assert largest_context(assumed, "vllm", machine(8), limit=131072) is None
+
+
 def test_largest_context_at_its_ends():
     assert largest_context(LLAMA, "llama.cpp", machine(80), limit=8192) == 8192
     assert largest_context(BIG, "vllm", machine(24), limit=8192) == 0

@@ -11,11 +11,11 @@ from compat.estimate.users import MOST_SEQUENCES, conversations_at_once
 LLAMA = VariantInputs(known_shape("Llama-3.1-8B"), quant="BF16", format="safetensors")
 
 
-def at_once(gib, context, engine="vllm", count=1):
+def at_once(gib, context, engine="vllm", count=1, slots=None):
     machine = Hardware((Accelerator("card", "nvidia", "gpu", round(gib * GIB), compute_capability=9.0),) * count)
-    options = LoadOptions(context)
+    options = LoadOptions(context, parallel=slots)
     fit = judge_fit(LLAMA, engine, machine, options)
-    return conversations_at_once(fit, rooms_of(machine, engine, options), engine), fit
+    return conversations_at_once(fit, rooms_of(machine, engine, options), engine, slots or 1), fit
 
 
 def test_as_many_fit_as_their_caches_go_into_what_is_left():
@@ -29,6 +29,14 @@ def test_as_many_fit_as_their_caches_go_into_what_is_left():
 @pytest.mark.parametrize(("context", "times"), [(4096, 2), (16384, 0.5)])
 def test_half_the_context_is_for_twice_as_many(context, times):
     assert at_once(48, context)[0] == pytest.approx(at_once(48, 8192)[0] * times, abs=1)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tensorrt-llm"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_as_many_fit_however_many_are_asked_for(engine, count):
+    told = {at_once(48, 8192, engine, count, slots)[0] for slots in (None, 1, 3, 4, 16)}
+    assert len(told) == 1
+    assert told.pop() > 16
 
 
 def test_two_devices_share_each_cache():
