@@ -292,8 +292,9 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
         return Counted(Fact(words, Provenance.HUB, evidence), "", bytes_of_words(counts), seen)
     expected = sorted(expected, key=lambda one: not any(o is not one and o.agrees(one.count) for o in expected))
     best, fact = expected[0], _as_expected(expected)
-    if seen.known and not counts and best.count / (_MOST_WORD_BITS / 2) <= told <= best.count * best.most:
-        # Without the data types a count of words and one of weights are told apart by what is expected alone.
+    untold = not counts or bits is None
+    if seen.known and untold and best.count / (_MOST_WORD_BITS / 2) <= told <= best.count * best.most:
+        # Without data types or width, words and weights are told apart by what is expected alone.
         return Counted(
             replace(fact, evidence=f"{fact.evidence}; the Hub counts words of several weights"), "", None, seen
         )

@@ -273,3 +273,11 @@ def test_capabilities_are_named_by_generation():
     ]  # fmt: skip
     with pytest.raises(ValueError, match="use one of nvidia"):
         Capability("abacus")
+
+
+@pytest.mark.parametrize("slug", ["lmdeploy", "tgi", "mlx-lm"])
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_awq_is_computed_with_four_bits_alone(slug, bits):
+    packing = all_profiles()[slug].packing("AWQ", f"INT{bits}")
+    assert packing is not None
+    assert bool(packing.refused) is (bits != 4)

@@ -289,3 +289,11 @@ def test_files_that_are_not_all_there_say_nothing_of_the_count_and_are_not_the_s
     assert found.parameters.provenance is Provenance.HUB
     assert found.variants[0].facts.incomplete
     assert found.variants[0].size_bytes == 2 * EIGHT_BILLION
+
+
+@pytest.mark.parametrize(("dtype", "words"), [("U32", 1_003_000_000), ("I32", 1_753_000_000)])
+def test_words_of_a_width_that_is_not_told_give_way_to_the_dimensions(dtype, words):
+    block = {"parameters": {dtype: words, "F16": 250_000_000}, "total": words + 250_000_000}
+    found = extract(HubModel(id="maker/Thing-8B", config=EIGHT, siblings=[], safetensors=block))
+    assert (found.parameters.value, found.parameters.provenance) == (8_029_995_008, Provenance.KNOWN)
+    assert not any(variant.facts.contradicted for variant in found.variants)
