@@ -81,7 +81,7 @@ def test_alternatives_run_and_the_nearest_come_first():
 
 
 def test_on_a_machine_better_known_ones_that_do_not_fit_hide_none_that_do():
-    files = [{"rfilename": "model.safetensors", "size": 400 * 10**9}]
+    files = [{"rfilename": "model.safetensors", "size": 20 * 10**9}]
     large = [tuned(f"sample/large-{n}", downloads=9_000_000 - n, siblings=files) for n in range(12)]
     small = [tuned(f"sample/small-{n}", downloads=900 - n) for n in range(6)]
     sync.store_raw([(one["id"], one) for one in (*large, *small)], origin="file")
@@ -91,7 +91,7 @@ def test_on_a_machine_better_known_ones_that_do_not_fit_hide_none_that_do():
         return [row.record.repo_id for row in page.alternatives]
 
     assert offered() == [one["id"] for one in large[:6]]
-    assert offered(memory=24) == [one["id"] for one in small]
+    assert offered(memory=16) == [one["id"] for one in small]
 
 
 def test_a_relation_is_shown_whether_or_not_its_base_is_there():
