@@ -453,6 +453,7 @@ def test_ctrl_c_ends_with_130_a_sentence_and_no_file(own, tmp_path):
     with own.start("dump_records", tmp_path / "pipe") as process, (tmp_path / "pipe").open("rb") as reader:
         reader.read(1)
         process.send_signal(signal.SIGINT)
+        reader.read()  # what was written is still flushed, which waits for room in the pipe
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (Exit.STOPPED, "")
     assert err == "\nStopped. No file was written.\n"
