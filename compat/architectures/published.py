@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from compat.architectures.id_patterns import IdPatterns
 from compat.strict_data import Name, StrictTable, check_table, parse_toml, read_text
 
 _FILE = "published.toml"
@@ -44,36 +45,29 @@ class _PublishedTable(StrictTable):
 
 
 @cache
-def published_facts() -> Mapping[str, tuple[Mapping[str, int | str], tuple[tuple[str, int | str], ...]]]:
-    """By field, its values by id and by how an id begins, the longest first; raises ``DataError``."""
+def published_facts() -> Mapping[str, IdPatterns[int | str]]:
+    """By field, its values by id; raises ``DataError``. Read once a process."""
     text = read_text(resources.files(__package__).joinpath(_FILE))
-    table = check_table(_PublishedTable, parse_toml(text, _FILE), _FILE)
-    found = {}
-    for name in _FIELDS:
-        rows = [(pattern, value) for row in table.models if (value := getattr(row, name)) for pattern in row.ids]
-        begins = [(pattern[:-1], value) for pattern, value in rows if pattern.endswith("*")]
-        found[name] = (dict(rows), tuple(sorted(begins, key=lambda row: -len(row[0]))))
-    return found
-
-
-def _of(repo_id: str, name: str) -> int | str | None:
-    exact, begins = published_facts()[name]
-    return exact.get(repo_id) or next((value for start, value in begins if repo_id.startswith(start)), None)
+    told = check_table(_PublishedTable, parse_toml(text, _FILE), _FILE).models
+    return {
+        name: IdPatterns((pattern, value) for row in told if (value := getattr(row, name)) for pattern in row.ids)
+        for name in _FIELDS
+    }
 
 
 def published_parameters(repo_id: str) -> int | None:
     """How many parameters a repository's authors count; None where that is not in the table."""
-    found = _of(repo_id, "parameters")
+    found = published_facts()["parameters"].find(repo_id)
     return found if isinstance(found, int) else None
 
 
 def published_context(repo_id: str) -> int | None:
     """How many tokens a repository's model was made for; None where that is not in the table."""
-    found = _of(repo_id, "context")
+    found = published_facts()["context"].find(repo_id)
     return found if isinstance(found, int) else None
 
 
 def published_task(repo_id: str) -> str | None:
     """The Hub's task of a repository; None where that is not in the table."""
-    found = _of(repo_id, "task")
+    found = published_facts()["task"].find(repo_id)
     return found if isinstance(found, str) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from compat.architectures.id_patterns import IdPatterns
 from compat.architectures.layers import LayerStructure
 from compat.strict_data import DataError, Name, StrictTable, Table, check_table, parse_json, parse_toml, read_text
 
@@ -212,26 +212,15 @@ def _longest_first(starts: Mapping[str, list[str]], field: str) -> Mapping[tuple
 
 
 @cache
-def known_models() -> tuple[Mapping[str, KnownModel], Mapping[str, KnownModel]]:
-    """The well-known repositories by id, and by how an id begins, the longest first; raises :class:`DataError`."""
-    rows = [(pattern, model) for model in _read(_KnownModels, "known_models.toml").models for pattern in model.ids]
-    exact = {pattern: model for pattern, model in rows if not pattern.endswith("*")}
-    begins = [(pattern[:-1], model) for pattern, model in rows if pattern.endswith("*")]
-    return exact, dict(sorted(begins, key=lambda row: -len(row[0])))
-
-
-@cache
-def _beginnings() -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, known_models()[1])))
+def known_models() -> IdPatterns[KnownModel]:
+    """The well-known repositories by their ids; raises :class:`DataError`. Read once a process."""
+    told = _read(_KnownModels, "known_models.toml").models
+    return IdPatterns((pattern, model) for model in told for pattern in model.ids)
 
 
 def known_model(repo_id: str) -> KnownModel | None:
     """What is known of a repository by its id; None where nothing is. Raises :class:`DataError`."""
-    exact, begins = known_models()
-    if repo_id in exact:
-        return exact[repo_id]
-    start = _beginnings().match(repo_id)
-    return begins.get(start[0]) if start else None
+    return known_models().find(repo_id)
 
 
 @cache

@@ -17,7 +17,7 @@ from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
-from compat.extraction.parameters import parameters_of
+from compat.extraction.parameters import NEAR_ITS_NAME, parameters_of
 from compat.extraction.quantization import packing_of
 from compat.extraction.relatives import (
     WEAK,
@@ -57,9 +57,8 @@ _CONTEXT_KEYS = (
 )
 _EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
 _MAX_COUNT = 10**15
-_UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
-_NEAR_ITS_NAME = (0.5, 1.9)
-"""How far a count may be from the size in a name, as names round and leave out tables and towers."""
+UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
+"""Where a number of parameters is from that relatives know better: one that is published is exact."""
 _FAMILY_LIST = "Xinference"
 """A list of models that tells one type and class for a family: what stands there is no config.json's."""
 
@@ -98,7 +97,7 @@ def needs_relatives(extraction: Extraction) -> bool:
     return (
         extraction.architecture.provenance in WEAK
         or extraction.context.provenance in WEAK
-        or extraction.parameters.provenance in _UNCOUNTED
+        or extraction.parameters.provenance in UNCOUNTED
         or not extraction.task.known
     )
 
@@ -140,7 +139,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     packing = packing_of(model, config)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
-    if not part and counted.fact.provenance in _UNCOUNTED:
+    if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
     common = VariantFacts(
@@ -203,7 +202,7 @@ def _count_by(relatives: Sequence[Relative], named: Fact[int]) -> Fact[int]:
     told = parameters_by(relatives)
     if told is None or told.value is None:
         return named
-    near = named.value is None or _NEAR_ITS_NAME[0] <= told.value / named.value <= _NEAR_ITS_NAME[1]
+    near = named.value is None or NEAR_ITS_NAME[0] <= told.value / named.value <= NEAR_ITS_NAME[1]
     return told if near else named
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from compat.architectures import name_words, published_parameters
 from compat.extraction.facts import Fact, Provenance, parameters_text
+from compat.extraction.filenames import read_name
 from compat.extraction.quantization import Packing
 from compat.extraction.typed_counts import (
     INTEGER_BYTES,
@@ -35,6 +36,8 @@ from compat.shapes.layer_facts import shape_facts
 from compat.shapes.shape import ModelShape, from_config
 
 _NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bmt])", re.IGNORECASE)
+NEAR_ITS_NAME = (0.5, 1.9)
+"""How far a count may be from the size in a name, as names round and leave out tables and towers."""
 _POINT = re.compile(r"(?<=\d)_(?=\d{1,3}[bB])")
 _EXPERTS = re.compile(r"\d{1,3}e")
 _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
@@ -46,7 +49,7 @@ _PLAIN = WIDE_FLOATS | INTEGER_BYTES.keys() | {"BOOL", "C64", "C128"}
 _ODD_SHARE = 0.05
 """From this share on, data types that are no plain numbers are no stray tables."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
-_WHOLE_FILE = re.compile(r"model(?:-\d{5}-of-(\d{5}))?\.safetensors")
+_OF_MODEL = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _FEWEST_BITS, _MOST_BITS = 1.0, 70.0
 """Of a weight in a file: no packing takes less, and no data type more."""
 _BUILT = (0.4, 3.0)
@@ -147,11 +150,12 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
 
 def _held_against_files(model: HubModel, counted: Counted) -> Counted:
     """A count is not believed of files that could not hold it, nor of files that hold far more."""
-    sizes = {one.rfilename: one.bytes for one in model.siblings or () if _WHOLE_FILE.fullmatch(one.rfilename)}
-    total = sum(size or 0 for size in sizes.values())
-    whole = bool(sizes) and None not in sizes.values() and len(sizes) == max(int(_shards(name)) for name in sizes)
+    files = [(read_name(one.rfilename), one.bytes) for one in model.siblings or () if _OF_MODEL.match(one.rfilename)]
+    sizes = [size for name, size in files if name.stem == "model" and size is not None]
+    whole = bool(files) and len(sizes) == len(files) == (files[0][0].shards or 1)
     if not whole or counted.contradiction or not counted.fact.value:
         return counted
+    total = sum(sizes)
     bits = 8 * total / counted.fact.value
     if _FEWEST_BITS <= bits <= _MOST_BITS:
         return counted
@@ -161,11 +165,6 @@ def _held_against_files(model: HubModel, counted: Counted) -> Counted:
     )
     fact = Fact(counted.fact.value, Provenance.CONTRADICTED, sentence)
     return Counted(fact, sentence, None, counted.packing, counted.beside, odd_files=True)
-
-
-def _shards(name: str) -> str:
-    found = _WHOLE_FILE.fullmatch(name)
-    return (found and found[1]) or "1"
 
 
 def _alike(count: int, other: int) -> bool:
@@ -204,9 +203,10 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
     if not sizes:
         return
     experts = any(_EXPERTS.fullmatch(word) for word in name_words(model.name))
-    most = 40.0 if experts else 4.0 if len(sizes) > 1 else 1.9
+    least, most = NEAR_ITS_NAME
+    most = 40.0 if experts else 4.0 if len(sizes) > 1 else most
     for word, count in sizes:
-        yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", 0.5, most)
+        yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", least, most)
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Lower, RowNumber
 
 from compat.architectures import architecture_of_gguf
-from compat.extraction.extract import Extraction, extract, needs_relatives, witness_of
-from compat.extraction.facts import Fact, provenance_of
+from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, witness_of
+from compat.extraction.facts import Fact, Provenance, provenance_of
 from compat.extraction.relatives import (
     CONVERTED,
     MOST_OF_A_KIND,
@@ -170,13 +170,13 @@ def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
     return sorted(set(first.union(*others, all=True)))
 
 
-_WEAK = sorted(WEAK)
+_BY_RELATIVES = [Provenance.RELATIVE, Provenance.RELATIVES]
 _LACKING = (
-    Q(architecture_from__in=_WEAK)
-    | Q(parameters_from__in=_WEAK)
+    Q(architecture_from__in=sorted(WEAK))
+    | Q(parameters_from__in=[*UNCOUNTED, *_BY_RELATIVES])
     | Q(context=None)
-    | Q(sheet__facts__0__context_from__in=_WEAK)
+    | Q(sheet__facts__0__context_from__in=sorted(WEAK))
     | Q(task="")
-    | Q(sheet__facts__0__task_from__in=_WEAK)
+    | Q(sheet__facts__0__task_from__in=_BY_RELATIVES)
 )
 """Records of which a relative may tell something, or has told it."""

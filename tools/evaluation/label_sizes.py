@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -151,13 +152,13 @@ def render_table(table: Table) -> str:
 def main() -> None:
     """Print the errors and write the table."""
     files = list(sized_files())
-    print(f"{'label':10} {'files':>5} {'median':>7} {'p90':>7}")  # noqa: T201
+    sys.stdout.write(f"{'label':10} {'files':>5} {'median':>7} {'p90':>7}\n")
     for label, found in sorted(errors(files).items(), key=lambda item: -len(item[1])):
-        print(f"{label:10} {len(found):5} {median(found):7.1%} {quantile(found, 0.9):7.1%}")  # noqa: T201
+        sys.stdout.write(f"{label:10} {len(found):5} {median(found):7.1%} {quantile(found, 0.9):7.1%}\n")
     text = render_table(make_table(files))
     changed = TARGET.read_text("utf-8") != text
     TARGET.write_text(text, "utf-8")
-    print(f"{FILE}: {'changed' if changed else 'unchanged'}")  # noqa: T201
+    sys.stdout.write(f"{FILE}: {'changed' if changed else 'unchanged'}\n")
 
 
 if __name__ == "__main__":

@@ -72,15 +72,13 @@ def lines(held: Iterable[Held]) -> Iterator[Line]:
         groups["all"].append(one)
     for name, members in sorted(groups.items()):
         errors = [one.error for one in members if one.error is not None]
-        inside = sum(one.inside for one in members)
-        yield Line(
-            name,
-            len(members),
-            len(errors),
-            quantile(errors, 0.5) if errors else None,
-            quantile(errors, 0.9) if errors else None,
-            inside / len(errors) if errors else None,
-        )
+        yield _line(name, len(members), errors, sum(one.inside for one in members))
+
+
+def _line(name: str, runs: int, errors: Sequence[float], inside: int) -> Line:
+    if not errors:
+        return Line(name, runs, 0, None, None, None)
+    return Line(name, runs, len(errors), quantile(errors, 0.5), quantile(errors, 0.9), inside / len(errors))
 
 
 def reading_lines(read: Sequence[Prompt], folds: int = FOLDS) -> Iterator[Line]:
@@ -101,14 +99,7 @@ def reading_lines(read: Sequence[Prompt], folds: int = FOLDS) -> Iterator[Line]:
             groups[f"reading, {one.pair}"].append((None if ratio is None else abs(1 / ratio - 1), inside))
     for name, members in sorted(groups.items()):
         errors = [error for error, _ in members if error is not None]
-        yield Line(
-            name,
-            len(members),
-            len(errors),
-            quantile(errors, 0.5) if errors else None,
-            quantile(errors, 0.9) if errors else None,
-            sum(inside for _, inside in members) / len(errors) if errors else None,
-        )
+        yield _line(name, len(members), errors, sum(inside for _, inside in members))
 
 
 def _percent(share: float | None) -> str:
