@@ -94,7 +94,7 @@ NEVER_SEEN = [
         "memory=23.7",
         "memory=7.3&ram=31",
         "memory=11&count=3&context=30000",
-        "accelerator=RTX 4090&kv=q8_0",
+        "accelerator=RTX 4090&ram=64",
     )
 ]
 """Lists on machines, each asked for once; the first of each engine also reads what that engine would load."""

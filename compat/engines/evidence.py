@@ -29,8 +29,8 @@ FEWEST_HIGH = 200
 class EvidencePath(StrictTable):
     """One way to a fact: what it tells, where from, and in how many of how many cases it was right."""
 
-    fact: Literal["architecture", "context", "quantization"]
-    origin: Annotated[Literal["relatives", "relative", "known", "list", "name"], Field(alias="from")]
+    fact: Literal["architecture", "context", "quantization", "format"]
+    origin: Annotated[Literal["relatives", "relative", "packing", "known", "list", "name"], Field(alias="from")]
     words: Name
     right: Annotated[int, Field(ge=0)]
     cases: Annotated[int, Field(ge=1)]
@@ -76,7 +76,10 @@ def _levels() -> Mapping[tuple[str, Provenance], Confidence]:
     return {(path.fact, Provenance(path.origin)): path.level for path in evidence()}
 
 
-_ROUNDABOUT = (Provenance.RELATIVES, Provenance.RELATIVE, Provenance.KNOWN, Provenance.LIST, Provenance.NAME)
+_ROUNDABOUT = (
+    *(Provenance.RELATIVES, Provenance.RELATIVE, Provenance.PACKING),
+    *(Provenance.KNOWN, Provenance.LIST, Provenance.NAME),
+)
 
 
 def sureness(fact: str, origin: Provenance) -> Confidence | None:

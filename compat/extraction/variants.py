@@ -175,12 +175,12 @@ def _tagged_variants(
 
 
 def _as_known(model: HubModel, packing: Packing) -> tuple[str | None, Provenance]:
-    """The format that follows from something else: a packing of MLX, a well-known id, a model type of Transformers."""
-    if (packing.label or "").startswith("MLX"):
-        return "safetensors", packing.provenance
+    """The format that follows from something else: a well-known id, a packing, a model type of Transformers."""
     known = known_model(model.id)
     if known and known.weights:
         return known.weights, Provenance.KNOWN
+    if packing.known:
+        return "safetensors", Provenance.PACKING
     model_type = (model.config or {}).get("model_type")
     listed = isinstance(model_type, str) and any(model_type in table for table in read_tables().classes.values())
     return (

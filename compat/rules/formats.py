@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
@@ -19,7 +20,9 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     guessed = facts.format_from.guessed
     if facts.no_weights and (facts.format is None or guessed):
         return _NO_WEIGHTS
-    return _findings(profile, facts.format, facts.sharded, guessed)
+    found = _findings(profile, facts.format, facts.sharded, guessed)
+    sure = sureness(CODE, facts.format_from) if facts.format_from is Provenance.PACKING else None
+    return found if sure is None else (*found, _followed(facts.format_from, sure))
 
 
 _FETCH = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
@@ -39,6 +42,12 @@ _NO_WEIGHTS = (
     ),
     Finding("unknown", Severity.RECOMMENDS, "Look at its branches on the Hub, or for another upload of this model."),
 )
+
+
+@lru_cache(maxsize=16)
+def _followed(origin: Provenance, sure: Confidence) -> Finding:
+    text = f"Its record does not tell the file format; that {origin.label}."
+    return Finding("guess", Severity.WARNS, text, "" if sure is Confidence.HIGH else "format not told", sure)
 
 
 @lru_cache(maxsize=1024)

@@ -112,3 +112,9 @@ def test_the_documentation_says_how_often_relatives_were_right():
     several, one = paths["relatives"], paths["relative"]
     words = f"right in {several.right} of {several.cases} cases, one alone in {one.right} of {one.cases} (see"
     assert words in " ".join(text.split())
+
+
+def test_the_documentation_says_how_often_packed_weights_were_safetensors():
+    text = (Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8")
+    packed = next(path for path in evidence() if path.fact == "format")
+    assert f"of {packed.cases:,} records that tell both, {packed.right:,} were." in " ".join(text.split())

@@ -38,3 +38,40 @@ def test_an_engine_answers_where_it_takes_both_or_cannot_take_either(engine, cau
 def test_a_copy_by_somebody_else_is_not_the_known_model():
     copy = extract(HubModel(id="somebody/gpt2", pipeline_tag="text-generation"))
     assert not copy.architecture.known
+
+
+def packed(**more):
+    config = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "max_position_embeddings": 32768}
+    block = {"quant_method": "awq", "bits": 4}
+    return extract(HubModel(id="a/Some-7B-AWQ", config={**config, "quantization_config": block}, **more)).judged[0]
+
+
+@pytest.mark.parametrize(
+    ("engine", "cause", "words"),
+    [
+        ("vllm", "", ""),
+        ("mlx-lm", "", ""),
+        ("lm-studio", "", ""),
+        ("exllamav3", "quantization", "AWQ packing"),
+        ("llama-cpp", "format", "needs a GGUF build"),
+    ],
+)
+def test_packed_weights_are_safetensors_where_nothing_tells_their_format(engine, cause, words):
+    facts = packed()
+    assert (facts.format, facts.format_from) == ("safetensors", Provenance.PACKING)
+    result = judge(facts, all_profiles()[engine])
+    assert (result.compatible, result.cause, result.brief if cause else "") == (not cause, cause, words)
+
+
+def test_it_says_that_the_format_follows_from_the_packing():
+    result = judge(packed(), all_profiles()["vllm"])
+    assert "Its record does not tell the file format; that follows from its packing." in result.warnings
+    told = judge(packed(tags=["safetensors"]), all_profiles()["vllm"])
+    assert result.level is told.level
+    assert not any("file format" in warning for warning in told.warnings)
+
+
+def test_what_the_record_tells_of_packed_files_comes_first():
+    siblings = [{"rfilename": "pytorch_model.bin", "size": 5_000_000_000}]
+    assert packed(siblings=siblings).format == "pytorch"
+    assert packed(tags=["pytorch"]).format == "pytorch"

@@ -25,10 +25,12 @@ ARCHITECTURES = st.one_of(
     ]),
     st.text(max_size=12),
 )  # fmt: skip
+ORIGINS = st.sampled_from([origin for origin in Provenance if origin is not Provenance.PACKING])
+"""Where any fact can be from; from its packing a format alone."""
 FACTS = st.builds(
     VariantFacts,
     architecture=ARCHITECTURES,
-    architecture_from=st.sampled_from(Provenance),
+    architecture_from=ORIGINS,
     gguf_architecture=st.one_of(
         st.none(), st.sampled_from(["llama", "qwen2", "phi3", "gemma3", "eagle3", "bert", "x"])
     ),
@@ -42,14 +44,14 @@ FACTS = st.builds(
         st.none(),
         st.sampled_from(["AWQ", "FP8", "MXFP4", "MLX 4-bit", "EXL3", "INT4", "Q4_K_M", "IQ4_KS", "Q4_K_XL", "odd"]),
     ),
-    quantization_from=st.sampled_from(Provenance),
+    quantization_from=ORIGINS,
     context=st.integers(1, 10**7),
-    context_from=st.sampled_from(Provenance),
+    context_from=ORIGINS,
     task=st.one_of(
         st.none(),
         st.sampled_from(["text-generation", "feature-extraction", "image-text-to-text", "speculative-draft", "odd"]),
     ),
-    task_from=st.sampled_from(Provenance),
+    task_from=ORIGINS,
     gated=st.none() | st.booleans(),
     remote_code=st.booleans(),
     scheme=st.one_of(st.none(), st.sampled_from(["NVFP4", "FP8", "INT4"])),

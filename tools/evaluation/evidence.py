@@ -35,6 +35,7 @@ _WORDS = {
     ("context", Provenance.RELATIVE): "the record of one relative",
     ("context", Provenance.KNOWN): "the published model that it is named after",
     ("quantization", Provenance.NAME): "a word of its name that is a method's",
+    ("format", Provenance.PACKING): "its packing: packed weights are safetensors, but for GGUF files",
 }
 _NO_METHOD = VAGUE | {"W4A16", "W8A16", "W8A8", "W4A8"}
 """Words of a name that tell a width, whoever packs it."""
@@ -70,11 +71,23 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
                 yield "context", heard.provenance, heard.value == context
             if shape and shape.context:
                 yield "context", Provenance.KNOWN, shape.context == context
+        yield from _formats_of_packed(model)
         told_packing = packing_of(model, config)
         bare = model.model_copy(update={"config": None, "tags": None, "library_name": None, "siblings": None})
         by_name = packing_of(bare, {})
         if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
+
+
+def _formats_of_packed(model: HubModel) -> Iterator[Case]:
+    """Whether weights whose packing is told without the list of files are in safetensors files."""
+    told = {
+        variant.facts.format
+        for variant in extract(model).variants
+        if variant.facts.format_from in (Provenance.HUB, Provenance.TAG) and variant.facts.format != "adapter"
+    }
+    if told and packing_of(model.model_copy(update={"siblings": None}), model.config or {}).known:
+        yield "format", Provenance.PACKING, "safetensors" in told
 
 
 def _told_for_families(models: Iterable[HubModel]) -> Iterator[Case]:
