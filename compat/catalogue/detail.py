@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows
+from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
@@ -81,6 +82,8 @@ class MemoryPart:
 class MemoryView:
     """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
 
+    ``context`` is the tokens it is loaded for: those wanted, or what it was made for where nobody asked for more.
+
     ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
     together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
     the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
@@ -90,6 +93,7 @@ class MemoryView:
     fit: FitResult
     parts: tuple[MemoryPart, ...]
     room: int
+    context: int
     longest: int | None
     speed: SpeedEstimate | None
     assumed: tuple[str, ...]
@@ -259,7 +263,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         alternatives=alternatives(record, related, worker),
         rules=rules_version(worker.profile),
         fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
-        memory=memory_of(record, row.best, row.fit, worker, row.result),
+        memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result),
     )
 
 
@@ -268,7 +272,7 @@ def _variant_rows(
 ) -> list[VariantRow]:
     rows = []
     for variant, facts, result in zip(variants, answer.facts, answer.results, strict=False):
-        fit = fit_of(record, variant, worker) if result.compatible else None
+        fit = fit_of(record, variant, at_its_context(worker, facts)) if result.compatible else None
         best = row.best is not None and variant.position == row.best.position
         rows.append(VariantRow(variant, on_machine(result, facts, fit, worker), best, fit))
     return rows
@@ -307,6 +311,7 @@ def memory_of(
         fit=fit,
         parts=parts,
         room=sum(rooms),
+        context=worker.context,
         longest=context_room(record, best, worker),
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),

@@ -8,7 +8,7 @@ need is its verdict, exactly as :func:`compat.catalogue.verdict.outcome_of` deci
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class EngineNeeds:
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
         need, variant, sure, made = entries.of_needs(index)
         if len(need):
-            fits = self.columns.fits(worker.hardware, worker.options)[np.searchsorted(self.variants, variant)]
+            fits = self._fits(worker, np.searchsorted(self.variants, variant), made)
             # The first of those that fit best: the entries of a need stand in the order of preference.
             ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
@@ -123,6 +123,17 @@ class EngineNeeds:
             found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
         return Verdicts(level[index.need], cause[index.need])
+
+    def _fits(self, worker: Worker, rows: Column, made: Column) -> Column:
+        """The verdict on the memory of some rows of the columns, each at the context that it is loaded for."""
+        assert worker.hardware is not None
+        fits = self.columns.fits(worker.hardware, worker.options)[rows]
+        context = np.where((made > NOT_READ) & (asked_for(worker.context) == 0), made, worker.context)
+        for tokens in np.unique(context[context < worker.context]).tolist():
+            at = np.flatnonzero(context == tokens)
+            options = replace(worker.options, context=tokens)
+            fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
+        return fits
 
     def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
         """The entries as the rules give them on the worker's accelerators, where those are named."""

@@ -1,9 +1,14 @@
-"""A context that a visitor asks for beyond what a model was made for: engines refuse to start, or cut it."""
+"""The context of an estimate beside what the model was made for.
+
+Where nobody asks for a context, a model that was made for less than the usual one is loaded for what it was made for,
+as engines do. Beyond that, where somebody asks for it, they refuse to start, or cut it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from compat.catalogue.workers import Worker
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.extraction.facts import DEFAULT_CONTEXT as ASSUMED
 from compat.extraction.facts import Provenance, VariantFacts
@@ -24,6 +29,17 @@ def made_for(facts: VariantFacts) -> int:
 def asked_for(context: int) -> int:
     """The tokens that somebody asked for; 0 where it is what they are taken to want, of which nobody is warned."""
     return 0 if context == DEFAULT_CONTEXT else context
+
+
+def loaded_context(made: int, context: int) -> int:
+    """The tokens that an engine is started for, of those wanted and those that the model was made for."""
+    return made if asked_for(context) == 0 and NOT_READ < made < context else context
+
+
+def at_its_context(worker: Worker, facts: VariantFacts) -> Worker:
+    """The worker as it loads a variant."""
+    context = loaded_context(made_for(facts), worker.context)
+    return worker if context == worker.context else replace(worker, context=context)
 
 
 def apply_made_for(result: CompatibilityResult, facts: VariantFacts, context: int) -> CompatibilityResult:

@@ -281,7 +281,8 @@ class Question(BaseModel):
     slots: Annotated[
         Slots | None,
         Parameter(
-            "How many requests are served at once; as many as the engine does by itself if not given.",
+            "How many requests are served at once; as many as the engine does by itself if not given. On llama.cpp "
+            "they share the context, elsewhere each has its own.",
             group="worker",
             takes=f"1 to {MOST_SLOTS}",
             metavar="N",

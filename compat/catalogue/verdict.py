@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
-from compat.catalogue.made_for import apply_made_for
+from compat.catalogue.made_for import apply_made_for, at_its_context
 from compat.catalogue.memory_fit import FIT_RANK, apply_memory_fit
 from compat.catalogue.needs import fit_of
 from compat.catalogue.workers import Worker
@@ -98,7 +98,7 @@ def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: S
     for place in answer.order:
         if not answer.results[place].compatible or place >= len(variants):
             continue
-        fit = fit_of(record, variants[place], worker)
+        fit = fit_of(record, variants[place], at_its_context(worker, answer.facts[place]))
         rank = FIT_RANK[fit.fit] if fit else 0
         if best is None or rank < best[0]:
             best = (rank, place, fit)

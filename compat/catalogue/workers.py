@@ -13,6 +13,7 @@ from compat.engines import Capability, EngineProfile
 from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
+from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
 from compat.estimate.launch import DEFAULT_CONTEXT, Launch, launch_of
 from compat.models import SiteWorker
 from compat.models.composed import ComposedQuery
@@ -113,10 +114,11 @@ class Worker:
 
     @property
     def cache(self) -> str:
-        """The cache in a few words: ``f16 cache``, ``q8_0 keys and f16 values, 4 at once``."""
+        """The cache in a few words: ``f16 cache``, ``q8_0 keys and f16 values, shared by 4 requests at once``."""
         apart = self.kv_values and self.kv_values != self.kv
         types = f"{self.kv} keys and {self.kv_values} values" if apart else f"{self.kv} cache"
-        return types + (f", {self.launch.slots} at once" if self.launch.slots > 1 else "")
+        slots, shared = self.launch.slots, engine_name(self.profile.slug) in LLAMA_FAMILY and self.launch.unified
+        return types + (f", {'shared by' if shared else 'for each of'} {slots} requests at once" if slots > 1 else "")
 
     @property
     def cache_choices(self) -> Mapping[str, str]:

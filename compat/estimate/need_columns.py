@@ -182,8 +182,14 @@ class NeedColumns:
         )
 
     def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
-        """Some variants of these columns, in the order of their rows."""
-        return NeedColumns(self.slug, self.variants[rows], self.shapes, self.caches)
+        """Some variants of these columns, in the order of their rows, and the shapes that they have."""
+        variants = self.variants[rows].copy()
+        kept = np.unique(variants["shape"][variants["shape"] != UNKNOWN])
+        known = variants["shape"] != UNKNOWN
+        variants["shape"][known] = np.searchsorted(kept, variants["shape"][known])
+        caches = self.caches[np.isin(self.caches["shape"], kept)].copy()
+        caches["shape"] = np.searchsorted(kept, caches["shape"])
+        return NeedColumns(self.slug, variants, np.append(self.shapes[kept], self.shapes[-1:]), caches)
 
     def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
         """What every variant needs on a machine."""

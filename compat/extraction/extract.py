@@ -57,6 +57,8 @@ _CONTEXT_KEYS = (
 )
 _EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
 _MAX_COUNT = 10**15
+_MOST_STRETCHED = 1000
+"""A factor of RoPE scaling beyond this is none."""
 UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
 """Where a number of parameters is from that relatives know better: one that is published is exact."""
 _FAMILY_LIST = "Xinference"
@@ -307,6 +309,9 @@ def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
         for prefix, scope in scopes:
             value = positive_int(scope.get(key))
             if value is not None:
+                stretched = _stretched(scope)
+                if stretched is not None and stretched > value:
+                    return Fact(stretched, Provenance.CONFIG, f"{prefix}{key} is {value:,}, which YaRN stretches")
                 return Fact(value, Provenance.CONFIG, f"{prefix}{key} is {value:,}")
     published = published_context(model.id)
     if published:
@@ -316,6 +321,19 @@ def _context(model: HubModel, config: Mapping[str, Any]) -> Fact[int]:
     if length:
         return Fact(length, Provenance.KNOWN, f"the published model it is named after was made for {length:,}")
     return Fact(DEFAULT_CONTEXT, Provenance.DEFAULT, f"nothing tells it, so {DEFAULT_CONTEXT:,} tokens are assumed")
+
+
+def _stretched(config: Mapping[str, Any]) -> int | None:
+    """The context that YaRN makes of what the model was trained with, as engines work it out; None where it is not on.
+
+    Other ways of scaling (``linear``, ``llama3``, ``longrope``) stand for a context that is told as scaled already.
+    """
+    for block in (config.get("rope_scaling"), config.get("rope_parameters")):
+        if isinstance(block, Mapping) and "yarn" in (block.get("rope_type"), block.get("type")):
+            original, factor = positive_int(block.get("original_max_position_embeddings")), block.get("factor")
+            if original and isinstance(factor, int | float) and 1 < factor <= _MOST_STRETCHED:
+                return positive_int(round(original * factor))
+    return None
 
 
 def _projector_bytes(model: HubModel, names: Sequence[FileName]) -> int | None:

@@ -64,7 +64,7 @@ _PROVENANCE_LABELS = {
     Provenance.TAG: "Hub tag",
     Provenance.RELATIVES: "several relatives' records",
     Provenance.RELATIVE: "a relative's record",
-    Provenance.PACKING: "follows from its packing",
+    Provenance.PACKING: "its packing",
     Provenance.KNOWN: "known model",
     Provenance.LIST: "told for its family by a list",
     Provenance.NAME: "guessed from the name",

@@ -46,7 +46,7 @@ _NO_WEIGHTS = (
 
 @lru_cache(maxsize=16)
 def _followed(origin: Provenance, sure: Confidence) -> Finding:
-    text = f"Its record does not tell the file format; that {origin.label}."
+    text = f"Its record does not tell the file format, which is told by {origin.label}."
     return Finding("guess", Severity.WARNS, text, "" if sure is Confidence.HIGH else "format not told", sure)
 
 

@@ -292,6 +292,7 @@ class Memory(Shape):
 
     parts: list[MemoryPartOut]
     room_bytes: int
+    context: int = Field(description="Tokens it is loaded for: those wanted; unasked, no more than it was made for.")
     longest_context: int | None
     conversations: int | None = Field(description="How many of the wanted context fit at once, with one pool for all.")
     tokens_per_second: float | None

@@ -210,6 +210,7 @@ def _memory(page: DetailPage) -> Json | None:
             for part in memory.parts
         ],
         "roomBytes": memory.room,
+        "context": memory.context,
         "longestContext": memory.longest,
         "conversations": memory.conversations,
         "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compat import catalogue as queries
@@ -9,8 +11,10 @@ from compat.catalogue import current
 from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.listing import answer_for_model
 from compat.catalogue.made_for import apply_made_for
+from compat.catalogue.needs import fit_of
 from compat.catalogue.question import Question
-from compat.catalogue.workers import workers
+from compat.catalogue.workers import Machine, workers
+from compat.estimate import Fit
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.ingest import store as sync
 from compat.models import ModelRecord
@@ -19,6 +23,7 @@ from tests.samples import record
 
 RUNS = CompatibilityResult(True, "high", ("It is a Llama.",), (), ())
 REFUSED = CompatibilityResult(False, "none", ("It is a Whisper.",), (), (), "architecture", "Whisper")
+FILES = [{"rfilename": "model.safetensors", "size": 5_559_367_680}]
 PHI, NAME = "microsoft/phi-2", "sample/made-for-2048"
 
 
@@ -74,3 +79,34 @@ def test_list_counts_page_and_api_say_the_same(context, level, files):
     assert (int(row.level), row.result.cause) == (found.level[group], INDEX_CAUSES[found.cause[group]])
     assert (row.best is not None, row.result.confidence) == (files, level)
     assert (row.result.brief == "made for 2,048 tokens") == (level == "low")
+
+
+@pytest.mark.django_db
+def test_where_nobody_asks_it_is_loaded_for_what_it_was_made_for():
+    sync.store_raw([("1", record(PHI, id=NAME, siblings=FILES))], origin="file")
+    usual = queries.detail(NAME, Question(worker="vllm", memory=24.0), workers())
+    asked = queries.detail(NAME, Question(worker="vllm", memory=24.0, context=2048), workers())
+    more = queries.detail(NAME, Question(worker="vllm", memory=24.0, context=16_384), workers())
+    assert usual.memory.context == asked.memory.context == 2048
+    assert usual.memory.fit == asked.memory.fit == usual.row.fit
+    assert "at 2,048 tokens" in usual.row.fit.sentence
+    assert more.memory.context == 16_384
+    assert more.memory.fit.need > usual.memory.fit.need
+
+
+@pytest.mark.django_db
+def test_rows_and_columns_agree_on_a_machine_that_holds_it_at_its_own_context_alone():
+    sync.store_raw([("1", record(PHI, id=NAME, siblings=FILES))], origin="file")
+    stored = ModelRecord.objects.get(repo_id=NAME)
+    worker = replace(queries.detail(NAME, Question(worker="vllm", memory=24.0), workers()).worker, context=8192)
+    variant = stored.variants.first()
+    short, long = (fit_of(stored, variant, replace(worker, context=context)).need for context in (2048, 8192))
+    (usable,) = worker.hardware.usable()
+    machine = replace(worker, machine=Machine(memory=24.0 * (short + long) / 2 / usable))
+    (row,) = queries.rows_of([stored], machine)
+    index = current.current_index()
+    found = current.verdicts_on(index, machine)
+    group = index.columns.group[index.columns.ids.tolist().index(stored.pk)]
+    assert fit_of(stored, variant, machine).fit is Fit.TOO_LARGE
+    assert row.result.compatible
+    assert int(row.level) == found.level[group] > 0

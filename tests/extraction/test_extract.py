@@ -251,3 +251,24 @@ def test_a_base_models_own_record_comes_before_what_is_told_for_a_family():
     found = extract(model, [Relative(Kin.BASE, witness_of(base, extract(base)))])
     assert (found.architecture.value, found.architecture.provenance) == ("llama", Provenance.RELATIVE)
     assert found.judged[0].hf_class is None
+
+
+@pytest.mark.parametrize(
+    ("scaling", "context"),
+    [
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}, 131_072),
+        ({"type": "yarn", "factor": 4, "original_max_position_embeddings": 32768}, 131_072),
+        # As DeepSeek writes it: told as stretched already.
+        ({"type": "yarn", "factor": 8, "original_max_position_embeddings": 4096}, 32_768),
+        ({"type": "yarn", "factor": 4.0}, 32_768),
+        ({"type": "linear", "factor": 4.0, "original_max_position_embeddings": 32768}, 32_768),
+        ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 32_768),
+        ({"type": "yarn", "factor": 10**9, "original_max_position_embeddings": 32768}, 32_768),
+        ({"type": "yarn", "factor": float("nan"), "original_max_position_embeddings": 32768}, 32_768),
+        ("yarn", 32_768),
+    ],
+)
+def test_a_context_that_yarn_stretches_counts_as_stretched(scaling, context):
+    config = {"model_type": "qwen2", "max_position_embeddings": 32768, "rope_scaling": scaling}
+    found = extract(HubModel(id="a/Some", config=config)).context
+    assert (found.value, found.provenance) == (context, Provenance.CONFIG)

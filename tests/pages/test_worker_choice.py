@@ -205,7 +205,7 @@ def test_how_an_engine_is_started_changes_what_a_model_needs(client):
     assert (form.fields["slots"], form.fields["ubatch"]) == ("2", "256")
     for chosen in ("q8_0", "q5_1"):
         assert response.content.count(f'<option value="{chosen}" selected>'.encode()) == 1
-    assert "q8_0 keys and q5_1 values, 2 at once" in page.text
+    assert "q8_0 keys and q5_1 values, shared by 2 requests at once" in page.text
 
 
 def test_the_form_offers_what_the_engine_has(client):

@@ -65,7 +65,7 @@ def test_packed_weights_are_safetensors_where_nothing_tells_their_format(engine,
 
 def test_it_says_that_the_format_follows_from_the_packing():
     result = judge(packed(), all_profiles()["vllm"])
-    assert "Its record does not tell the file format; that follows from its packing." in result.warnings
+    assert "Its record does not tell the file format, which is told by its packing." in result.warnings
     told = judge(packed(tags=["safetensors"]), all_profiles()["vllm"])
     assert result.level is told.level
     assert not any("file format" in warning for warning in told.warnings)
