@@ -24,7 +24,9 @@ GOOD = {
     "memory_gb": "",
     "ram_gb": "128",
     "context": 32768,
-    "kv": "q8_0",
+    "ram_bandwidth": "89.6",
+    "kv": "fp8",
+    "slots": "",
     "published": "on",
     "position": 0,
 }
@@ -47,8 +49,8 @@ def added(operator, **changes):
 def test_a_worker_is_registered_and_offered_to_visitors(operator, client):
     worker, errors = added(operator)
     assert not errors
-    assert workers()["big-box"].machine == Machine("RTX 4090", 2, None, 128.0)
-    assert (worker.context, worker.kv) == (32768, "q8_0")
+    assert workers()["big-box"].machine == Machine("RTX 4090", 2, None, 128.0, 89.6)
+    assert (worker.context, worker.kv) == (32768, "fp8")
     client.logout()
     assert "Big box" in Page(client.get("/workers/")).text
     page = client.get("/models/", {"worker": "big-box"}).context["page"]
@@ -106,7 +108,7 @@ def test_html_in_an_error_stays_text(operator):
     assert b"<script>alert" not in response.content
 
 
-@pytest.mark.parametrize("field", ["memory_gb", "ram_gb"])
+@pytest.mark.parametrize("field", ["memory_gb", "ram_gb", "ram_bandwidth"])
 @pytest.mark.parametrize("value", ["0", "-4", "1e9", "nan", "inf", "many"])
 def test_memory_must_be_something(operator, field, value):
     worker, errors = added(operator, **{field: value})
@@ -116,7 +118,17 @@ def test_memory_must_be_something(operator, field, value):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("count", "0"), ("count", "17"), ("context", "0"), ("context", "-1"), ("kv", "q1"), ("slug", "a b"), ("name", "")],
+    [
+        ("count", "0"),
+        ("count", "17"),
+        ("context", "0"),
+        ("context", "-1"),
+        ("kv", "q1"),
+        ("slots", "0"),
+        ("slots", "257"),
+        ("slug", "a b"),
+        ("name", ""),
+    ],
 )
 def test_other_senseless_values_are_refused(operator, field, value):
     worker, errors = added(operator, **{field: value})
@@ -171,3 +183,10 @@ def test_a_curator_of_lists_may_not_register_workers(client):
     assert client.get(reverse(ADD)).status_code == 403
     client.logout()
     assert client.get(reverse(LIST)).status_code == 302
+
+
+def test_a_type_of_cache_that_the_engine_lacks_is_refused_with_those_it_has(operator):
+    worker, errors = added(operator, kv="q8_0")
+    assert worker is None
+    assert errors["kv"] == ["This engine has no such type: take auto or fp8."]
+    assert added(operator, engine="llama-cpp", kv="q8_0")[0].kv == "q8_0"

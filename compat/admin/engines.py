@@ -10,8 +10,10 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from compat.catalogue.question import MOST_SLOTS
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named, too_many
 from compat.engines import all_profiles
+from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import EngineSetting, SiteWorker
@@ -115,8 +117,8 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
     class Meta:
         model = SiteWorker
         fields = (
-            "name", "slug", "engine", "accelerator", "count", "memory_gb", "ram_gb", "context", "kv", "published",
-            "position",
+            "name", "slug", "engine", "accelerator", "count", "memory_gb", "ram_gb", "ram_bandwidth", "context", "kv",
+            "slots", "published", "position",
         )  # fmt: skip
 
     def clean_accelerator(self) -> str:
@@ -144,6 +146,25 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
     def clean_ram_gb(self) -> float | None:
         """More than nothing, where it is told."""
         return self._above_zero("ram_gb")
+
+    def clean_ram_bandwidth(self) -> float | None:
+        """More than nothing, where it is told."""
+        return self._above_zero("ram_bandwidth")
+
+    def clean_kv(self) -> str:
+        """One that the engine has."""
+        kv: str = self.cleaned_data["kv"]
+        types = cache_types(self.cleaned_data.get("engine", ""))
+        if "engine" in self.cleaned_data and not types.takes(kv):
+            raise forms.ValidationError(f"This engine has no such type: take {' or '.join(types.names)}.")
+        return kv
+
+    def clean_slots(self) -> int | None:
+        """As many as visitors may ask for."""
+        slots: int | None = self.cleaned_data["slots"]
+        if slots is not None and not 1 <= slots <= MOST_SLOTS:
+            raise forms.ValidationError(f"Give a number from 1 to {MOST_SLOTS}, or leave it empty.")
+        return slots
 
     def _above_zero(self, name: str) -> float | None:
         value: float | None = self.cleaned_data[name]

@@ -191,7 +191,17 @@ def accelerator_labels() -> Mapping[str, Accelerator]:
 
 _OWN = ComposedQuery(
     lambda: SiteWorker.objects.filter(published=True).values_list(
-        "slug", "name", "engine", "accelerator", "count", "memory_gb", "ram_gb", "context", "kv"
+        "slug",
+        "name",
+        "engine",
+        "accelerator",
+        "count",
+        "memory_gb",
+        "ram_gb",
+        "ram_bandwidth",
+        "context",
+        "kv",
+        "slots",
     )
 )
 
@@ -200,11 +210,13 @@ def workers() -> Mapping[str, Worker]:
     """Every worker a visitor can pick, by slug: the engines alone, default first, then the site's own. Two queries."""
     available = engines()
     found = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
-    for slug, name, engine, accelerator, count, memory, ram, context, kv in _OWN.rows():
+    for slug, name, engine, accelerator, count, memory, ram, bandwidth, context, kv, slots in _OWN.rows():
         if engine in available:
-            # One registered before several were refused is judged as the one computer that there is.
-            machine = Machine(accelerator, 1 if too_many(accelerator, count) else count, memory, ram)
-            found[slug] = Worker(slug, name, available[engine], machine, context, kv, registered=True)
+            # One registered before some values were refused is judged as the one computer that there is, and as the
+            # engine starts by itself.
+            machine = Machine(accelerator, 1 if too_many(accelerator, count) else count, memory, ram, bandwidth)
+            kept = kv if cache_types(engine).takes(kv) else SIXTEEN_BITS
+            found[slug] = Worker(slug, name, available[engine], machine, context, kept, slots=slots, registered=True)
     return found
 
 
@@ -234,6 +246,6 @@ def choose_worker(
         context=context or worker.context,
         kv=kv or worker.kv,
         kv_values=kv_values,
-        slots=slots,
+        slots=worker.slots if slots is None else slots,
         ubatch=ubatch,
     )

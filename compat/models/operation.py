@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from compat.estimate.cache_types import CACHE_TYPES, SIXTEEN_BITS
 from compat.estimate.launch import DEFAULT_CONTEXT
 
 from .composed import ComposedQuery
@@ -82,7 +83,7 @@ class EngineSetting(models.Model):
 class SiteWorker(models.Model):
     """A worker of this site: an engine on the hardware the operator has."""
 
-    KV_CHOICES: ClassVar = [("f16", "16 bit"), ("q8_0", "8 bit"), ("q4_0", "4 bit")]
+    KV_CHOICES: ClassVar = list(CACHE_TYPES.items())
 
     name = models.CharField(max_length=80)
     slug = models.SlugField(max_length=60, unique=True)
@@ -93,8 +94,18 @@ class SiteWorker(models.Model):
         "memory of one accelerator, GB", null=True, blank=True, help_text="Only where the accelerator does not tell it."
     )
     ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
+    ram_bandwidth = models.FloatField(
+        "system memory, GB a second",
+        null=True,
+        blank=True,
+        help_text="For speed where the processor computes: memory channels times MT/s times 0.008, so 89.6 for two of "
+        "DDR5-5600.",
+    )
     context = models.PositiveIntegerField(default=DEFAULT_CONTEXT, help_text="Tokens of context people use on it.")
-    kv = models.CharField("KV cache type", max_length=8, choices=KV_CHOICES, default="f16")
+    kv = models.CharField("KV cache type", max_length=8, choices=KV_CHOICES, default=SIXTEEN_BITS)
+    slots = models.PositiveSmallIntegerField(
+        "requests at once", null=True, blank=True, help_text="As many as the engine does by itself if left empty."
+    )
     published = models.BooleanField(default=True)
     position = models.PositiveIntegerField(default=0, help_text="Order among the workers, lowest first.")
 

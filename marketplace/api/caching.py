@@ -35,9 +35,7 @@ def made_of(request: HttpRequest, record: ModelRecord) -> None:
 
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
-    known = [
-        (one.slug, one.name, rules_version(one.profile), one.machine, one.context, one.kv) for one in workers.values()
-    ]
+    known = [(one.slug, one.name, rules_version(one.profile), one.machine, one.options) for one in workers.values()]
     # A tag does not outlive a record's freshness, so that a client which always asks for changes finds stale ones.
     period = int(time.time()) // max(1, settings.RECORD_TTL // 4)
     fetched = getattr(request, _FETCHED, ())

@@ -76,7 +76,8 @@ def test_an_answer_changes_its_tag_with_the_catalogue_and_the_workers(client, ad
     "change",
     [
         {"name": "Table"}, {"engine": "ollama"}, {"accelerator": "RTX 3090"}, {"count": 2}, {"memory_gb": 20},
-        {"ram_gb": 64}, {"context": 4096}, {"kv": "q8_0"},
+        {"ram_gb": 64}, {"context": 4096}, {"kv": "fp8"},
+        {"slots": 3}, {"ram_bandwidth": 89.6},
     ],
     ids="".join,
 )  # fmt: skip

@@ -205,7 +205,9 @@ def registered(db):
         count=2,
         ram_gb=128,
         context=32768,
-        kv="q8_0",
+        kv="fp8",
+        ram_bandwidth=89.6,
+        slots=8,
     )
 
 
@@ -213,13 +215,21 @@ def test_a_registered_worker_is_offered_as_it_was_described(registered, django_a
     with django_assert_num_queries(2):
         found = workers()
     worker = found["big-box"]
-    assert (worker.name, worker.profile.slug, worker.context, worker.kv) == ("Big box", "vllm", 32768, "q8_0")
-    assert worker.machine == Machine("RTX 4090", 2, None, 128)
+    assert (worker.name, worker.profile.slug, worker.context, worker.kv) == ("Big box", "vllm", 32768, "fp8")
+    assert worker.machine == Machine("RTX 4090", 2, None, 128, 89.6)
+    assert worker.options.parallel == 8
+    assert choose_worker(found, "big-box").slots == 8
+    assert choose_worker(found, "big-box", slots=2).slots == 2
     assert worker.registered
     assert worker.label == "Big box"
     assert worker.capability.vendor == "nvidia"
     assert len(found) == len(OFFERED) + 1
     assert next(iter(found)) == default_profile().slug
+
+
+def test_one_registered_with_a_cache_that_its_engine_lacks_is_started_as_the_engine_does(registered):
+    SiteWorker.objects.update(kv="q8_0")
+    assert workers()["big-box"].kv == "f16"
 
 
 def test_registered_workers_keep_the_operators_order(registered):
@@ -260,7 +270,7 @@ def test_a_machine_told_by_the_visitor_replaces_the_registered_one_whole(registe
     assert worker.machine == Machine(memory=16.0)
     assert not worker.registered
     assert worker.label == "Big box, 16 GB"
-    assert (worker.context, worker.kv) == (32768, "q8_0")
+    assert (worker.context, worker.kv) == (32768, "fp8")
 
 
 def test_use_told_by_the_visitor_leaves_the_machine(registered):
@@ -272,7 +282,7 @@ def test_use_told_by_the_visitor_leaves_the_machine(registered):
 
 def test_a_registered_pair_of_computers_is_judged_as_one(registered):
     SiteWorker.objects.filter(slug="big-box").update(accelerator="Apple M2 Ultra", memory_gb=192)
-    assert workers()["big-box"].machine == Machine("Apple M2 Ultra", 1, 192, 128)
+    assert workers()["big-box"].machine == Machine("Apple M2 Ultra", 1, 192, 128, 89.6)
 
 
 def test_a_count_alone_says_nothing_of_a_machine(registered):
