@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from compat.catalogue.accelerator_names import as_listed
 from compat.catalogue.question import MOST_SLOTS
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named, too_many
 from compat.engines import all_profiles
@@ -123,7 +124,7 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
 
     def clean_accelerator(self) -> str:
         """Only what the estimates know; close labels are named."""
-        label: str = self.cleaned_data["accelerator"].strip()
+        label: str = as_listed(self.cleaned_data["accelerator"].strip())
         if not label or accelerator_named(label):
             return label
         words = label.lower().split()

@@ -20,6 +20,7 @@ from pydantic import ValidationError as Invalid
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from compat.architectures import architecture_of, family_label
+from compat.catalogue.accelerator_names import as_listed
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
@@ -212,7 +213,7 @@ class Question(BaseModel):
     accelerator: Annotated[
         str,
         Parameter(
-            "The worker's accelerator, by its name in the site's list.",
+            "The worker's accelerator, by its name in the site's list, with or without the maker's words.",
             group="worker",
             takes="a name such as `RTX 4090`",
             metavar="NAME",
@@ -572,6 +573,8 @@ def _given(query: Query) -> dict[str, Any]:
         values = [value.strip() for value in query.getlist(name) if value.strip()]
         if name == "q" and values:
             values = [" ".join(values[-1].replace("\0", " ").split())]
+        if parameter.source == "accelerators" and values:
+            values = [as_listed(values[-1])]
         if values and values[-1]:
             given[name] = tuple(dict.fromkeys(values)) if parameter.many else values[-1]
     return given
