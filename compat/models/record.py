@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,8 @@ from django.urls import reverse
 from compat.extraction.facts import parameters_text
 from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
 from compat.rules import CompatibilityResult, Confidence
+
+from .composed import ComposedQuery
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -136,12 +138,18 @@ class ModelRecord(models.Model):
     @cached_property
     def payload(self) -> dict[str, Any]:
         """All that is told of it, in the Hub's shape. One query where its documents are not there yet."""
-        return merged(self.repo_id, [kept.document for kept in self.documents.all()])
+        return merged(self.repo_id, [kept.document for kept in self.kept_documents])
+
+    @cached_property
+    def kept_documents(self) -> Sequence[RecordDocument]:
+        """Its documents as they are when first asked for. One query where they were not read with the record."""
+        prefetched: Sequence[RecordDocument] | None = getattr(self, "_prefetched_objects_cache", {}).get("documents")
+        return _DOCUMENTS.objects([self.pk]) if prefetched is None else prefetched
 
     @property
     def lacks_documents(self) -> bool:
         """Whether something was read at an older commit only, so that it may be wrong of this one and is left out."""
-        return any(kept.sha and kept.sha != self.sha for kept in self.documents.all())
+        return any(kept.sha and kept.sha != self.sha for kept in self.kept_documents)
 
     @property
     def asks_for_terms(self) -> bool:
@@ -189,6 +197,18 @@ def in_any_case(repo_ids: Iterable[str]) -> models.QuerySet[ModelRecord]:
     """The records of these ids, whatever the case of their letters: to the Hub that is one repository."""
     lowered = {repo_id.lower() for repo_id in repo_ids}
     return ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered__in=sorted(lowered))
+
+
+_DOCUMENTS = ComposedQuery(lambda records: RecordDocument.objects.filter(record__id__in=records).order_by("pk"))
+
+
+def read_documents(records: Sequence[ModelRecord]) -> None:
+    """Read the documents of some records, so that no record asks for its own. One query."""
+    kept: dict[int, list[RecordDocument]] = {record.pk: [] for record in records}
+    for one in _DOCUMENTS.objects(list(kept)):
+        kept[one.record_id].append(one)
+    for record in records:
+        record.kept_documents = kept[record.pk]
 
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
