@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,7 @@ from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, read
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
-from compat.catalogue.verdict import SheetAnswer, on_machine, sheet_answers
+from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
@@ -244,7 +244,8 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
     worker = worker_of(asked or Question(), available or workers())
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = _VARIANTS.objects(record.pk)
-    row = row_of(record, variants, answer, worker)
+    fit_at = cache(lambda place: fit_of(record, variants[place], worker))
+    row = row_of(record, variants, answer, worker, fit_at)
     parsed = kept_record(record.payload)
     extraction = extraction_of(parsed.model)
     bases, others = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
@@ -254,7 +255,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         extraction=extraction,
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
-        variants=_variant_rows(record, variants, answer, row, worker),
+        variants=_variant_rows(variants, answer, row, worker, fit_at),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=others,
         rules=rules_version(worker.profile),
@@ -264,11 +265,11 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
 
 
 def _variant_rows(
-    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker
+    variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
 ) -> list[VariantRow]:
     rows = []
-    for variant, facts, result in zip(variants, answer.facts, answer.results, strict=False):
-        fit = fit_of(record, variant, worker) if result.compatible else None
+    for place, (variant, facts, result) in enumerate(zip(variants, answer.facts, answer.results, strict=False)):
+        fit = fit_at(place) if result.compatible else None
         best = row.best is not None and variant.position == row.best.position
         rows.append(VariantRow(variant, on_machine(result, facts, fit, worker), best, fit))
     return rows

@@ -12,7 +12,7 @@ from typing import Any, overload
 from django.db import DEFAULT_DB_ALIAS
 
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import SheetAnswer, outcome_of, sheet_answers
+from compat.catalogue.verdict import FitAt, SheetAnswer, outcome_of, sheet_answers
 from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult
 from compat.extraction.facts import VariantFacts
@@ -95,10 +95,16 @@ def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
 _RECORDS = ComposedQuery(lambda ids: ModelRecord.objects.filter(pk__in=ids).order_by())
 
 
-def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
-    """One record as a row. No query."""
+def row_of(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    answer: SheetAnswer,
+    worker: Worker,
+    fit_at: FitAt | None = None,
+) -> Row:
+    """One record as a row; ``fit_at`` where fits are known. No query."""
     quantizations = [variant.quantization for variant in variants]
-    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker)
+    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker, fit_at)
 
 
 def _row(
@@ -108,8 +114,9 @@ def _row(
     sizes: Iterable[int | None],
     answer: SheetAnswer,
     worker: Worker,
+    fit_at: FitAt | None = None,
 ) -> Row:
-    outcome = outcome_of(record, variants, answer, worker)
+    outcome = outcome_of(record, variants, answer, worker, fit_at)
     return Row(
         record,
         outcome.result,

@@ -6,7 +6,7 @@ the catalogue at once stands in :mod:`compat.catalogue.machine_needs`, and a tes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
@@ -99,8 +99,18 @@ def answer_to(facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
     return SheetAnswer(facts, found.results, found.order)
 
 
-def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Outcome:
-    """The outcome for one record whose variants, in order of position, are given."""
+FitAt = Callable[[int], FitResult | None]
+"""The fit of a variant by its position."""
+
+
+def outcome_of(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    answer: SheetAnswer,
+    worker: Worker,
+    fit_at: FitAt | None = None,
+) -> Outcome:
+    """The outcome for one record whose variants, in order of position, are given; ``fit_at`` where fits are known."""
     first = answer.order[0]
     if worker.hardware is None or not answer.results[first].compatible:
         return Outcome(answer.results[first], first)
@@ -108,7 +118,7 @@ def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: S
     for place in answer.order:
         if not answer.results[place].compatible or place >= len(variants):
             continue
-        fit = fit_of(record, variants[place], worker)
+        fit = fit_of(record, variants[place], worker) if fit_at is None else fit_at(place)
         rank = FIT_RANK[fit.fit] if fit else 0
         if best is None or rank < best[0]:
             best = (rank, place, fit)
