@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Lower, StrIndex
-from django.urls import reverse
+from django.urls import get_script_prefix, get_urlconf, reverse
 
 from compat.extraction.facts import parameters_text
 from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
@@ -133,7 +133,7 @@ class ModelRecord(models.Model):
 
     def get_absolute_url(self) -> str:
         """The detail page."""
-        return reverse("detail", args=[self.repo_id])
+        return _address_of(self.repo_id, get_script_prefix(), get_urlconf())
 
     @cached_property
     def payload(self) -> dict[str, Any]:
@@ -160,6 +160,12 @@ class ModelRecord(models.Model):
     def parameters_text(self) -> str:
         """The parameter count for people; a count read from the name alone carries a tilde."""
         return parameters_text(self.parameters, self.parameters_from)
+
+
+@lru_cache(maxsize=4096)
+def _address_of(repo_id: str, _prefix: str, _urls: object) -> str:
+    """Django takes longer to make an address than to fill a row; it depends on where the site stands as well."""
+    return reverse("detail", args=[repo_id])
 
 
 class RecordDocument(models.Model):
