@@ -16,7 +16,7 @@ from typing import Any
 from compat.catalogue.finding import Finding, position_after
 from compat.catalogue.order import Key, Order
 from compat.catalogue.question import Problem, QuestionError
-from compat.catalogue.rows import records_by_id
+from compat.catalogue.rows import Row, records_by_id, rows_of
 from compat.models import ModelRecord
 
 _LONGEST = 2000
@@ -87,32 +87,42 @@ def _value(key: Key, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some records of a list, and the cursor of those that follow; empty at the end."""
+    """Some rows of a list, and the cursor of those that follow; empty at the end."""
 
-    records: list[ModelRecord]
+    rows: list[Row]
     next: str
 
+    @property
+    def records(self) -> list[ModelRecord]:
+        """The records of the rows."""
+        return [row.record for row in self.rows]
 
-def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str = "") -> Part:
-    """At most so many records of what is found, from a cursor on. Two queries, or a few more.
+
+def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str = "", *, newest: bool = False) -> Part:
+    """At most so many rows of what is found, from a cursor on. Four queries, or a few more.
+
+    Rows that lists showed before are not read again where the index is the ``newest``: see
+    :class:`~compat.catalogue.rows.KeptRows`.
 
     Raises :class:`QuestionError` for a cursor of another question.
     """
+    index = found.index
     place = read_cursor(cursor, question, order) if cursor else None
-    named = records_by_id(found.index.ids_at(found.named)) if len(found.named) else []
+    named = records_by_id(index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
         named = [record for record in named if place.named and _is_after(order, record, place.values, named)]
-    begin = position_after(found.index, order, place.values) if place is not None and not place.named else 0
+    begin = position_after(index, order, place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
-    rows = found.rows_from(order, begin, 0, wanted + 1)
-    rest = records_by_id(found.index.ids_at(rows[:wanted]))
-    if len(rows) > wanted and not named and not rest:
+    rest = found.rows_from(order, begin, 0, wanted + 1)
+    ids = [*(record.pk for record in named[:limit]), *index.ids_at(rest[:wanted])]
+    rows = index.rows.of(ids, found.worker, newest=newest)
+    if len(rest) > wanted and not named and not rows:
         # All of them went since the index was made: the list goes on after them.
-        rest = records_by_id(found.index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
-    records = [*named, *rest][:limit]
-    more = bool(records) and (len(rows) > wanted or len(named) > limit)
-    last = len(records) <= len(named)
-    return Part(records, cursor_to(question, order, records[-1], named=last) if more else "")
+        there = records_by_id(index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
+        rows = rows_of(there, found.worker)
+    more = bool(rows) and (len(rest) > wanted or len(named) > limit)
+    last = len(rows) <= len(named)
+    return Part(rows, cursor_to(question, order, rows[-1].record, named=last) if more else "")
 
 
 _READ_ON = 5000

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
-from django.db.models import F, QuerySet
+import numpy as np
+from django.db.models import Value
+from django.db.models.functions import Lower
 
 from compat.architectures import family_label
-from compat.catalogue.current import current_index
+from compat.catalogue.current import index_now
 from compat.catalogue.finding import first_rows
+from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
-from compat.catalogue.verdict import SheetAnswer, on_machine, sheet_answers
+from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
+from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
@@ -29,14 +33,8 @@ from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
 from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel, is_repo_id
-from compat.models import (
-    FactSheet,
-    HubFetch,
-    ModelRecord,
-    RecordRelation,
-    RecordVariant,
-    in_any_case,
-)
+from compat.models import HubFetch, ModelRecord, RecordRelation, RecordVariant
+from compat.models.composed import ComposedQuery
 from compat.models.lineage import extraction_of
 from compat.rules import CompatibilityResult
 from compat.rules.judge import rules_version
@@ -234,11 +232,14 @@ def find_record(repo_id: str) -> ModelRecord:
     """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
-    spelled = sorted(in_any_case([repo_id]).prefetch_related("documents"), key=lambda one: one.repo_id != repo_id)
-    found = spelled[0] if spelled else None
-    if found is None:
+    spelled = sorted(_SPELLED.objects(repo_id.lower()), key=lambda one: one.repo_id != repo_id)
+    if not spelled:
         raise UnknownModel(repo_id)
-    return found
+    return spelled[0]
+
+
+_SPELLED = ComposedQuery(lambda lowered: ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered=lowered))
+_VARIANTS = ComposedQuery(lambda record: RecordVariant.objects.filter(record=record))
 
 
 def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
@@ -246,33 +247,33 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
     record = find_record(repo_id)
     worker = worker_of(asked or Question(), available or workers())
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
-    variants = list(record.variants.all())
-    row = row_of(record, variants, answer, worker)
+    variants = _VARIANTS.objects(record.pk)
+    fit_at = cache(lambda place: fit_of(record, variants[place], at_its_context(worker, answer.facts[place])))
+    row = row_of(record, variants, answer, worker, fit_at)
     parsed = kept_record(record.payload)
     extraction = extraction_of(parsed.model)
-    related = [relation.repo_id for relation in extraction.relations]
-    bases = {row.record.repo_id: row for row in _rows_by_id(related, worker)}
+    bases, others = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
     return DetailPage(
         row=row,
         worker=worker,
         extraction=extraction,
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
-        variants=_variant_rows(record, variants, answer, row, worker),
+        variants=_variant_rows(variants, answer, row, worker, fit_at),
         bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
-        alternatives=alternatives(record, related, worker),
+        alternatives=others,
         rules=rules_version(worker.profile),
-        fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
+        fetch=HubFetch.of(record.repo_id),
         memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result),
     )
 
 
 def _variant_rows(
-    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker
+    variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
 ) -> list[VariantRow]:
     rows = []
-    for variant, facts, result in zip(variants, answer.facts, answer.results, strict=False):
-        fit = fit_of(record, variant, at_its_context(worker, facts)) if result.compatible else None
+    for place, (variant, facts, result) in enumerate(zip(variants, answer.facts, answer.results, strict=False)):
+        fit = fit_at(place) if result.compatible else None
         best = row.best is not None and variant.position == row.best.position
         rows.append(VariantRow(variant, on_machine(result, facts, fit, worker), best, fit))
     return rows
@@ -343,49 +344,76 @@ def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
     return notes
 
 
-def _rows_by_id(repo_ids: Sequence[str], worker: Worker) -> list[Row]:
-    records = list(ModelRecord.objects.filter(repo_id__in=repo_ids)) if repo_ids else []
-    return rows_of(records, worker) if records else []
+MOST_ALTERNATIVES = 6
+_SPARE = 5
+"""How many times as many are looked at as are shown, where some may not fit the worker's machine."""
+_READ_FIRST = 16
+"""So many relatives are read at once: seldom are more looked at."""
 
 
-def alternatives(record: ModelRecord, bases: Sequence[str], worker: Worker, most: int = 6) -> list[Row]:
-    """Models that do run: others made from the same base first, then the same family up to this size."""
-    running = FactSheet.objects.filter(verdicts__profile=worker.profile.slug, verdicts__confidence__gt=0)
-    others = ModelRecord.objects.exclude(pk=record.pk)
-    made = RecordRelation.objects.filter(base__in=[record.repo_id, *bases])
-    relatives = [others.filter(id__in=made.values("record")), *([others.filter(repo_id__in=bases)] if bases else [])]
-    # A sum is in no index: the few that are related are looked up, and then ordered.
-    by_popularity = (F("popularity") + 0).desc()
-    related = [one.filter(sheet__in=running.values("id")).order_by(by_popularity, "repo_id") for one in relatives]
-    found = _that_run(related, worker, most)
-    if len(found) < most and record.family:
-        known = {record.pk, *(row.record.pk for row in found)}
-        wanted = most - len(found)
-        ids = _of_family(record, worker, wanted * _spare(worker) + len(known))
-        same = records_by_id([pk for pk in ids if pk not in known])
-        found += _that_run([same], worker, wanted)
-    return found
+def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> tuple[dict[str, Row], list[Row]]:
+    """The rows of the models it is made from, by id, and of those to take instead of it. Five queries, seldom eight.
+
+    What to take instead does run: its bases and others made from the same ones first, then the same family up to its
+    size; of either the best known.
+    """
+    index, newest = index_now()
+    known, made = _kin(record, bases)
+    most = MOST_ALTERNATIVES * (1 if worker.hardware is None else _SPARE)
+    related = _best_known(index, [*made, *known.values()], record, worker, most)
+    family: list[int] = []
+    if record.family and (len(related) < MOST_ALTERNATIVES or worker.hardware is not None):
+        family = _of_family(index, record, worker, most + MOST_ALTERNATIVES + 1)
+    early = family if len(related) < MOST_ALTERNATIVES else []
+    wanted = [*known.values(), *related[:_READ_FIRST], *early[:_READ_FIRST], *related[_READ_FIRST:], *family]
+    row_of_id = index.rows.reading(wanted, worker, newest=newest, first=len(known) + _READ_FIRST)
+
+    def running(ids: Iterable[int], most: int) -> list[Row]:
+        rows = (row for pk in ids if (row := row_of_id(pk)) is not None and row.result.compatible)
+        return list(islice(rows, most))
+
+    found = running(related, MOST_ALTERNATIVES)
+    lacking = MOST_ALTERNATIVES - len(found)
+    if lacking:
+        shown = {record.pk, *(row.record.pk for row in found)}
+        others = [pk for pk in family if pk not in shown]
+        found += running(others[: lacking * most // MOST_ALTERNATIVES], lacking)
+    return {repo_id: row for repo_id, pk in known.items() if (row := row_of_id(pk)) is not None}, found
 
 
-def _of_family(record: ModelRecord, worker: Worker, most: int) -> list[int]:
+def _kin(record: ModelRecord, bases: Sequence[str]) -> tuple[dict[str, int], list[int]]:
+    """The ids of its bases by name, and those of the records made from them or from it. One query."""
+    known: dict[str, int] = {}
+    made = []
+    for pk, repo_id in _KIN.rows(bases, [record.repo_id, *bases]):
+        if repo_id:
+            known[repo_id] = pk
+        else:
+            made.append(pk)
+    return known, made
+
+
+_KIN = ComposedQuery(
+    lambda bases, originals: (
+        ModelRecord.objects.filter(repo_id__in=bases)
+        .order_by()
+        .values_list("pk", "repo_id")
+        .union(RecordRelation.objects.filter(base__in=originals).values_list("record_id", Value("")), all=True)
+    )
+)
+
+
+def _best_known(index: CatalogueIndex, ids: Sequence[int], record: ModelRecord, worker: Worker, most: int) -> list[int]:
+    """Those of some records that the rules accept, but for one, the best known first."""
+    rows = np.unique(index.rows_of([pk for pk in ids if pk != record.pk]))
+    rows = rows[index.stored(worker.profile.slug).level[index.columns.group[rows]] > 0]
+    return index.ids_at(rows[np.argsort(index.places(ORDERS["popular"])[rows])][:most])
+
+
+def _of_family(index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int) -> list[int]:
     """The ids of the best known records of a record's family, up to its size, that the rules accept."""
-    index = current_index()
     passing = index.values("architecture").having([record.family]) & (index.stored(worker.profile.slug).level > 0)
     if record.parameters:
         size = index.columns.ranges["parameters"]
         passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
     return index.ids_at(first_rows(index.order(ORDERS["popular"]), passing, most))
-
-
-def _spare(worker: Worker) -> int:
-    """How many times as many are read as are shown, where some may not fit."""
-    return 1 if worker.hardware is None else 5
-
-
-def _that_run(lists: Sequence[Sequence[ModelRecord] | QuerySet[ModelRecord]], worker: Worker, most: int) -> list[Row]:
-    """The best known of some records that also fit the worker's machine; a few more are read where some may not."""
-    spare = _spare(worker)
-    records = {record.pk: record for some in lists for record in some[: most * spare]}
-    best = sorted(records.values(), key=lambda record: (-record.popularity, record.repo_id))
-    rows = rows_of(best[: most * spare], worker) if best else []
-    return [row for row in rows if row.result.compatible][:most]

@@ -129,17 +129,21 @@ class Finding:
         lost, shown, counts = self.lost[there], self.shown[there], self.counts
         good = there[lost == 0]
         by_level = np.bincount(self.verdicts.level[good], weights=counts[good], minlength=len(Confidence))
-        hidden: dict[str, int] = {}
-        if self.criteria.compatible == "true" and not self.criteria.confidence:
-            refused = good[self.verdicts.level[good] == 0]
-            by_cause = np.bincount(self.verdicts.cause[refused], weights=counts[refused], minlength=len(INDEX_CAUSES))
-            hidden = {cause: int(n) for cause, n in zip(INDEX_CAUSES, by_cause, strict=True) if n}
         facets: dict[str, Mapping[str, int]] = {}
         for facet in FACETS:
             failed = self.fails.get(facet.name)
             near = there[shown & ((lost == 0) if failed is None else (lost == failed[there]))]
             facets[facet.name] = self._count(facet, near)
-        return Numbers(self.total, {level: int(n) for level, n in enumerate(by_level) if n}, hidden, facets)
+        return Numbers(self.total, {level: int(n) for level, n in enumerate(by_level) if n}, self.hidden(), facets)
+
+    def hidden(self) -> Mapping[str, int]:
+        """How many records pass every filter but do not run, by cause; none where those are asked for as well."""
+        if self.criteria.compatible != "true" or self.criteria.confidence:
+            return {}
+        refused = np.flatnonzero(self.within & (self.lost == 0) & (self.verdicts.level == 0))
+        weights = self.counts[refused]
+        by_cause = np.bincount(self.verdicts.cause[refused], weights=weights, minlength=len(INDEX_CAUSES))
+        return {cause: int(n) for cause, n in zip(INDEX_CAUSES, by_cause, strict=True) if n}
 
     def _count(self, facet: Facet, groups: Column) -> Mapping[str, int]:
         if isinstance(facet.column, VerdictColumn):

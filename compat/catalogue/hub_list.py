@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import prefetch_related_objects
-
 from compat.catalogue.current import current_index
 from compat.catalogue.cursor import cursor_to, read_cursor
 from compat.catalogue.finding import Finding, position_after
@@ -15,7 +13,7 @@ from compat.catalogue.order import order_named
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.workers import Worker
-from compat.models import ModelRecord, RecordRelation
+from compat.models import ModelRecord, RecordRelation, read_documents
 
 FORMATS = ("safetensors", "gguf", "onnx", "pytorch")
 _RELATION = re.compile(r"base_model:(?:(finetune|quantized|adapter|merge):)?(.+)", re.DOTALL)
@@ -61,7 +59,7 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     records = records_by_id(index.ids_at(found.rows_from(order, begin, 0, limit + 1)))
     next_ = cursor_to(question.text, order, records[limit - 1]) if len(records) > limit else ""
     taken = records[:limit]
-    prefetch_related_objects(taken, "documents")
+    read_documents(taken)
     return HubPage(taken, next_)
 
 

@@ -67,6 +67,7 @@ class CatalogueIndex:
     lock: RLock = field(default_factory=RLock)
     _facets: dict[str, Values] = field(default_factory=dict)
     _orders: dict[str, OrderColumns] = field(default_factory=dict)
+    _places: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -130,3 +131,13 @@ class CatalogueIndex:
                 rows = self.rows_of(np.concatenate([ids_in_order(part) for part in order.ranges()]))
                 self._orders[order.name] = OrderColumns(rows.astype(np.int32), self.columns.group[rows])
             return self._orders[order.name]
+
+    def places(self, order: Order) -> Column:
+        """Where each row stands in an order; made when first needed, four bytes a record."""
+        with self.lock:
+            if order.name not in self._places:
+                rows = self.order(order).rows
+                places = np.empty(len(self), dtype=np.int32)
+                places[rows] = np.arange(len(rows), dtype=np.int32)
+                self._places[order.name] = places
+            return self._places[order.name]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from compat.catalogue.browse import curated_of
-from compat.catalogue.current import current_index
+from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
 from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, row_of, rows_of, worker_of
+from compat.catalogue.rows import Row, row_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import Provenance
@@ -66,16 +66,16 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
     """
     worker = worker_of(criteria, available)
-    index = current_index()
+    index, newest = index_now()
     curated_of(criteria)
     found = Finding(index, criteria, worker)
-    part = part_of(found, found.order, criteria.query(), limit, cursor)
+    part = part_of(found, found.order, criteria.query(), limit, cursor, newest=newest)
     return Listing(
         criteria=criteria,
         worker=worker,
-        items=items_of(rows_of(part.records, worker) if part.records else []),
+        items=items_of(part.rows),
         total=found.total,
-        hidden=found.numbers().hidden,
+        hidden=found.hidden(),
         next=part.next,
         changed=index.changed,
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any, overload
 
+from django.db import DEFAULT_DB_ALIAS
+
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import SheetAnswer, outcome_of, sheet_answers
+from compat.catalogue.verdict import FitAt, SheetAnswer, outcome_of, sheet_answers
 from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult
 from compat.extraction.facts import VariantFacts
@@ -17,6 +20,7 @@ from compat.models import (
     ModelRecord,
     RecordVariant,
 )
+from compat.models.composed import ComposedQuery
 from compat.rules import CompatibilityResult, Confidence
 
 
@@ -84,14 +88,23 @@ class Row:
 
 def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
     """Records in the order of their ids; those that went meanwhile are left out. One query."""
-    known = ModelRecord.objects.in_bulk(ids)
+    known = {record.pk: record for record in _RECORDS.objects(ids)} if ids else {}
     return [known[pk] for pk in ids if pk in known]
 
 
-def row_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Row:
-    """One record as a row. No query."""
+_RECORDS = ComposedQuery(lambda ids: ModelRecord.objects.filter(pk__in=ids).order_by())
+
+
+def row_of(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    answer: SheetAnswer,
+    worker: Worker,
+    fit_at: FitAt | None = None,
+) -> Row:
+    """One record as a row; ``fit_at`` where fits are known. No query."""
     quantizations = [variant.quantization for variant in variants]
-    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker)
+    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker, fit_at)
 
 
 def _row(
@@ -101,8 +114,9 @@ def _row(
     sizes: Iterable[int | None],
     answer: SheetAnswer,
     worker: Worker,
+    fit_at: FitAt | None = None,
 ) -> Row:
-    outcome = outcome_of(record, variants, answer, worker)
+    outcome = outcome_of(record, variants, answer, worker, fit_at)
     return Row(
         record,
         outcome.result,
@@ -117,13 +131,14 @@ def _row(
 
 _COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards")
 _RECORD, _QUANTIZATION, _SIZE = (_COLUMNS.index(name) for name in ("record_id", "quantization", "size_bytes"))
+_VARIANTS = ComposedQuery(lambda records: RecordVariant.objects.filter(record__id__in=records).values_list(*_COLUMNS))
 
 
 class _Stored(Sequence[RecordVariant]):
     """A record's variants as the database told them: a list looks at one in twenty, and only that becomes an object."""
 
-    def __init__(self, using: str, told: Sequence[tuple[Any, ...]]) -> None:
-        self._using, self._told = using, told
+    def __init__(self, told: Sequence[tuple[Any, ...]]) -> None:
+        self._told = told
 
     def __len__(self) -> int:
         return len(self._told)
@@ -136,24 +151,28 @@ class _Stored(Sequence[RecordVariant]):
 
     def __getitem__(self, place: int | slice) -> RecordVariant | Sequence[RecordVariant]:
         if isinstance(place, slice):
-            return _Stored(self._using, self._told[place])
-        return RecordVariant.from_db(self._using, _COLUMNS, self._told[place])
+            return _Stored(self._told[place])
+        return RecordVariant.from_db(DEFAULT_DB_ALIAS, _COLUMNS, self._told[place])
 
 
 def rows_of(records: Sequence[ModelRecord], worker: Worker) -> list[Row]:
     """Rows for records already read. Two queries."""
+    return [make() for _, make in _makers(records, worker)]
+
+
+def _makers(records: Sequence[ModelRecord], worker: Worker) -> Iterator[tuple[ModelRecord, Callable[[], Row]]]:
+    """Records, each with what makes its row of what was read of all of them. Two queries."""
+    if not records:
+        return
     found = sheet_answers([record.sheet_id for record in records], worker)
     variants: dict[int, list[tuple[Any, ...]]] = {}
-    stored = RecordVariant.objects.filter(record__in=[record.pk for record in records])
-    for told in stored.values_list(*_COLUMNS):
-        variants.setdefault(told[_RECORD], []).append(told)
-    rows = []
+    for variant in _VARIANTS.rows([record.pk for record in records]):
+        variants.setdefault(variant[_RECORD], []).append(variant)
     for record in records:
         told = variants.get(record.pk, [])
         quantizations = [one[_QUANTIZATION] for one in told]
         sizes = [one[_SIZE] for one in told]
-        rows.append(_row(record, _Stored(stored.db, told), quantizations, sizes, found[record.sheet_id], worker))
-    return rows
+        yield record, partial(_row, record, _Stored(told), quantizations, sizes, found[record.sheet_id], worker)
 
 
 MOST_KEPT = 4096
@@ -176,27 +195,47 @@ class KeptRows:
         While a newer version of the catalogue has no index yet, all are read anew, so that nothing is shown of what it
         took out.
         """
-        if not newest:
-            return rows_by_id(ids, worker)
-        key, found = worker.key, dict[int, Row]()
+        found = self.reading(ids, worker, newest=newest)
+        return [row for pk in ids if (row := found(pk)) is not None]
+
+    def reading(
+        self, ids: Sequence[int], worker: Worker, *, newest: bool, first: int | None = None
+    ) -> Callable[[int], Row | None]:
+        """What gives the rows of some records one by one: each is worked out when somebody asks for it.
+
+        Where ``first`` is told, so many are read at once, and the rest only when one of them is asked for.
+        """
+        key, found = worker.key, dict[int, Row | None]()
         with self._lock:
-            for pk in ids:
+            for pk in ids if newest else ():
                 row = self._rows.get((pk, key))
                 if row is not None:
                     self._rows.move_to_end((pk, key))
                     found[pk] = row
-        missing = [pk for pk in ids if pk not in found]
-        if missing:
-            read = {row.record.pk: row for row in rows_by_id(missing, worker)}
-            found |= read
-            with self._lock:
-                self._rows |= {(pk, key): row for pk, row in read.items()}
-                while len(self._rows) > self._most:
-                    self._rows.popitem(last=False)
-        return [found[pk] for pk in ids if pk in found]
+        missing = [pk for pk in dict.fromkeys(ids) if pk not in found]
+        parts = iter([missing] if first is None else [missing[:first], missing[first:]])
+        read: dict[int, Callable[[], Row]] = {}
+
+        def row_of_id(pk: int) -> Row | None:
+            while pk not in found and pk not in read:
+                some = next(parts)
+                known = {record.pk: make for record, make in _makers(records_by_id(some), worker)}
+                read.update(known)
+                found.update((gone, None) for gone in some if gone not in known)
+            if pk not in found:
+                found[pk] = self._kept(key, read[pk]()) if newest else read[pk]()
+            return found[pk]
+
+        return row_of_id
+
+    def _kept(self, key: Hashable, row: Row) -> Row:
+        with self._lock:
+            self._rows[row.record.pk, key] = row
+            while len(self._rows) > self._most:
+                self._rows.popitem(last=False)
+        return row
 
 
 def rows_by_id(ids: Sequence[int], worker: Worker) -> list[Row]:
     """The same, all read from the database."""
-    records = records_by_id(ids) if ids else []
-    return rows_of(records, worker) if records else []
+    return rows_of(records_by_id(ids), worker)

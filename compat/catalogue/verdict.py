@@ -6,7 +6,7 @@ the catalogue at once stands in :mod:`compat.catalogue.machine_needs`, and a tes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
@@ -17,7 +17,9 @@ from compat.catalogue.workers import Worker
 from compat.estimate import Fit, FitResult
 from compat.extraction.facts import VariantFacts
 from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
-from compat.rules import CompatibilityResult, Severity, judge_all, order_of, platform
+from compat.models.composed import ComposedQuery
+from compat.rules import CompatibilityResult, Confidence, Severity, judge_all, order_of, platform
+from compat.timestamps import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,22 @@ def sheet_answers(sheets: Sequence[int], worker: Worker) -> dict[int, SheetAnswe
     Stored verdicts serve a worker whose hardware is not told, and every refusal. Known hardware can refuse more (a
     packing its generation cannot compute), so what is accepted is judged for it, without touching what is stored.
     """
-    stored = Verdict.objects.filter(profile=worker.profile.slug, sheet__in=sheets).select_related("sheet")
-    found = {verdict.sheet_id: _stored(verdict, worker) for verdict in stored}
+    stored = _VERDICTS.rows(worker.profile.slug, list(dict.fromkeys(sheets)))
+    found = {sheet: _stored(confidence, results, facts, worker) for sheet, confidence, results, facts in stored}
     missing = set(sheets) - found.keys()
     if missing:
         # An engine that was just switched on has no verdicts until the background work has made them.
-        found |= {sheet.pk: answer_to(_facts(sheet), worker) for sheet in FactSheet.objects.filter(pk__in=missing)}
+        found |= {
+            sheet.pk: answer_to(_facts(sheet.facts), worker) for sheet in FactSheet.objects.filter(pk__in=missing)
+        }
     return found
+
+
+_VERDICTS = ComposedQuery(
+    lambda engine, sheets: Verdict.objects.filter(profile=engine, sheet__id__in=sheets).values_list(
+        "sheet_id", "confidence", "results", "sheet__facts"
+    )
+)
 
 
 def accepted_answers(worker: Worker, sheets: Sequence[int]) -> Iterator[tuple[int, SheetAnswer]]:
@@ -58,7 +69,7 @@ def accepted_answers(worker: Worker, sheets: Sequence[int]) -> Iterator[tuple[in
     stored = Verdict.objects.filter(profile=worker.profile.slug, confidence__gt=0).select_related("sheet")
     for some in batched(sheets, BATCH):
         for verdict in stored.filter(sheet__in=some):
-            yield verdict.sheet_id, _as_stored(verdict, worker)
+            yield verdict.sheet_id, _as_stored(verdict.results, _facts(verdict.sheet.facts), worker)
 
 
 def refusal_of_hardware(worker: Worker) -> str | None:
@@ -67,20 +78,19 @@ def refusal_of_hardware(worker: Worker) -> str | None:
     return next((finding.code for finding in findings if finding.severity is Severity.BLOCKS), None)
 
 
-def _stored(verdict: Verdict, worker: Worker) -> SheetAnswer:
-    if verdict.compatible and worker.capability is not None:
-        return answer_to(_facts(verdict.sheet), worker)
-    return _as_stored(verdict, worker)
+def _stored(confidence: int, results: Sequence[Json], facts: Sequence[Json], worker: Worker) -> SheetAnswer:
+    if confidence > Confidence.NONE and worker.capability is not None:
+        return answer_to(_facts(facts), worker)
+    return _as_stored(results, _facts(facts), worker)
 
 
-def _as_stored(verdict: Verdict, worker: Worker) -> SheetAnswer:
-    facts = _facts(verdict.sheet)
-    results = tuple(verdict.result_of(position) for position in range(len(verdict.results)))
+def _as_stored(stored: Sequence[Json], facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
+    results = tuple(map(CompatibilityResult.from_stored, stored))
     return SheetAnswer(facts, results, tuple(order_of(facts, results, worker.profile)))
 
 
-def _facts(sheet: FactSheet) -> tuple[VariantFacts, ...]:
-    return tuple(VariantFacts.from_json(fact) for fact in sheet.facts)
+def _facts(stored: Sequence[Json]) -> tuple[VariantFacts, ...]:
+    return tuple(map(VariantFacts.from_json, stored))
 
 
 def answer_to(facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
@@ -89,8 +99,18 @@ def answer_to(facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
     return SheetAnswer(facts, found.results, found.order)
 
 
-def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, worker: Worker) -> Outcome:
-    """The outcome for one record whose variants, in order of position, are given."""
+FitAt = Callable[[int], FitResult | None]
+"""The fit of a variant by its position."""
+
+
+def outcome_of(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    answer: SheetAnswer,
+    worker: Worker,
+    fit_at: FitAt | None = None,
+) -> Outcome:
+    """The outcome for one record whose variants, in order of position, are given; ``fit_at`` where fits are known."""
     first = answer.order[0]
     if worker.hardware is None or not answer.results[first].compatible:
         return Outcome(answer.results[first], first)
@@ -98,7 +118,10 @@ def outcome_of(record: ModelRecord, variants: Sequence[RecordVariant], answer: S
     for place in answer.order:
         if not answer.results[place].compatible or place >= len(variants):
             continue
-        fit = fit_of(record, variants[place], at_its_context(worker, answer.facts[place]))
+        if fit_at is None:
+            fit = fit_of(record, variants[place], at_its_context(worker, answer.facts[place]))
+        else:
+            fit = fit_at(place)
         rank = FIT_RANK[fit.fit] if fit else 0
         if best is None or rank < best[0]:
             best = (rank, place, fit)

@@ -104,7 +104,7 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
         missing.append("attention heads")
     if missing:
         return Buffer(None, Basis.UNKNOWN, missing=tuple(missing))
-    windows = [layer for layer in shape.caches or () if layer.kind in WINDOWED and layer.window]
+    windows = [layer for layer, _ in shape.layer_counts if layer.kind in WINDOWED and layer.window]
     cells = max((reserved_cells(layer, "llama.cpp", cache) for layer in windows), default=0)
     widths = LlamaWidths(
         shape.hidden,
@@ -176,12 +176,12 @@ def _dequantised(widest: Amount, cache: CacheOptions, tokens: int) -> Amount:
 
 def widest_full_layer(shape: ModelShape) -> int:
     """Values a token of the widest layer that attends to all tokens, keys and values together."""
-    return max((c.k_width + c.v_width for c in shape.caches or () if c.kind is LayerKind.FULL), default=0)
+    return max((c.k_width + c.v_width for c, _ in shape.layer_counts if c.kind is LayerKind.FULL), default=0)
 
 
 def query_width(shape: ModelShape) -> int:
     """Values a token of the widest layer's queries; 0 where they are not known."""
-    return max((layer.q_width for layer in shape.caches or ()), default=0)
+    return max((layer.q_width for layer, _ in shape.layer_counts), default=0)
 
 
 def routed_width(shape: ModelShape) -> int:

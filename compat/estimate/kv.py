@@ -67,9 +67,9 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
         return CacheBytes(None, None, missing=tuple(missing))
     kv = 0.0
     per_token = 0.0
-    for layer in shape.caches:
+    for layer, count in shape.layer_counts:
         k, v = layer_widths(layer, shape, engine)
-        each = (k * bits_k + v * bits_v) / 8
+        each = count * (k * bits_k + v * bits_v) / 8
         kv += each * reserved_cells(layer, engine, options)
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
     state = state_bytes(shape, options)

@@ -92,7 +92,7 @@ def estimate_memory(
     missing = list(weights.missing)
     cache = cache_options(options, launch)
     kv, state = _cache(variant.shape, engine, cache, ranks, missing)
-    if kv.bytes is not None:
+    if kv.bytes is not None and widening is not None:
         kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, cache))
     buffers = _buffer_options(hardware, options, launch, ranks, gpu=gpu)
     compute = compute_buffer(variant.shape, engine, cache, buffers)

@@ -8,6 +8,7 @@ are taken off. GPTQ, AWQ, FP8 and the like keep embeddings and head in 16 bits.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import overload
 
 from compat.extraction.ggml_types import BITS_PER_WEIGHT
@@ -155,6 +156,7 @@ _GGUF_LABEL = re.compile(r"(?:I?Q\d|TQ\d|B?F16|F32|FP16|MXFP4)[A-Z0-9_]*")
 _SUFFIXES = ("_QAT", "-QAT")
 
 
+@lru_cache(maxsize=512)
 def gguf_mix(label: str | None) -> Mix | None:
     """The mix of a GGUF file type (``Q4_K_M``, ``UD-Q4_K_XL``); None when the label is not one."""
     name = (label or "").strip().upper().removeprefix("UD-").rstrip("?")

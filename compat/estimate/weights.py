@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from compat.estimate.label_sizes import ModelKind, kind_of, size_factor
 from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
-from compat.shapes.counting import Split, routed_parameters, split_parameters
+from compat.shapes.counting import Split, routed_parameters, split_by_dimensions, split_parameters
 from compat.shapes.shape import ModelShape
 
 
@@ -124,7 +124,7 @@ def _in_gguf(shape: ModelShape, parameters: int | None) -> int | None:
     A repository's own count holds the tower for images and sounds, which is a file of its own, and layers for drafting.
     """
     told = parameters or shape.parameters
-    counted = split_parameters(replace(shape, parameters=None))
+    counted = split_by_dimensions(shape)
     if told is None or counted is None:
         return parameters
     # An output head that the configuration does not tell is no tower.

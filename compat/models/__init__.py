@@ -13,6 +13,7 @@ from .record import (
     Verdict,
     in_any_case,
     payloads_of,
+    read_documents,
 )
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
@@ -37,4 +38,5 @@ __all__ = [
     "WebhookDelivery",
     "in_any_case",
     "payloads_of",
+    "read_documents",
 ]

@@ -27,6 +27,7 @@ from compat.extraction.relatives import (
     shape_facts_by,
 )
 from compat.hub.payloads import HubModel, ParsedRecord
+from compat.models.composed import ComposedQuery
 from compat.models.record import ModelRecord, RecordRelation
 from compat.shapes.gguf_keys import config_from_gguf
 from compat.shapes.layer_facts import shape_facts
@@ -85,24 +86,37 @@ def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
     """What the catalogue's records that may be related to some read of themselves. Two queries at most."""
     if not asking:
         return []
-    ids = [one.repo_id for one in asking]
-    read = ModelRecord.objects.filter(architecture_from__in=_READ).order_by()
-    related = [
-        read.filter(repo_id__in={one.made_from for one in asking if one.made_from}),
-        read.filter(
-            pk__in=_conversions({*ids, *(one.likely_converted_from for one in asking if one.likely_converted_from)})
-        ),
-        read.filter(pk__in=_copies({one.name for one in asking if one.names_a_size})),
-    ]
-    first, *others = (some.values_list(*_COLUMNS) for some in related)
-    rows = {row[0]: row for row in first.union(*others, all=True)}
+    bases = {one.made_from for one in asking if one.made_from}
+    originals = {one.likely_converted_from for one in asking if one.likely_converted_from}
+    names = {one.name for one in asking if one.names_a_size}
+    found = _RELATED.rows(sorted(bases), sorted(originals.union(one.repo_id for one in asking)), sorted(names))
+    rows = {row[0]: row for row in found}
     if not rows:
         return []
     relations: dict[int, list[Relation]] = defaultdict(list)
-    told = RecordRelation.objects.filter(record__in=rows).order_by("pk").values_list("record_id", "base", "kind")
-    for record, base, kind in told:
+    for record, base, kind in _RELATIONS.rows(list(rows)):
         relations[record].append(Relation(base, kind))
     return [_witness_of(row, tuple(relations[pk])) for pk, row in rows.items()]
+
+
+def _related(bases: Sequence[str], originals: Sequence[str], names: Sequence[str]) -> QuerySet[ModelRecord, Any]:
+    """The records that read something themselves, and are among bases, conversions of originals, or of some names."""
+    read = ModelRecord.objects.filter(architecture_from__in=_READ).order_by()
+    related = [
+        read.filter(repo_id__in=bases),
+        read.filter(pk__in=_conversions(originals)),
+        read.filter(pk__in=_copies(names)),
+    ]
+    first, *others = (some.values_list(*_COLUMNS) for some in related)
+    return first.union(*others, all=True)
+
+
+_RELATED = ComposedQuery(_related)
+_RELATIONS = ComposedQuery(
+    lambda records: (
+        RecordRelation.objects.filter(record__id__in=records).order_by("pk").values_list("record_id", "base", "kind")
+    )
+)
 
 
 _READ = sorted(READ)

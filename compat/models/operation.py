@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -46,7 +46,7 @@ class Catalogue(models.Model):
     def current_version(cls) -> tuple[int, datetime | None]:
         """The version, and when it last changed; 0 and None before the first change. One query."""
         for version, changed in _STATE.rows():
-            return version, changed.replace(tzinfo=UTC) if changed and changed.tzinfo is None else changed
+            return version, changed
         return 0, None
 
     @classmethod
@@ -167,3 +167,11 @@ class HubFetch(models.Model):
     def __str__(self) -> str:
         """Repository and state."""
         return f"{self.repo_id}: {self.state}"
+
+    @classmethod
+    def of(cls, repo_id: str) -> HubFetch | None:
+        """The request for a repository, if there is one. One query."""
+        return next(iter(_FETCHES.objects(repo_id)), None)
+
+
+_FETCHES = ComposedQuery(lambda repo_id: HubFetch.objects.filter(repo_id=repo_id).order_by())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Lower, StrIndex
-from django.urls import reverse
+from django.urls import get_script_prefix, get_urlconf, reverse
 
 from compat.extraction.facts import parameters_text
 from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
 from compat.rules import CompatibilityResult, Confidence
+
+from .composed import ComposedQuery
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
@@ -131,17 +133,23 @@ class ModelRecord(models.Model):
 
     def get_absolute_url(self) -> str:
         """The detail page."""
-        return reverse("detail", args=[self.repo_id])
+        return _address_of(self.repo_id, get_script_prefix(), get_urlconf())
 
     @cached_property
     def payload(self) -> dict[str, Any]:
         """All that is told of it, in the Hub's shape. One query where its documents are not there yet."""
-        return merged(self.repo_id, [kept.document for kept in self.documents.all()])
+        return merged(self.repo_id, [kept.document for kept in self.kept_documents])
+
+    @cached_property
+    def kept_documents(self) -> Sequence[RecordDocument]:
+        """Its documents as they are when first asked for. One query where they were not read with the record."""
+        prefetched: Sequence[RecordDocument] | None = getattr(self, "_prefetched_objects_cache", {}).get("documents")
+        return _DOCUMENTS.objects([self.pk]) if prefetched is None else prefetched
 
     @property
     def lacks_documents(self) -> bool:
         """Whether something was read at an older commit only, so that it may be wrong of this one and is left out."""
-        return any(kept.sha and kept.sha != self.sha for kept in self.documents.all())
+        return any(kept.sha and kept.sha != self.sha for kept in self.kept_documents)
 
     @property
     def asks_for_terms(self) -> bool:
@@ -152,6 +160,12 @@ class ModelRecord(models.Model):
     def parameters_text(self) -> str:
         """The parameter count for people; a count read from the name alone carries a tilde."""
         return parameters_text(self.parameters, self.parameters_from)
+
+
+@lru_cache(maxsize=4096)
+def _address_of(repo_id: str, _prefix: str, _urls: object) -> str:
+    """Django takes longer to make an address than to fill a row; it depends on where the site stands as well."""
+    return reverse("detail", args=[repo_id])
 
 
 class RecordDocument(models.Model):
@@ -189,6 +203,18 @@ def in_any_case(repo_ids: Iterable[str]) -> models.QuerySet[ModelRecord]:
     """The records of these ids, whatever the case of their letters: to the Hub that is one repository."""
     lowered = {repo_id.lower() for repo_id in repo_ids}
     return ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered__in=sorted(lowered))
+
+
+_DOCUMENTS = ComposedQuery(lambda records: RecordDocument.objects.filter(record__id__in=records).order_by("pk"))
+
+
+def read_documents(records: Sequence[ModelRecord]) -> None:
+    """Read the documents of some records, so that no record asks for its own. One query."""
+    kept: dict[int, list[RecordDocument]] = {record.pk: [] for record in records}
+    for one in _DOCUMENTS.objects(list(kept)):
+        kept[one.record_id].append(one)
+    for record in records:
+        record.kept_documents = kept[record.pk]
 
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -57,12 +57,20 @@ def split_parameters(shape: ModelShape, parameters: int | None = None) -> Split 
 
     None when neither a total nor the dimensions for one are known, or the embedding is unknown.
     """
+    return _split(shape, parameters or shape.parameters)
+
+
+def split_by_dimensions(shape: ModelShape) -> Split | None:
+    """Parameters by class as the dimensions alone tell them, whatever was counted; None where they do not."""
+    return _split(shape, None)
+
+
+def _split(shape: ModelShape, total: int | None) -> Split | None:
     table = embedding_parameters(shape)
     if table is None:
         return None
     head = 0 if shape.tied else table
     counts = _count(shape)
-    total = parameters or shape.parameters
     if total is None:
         if counts is None or shape.tied is None:
             return None
@@ -137,7 +145,7 @@ def _attention(shape: ModelShape) -> tuple[int, int, int] | None:
     if not (shape.hidden and shape.heads and shape.caches) or shape.mla:
         return None
     queries = keys = values = outputs = 0
-    for cache in shape.caches:
+    for cache, count in shape.layer_counts:
         if cache.kind in (LayerKind.BOTH, LayerKind.NONE):
             return None
         if cache.kind is LayerKind.STATE:
@@ -145,15 +153,15 @@ def _attention(shape: ModelShape) -> tuple[int, int, int] | None:
             if state is None or state.inner is None or state.keys is None:
                 return None
             # Gated delta rule: q, k, v and the gate z go in, v comes out; two scalars a head are left out.
-            keys += 2 * state.keys
-            queries += 2 * state.inner
-            outputs += state.inner
+            keys += count * 2 * state.keys
+            queries += count * 2 * state.inner
+            outputs += count * state.inner
             continue
-        queries += cache.q_width * (2 if shape.gated_query else 1)
-        outputs += cache.q_width
-        keys += cache.k_width
+        queries += count * cache.q_width * (2 if shape.gated_query else 1)
+        outputs += count * cache.q_width
+        keys += count * cache.k_width
         # Where values are the keys' own projection, only window layers have a matrix of their own.
-        values += 0 if shape.value_is_key and cache.kind is LayerKind.FULL else cache.v_width
+        values += 0 if shape.value_is_key and cache.kind is LayerKind.FULL else count * cache.v_width
     return shape.hidden * (queries + keys), shape.hidden * values, shape.hidden * outputs
 
 
@@ -178,4 +186,11 @@ def _count(shape: ModelShape) -> _Counts | None:
     return _Counts(*attention, ffn, ffn // n, router, experts)
 
 
-__all__ = ["Split", "active_parameters", "embedding_parameters", "routed_parameters", "split_parameters"]
+__all__ = [
+    "Split",
+    "active_parameters",
+    "embedding_parameters",
+    "routed_parameters",
+    "split_by_dimensions",
+    "split_parameters",
+]

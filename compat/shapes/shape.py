@@ -5,8 +5,10 @@ whoever needs it says so; where what the architecture fixes stands in for a miss
 names it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from compat.architectures import LayerKind, LayerStructure, architecture_of, architecture_of_gguf
@@ -99,10 +101,15 @@ class ModelShape:
     unpacked: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = field(default=())
 
+    @cached_property
+    def layer_counts(self) -> tuple[tuple[LayerCache, int], ...]:
+        """How many layers of each sort there are: of a hundred layers most keep the same."""
+        return tuple(Counter(self.caches or ()).items())
+
     @property
     def state_layers(self) -> int:
         """How many layers keep a recurrent state."""
-        return sum(c.kind in (LayerKind.STATE, LayerKind.BOTH) for c in self.caches or ())
+        return sum(count for layer, count in self.layer_counts if layer.kind in (LayerKind.STATE, LayerKind.BOTH))
 
     def with_facts(self, **facts: Any) -> "ModelShape":
         """The same shape with ``facts`` put in where this one knows nothing."""

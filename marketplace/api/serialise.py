@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -91,7 +92,13 @@ def metadata(item: Item) -> Json:
 
 
 def _camel(facts: Json) -> Json:
-    return {to_camel(name): value for name, value in facts.items()}
+    return {_name(name): value for name, value in facts.items()}
+
+
+@cache
+def _name(name: str) -> str:
+    """The API's name of a fact, of which there are a few dozen."""
+    return to_camel(name)
 
 
 def compatibility(item: Item, on: Worker, model_id: str | None) -> Json:
