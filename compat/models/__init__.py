@@ -11,6 +11,7 @@ from .record import (
     RecordTags,
     RecordVariant,
     Verdict,
+    documents_kept,
     in_any_case,
     payloads_of,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Verdict",
     "Webhook",
     "WebhookDelivery",
+    "documents_kept",
     "in_any_case",
     "payloads_of",
 ]
