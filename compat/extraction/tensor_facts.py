@@ -33,6 +33,7 @@ _BESIDE = (
     *(".weight_g_idx", ".k_scale", ".v_scale", ".output_scale", "_scales", ".act_scale", "_scale_inv"),
 )
 """How tensors end that belong to packed weights and are none."""
+_TABLES = (".bias", ".masked_bias", "position_ids", "position_index", "_mask")
 _QUANT_STATE = ".quant_state.bitsandbytes__"
 
 
@@ -43,7 +44,8 @@ class TensorFacts:
     ``counts`` and ``bytes`` are of stored values by data type, the most bytes first; ``roles`` has the bytes of the
     embedding table, the output head, and experts, where names tell them. ``layout`` is one of :data:`LAYOUTS`, empty
     for plain weights, None where modules are packed in several ways, or in one that is not known here. ``weights``
-    counts what was packed, without scales and the like; None where shapes do not tell how many a word holds.
+    counts what was packed, without scales and the like, but for what is in ``words`` of 32 bits of which shapes do not
+    tell how many weights each holds; None where there are weights packed in a way that is not known here.
     """
 
     tensors: int
@@ -53,6 +55,7 @@ class TensorFacts:
     roles: Mapping[str, int]
     layout: str | None
     weights: int | None
+    words: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As a document keeps it."""
@@ -64,12 +67,13 @@ class TensorFacts:
             "roles": dict(self.roles),
             "layout": self.layout,
             "weights": self.weights,
+            "words": self.words,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """Weights that a module packs: how, and how many (None: not told)."""
+    """Weights that a module packs: how, and how many (None: words of 32 bits that do not tell it)."""
 
     layout: str
     weights: int | None
@@ -90,7 +94,8 @@ def facts_of_tensors(tensors: Sequence[Tensor]) -> TensorFacts:
             layers.add(found[1])
     packed = dict(_packed(tensors))
     layouts = {one.layout for one in packed.values()}
-    words = any(_is_words(tensor) and tensor.name not in packed and not _is_beside(tensor.name) for tensor in tensors)
+    unknown = any(_is_words(one) and one.name not in packed and not _is_beside(one.name) for one in tensors)
+    weights, words = _weights(tensors, packed)
     order = sorted(sizes, key=lambda dtype: (-sizes[dtype], dtype))
     return TensorFacts(
         tensors=len(tensors),
@@ -98,8 +103,9 @@ def facts_of_tensors(tensors: Sequence[Tensor]) -> TensorFacts:
         counts={dtype: counts[dtype] for dtype in order},
         bytes={dtype: sizes[dtype] for dtype in order},
         roles={role: roles[role] for role in sorted(roles)},
-        layout=None if words or len(layouts) > 1 else next(iter(layouts), ""),
-        weights=None if words else _weights(tensors, packed),
+        layout=None if unknown or len(layouts) > 1 else next(iter(layouts), ""),
+        weights=None if unknown else weights,
+        words=0 if unknown else words,
     )
 
 
@@ -116,21 +122,23 @@ def _is_beside(name: str) -> bool:
 
 
 def _is_words(tensor: Tensor) -> bool:
-    """Whether its values may hold several weights each: integers of more than a table's few."""
-    return tensor.dtype in ("I32", "U32", "U8", "I16", "U16", "F4") and len(tensor.shape) > 1
+    """Whether its values may hold several weights each: no integers of a mask or a table of positions."""
+    words = tensor.dtype in ("I32", "U32", "U8", "I16", "U16", "F4") and len(tensor.shape) > 1
+    return words and not tensor.name.endswith(_TABLES)
 
 
-def _weights(tensors: Iterable[Tensor], packed: Mapping[str, _Packed]) -> int | None:
-    total = 0
+def _weights(tensors: Iterable[Tensor], packed: Mapping[str, _Packed]) -> tuple[int, int]:
+    """The weights that are told, and the words that hold the others."""
+    weights = words = 0
     for tensor in tensors:
         found = packed.get(tensor.name)
         if found is None:
-            total += 0 if _is_beside(tensor.name) else tensor.parameters
+            weights += 0 if _is_beside(tensor.name) else tensor.parameters
         elif found.weights is None:
-            return None
+            words += tensor.parameters
         else:
-            total += found.weights
-    return total
+            weights += found.weights
+    return weights, words
 
 
 def _packed(tensors: Sequence[Tensor]) -> Iterable[tuple[str, _Packed]]:
@@ -186,10 +194,10 @@ def _of_qweight(tensor: Tensor, beside: Mapping[str, Tensor | None]) -> _Packed 
     return _Packed(AWQ, rows * outputs) if outputs % columns == 0 else None
 
 
-def _of_weight_packed(tensor: Tensor, scale: Tensor | None) -> _Packed:
+def _of_weight_packed(tensor: Tensor, scale: Tensor | None) -> _Packed | None:
     if tensor.dtype == "U8" and scale is not None:
-        return _of_half_bytes(tensor, scale) or _Packed(COMPRESSED, None)
-    return _Packed(COMPRESSED, None)
+        return _of_half_bytes(tensor, scale)
+    return _Packed(COMPRESSED, None) if tensor.dtype == "I32" else None
 
 
 def _of_half_bytes(tensor: Tensor, scale: Tensor) -> _Packed | None:

@@ -142,6 +142,8 @@ class GgufFileHeader(_Block):
         return length if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**15 else None
 
 
+_UNEQUAL = 2
+"""How many times as large as the first file of a set the others may be on average."""
 DataTypes = Annotated[dict[Annotated[StrictStr, Field(max_length=32)], Count], Field(max_length=64)]
 
 
@@ -149,9 +151,10 @@ class SafetensorsFileHeaders(_Block):
     """What this site itself read from the headers of the repository's safetensors weights.
 
     ``files`` of ``shards`` files were read, the first of ``file``'s set. ``counts`` and ``bytes`` are of the values as
-    they are stored, by data type; ``weights`` counts what they pack, where shapes tell it. ``layout`` is the way they
-    are packed (``awq-gemv``), empty for plain weights and None where that is not told. ``total_size`` is what the index
-    beside the files says of all their bytes. :mod:`compat.extraction.tensor_facts` reads these out of the tensors.
+    they are stored, by data type; ``weights`` counts what they pack, but for what is in ``words``, where names and
+    shapes tell it. ``layout`` is the way they are packed (``awq-gemv``), empty for plain weights and None where that is
+    not told. ``total_size`` is what the index beside the files says of all their bytes.
+    :mod:`compat.extraction.tensor_facts` reads these out of the tensors.
     """
 
     file: StrictStr
@@ -164,6 +167,7 @@ class SafetensorsFileHeaders(_Block):
     roles: DataTypes = {}
     layout: Annotated[StrictStr | None, Field(max_length=32)] = None
     weights: Count | None = None
+    words: Count = 0
     total_size: Count | None = None
 
     @property
@@ -173,8 +177,12 @@ class SafetensorsFileHeaders(_Block):
 
     @property
     def total_bytes(self) -> int | None:
-        """What all tensors take; None where neither headers nor index tell it."""
-        return sum(self.bytes.values()) if self.whole else self.total_size
+        """What all tensors take; None where neither headers nor an index that agrees with the first file tell it."""
+        read = sum(self.bytes.values())
+        if self.whole:
+            return read
+        total = self.total_size
+        return total if total is not None and read <= total <= _UNEQUAL * self.shards * read else None
 
 
 class HubModel(_Block):
