@@ -209,7 +209,7 @@ def packing_in_headers(told: Packing, header: SafetensorsFileHeaders | None) -> 
 
     Names and tags do not count against tensors, and of AWQ these tell the layout.
     """
-    if header is None or header.layout is None or (told.known and told.scheme in VAGUE):
+    if header is None or header.layout is None:
         return told
     if not header.layout:
         return Packing() if told.provenance is Provenance.NAME and header.whole else told
