@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Container
 
 from django.conf import settings
 from django.db import transaction
@@ -11,11 +12,11 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat.hub import HubError
-from compat.hub.documents import Kind, Told
+from compat.hub.documents import Told
 from compat.ingest import store, task_results
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.ingest.judging import reevaluate
-from compat.models import HubFetch
+from compat.models import HubFetch, documents_kept
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     Raises the :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
     """
     try:
-        told = asyncio.run(_all_told(repo_id))
+        told = asyncio.run(_all_told(repo_id, documents_kept([repo_id])))
         counts = store.store_told([told], origin="hub")
     except HubError as problem:
         note_outcome(repo_id, problem)
@@ -79,13 +80,13 @@ def fetch_now(repo_id: str) -> tuple[str, str]:
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
 
 
-async def _all_told(repo_id: str) -> Told:
+async def _all_told(repo_id: str, kept: Container[tuple[str, ...]]) -> Told:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
     from compat.hub import HubClient
     from compat.ingest.from_hub import all_told
 
     async with HubClient(settings.HUB) as client:
-        return await all_told(client, Kind.DETAIL, await client.model(repo_id), whole=True)
+        return await all_told(client, await client.model(repo_id), kept)
 
 
 @task()

@@ -171,6 +171,8 @@ except ValueError as error:
 
 # How long a record counts as fresh, in seconds: 48 hours, as the original revalidated.
 RECORD_TTL = env.number("RECORD_TTL", 172_800, least=1)
+# Of how many models a sync reads the headers of weight files by itself; 0 reads none.
+SYNC_HEADERS = env.number("SYNC_HEADERS", 200)
 # Whether visitors make the site ask the Hub: for a model it lacks, and for a newer record than it has.
 FETCH_ON_DEMAND = env.flag("FETCH_ON_DEMAND", default=True)
 

@@ -11,6 +11,7 @@ of ``config`` that the Hub knows; the whole of it is served as the repository's 
 * ``files={"a/b": {"model.gguf": b"..."}}`` adds files, ``renames={"old/b": "a/b"}`` answers 307.
 * ``tokens`` are the accepted ones (None: any), ``granted`` the gated repositories they may read.
 * ``quota`` is how many requests each bucket (``api``, ``resolvers``) allows per ``window`` seconds.
+* ``hub.tells_sizes = False`` leaves the sizes of files out of details, as some mirrors do; the tree tells them.
 * ``hub.fail_next(...)`` scripts faults; ``hub.requests`` tells what was asked, ``hub.bytes_sent`` how much
   was sent.
 """
@@ -149,6 +150,8 @@ class HubServer:
         self.quota = Quota(quota, window, clock)
         self.compress = compress
         self.ignore_ranges = False
+        self.tells_sizes = True
+        self.tree_page = 1000
         self.requests: list[Request] = []
         self.bytes_sent = 0
         self._faults: deque[Fault] = deque()
@@ -254,6 +257,8 @@ class HubServer:
         path = request.path.rstrip("/")
         if path == "/api/models":
             return self._list(request)
+        if found := re.fullmatch(r"/api/models/(.+?)/tree/([^/]+)", urlsplit(request.target).path):
+            return self._tree(request, unquote(found[1]), unquote(found[2]))
         if found := re.fullmatch(r"/api/models/(.+?)(?:/revision/(.+))?", path):
             return self._detail(request, found[1], found[2])
         if found := re.fullmatch(r"/(.+?)/resolve/([^/]+)/(.+)", urlsplit(request.target).path):
@@ -348,10 +353,47 @@ class HubServer:
             return refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         query = request.query
         expand = query.get("expand[]", []) + query.get("expand", [])
-        whole = self._told(record, blobs=query.get("blobs", [""])[0].lower() in {"true", "1"})
+        sized = self.tells_sizes and query.get("blobs", [""])[0].lower() in {"true", "1"}
+        whole = self._told(record, blobs=sized)
         if expand:
             whole = {name: whole[name] for name in ("_id", "id", *expand) if name in whole}
         return json_reply(whole)
+
+    def _tree(self, request: Request, repo_id: str, revision: str) -> Reply:
+        """The whole tree, page by page: files with their sizes, and the folders they lie in."""
+        record = self._visible(request, repo_id)
+        if record is None:
+            return self._absent(request)
+        if revision not in {"main", self.sha(record)}:
+            return refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        query = request.query
+        entries = self._entries(record)
+        start = _read_cursor(query["cursor"][0]) if "cursor" in query else 0
+        reply = json_reply(entries[start : start + self.tree_page])
+        if start + self.tree_page < len(entries):
+            kept = [(name, value) for name, values in query.items() for value in values if name != "cursor"]
+            cursor = quote(_cursor(start + self.tree_page), safe="")
+            path = urlsplit(request.target).path
+            reply.headers["Link"] = f'<{self.url}{path}?{urlencode(kept)}&cursor={cursor}>; rel="next"'
+        return reply
+
+    def _entries(self, record: Record) -> list[Record]:
+        files = self._siblings(record, blobs=True)
+        folders = {
+            "/".join(parts[:depth])
+            for file in files
+            for parts in [file["rfilename"].split("/")]
+            for depth in range(1, len(parts))
+        }
+        entries: list[Record] = [{"type": "directory", "oid": _oid(path), "size": 0, "path": path} for path in folders]
+        for file in files:
+            size = file.get("size", 0)
+            entry = {"type": "file", "oid": _oid(file["rfilename"]), "size": size, "path": file["rfilename"]}
+            if file["rfilename"].endswith((".safetensors", ".gguf", ".bin")):
+                digest = hashlib.sha256(file["rfilename"].encode()).hexdigest()
+                entry["lfs"] = {"oid": digest, "size": size, "pointerSize": 134}
+            entries.append(entry)
+        return sorted(entries, key=lambda entry: str(entry["path"]))
 
     def _told(self, record: Record, *, blobs: bool = False) -> Record:
         """A record as the Hub shows it: what it knows of the configuration, and sizes only where asked."""
@@ -433,6 +475,10 @@ class HubServer:
 
 def _labels(record: Record) -> set[str]:
     return {*(record.get("tags") or ()), record.get("pipeline_tag", ""), record.get("library_name", "")}
+
+
+def _oid(text: str) -> str:
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _cursor(start: int) -> str:

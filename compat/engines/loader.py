@@ -31,7 +31,7 @@ from compat.engines.profile import (
 )
 from compat.engines.shared_packings import Share, shared_packings
 from compat.extraction.task import TASKS
-from compat.extraction.variants import FORMATS
+from compat.extraction.variants import FORMATS, LAYOUTS
 from compat.strict_data import (
     DataError,
     Name,
@@ -87,6 +87,7 @@ def _some_tasks(tasks: dict[str, list[str]]) -> dict[str, list[str]]:
 
 _Sureness = Annotated[str, one_of("high", "medium", "low")]
 _NameSpace = Annotated[str, one_of(*NAME_SPACES)]
+_Layout = Annotated[str, one_of(*LAYOUTS)]
 _Format = Annotated[str, one_of(*FORMATS)]
 _Task = Annotated[str, one_of(*TASKS)]
 _Platforms = Annotated[list[Annotated[str, one_of(*PLATFORM_LABELS)]], without_repeats]
@@ -129,6 +130,7 @@ class _FormatTable(StrictTable):
     brief: str = ""
     loader: str = ""
     platforms: _Platforms = []
+    layouts: list[_Layout] = []
 
 
 class _QuantizationTable(StrictTable):
@@ -344,6 +346,7 @@ def _format(row: _FormatTable) -> FormatRule:
         row.brief,
         row.loader,
         tuple(row.platforms),
+        tuple(row.layouts),
     )
 
 

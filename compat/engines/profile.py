@@ -57,7 +57,7 @@ class FormatRule:
     """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it goes.
 
     ``loader`` is what of the engine reads it, where that knows fewer architectures than the engine (``converter``).
-    Empty ``platforms`` means all of the engine's.
+    Empty ``platforms`` means all of the engine's. ``layouts`` are those it reads beside Transformers' own.
     """
 
     name: str
@@ -68,6 +68,7 @@ class FormatRule:
     brief: str = ""
     loader: str = ""
     platforms: tuple[str, ...] = ()
+    layouts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFa
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.extraction.parameters import NEAR_ITS_NAME, parameters_of
-from compat.extraction.quantization import packing_of
+from compat.extraction.quantization import packing_in_headers, packing_of
 from compat.extraction.relatives import (
     WEAK,
     Relation,
@@ -34,7 +34,7 @@ from compat.extraction.relatives import (
 from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
 from compat.extraction.variants import Variant, format_label, variants_of
-from compat.hub.payloads import HubModel, Sibling
+from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
@@ -138,7 +138,8 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if told_for_a_family(model) and config.get("model_type") not in (None, architecture.value):
         hf_class = None  # it was told for the same family, and is as wrong
     names = _names(model, config)
-    packing = packing_of(model, config)
+    model = _counted_by_headers(model)
+    packing = packing_in_headers(packing_of(model, config), model.safetensors_header)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
     if not part and counted.fact.provenance in UNCOUNTED:
@@ -176,6 +177,15 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         projector_bytes=_projector_bytes(model, names),
         repository_size=_sum_sizes(model.siblings),
     )
+
+
+def _counted_by_headers(model: HubModel) -> HubModel:
+    """The model with what the headers of its files count where the Hub counts nothing."""
+    header = model.safetensors_header
+    if header is None or not header.whole or (model.safetensors and model.safetensors.count):
+        return model
+    counts = dict(header.counts)
+    return model.model_copy(update={"safetensors": SafetensorsBlock(total=sum(counts.values()), parameters=counts)})
 
 
 def _names(model: HubModel, config: Mapping[str, Any]) -> tuple[FileName, ...]:

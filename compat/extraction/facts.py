@@ -21,6 +21,7 @@ class Provenance(StrEnum):
 
     GIVEN = "given"
     GGUF_HEADER = "gguf-header"
+    FILE_HEADER = "file-header"
     CONFIG = "config"
     HUB = "hub"
     TAG = "tag"
@@ -59,6 +60,7 @@ def provenance_of(text: str) -> Provenance:
 _PROVENANCE_LABELS = {
     Provenance.GIVEN: "given by the caller",
     Provenance.GGUF_HEADER: "GGUF file header",
+    Provenance.FILE_HEADER: "safetensors file header",
     Provenance.CONFIG: "config.json",
     Provenance.HUB: "Hub answer",
     Provenance.TAG: "Hub tag",
@@ -105,6 +107,7 @@ class VariantFacts:
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
     needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
     Hub's own list of files is known, and holds none; ``cut``: in pieces that have to be joined before use.
+    ``layout``: who laid the tensors out, where that is not as Transformers does (``mistral``: Mistral's own names).
     """
 
     architecture: str | None = None
@@ -129,6 +132,7 @@ class VariantFacts:
     contradicted: bool = False
     no_weights: bool = False
     cut: bool = False
+    layout: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

@@ -25,11 +25,12 @@ from compat.extraction.typed_counts import (
     INTEGER_BYTES,
     bytes_of_weights,
     bytes_of_words,
+    packed_width,
     weights_a_scale,
     weights_counted,
     weights_in_words,
 )
-from compat.hub.payloads import HubModel
+from compat.hub.payloads import HubModel, SafetensorsFileHeaders
 from compat.shapes.counting import split_parameters
 from compat.shapes.known import complete, find_shape
 from compat.shapes.layer_facts import shape_facts
@@ -130,8 +131,13 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
     if isinstance(elsewhere, str) and elsewhere:
         return _with_language_model(model, elsewhere)
     expected = () if part else tuple(_expectations(model, config))
+    header = model.safetensors_header
+    if header and header.whole:
+        return _of_headers(model, header, expected, packing)
     if model.safetensors and model.safetensors.count:
         counted = _of_safetensors(model, expected, packing)
+        if header and header.total_bytes and not counted.contradiction:
+            counted = replace(counted, size_bytes=header.total_bytes)
         return counted if part else _held_against_files(model, counted)
     if model.gguf and model.gguf.total:
         return Counted(_of_gguf(model.gguf.total, expected))
@@ -302,6 +308,29 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
         f"The files' own count is {parameters_text(told)}, but {best.evidence} {parameters_text(best.count)}. "
         "One of the two is wrong."
     )
+    return Counted(Fact(best.count, Provenance.CONTRADICTED, sentence), sentence, None, seen)
+
+
+def _of_headers(
+    model: HubModel, header: SafetensorsFileHeaders, expected: Sequence[Expectation], packing: Packing
+) -> Counted:
+    """What the headers of all files count: stored values for certain, and so their bytes to the last."""
+    seen = _packing_of(packing, header.counts)
+    told = header.weights
+    if told is not None and header.words:
+        told = None if seen.bits is None else told + round(header.words * _MOST_WORD_BITS / packed_width(seen.bits))
+    if not told:
+        return Counted(_as_expected(expected), "", header.total_bytes, seen)
+    counted = parameters_text(told)
+    evidence = f"{header.file} lists tensors of {counted} weights"
+    if header.shards > 1:
+        evidence = f"the {header.shards} files of the set list tensors of {counted} weights"
+    built = None if seen.known else _built(shape_facts(model.config))
+    unlike = built is not None and not (_BUILT[0] * built[0] < told < _BUILT[1] * built[1])
+    if not expected or (not unlike and any(one.agrees(told) for one in expected)):
+        return Counted(Fact(told, Provenance.FILE_HEADER, evidence), "", header.total_bytes, seen)
+    best = min(expected, key=lambda one: not any(o is not one and o.agrees(one.count) for o in expected))
+    sentence = f"Its files hold {counted} weights, but {best.evidence} {parameters_text(best.count)}. One is wrong."
     return Counted(Fact(best.count, Provenance.CONTRADICTED, sentence), sentence, None, seen)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from compat.architectures import name_words
 from compat.extraction.facts import Provenance
 from compat.extraction.filenames import read_name
-from compat.hub.payloads import HubModel
+from compat.extraction.tensor_facts import AWQ, AWQ_GEMV, BITSANDBYTES, COMPRESSED, FP8, GPTQ, MXFP4, NVFP4
+from compat.extraction.tensor_facts import MLX as TENSORS_OF_MLX
+from compat.hub.payloads import HubModel, SafetensorsFileHeaders
 from compat.shapes.layer_facts import NESTED_CONFIGS
 from compat.shapes.packed_bits import packed_bits
 
@@ -126,6 +128,20 @@ _METHOD_FILES = ("quantize_config.json", "quant_config.json", "quantization_conf
 """Files at the root in which packers write how they packed; each is written by several methods' packers."""
 _SCHEME_WORDS = ("nvfp4", "mxfp4", "mxfp8", "fp8")
 """Words of a name that say what numbers ModelOpt holds."""
+GEMV = "GEMV"
+"""AWQ's layout for its GEMV kernels, which packs along the inputs where all other kernels expect the outputs."""
+_GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
+_LAYOUTS = {
+    AWQ: "AWQ",
+    AWQ_GEMV: "AWQ",
+    GPTQ: "GPTQ",
+    BITSANDBYTES: "bitsandbytes",
+    FP8: "FP8",
+    TENSORS_OF_MLX: MLX,
+    NVFP4: "NVFP4",
+    MXFP4: "MXFP4",
+    COMPRESSED: "compressed-tensors",
+}
 _BLOCKS = ("quantization_config", "compression_config")
 """Where a configuration says how its weights are packed; engines read the first that is there."""
 PLAIN_WORDS = frozenset({"bf16", "fp16", "f16", "16bit", "fp32", "f32", "32bit"})
@@ -186,6 +202,27 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     if block and not isinstance(block, Mapping):
         return Packing(PACKED, Provenance.CONFIG, f"{key} is there, and in a form that nothing reads")
     return (_by_method_file(paths) or _by_weight_files(paths)) if paths else by_words
+
+
+def packing_in_headers(told: Packing, header: SafetensorsFileHeaders | None) -> Packing:
+    """What the tensors of the weights add to what is ``told``: engines go by config.json, else by what is there.
+
+    Names and tags do not count against tensors, and of AWQ these tell the layout.
+    """
+    if header is None or header.layout is None:
+        return told
+    if not header.layout:
+        return Packing() if told.provenance is Provenance.NAME and header.whole else told
+    label = _LAYOUTS.get(header.layout)
+    if label is None:
+        return told
+    gemv = GEMV if header.layout == AWQ_GEMV else None
+    if told.label is not None and (told.provenance is Provenance.CONFIG or told.label.startswith(f"{label} ")):
+        return replace(told, scheme=gemv) if gemv and told.label == label else told
+    evidence = f"the names and shapes of its tensors in {header.file} are those of {label}"
+    bits = told.bits if told.label == label else packed_bits(label)
+    scheme = told.scheme if told.label == label else None
+    return Packing(label, Provenance.FILE_HEADER, evidence, gemv or scheme, bits)
 
 
 def _by_tags_and_name(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -> Packing:
@@ -273,7 +310,7 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     width = _width(block.get("bits"))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
-        own = scheme if scheme and not scheme.startswith("INT") else label
+        own = scheme if scheme and not scheme.startswith("INT") and scheme != GEMV else label
         bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(scheme or label, width)
         return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
@@ -331,7 +368,9 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) ->
 
 
 def _scheme(block: Mapping[str, Any]) -> str | None:
-    """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), where its own fields tell it."""
+    """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it."""
+    if block.get("quant_method") == "awq" and str(block.get("version")).lower() in _GEMV_VERSIONS:
+        return GEMV
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:
         if word in told:

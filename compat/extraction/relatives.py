@@ -34,7 +34,7 @@ WEAK = frozenset(
     }
 )
 """Where a fact is from that relatives know better."""
-READ = frozenset({Provenance.GGUF_HEADER, Provenance.CONFIG, Provenance.HUB, Provenance.TAG})
+READ = frozenset({Provenance.GGUF_HEADER, Provenance.FILE_HEADER, Provenance.CONFIG, Provenance.HUB, Provenance.TAG})
 """Where a fact is from that a record read itself."""
 CONVERTED = "quantized"
 """The kind of relation of a conversion to its model."""

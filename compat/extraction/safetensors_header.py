@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeGuard
 
 from compat.extraction.header_bytes import HeaderError, HeaderReads, NeedBytes, read_growing
 
-FIRST_READ = 256 * 1024
+FIRST_READ = 100 * 1000
+"""Bytes: most headers of one file are smaller, as the Hub's own client takes for granted."""
 MAX_HEADER_BYTES = 16 * 1024 * 1024
 """The largest header read, in bytes; real ones are a few hundred KB."""
 
@@ -45,11 +46,23 @@ class DtypeUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as the header lists it. ``parameters`` counts stored values, ``bytes`` what they take."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    parameters: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class SafetensorsHeader:
     """The facts of one safetensors file; a sharded model has the rest in its other files.
 
     ``parameters`` counts stored values: in a quantized file one ``I32`` may hold eight weights. ``dtypes``
-    has the most used type first. ``metadata`` holds the short texts that the file's author added.
+    has the most used type first. ``metadata`` holds the short texts that the file's author added. ``tensors`` lists
+    all of them in the file's order.
     """
 
     header_bytes: int
@@ -58,6 +71,7 @@ class SafetensorsHeader:
     tensor_bytes: int
     dtypes: Mapping[str, DtypeUse]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tensors: tuple[Tensor, ...] = ()
 
 
 def safetensors_header_reads(
@@ -87,24 +101,17 @@ def parse_safetensors_header(data: bytes) -> SafetensorsHeader:
     metadata = _metadata(entries.pop("__metadata__", {}))
     if len(entries) > MAX_TENSORS:
         raise HeaderError(f"the header lists {len(entries):,} tensors; at most {MAX_TENSORS:,} make sense")
-    tensors = [_tensor(name, entry) for name, entry in entries.items()]
+    placed = [_tensor(name, entry) for name, entry in entries.items()]
+    tensors = tuple(tensor for tensor, _ in placed)
     return SafetensorsHeader(
         header_bytes=end,
         tensor_count=len(tensors),
         parameters=sum(tensor.parameters for tensor in tensors),
-        tensor_bytes=_laid_out(tensors),
+        tensor_bytes=_laid_out(placed),
         dtypes=_uses(tensors),
         metadata=metadata,
+        tensors=tensors,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    name: str
-    dtype: str
-    parameters: int
-    start: int
-    end: int
 
 
 def _decoded(text: bytes) -> dict[str, Any]:
@@ -151,7 +158,8 @@ def _clean(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def _tensor(name: str, entry: Any) -> _Tensor:
+def _tensor(name: str, entry: Any) -> tuple[Tensor, int]:
+    """A tensor, and where its data begins."""
     what = f"the tensor {name[:80]!r}"
     if not isinstance(entry, dict):
         raise HeaderError(f"{what} is not described by a JSON object")
@@ -166,7 +174,7 @@ def _tensor(name: str, entry: Any) -> _Tensor:
     bits = DTYPE_BITS.get(dtype)
     if bits is not None and -(-parameters * bits // 8) != offsets[1] - offsets[0]:
         raise HeaderError(f"{what} has data of another size than its shape")
-    return _Tensor(name, dtype, parameters, offsets[0], offsets[1])
+    return Tensor(name, dtype, tuple(shape), parameters, offsets[1] - offsets[0]), offsets[0]
 
 
 def _are_counts(value: Any) -> TypeGuard[list[int]]:
@@ -175,22 +183,22 @@ def _are_counts(value: Any) -> TypeGuard[list[int]]:
     )
 
 
-def _laid_out(tensors: list[_Tensor]) -> int:
+def _laid_out(placed: list[tuple[Tensor, int]]) -> int:
     """The bytes of all tensors, which must follow one another without gap or overlap."""
     end = 0
-    for tensor in sorted(tensors, key=lambda tensor: (tensor.start, tensor.end)):
-        if tensor.start != end:
+    for tensor, start in sorted(placed, key=lambda one: (one[1], one[0].bytes)):
+        if start != end:
             raise HeaderError(f"the data of {tensor.name[:80]!r} does not begin where the tensor before it ends")
-        end = tensor.end
+        end += tensor.bytes
     return end
 
 
-def _uses(tensors: list[_Tensor]) -> dict[str, DtypeUse]:
+def _uses(tensors: Sequence[Tensor]) -> dict[str, DtypeUse]:
     totals: dict[str, list[int]] = {}
     for tensor in tensors:
         total = totals.setdefault(tensor.dtype, [0, 0, 0])
         total[0] += 1
         total[1] += tensor.parameters
-        total[2] += tensor.end - tensor.start
+        total[2] += tensor.bytes
     most_first = sorted(totals.items(), key=lambda item: -item[1][1])
     return {dtype: DtypeUse(*total) for dtype, total in most_first}

@@ -37,9 +37,14 @@ def weights_in_words(counts: Mapping[str, int], packing: Packing) -> dict[str, i
     """The weights behind counts of words: as many to a word as its width has room for. None where no width is told."""
     if packing.bits is None:
         return None
-    width = max(round(packing.bits - 0.2), 1)
+    width = packed_width(packing.bits)
     room = {name: INTEGER_BYTES[name] * 8 / width if name in INTEGER_BYTES else 1.0 for name in counts}
     return _without_scales(counts, packing, room)
+
+
+def packed_width(bits: float) -> int:
+    """How many bits of a word a weight takes, of what it takes with its scales."""
+    return max(round(bits - 0.2), 1)
 
 
 def _without_scales(counts: Mapping[str, int], packing: Packing, room: Mapping[str, float]) -> dict[str, int]:

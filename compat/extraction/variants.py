@@ -54,6 +54,11 @@ _FORMAT_LABELS = {
     "adapter": "Adapter",
     TRANSFORMERS: "Safetensors or PyTorch",
 }
+MISTRAL = "mistral"
+"""A layout: the names of tensors and files that Mistral's own programs write, with ``params.json``."""
+LAYOUTS = (MISTRAL,)
+"""Every layout of safetensors weights that is not Transformers'."""
+_CONSOLIDATED = "consolidated"
 _CTRANSLATE2_VOCABULARIES = frozenset(
     f"{side}vocabulary.{suffix}" for side in ("", "shared_", "source_", "target_") for suffix in ("json", "txt")
 )
@@ -111,6 +116,8 @@ def variants_of(
         scheme=packing.scheme,
     )
     if safetensors or has_safetensors_block:
+        if _is_of_mistral(model, safetensors, sizes):
+            plain = partial(plain, layout=MISTRAL)
         yield from _safetensors_variants(safetensors, sizes, plain, counted, packing)
 
     ggufs = by_format.pop("gguf", [])
@@ -137,6 +144,12 @@ def variants_of(
         yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
     yield from _tagged_variants(model, gguf, plain, packing, without=EITHER if unopened else ())
+
+
+def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:
+    """Whether the Hub's own list of files has weights in Mistral's layout only, with their ``params.json``."""
+    listed = "siblings" not in (model.source or {}) and "params.json" in siblings
+    return listed and bool(weights) and all(name.stem == _CONSOLIDATED for name in weights)
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
@@ -204,7 +217,7 @@ def _safetensors_variants(
         groups.setdefault(name.stem if "/" not in name.path else "", []).append(name)
     in_folders = groups.pop("", [])
     if len(groups) > 1:
-        for duplicate in [stem for stem in groups if stem.startswith("consolidated")]:
+        for duplicate in [stem for stem in groups if stem.startswith(_CONSOLIDATED)]:
             del groups[duplicate]
     if not groups and in_folders:
         groups["folders"] = in_folders

@@ -1,4 +1,4 @@
-"""What this site asks a Hub: lists of models, one model, its configuration, a few bytes of a file.
+"""What this site asks a Hub: lists of models, one model, its configuration, its files, a few bytes of one.
 
 Knows the Hub's addresses and nothing of rules; answers are plain JSON for :mod:`compat.hub.payloads` to
 check. Everything that goes wrong is raised as an error of :mod:`compat.hub.errors`.
@@ -19,13 +19,16 @@ import httpx
 
 from compat.hub.errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound, HubUnauthorized
 from compat.hub.failures import Subject
-from compat.hub.payloads import decode_json, is_repo_id
+from compat.hub.payloads import decode_json, files_of_tree, is_repo_id
 from compat.hub.rate_limit_budget import Clock, Sleep
 from compat.hub.settings import HubSettings
 from compat.hub.transport import Answer, Question, Span, Transport
 
 MAX_PAGE_SIZE = 500
 """The most models the Hub is asked for at once."""
+MOST_TREE_PAGES = 10
+MOST_FILES = 10_000
+"""The largest file tree that is read; a Hub lists a thousand files a page."""
 
 _CONFIG = "config.json"
 _SORTS = {"trending_score": "trendingScore", "last_modified": "lastModified", "created_at": "createdAt"}
@@ -64,6 +67,11 @@ class HubClient:
         """How many lists and models the Hub lets us ask for in this window; None where it did not tell."""
         return self._transport.left("api")
 
+    @property
+    def files_left(self) -> int | None:
+        """How many files, or parts of them, the Hub lets us ask for in this window; None where it did not tell."""
+        return self._transport.left("resolvers")
+
     async def list_models(
         self,
         *,
@@ -96,14 +104,14 @@ class HubClient:
         while url is not None:
             seen.add(url)
             answer = await self._transport.get(Question(url, "api", Subject()))
-            page = self._page(answer)
+            page = self._page(answer, Subject())
             if left is not None:
                 page = page[:left]
                 left -= len(page)
             if not page:
                 return
             yield page
-            url = None if left == 0 else self._next(answer, seen)
+            url = None if left == 0 else self._next(answer, seen, Subject())
 
     async def model(self, repo_id: str, *, blobs: bool = True) -> dict[str, Any]:
         """One model's raw detail record; ``blobs`` adds the sizes of its files.
@@ -119,15 +127,47 @@ class HubClient:
 
     async def config_json(self, repo_id: str, revision: str = "main") -> dict[str, Any] | None:
         """The repository's ``config.json``; None if it has none. NaN and Infinity in it become None."""
-        subject = Subject(repo_id, _CONFIG, revision)
+        return await self.json_file(repo_id, _CONFIG, revision)
+
+    async def json_file(self, repo_id: str, filename: str, revision: str = "main") -> dict[str, Any] | None:
+        """A file that holds one JSON object; None if there is no such file. NaN and Infinity in it become None."""
+        subject = Subject(repo_id, filename, revision)
         try:
             answer = await self._transport.get(Question(self._file_url(subject), "resolvers", subject))
         except HubFileNotFound:
             return None
-        config = self._decoded(answer, subject, constants=True)
-        if not isinstance(config, dict):
+        found = self._decoded(answer, subject, constants=True)
+        if not isinstance(found, dict):
             raise self._unusable(subject, "it is not a JSON object")
-        return config
+        return found
+
+    async def tree(self, repo_id: str, revision: str = "main") -> list[dict[str, Any]]:
+        """Every file of a repository with its size, as ``siblings`` are written, in all its folders.
+
+        A tree is told whole or not at all: :class:`HubBadPayload` where it has more than ``MOST_FILES`` entries,
+        or takes more bytes than one answer may have.
+        """
+        subject = Subject(repo_id)
+        path = f"{self._checked(repo_id)}/tree/{quote(self._checked_revision(revision), safe='')}"
+        url: str | None = f"{self.settings.endpoint}/api/models/{path}?recursive=true&expand=false"
+        seen: set[str] = set()
+        files: list[dict[str, Any]] = []
+        entries = size = 0
+        while url is not None:
+            seen.add(url)
+            answer = await self._transport.get(Question(url, "api", subject))
+            page = self._page(answer, subject)
+            entries += len(page)
+            size += len(answer.body)
+            url = self._next(answer, seen, subject)
+            too_many = entries > MOST_FILES or size > self.settings.max_response_bytes
+            if too_many or (url is not None and len(seen) >= MOST_TREE_PAGES):
+                raise self._unusable(subject, f"its file tree is larger than what is read, {MOST_FILES:,} files")
+            try:
+                files += files_of_tree(page)
+            except HubBadPayload as error:
+                raise self._unusable(subject, str(error)) from error
+        return files
 
     async def read_range(self, repo_id: str, filename: str, start: int, length: int, revision: str = "main") -> bytes:
         """Up to ``length`` bytes of a file from ``start``: fewer at its end, none past it."""
@@ -153,13 +193,13 @@ class HubClient:
             _log.info("%s comes without its configuration: %s", name, error)
             return None
 
-    def _page(self, answer: Answer) -> list[dict[str, Any]]:
-        page = self._decoded(answer, Subject())
+    def _page(self, answer: Answer, subject: Subject) -> list[dict[str, Any]]:
+        page = self._decoded(answer, subject)
         if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
-            raise self._unusable(Subject(), "it is not a list of JSON objects")
+            raise self._unusable(subject, "it is not a list of JSON objects")
         return page
 
-    def _next(self, answer: Answer, seen: set[str]) -> str | None:
+    def _next(self, answer: Answer, seen: set[str], subject: Subject) -> str | None:
         """The address of the next page, exactly as the Hub wrote it: its cursor is opaque."""
         link = _NEXT.search(answer.headers.get("link", ""))
         if link is None:
@@ -167,11 +207,11 @@ class HubClient:
         try:
             url = answer.url.join(link[1])
         except (httpx.InvalidURL, ValueError):
-            raise self._unusable(Subject(), "its next page is no web address") from None
+            raise self._unusable(subject, "its next page is no web address") from None
         if not self._transport.is_home(url):
-            raise self._unusable(Subject(), f"its next page is on another host, {url.host[:100]!r}")
+            raise self._unusable(subject, f"its next page is on another host, {url.host[:100]!r}")
         if str(url) in seen:
-            raise self._unusable(Subject(), "its next page is one that was read already")
+            raise self._unusable(subject, "its next page is one that was read already")
         return str(url)
 
     def _decoded(self, answer: Answer, subject: Subject, *, constants: bool = False) -> Any:
@@ -188,13 +228,17 @@ class HubClient:
             raise HubNotFound(f"{repo_id[:120]!r} is not the id of a repository: write author/name.")
         return repo_id
 
+    def _checked_revision(self, revision: str) -> str:
+        if not revision or revision in {".", ".."} or not revision.isprintable():
+            raise HubNotFound(f"{revision[:120]!r} is not the name of a revision.")
+        return revision
+
     def _file_url(self, subject: Subject) -> str:
         parts = subject.filename.split("/")
         if not all(parts) or any(part in {".", ".."} for part in parts) or not subject.filename.isprintable():
             raise HubFileNotFound(f"{subject.filename[:120]!r} is not the path of a file in a repository.")
-        if not subject.revision or subject.revision in {".", ".."} or not subject.revision.isprintable():
-            raise HubNotFound(f"{subject.revision[:120]!r} is not the name of a revision.")
-        revision, path = quote(subject.revision, safe=""), quote(subject.filename, safe="/")
+        revision = quote(self._checked_revision(subject.revision), safe="")
+        path = quote(subject.filename, safe="/")
         return f"{self.settings.endpoint}/{self._checked(subject.repo_id)}/resolve/{revision}/{path}"
 
 

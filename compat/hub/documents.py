@@ -1,8 +1,9 @@
 """Documents: what the Hub said of one repository, each answer by itself, and the one payload they make together.
 
-A row of a list, a model's own answer, ``config.json`` and a file's header are read at different times, and each tells
-something that the others do not. So each is kept with the commit it belongs to and the time when it was read, and
-:func:`merged` makes of them what extraction reads. No document erases what another told at the same commit.
+A row of a list, a model's own answer, ``config.json``, the tree of its files and a file's header are read at different
+times, and each tells something that the others do not. So each is kept with the commit it belongs to and the time when
+it was read, and :func:`merged` makes of them what extraction reads. No document erases what another told at the same
+commit.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -23,6 +24,8 @@ class Kind(StrEnum):
 
     CONFIG = "config"
     GGUF = "gguf"
+    SAFETENSORS = "safetensors"
+    TREE = "tree"
     DETAIL = "detail"
     LIST = "list"
     FILE = "file"
@@ -90,15 +93,20 @@ def told(
     Raises :class:`~compat.hub.errors.HubBadPayload` where one of them cannot be kept, naming the field at fault.
     """
     record = _facts_of(answer)
-    sha = (record.model.sha or "")[:MOST_SHA]
-    parts = {kind: record.payload}
-    for other, data in (more or {}).items():
-        parts[other] = _facts_of({"id": record.model.id, **data}).payload
-    documents = tuple(
-        Document(part, sha, read, {key: value for key, value in data.items() if key != "id"})
-        for part, data in parts.items()
-    )
-    return Told(record, documents, whole)
+    first = Document(kind, (record.model.sha or "")[:MOST_SHA], read, _without_id(record.payload))
+    return with_more(Told(record, (first,), whole), more or {}, read)
+
+
+def with_more(told: Told, more: Mapping[Kind, Mapping[str, Any]], read: datetime) -> Told:
+    """The same with what else was read at its commit, facts only; raises as :func:`told` does."""
+    first = told.documents[0]
+    parts = {kind: _facts_of({"id": told.record.model.id, **data}).payload for kind, data in more.items()}
+    documents = [Document(kind, first.sha, read, _without_id(data)) for kind, data in parts.items()]
+    return replace(told, documents=(*told.documents, *documents))
+
+
+def _without_id(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in payload.items() if key != "id"}
 
 
 def _facts_of(answer: Any) -> ParsedRecord:

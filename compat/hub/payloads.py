@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn
@@ -142,6 +142,49 @@ class GgufFileHeader(_Block):
         return length if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**15 else None
 
 
+_UNEQUAL = 2
+"""How many times as large as the first file of a set the others may be on average."""
+DataTypes = Annotated[dict[Annotated[StrictStr, Field(max_length=32)], Count], Field(max_length=64)]
+
+
+class SafetensorsFileHeaders(_Block):
+    """What this site itself read from the headers of the repository's safetensors weights.
+
+    ``files`` of ``shards`` files were read, the first of ``file``'s set. ``counts`` and ``bytes`` are of the values as
+    they are stored, by data type; ``weights`` counts what they pack, but for what is in ``words``, where names and
+    shapes tell it. ``layout`` is the way they are packed (``awq-gemv``), empty for plain weights and None where that is
+    not told. ``total_size`` is what the index beside the files says of all their bytes.
+    :mod:`compat.extraction.tensor_facts` reads these out of the tensors.
+    """
+
+    file: StrictStr
+    files: Count
+    shards: Count
+    tensors: Count
+    layers: Count = 0
+    counts: DataTypes
+    bytes: DataTypes
+    roles: DataTypes = {}
+    layout: Annotated[StrictStr | None, Field(max_length=32)] = None
+    weights: Count | None = None
+    words: Count = 0
+    total_size: Count | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether the headers of all files were read, so that its sums are of the whole set."""
+        return 0 < self.files == self.shards
+
+    @property
+    def total_bytes(self) -> int | None:
+        """What all tensors take; None where neither headers nor an index that agrees with the first file tell it."""
+        read = sum(self.bytes.values())
+        if self.whole:
+            return read
+        total = self.total_size
+        return total if total is not None and read <= total <= _UNEQUAL * self.shards * read else None
+
+
 class HubModel(_Block):
     """One model repository as a Hub tells it. Only ``id`` is certain; None means untold."""
 
@@ -166,6 +209,7 @@ class HubModel(_Block):
     card_data: Annotated[dict[str, Any] | None, Field(alias="cardData")] = None
     source: Annotated[dict[str, Any] | None, Field(alias="_source")] = None
     gguf_header: Annotated[GgufFileHeader | None, Field(alias="_gguf_header")] = None
+    safetensors_header: Annotated[SafetensorsFileHeaders | None, Field(alias="_safetensors_header")] = None
 
     @property
     def owner(self) -> str:
@@ -185,6 +229,37 @@ class ParsedRecord:
     model: HubModel
     payload: dict[str, Any]
     digest: str
+
+
+class _TreeEntry(_Block):
+    """One entry of a file tree: what a :class:`Sibling` tells, and whether it is a file at all."""
+
+    type: StrictStr
+    path: Annotated[StrictStr, Field(min_length=1, max_length=1024)]
+    size: Count | None = None
+    lfs: Lfs | None = None
+
+
+def files_of_tree(entries: Iterable[Any]) -> list[dict[str, Any]]:
+    """The files of a page of a file tree, as a record writes its ``siblings``: name, and size in bytes.
+
+    Raises :class:`HubBadPayload` for an entry that is none.
+    """
+    try:
+        found = [_TreeEntry.model_validate(entry) for entry in entries]
+    except ValidationError as error:
+        _refuse_field(error, "entry of the file tree")
+    # Of a large file the tree may tell the size of what stands for it in Git.
+    sizes = ((one.path, one.lfs.size if one.lfs and one.lfs.size is not None else one.size, one.type) for one in found)
+    return [
+        {"rfilename": path, **({} if size is None else {"size": size})} for path, size, kind in sizes if kind == "file"
+    ]
+
+
+def _refuse_field(error: ValidationError, whole: str) -> NoReturn:
+    first = error.errors(include_url=False, include_context=False)[0]
+    path = ".".join(str(part)[:80] for part in first["loc"]) or whole
+    _refuse(f"{path}: {first['msg']}", path)
 
 
 def _refuse(message: str, field: str = "") -> NoReturn:
@@ -243,7 +318,5 @@ def parse_record(source: bytes | str | Mapping[str, Any], *, most: int = MAX_REC
     try:
         model = HubModel.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        path = ".".join(str(part)[:80] for part in first["loc"]) or "record"
-        _refuse(f"{path}: {first['msg']}", path)
+        _refuse_field(error, "record")
     return ParsedRecord(model, raw, hashlib.blake2b(encoded, digest_size=16).hexdigest())

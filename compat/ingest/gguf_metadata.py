@@ -11,7 +11,7 @@ from compat.extraction.filenames import read_name
 from compat.extraction.gguf_header import gguf_header_reads
 from compat.extraction.header_bytes import HeaderError
 from compat.hub import HubClient, HubError
-from compat.hub.errors import HubBadPayload
+from compat.hub.errors import HubBadPayload, HubFileNotFound
 from compat.hub.headers import read_header
 from compat.hub.payloads import HubModel, parse_record
 
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 2 * 1024 * 1024
 """The most that is read of one file. A header without its vocabulary is a few kilobytes."""
+LASTING = (HeaderError, HubBadPayload, HubFileNotFound)
+"""What reading a header again at the same commit would end with as well."""
 _LONGEST = 200
 _MOST_VALUES = 500
 
@@ -31,7 +33,7 @@ def file_to_read(model: HubModel) -> str | None:
 
 
 async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str, Any] | None:
-    """What the header of one of a record's GGUF files says; None where there is none that can be read."""
+    """What the header of one of a record's GGUF files says; None where it cannot be had, empty where there is none."""
     try:
         model = parse_record(record).model
     except HubBadPayload:
@@ -44,7 +46,7 @@ async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str,
         header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
     except (HubError, HeaderError) as error:
         log.info("the header of %s in %s could not be read: %s", file, model.id, error)
-        return None
+        return {} if isinstance(error, LASTING) else None
     return {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}
 
 

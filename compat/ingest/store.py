@@ -30,13 +30,17 @@ _MAX_PROBLEMS = 50
 
 @dataclass(slots=True)
 class Counts:
-    """What came of storing records. ``older`` were left alone because the catalogue has newer facts, or its own."""
+    """What came of storing records. ``older`` were left alone because the catalogue has newer facts, or its own.
+
+    Of so many models ``headers`` of weight files were read for it.
+    """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     older: int = 0
     rejected: int = 0
+    headers: int = 0
     problems: list[str] = field(default_factory=list)
 
     def reject(self, where: str, reason: object) -> None:
@@ -52,7 +56,7 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add another batch's counts."""
-        for name in ("new", "changed", "unchanged", "older", "rejected"):
+        for name in ("new", "changed", "unchanged", "older", "rejected", "headers"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.problems.extend(other.problems[: _MAX_PROBLEMS - len(self.problems)])
 

@@ -19,9 +19,22 @@ EMPTY = "The catalogue is empty. Load the snapshot first: manage.py load_records
 
 def positive(text: str) -> int:
     """A whole number above zero."""
-    if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) < 1:
+    number = _number(text)
+    if not number:
         raise ArgumentTypeError(f"{text[:60]!r} is not a whole number above zero")
-    return int(text)
+    return number
+
+
+def not_negative(text: str) -> int:
+    """A whole number, zero included."""
+    number = _number(text)
+    if number is None:
+        raise ArgumentTypeError(f"{text[:60]!r} is not a whole number")
+    return number
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def add_worker(parser: CommandParser) -> None:

@@ -174,6 +174,8 @@ class RecordDocument(models.Model):
     KIND_CHOICES: ClassVar = [
         (Kind.CONFIG.value, "config.json"),
         (Kind.GGUF.value, "header of a GGUF file"),
+        (Kind.SAFETENSORS.value, "headers of safetensors files"),
+        (Kind.TREE.value, "file tree"),
         (Kind.DETAIL.value, "the model's own answer"),
         (Kind.LIST.value, "row of a list"),
         (Kind.FILE.value, "line of a record file"),
@@ -215,6 +217,12 @@ def read_documents(records: Sequence[ModelRecord]) -> None:
         kept[one.record_id].append(one)
     for record in records:
         record.kept_documents = kept[record.pk]
+
+
+def documents_kept(repo_ids: Iterable[str]) -> set[tuple[str, ...]]:
+    """Repository, commit and kind of all documents of some repositories that tell a commit. One query."""
+    rows = RecordDocument.objects.filter(record__repo_id__in=repo_ids).exclude(sha="")
+    return set(rows.values_list("record__repo_id", "sha", "kind"))
 
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:

@@ -20,7 +20,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     guessed = facts.format_from.guessed
     if facts.no_weights and (facts.format is None or guessed):
         return _NO_WEIGHTS
-    found = _findings(profile, facts.format, facts.sharded, guessed)
+    found = _findings(profile, facts.format, facts.layout, facts.sharded, guessed)
     sure = sureness(CODE, facts.format_from) if facts.format_from is Provenance.PACKING else None
     return found if sure is None else (*found, _followed(facts.format_from, sure))
 
@@ -51,11 +51,15 @@ def _followed(origin: Provenance, sure: Confidence) -> Finding:
 
 
 @lru_cache(maxsize=1024)
-def _findings(profile: EngineProfile, format_: str | None, sharded: bool, guessed: bool) -> tuple[Finding, ...]:
-    return tuple(_check(profile, format_, sharded=sharded, guessed=guessed))
+def _findings(
+    profile: EngineProfile, format_: str | None, layout: str | None, sharded: bool, guessed: bool
+) -> tuple[Finding, ...]:
+    return tuple(_check(profile, format_, layout, sharded=sharded, guessed=guessed))
 
 
-def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guessed: bool) -> Iterator[Finding]:
+def _check(
+    profile: EngineProfile, format_: str | None, layout: str | None, *, sharded: bool, guessed: bool
+) -> Iterator[Finding]:
     if format_ is None:
         yield Finding(
             "unknown",
@@ -77,6 +81,9 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         return
     if rule is None:
         yield from _refusal(format_, profile)
+        return
+    if layout and layout not in rule.layouts and not profile.criteria:
+        yield from _other_layout(profile)
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
@@ -102,6 +109,18 @@ def _check(profile: EngineProfile, format_: str | None, *, sharded: bool, guesse
         )
     if guessed:
         yield _GUESSED
+
+
+def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        "Its only safetensors files are consolidated ones in Mistral's own layout, with params.json; "
+        f"{profile.name} loads them as Transformers lays them out.",
+        "Mistral's own layout",
+    )
+    advice = "Look for a version of it in the layout of Transformers, whose files are called model*.safetensors."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 
 def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:

@@ -749,3 +749,57 @@ def test_a_caller_may_cancel(hub):
 
     with pytest.raises(TimeoutError):
         ask(hub, question)
+
+
+# The tree of a repository's files
+
+
+def tree(repo_id="meta/many", revision="main"):
+    return lambda client: client.tree(repo_id, revision)
+
+
+def with_files(hub, count, repo_id="meta/many"):
+    hub.put({"id": repo_id, "sha": SHA, "siblings": [{"rfilename": f"f/{n}.bin", "size": n} for n in range(count)]})
+    return hub
+
+
+def test_a_tree_tells_every_file_with_its_size_over_all_pages(hub):
+    hub.tree_page = 7
+    found = ask(with_files(hub, 20), tree(revision=SHA))
+    assert {file["rfilename"]: file["size"] for file in found} == {f"f/{n}.bin": n for n in range(20)}
+    assert len(hub.requests) == 3
+    assert hub.requests[0].target == f"/api/models/meta/many/tree/{SHA}?recursive=true&expand=false"
+
+
+def test_a_large_file_has_its_own_size_and_not_that_of_what_stands_for_it(hub):
+    entry = {"type": "file", "path": "m.gguf", "size": 134, "lfs": {"oid": "x", "size": 5_000, "pointerSize": 134}}
+    hub.fail_next(body=json.dumps([entry, {"type": "directory", "path": "d", "size": 0}]).encode())
+    assert ask(hub, tree()) == [{"rfilename": "m.gguf", "size": 5_000}]
+
+
+@pytest.mark.parametrize("page", [10_001, 1000, 5])
+def test_a_tree_that_is_too_large_is_not_read_to_its_end_and_never_told_in_part(hub, page):
+    hub.tree_page = page
+    with pytest.raises(errors.HubBadPayload, match="larger than what is read"):
+        ask(with_files(hub, 10_001), tree())
+    assert len(hub.requests) <= 10
+
+
+def test_a_tree_takes_no_more_bytes_than_one_answer_may(hub):
+    hub.tree_page = 50
+    with pytest.raises(errors.HubBadPayload, match="larger than what is read"):
+        ask(with_files(hub, 200), tree(), max_response_bytes=15_000)
+    assert len(hub.requests) < 4
+
+
+def test_a_next_page_of_a_tree_stays_at_the_endpoint(hub):
+    hub.fail_next(body=b"[]", headers={"Link": '<https://evil.example/tree>; rel="next"'})
+    with pytest.raises(errors.HubBadPayload, match=r"meta/many cannot be used: its next page is on another host"):
+        ask(with_files(hub, 3), tree())
+
+
+@pytest.mark.parametrize("revision", ["", "..", "a\nb"])
+def test_a_tree_of_no_revision_is_not_asked_for(hub, revision):
+    with pytest.raises(errors.HubNotFound):
+        ask(hub, tree(revision=revision))
+    assert hub.requests == []

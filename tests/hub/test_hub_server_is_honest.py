@@ -95,6 +95,18 @@ def test_it_tells_one_model(api):
     assert {file.rfilename: file.size for file in sized.siblings}["model.safetensors"] == 123
 
 
+def test_it_tells_the_tree_of_a_repository_over_all_pages(hub, api):
+    files = [{"rfilename": name, "size": n} for n, name in enumerate(("a.gguf", "b/c.txt", "b/d/e.safetensors", "z"))]
+    hub.put({"id": "meta/tree", "siblings": files})
+    hub.tree_page = 2
+    found = {entry.path: getattr(entry, "size", None) for entry in api.list_repo_tree("meta/tree", recursive=True)}
+    assert found == {"a.gguf": 0, "b": None, "b/c.txt": 1, "b/d": None, "b/d/e.safetensors": 2, "z": 3}
+    with pytest.raises(RevisionNotFoundError):
+        list(api.list_repo_tree("meta/tree", revision="gone"))
+    with pytest.raises(RepositoryNotFoundError):
+        list(api.list_repo_tree("meta/absent"))
+
+
 def test_it_follows_renames(api):
     assert api.model_info("old/tiny").id == "meta/tiny"
 

@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 
 from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
 from compat.management.console import counts_json, summary
-from compat.management.questions import positive
+from compat.management.questions import not_negative, positive
 
 
 class Command(CatalogueCommand):
@@ -23,7 +23,8 @@ class Command(CatalogueCommand):
         ("sync_models --limit 1000", "fetch the thousand most downloaded models"),
         ("sync_models --author Qwen --sort likes --limit 50", "fetch the best liked models of one account"),
         ("sync_models --search phi --filter text-generation --no-config", "fetch quickly, without reading config.json"),
-        ("sync_models --limit 200 --headers --json", "read the headers of GGUF files too, and sum up for a program"),
+        ("sync_models --limit 200 --headers --json", "read the headers of all weight files, and sum up for a program"),
+        ("sync_models --most-headers 0", "read no headers of weight files"),
     )
     codes = {
         Exit.NO_ANSWER: "the Hub was not reached or did not give everything; what came before is kept",
@@ -53,7 +54,14 @@ class Command(CatalogueCommand):
         parser.add_argument(
             "--headers",
             action="store_true",
-            help="also read the header of a GGUF file of each model: exact, but slower",
+            help="read the headers of the weight files of every model of which they tell more: exact, but slower",
+        )
+        parser.add_argument(
+            "--most-headers",
+            metavar="N",
+            type=not_negative,
+            default=None,
+            help="read them of so many models at most, the best known first (SYNC_HEADERS; none with --no-config)",
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
@@ -69,7 +77,7 @@ class Command(CatalogueCommand):
             tags=tuple(options["filter"]),
             sort=options["sort"],
             with_config=not options["no_config"],
-            with_headers=options["headers"],
+            most_headers=_most_headers(options),
         )
         ensure_settings()
         run = start_run(f"{settings.HUB.endpoint} {wanted}", "hub")
@@ -83,5 +91,16 @@ class Command(CatalogueCommand):
         seconds = time.monotonic() - started
         code = Exit.NO_ANSWER if error else Exit.PARTLY if counts.rejected else Exit.DONE
         kept = " What was fetched before that is kept." if error and counts.total else ""
-        data = {"hub": settings.HUB.endpoint, **counts_json(counts, seconds)}
-        return Answer(data, lambda screen: screen.line(summary(counts, seconds)), code, error and error + kept)
+        data = {"hub": settings.HUB.endpoint, **counts_json(counts, seconds), "headers": counts.headers}
+        text = summary(counts, seconds)
+        if counts.headers:
+            text += f"\nHeaders of weight files were read for {counts.headers:,} of them."
+        return Answer(data, lambda screen: screen.line(text), code, error and error + kept)
+
+
+def _most_headers(options: Mapping[str, Any]) -> int | None:
+    """Of how many models headers are read; None: of all."""
+    most: int | None = options["most_headers"]
+    if most is not None or options["headers"]:
+        return most
+    return 0 if options["no_config"] else int(settings.SYNC_HEADERS)

@@ -1,0 +1,97 @@
+"""Weights laid out in another way than most engines read them: AWQ for its GEMV kernels, and Mistral's own files."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines import all_profiles
+from compat.extraction.extract import extract
+from compat.hub.payloads import parse_record
+from compat.rules import judge_all
+
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
+MISTRAL = {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "max_position_embeddings": 32768}
+SHARDS = [f"consolidated-{n:05d}-of-00002.safetensors" for n in (1, 2)]
+FOR_TRANSFORMERS = ("transformers", "mlx-lm", "mlx-vlm", "tgi", "lmdeploy", "tensorrt-llm", "exllamav3")
+
+
+def judged(record, slug):
+    return judge_all(
+        extract(parse_record({"pipeline_tag": "text-generation", **record}).model).judged, all_profiles()[slug]
+    )
+
+
+def awq(version, **more):
+    block = {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True, "version": version}
+    return {"id": "a/llama-awq", "config": {**LLAMA, "quantization_config": block}, "tags": ["safetensors"], **more}
+
+
+def mistral(*names, **more):
+    files = [{"rfilename": name} for name in (".gitattributes", "README.md", *names)]
+    return {"id": "a/mistral-8b", "config": MISTRAL, "siblings": files, **more}
+
+
+@pytest.mark.parametrize("version", ["gemv", "GEMV", "gemv_fast"])
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "lmdeploy"])
+def test_awq_for_gemv_is_refused_where_only_gemm_is_computed(slug, version):
+    assert judged(awq("gemm"), slug).result.compatible
+    result = judged(awq(version), slug).result
+    assert (result.compatible, result.cause) == (False, "quantization")
+    assert any("gemm" in reason for reason in result.reasons)
+
+
+def test_transformers_takes_both_layouts_of_awq():
+    assert judged(awq("gemv"), "transformers").result.level == judged(awq("gemm"), "transformers").result.level > 0
+
+
+@pytest.mark.parametrize("version", [None, 5, "exllama", "marlin", ["gemv"]])
+def test_a_version_that_is_not_gemv_refuses_nothing(version):
+    assert judged(awq(version), "vllm").result.compatible
+
+
+def test_a_gemv_of_another_method_is_not_awqs():
+    record = awq("gemv")
+    record["config"]["quantization_config"]["quant_method"] = "gptq"
+    assert judged(record, "vllm").result.compatible
+
+
+@pytest.mark.parametrize("names", [["consolidated.safetensors"], SHARDS])
+def test_mistrals_own_files_run_where_they_are_read_and_nowhere_else(names):
+    record = mistral("params.json", "tekken.json", *names)
+    for slug in ("vllm", "sglang"):
+        assert judged(record, slug).result.compatible, slug
+    for slug in FOR_TRANSFORMERS:
+        result = judged(record, slug).result
+        assert (result.compatible, result.cause, result.brief) == (False, "format", "Mistral's own layout"), slug
+        assert any("Transformers" in text for text in result.recommendations)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        mistral("params.json", "consolidated.safetensors", "model.safetensors"),
+        mistral("params.json", "consolidated.safetensors", "model-00001-of-00001.safetensors"),
+        # Without its params.json nothing tells whose names the tensors have.
+        mistral("consolidated.safetensors"),
+        mistral("params.json", "consolidated_merged.safetensors"),
+        # Others' lists may have gaps.
+        mistral("params.json", "consolidated.safetensors", _source={"siblings": "a list, 2026-05"}),
+    ],
+)
+def test_a_layout_is_a_fact_of_the_hubs_own_whole_list_only(record):
+    assert judged(record, "transformers").result.compatible
+    assert all(facts.layout is None for facts in extract(parse_record(record).model).judged)
+
+
+def test_other_weights_beside_mistrals_own_files_are_judged_by_themselves():
+    record = mistral("params.json", "consolidated.safetensors", "mistral-Q4_K_M.gguf")
+    layouts = {facts.format: facts.layout for facts in extract(parse_record(record).model).judged}
+    assert layouts == {"safetensors": "mistral", "gguf": None}
+    assert judged(record, "llama-cpp").result.compatible
+
+
+def test_criteria_that_want_a_format_do_not_ask_for_its_layout():
+    assert (
+        judged(mistral("params.json", "consolidated.safetensors"), "rbee").result.level
+        == judged(mistral("model.safetensors"), "rbee").result.level
+    )
