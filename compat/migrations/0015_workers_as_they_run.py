@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compat", "0013_ids_in_any_case"),
+        ("compat", "0014_kinds_of_documents"),
     ]
 
     operations = [
