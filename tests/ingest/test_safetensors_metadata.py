@@ -12,6 +12,8 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
+from compat.catalogue.needs import inputs_of_variant
+from compat.estimate.weights import Basis, estimate_weights
 from compat.extraction.safetensors_header import DTYPE_BITS
 from compat.hub import HubClient, HubSettings
 from compat.hub.payloads import HubModel, parse_record
@@ -363,6 +365,33 @@ def test_a_record_keeps_its_header_through_a_file(at):
     sync.store_raw([("1", payload)], origin="file")
     again = ModelRecord.objects.get(repo_id=AWQ)
     assert (again.parameters, again.parameters_from, again.payload) == (parameters, "file-header", payload)
+
+
+@pytest.mark.django_db
+def test_weights_of_untold_size_are_estimated_by_what_their_tensors_take(at):
+    with hub_with() as hub:
+        header = asked(hub)
+    sync.store_raw([("1", {**record(), "_safetensors_header": header})], origin="file")
+    kept = ModelRecord.objects.get(repo_id=AWQ)
+    variant = kept.variants.get()
+    assert variant.size_bytes == sum(header["bytes"].values())
+    needed, assumed = inputs_of_variant(kept, variant)
+    weights = estimate_weights(
+        needed.shape, file_bytes=needed.file_bytes, parameters=needed.parameters, quant=needed.quant
+    )
+    assert (weights.total, weights.basis, assumed) == (variant.size_bytes, Basis.FILE, ())
+
+
+@pytest.mark.django_db
+def test_pages_and_the_api_say_where_the_count_is_from(at, client):
+    with hub_with() as hub:
+        at(hub)
+        fetch_now(AWQ)
+    page = client.get(f"/models/{AWQ}/", {"worker": "vllm", "memory": "24"}).content.decode()
+    assert "safetensors file header" in page
+    assert "lists tensors of 4M weights" in page
+    answer = client.get(f"/api/v1/models/{AWQ}").json()
+    assert "file-header" in json.dumps(answer)
 
 
 # --- in a sync -----------------------------------------------------------------------------------------------------
