@@ -369,7 +369,8 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) ->
 
 def _scheme(block: Mapping[str, Any]) -> str | None:
     """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it."""
-    if block.get("quant_method") == "awq" and str(block.get("version")).lower() in _GEMV_VERSIONS:
+    layouts = {str(block.get(key)).lower() for key in ("version", "format")}
+    if block.get("quant_method") == "awq" and not _GEMV_VERSIONS.isdisjoint(layouts):
         return GEMV
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:

@@ -149,8 +149,8 @@ async def fill_from_hub(
                 expand=LIST_FIELDS,
             ):
                 items, error = await _told_of(client, wanted, page)
-                if wanted.most_headers != 0 and not error:
-                    most = None if wanted.most_headers is None else max(0, wanted.most_headers - counts.headers)
+                most = None if wanted.most_headers is None else max(0, wanted.most_headers - counts.headers)
+                if most != 0 and not error:
                     items, read = await _with_best_headers(client, items, await _kept(page), most)
                     counts.headers += read
                 counts.add(await sync_to_async(store.store_raw)(items, origin="hub", progress=progress))
@@ -261,10 +261,13 @@ def _requests_for_headers(found: Told | HubBadPayload, kept: Kept) -> int:
     """How many requests the headers of a model's weight files take, as far as they tell more than is kept."""
     if not isinstance(found, Told):
         return 0
-    record = kept_record(merged(found.record.model.id, found.documents))
-    place, files = _place(record.payload), files_to_read(record.model)
-    weights = bool(files) and needs_headers(record.model) and (*place, Kind.SAFETENSORS) not in kept
-    gguf = file_to_read(record.model) is not None and (*place, Kind.GGUF) not in kept
+    model = found.record.model
+    for one in found.documents:
+        if one.kind is Kind.CONFIG:
+            model = model.model_copy(update={"config": one.data.get("config")})
+    place, files = (model.id, str(model.sha)), files_to_read(model)
+    weights = bool(files) and needs_headers(model) and (*place, Kind.SAFETENSORS) not in kept
+    gguf = file_to_read(model) is not None and (*place, Kind.GGUF) not in kept
     return gguf + (min(len(files), MOST_SHARDS + 1) if weights else 0)
 
 

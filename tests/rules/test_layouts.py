@@ -40,6 +40,13 @@ def test_awq_for_gemv_is_refused_where_only_gemm_is_computed(slug, version):
     assert any("gemm" in reason for reason in result.reasons)
 
 
+def test_the_layout_is_read_by_the_name_that_later_packers_write_it_under():
+    record = awq("gemv")
+    block = record["config"]["quantization_config"]
+    block["format"] = block.pop("version")
+    assert not judged(record, "vllm").result.compatible
+
+
 def test_transformers_takes_both_layouts_of_awq():
     assert judged(awq("gemv"), "transformers").result.level == judged(awq("gemm"), "transformers").result.level > 0
 
