@@ -243,7 +243,7 @@ _VARIANTS = ComposedQuery(lambda record: RecordVariant.objects.filter(record=rec
 
 
 def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
-    """Everything about one model. At most fourteen queries; raises :class:`UnknownModel`."""
+    """Everything about one model. At most twelve queries, seldom fifteen; raises :class:`UnknownModel`."""
     record = find_record(repo_id)
     worker = worker_of(asked or Question(), available or workers())
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]

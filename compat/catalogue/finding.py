@@ -20,6 +20,7 @@ from compat.catalogue.order import ORDERS, Order
 from compat.catalogue.question import Question
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
+from compat.models.composed import ComposedQuery
 from compat.models.search import matching_ids
 from compat.rules import Confidence
 
@@ -112,6 +113,15 @@ class Finding:
         return np.bincount(columns.group[self.singled], minlength=len(columns.counts))
 
     @cached_property
+    def among(self) -> Mask | None:
+        """Whether each row is singled out; None where nothing of that is asked."""
+        if self.singled is None:
+            return None
+        among = np.zeros(len(self.index), dtype=bool)
+        among[self.singled] = True
+        return among
+
+    @cached_property
     def passing(self) -> Mask:
         """The groups whose records are found."""
         found: Mask = self.within & self.shown & (self.lost == 0)
@@ -168,13 +178,11 @@ class Finding:
         """The rows of the found records whose whole id or name was searched for, in order. One query, or none."""
         if not self.whole_name:
             return np.zeros(0, dtype=np.int64)
-        named = ModelRecord.objects.annotate(lowered=Lower("name")).filter(lowered=self.whole_name.rpartition("/")[2])
-        if "/" in self.whole_name:
-            named = named.filter(repo_id__iexact=self.whole_name)
-        rows = self.index.rows_of(named.values_list("id", flat=True))
+        named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
+        rows = self.index.rows_of([pk for (pk,) in named])
         rows = rows[self.passing[self.index.columns.group[rows]]]
-        if self.singled is not None:
-            rows = rows[np.isin(rows, self.singled)]
+        if self.among is not None:
+            rows = rows[self.among[rows]]
         order = self.index.order(self.order)
         return np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
 
@@ -202,16 +210,23 @@ class Finding:
 
     def walk(self, order: Order, begin: int = 0) -> Iterator[tuple[int, Column]]:
         """(next position, rows that are found) of every block of a scan along an order."""
-        among = None
-        if self.singled is not None:
-            among = np.zeros(len(self.index), dtype=bool)
-            among[self.singled] = True
+        among = self.among
         for behind, rows in scan(self.index.order(order), self.passing, begin):
             if among is not None:
                 rows = rows[among[rows]]
             if len(self.named):
                 rows = rows[~np.isin(rows, self.named)]
             yield behind, rows
+
+
+_OF_NAME, _OF_ID = (
+    ComposedQuery(
+        lambda word, column=column: (
+            ModelRecord.objects.alias(lowered=Lower(column)).filter(lowered=word).order_by().values_list("pk")
+        )
+    )
+    for column in ("name", "repo_id")
+)
 
 
 def scan(order: OrderColumns, passing: Mask, begin: int = 0) -> Iterator[tuple[int, Column]]:

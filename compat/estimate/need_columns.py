@@ -486,7 +486,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         widest_full_layer(shape),
         query_width(shape),
         routed_width(shape),
-        max((layer.window or UNKNOWN for layer in shape.caches or () if layer.kind in WINDOWED), default=UNKNOWN),
+        max((layer.window or UNKNOWN for layer, _ in shape.layer_counts if layer.kind in WINDOWED), default=UNKNOWN),
         _told(state),
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
@@ -499,13 +499,13 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
 def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int]]:
     """(window, keys, values) of a shape's layers, those of one window added up; -1 where they see all tokens."""
     found: dict[int, tuple[int, int]] = {}
-    for layer in shape.caches or ():
+    for layer, count in shape.layer_counts:
         if layer.kind in (LayerKind.STATE, LayerKind.NONE):
             continue
         window = layer.window if layer.kind in WINDOWED and layer.window is not None else UNKNOWN
         k, v = layer_widths(layer, shape, engine)
         before = found.get(window, (0, 0))
-        found[window] = before[0] + k, before[1] + v
+        found[window] = before[0] + count * k, before[1] + count * v
     return [(window, k, v) for window, (k, v) in found.items()]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connection
@@ -45,7 +46,7 @@ class ComposedQuery(Generic[M]):
 
     def __init__(self, make: Callable[..., QuerySet[M, Any]]) -> None:
         self._make = make
-        self._composed: dict[tuple[int, ...], _Composed] = {}
+        self._composed = lru_cache(maxsize=_LENGTHS)(self._compose)
 
     def rows(self, *given: Given) -> list[tuple[Any, ...]]:
         """The columns of what it finds, as Django's ``values_list`` has them. One query."""
@@ -59,15 +60,12 @@ class ComposedQuery(Generic[M]):
 
     def _for(self, given: Sequence[Given]) -> _Composed:
         """The query for as many values as are given: a list is filled up, so that few lengths are composed."""
-        key = tuple(0 if isinstance(one, str | int) else _filled(len(one)) for one in given)
-        if key not in self._composed:
-            self._composed[key] = self._compose(key)
-        return self._composed[key]
+        return self._composed(*(0 if isinstance(one, str | int) else _filled(len(one)) for one in given))
 
-    def _compose(self, key: tuple[int, ...]) -> _Composed:
+    def _compose(self, *sizes: int) -> _Composed:
         places = [
             [Value(_Open(number, at)) for at in range(size)] if size else Value(_Open(number))
-            for number, size in enumerate(key)
+            for number, size in enumerate(sizes)
         ]
         found = self._make(*places)
         compiler = found.query.get_compiler(DEFAULT_DB_ALIAS)
@@ -85,6 +83,10 @@ class ComposedQuery(Generic[M]):
         if not composed.converted:
             return iter(map(tuple, rows))
         return _converted(rows, composed.converted)
+
+
+_LENGTHS = 16
+"""So many lengths of its lists a query is kept for."""
 
 
 def _filled(count: int) -> int:

@@ -11,12 +11,16 @@ from django.db import connection
 from django.template import engines
 from django.test.utils import CaptureQueriesContext
 
-from compat.catalogue import browse, current
+from compat.catalogue import browse, current, detail
+from compat.catalogue import rows as rows_module
 from compat.catalogue.finding import Finding
+from compat.catalogue.listing import list_models
 from compat.catalogue.question import Question
 from compat.catalogue.rows import KeptRows, rows_by_id
+from compat.catalogue.verdict import outcome_of
 from compat.catalogue.workers import Machine, workers
 from compat.ingest import store as sync
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
 from tests.samples import record
 from tests.work import calls_of
@@ -89,11 +93,53 @@ def test_a_change_is_seen_by_the_next_list():
     assert (again.repo_id, again.downloads) == (shown.repo_id, shown.downloads + 5)
 
 
+def test_a_change_is_seen_by_the_next_answer_of_the_api():
+    first = list_models(EVERYTHING, workers(), 5).items[0].row.record
+    sync.store_raw([("1", record(first.repo_id, downloads=first.downloads + 5))], origin="file")
+    again = list_models(EVERYTHING, workers(), 5).items[0].row.record
+    assert (again.repo_id, again.downloads) == (first.repo_id, first.downloads + 5)
+
+
+def test_a_list_of_the_api_shows_the_rows_that_pages_keep():
+    shown = browse(EVERYTHING).rows
+    with CaptureQueriesContext(connection) as context:
+        items = list_models(EVERYTHING, workers(), len(shown)).items
+    assert [item.row for item in items] == shown
+    assert not {"compat_recordvariant", "compat_modelrecord", "compat_verdict"} & {*tables_of(context)}
+
+
+def test_a_change_of_a_relative_is_seen_by_the_next_page_of_a_model():
+    tuned = record("microsoft/phi-2", id="sample/tuned", cardData={"base_model": "microsoft/phi-2"}, downloads=7)
+    sync.store_raw([("1", tuned)], origin="file")
+    before = {row.record.repo_id: row.record.downloads for row in detail("microsoft/phi-2").alternatives}
+    assert before["sample/tuned"] == 7
+    sync.store_raw([("1", tuned | {"downloads": 8})], origin="file")
+    after = {row.record.repo_id: row.record.downloads for row in detail("microsoft/phi-2").alternatives}
+    assert after["sample/tuned"] == 8
+    ModelRecord.objects.get(repo_id="sample/tuned").delete()
+    raise_catalogue_version()
+    assert "sample/tuned" not in {row.record.repo_id for row in detail("microsoft/phi-2").alternatives}
+
+
+def test_a_row_is_worked_out_when_it_is_asked_for(worker, monkeypatch):
+    ids, made = first_ids(worker, 9), []
+    monkeypatch.setattr(rows_module, "outcome_of", lambda *given: made.append(given[0].pk) or outcome_of(*given))
+    with CaptureQueriesContext(connection) as first:
+        row_of_id = KeptRows().reading(ids, worker, newest=True, first=4)
+        assert [row_of_id(pk).record.pk for pk in ids[:3]] == ids[:3]
+    assert made == ids[:3]
+    with CaptureQueriesContext(connection) as rest:
+        assert [row_of_id(pk).record.pk for pk in ids] == ids
+    assert made == ids
+    assert len(first) == len(rest) == 3
+
+
 def test_nothing_is_shown_of_what_a_newer_catalogue_took_out(worker):
     ids, kept = first_ids(worker), KeptRows()
     kept.of(ids, worker, newest=True)
     ModelRecord.objects.filter(pk=ids[0]).delete()
     assert [row.record.pk for row in kept.of(ids, worker, newest=False)] == ids[1:]
+    assert kept.reading(ids, worker, newest=False)(ids[0]) is None
 
 
 def test_a_row_is_rendered_once_and_forgotten_with_it(worker):
