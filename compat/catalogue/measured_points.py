@@ -47,6 +47,9 @@ def _run(one: Measurement) -> Json:
     card = accelerator_named(one.accelerator) if one.accelerator else None
     memory = one.memory_gb or (card.memory / 2**30 if card is not None and card.memory else None)
     layers, offered = one.told("layersOnGpu"), one.told("layers")
+    context, slots = one.told("context"), one.told("slots")
+    if context and slots and one.engine == "ollama":
+        context //= slots  # a point of Ollama tells the context of one conversation
     return {
         "engine": engine_name(one.engine),
         "version": one.version or None,
@@ -61,7 +64,7 @@ def _run(one: Measurement) -> Json:
         "system_gb": one.ram_gb,
         "gpu_layers": layers,
         "offload": True if layers and offered and layers < offered else None,
-        "ctx": one.told("context"),
+        "ctx": context,
         "k_type": one.told("kType"),
         "v_type": one.told("vType"),
         "ubatch": one.told("ubatch"),
@@ -74,4 +77,4 @@ def _mib(size: float) -> float:
 
 
 def _line(fields: Json) -> Json:
-    return {name: value for name, value in fields.items() if value is not None and value != 0.0}
+    return {name: value for name, value in fields.items() if value is False or value not in (None, 0)}

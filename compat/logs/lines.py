@@ -15,7 +15,7 @@ from .load import MOST_BYTES, LogError
 
 LONGEST = 8000
 """Letters of a line that are looked at. The longest lines of engines list every option, the telling ones first."""
-SHORTEST = 8
+SHORTEST = 15
 """Letters of the shortest line that can tell anything."""
 _COLOUR = re.compile(r"\x1b\[[0-9;:?]{0,20}[A-Za-z]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\[[0-9;]{1,8}m")
 _WRAPPED = ("log", "MESSAGE", "message", "msg")

@@ -22,14 +22,18 @@ _LISTED = re.compile(
 _FLASH = {"true": True, "enabled": True, "false": False, "disabled": False}
 
 
+def is_of_ollama(text: str) -> bool:
+    """Whether a log has lines that only Ollama prints."""
+    return ("level=" in text and "source=" in text and ".go:" in text) or "eval rate:" in text or "PROCESSOR" in text
+
+
 class OllamaReader(LlamaReader):
-    """llama.cpp's lines, and Ollama's own; ``own`` counts these."""
+    """llama.cpp's lines, and Ollama's own."""
 
     engine = "ollama"
 
     def __init__(self) -> None:
         super().__init__()
-        self.own = 0
         self._sizes: dict[int, dict[str, dict[str, float]]] = {}
         self._only_planned: set[int] = set()
         self._started = False
@@ -38,8 +42,9 @@ class OllamaReader(LlamaReader):
     def read(self, line: str) -> bool:
         """Whether the line told something; Ollama's own lines are no line of llama.cpp."""
         if "level=" in line and "source=" in line:
-            self.own += 1
             return heard(self, self.structured, line)
+        if "eval rate:" in line:
+            return self._rate(line)
         return self._listed(line) or super().read(line)
 
     def finish(self) -> None:
@@ -169,7 +174,6 @@ class OllamaReader(LlamaReader):
     def _rate(self, line: str) -> bool:
         """What ``ollama run --verbose`` prints after an answer."""
         found = number(after(line, "eval rate:"))
-        self.own += 1
         if found:
             (self.load.prompt_speeds if "prompt eval rate" in line else self.load.speeds).append(found)
         return found is not None
@@ -179,7 +183,6 @@ class OllamaReader(LlamaReader):
         row = _LISTED.match(line.strip()) if "GPU" in line or "CPU" in line else None
         if row is None:
             return False
-        self.own += 1
         load: Load = self.load
         load.name = load.name or row[1]
         load.context = load.context or whole(row[2])

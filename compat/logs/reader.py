@@ -48,8 +48,14 @@ class Reader:
 
 
 def heard(reader: Reader, handlers: Handlers, line: str) -> bool:
-    """Whether one of these understands the line."""
-    return any(any(word in line for word in words) and handler(reader, line) for words, handler in handlers)
+    """Whether one of these understands the line. Loops, because generators take four times as long."""
+    for words, handler in handlers:
+        for word in words:
+            if word in line:
+                if handler(reader, line):
+                    return True
+                break
+    return False
 
 
 class RankedReader(Reader):

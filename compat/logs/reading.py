@@ -8,7 +8,7 @@ from .lines import lines_of, text_of
 from .llama_cpp import LlamaReader
 from .load import Load, LogError
 from .mlx import MlxReader
-from .ollama import OllamaReader
+from .ollama import OllamaReader, is_of_ollama
 from .reader import Reader
 from .sglang import SglangReader
 from .vllm import VllmReader
@@ -33,14 +33,12 @@ def read_log(given: str | bytes) -> ReadLog:
     Raises :class:`LogError` where it is no log of an engine that is read here, or tells of no load.
     """
     text = text_of(given)
-    ollama = OllamaReader()
-    readers: tuple[Reader, ...] = (LlamaReader(), ollama, VllmReader(), SglangReader(), MlxReader())
-    for number, line in lines_of(text):
-        for reader in readers:
-            reader.feed(number, line)
     # Ollama's log holds llama.cpp's lines; without lines of its own it is llama.cpp's.
-    left_out = LlamaReader if ollama.own else OllamaReader
-    found = [reader for reader in readers if type(reader) is not left_out]
+    of_ollama = is_of_ollama(text)
+    found: list[Reader] = [OllamaReader() if of_ollama else LlamaReader(), VllmReader(), SglangReader(), MlxReader()]
+    for number, line in lines_of(text):
+        for reader in found:
+            reader.feed(number, line)
     for reader in found:
         reader.finish()
     told = [(reader, load) for reader in found for load in reader.loads if load.tells or load.stopped]

@@ -129,6 +129,41 @@ def _compatibility(request: HttpRequest, repo_id: str) -> Json:
     return serialise.compatibility(item, worker, item.row.record.repo_id)
 
 
+@api.post(
+    "/models/{org}/{name}/log", response={200: schemas.LogComparison, **_POSTED}, by_alias=True, tags=["Models"],
+    operation_id="compareLog", summary="Compare an engine's log with the estimate", openapi_extra=_takes(*WORKER),
+)  # fmt: skip
+@decorate_view(_bounded_log)
+def log(request: HttpRequest, org: str, name: str, given: schemas.LogIn) -> Any:
+    """The log of a load of this model on llama.cpp, Ollama, vLLM, SGLang or MLX-LM, part by part."""
+    return _log(request, f"{org}/{name}", given)
+
+
+@api.post("/models/{name}/log", response={200: schemas.LogComparison}, by_alias=True, include_in_schema=False)
+@decorate_view(_bounded_log)
+def log_of_unowned(request: HttpRequest, name: str, given: schemas.LogIn) -> Any:
+    """The same for one of the Hub's few models without an owner."""
+    return _log(request, name, given)
+
+
+def _log(request: HttpRequest, repo_id: str, given: schemas.LogIn) -> Json:
+    asked = parameters.read_api_question(request, WORKER)
+    record = catalogue.find_record(repo_id)
+    worker = catalogue.worker_of(asked, parameters.available_workers(request))
+    try:
+        found = compare(record, list(record.variants.all()), worker, read_log(given.log))
+    except LogError as error:
+        raise Refused(422, str(error), [("log", str(error))]) from None
+    return serialise.log_comparison(record.repo_id, found)
+
+
+@api.get("/models/{name}/log", response={200: schemas.ModelDetail}, by_alias=True, include_in_schema=False)
+@decorate_view(answer_conditionally)
+def model_called_log(request: HttpRequest, name: str) -> Any:
+    """A model of that name, whose address is the same."""
+    return _model(request, f"{name}/log")
+
+
 @api.get(
     "/models/{org}/{name}", response={200: schemas.ModelDetail, **_ASKED}, by_alias=True, tags=["Models"],
     operation_id="getModel", summary="Everything about one model", openapi_extra=_takes(*WORKER),
@@ -254,37 +289,6 @@ def _worker(request: HttpRequest, slug: str | None) -> Worker:
         message = f"There is no worker “{slug[:60]}”. There are: {', '.join(found)}."
         raise Refused(422, message, [("worker", message)])
     return found[slug]
-
-
-# --- a log of an engine ----------------------------------------------------------------------------------------
-
-
-@api.post(
-    "/models/{org}/{name}/log", response={200: schemas.LogComparison, **_POSTED}, by_alias=True, tags=["Models"],
-    operation_id="compareLog", summary="Compare an engine's log with the estimate", openapi_extra=_takes(*WORKER),
-)  # fmt: skip
-@decorate_view(_bounded_log)
-def log(request: HttpRequest, org: str, name: str, given: schemas.LogIn) -> Any:
-    """The log of a load of this model on llama.cpp, Ollama, vLLM, SGLang or MLX-LM, part by part."""
-    return _log(request, f"{org}/{name}", given)
-
-
-@api.post("/models/{name}/log", response={200: schemas.LogComparison}, by_alias=True, include_in_schema=False)
-@decorate_view(_bounded_log)
-def log_of_unowned(request: HttpRequest, name: str, given: schemas.LogIn) -> Any:
-    """The same for one of the Hub's few models without an owner."""
-    return _log(request, name, given)
-
-
-def _log(request: HttpRequest, repo_id: str, given: schemas.LogIn) -> Json:
-    asked = parameters.read_api_question(request, WORKER)
-    record = catalogue.find_record(repo_id)
-    worker = catalogue.worker_of(asked, parameters.available_workers(request))
-    try:
-        found = compare(record, list(record.variants.all()), worker, read_log(given.log))
-    except LogError as error:
-        raise Refused(422, str(error), [("log", str(error))]) from None
-    return serialise.log_comparison(record.repo_id, found)
 
 
 # --- the site --------------------------------------------------------------------------------------------------

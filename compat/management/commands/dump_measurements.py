@@ -54,4 +54,5 @@ class Command(CatalogueCommand):
         except OSError as error:
             raise CommandError(f"{target} cannot be written: {error.strerror}.") from None
         data = {"file": str(target), "points": len(lines)}
-        return Answer(data, lambda screen: screen.line(f"{target}: {len(lines):,} points."))
+        many = "" if len(lines) == 1 else "s"
+        return Answer(data, lambda screen: screen.line(f"{len(lines):,} point{many} written to {target}."))
