@@ -432,6 +432,13 @@ class LogIn(Shape):
     log: Annotated[StrictStr, Field(description="What the engine printed, at most 2 MiB as JSON. It is not kept.")]
 
 
+class OnDevice(Shape):
+    """Bytes on one device, by its name in the log."""
+
+    device: str
+    bytes: int
+
+
 class ComparedPart(Shape):
     """One part of the memory, in bytes."""
 
@@ -443,7 +450,7 @@ class ComparedPart(Shape):
     difference: float | None = Field(
         description="How far the estimate lies from the measurement, as a fraction of that; above zero it is too high."
     )
-    devices: dict[str, int] = Field(description="The measured bytes on each device, by its name in the log.")
+    devices: list[OnDevice] = Field(description="What was measured on each device.")
     host: int = Field(description="The measured bytes in system memory.")
 
 

@@ -294,7 +294,7 @@ def _compared_part(part: ComparedPart) -> Json:
         "estimated": part.estimated,
         "measured": part.measured,
         "difference": part.difference,
-        "devices": dict(part.devices),
+        "devices": [{"device": device, "bytes": size} for device, size in part.devices.items()],
         "host": part.host,
     }
 

@@ -28,7 +28,7 @@ def test_a_log_is_answered_part_by_part(client):
     assert sizes == {"weights": 4_617_393_930, "kv": 1_073_741_824, "compute": 587_202_560}
     assert found["total"]["measured"] == sum(sizes.values())
     assert abs(found["total"]["difference"]) < 0.01
-    assert found["parts"][0]["devices"] == {"CUDA0": sizes["weights"]}
+    assert found["parts"][0]["devices"] == [{"device": "CUDA0", "bytes": sizes["weights"]}]
     assert found["options"]["slots"] == 4
     assert found["worker"]["machine"]["accelerator"] == "GTX 1080"
     assert found["variant"] == {"label": "Q4_K_M", "format": "gguf", "quantization": "Q4_K_M", "position": None}
@@ -51,7 +51,7 @@ def test_a_model_without_an_owner(client):
 
 
 def test_a_model_that_is_called_log_keeps_its_address(client):
-    assert client.get("/api/v1/models/t5-small/log").json()["detail"].startswith("t5-small/log")
+    assert client.get("/api/v1/models/t5-small/log").json()["detail"].count("t5-small/log") == 1
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_what_cannot_be_is_refused(client, body, query, address, status, words):
 
 def test_it_counts_as_a_request(client, settings):
     forget_counts()
-    settings.API_RATE = parse_rate("2/m")
+    settings.API_RATE = parse_rate("2/minute")
     assert [post(client, R1).status_code for _ in range(3)] == [200, 200, 429]
     forget_counts()

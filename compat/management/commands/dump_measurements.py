@@ -22,6 +22,7 @@ class Command(CatalogueCommand):
     )
     examples = (
         ("dump_measurements memory.jsonl", "loads, for accuracy --memory-points"),
+        ("dump_measurements memory.jsonl --json", "say for a program how many there were"),
         ("dump_measurements speed.jsonl --speed", "speeds, for accuracy --speed-points"),
     )
     stopped = "No file was written."
