@@ -15,6 +15,7 @@ from tests.samples import RECORDS
 from .conftest import Watch, prepared_site
 
 MODEL = "/models/meta-llama/Llama-3.1-8B/?worker=ollama&accelerator=GTX+1080"
+ASKED = "/log/?id=meta-llama/Llama-3.1-8B&worker=ollama&accelerator=GTX+1080"
 R1 = "ollama-0.9-deepseek-r1-8b-journald"
 
 
@@ -89,8 +90,8 @@ def test_without_javascript_a_file_is_compared(opened):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [375, 1440])
 def test_the_comparison_is_accessible_and_fits(opened, width, scheme):
-    page = opened(MODEL.replace("/models/", "/log/?id=").replace("/?", "&"), color_scheme=scheme,
-                  viewport={"width": width, "height": 900}, reduced_motion="reduce")  # fmt: skip
+    view = {"viewport": {"width": width, "height": 900}, "reduced_motion": "reduce"}
+    page = opened(ASKED, color_scheme=scheme, **view)
     page.get_by_label("What the engine printed").fill(log(R1))
     page.get_by_role("button", name="Compare").click()
     expect(measured(page)).to_be_visible()
@@ -99,7 +100,8 @@ def test_the_comparison_is_accessible_and_fits(opened, width, scheme):
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
 
 
-def test_whoever_may_keeps_it_and_sees_it_beside_the_estimate(opened, address):
+def test_whoever_may_keeps_it_and_sees_it_beside_the_estimate(opened, address, watched):
+    watched.expect(r"status of 404")  # Django's own login names no icon, and the browser looks for one
     page = opened("/admin/login/?next=/accuracy/")
     page.get_by_label("Username").fill("keeper")
     page.get_by_label("Password").fill("secret-of-tests")
