@@ -52,7 +52,7 @@ FORM = 1
 """The form of what is kept: another number, and what processes of another release left in Redis is not read."""
 _ALONE = 400
 """Bytes that an answer takes beside its body and headers, about."""
-_ANEW = "/healthz", "/fetch/", "/admin/"
+_ANEW = "/healthz", "/fetch/", "/log/", "/admin/"
 """Where nothing is kept, so that nobody need look."""
 _CONDITIONS = "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"
 _MAY = "may_be_kept"

@@ -112,6 +112,16 @@ def gib(number: int | None) -> str:
     return "" if number is None else f"{number / GIB:.1f} GiB"
 
 
+def mib(number: int | None) -> str:
+    """Bytes as engines' logs tell them: ``4,403 MiB``."""
+    return "" if number is None else f"{number / 2**20:,.0f} MiB"
+
+
+def deviation(share: float) -> str:
+    """How far an estimate lies from a measurement, with its sign: ``+3.2 %``."""
+    return f"{100 * share:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
 def pace(speed: SpeedEstimate) -> str:
     """A range of tokens a second: ``64 to 94 tokens a second``; blank where there is no number."""
     if speed.low is None or speed.high is None:

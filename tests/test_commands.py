@@ -53,8 +53,8 @@ def parser_of(name):
 
 def test_these_are_the_commands():
     assert NAMES == [
-        "accuracy", "build_index", "check_model", "compat_report", "dump_records", "export_site", "find_models",
-        "list_workers", "load_records", "prepare", "reevaluate", "sync_models",
+        "accuracy", "build_index", "check_model", "compat_report", "dump_measurements", "dump_records", "export_site",
+        "find_models", "list_workers", "load_records", "prepare", "read_log", "reevaluate", "sync_models",
     ]  # fmt: skip
 
 
@@ -169,6 +169,8 @@ def asked(name, folder):
         "check_model": ["microsoft/phi-2"],
         "find_models": ["qwen"],
         "dump_records": [folder / "all.jsonl"],
+        "dump_measurements": [folder / "measured.jsonl"],
+        "read_log": ["meta-llama/Llama-3.1-8B", ROOT / "tests/logs/data/ollama-0.9-deepseek-r1-8b-journald.log"],
         "load_records": [RECORDS],
         "export_site": ["--top", "3", "--output", folder / "dist"],
     }.get(name, [])

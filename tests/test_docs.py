@@ -37,6 +37,7 @@ from compat.rules import Confidence
 from compat.rules.result import CAUSES
 from marketplace import VERSION
 from tests.hub_server import HubServer
+from tests.logs.real_logs import log
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -314,6 +315,7 @@ def small_world(monkeypatch, tmp_path, settings):
     from tests.conftest import RECORDS
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "server.log").write_text(log("ollama-0.9-deepseek-r1-8b-journald"), "utf-8")
     monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
     settings.STATIC_ROOT = tmp_path / "static"
     # The test's transaction belongs to this thread; asyncio.run would have the records stored in another.

@@ -3,6 +3,7 @@
 from .catalogue import ModelRecordAdmin, RecordVariantAdmin, VerdictAdmin
 from .engines import EngineSettingAdmin, SiteWorkerAdmin, SiteWorkerForm
 from .lists import CuratedListAdmin
+from .measurements import MeasurementAdmin
 from .operation import HubFetchAdmin, SyncRunAdmin
 from .webhooks import WebhookAdmin, WebhookDeliveryAdmin
 
@@ -10,6 +11,7 @@ __all__ = [
     "CuratedListAdmin",
     "EngineSettingAdmin",
     "HubFetchAdmin",
+    "MeasurementAdmin",
     "ModelRecordAdmin",
     "RecordVariantAdmin",
     "SiteWorkerAdmin",

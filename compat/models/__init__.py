@@ -1,6 +1,7 @@
 """What the database keeps. Models are data: rules decide, ``compat.ingest`` writes, ``compat.catalogue`` reads."""
 
 from .curation import CuratedList, ListEntry
+from .measurement import Measurement
 from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, SyncRun
 from .record import (
     FactSheet,
@@ -26,6 +27,7 @@ __all__ = [
     "GatheredModel",
     "HubFetch",
     "ListEntry",
+    "Measurement",
     "ModelRecord",
     "RecordDocument",
     "RecordLanguage",

@@ -170,6 +170,7 @@ def _answer(response: dict[str, Any]) -> str:
 
 _BODIES = {
     "checkCompatibility": {"metadata": {"architecture": "llama", "format": "gguf", "maxContextLength": 8192}},
+    "compareLog": {"log": "load_tensors:        CUDA0 model buffer size =  5434.38 MiB"},
     "filterCompatible": {"models": [{"id": "acme/tiny", "config": {"model_type": "llama"}}]},
 }
 

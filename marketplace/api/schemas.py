@@ -425,6 +425,80 @@ class CheckIn(Shape):
     worker: WorkerSlug | None = None
 
 
+class LogIn(Shape):
+    """A log of an engine that loaded this model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    log: Annotated[StrictStr, Field(description="What the engine printed, at most 2 MiB as JSON. It is not kept.")]
+
+
+class OnDevice(Shape):
+    """Bytes on one device, by its name in the log."""
+
+    device: str
+    bytes: int
+
+
+class ComparedPart(Shape):
+    """One part of the memory, in bytes."""
+
+    name: str = Field(
+        description="`weights`, `kv`, `state`, `compute`, `projector`, `peak`, or `total` of all of them."
+    )
+    estimated: int | None
+    measured: int
+    difference: float | None = Field(
+        description="How far the estimate lies from the measurement, as a fraction of that; above zero it is too high."
+    )
+    devices: list[OnDevice] = Field(description="What was measured on each device.")
+    host: int = Field(description="The measured bytes in system memory.")
+
+
+class ComparedSpeed(Shape):
+    """One speed, in tokens a second."""
+
+    estimated: float | None
+    measured: float
+    difference: float | None
+    low: float | None = Field(description="The range that pages show.")
+    high: float | None
+    reason: str = Field(description="Why there is no estimate.")
+
+
+class LogVariant(Shape):
+    """The files that were loaded."""
+
+    label: str
+    format: str | None
+    quantization: str | None
+    position: int | None = Field(
+        description="Its place among the model's variants; null where the page lists none such."
+    )
+
+
+class LogComparison(Shape):
+    """A log beside the estimate. Of another model nothing is compared, and `sentence` says so."""
+
+    id: str
+    same_model: Literal["yes", "perhaps", "no"]
+    sentence: str = Field(description="How the log's model was told apart.")
+    engine: str
+    version: str | None
+    options: dict[str, Any] = Field(description="How the engine was started, as the log tells it.")
+    loads: int = Field(description="How many loads the log tells of; the last whole one is compared.")
+    parts: list[ComparedPart]
+    total: ComparedPart | None
+    decode: ComparedSpeed | None
+    prompt: ComparedSpeed | None
+    stopped: str | None = Field(description="Where the engine ran out of memory, as a sentence.")
+    planned: bool = Field(description="Whether the sizes are what the engine planned, and not what it took.")
+    missing: list[str] = Field(description="What such a log usually tells, and this one does not.")
+    notes: list[str]
+    variant: LogVariant | None
+    worker: WorkerOut
+
+
 class FilterIn(Shape):
     """Models to judge, each in the Hub's shape or as metadata."""
 

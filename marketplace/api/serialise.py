@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.listing import Item, Listing, item_of
+from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
 from compat.estimate import FitResult, ReadingEstimate, SpeedEstimate
@@ -257,6 +258,65 @@ def detail(
         "updatedAt": record.updated,
         "rules": page.rules,
         "worker": worker(page.worker),
+    }
+
+
+def log_comparison(repo_id: str, found: Comparison) -> Json:
+    """A log beside the estimate."""
+    load = found.load
+    return {
+        "id": repo_id,
+        "sameModel": str(found.match.same),
+        "sentence": found.match.sentence,
+        "engine": found.worker.profile.slug,
+        "version": load.version or None,
+        "options": dict(found.options or {}),
+        "loads": found.log.loads,
+        "parts": [_compared_part(part) for part in found.parts],
+        "total": _compared_part(found.total) if found.total else None,
+        "decode": _compared_speed(found.decode),
+        "prompt": _compared_speed(found.prompt),
+        "stopped": found.sentence or None,
+        "planned": load.planned,
+        "missing": list(found.missing),
+        "notes": list(found.notes),
+        "variant": _log_variant(found.variant),
+        "worker": worker(found.worker),
+    }
+
+
+def _log_variant(variant: RecordVariant | None) -> Json | None:
+    if variant is None:
+        return None
+    return {
+        "label": variant.label,
+        "format": variant.format or None,
+        "quantization": variant.quantization or None,
+        "position": variant.position if variant.pk else None,
+    }
+
+
+def _compared_part(part: ComparedPart) -> Json:
+    return {
+        "name": part.name,
+        "estimated": part.estimated,
+        "measured": part.measured,
+        "difference": part.difference,
+        "devices": [{"device": device, "bytes": size} for device, size in part.devices.items()],
+        "host": part.host,
+    }
+
+
+def _compared_speed(speed: ComparedSpeed | None) -> Json | None:
+    if speed is None:
+        return None
+    return {
+        "estimated": speed.estimated,
+        "measured": speed.measured,
+        "difference": speed.difference,
+        "low": speed.low,
+        "high": speed.high,
+        "reason": speed.reason,
     }
 
 

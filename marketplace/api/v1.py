@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import ValidationError as Invalid
 
 from compat import catalogue
 from compat.catalogue import listing
+from compat.catalogue.measured import compare
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
 from compat.estimate.ledger import shipped_accuracy
@@ -23,6 +24,7 @@ from compat.extraction.facts import VariantFacts
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord, decode_json, parse_record
+from compat.logs import LogError, read_log
 from compat.models import CuratedList
 from compat.timestamps import Json
 from marketplace.freshness import refresh_if_stale
@@ -61,17 +63,23 @@ def _takes(*names: str) -> dict[str, Any]:
 
 def _bounded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Refuse a body that is too large, or no JSON, before anything looks into it."""
+    return _with_body(view, (), "Send fewer models at a time.")
 
+
+def _bounded_log(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The same for a log, whose address may describe the worker."""
+    return _with_body(view, WORKER, "Send the part of the log that tells of the load.")
+
+
+def _with_body(view: Callable[..., HttpResponse], names: Sequence[str], advice: str) -> Callable[..., HttpResponse]:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         length = request.headers.get("Content-Length") or "0"
         if not length.isdecimal() or int(length) > MOST_BYTES:
-            return problems.problem_response(
-                413, f"The body is larger than {MOST_BYTES:,} bytes. Send fewer models at a time."
-            )
+            return problems.problem_response(413, f"The body is larger than {MOST_BYTES:,} bytes. {advice}")
         try:
             decode_json(request.body)
-            parameters.read_api_question(request, ())
+            parameters.read_api_question(request, names)
         except (HubBadPayload, QuestionError) as error:
             message = f"The body: {error}." if isinstance(error, HubBadPayload) else str(error)
             return problems.problem_response(400, message)
@@ -119,6 +127,41 @@ def _compatibility(request: HttpRequest, repo_id: str) -> Json:
     worker, item = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
     refresh_if_stale(request, item.row.record, None)
     return serialise.compatibility(item, worker, item.row.record.repo_id)
+
+
+@api.post(
+    "/models/{org}/{name}/log", response={200: schemas.LogComparison, **_POSTED}, by_alias=True, tags=["Models"],
+    operation_id="compareLog", summary="Compare an engine's log with the estimate", openapi_extra=_takes(*WORKER),
+)  # fmt: skip
+@decorate_view(_bounded_log)
+def log(request: HttpRequest, org: str, name: str, given: schemas.LogIn) -> Any:
+    """The log of a load of this model on llama.cpp, Ollama, vLLM, SGLang or MLX-LM, part by part."""
+    return _log(request, f"{org}/{name}", given)
+
+
+@api.post("/models/{name}/log", response={200: schemas.LogComparison}, by_alias=True, include_in_schema=False)
+@decorate_view(_bounded_log)
+def log_of_unowned(request: HttpRequest, name: str, given: schemas.LogIn) -> Any:
+    """The same for one of the Hub's few models without an owner."""
+    return _log(request, name, given)
+
+
+def _log(request: HttpRequest, repo_id: str, given: schemas.LogIn) -> Json:
+    asked = parameters.read_api_question(request, WORKER)
+    record = catalogue.find_record(repo_id)
+    worker = catalogue.worker_of(asked, parameters.available_workers(request))
+    try:
+        found = compare(record, list(record.variants.all()), worker, read_log(given.log))
+    except LogError as error:
+        raise Refused(422, str(error), [("log", str(error))]) from None
+    return serialise.log_comparison(record.repo_id, found)
+
+
+@api.get("/models/{name}/log", response={200: schemas.ModelDetail}, by_alias=True, include_in_schema=False)
+@decorate_view(answer_conditionally)
+def model_called_log(request: HttpRequest, name: str) -> Any:
+    """A model of that name, whose address is the same."""
+    return _model(request, f"{name}/log")
 
 
 @api.get(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from compat.catalogue.measured import MOST_COUNTED, measured_by_engine
+from compat.catalogue.measured_points import memory_lines, speed_lines
 from compat.engines.evidence import evidence
 from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_accuracy, shipped_ledger
+from compat.models import Measurement
+from compat.timestamps import Json
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
@@ -101,12 +107,30 @@ def _rests_on(margin: Margin) -> str:
     return margin.basis + (", on a processor" if margin.where == "processor" else "")
 
 
+MEASURED: Mapping[str, Callable[[Iterable[Measurement]], Iterator[Json]]] = {
+    "measured": memory_lines,
+    "measured-speed": speed_lines,
+}
+"""What was measured here, as points of memory and of speed: the values of ``format`` that download them."""
+
+
+def _points(kind: str) -> HttpResponse:
+    lines = MEASURED[kind](Measurement.objects.all()[:MOST_COUNTED])
+    body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    response = HttpResponse(body, content_type="application/jsonl; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{kind}.jsonl"'
+    return response
+
+
 @require_safe
-@takes(format=("json",))
+@takes(format=("json", *MEASURED))
 def accuracy(request: HtmxHttpRequest) -> HttpResponse:
-    """``/accuracy/``; ``?format=json`` gives the same as data."""
-    if request.GET.get("format") == "json":
+    """``/accuracy/``; ``?format=json`` gives the same as data, and ``measured`` what was measured here, as points."""
+    wanted = request.GET.get("format", "")
+    if wanted == "json":
         return JsonResponse(shipped_accuracy())
+    if wanted in MEASURED:
+        return _points(wanted)
     found = shipped_ledger()
     tables = [
         ("Memory, by part", "memory-all", _table(found, "memory", "all")),
@@ -128,5 +152,6 @@ def accuracy(request: HtmxHttpRequest) -> HttpResponse:
         ],
         "ranges": [(one, hardware_words(one.basis)) for one in found.speed.ranges],
         "evidence": evidence(),
+        "measured": measured_by_engine(),
     }
     return render_page(request, "pages/accuracy.html", context)

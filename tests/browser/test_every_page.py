@@ -27,6 +27,7 @@ PAGES = {
     "a model that is being fetched": "/models/nobody/a-model-whose-name-goes-on-and-on-and-on-for-very-long-GGUF/",
     "an id that cannot be": "/models/nobody/no%20thing/",
     "fetching asked for": "/fetch/?id=microsoft/phi-2",
+    "a log asked for": "/log/?id=microsoft/phi-2",
     "API": "/api/docs",
     "report": "/report/",
     "lists": "/lists/",

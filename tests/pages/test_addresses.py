@@ -168,11 +168,11 @@ def test_the_page_that_fetches_a_model_tells_it_too(client, query):
     assert client.get(f"/fetch/?id=microsoft/phi-2&{query}").status_code == 400
 
 
-def test_the_accuracy_page_takes_one_other_format(client):
+def test_the_accuracy_page_takes_few_other_formats(client):
     assert client.get("/accuracy/?format=json").json()
     response = client.get("/accuracy/?format=xml")
     assert response.status_code == 400
-    assert "“xml” is not a value of format: use json." in Page(response).text
+    assert "“xml” is not a value of format: use json, measured or measured-speed." in Page(response).text
 
 
 # --- a remembered worker that is gone ----------------------------------------------------------------------------
