@@ -1,13 +1,14 @@
 """What of a model goes into system memory where accelerators do not hold all of it: whole layers, or experts alone.
 
-Read in llama.cpp 0c1e57098 (``src/llama-model.cpp``, ``load_tensors``): of the layers and the output head, which counts
-as one more, the last ``-ngl`` are on accelerators, so that the head is the first to come there; ``-ts`` shares these out
-in one row. ``--n-cpu-moe N`` (``common/common.h``) keeps the experts of the first N layers in system memory, and nothing
-else of them.
+Read in llama.cpp 0c1e57098 (``src/llama-model.cpp``, ``load_tensors``): of the layers and the output head, which
+counts as one more, the last ``-ngl`` are on accelerators, so that the head is the first to come there; ``-ts`` shares
+these out in one row. ``--n-cpu-moe N`` (``common/common.h``) keeps the experts of the first N layers in system memory,
+and nothing else of them.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,17 +79,19 @@ def experts_aside(
     sparse = layers - dense
     if sparse < 1 or experts < 1 or estimate.per_device is None:
         return None
-    for gone in range(1, sparse + 1):
-        moved = experts * gone // sparse
-        if estimate.host + moved > spill:
-            return None
-        devices, split = _shared_out(estimate, layers, dense, experts, rooms, gone)
-        if devices is None:
-            continue
-        weights = (estimate.component("weights").bytes or 0) + estimate.host
-        host = {EMBEDDING: estimate.host, EXPERTS: moved}
-        return Offload(sparse - gone, 1 - moved / max(weights, 1), devices, host, dense + gone, split)
-    return None
+    gone = 1 + bisect_left(
+        range(1, sparse + 1),
+        True,
+        key=lambda number: _shared_out(estimate, layers, dense, experts, rooms, number)[0] is not None,
+    )
+    if gone > sparse or estimate.host + experts * gone // sparse > spill:
+        return None
+    devices, split = _shared_out(estimate, layers, dense, experts, rooms, gone)
+    assert devices is not None
+    moved = experts * gone // sparse
+    weights = (estimate.component("weights").bytes or 0) + estimate.host
+    host = {EMBEDDING: estimate.host, EXPERTS: moved}
+    return Offload(sparse - gone, 1 - moved / max(weights, 1), devices, host, dense + gone, split)
 
 
 def _shared_out(
@@ -129,4 +132,3 @@ def _shared_out(
         split.append(end - start + (1 if last else 0))
         start = end
     return tuple(found), tuple(split)
-
