@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -12,14 +12,26 @@ from django.db.models import F, QuerySet
 from compat.architectures import family_label
 from compat.catalogue.current import current_index
 from compat.catalogue.finding import first_rows
-from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
+from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, records_by_id, row_of, rows_of, worker_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
-from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
+from compat.estimate import (
+    DeviceNeed,
+    FitResult,
+    Hardware,
+    Plan,
+    Plans,
+    ReadingEstimate,
+    SpeedEstimate,
+    conversations_at_once,
+    device_needs,
+    rooms_of,
+    spilled_of,
+)
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
@@ -84,7 +96,9 @@ class MemoryView:
     ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
     together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
     the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
-    once; None where the engine has no common pool for them.
+    once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
+    that is not known; ``beside`` is what lies in system memory, in bytes by what it is. ``plans`` are the ways to run
+    it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
     """
 
     fit: FitResult
@@ -97,6 +111,15 @@ class MemoryView:
     conversations: int | None = None
     margin: float | None = None
     speed_margin: float | None = None
+    cards: tuple[DeviceNeed, ...] = ()
+    beside: Mapping[str, int] = field(default_factory=dict)
+    plans: Plans = field(default_factory=Plans)
+    questions: tuple[Mapping[str, object] | None, ...] = ()
+
+    @property
+    def told(self) -> tuple[tuple[Plan, Mapping[str, object] | None], ...]:
+        """Each plan with the parameters that ask for it."""
+        return tuple(zip(self.plans.plans, self.questions, strict=True))
 
     @property
     def scale(self) -> int:
@@ -259,7 +282,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         alternatives=alternatives(record, related, worker),
         rules=rules_version(worker.profile),
         fetch=HubFetch.objects.filter(repo_id=record.repo_id).first(),
-        memory=memory_of(record, row.best, row.fit, worker, row.result),
+        memory=memory_of(record, row.best, row.fit, worker, row.result, variants),
     )
 
 
@@ -275,9 +298,14 @@ def _variant_rows(
 
 
 def memory_of(
-    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker, result: CompatibilityResult
+    record: ModelRecord,
+    best: RecordVariant | None,
+    fit: FitResult | None,
+    worker: Worker,
+    result: CompatibilityResult,
+    variants: Sequence[RecordVariant] = (),
 ) -> MemoryView | None:
-    """The memory picture of the best variant; None where the worker's machine is not told.
+    """The memory picture of the best of the ``variants``; None where the worker's machine is not told.
 
     What ``result`` refuses has no speed, whatever the memory would allow.
     """
@@ -303,17 +331,23 @@ def memory_of(
     )
     speed = speed_of(record, best, worker, fit) if result.compatible else _no_speed(result)
     writes = speed is not None and speed.tokens_per_second is not None
+    longest = context_room(record, best, worker)
+    plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)
     return MemoryView(
         fit=fit,
         parts=parts,
         room=sum(rooms),
-        longest=context_room(record, best, worker),
+        longest=longest,
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
         reading=reading_of(record, best, worker, fit) if writes else None,
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
+        cards=device_needs(fit, engine, worker.hardware, worker.options),
+        beside=spilled_of(fit),
+        plans=plans,
+        questions=tuple(asked_of(plan, worker) for plan in plans.plans),
     )
 
 

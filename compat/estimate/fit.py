@@ -210,7 +210,8 @@ def _partial(
 ) -> FitResult | None:
     """What fits with a part of it in ``spill`` bytes of system memory: whole layers, or a mixture's experts alone.
 
-    Unless ``aside`` asks for one of them, an engine that by itself moves experts first is judged so, if layers would go.
+    Unless ``aside`` asks for one of them, an engine that by itself moves experts first is judged so where layers would
+    go as well.
     """
     layers = variant.shape.layers if variant.shape is not None else None
     if not layers or not spill or estimate.per_device is None:

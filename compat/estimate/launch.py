@@ -30,9 +30,9 @@ class LoadOptions:
     """How the engine is started; None is what the engine takes of its own accord.
 
     ``parallel`` sequences are served at once. ``kv_type`` is the type of the cached keys and, unless ``v_type`` tells
-    another, of the values. ``aside`` is what goes into system memory where the accelerators do not hold all; None is
-    what the engine moves by itself. ``build`` is llama.cpp's number of a build, None the one that the profiles were read
-    in; ``library``: another program than its server calls llama.cpp.
+    another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
+    ``library``: another program than its server calls llama.cpp. ``aside`` is what goes into system memory where the
+    accelerators do not hold all, None what the engine moves by itself.
     ``memory_utilization`` is vLLM's share of a card it may take. ``prefill``: tokens of the longest prompt, for engines
     that compute it in one go; None: the context.
     """

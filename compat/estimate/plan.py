@@ -100,6 +100,11 @@ class Plan:
         return () if isinstance(self.line, str) else self.line.arguments
 
     @property
+    def slots(self) -> int:
+        """How many sequences are served at once."""
+        return launch_of(self.engine, self.options).slots
+
+    @property
     def keeps(self) -> bool:
         """Whether context, cache and slots are as they were asked for."""
         return not _GIVEN_UP.intersection(self.changes)

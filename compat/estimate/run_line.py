@@ -187,7 +187,7 @@ def _ollama(start: Start) -> RunLine | str:
         told.append(f"PARAMETER num_gpu {_on_accelerators(start.layers, start.offload)}")
     if options.ubatch is not None:
         told.append(f"PARAMETER num_batch {options.ubatch}")
-    environment = {}
+    environment: dict[str, str] = {}
     if options.kv_type != SIXTEEN_BITS:
         environment |= {"OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_KV_CACHE_TYPE": options.kv_type}
     if options.parallel is not None:

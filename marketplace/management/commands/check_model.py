@@ -19,6 +19,7 @@ from compat.timestamps import Json
 
 if TYPE_CHECKING:
     from compat.catalogue.detail import DetailPage, MemoryPart, MemoryView
+    from compat.estimate import Plans
     from compat.models import RecordVariant
 
 _MOST_FILES = 8
@@ -204,4 +205,21 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     if memory.reading and memory.reading.seconds is not None:
         lines.append(("Speed", f"First word {wait(memory.reading)} ({memory.reading.basis})"))
     lines += [("Assumed", text) for text in memory.assumed]
-    return lines
+    return lines + _plans(memory.plans)
+
+
+def _plans(found: Plans) -> list[tuple[str, Told]]:
+    """The ways to run it, each with what it gives up and what to type."""
+    from marketplace.show import gib
+
+    lines: list[tuple[str, Told]] = []
+    for plan in found.plans:
+        cards = ", ".join(f"{card.name} {gib(card.need)} of {gib(card.room)}" for card in plan.needs)
+        lines.append(("Plan", f"{', '.join(plan.changes) or 'as asked'}: {cards}"))
+        lines += [("Gives up", text) for text in plan.gives_up]
+        if isinstance(plan.line, str):
+            lines.append(("Note", plan.line))
+        else:
+            lines += [("Start", text) for text in plan.line.lines]
+            lines += [("Note", plan.line.note)] if plan.line.note else []
+    return lines + ([("Lacks", found.lacks)] if found.lacks else [])
