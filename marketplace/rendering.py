@@ -48,7 +48,10 @@ FILTERS = {
     "license_label": license_label,
     "linebreaksbr": defaultfilters.linebreaksbr,
     "margin_share": show.margin_share,
+    "margin_words": show.margin_words,
+    "part_hint": show.part_hint,
     "percent": show.percent,
+    "plan_title": show.plan_title,
     "pluralize": defaultfilters.pluralize,
     "report_links": show.report_links,
     "size": show.size,
@@ -63,6 +66,7 @@ FILTERS = {
 FUNCTIONS = {
     "absent": show.absent,
     "bar": show.bar,
+    "card_bar": show.card_bar,
     "comb": show.comb,
     "dash": show.dash,
     "fact": show.fact,

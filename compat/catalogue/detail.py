@@ -29,8 +29,8 @@ from compat.estimate import (
     SpeedEstimate,
     conversations_at_once,
     device_needs,
+    host_need,
     rooms_of,
-    spilled_of,
 )
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed_constants import hardware_class
@@ -78,7 +78,8 @@ class MemoryPart:
     """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
 
     ``least`` is what a part takes in any case whose bytes are not known. ``margin`` is how far four in five
-    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine.
+    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine. ``key`` is
+    what the estimate calls the part.
     """
 
     name: str
@@ -87,6 +88,7 @@ class MemoryPart:
     detail: str
     least: int
     margin: float | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ class MemoryView:
     together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
     the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
     once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
-    that is not known; ``beside`` is what lies in system memory, in bytes by what it is. ``plans`` are the ways to run
-    it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
+    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``plans`` are the
+    ways to run it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
     """
 
     fit: FitResult
@@ -112,7 +114,7 @@ class MemoryView:
     margin: float | None = None
     speed_margin: float | None = None
     cards: tuple[DeviceNeed, ...] = ()
-    beside: Mapping[str, int] = field(default_factory=dict)
+    beside: DeviceNeed | None = None
     plans: Plans = field(default_factory=Plans)
     questions: tuple[Mapping[str, object] | None, ...] = ()
 
@@ -125,6 +127,24 @@ class MemoryView:
     def scale(self) -> int:
         """What the whole width of the picture stands for: the room, or the need where that is more."""
         return max(self.room, self.fit.estimate.floor)
+
+    @property
+    def largest(self) -> int:
+        """The most that any one card holds or has room for: what the pictures of all cards are drawn to."""
+        beside = [self.beside] if self.beside else []
+        return max((max(card.need, card.room) for card in (*self.cards, *beside)), default=0)
+
+    @property
+    def shades(self) -> Mapping[str, int]:
+        """The number of each part's colour, from 1 on; what lies beside the cards has that of the part it is of."""
+        own = {part.key: number for number, part in enumerate(self.parts, 1)}
+        weights = own.get("weights", 1)
+        return {**own, "layers": weights, "experts": weights, "kv": own.get("kv", 2), "embedding": 4}
+
+    @property
+    def kinds(self) -> tuple[DeviceNeed, ...]:
+        """One card of each kind that holds something else than the others."""
+        return tuple(card for number, card in enumerate(self.cards) if card not in self.cards[:number])
 
     @property
     def free(self) -> int:
@@ -325,6 +345,7 @@ def memory_of(
             part.detail,
             part.least,
             None if part.bytes is None else measured.margin(engine, part.name, part.basis, where),
+            part.name,
         )
         for part in fit.estimate.components
         if part.bytes != 0
@@ -345,7 +366,7 @@ def memory_of(
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
         cards=device_needs(fit, engine, worker.hardware, worker.options),
-        beside=spilled_of(fit),
+        beside=host_need(fit, engine, worker.hardware, worker.options),
         plans=plans,
         questions=tuple(asked_of(plan, worker) for plan in plans.plans),
     )

@@ -128,6 +128,14 @@ def device_needs(fit: FitResult, engine: str, hardware: Hardware, options: LoadO
     return tuple(DeviceNeed(name, parts, room) for name, parts, room in zip(names, fit.devices, rooms, strict=False))
 
 
+def host_need(fit: FitResult, engine: str, hardware: Hardware, options: LoadOptions) -> DeviceNeed | None:
+    """What lies in system memory beside accelerators, and its room (0: not told); None where nothing does."""
+    parts, rooms = spilled_of(fit), rooms_of(hardware, engine, options)
+    if not parts or not hardware.accelerators or rooms is None:
+        return None
+    return DeviceNeed("System memory", parts, spill_room(engine_name(engine), hardware, rooms))
+
+
 def spilled_of(fit: FitResult) -> Mapping[str, int]:
     """Bytes in system memory beside accelerators, by what they are: also what an engine always leaves there."""
     told = {"embedding": fit.estimate.host} if fit.offload is None else fit.offload.host

@@ -178,12 +178,12 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib, margin_share, pace, wait
+    from marketplace.show import gib, margin_share, margin_words, pace, wait
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
             return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
-        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_share(part.margin)})" if part.margin else "")
+        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
 
     parts = [told(part) for part in memory.parts]
     if not memory.fit.estimate.missing:
