@@ -131,8 +131,13 @@ class MemoryView:
     @property
     def largest(self) -> int:
         """The most that any one card holds or has room for: what the pictures of all cards are drawn to."""
-        beside = [self.beside] if self.beside else []
-        return max((max(card.need, card.room) for card in (*self.cards, *beside)), default=0)
+        drawn = (*self.cards, self.beside) if self.spills and self.beside else self.cards
+        return max((max(card.need, card.room) for card in drawn), default=0)
+
+    @property
+    def spills(self) -> bool:
+        """Whether a part lies in system memory that the cards do not hold."""
+        return self.fit.offload is not None and self.beside is not None
 
     @property
     def shades(self) -> Mapping[str, int]:

@@ -90,6 +90,12 @@ class Plan:
         return device_needs(self.fit, self.engine, self.hardware, self.options)
 
     @property
+    def alike(self) -> bool:
+        """Whether there are several devices that hold as much as each other."""
+        needs = self.needs
+        return len(needs) > 1 and len({(device.need, device.room) for device in needs}) == 1
+
+    @property
     def spilled(self) -> Mapping[str, int]:
         """Bytes in system memory beside accelerators, by what they are."""
         return spilled_of(self.fit)

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from compat import check_model_worker_compatibility, get_huggingface_model
 from compat.engines import all_profiles
 from compat.models import SiteWorker
+from marketplace.show import PART_HINTS, part_hint
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
@@ -85,8 +86,40 @@ def test_the_page_of_a_model_shows_the_memory_picture(client):
     assert memory.fit.sentence in page.text
     assert "Longest context that fits 2,048 tokens" in page.text
     assert "tokens a second" in page.text
-    assert all(part.name in page.text for part in memory.parts)
+    assert all(part_hint(part.key)[0] in page.text for part in memory.parts)
     assert not Page(client.get(f"/models/{PHI}/?worker=vllm")).classed("memory-bar") or memory
+
+
+def test_each_card_has_its_bar_with_its_limit_in_words(client):
+    for count in (1, 2, 4):
+        query = f"worker=vllm&accelerator=RTX+4090&count={count}"
+        page = Page(client.get(f"/models/{PHI}/?{query}"))
+        assert page.text.count("limit 22.1 GiB") == count
+        assert page.text.count("of 22.1 GiB usable") == count
+
+
+def test_every_part_of_the_picture_says_what_it_is(client):
+    page = Page(client.get(f"/models/{PHI}/?worker=vllm&accelerator=RTX+4090"))
+    memory = client.get(f"/models/{PHI}/?worker=vllm&accelerator=RTX+4090").context["page"].memory
+    assert {part.key for part in memory.parts} <= set(PART_HINTS)
+    assert all(PART_HINTS[part.key][1] in page.text for part in memory.parts)
+
+
+def test_plans_say_what_to_type_and_lead_to_the_page_that_shows_them(client):
+    response = client.get(f"/models/{LLAMA}/?worker=vllm&accelerator=RTX+4090&context=131072")
+    memory, page = response.context["page"].memory, Page(response)
+    first, other = memory.plans.plans
+    assert first.line.lines[0] in page.text
+    assert all(text in page.text for text in (*first.gives_up, *other.gives_up))
+    (asked,) = [link for link in page.links if link.startswith(f"/models/{LLAMA}/?") and link.endswith("#memory")]
+    again = client.get(asked).context["page"].memory
+    assert again.fit.fit is other.fit.fit
+    assert again.cards == other.needs
+
+
+def test_what_is_lacking_is_said_where_nothing_runs(client):
+    response = client.get(f"/models/{LLAMA}/?worker=vllm&memory=6")
+    assert response.context["page"].memory.plans.lacks in Page(response).text
 
 
 def test_what_is_assumed_is_named(client):
