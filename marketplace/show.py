@@ -332,7 +332,7 @@ def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
 
 
 def card_bar(card: DeviceNeed, shades: Mapping[str, int], scale: int) -> SafeString:
-    """What one card holds, part by part, on as much of the width as the largest one has; its limit is a tick with words.
+    """What one card holds, part by part, where the whole width is ``scale`` bytes; its limit is a tick with words.
 
     ``shades`` are the numbers of the parts' colours. Decoration: the same stands beside it in words.
     """
@@ -382,6 +382,11 @@ PART_HINTS: Mapping[str, tuple[str, str]] = {
 def part_hint(key: str) -> tuple[str, str]:
     """The words for a part, and what it is."""
     return PART_HINTS.get(key, (key.capitalize(), ""))
+
+
+def small_first(words: str) -> str:
+    """Words as they stand within a sentence."""
+    return words[:1].lower() + words[1:]
 
 
 def plan_title(plan: Plan) -> str:

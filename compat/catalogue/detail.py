@@ -131,8 +131,7 @@ class MemoryView:
     @property
     def largest(self) -> int:
         """The most that any one card holds or has room for: what the pictures of all cards are drawn to."""
-        drawn = (*self.cards, self.beside) if self.spills and self.beside else self.cards
-        return max((max(card.need, card.room) for card in drawn), default=0)
+        return max((max(card.need, card.room) for card in self.cards), default=0)
 
     @property
     def spills(self) -> bool:
@@ -147,9 +146,11 @@ class MemoryView:
         return {**own, "layers": weights, "experts": weights, "kv": own.get("kv", 2), "embedding": 4}
 
     @property
-    def kinds(self) -> tuple[DeviceNeed, ...]:
-        """One card of each kind that holds something else than the others."""
-        return tuple(card for number, card in enumerate(self.cards) if card not in self.cards[:number])
+    def kinds(self) -> tuple[tuple[str, DeviceNeed], ...]:
+        """One card of each kind that holds something else than the others, with what it is called beside them."""
+        if len({tuple(card.parts.items()) for card in self.cards}) == 1:
+            return (("Here" if len(self.cards) == 1 else "Each card", self.cards[0]),)
+        return tuple((f"Card {number}", card) for number, card in enumerate(self.cards, 1))
 
     @property
     def free(self) -> int:

@@ -8,7 +8,7 @@ from compat.models import SiteWorker
 
 pytestmark = pytest.mark.django_db
 
-LLAMA = "NousResearch/Meta-Llama-3.1-8B-Instruct"
+LLAMA = "meta-llama/Llama-3.1-8B"
 GGUF = "ggml-org/Qwen3.8-27B-GGUF"
 MACHINES = [
     (LLAMA, {"worker": "vllm", "accelerator": "RTX 4090", "count": 2}),

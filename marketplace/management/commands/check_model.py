@@ -115,6 +115,7 @@ def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Check
 def _document(one: Checked) -> Json:
     """The compatibility answer of the JSON API, with the parts of its detail answer that say what to take."""
     from compat.catalogue import listing
+    from compat.estimate import Plans
     from marketplace.api import serialise
 
     if one.page is None:
@@ -126,6 +127,7 @@ def _document(one: Checked) -> Json:
         **whole["result"],
         "variant": {key: best[key] for key in kept} if best else None,
         "memory": whole["memory"],
+        **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
 
