@@ -115,6 +115,11 @@ class Plan:
         """Whether context, cache and slots are as they were asked for."""
         return not _GIVEN_UP.intersection(self.changes)
 
+    @property
+    def asks_otherwise(self) -> bool:
+        """Whether the page of what was asked shows something else: other options, or fewer cards."""
+        return not {Change.EXPERTS, Change.LAYERS}.issuperset(self.changes)
+
 
 _GIVEN_UP = {Change.SLOTS, Change.CACHE, Change.CONTEXT}
 
@@ -224,7 +229,7 @@ def make_plans(
     """
     asked = _Asked(variant, engine, hardware, options or LoadOptions(), model)
     fit = fit or asked.judged(asked.options)
-    if fit.fit is Fit.UNKNOWN or fit.estimate.per_device is None:
+    if fit.estimate.per_device is None:
         return Plans()
     found: list[Plan] = []
     if fit.fit in (*WHOLE, Fit.PARTIAL):
@@ -238,7 +243,10 @@ def make_plans(
     found += _lighter(asked, longest, most=MOST_PLANS - len(found))
     if not found:
         found += _lightest(asked)
-    return Plans(tuple(found), "" if found else lacking(variant, engine, hardware, asked.options, fit))
+    if found or fit.fit is Fit.UNKNOWN:
+        # Of weights that may be narrower than assumed nobody can say what they lack.
+        return Plans(tuple(found))
+    return Plans((), lacking(variant, engine, hardware, asked.options, fit))
 
 
 def _fastest_first(plans: list[Plan]) -> list[Plan]:

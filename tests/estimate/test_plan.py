@@ -206,7 +206,7 @@ SIZES = st.lists(st.integers(GIB, 26 * GIB), min_size=0, max_size=4)
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.sampled_from([TEXT, LARGE, EXPERTS, HALVES, WINDOWS, VISION]),
+    st.sampled_from([TEXT, LARGE, EXPERTS, HALVES, WINDOWS, VISION, replace(HALVES, width_assumed=True)]),
     st.sampled_from(["llama-cpp", "ollama", "vllm", "sglang", "mlx-lm", "koboldcpp"]),
     SIZES,
     st.one_of(st.none(), st.integers(GIB, 128 * GIB)),
@@ -277,6 +277,16 @@ def test_what_is_lacking_says_where(hardware, where):
 def test_where_the_need_is_not_known_there_is_no_plan():
     found = plans(VariantInputs(None, parameters=7 * 10**9), "llama-cpp", cards(8))
     assert (found.plans, found.lacks) == ((), "")
+
+
+def test_of_weights_that_may_be_narrower_only_what_surely_goes_is_planned():
+    assumed = replace(HALVES, width_assumed=True)
+    assert judge_fit(assumed, "vllm", cards(24), LONG).fit is Fit.UNKNOWN
+    found = plans(assumed, "vllm", cards(24), LONG)
+    assert [plan.changes for plan in found.plans] == [CACHE, CONTEXT]
+    assert all(plan.fit.fit in (Fit.FITS, Fit.TIGHT) for plan in found.plans)
+    nothing = plans(assumed, "vllm", cards(17), LONG)
+    assert (nothing.plans, nothing.lacks) == ((), "")
 
 
 def test_the_faster_of_two_unlike_cards_comes_before_both_together():
