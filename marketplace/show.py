@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from compat.engines.hardware import GIB
-from compat.estimate import Fit, FitResult, ReadingEstimate, SpeedEstimate
+from compat.estimate import DeviceNeed, Fit, FitResult, Plan, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Provenance
 from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
@@ -227,6 +227,11 @@ def margin_share(margin: float) -> str:
     return f"± {math.ceil(100 * margin - 1e-9)} %"
 
 
+def margin_words(margin: float) -> str:
+    """The same in words a person can use where the number would be above 100 %: ``up to 3 times as much``."""
+    return margin_share(margin) if margin <= 1 else f"not measured well: up to {math.ceil(1 + margin)} times as much"
+
+
 def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
     """A bar filled to part of the whole. With a label it is an image for screen readers, else decoration."""
     if part is None or not whole:
@@ -334,6 +339,69 @@ def memory_bar(parts: Iterable[Any], room: int, scale: int) -> SafeString:
         '<svg class="bar tall" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="8"/>', rects),
     )
+
+
+def card_bar(card: DeviceNeed, shades: Mapping[str, int], scale: int) -> SafeString:
+    """What one card holds, part by part, where the whole width is ``scale`` bytes; its limit is a tick with words.
+
+    ``shades`` are the numbers of the parts' colours. Decoration: the same stands beside it in words.
+    """
+    start, rects = 0.0, [("track", "0", f"{100 * card.room / max(scale, 1):.2f}%")]
+    for name in sorted(filter(card.parts.get, card.parts), key=lambda name: list(shades).index(name)):
+        width = 100 * card.parts[name] / max(scale, 1)
+        rects.append((f"m{min(shades[name], 4)}", f"{start:.2f}%", f"{max(0.0, width - 0.2):.2f}%"))
+        start += width
+    limit = 100 * card.room / max(scale, 1)
+    rects.append(("limit", f"{max(limit - 0.6, 0):.2f}%", "0.6%"))
+    anchor = "end" if limit > _HALF else "start"
+    return format_html(
+        '<svg class="card-bar" aria-hidden="true">{}<text x="{}%" y="29" text-anchor="{}">limit {}</text></svg>',
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="14"/>', rects),
+        f"{limit:.2f}",
+        anchor,
+        gib(card.room),
+    )
+
+
+_HALF = 50
+"""Percent of a picture's width from which on words end at a mark instead of beginning there."""
+
+PART_HINTS: Mapping[str, tuple[str, str]] = {
+    "weights": ("Model weights", "What the model has learned: its files, loaded. The same however long you talk."),
+    "kv": (
+        "Conversation (KV cache)",
+        "What the model keeps of the text so far, so that it need not read it again. It grows with the context.",
+    ),
+    "state": (
+        "Running state",
+        "What some layers keep of the text instead of a cache. It grows with conversations at once, not with context.",
+    ),
+    "compute": (
+        "Working space (compute buffers)",
+        "Room for what is being computed at the moment, set aside at the start.",
+    ),
+    "overhead": ("Engine and driver", "What the engine's own program and the driver take on every card."),
+    "projector": ("Image reader (vision projector)", "The part that turns pictures into something the model can read."),
+    "layers": ("Layers", "Whole layers of the model that the processor computes, slower than a card."),
+    "experts": ("Experts", "Parts of a mixture that each word uses a few of: the processor computes them here."),
+    "embedding": ("Word table", "The table of words, which llama.cpp keeps here in any case: it costs no speed."),
+}
+"""What people call a part of the memory need, and a sentence on what it is."""
+
+
+def part_hint(key: str) -> tuple[str, str]:
+    """The words for a part, and what it is."""
+    return PART_HINTS.get(key, (key.capitalize(), ""))
+
+
+def small_first(words: str) -> str:
+    """Words as they stand within a sentence."""
+    return words[:1].lower() + words[1:]
+
+
+def plan_title(plan: Plan) -> str:
+    """What a plan does, in a few words: ``As you asked``, ``With a smaller cache``."""
+    return f"With {' and '.join(plan.changes)}" if plan.changes else "As you asked"
 
 
 def fit_bar(fit: FitResult) -> SafeString:

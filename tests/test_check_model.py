@@ -246,3 +246,14 @@ def test_its_exit_codes_tell_a_script_what_the_answer_is(tmp_path):
         assert unknown.stderr == f"Error: {error['message']}\n"
         wrong = own.run("check_model", "microsoft/phi-2", "--worker", "nobody")
         assert (wrong.returncode, wrong.stdout) == (Exit.USAGE, "")
+
+
+def test_the_ways_to_run_it_are_told_with_what_to_type(capsys):
+    shown = check("meta-llama/Llama-3.1-8B", "--worker", "vllm", "--accelerator", "RTX 4090", capsys=capsys)
+    assert "as asked: RTX 4090 18.0 GiB of 22.1 GiB" in shown
+    assert "vllm serve meta-llama/Llama-3.1-8B --max-model-len 8192 --gpu-memory-utilization 0.92" in shown
+
+
+def test_what_is_lacking_is_told_where_nothing_runs(capsys):
+    shown = check("meta-llama/Llama-3.1-8B", "--worker", "vllm", "--memory", "5", capsys=capsys)
+    assert "GiB more on the card." in shown

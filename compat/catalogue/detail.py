@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
@@ -17,14 +17,26 @@ from compat.catalogue.current import index_now
 from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
-from compat.catalogue.needs import context_room, fit_of, inputs_of_variant, reading_of, speed_of
+from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
-from compat.estimate import FitResult, Hardware, ReadingEstimate, SpeedEstimate, conversations_at_once, rooms_of
+from compat.estimate import (
+    DeviceNeed,
+    FitResult,
+    Hardware,
+    Plan,
+    Plans,
+    ReadingEstimate,
+    SpeedEstimate,
+    conversations_at_once,
+    device_needs,
+    host_need,
+    rooms_of,
+)
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
@@ -65,7 +77,8 @@ class MemoryPart:
     """One part of the memory need: its name, bytes (None: not known), what it rests on, and a detail.
 
     ``least`` is what a part takes in any case whose bytes are not known. ``margin`` is how far four in five
-    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine.
+    measurements lie from it at most, as a fraction of it; None where too few were measured on the engine. ``key`` is
+    what the estimate calls the part.
     """
 
     name: str
@@ -74,6 +87,7 @@ class MemoryPart:
     detail: str
     least: int
     margin: float | None
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +99,9 @@ class MemoryView:
     ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
     together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
     the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
-    once; None where the engine has no common pool for them.
+    once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
+    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``plans`` are the
+    ways to run it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
     """
 
     fit: FitResult
@@ -99,11 +115,44 @@ class MemoryView:
     conversations: int | None = None
     margin: float | None = None
     speed_margin: float | None = None
+    cards: tuple[DeviceNeed, ...] = ()
+    beside: DeviceNeed | None = None
+    plans: Plans = field(default_factory=Plans)
+    questions: tuple[Mapping[str, object] | None, ...] = ()
+
+    @property
+    def told(self) -> tuple[tuple[Plan, Mapping[str, object] | None], ...]:
+        """Each plan with the parameters that ask for it."""
+        return tuple(zip(self.plans.plans, self.questions, strict=True))
 
     @property
     def scale(self) -> int:
         """What the whole width of the picture stands for: the room, or the need where that is more."""
         return max(self.room, self.fit.estimate.floor)
+
+    @property
+    def largest(self) -> int:
+        """The most that any one card holds or has room for: what the pictures of all cards are drawn to."""
+        return max((max(card.need, card.room) for card in self.cards), default=0)
+
+    @property
+    def spills(self) -> bool:
+        """Whether a part lies in system memory that the cards do not hold."""
+        return self.fit.offload is not None and self.beside is not None
+
+    @property
+    def shades(self) -> Mapping[str, int]:
+        """The number of each part's colour, from 1 on; what lies beside the cards has that of the part it is of."""
+        own = {part.key: number for number, part in enumerate(self.parts, 1)}
+        weights = own.get("weights", 1)
+        return {**own, "layers": weights, "experts": weights, "kv": own.get("kv", 2), "embedding": 4}
+
+    @property
+    def kinds(self) -> tuple[tuple[str, DeviceNeed], ...]:
+        """One card of each kind that holds something else than the others, with what it is called beside them."""
+        if len({tuple(card.parts.items()) for card in self.cards}) == 1:
+            return (("Here" if len(self.cards) == 1 else "Each card", self.cards[0]),)
+        return tuple((f"Card {number}", card) for number, card in enumerate(self.cards, 1))
 
     @property
     def free(self) -> int:
@@ -264,7 +313,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         alternatives=others,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
-        memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result),
+        memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result, variants),
     )
 
 
@@ -280,9 +329,14 @@ def _variant_rows(
 
 
 def memory_of(
-    record: ModelRecord, best: RecordVariant | None, fit: FitResult | None, worker: Worker, result: CompatibilityResult
+    record: ModelRecord,
+    best: RecordVariant | None,
+    fit: FitResult | None,
+    worker: Worker,
+    result: CompatibilityResult,
+    variants: Sequence[RecordVariant] = (),
 ) -> MemoryView | None:
-    """The memory picture of the best variant; None where the worker's machine is not told.
+    """The memory picture of the best of the ``variants``; None where the worker's machine is not told.
 
     What ``result`` refuses has no speed, whatever the memory would allow.
     """
@@ -302,24 +356,31 @@ def memory_of(
             part.detail,
             part.least,
             None if part.bytes is None else measured.margin(engine, part.name, part.basis, where),
+            part.name,
         )
         for part in fit.estimate.components
         if part.bytes != 0
     )
     speed = speed_of(record, best, worker, fit) if result.compatible else _no_speed(result)
     writes = speed is not None and speed.tokens_per_second is not None
+    longest = context_room(record, best, worker)
+    plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)
     return MemoryView(
         fit=fit,
         parts=parts,
         room=sum(rooms),
         context=worker.context,
-        longest=context_room(record, best, worker),
+        longest=longest,
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
         reading=reading_of(record, best, worker, fit) if writes else None,
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
+        cards=device_needs(fit, engine, worker.hardware, worker.options),
+        beside=host_need(fit, engine, worker.hardware, worker.options),
+        plans=plans,
+        questions=tuple(asked_of(plan, worker) for plan in plans.plans),
     )
 
 

@@ -14,10 +14,12 @@ from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
 from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding
+from compat.catalogue.needs import plans_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
+from compat.estimate import Plans
 from compat.extraction.facts import Provenance
 from compat.extraction.metadata import JudgedVariant, ModelMetadata, parameter_count
 from compat.hub.payloads import ParsedRecord
@@ -97,12 +99,17 @@ def _metadata_of(row: Row, parameters: str) -> ModelMetadata:
     return ModelMetadata.of(list(map(JudgedVariant, row.facts, sizes)), row.place, parameters)
 
 
-def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item]:
-    """The answer for one model. At most five queries; raises :class:`~compat.catalogue.UnknownModel`."""
+def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item, Plans]:
+    """The answer for one model, and the ways to run it there. At most five queries.
+
+    Raises :class:`~compat.catalogue.UnknownModel`.
+    """
     worker = worker_of(asked, available)
     record = find_record(repo_id)
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
-    return worker, item_of(row_of(record, list(record.variants.all()), answer, worker))
+    variants = list(record.variants.all())
+    row = row_of(record, variants, answer, worker)
+    return worker, item_of(row), plans_of(record, row.best, worker, row.result, variants, fit=row.fit)
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------

@@ -6,13 +6,18 @@ A record keeps the few facts of its configuration that shape the estimate; shape
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from compat.catalogue.workers import Worker
 from compat.estimate import (
+    Fit,
     FitResult,
+    ModelFiles,
     ModelShape,
+    Plan,
+    Plans,
     ReadingEstimate,
     SpeedEstimate,
     VariantInputs,
@@ -23,11 +28,13 @@ from compat.estimate import (
     from_config,
     judge_fit,
     largest_context,
+    make_plans,
 )
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
 from compat.extraction.variants import TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
+from compat.rules import CompatibilityResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +170,60 @@ def speed_of(
     needed, _ = inputs_of_variant(record, variant)
     fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
     return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)
+
+
+def plans_of(
+    record: ModelRecord,
+    variant: RecordVariant | None,
+    worker: Worker,
+    result: CompatibilityResult,
+    variants: Iterable[RecordVariant] = (),
+    *,
+    fit: FitResult | None = None,
+    speed: SpeedEstimate | None = None,
+    longest: int | None = None,
+) -> Plans:
+    """The ways to run a variant on the worker's machine; none where it is not told, or the rules refuse the variant.
+
+    ``variants`` are all of the record. ``fit``, ``speed`` and ``longest`` are those of what the worker asks, if they
+    were worked out already.
+    """
+    if variant is None or worker.hardware is None:
+        return Plans()
+    needed, _ = inputs_of_variant(record, variant)
+    fit = fit or judge_fit(needed, worker.profile.slug, worker.hardware, worker.options)
+    if not result.compatible and not (result.cause == "memory" or fit.fit is Fit.UNEVEN):
+        return Plans()
+    model = ModelFiles(
+        record.repo_id,
+        variant.format,
+        variant.quantization,
+        tuple(variant.files),
+        tuple(file for one in variants for file in one.files),
+        bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None,
+    )
+    return make_plans(
+        needed,
+        worker.profile.slug,
+        worker.hardware,
+        worker.options,
+        model=model,
+        fit=fit,
+        speed=speed if result.compatible else None,
+        longest=longest,
+    )
+
+
+def asked_of(plan: Plan, worker: Worker) -> dict[str, object] | None:
+    """The parameters that ask for a plan on this worker; None where its cards cannot be told so."""
+    options, count = plan.options, len(plan.hardware.accelerators)
+    told: dict[str, object] = {
+        "context": options.context,
+        "kv": options.kv_type,
+        "kv_values": options.v_type or "",
+        "slots": options.parallel,
+        "ubatch": options.ubatch,
+    }
+    if count == worker.machine.count or not count:
+        return told
+    return None if worker.registered else {**told, "count": count}

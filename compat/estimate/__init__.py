@@ -7,7 +7,9 @@ from compat.engines.hardware import Accelerator, Hardware, accelerators, find_ac
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
 from compat.estimate.launch import LoadOptions
 from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, estimate_memory
+from compat.estimate.plan import DeviceNeed, Plan, Plans, device_needs, host_need, make_plans
 from compat.estimate.reading import ReadingEstimate, estimate_reading
+from compat.estimate.run_line import ModelFiles, RunLine
 from compat.estimate.speed import SpeedEstimate, estimate_speed
 from compat.estimate.users import conversations_at_once
 from compat.estimate.weights import Basis, Weights, estimate_weights
@@ -18,19 +20,25 @@ __all__ = [
     "Accelerator",
     "Basis",
     "Component",
+    "DeviceNeed",
     "Fit",
     "FitResult",
     "Hardware",
     "LoadOptions",
     "MemoryEstimate",
+    "ModelFiles",
     "ModelShape",
+    "Plan",
+    "Plans",
     "ReadingEstimate",
+    "RunLine",
     "SpeedEstimate",
     "VariantInputs",
     "Weights",
     "accelerators",
     "complete",
     "conversations_at_once",
+    "device_needs",
     "estimate_memory",
     "estimate_reading",
     "estimate_speed",
@@ -39,8 +47,10 @@ __all__ = [
     "find_shape",
     "from_config",
     "from_gguf",
+    "host_need",
     "judge_fit",
     "known_shape",
     "largest_context",
+    "make_plans",
     "rooms_of",
 ]

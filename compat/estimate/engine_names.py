@@ -12,6 +12,9 @@ TENSOR_PARALLEL = PAGED | {"tgi", "lmdeploy"}
 FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
 """Engines that store latent attention as full heads."""
 
+EXPERTS_FIRST = frozenset({"llama.cpp"})
+"""Engines that by themselves keep of a mixture attention and shared parts on the accelerators, and move experts."""
+
 _SPELLINGS: dict[str, str] = {
     **dict.fromkeys(("llama-cpp", "llamacpp", "llama_cpp", "llama.cpp"), "llama.cpp"),
     **dict.fromkeys(("jan", "koboldcpp", "llamafile"), "llama.cpp"),  # its loader, unchanged in what memory it takes

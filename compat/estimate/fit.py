@@ -1,12 +1,15 @@
 """Whether an estimate fits a machine, said with its numbers; the largest context that still does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
-from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, engine_name
-from compat.estimate.launch import LoadOptions
-from compat.estimate.memory import MemoryEstimate, VariantInputs, estimate_memory, with_largest_file
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name
+from compat.estimate.launch import Aside, LoadOptions
+from compat.estimate.memory import MemoryEstimate, VariantInputs, estimate_memory, variant_weights, with_largest_file
+from compat.estimate.offload import Offload, experts_aside, layers_aside
+from compat.estimate.token_work import experts_held
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
@@ -29,8 +32,9 @@ class FitResult:
 
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
-    ``gpu_layers`` is how many layers a partial offload keeps on the accelerators; ``host_need`` what it
-    puts into system memory. ``left_out`` is a sentence on devices that the engine cannot use for this model.
+    ``gpu_layers`` is how many layers a partial offload keeps whole on the accelerators, ``host_need`` what it puts into
+    system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine cannot use for
+    this model.
     """
 
     fit: Fit
@@ -41,6 +45,12 @@ class FitResult:
     gpu_layers: int | None = None
     host_need: int | None = None
     left_out: str = ""
+    offload: Offload | None = None
+
+    @property
+    def devices(self) -> tuple[Mapping[str, int], ...]:
+        """The bytes of each part on each device that is used; empty where they are not known."""
+        return self.estimate.device_parts() if self.offload is None else self.offload.devices
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
@@ -89,7 +99,7 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
             f"needs {_gib(need, room)} on the fullest, which has {_gib(room, need)}."
         )
         return FitResult(Fit.UNEVEN, sentence, estimate, need, room)
-    partial = _partial(variant, estimate, rooms, spill_room(engine, hardware, rooms))
+    partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return partial
     if assumed:
@@ -190,37 +200,48 @@ def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float
     return estimate.per_device[index] / max(rooms[index], 1)
 
 
-def _partial(variant: VariantInputs, estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> FitResult | None:
-    """Whole layers on the accelerators while they last, the rest in ``spill`` bytes of system memory.
+def _partial(
+    variant: VariantInputs,
+    engine: str,
+    estimate: MemoryEstimate,
+    rooms: tuple[int, ...],
+    spill: int,
+    aside: Aside | None,
+) -> FitResult | None:
+    """What fits with a part of it in ``spill`` bytes of system memory: whole layers, or a mixture's experts alone.
 
-    Several accelerators keep the shares of the whole: of two layers fewer, each holds its part fewer.
+    Unless ``aside`` asks for one of them, an engine that by itself moves experts first is judged so where layers would
+    go as well.
     """
     layers = variant.shape.layers if variant.shape is not None else None
     if not layers or not spill or estimate.per_device is None:
         return None
-    sizes = {c.name: c.bytes or 0 for c in estimate.components}
-    movable = sizes["weights"] + sizes["kv"] + sizes["state"]
-    fixed = sizes["compute"] + sizes["overhead"] + sizes["projector"]
-    # What each device holds beside its layers; the projector is on the first.
-    beside = [(sizes["compute"] + sizes["overhead"]) // len(rooms)] * len(rooms)
-    beside[0] += sizes["projector"]
-    on_gpu = min(
-        (room - other) * layers // max(used - other, 1)
-        for room, other, used in zip(rooms, beside, estimate.per_device, strict=True)
-    )
-    if on_gpu < 1:
+    found = None if aside is Aside.EXPERTS else layers_aside(estimate, layers, rooms, spill)
+    if engine in EXPERTS_FIRST and (aside is Aside.EXPERTS or (aside is None and found is not None)):
+        found = _experts_aside(variant, engine, estimate, rooms, spill) or found
+    if found is None:
         return None
-    host = estimate.host + movable - movable * on_gpu // layers
-    if host > spill:
-        return None
-    room = sum(rooms)
-    need = fixed + movable * on_gpu // layers
-    wanted = f"Needs {_gib(movable + fixed, room)}, the accelerators have {_gib(room, movable + fixed)}"
-    if movable + fixed <= room:
+    room, host = sum(rooms), sum(found.host.values())
+    whole = sum(component.bytes or 0 for component in estimate.components)
+    need = whole + estimate.host - host
+    wanted = f"Needs {_gib(whole, room)}, the accelerators have {_gib(room, whole)}"
+    if whole <= room:
         full, most = max(zip(estimate.per_device, rooms, strict=True), key=lambda pair: pair[0] - pair[1])
         wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"
-    sentence = f"{wanted}: {on_gpu} of {layers} layers there, {_gib(host)} in system memory, and slower for it."
-    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, on_gpu, host)
+    where = f"{found.layers} of {layers} layers there"
+    if found.experts is not None:
+        where = f"all there but the experts of {found.experts} of {layers} layers"
+    sentence = f"{wanted}: {where}, {_gib(host)} in system memory, and slower for it."
+    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, found.layers, host, offload=found)
+
+
+def _experts_aside(
+    variant: VariantInputs, engine: str, estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int
+) -> Offload | None:
+    assert variant.shape is not None
+    shape = variant.shape
+    held = experts_held(shape, variant_weights(variant, engine), engine, variant.quant)
+    return experts_aside(estimate, shape.layers or 0, shape.dense_layers or 0, held, rooms, spill)
 
 
 def _left_out(estimate: MemoryEstimate, count: int) -> str:

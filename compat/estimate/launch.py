@@ -10,11 +10,19 @@ whole caches for windowed layers unless ``--useswa``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 DEFAULT_CONTEXT = 8192
 """Tokens a visitor is taken to want unless they say otherwise."""
 DEFAULT_UBATCH = 512
 """Prompt tokens that llama.cpp computes in one go."""
+
+
+class Aside(StrEnum):
+    """What an engine is told to keep in system memory beside its accelerators."""
+
+    LAYERS = "layers"
+    EXPERTS = "experts"
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,8 @@ class LoadOptions:
 
     ``parallel`` sequences are served at once. ``kv_type`` is the type of the cached keys and, unless ``v_type`` tells
     another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
-    ``library``: another program than its server calls llama.cpp.
+    ``library``: another program than its server calls llama.cpp. ``aside`` is what goes into system memory where the
+    accelerators do not hold all, None what the engine moves by itself.
     ``memory_utilization`` is vLLM's share of a card it may take. ``prefill``: tokens of the longest prompt, for engines
     that compute it in one go; None: the context.
     """
@@ -40,6 +49,7 @@ class LoadOptions:
     flash_attention: bool = True
     prefill: int | None = None
     memory_utilization: float = 0.92
+    aside: Aside | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Each component carries its bytes and what they rest on. A component that cannot 
 unknown and is named in ``missing``; what is known is still shown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from compat.engines.hardware import Hardware
@@ -13,7 +14,7 @@ from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
 from compat.estimate.parallel import Cuts, cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import TorchRun, torch_peak
-from compat.estimate.weights import Basis, Weights, estimate_weights
+from compat.estimate.weights import Basis, Weights, estimate_weights, output_head
 from compat.estimate.widths import Widening, widening_of
 from compat.shapes.shape import ModelShape
 
@@ -54,7 +55,8 @@ class MemoryEstimate:
     """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
 
     ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
-    components, those that are not known with the least they can be: the need is at least this.
+    components, those that are not known with the least they can be: the need is at least this. ``shares`` are those of
+    weights and cache that each device takes, ``head`` the bytes of the output head among the weights.
     """
 
     components: tuple[Component, ...]
@@ -67,10 +69,26 @@ class MemoryEstimate:
     assumptions: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     cuts: Cuts = field(default=Cuts())
+    shares: tuple[float, ...] = (1.0,)
+    head: int = 0
 
     def component(self, name: str) -> Component:
         """The component of that name."""
         return next(c for c in self.components if c.name == name)
+
+    def device_parts(self) -> tuple[Mapping[str, int], ...]:
+        """The components' bytes on each device, which add up to ``per_device``; empty where that is not known."""
+        if self.per_device is None:
+            return ()
+        size = {c.name: c.bytes or 0 for c in self.components}
+        count, found = len(self.per_device), []
+        for number, (whole, share) in enumerate(zip(self.per_device, self.shares, strict=True)):
+            parts = {name: round(size[name] * share) for name in ("kv", "state")}
+            parts["compute"] = size["compute"] // count
+            parts["overhead"] = (size["compute"] + size["overhead"]) // count - parts["compute"]
+            parts["projector"] = 0 if number else size["projector"]
+            found.append({"weights": whole - sum(parts.values()), **parts})
+        return tuple(found)
 
 
 def estimate_memory(
@@ -113,7 +131,8 @@ def estimate_memory(
     )
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) else None
-    per_device = _spread(components, hardware, engine, ranks) if total is not None else None
+    shares = device_shares(hardware, engine, ranks)
+    per_device = _spread(components, shares) if total is not None else None
     return MemoryEstimate(
         components,
         total,
@@ -125,6 +144,8 @@ def estimate_memory(
         variant.shape.assumptions if variant.shape is not None else (),
         tuple(notes),
         cuts,
+        shares,
+        min(output_head(weights), device_weights or 0),
     )
 
 
@@ -146,6 +167,9 @@ def cache_factor(widening: Widening | None, engine: str, cache: CacheOptions) ->
     own = cache_bits(engine, cache) == (16, 16)
     return widening.cache if widening is not None and own else 1
 
+
+MOVABLE = ("weights", "kv", "state")
+"""Components that come with layers, and so lie wherever those do."""
 
 SMALLEST_FILE, LARGEST_FILE = "IQ1_S", "BF16"
 """The quantizations that GGUF repositories usually hold at the one end and at the other."""
@@ -329,11 +353,10 @@ def device_shares(hardware: Hardware | None, engine: str, ranks: int) -> tuple[f
     return tuple(size / sum(sizes) for size in sizes)
 
 
-def _spread(components: tuple[Component, ...], hardware: Hardware | None, engine: str, ranks: int) -> tuple[int, ...]:
+def _spread(components: tuple[Component, ...], shares: tuple[float, ...]) -> tuple[int, ...]:
     by_name = {c.name: c.bytes or 0 for c in components}
-    shared = by_name["weights"] + by_name["kv"] + by_name["state"]
-    fixed = (by_name["compute"] + by_name["overhead"]) // ranks
-    shares = device_shares(hardware, engine, ranks)
+    shared = sum(by_name[name] for name in MOVABLE)
+    fixed = (by_name["compute"] + by_name["overhead"]) // len(shares)
     devices = [round(shared * share) + fixed for share in shares]
     devices[0] += by_name["projector"]
     return tuple(devices)

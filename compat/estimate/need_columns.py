@@ -74,7 +74,7 @@ from compat.estimate.memory import (
 )
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
-from compat.estimate.weights import Weights
+from compat.estimate.weights import Weights, output_head
 from compat.estimate.widths import WIDENINGS, Widening, widening_of
 from compat.shapes.shape import LayerCache, ModelShape
 
@@ -93,6 +93,7 @@ _VARIANT = np.dtype(
         ("least", "i8"),
         ("held", "i8"),
         ("projector", "i8"),
+        ("head", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
     ]
@@ -239,7 +240,7 @@ class NeedColumns:
         floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         most = variants["most_on_device"] if placed else variants["most"]
-        return Needs(parts, known, floor, host, ranks, shapes["layers"][of], most)
+        return Needs(parts, known, floor, host, ranks, shapes["layers"][of], most, variants["head"])
 
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
@@ -268,7 +269,8 @@ class NeedColumns:
         assumed = over & (self.variants["least"] > 0) & (narrowest <= used_room + spill)
         codes[assumed] = _CODE[Fit.UNKNOWN]
         if spill:
-            codes[found.spills(over, devices, rooms, spill)] = _CODE[Fit.PARTIAL]
+            heads = found.heads_by_device(hardware, self.engine)
+            codes[found.spills(over, devices, heads, rooms, spill)] = _CODE[Fit.PARTIAL]
         return codes
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -338,6 +340,7 @@ class Needs:
     ranks: Column
     layers: Column
     most: Column
+    head: Column
 
     @property
     def total(self) -> Column:
@@ -365,6 +368,13 @@ class Needs:
             found.append((np.rint(self.movable * share).astype(np.int64) + other, other))
         return found
 
+    def heads_by_device(self, hardware: Hardware, engine: str) -> list[Column]:
+        """Bytes of the output head that each device takes."""
+        return [
+            np.rint(self.head * _by_rank(self.ranks, partial(_share, hardware, engine, device))).astype(np.int64)
+            for device in range(int(self.ranks.max(initial=1)))
+        ]
+
     def over_all(self, devices: Sequence[tuple[Column, Column]]) -> Column:
         """Bytes needed on all devices that each variant uses."""
         total = np.zeros(len(self.known), dtype=np.int64)
@@ -389,20 +399,21 @@ class Needs:
         self,
         over: NDArray[np.bool_],
         devices: Sequence[tuple[Column, Column]],
+        heads: Sequence[Column],
         rooms: tuple[int, ...],
         spill: int,
     ) -> NDArray[np.intp]:
         """Of the variants that are over a machine's memory, those that ``spill`` bytes of system memory take the rest
         of: their numbers.
 
-        Whole layers stay on the accelerators while they last, each with its share of the whole.
+        The output head and whole layers stay on the accelerators while they last, each with its share of the whole.
         """
         at = np.flatnonzero(over & (self.layers > 0))
-        movable, layers = self.movable[at], self.layers[at]
+        movable, layers = self.movable[at] - self.head[at], self.layers[at]
         there = np.min(
             [
-                (room - other[at]) * layers // np.maximum(used[at] - other[at], 1)
-                for (used, other), room in zip(devices, rooms, strict=True)
+                (room - other[at] - head[at]) * layers // np.maximum(used[at] - other[at] - head[at], 1)
+                for (used, other), head, room in zip(devices, heads, rooms, strict=True)
             ],
             axis=0,
         )
@@ -423,7 +434,8 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     size = variant.projector_bytes
     projector = UNKNOWN if size is None else projector_need(size, engine)
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
-    row = (_told(weights.total), on_device, host, weights.least, held, projector, most, most_on_device)
+    head = min(output_head(weights), max(on_device, 0))
+    row = (_told(weights.total), on_device, host, weights.least, held, projector, head, most, most_on_device)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0
     wide, wide_held = _as_held(variant, widening, known, engine)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from compat.engines.hardware import Accelerator, Hardware
-from compat.estimate.engine_names import TENSOR_PARALLEL
+from compat.estimate.engine_names import EXPERTS_FIRST, TENSOR_PARALLEL
 from compat.estimate.memory import device_shares
 from compat.estimate.speed_constants import hardware_class
 
@@ -46,16 +46,21 @@ class Placement:
     experts_first: bool = False
 
 
-_EXPERTS_FIRST = frozenset({"llama.cpp"})
-"""Engines that by themselves keep of a mixture attention and shared parts on the accelerators, and move experts."""
-
 TELL_BANDWIDTH = "give the bandwidth of the system memory, from which the processor reads it"
 
 
-def place(engine: str, hardware: Hardware, devices: int | None = None, on_accelerators: float = 1.0) -> Placement | str:
+def place(
+    engine: str,
+    hardware: Hardware,
+    devices: int | None = None,
+    on_accelerators: float = 1.0,
+    *,
+    experts: bool | None = None,
+) -> Placement | str:
     """Where the layers lie, or why that does not tell a speed, as a sentence.
 
     ``devices`` are those the engine uses, all if None; ``on_accelerators`` is the share of the layers that goes there.
+    ``experts``: of a mixture they are what goes elsewhere; None is what the engine does by itself.
     """
     if not hardware.accelerators:
         if hardware.system_bandwidth is None:
@@ -66,7 +71,7 @@ def place(engine: str, hardware: Hardware, devices: int | None = None, on_accele
         if one.bandwidth is None:
             return _no_bandwidth(one)
     if on_accelerators < 1:
-        return _with_host(engine, hardware, used, on_accelerators)
+        return _with_host(engine, hardware, used, on_accelerators, experts)
     if len(used) == 1:
         return Placement(Way.ONE, _portions(used, (1.0,)))
     shares = device_shares(hardware, engine, len(used))
@@ -74,7 +79,7 @@ def place(engine: str, hardware: Hardware, devices: int | None = None, on_accele
 
 
 def _with_host(
-    engine: str, hardware: Hardware, used: tuple[Accelerator, ...], on_accelerators: float
+    engine: str, hardware: Hardware, used: tuple[Accelerator, ...], on_accelerators: float, experts: bool | None
 ) -> Placement | str:
     bandwidth = hardware.system_bandwidth
     if bandwidth is None and hardware.unified:
@@ -84,7 +89,7 @@ def _with_host(
     shares = device_shares(hardware, engine, len(used))
     portions = _portions(used, tuple(share * on_accelerators for share in shares))
     host = Portion("cpu", bandwidth, 1 - on_accelerators)
-    return Placement(Way.OFFLOAD, portions, host, engine in _EXPERTS_FIRST)
+    return Placement(Way.OFFLOAD, portions, host, engine in EXPERTS_FIRST if experts is None else experts)
 
 
 def _portions(used: tuple[Accelerator, ...], shares: tuple[float, ...]) -> tuple[Portion, ...]:

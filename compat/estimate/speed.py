@@ -88,9 +88,10 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     if fit.fit is Fit.UNKNOWN:
         missing = ", ".join(fit.estimate.missing)
         return f"Whether it fits this machine is not known{f': {missing}' if missing else ''}."
-    layers = variant.shape.layers if variant.shape is not None else None
-    share = 1.0 if fit.gpu_layers is None or not layers else fit.gpu_layers / layers
-    return place(engine, hardware, fit.estimate.devices if hardware.accelerators else None, share)
+    offload, devices = fit.offload, fit.estimate.devices if hardware.accelerators else None
+    if offload is None:
+        return place(engine, hardware, devices)
+    return place(engine, hardware, devices, offload.share, experts=offload.experts is not None)
 
 
 def work_of(variant: VariantInputs, engine: str, hardware: Hardware, depth: int, kv_type: str) -> Work | str:

@@ -112,6 +112,15 @@ def token_work(
     )
 
 
+def experts_held(shape: ModelShape, weights: Weights, engine: str, quant: str | None) -> int:
+    """Bytes that all experts of a mixture take; 0 where there are none, or they cannot be told apart."""
+    if weights.total is None or weights.parts is None or not shape.experts:
+        return 0
+    used = active_parameters(shape, weights.parts.total)
+    read = _read(shape, weights, engine, quant, used) if used is not None else None
+    return 0 if read is None else min(round(read.experts_held), weights.total)
+
+
 @dataclass(frozen=True)
 class _Read:
     """Bytes that one token reads, those of experts among them, and what all experts take."""

@@ -88,6 +88,19 @@ def estimate_weights(
     return Weights(total, Basis.DEFAULT, detail="parameters x bits, layers unknown", mix=mix)
 
 
+def output_head(weights: Weights) -> int:
+    """Bytes of the table that makes words of the last layer's values; a tied one is a copy of the embedding.
+
+    0 where the weights cannot be told apart.
+    """
+    parts, total = weights.parts, weights.total
+    if parts is None or total is None:
+        return 0
+    if weights.mix is None:
+        return total * (parts.head or parts.embed) // parts.total
+    return round(parts.head * weights.mix.head / 8) if parts.head else weights.embed or 0
+
+
 def _fitted(mix: Mix, shape: ModelShape) -> Mix:
     """``mix`` with the types llama.cpp falls back to where a row is no multiple of 256 weights."""
     wide = mix.narrow()

@@ -287,10 +287,62 @@ class FirstWord(Shape):
     reason: str
 
 
-class Memory(Shape):
+class CardOut(Shape):
+    """What one card holds, in bytes; of a machine without any, its system memory."""
+
+    name: str
+    need_bytes: int
+    room_bytes: int
+    parts: dict[str, int] = Field(description="`weights`, `kv`, `state`, `compute`, `overhead`, `projector`.")
+
+
+class PlanOptions(Shape):
+    """What is asked of the engine."""
+
+    context: int
+    kv_type: str
+    kv_value_type: str
+    slots: int
+    ubatch: int | None
+
+
+class PlanOut(Shape):
+    """One way to run the model."""
+
+    engine: str
+    fit: str = Field(description="`fits`, `tight` or `partial offload`.")
+    sentence: str
+    changes: list[str] = Field(description="What it does otherwise than was asked; empty where nothing.")
+    gives_up: list[str] = Field(description="What each of these costs, as sentences.")
+    options: PlanOptions
+    tensor_parallel: int = Field(description="Over how many cards each layer is cut.")
+    pipeline_parallel: int = Field(description="How many cards hold whole layers.")
+    cards: list[CardOut]
+    spilled_bytes: dict[str, int] = Field(
+        description="In system memory beside cards: `embedding`, `layers`, `experts`, `kv`."
+    )
+    speed: Speed
+    lines: list[str] = Field(description="What to type into a Unix shell, one after the other; empty: not known.")
+    flags: list[str] = Field(description="The arguments of the command that loads the model.")
+    note: str | None = Field(description="What the lines cannot say, or why there are none.")
+
+
+class PlansOut(Shape):
+    """The ways to run the model on the worker's machine, the best first."""
+
+    plans: list[PlanOut] = Field(description="Empty where no machine is told, or nothing runs.")
+    lacks: str | None = Field(description="What the machine lacks where nothing runs.")
+
+
+class ModelCompatibility(Compatibility, PlansOut):
+    """Whether a model of the catalogue runs, why, and in which ways."""
+
+
+class Memory(PlansOut):
     """The memory need of the best variant on the worker's machine."""
 
     parts: list[MemoryPartOut]
+    cards: list[CardOut] = Field(description="What each card holds of what was asked; empty where that is not known.")
     room_bytes: int
     context: int = Field(description="Tokens it is loaded for: those wanted; unasked, no more than it was made for.")
     longest_context: int | None

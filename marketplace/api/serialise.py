@@ -13,7 +13,7 @@ from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
-from compat.estimate import FitResult, ReadingEstimate, SpeedEstimate
+from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact
 from compat.models import CuratedList, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
@@ -202,6 +202,42 @@ def _first_word(reading: ReadingEstimate) -> Json:
     }
 
 
+def _card(card: DeviceNeed) -> Json:
+    parts = {name: size for name, size in card.parts.items() if size}
+    return {"name": card.name, "needBytes": card.need, "roomBytes": card.room, "parts": parts}
+
+
+def _plan(plan: Plan) -> Json:
+    options, line = plan.options, plan.line
+    return {
+        "engine": plan.engine,
+        "fit": str(plan.fit.fit),
+        "sentence": plan.fit.sentence,
+        "changes": [str(change) for change in plan.changes],
+        "givesUp": list(plan.gives_up),
+        "options": {
+            "context": options.context,
+            "kvType": options.kv_type,
+            "kvValueType": options.v_type or options.kv_type,
+            "slots": plan.slots,
+            "ubatch": options.ubatch,
+        },
+        "tensorParallel": plan.tensor_parallel,
+        "pipelineParallel": plan.pipeline_parallel,
+        "cards": [_card(card) for card in plan.needs],
+        "spilledBytes": dict(plan.spilled),
+        "speed": _speed(plan.speed),
+        "lines": [] if isinstance(line, str) else list(line.lines),
+        "flags": list(plan.flags),
+        "note": (line if isinstance(line, str) else line.note) or None,
+    }
+
+
+def plans(found: Plans) -> Json:
+    """The ways to run a model, or what is lacking for any."""
+    return {"plans": [_plan(plan) for plan in found.plans], "lacks": found.lacks or None}
+
+
 def _memory(page: DetailPage) -> Json | None:
     memory = page.memory
     if memory is None:
@@ -217,6 +253,7 @@ def _memory(page: DetailPage) -> Json | None:
             }
             for part in memory.parts
         ],
+        "cards": [_card(card) for card in memory.cards],
         "roomBytes": memory.room,
         "context": memory.context,
         "longestContext": memory.longest,
@@ -227,6 +264,7 @@ def _memory(page: DetailPage) -> Json | None:
         "assumptions": list(memory.assumed),
         "margin": memory.margin,
         "speedMargin": memory.speed_margin,
+        **plans(memory.plans),
     }
 
 

@@ -105,17 +105,19 @@ def models(request: HttpRequest) -> Any:
 
 
 @api.get(
-    "/models/{org}/{name}/compatibility", response={200: schemas.Compatibility, **_ASKED}, by_alias=True,
+    "/models/{org}/{name}/compatibility", response={200: schemas.ModelCompatibility, **_ASKED}, by_alias=True,
     tags=["Models"], operation_id="getCompatibility", summary="Whether one model runs, and why",
     openapi_extra=_takes(*WORKER),
 )  # fmt: skip
 @decorate_view(answer_conditionally)
 def compatibility(request: HttpRequest, org: str, name: str) -> Any:
-    """The original's result for the model's best variant, with what it was made from."""
+    """The original's result for the model's best variant, with what it was made from, and the ways to run it."""
     return _compatibility(request, f"{org}/{name}")
 
 
-@api.get("/models/{name}/compatibility", response={200: schemas.Compatibility}, by_alias=True, include_in_schema=False)
+@api.get(
+    "/models/{name}/compatibility", response={200: schemas.ModelCompatibility}, by_alias=True, include_in_schema=False
+)
 @decorate_view(answer_conditionally)
 def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
     """The same for one of the Hub's few models without an owner."""
@@ -124,9 +126,9 @@ def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
 
 def _compatibility(request: HttpRequest, repo_id: str) -> Json:
     criteria = parameters.read_api_question(request, WORKER)
-    worker, item = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
+    worker, item, plans = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
     refresh_if_stale(request, item.row.record, None)
-    return serialise.compatibility(item, worker, item.row.record.repo_id)
+    return {**serialise.compatibility(item, worker, item.row.record.repo_id), **serialise.plans(plans)}
 
 
 @api.post(

@@ -115,7 +115,17 @@ def _memory(memory: Json | None) -> str:
     room = f" The longest context that fits: {longest:,} tokens." if longest else ""
     assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
     need = f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
-    return f"{need}{_speed(memory['speed'])}"
+    return f"{need}{_speed(memory['speed'])}{_start(memory)}"
+
+
+def _start(memory: Json) -> str:
+    """The best way to start it: what to type, or what is lacking."""
+    if not memory["plans"]:
+        return f" {memory['lacks']}" if memory["lacks"] else ""
+    best = memory["plans"][0]
+    costs = f" It gives up: {' '.join(best['givesUp'])}" if best["givesUp"] else ""
+    typed = f" Start it with: {' ; then: '.join(best['lines'])}" if best["lines"] else ""
+    return f"{typed}{costs}"
 
 
 def _speed(speed: Json | None) -> str:

@@ -116,6 +116,8 @@
   document.addEventListener("htmx:replacedInHistory", followAddress);
 
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    const news = detail.target?.id === "main" && one("[data-announce]");
+    if (news) one("#announce").textContent = news.textContent;
     if (detail.target?.id !== "results") return;
     if (sheetIsOpen()) setSheet(true);
     else if (document.activeElement === document.body) one("#results").focus({ preventScroll: true });

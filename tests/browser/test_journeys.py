@@ -316,6 +316,32 @@ def test_another_context_changes_the_memory_picture_and_the_worker(visit):
     assert params(page) >= {"worker=llama-cpp", "memory=24", "context=32768"}
 
 
+def test_another_context_is_announced(visit):
+    page = visit("/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&context=16384")
+    page.locator("#c-context").select_option("32768")
+    expect(page.locator("#announce")).to_contain_text("at 32,768 tokens")
+
+
+def test_copy_the_line_that_starts_a_model(visit):
+    page = visit(
+        "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&ram=64",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page.locator(".plans").get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("llama-server -hf ggml-org/Qwen3.8-27B-GGUF")
+    assert copied == page.locator(".plans code").first.inner_text()
+
+
+def test_a_part_of_the_memory_says_what_it_is_by_keyboard(visit):
+    page = visit("/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24")
+    part = page.locator(".parts summary").nth(1)
+    part.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".parts details[open] .hint")).to_contain_text("It grows with the context.")
+
+
 def test_copy_the_command(visit):
     page = visit("/models/microsoft/phi-2/", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").click()

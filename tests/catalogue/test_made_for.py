@@ -70,7 +70,7 @@ def test_list_counts_page_and_api_say_the_same(context, level, files):
     if not files:
         stored.variants.all().delete()
     asked = Question(worker="vllm", memory=80.0, context=context)
-    worker, item = answer_for_model(NAME, asked, workers())
+    worker, item, _ = answer_for_model(NAME, asked, workers())
     (row,) = queries.rows_of([stored], worker)
     assert queries.detail(NAME, asked, workers()).result == row.result == item.row.result
     index = current.current_index()

@@ -11,11 +11,13 @@ from django.core.management import CommandError, call_command
 from compat import check_model_worker_compatibility, get_huggingface_model
 from compat.engines import all_profiles
 from compat.models import SiteWorker
+from marketplace.show import PART_HINTS, part_hint
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
 
 LLAMA = "NousResearch/Meta-Llama-3.1-8B-Instruct"
+LARGER = "meta-llama/Llama-3.1-8B"
 PHI = "microsoft/phi-2"
 OFFERED = [slug for slug, profile in all_profiles().items() if profile.offered]
 
@@ -85,8 +87,42 @@ def test_the_page_of_a_model_shows_the_memory_picture(client):
     assert memory.fit.sentence in page.text
     assert "Longest context that fits 2,048 tokens" in page.text
     assert "tokens a second" in page.text
-    assert all(part.name in page.text for part in memory.parts)
+    assert all(part_hint(part.key)[0] in page.text for part in memory.parts)
     assert not Page(client.get(f"/models/{PHI}/?worker=vllm")).classed("memory-bar") or memory
+
+
+def test_each_card_has_its_bar_with_its_limit_in_words(client):
+    for count in (1, 2, 4):
+        query = f"worker=vllm&accelerator=RTX+4090&count={count}"
+        page = Page(client.get(f"/models/{PHI}/?{query}"))
+        assert page.text.count("limit 22.1 GiB") == count
+        assert page.text.count("of 22.1 GiB usable") == count
+
+
+def test_every_part_of_the_picture_says_what_it_is(client):
+    page = Page(client.get(f"/models/{PHI}/?worker=vllm&accelerator=RTX+4090"))
+    memory = client.get(f"/models/{PHI}/?worker=vllm&accelerator=RTX+4090").context["page"].memory
+    assert {part.key for part in memory.parts} <= set(PART_HINTS)
+    assert all(PART_HINTS[part.key][1] in page.text for part in memory.parts)
+
+
+def test_plans_say_what_to_type_and_lead_to_the_page_that_shows_them(client):
+    response = client.get(f"/models/{LARGER}/?worker=vllm&accelerator=RTX+4090&context=65536")
+    memory, page = response.context["page"].memory, Page(response)
+    plans = memory.plans.plans
+    asked = [link for link in page.links if link.startswith(f"/models/{LARGER}/?") and link.endswith("#memory")]
+    assert len(asked) == len(plans) == 2
+    for plan, link in zip(plans, asked, strict=True):
+        assert plan.line.lines[0] in page.text
+        assert all(text in page.text for text in plan.gives_up)
+        again = client.get(link).context["page"].memory
+        assert again.fit.fit is plan.fit.fit
+        assert again.cards == plan.needs
+
+
+def test_what_is_lacking_is_said_where_nothing_runs(client):
+    response = client.get(f"/models/{LARGER}/?worker=vllm&memory=5")
+    assert response.context["page"].memory.plans.lacks in Page(response).text
 
 
 def test_what_is_assumed_is_named(client):

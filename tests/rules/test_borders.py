@@ -110,12 +110,16 @@ class Case:
         return all(10 * need <= 9 * room for need, room in zip(estimate.per_device, self.rooms(machine), strict=False))
 
     def split(self, machine: Hardware, estimate: MemoryEstimate) -> bool:
-        """With some number of layers on the devices, each in its share, system memory has room for the others."""
+        """With the head and some number of layers on the devices, each in its share, system memory takes the others."""
         assert estimate.per_device is not None
         assert self.variant.shape is not None
         size = {part.name: part.bytes or 0 for part in estimate.components}
-        layered, each = size["weights"] + size["kv"] + size["state"], (size["compute"] + size["overhead"])
-        stays = [each // estimate.devices + (size["projector"] if n == 0 else 0) for n in range(estimate.devices)]
+        head, each = estimate.head, size["compute"] + size["overhead"]
+        layered = size["weights"] + size["kv"] + size["state"] - head
+        heads = [round(head * share) for share in estimate.shares]
+        stays = [
+            each // estimate.devices + heads[n] + (size["projector"] if n == 0 else 0) for n in range(estimate.devices)
+        ]
         count = self.variant.shape.layers or 0
         for layers in range(1, count):
             part = Fraction(layers, count)

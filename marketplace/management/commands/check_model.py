@@ -19,6 +19,7 @@ from compat.timestamps import Json
 
 if TYPE_CHECKING:
     from compat.catalogue.detail import DetailPage, MemoryPart, MemoryView
+    from compat.estimate import Plans
     from compat.models import RecordVariant
 
 _MOST_FILES = 8
@@ -114,6 +115,7 @@ def _checked(repo_id: str, criteria: Any, available: Mapping[str, Any]) -> Check
 def _document(one: Checked) -> Json:
     """The compatibility answer of the JSON API, with the parts of its detail answer that say what to take."""
     from compat.catalogue import listing
+    from compat.estimate import Plans
     from marketplace.api import serialise
 
     if one.page is None:
@@ -125,6 +127,7 @@ def _document(one: Checked) -> Json:
         **whole["result"],
         "variant": {key: best[key] for key in kept} if best else None,
         "memory": whole["memory"],
+        **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
 
@@ -177,12 +180,12 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib, margin_share, pace, wait
+    from marketplace.show import gib, margin_share, margin_words, pace, wait
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
             return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
-        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_share(part.margin)})" if part.margin else "")
+        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
 
     parts = [told(part) for part in memory.parts]
     if not memory.fit.estimate.missing:
@@ -204,4 +207,21 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     if memory.reading and memory.reading.seconds is not None:
         lines.append(("Speed", f"First word {wait(memory.reading)} ({memory.reading.basis})"))
     lines += [("Assumed", text) for text in memory.assumed]
-    return lines
+    return lines + _plans(memory.plans)
+
+
+def _plans(found: Plans) -> list[tuple[str, Told]]:
+    """The ways to run it, each with what it gives up and what to type."""
+    from marketplace.show import gib
+
+    lines: list[tuple[str, Told]] = []
+    for plan in found.plans:
+        cards = ", ".join(f"{card.name} {gib(card.need)} of {gib(card.room)}" for card in plan.needs)
+        lines.append(("Plan", f"{', '.join(plan.changes) or 'as asked'}: {cards}"))
+        lines += [("Gives up", text) for text in plan.gives_up]
+        if isinstance(plan.line, str):
+            lines.append(("Note", plan.line))
+        else:
+            lines += [("Start", text) for text in plan.line.lines]
+            lines += [("Note", plan.line.note)] if plan.line.note else []
+    return lines + ([("Lacks", found.lacks)] if found.lacks else [])

@@ -1,0 +1,270 @@
+"""What a person types to start an engine as an estimate assumes it, in the engine's own options.
+
+Options are those of the engines' argument readers, read on 29 November 2026: llama.cpp 0c1e57098 as in llama-cpp-python
+0.3.36 (``common/arg.cpp``; which file ``-hf`` takes: ``find_best_model`` in ``common/download.cpp``), Ollama fb30760
+(``envconfig/config.go``, ``Runner`` in ``api/types.go``, ``docs/modelfile.mdx``) with the Hub's documentation of
+``hf.co`` names, vLLM 0.33.0 (``engine/arg_utils.py``), SGLang 0.5.23 (``srt/arg_groups/fields``) and MLX-LM 0.32.2
+(``server.py``). Of other engines no line is given: their options were not read. The names are pinned in
+``tests/estimate/engine_arguments.toml``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import gcd
+
+from compat.engines.hardware import GIB
+from compat.estimate.cache_types import SIXTEEN_BITS
+from compat.estimate.launch import LoadOptions
+from compat.estimate.offload import Offload
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Which repository of the Hub to load, and which of its files.
+
+    ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
+    ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
+    """
+
+    repo_id: str
+    format: str = ""
+    quantization: str = ""
+    files: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    projector: bool | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a model is started: on which devices, with which options, and what lies in system memory.
+
+    ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's.
+    """
+
+    model: ModelFiles
+    options: LoadOptions
+    layers: int | None
+    memories: tuple[int, ...] = ()
+    offload: Offload | None = None
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        """The numbers of the accelerators in use, counted from 0."""
+        return tuple(number for number, memory in enumerate(self.memories) if memory)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command for a Unix shell. ``into``: the file that takes what it writes."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    into: str = ""
+
+    @property
+    def text(self) -> str:
+        """As it is typed, quoted where a shell needs that."""
+        told = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*told, shlex.join(self.arguments), *(["> " + shlex.quote(self.into)] if self.into else [])])
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """All there is to type: each of ``steps`` goes to a shell of its own, its commands one after the other.
+
+    ``note`` says what such a line cannot say.
+    """
+
+    steps: tuple[tuple[Command, ...], ...]
+    note: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The steps as text, one line each."""
+        return tuple(" && ".join(command.text for command in step) for step in self.steps)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The arguments of the command that loads the model."""
+        return self.steps[-1][-1].arguments
+
+
+def run_line(slug: str, start: Start) -> RunLine | str:
+    """How to start an engine, by its profile's slug; or why there is no line, as a sentence."""
+    make = _LINES.get(slug)
+    if make is None:
+        return "The options of this engine's own program are not known here: set the values that stand above in it."
+    if start.model.repo_id.count("/") != 1:
+        return "No line for a model whose id has no owner."
+    return make(start)
+
+
+def _llama_server(start: Start) -> RunLine | str:
+    if start.model.format != "gguf":
+        return "No line: the engine's server loads GGUF files."
+    source = _on_the_hub(start.model)
+    if source is None:
+        return "No line: which file it is does not stand in our record."
+    options = start.options
+    told = ["llama-server", *source, "-c", str(options.context), *_layers(start)]
+    if options.parallel is not None:
+        told += ["-np", str(options.parallel)] + (["--kv-unified"] if options.parallel > 1 else [])
+    if options.ubatch is not None:
+        told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
+    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
+        told += ["-fa", "on", "-ctk", options.kv_type, "-ctv", options.v_type or options.kv_type]
+    if start.model.projector is False:
+        told.append("--no-mmproj")
+    return RunLine(((Command(tuple(told)),),))
+
+
+_LLAMA_BATCH = 2048
+"""The prompt tokens that llama.cpp takes in at once; a micro-batch is no larger."""
+
+
+def _layers(start: Start) -> list[str]:
+    """Where llama.cpp's layers lie. ``-ngl`` counts the output head as a layer."""
+    if not start.memories:
+        return ["-ngl", "0"]
+    told: list[str] = []
+    if start.layers is not None:
+        told += ["-ngl", str(_on_accelerators(start.layers, start.offload))]
+    if start.offload is not None and start.offload.experts is not None:
+        told += ["--n-cpu-moe", str(start.offload.experts)]
+    if len(start.used) == 1 < len(start.memories):
+        return [*told, "-sm", "none", "-mg", str(start.used[0])]
+    split = start.offload.split if start.offload is not None else ()
+    if not split and len(set(start.memories)) > 1:
+        split = _in_proportion(start.memories)
+    return told + (["-ts", ",".join(map(str, split))] if split else [])
+
+
+def _on_accelerators(layers: int, offload: Offload | None) -> int:
+    return (layers if offload is None or offload.experts is not None else offload.layers) + 1
+
+
+def _in_proportion(memories: tuple[int, ...]) -> tuple[int, ...]:
+    """Small whole numbers in the proportion of some memories, to a tenth of a GiB; 0 stays 0."""
+    tenths = [max(1, round(memory * 10 / GIB)) if memory else 0 for memory in memories]
+    return tuple(tenth // gcd(*tenths) for tenth in tenths)
+
+
+def _on_the_hub(model: ModelFiles) -> list[str] | None:
+    """How llama.cpp is told which file: by the label, where that leads to this one alone, else by the file's name."""
+    if model.files:
+        if _label_is_clear(model):
+            return ["-hf", f"{model.repo_id}:{model.quantization}"]
+        return ["-hf", model.repo_id, "-hff", min(model.files)]
+    return ["-hf", f"{model.repo_id}:{model.quantization}"] if model.quantization else None
+
+
+def _label_is_clear(model: ModelFiles) -> bool:
+    """Whether llama.cpp finds the variant's files, and only those, by its label: followed by a dot or a dash."""
+    if not model.quantization:
+        return False
+    pattern = re.compile(re.escape(model.quantization) + "[.-]", re.IGNORECASE)
+    found = {path for path in {*model.others, *model.files} if pattern.search(path)}
+    return bool(found) and found <= set(model.files)
+
+
+def _ollama(start: Start) -> RunLine | str:
+    model, options = start.model, start.options
+    if model.format != "gguf":
+        return "No line: Ollama takes such files from a folder, after a conversion of its own."
+    if len(model.files) > 1:
+        return "No line: Ollama does not load a file in several parts from the Hub. Join the parts first."
+    tag = model.quantization if not model.files or _label_is_clear(model) else model.files[0]
+    if not tag or "/" in tag:
+        return "No line: the file cannot be named in one word, as Ollama needs it."
+    told = [f"FROM hf.co/{model.repo_id}:{tag}", f"PARAMETER num_ctx {options.context}"]
+    if not start.memories:
+        told.append("PARAMETER num_gpu 0")
+    elif start.offload is not None and start.layers is not None:
+        told.append(f"PARAMETER num_gpu {_on_accelerators(start.layers, start.offload)}")
+    if options.ubatch is not None:
+        told.append(f"PARAMETER num_batch {options.ubatch}")
+    environment: dict[str, str] = {}
+    if options.kv_type != SIXTEEN_BITS:
+        environment |= {"OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_KV_CACHE_TYPE": options.kv_type}
+    if options.parallel is not None:
+        environment["OLLAMA_NUM_PARALLEL"] = str(options.parallel)
+    name = _local_name(model.repo_id, options.context)
+    steps = [(Command(("ollama", "serve"), environment),)] if environment else []
+    made = (
+        Command(("printf", r"%s\n", *told), into="Modelfile"),
+        Command(("ollama", "create", name, "-f", "Modelfile")),
+        Command(("ollama", "run", name)),
+    )
+    note = "The first line starts the server, in place of one that runs already; the second goes to another window."
+    return RunLine((*steps, made), note if steps else "")
+
+
+def _local_name(repo_id: str, context: int) -> str:
+    """A name that Ollama takes: letters, digits, dots and dashes, at most 80."""
+    words = re.sub(r"[^a-z0-9.]+", "-", repo_id.rpartition("/")[2].lower()).strip("-.")
+    return f"{words[:60] or 'model'}-{context}"
+
+
+def _vllm(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: vLLM needs an extension for GGUF files."
+    options, devices = start.options, len(start.used)
+    told = ["vllm", "serve", start.model.repo_id, "--max-model-len", str(options.context)]
+    if devices > 1:
+        told += ["--tensor-parallel-size", str(devices)]
+    if 0 < devices < len(start.memories) and start.used[0]:
+        told += ["--device-ids", ",".join(map(str, start.used))]
+    told += ["--gpu-memory-utilization", f"{options.memory_utilization:g}"]
+    if options.kv_type != SIXTEEN_BITS:
+        told += ["--kv-cache-dtype", options.kv_type]
+    if options.parallel is not None:
+        told += ["--max-num-seqs", str(options.parallel)]
+    return RunLine(((Command(tuple(told)),),))
+
+
+def _sglang(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: SGLang loads GGUF files from a folder."
+    options, devices = start.options, len(start.used)
+    told = ["python", "-m", "sglang.launch_server", "--model-path", start.model.repo_id]
+    told += ["--context-length", str(options.context)]
+    if devices > 1:
+        told += ["--tp-size", str(devices)]
+    if 0 < devices < len(start.memories) and start.used[0]:
+        told += ["--base-gpu-id", str(start.used[0])]
+    if options.kv_type != SIXTEEN_BITS:
+        told += ["--kv-cache-dtype", _SGLANG_TYPES.get(options.kv_type, options.kv_type)]
+    if options.parallel is not None:
+        told += ["--max-running-requests", str(options.parallel)]
+    return RunLine(((Command(tuple(told)),),))
+
+
+_SGLANG_TYPES = {"fp8": "fp8_e5m2"}
+"""What SGLang calls a type that others know by a shorter name: the one that every generation of cards converts."""
+
+
+def _mlx(start: Start) -> RunLine | str:
+    told = ["mlx_lm.server", "--model", start.model.repo_id]
+    if start.options.kv_type in _MLX_BITS:
+        told += ["--kv-bits", _MLX_BITS[start.options.kv_type]]
+    note = f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens."
+    return RunLine(((Command(tuple(told)),),), note)
+
+
+_MLX_BITS = {"8bit": "8", "4bit": "4"}
+
+_LINES: Mapping[str, Callable[[Start], RunLine | str]] = {
+    "llama-cpp": _llama_server,
+    "ollama": _ollama,
+    "vllm": _vllm,
+    "sglang": _sglang,
+    "mlx-lm": _mlx,
+}
+"""Engines whose options were read, by their slug."""
+
+CHOOSES_CARDS = frozenset({"llama-cpp", "vllm", "sglang"})
+"""Engines that are told on which cards to load, by their slug; the others choose by themselves."""
