@@ -50,13 +50,18 @@ class ComposedQuery(Generic[M]):
 
     def rows(self, *given: Given) -> list[tuple[Any, ...]]:
         """The columns of what it finds, as Django's ``values_list`` has them. One query."""
-        return list(self._asked(self._for(given), given))
+        composed = self._for(given)
+        parameters = [_told(one, given) if isinstance(one, _Open) else one for one in composed.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(composed.sql, parameters)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return list(_converted(found, composed.converted)) if composed.converted else found
 
     def objects(self, *given: Given) -> list[M]:
         """The same as objects of the query's model; what it leaves out is read when it is asked for. One query."""
         composed = self._for(given)
         make = cast("type[M]", composed.model).from_db
-        return [make(DEFAULT_DB_ALIAS, composed.names, row) for row in self._asked(composed, given)]
+        return [make(DEFAULT_DB_ALIAS, composed.names, row) for row in self.rows(*given)]
 
     def _for(self, given: Sequence[Given]) -> _Composed:
         """The query for as many values as are given: a list is filled up, so that few lengths are composed."""
@@ -74,15 +79,6 @@ class ComposedQuery(Generic[M]):
         converters = compiler.get_converters(columns)
         names = tuple(getattr(getattr(column, "target", None), "attname", "") for column in columns)
         return _Composed(sql, tuple(parameters), tuple((at, columns[at]) for at in converters), found.model, names)
-
-    def _asked(self, composed: _Composed, given: Sequence[Given]) -> Iterator[tuple[Any, ...]]:
-        parameters = [_told(one, given) if isinstance(one, _Open) else one for one in composed.parameters]
-        with connection.cursor() as cursor:
-            cursor.execute(composed.sql, parameters)
-            rows = cursor.fetchall()
-        if not composed.converted:
-            return iter(map(tuple, rows))
-        return _converted(rows, composed.converted)
 
 
 _LENGTHS = 16
