@@ -265,10 +265,10 @@ def _requests_for_headers(found: Told | HubBadPayload, kept: Kept) -> int:
     for one in found.documents:
         if one.kind is Kind.CONFIG:
             model = model.model_copy(update={"config": one.data.get("config")})
-    place, files = (model.id, str(model.sha)), files_to_read(model)
-    weights = bool(files) and needs_headers(model) and (*place, Kind.SAFETENSORS) not in kept
-    gguf = file_to_read(model) is not None and (*place, Kind.GGUF) not in kept
-    return gguf + (min(len(files), MOST_SHARDS + 1) if weights else 0)
+    place = model.id, str(model.sha)
+    weights = needs_headers(model) and (*place, Kind.SAFETENSORS) not in kept
+    gguf = (*place, Kind.GGUF) not in kept and file_to_read(model) is not None
+    return gguf + (min(len(files_to_read(model)), MOST_SHARDS + 1) if weights else 0)
 
 
 def _has_header(told: Told | HubBadPayload) -> bool:

@@ -27,7 +27,8 @@ _MOST_VALUES = 500
 
 def file_to_read(model: HubModel) -> str | None:
     """The GGUF file whose header stands for the repository: the first part of its first variant; None without any."""
-    names = [read_name(sibling.rfilename) for sibling in model.siblings or ()]
+    files = (sibling.rfilename for sibling in model.siblings or ())
+    names = [read_name(file) for file in files if ".gguf" in file.lower()]
     weights = [name for name in names if name.format == "gguf" and name.role == "weights" and name.shard in (None, 1)]
     return min((name.path for name in weights), default=None)
 

@@ -36,7 +36,8 @@ def files_to_read(model: HubModel) -> tuple[str, ...]:
 
     ``model`` is believed over other names, and Mistral's ``consolidated`` over none at all.
     """
-    names = [read_name(sibling.rfilename) for sibling in model.siblings or ()]
+    files = (sibling.rfilename for sibling in model.siblings or ())
+    names = [read_name(file) for file in files if file.lower().endswith(".safetensors")]
     if opens_no_safetensors(names):
         return ()
     sets: dict[str, list[FileName]] = {}
@@ -45,10 +46,10 @@ def files_to_read(model: HubModel) -> tuple[str, ...]:
             sets.setdefault(name.stem, []).append(name)
     if len(sets) > 1:
         sets = {stem: files for stem, files in sets.items() if stem == "model"}
-    files = sorted(next(iter(sets.values()), []), key=lambda name: name.shard or 0)
-    expected = max((name.shards or 1 for name in files), default=0)
-    whole = len(files) == expected and [name.shard or 1 for name in files] == list(range(1, expected + 1))
-    return tuple(name.path for name in files) if whole else ()
+    parts = sorted(next(iter(sets.values()), []), key=lambda name: name.shard or 0)
+    expected = max((name.shards or 1 for name in parts), default=0)
+    whole = len(parts) == expected and [name.shard or 1 for name in parts] == list(range(1, expected + 1))
+    return tuple(name.path for name in parts) if whole else ()
 
 
 def needs_headers(model: HubModel) -> bool:
