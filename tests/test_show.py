@@ -7,6 +7,9 @@ import re
 import pytest
 from django.template import engines
 
+from compat.engines.hardware import GIB
+from compat.estimate import DeviceNeed, VariantInputs, estimate_memory, find_shape
+from compat.estimate.offload import CACHE, EMBEDDING, EXPERTS, LAYERS
 from compat.rules import CompatibilityResult, Confidence
 from marketplace import show
 
@@ -174,3 +177,33 @@ def test_public_reports_are_links_and_nothing_else_is():
     for text in ("See https://evil.example/issues/1.", "javascript:alert(1)", "a https://github.com/only/two b"):
         assert show.report_links(text) == text
     assert show.report_links("<b> & “x”") == "&lt;b&gt; &amp; “x”"
+
+
+@pytest.mark.parametrize(
+    ("margin", "text"),
+    [
+        (0.07, "± 7 %"),
+        (1.0, "± 100 %"),
+        (1.01, "not measured well: up to 3 times as much"),
+        (1.96, "not measured well: up to 3 times as much"),
+        (2.01, "not measured well: up to 4 times as much"),
+    ],
+)
+def test_a_margin_above_the_whole_is_said_in_words(margin, text):
+    assert show.margin_words(margin) == text
+
+
+@pytest.mark.parametrize(("scale", "anchor"), [(20, "end"), (100, "start")])
+def test_the_bar_of_a_card_ends_where_its_parts_do_and_says_its_limit(scale, anchor):
+    card = DeviceNeed("card", {"kv": 4 * GIB, "weights": 8 * GIB, "state": 0}, 16 * GIB)
+    drawn = show.card_bar(card, {"weights": 1, "kv": 2}, scale * GIB)
+    places = re.findall(r'class="(m\d)" x="([\d.]+)%"', drawn)
+    assert places == [("m1", "0.00"), ("m2", f"{800 / scale:.2f}")]
+    assert f'text-anchor="{anchor}">limit 16.0 GiB' in drawn
+
+
+@pytest.mark.parametrize("engine", ["llama-cpp", "vllm"])
+def test_every_part_and_whatever_lies_in_system_memory_has_words(engine):
+    shape = find_shape("Llama-3.1-8B")
+    estimate = estimate_memory(VariantInputs(shape, quant="Q4_K_M"), engine)
+    assert {part.name for part in estimate.components} | {EMBEDDING, LAYERS, EXPERTS, CACHE} == set(show.PART_HINTS)

@@ -156,7 +156,8 @@ def largest_context(
         return None
 
     def fits(context: int) -> bool | None:
-        found = judge_fit(variant, engine, hardware, replace(options, context=context))
+        # What lies where beside the devices is of no matter here, and told soonest of whole layers.
+        found = judge_fit(variant, engine, hardware, replace(options, context=context, aside=Aside.LAYERS))
         return None if found.fit is Fit.UNKNOWN else found.fit in (Fit.FITS, Fit.TIGHT)
 
     if fits(top):

@@ -8,7 +8,7 @@ and nothing else of them.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -120,13 +120,16 @@ def _shared_out(
     for number, (part, room) in enumerate(zip(parts, rooms, strict=True)):
         last = number == len(parts) - 1
         fixed = {name: value for name, value in part.items() if name not in MOVABLE}
-        head = estimate.head if last else 0
-        for end in [layers] if last else range(layers, start - 1, -1):
-            here = {name: value - before(start)[name] for name, value in before(end).items()}
-            here["weights"] += head
-            if sum(here.values()) + sum(fixed.values()) <= room:
-                break
-        else:
+        there = before(start)
+        left = room - sum(fixed.values()) + sum(there.values())
+        end = layers
+        if not last:
+            end = start + bisect_right(
+                range(start + 1, layers + 1), left, key=lambda count: sum(before(count).values())
+            )
+        here = {name: value - there[name] for name, value in before(end).items()}
+        here["weights"] += estimate.head if last else 0
+        if sum(here.values()) + sum(fixed.values()) > room:
             return None, ()
         found.append({**here, **fixed})
         split.append(end - start + (1 if last else 0))

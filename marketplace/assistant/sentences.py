@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.show import day, gib, margin_share, size
+from marketplace.show import day, gib, margin_share, margin_words, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line
@@ -101,7 +101,9 @@ def _files(take: Json) -> str:
 
 
 def _margin(margin: float | None) -> str:
-    return "" if margin is None else f"; four in five measurements {margin_share(margin)}"
+    if margin is None:
+        return ""
+    return f"; four in five measurements {margin_share(margin)}" if margin <= 1 else f"; {margin_words(margin)}"
 
 
 def _memory(memory: Json | None) -> str:

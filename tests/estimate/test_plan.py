@@ -241,10 +241,29 @@ def test_every_plan_is_a_verdict_that_its_own_options_give(variant, engine, size
 def test_the_layers_told_to_several_cards_are_all_of_them(sizes, context):
     hardware = Hardware(tuple(card(size) for size in sizes), 256 * GIB)
     options = LoadOptions(context=context, aside=Aside.EXPERTS)
-    found = judge_fit(EXPERTS, "llama-cpp", hardware, options).offload
-    if found is not None:
-        assert sum(found.split) == EXPERTS.shape.layers + 1
-        assert found.split[-1] >= 1
+    fit = judge_fit(EXPERTS, "llama-cpp", hardware, options)
+    found, layers = fit.offload, EXPERTS.shape.layers
+    if found is None:
+        return
+    assert sum(found.split) == layers + 1
+    assert found.split[-1] >= 1
+    size = {part.name: part.bytes for part in fit.estimate.components}
+    held = experts_held(EXPERTS.shape, variant_weights(EXPERTS, "llama.cpp"), "llama.cpp", EXPERTS.quant)
+    row = [(size["weights"] - fit.estimate.head - held) / layers] * layers + [fit.estimate.head]
+    row = [one + (held / layers if found.experts <= number < layers else 0) for number, one in enumerate(row)]
+    start = 0
+    for count, device, room in zip(found.split, found.devices, sizes, strict=True):
+        end = start + count
+        assert abs(device["weights"] - sum(row[start:end])) < 100
+        assert abs(device["kv"] - size["kv"] * (min(end, layers) - min(start, layers)) / layers) < 100
+        assert sum(device.values()) <= room
+        start = end
+
+
+def test_of_two_cards_the_first_takes_the_layers_without_their_experts():
+    first, other = judge_fit(EXPERTS, "llama-cpp", cards(8, 8, ram=64)).offload.split
+    assert first > other
+    assert line(EXPERTS, "llama-cpp", cards(8, 8, ram=64))[0].endswith(f" -ts {first},{other}")
 
 
 def test_what_is_lacking_is_enough_and_no_more():
