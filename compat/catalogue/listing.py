@@ -14,6 +14,7 @@ from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
 from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding
+from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import plans_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, row_of, worker_of
@@ -109,7 +110,8 @@ def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Work
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
-    return worker, item_of(row), plans_of(record, row.best, worker, row.result, variants, fit=row.fit)
+    loaded = at_its_context(worker, row.judged)
+    return worker, item_of(row), plans_of(record, row.best, loaded, row.result, variants, fit=row.fit)
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------

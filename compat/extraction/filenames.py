@@ -118,7 +118,7 @@ def _gguf_role(base: str) -> str:
     words = name_words(base)
     if "mmproj" in words or any(word.startswith("mmproj") for word in words):
         return "projector"
-    if words and (words[0] in _HELPER_WORDS or words[-1] == "imatrix"):
+    if words and (words[0] in _HELPER_WORDS or words[-1].rpartition(".")[2] == "imatrix"):
         return "adapter" if words[0] in ("lora", "adapter") else "helper"
     if any(word.startswith("dflash") or word == "draft" for word in words):
         return "helper"

@@ -53,6 +53,10 @@ _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _OF_MODEL = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _FEWEST_BITS, _MOST_BITS = 1.0, 70.0
 """Of a weight in a file: no packing takes less, and no data type more."""
+_FEWEST_BITS_OF_GGUF, _MOST_BITS_OF_GGUF = 1.0, 40.0
+"""Of a weight in a GGUF file."""
+_AS_COUNTED = (0.75, 1.4)
+"""How far the files' sizes may be from what their data types take: lists round, and heads may stand in them twice."""
 _BUILT = (0.4, 3.0)
 """How far a count may be from what an engine builds of the dimensions: these leave out towers and tables."""
 _WORDS_SHARE = 0.8
@@ -151,7 +155,20 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
     ):
         sentence = f"{fact.evidence}, but its name says {parameters_text(sizes[0])}. One of the two is wrong."
         return Counted(replace(fact, provenance=Provenance.CONTRADICTED, evidence=sentence), sentence)
-    return Counted(fact)
+    return Counted(fact) if part else _held_against_files(model, Counted(fact))
+
+
+def holds(size: int, counted: Counted) -> bool:
+    """Whether a GGUF file of so many bytes can hold as many weights as are believed; so it is where none are told."""
+    count = counted.fact.value
+    if not count or counted.contradiction:
+        return True
+    rounds = _ROUNDS if counted.fact.provenance is Provenance.NAME else 1.0
+    return _FEWEST_BITS_OF_GGUF / rounds <= 8 * size / count <= _MOST_BITS_OF_GGUF * rounds
+
+
+_ROUNDS = 4.0
+"""Times the bounds where the name alone tells how many weights there are."""
 
 
 def _held_against_files(model: HubModel, counted: Counted) -> Counted:
@@ -163,12 +180,19 @@ def _held_against_files(model: HubModel, counted: Counted) -> Counted:
         return counted
     total = sum(sizes)
     bits = 8 * total / counted.fact.value
-    if _FEWEST_BITS <= bits <= _MOST_BITS:
+    rounds = _ROUNDS if counted.fact.provenance is Provenance.NAME else 1.0
+    by_types = total / counted.size_bytes if counted.size_bytes else None
+    alike = by_types is None or _AS_COUNTED[0] <= by_types <= _AS_COUNTED[1]
+    if _FEWEST_BITS / rounds <= bits <= _MOST_BITS * rounds and alike:
         return counted
+    told = "The files' own count is" if counted.fact.provenance is Provenance.HUB else "What it tells of its size is"
     sentence = (
-        f"The files' own count is {parameters_text(counted.fact.value)}, but they take {total / 1e9:.3g} GB, which is "
-        f"{bits:.3g} bits a weight. One of the two is wrong."
+        f"{told} {parameters_text(counted.fact.value)}, but they take {total / 1e9:.3g} GB, which is {bits:.3g} bits a "
+        "weight"
     )
+    if by_types is not None and not alike:
+        sentence += f", where their data types take {8 * (counted.size_bytes or 0) / counted.fact.value:.3g}"
+    sentence += ". One of the two is wrong."
     fact = Fact(counted.fact.value, Provenance.CONTRADICTED, sentence)
     return Counted(fact, sentence, None, counted.packing, counted.beside, odd_files=True)
 
@@ -255,7 +279,8 @@ def _as_expected(expected: Sequence[Expectation]) -> Fact[int]:
 
 def _of_gguf(total: int, expected: Sequence[Expectation]) -> Fact[int]:
     """The Hub's count of one GGUF file, which may be the one of a projector or of a part."""
-    if not expected or any(one.agrees(total) for one in expected) or total > expected[0].count:
+    near = [one.count for one in expected if _alike(total, one.count)]
+    if not expected or any(one.agrees(total) for one in expected) or (near and total > expected[0].count):
         return Fact(total, Provenance.HUB, "the Hub counted the parameters of a GGUF file")
     return _as_expected(expected)
 

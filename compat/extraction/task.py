@@ -106,6 +106,9 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     states_otherwise = draft == "draft" and model.pipeline_tag is not None
     if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
         return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
+    head = next((task for ending, task in _CLASS_TASKS if hf_class and hf_class.endswith(ending)), None)
+    if head and model.pipeline_tag == "text-generation":
+        return Fact(head, Provenance.CONFIG, f"its class is “{hf_class}”, which writes no text")
     if model.pipeline_tag:
         return Fact(model.pipeline_tag[:60], Provenance.HUB, f"the Hub lists it under “{model.pipeline_tag[:60]}”")
     tagged = dict.fromkeys(tag for tag in model.tags or () if tag in TASKS and tag != "other")

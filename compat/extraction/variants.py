@@ -14,7 +14,7 @@ from typing import Any
 from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
-from compat.extraction.parameters import Counted
+from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
 from compat.extraction.relatives import WEAK
 from compat.hub.payloads import HubModel
@@ -121,10 +121,13 @@ def variants_of(
         yield from _safetensors_variants(safetensors, sizes, plain, counted, packing)
 
     ggufs = by_format.pop("gguf", [])
+    # What the Hub read of a GGUF file is of these then: importance matrices, drafts, adapters.
+    beside = [name for name in names if name.path.endswith(".gguf") and name.role != "weights"]
+    only_helpers = bool(beside) and not ggufs and "siblings" not in (model.source or {})
     gguf = partial(replace, common, **_gguf_facts(model, names, common))
     if ggufs:
-        yield from _gguf_variants(ggufs, sizes, gguf)
-    elif model.gguf is not None:
+        yield from _gguf_variants(ggufs, sizes, gguf, counted)
+    elif model.gguf is not None and not only_helpers:
         label = read_name(f"{model.name}.gguf").quantization
         facts = gguf(
             quantization=label,
@@ -132,7 +135,7 @@ def variants_of(
         )
         yield Variant("gguf", f"GGUF {label}" if label else "GGUF", facts)
 
-    told = bool(safetensors or has_safetensors_block or ggufs or model.gguf is not None)
+    told = bool(safetensors or has_safetensors_block or ggufs or (model.gguf is not None and not only_helpers))
     for format_, files in by_format.items():
         told = True
         paths = tuple(name.path for name in files)
@@ -143,7 +146,9 @@ def variants_of(
     if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
         yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
-    yield from _tagged_variants(model, gguf, plain, packing, without=EITHER if unopened else ())
+    yield from _tagged_variants(
+        model, gguf, plain, packing, without=(*(EITHER if unopened else ()), *(("gguf",) if only_helpers else ()))
+    )
 
 
 def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:
@@ -176,8 +181,8 @@ def _tagged_variants(
     formats = {format_: None for format_ in formats if format_ not in without}
     origin = Provenance.TAG
     if not formats:
-        last = name_words(model.name)[-1:]
-        formats = dict.fromkeys(word for word in last if word in ("gguf", "safetensors", "onnx"))
+        last = {*name_words(model.name)[-1:]} & {"gguf", "safetensors", "onnx"}
+        formats = dict.fromkeys(last.difference(without))
         origin = Provenance.NAME
     if not formats:
         format_, origin = _as_known(model, packing)
@@ -251,7 +256,7 @@ def _with_what_is_beside(size: int | None, counted: Counted) -> int | None:
 
 def _missing_shards(group: Sequence[FileName]) -> int:
     expected = max((name.shards or 0 for name in group), default=0)
-    return max(0, expected - len({name.shard for name in group if name.shard}))
+    return len(set(range(1, expected + 1)).difference(name.shard for name in group))
 
 
 def _gguf_facts(model: HubModel, names: Sequence[FileName], common: VariantFacts) -> dict[str, Any]:
@@ -278,7 +283,9 @@ def _gguf_facts(model: HubModel, names: Sequence[FileName], common: VariantFacts
     return facts
 
 
-def _gguf_variants(files: Sequence[FileName], sizes: Mapping[str, int | None], gguf: _Facts) -> Iterator[Variant]:
+def _gguf_variants(
+    files: Sequence[FileName], sizes: Mapping[str, int | None], gguf: _Facts, counted: Counted
+) -> Iterator[Variant]:
     groups: dict[str, list[FileName]] = {}
     for name in files:
         groups.setdefault(name.stem, []).append(name)
@@ -288,6 +295,8 @@ def _gguf_variants(files: Sequence[FileName], sizes: Mapping[str, int | None], g
         shown = label if label and labels.count(label) == 1 else stem.rpartition("/")[2]
         paths = tuple(sorted(name.path for name in group))
         missing = _missing_shards(group)
+        size = None if missing else _total(paths, sizes)
+        odd = size is not None and not holds(size, counted)
         yield Variant(
             f"gguf:{stem}",
             f"GGUF {shown}, to be joined" if group[0].cut else f"GGUF {shown}",
@@ -297,8 +306,9 @@ def _gguf_variants(files: Sequence[FileName], sizes: Mapping[str, int | None], g
                 sharded=(len(group) > 1 or missing > 0) and not group[0].cut,
                 cut=group[0].cut,
                 incomplete=missing > 0,
+                contradicted=odd,
             ),
             paths,
-            None if missing else _total(paths, sizes),
+            None if odd else size,
             missing,
         )

@@ -110,3 +110,15 @@ def test_rows_and_columns_agree_on_a_machine_that_holds_it_at_its_own_context_al
     assert fit_of(stored, variant, machine).fit is Fit.TOO_LARGE
     assert row.result.compatible
     assert int(row.level) == found.level[group] > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "llama-cpp"])
+def test_every_door_starts_it_for_what_it_was_made_for(slug, client):
+    sync.store_raw([("1", record(PHI, id=NAME, siblings=FILES))], origin="file")
+    asked = Question(worker=slug, memory=24.0)
+    page = queries.detail(NAME, asked, workers()).memory
+    worker, _, plans = answer_for_model(NAME, asked, workers())
+    assert worker.context == 8192
+    assert plans.plans == page.plans.plans
+    assert all(plan.options.context == 2048 for plan in plans.plans)

@@ -47,6 +47,7 @@ def test_the_label_is_the_last_one_of_the_name(name, label):
         ("mtp-Qwen3.8-27B-Q4_0.gguf", "helper", "gguf"),
         ("DFlash2-Q4_K_M.gguf", "helper", "gguf"),
         ("imatrix.gguf", "helper", "gguf"),
+        ("Qwen3.5-27B-Thinkmaker.imatrix.gguf", "helper", "gguf"),
         ("model-draft-Q8_0.gguf", "helper", "gguf"),
         ("lora-Q8_0.gguf", "adapter", "gguf"),
         ("story-lora.gguf", "adapter", "gguf"),

@@ -271,7 +271,8 @@ def test_a_name_that_tells_of_another_model_than_its_dimensions_contradicts_them
 
 
 @pytest.mark.parametrize(
-    ("bits", "believed"), [(0.9, False), (1.1, True), (4.5, True), (16, True), (32, True), (69, True), (71, False)]
+    ("bits", "believed"),
+    [(0.9, False), (4.5, False), (11.9, False), (12.1, True), (16, True), (22.3, True), (22.5, False), (32, False)],
 )
 def test_a_count_is_held_against_the_sizes_of_the_files(bits, believed):
     size = round(EIGHT_BILLION * bits / 8)

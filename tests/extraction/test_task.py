@@ -87,3 +87,16 @@ def test_a_language_models_class_tells_less_than_a_library_for_embeddings():
 def test_labels_are_words():
     assert task_label("text-generation") == "Text generation"
     assert task_label("some-new-task") == "Some new task"
+
+
+@pytest.mark.parametrize(
+    ("hf_class", "task"),
+    [
+        ("LlamaForSequenceClassification", "text-classification"),
+        ("LlamaForTokenClassification", "token-classification"),
+        ("LlamaForCausalLM", "text-generation"),
+    ],
+)
+def test_a_class_that_writes_no_text_outweighs_a_task_that_does(hf_class, task):
+    model = HubModel(id="a/Thing", pipeline_tag="text-generation")
+    assert task_of(model, hf_class).value == task

@@ -153,7 +153,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
     if page.memory is not None and result.cause in ("", "memory"):
-        lines += _memory(page.memory, page.worker.context)
+        lines += _memory(page.memory, page.memory.context)
     if not result.compatible:
         for row in page.alternatives[: None if whole else _MOST_ALTERNATIVES]:
             size = f", {row.record.parameters_text} parameters" if row.record.parameters else ""
