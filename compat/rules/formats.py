@@ -18,10 +18,11 @@ CODE = "format"
 def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     """The format must be on the engine's list, which also says how sure a verdict for it can be."""
     guessed = facts.format_from.guessed
-    if facts.no_weights and (facts.format is None or guessed):
+    followed = facts.format_from is Provenance.PACKING
+    if facts.no_weights and (facts.format is None or guessed or followed):
         return _NO_WEIGHTS
     found = _findings(profile, facts.format, facts.layout, facts.sharded, guessed)
-    sure = sureness(CODE, facts.format_from) if facts.format_from is Provenance.PACKING else None
+    sure = sureness(CODE, facts.format_from) if followed else None
     return found if sure is None else (*found, _followed(facts.format_from, sure))
 
 
