@@ -180,7 +180,7 @@ def test_an_unknown_worker_is_an_error_that_names_the_known(capsys):
         (["--count", "99"], "16 is the most"),
         (["--context", "-1"], "context"),
         (["--accelerator", "Abacus"], "“Abacus”"),
-        (["--accelerator", "RTX4090"], "Or do you mean RTX 4090"),
+        (["--accelerator", "RTX 40900"], "Or do you mean RTX 4090"),
     ],
 )
 def test_a_senseless_machine_is_wrong_usage(arguments, word):

@@ -229,6 +229,19 @@ def test_of_several_replicas_one_counts_with_its_own_pool(order):
     assert found.load.part("kv").bytes == 4 * GIB
 
 
+def test_a_replica_that_begins_after_another_has_loaded_is_of_the_same_load():
+    lines = dp_log((0, 1)).splitlines()
+    started = lines[0].replace("INFO", "(EngineCore_DP1 pid=1) INFO", 1)
+    found = read_log("\n".join([*lines[:4], started, *lines[4:]]))
+    assert (found.loads, found.load.replicas, found.load.pool) == (1, 2, 31_552)
+
+
+def test_weights_that_are_loaded_again_on_a_device_are_another_load():
+    lines = vllm_log("Worker_TP0", "Worker_TP1").splitlines()
+    found = read_log("\n".join([*lines, *lines[1:]]))
+    assert found.loads == 2
+
+
 def test_replicas_whose_experts_are_spread_tell_no_weights():
     found = read_log(dp_log((0, 1), "Worker_DP{}_EP{}"))
     assert found.load.part("weights") is None
