@@ -8,11 +8,13 @@ from functools import cache
 
 from compat.catalogue.workers import accelerator_labels
 
-_MAKERS = re.compile(r"\b(?:nvidia|geforce|tesla|amd|radeon|intel|apple|gpu|graphics)\b|\((?:r|tm)\)")
+_MAKERS = re.compile(r"\b(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|gpu|graphics)\b|\((?:r|tm)\)")
 _LINE = re.compile(r"^(?:rtx|gtx|rx) (?=\d)")
 _LINE_AND_NUMBER = re.compile(r"\b(rtx|gtx|rx)(?=\d)")
 _SIZE = re.compile(r"(\d) ?gi?b\b")
 _MOST_LETTERS = 80
+_ALSO = {"mi300x": "MI300", "strix halo": "Ryzen AI Max+ 395"}
+"""Other names of the same. The list's MI300 has 192 GB, as MI300X has; an MI300A has 128 and is none of the list."""
 
 
 def as_listed(name: str) -> str:
@@ -34,6 +36,8 @@ def _spelled() -> Mapping[str, tuple[str, ...]]:
         whole = _spelling(label)
         for spelling in dict.fromkeys((whole, _LINE.sub("", whole))):
             found[spelling] = (*found.get(spelling, ()), label)
+    for spelling, label in _ALSO.items():
+        found.setdefault(spelling, (label,))
     return found
 
 

@@ -210,6 +210,8 @@ def _asked(worker: Worker, load: Load) -> tuple[Worker, list[str]]:
             f"The log is of {profile.name}, and you look through {worker.name}: it is compared with {profile.name}."
         )
     machine = _machine(worker.machine, load, notes)
+    if load.replicas > 1:
+        machine = replace(machine, count=max(machine.count // load.replicas, 1))
     types = cache_types(profile.slug)
     keys, values = (
         kind if types.takes(kind) else "" for kind in (_kind(load.k_type, types), _kind(load.v_type, types))
@@ -441,6 +443,13 @@ def _about(log: ReadLog) -> list[str]:
         notes.append(
             f"The engine's pool holds {load.pool:,} tokens, all that was free: the cache is compared for so many."
         )
+    if load.replicas > 1:
+        notes.append(
+            f"The model was loaded {load.replicas} times (data parallelism): one of these loads is compared, on its "
+            "part of the accelerators."
+        )
+        if load.spread:
+            notes.append("Experts are spread over all of them, which pages do not estimate: weights are not compared.")
     if load.beside.get("draft"):
         notes.append(f"Beside it {load.beside['draft'] / _MIB:,.0f} MiB are for drafting, which pages do not estimate.")
     if load.beside.get("graphs"):
@@ -468,6 +477,7 @@ def _told_options(load: Load) -> dict[str, object]:
         "layersOnGpu": load.layers_on_gpu,
         "layers": load.layers_offered,
         "ranks": load.ranks if load.ranks > 1 else None,
+        "replicas": load.replicas if load.replicas > 1 else None,
     }
     return {name: value for name, value in told.items() if value not in (None, "")}
 

@@ -10,8 +10,10 @@ more parameter everywhere. A field that records can be narrowed by has a :class:
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlencode
 
@@ -174,10 +176,19 @@ def _decimal(value: object) -> object:
     return value
 
 
+def _plain(value: object) -> object:
+    """A number is written as people write it: digits and at most one point. Python would take ``1_000`` and ``1e3``."""
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise PydanticCustomError("plain", "not a plain number")
+    return value
+
+
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+
 Word = Annotated[str, StringConstraints(max_length=MOST_LETTERS, pattern=r"^[^\u0000]*$")]
 Names = Annotated[tuple[Word, ...], Field(max_length=MOST_VALUES)]
-Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER)]
-Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER)]
+Number = Annotated[float, Field(ge=0, lt=_MOST_NUMBER), BeforeValidator(_plain)]
+Memory = Annotated[float, Field(ge=LEAST_MEMORY, lt=_MOST_NUMBER), BeforeValidator(_plain)]
 Whole = Annotated[int, Field(ge=1, le=_MOST_WHOLE), BeforeValidator(_decimal)]
 Count = Annotated[int, Field(ge=1, le=MOST_ACCELERATORS), BeforeValidator(_decimal)]
 Slots = Annotated[int, Field(ge=1, le=MOST_SLOTS), BeforeValidator(_decimal)]
@@ -495,7 +506,7 @@ class Question(BaseModel):
             if isinstance(value, tuple):
                 yield from ((name, item) for item in value)
             else:
-                yield name, str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+                yield name, _as_told(value)
 
     def query(self, *, page: int = 1, **changes: Any) -> str:
         """The query string of this question, or of a changed one; always from the first page unless told."""
@@ -515,6 +526,11 @@ class Question(BaseModel):
             changed = tuple(v for v in current if v != value) if value in current else (*current, value)
             return self.changed(**{name: changed})
         return self.changed(**{name: "" if current == value else value})
+
+
+def _written(value: float) -> str:
+    """A number as :func:`_plain` takes it, and none of its digits lost."""
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
 
 
 def _declared() -> dict[str, Parameter]:
@@ -718,4 +734,11 @@ class DictQuery(Mapping[str, Any]):
         """The values of one name as text."""
         value = self._values.get(key, ())
         items = value if isinstance(value, list | tuple) else (value,)
-        return [str(item).lower() if isinstance(item, bool) else str(item) for item in items]
+        return [_as_told(item) for item in items]
+
+
+def _as_told(item: object) -> str:
+    """A value as a query string has it."""
+    if isinstance(item, bool):
+        return str(item).lower()
+    return _written(item) if isinstance(item, float) else str(item)

@@ -66,9 +66,19 @@ def match_of(record: ModelRecord, load: Load) -> Match:
 
 
 def told_name(load: Load) -> str:
-    """What the log calls its model, in the words that tell most; Ollama's file names are digests."""
+    """What the log calls its model, in the words that tell most; Ollama's file names are digests.
+
+    A path in the Hub's cache is the repository that it names.
+    """
+    cached = _IN_CACHE.search(load.name)
+    if cached:
+        return cached[1].replace("--", "/", 1)
     file = "" if load.file.startswith("sha256-") else load.file
     return load.name if len(load.name) > 1 else file
+
+
+_IN_CACHE = re.compile(r"(?:^|[/\\])models--([\w.-]{1,200})[/\\]{1,2}snapshots(?:[/\\]|$)")
+"""``models--Qwen--Qwen3-8B/snapshots/…``: no name on the Hub holds two hyphens in a row."""
 
 
 def _against(record: ModelRecord, load: Load) -> str:
@@ -130,7 +140,7 @@ def _bare(model_type: str) -> str:
 
 def _named_alike(record: ModelRecord, load: Load) -> bool:
     files = {name.rpartition("/")[2] for one in record.variants.all() for name in one.files}
-    names = (load.name.rpartition("/")[2], load.name, load.file)
+    names = (told_name(load).rpartition("/")[2], load.name.rpartition("/")[2], load.name, load.file)
     return load.file in files or _letters(record.name) in {_letters(name) for name in names if name}
 
 

@@ -4,7 +4,7 @@
 what a log does not say stays unsaid.
 """
 
-from .load import MOST_BYTES, Load, LogError, Part
+from .load import MOST_BYTES, TOO_LONG, Load, LogError, Part
 from .reading import ReadLog, read_log
 
-__all__ = ["MOST_BYTES", "Load", "LogError", "Part", "ReadLog", "read_log"]
+__all__ = ["MOST_BYTES", "TOO_LONG", "Load", "LogError", "Part", "ReadLog", "read_log"]

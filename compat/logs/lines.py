@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from .load import MOST_BYTES, LogError
+from .load import MOST_BYTES, TOO_LONG, LogError
 
 LONGEST = 8000
 """Letters of a line that are looked at. The longest lines of engines list every option, the telling ones first."""
@@ -26,10 +26,7 @@ def text_of(given: str | bytes) -> str:
     """The text of a log; raises :class:`LogError` where it is too long, empty or no text."""
     size = len(given) if isinstance(given, bytes) else len(given.encode("utf-8", "surrogatepass"))
     if size > MOST_BYTES:
-        raise LogError(
-            f"The log is larger than {MOST_BYTES // 2**20} MiB. "
-            "Paste the part from the start of the load to the first answers."
-        )
+        raise LogError(TOO_LONG)
     text = _decoded(given) if isinstance(given, bytes) else given
     strange = sum(text.count(letter) for letter in "\0\ufffd")
     if strange > 20 and strange > len(text) / 100:

@@ -15,6 +15,13 @@ PARTS = ("weights", "kv", "state", "compute", "projector")
 """The parts of a load that logs tell and pages estimate, in the order of pages."""
 
 
+TOO_LONG = (
+    f"The log is larger than {MOST_BYTES // 2**20} MiB. "
+    "Give the part from the start of the load to the first answers, pasted or as a file."
+)
+"""What to say of a longer one."""
+
+
 class LogError(ValueError):
     """A text that cannot be read as a log; the message says why, and what to do, in whole sentences."""
 
@@ -53,12 +60,14 @@ class Load:
 
     ``context`` are tokens of all sequences together, ``slots`` the sequences served at once, ``pool`` the tokens that a
     common cache holds. ``layers_on_gpu`` of ``layers_offered`` layers went to accelerators. ``ranks`` is over how many
-    devices every layer was cut. ``accelerators`` are the names the log gives its devices. ``peak`` is the most memory
-    that the engine's library took. ``file_bytes`` are all weights as they are stored. ``planned``: the engine worked
-    these numbers out before it loaded, and did not read them afterwards. ``library``: another program than llama.cpp's
-    own server loaded with its library. ``stopped`` names the part for which there was
-    no memory (``run``: it came after the load), ``wanted`` the bytes it asked for. ``decode`` are tokens a second of
-    each answer that was written alone, ``prompt`` of each prompt that was read; ``drafting``: something guessed ahead.
+    devices one replica was cut, ``stages`` how many parts of its layers that makes, ``replicas`` how many times the
+    whole model was loaded: what is held is one replica's. ``spread``: experts are spread over the devices of all
+    replicas. ``accelerators`` are the names the log gives its devices. ``peak`` is the most memory that the engine's
+    library took. ``file_bytes`` are all weights as they are stored. ``planned``: the engine worked these numbers out
+    before it loaded, and did not read them afterwards. ``library``: another program than llama.cpp's own server loaded
+    with its library. ``stopped`` names the part for which there was no memory (``run``: it came after the load),
+    ``wanted`` the bytes it asked for. ``decode`` are tokens a second of each answer that was written alone, ``prompt``
+    of each prompt that was read; ``drafting``: something guessed ahead.
     """
 
     engine: str
@@ -84,6 +93,9 @@ class Load:
     layers_on_gpu: int | None = None
     layers_offered: int | None = None
     ranks: int = 1
+    stages: int = 1
+    replicas: int = 1
+    spread: bool = False
     accelerators: tuple[str, ...] = ()
     held: dict[str, dict[str, int]] = field(default_factory=dict)
     joined: dict[str, tuple[str, ...]] = field(default_factory=dict)

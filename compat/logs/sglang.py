@@ -6,7 +6,7 @@ import re
 
 from .lines import after, argument, number, whole
 from .load import GIB, Load
-from .reader import RankedReader
+from .reader import MOST_RANKS, RankedReader
 
 _AVAILABLE = re.compile(r"avail mem=([\d.]{1,12}) GB")
 _USED = re.compile(r"mem usage=([\d.]{1,12}) GB")
@@ -36,7 +36,8 @@ class SglangReader(RankedReader):
         if load.held or load.ready:
             load = self.begin()
         load.name = argument(line, "model_path")[:200] or load.name
-        load.ranks = min(whole(argument(line, "tp_size")) or 1, 64)
+        load.stages = min(whole(argument(line, "pp_size")) or 1, 64)
+        load.ranks = min((whole(argument(line, "tp_size")) or 1) * load.stages, MOST_RANKS)
         load.context = whole(argument(line, "context_length")) or load.context
         load.k_type = load.v_type = argument(line, "kv_cache_dtype")[:20]
         load.quantization = argument(line, "quantization")[:40]
@@ -68,7 +69,8 @@ class SglangReader(RankedReader):
             if sizes:
                 took = sum(number(one) or 0 for one in sizes)
                 self.load.add("kv", self.device(line), took * GIB, instead=True)
-            self.load.pool = whole(after(line, "#tokens:")) or self.load.pool
+            if self.load.pool is None or self.is_first(line):
+                self.load.pool = whole(after(line, "#tokens:")) or self.load.pool
         return True
 
     def _state(self, line: str) -> bool:

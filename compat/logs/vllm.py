@@ -6,7 +6,7 @@ import re
 
 from .lines import after, argument, number, whole
 from .load import GIB, MIB, Load
-from .reader import RankedReader
+from .reader import MOST_RANKS, RankedReader
 
 _TOOK = re.compile(r"took ([\d.]{1,12}) (?:GiB|GB)")
 _ACTUAL = re.compile(r"memory: ([\d.]{1,12}) GiB \(actual\)")
@@ -36,14 +36,16 @@ class VllmReader(RankedReader):
 
     def _options(self, line: str) -> bool:
         load = self.load
-        if load.held or load.ready:
+        if load.ready or self.holds(line):
             load = self.begin()
         version = _VERSION.search(line)
         if version:
             load.version = self._version = version[1] or version[2]
         load.name = argument(line, "model")[:200] or load.name
         load.context = whole(argument(line, "max_seq_len") or argument(line, "max_model_len")) or load.context
-        load.ranks = min(whole(argument(line, "tensor_parallel_size")) or load.ranks, 64)
+        load.stages = min(whole(argument(line, "pipeline_parallel_size")) or load.stages, 64)
+        cut = whole(argument(line, "tensor_parallel_size"))
+        load.ranks = min(cut * load.stages if cut else max(load.ranks, load.stages), MOST_RANKS)
         load.k_type = load.v_type = argument(line, "kv_cache_dtype")[:20] or load.k_type
         load.quantization = argument(line, "quantization")[:40] or load.quantization
         return True
@@ -70,9 +72,11 @@ class VllmReader(RankedReader):
         took = _TOOK.search(line)
         if took is None:
             return False
-        if self.load.ready or "kv" in self.load.held:
+        device, held = self.device(line), self.load.held
+        if self.load.ready or ("kv" in held and (device in held["kv"] or device in held.get("weights", {}))):
             self.begin()
-        self.load.add("weights", self.device(line), (number(took[1]) or 0) * GIB, instead=True)
+        self.load.spread = self.load.spread or self.spreads(line)
+        self.load.add("weights", device, (number(took[1]) or 0) * GIB, instead=True)
         return True
 
     def _memory_for_cache(self, line: str) -> bool:
@@ -84,7 +88,8 @@ class VllmReader(RankedReader):
         return True
 
     def _pool(self, line: str) -> bool:
-        self.load.pool = whole(after(line, "KV cache size")) or self.load.pool
+        if self.load.pool is None or self.is_first(line):
+            self.load.pool = whole(after(line, "KV cache size")) or self.load.pool
         return True
 
     def _blocks(self, line: str) -> bool:

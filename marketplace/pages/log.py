@@ -10,16 +10,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.core import signing
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from compat import catalogue
 from compat.catalogue.measured import compare, kept_fields
 from compat.hub.payloads import is_repo_id
 from compat.ingest.measurements import MAY_KEEP, keep
-from compat.logs import MOST_BYTES, LogError, read_log
+from compat.logs import MOST_BYTES, TOO_LONG, LogError, read_log
 from compat.models import ModelRecord
 
 from .address import takes
@@ -31,10 +32,24 @@ _SALT = "measurement"
 _HOURS = 24
 
 
+@csrf_exempt  # Looking for the form's token reads the form, which may be too long: `_checked` looks for it.
 @require_http_methods(["GET", "HEAD", "POST"])
 @takes(id=())
 def log(request: HtmxHttpRequest) -> HttpResponse:
     """``/log/?id=``: asks for a log; a POST compares it, or keeps what was compared a moment ago."""
+    try:
+        request.POST  # noqa: B018 - read here, no further than Django's limit for what is no file
+    except RequestDataTooBig:
+        return _answer(request, too_long=True)
+    return _checked(request)
+
+
+@csrf_protect
+def _checked(request: HtmxHttpRequest) -> HttpResponse:
+    return _answer(request)
+
+
+def _answer(request: HtmxHttpRequest, too_long: bool = False) -> HttpResponse:
     repo_id = request.GET.get("id", "")
     if not is_repo_id(repo_id):
         return bad_request(request, BadRequest("This is not the id of a model. Ids look like author/name."))
@@ -42,14 +57,14 @@ def log(request: HtmxHttpRequest) -> HttpResponse:
         record = catalogue.find_record(repo_id)
     except catalogue.UnknownModel:
         return redirect("detail", repo_id)
-    if request.method == "POST" and "keep" in request.POST:
+    if not too_long and "keep" in request.POST:
         return _keep(request, record)
     context: dict[str, Any] = {"record": record, "most": MOST_BYTES // 2**20, "problem": "", "comparison": None}
     context["may_keep"] = request.user.has_perm(MAY_KEEP)
     if request.method == "POST":
         try:
             comparison = compare(
-                record, list(record.variants.all()), worker_choice(request).worker, read_log(_given(request))
+                record, list(record.variants.all()), worker_choice(request).worker, read_log(_given(request, too_long))
             )
             context["comparison"] = comparison
             if context["may_keep"] and not comparison.why_not_kept:
@@ -61,13 +76,15 @@ def log(request: HtmxHttpRequest) -> HttpResponse:
     return _unkept(render_page(request, "pages/log.html", context, status=status))
 
 
-def _given(request: HttpRequest) -> str | bytes:
+def _given(request: HttpRequest, too_long: bool) -> str | bytes:
     """The file, if one was chosen, else what was pasted."""
+    if too_long:
+        raise LogError(TOO_LONG)
     file = request.FILES.get("file")
     if file is None:
         return request.POST.get("log", "")
     if (file.size or 0) > MOST_BYTES:
-        raise LogError(f"The file is larger than {MOST_BYTES // 2**20} MiB. Take the part that tells of the load.")
+        raise LogError(TOO_LONG)
     return bytes(file.read())
 
 

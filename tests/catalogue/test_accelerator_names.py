@@ -23,15 +23,27 @@ from tests.markup import Page
         ("NVIDIA RTX A6000", "RTX A6000"),
         ("A100 80GB", "A100 80 GB"),
         ("3060 12GB", "RTX 3060 12 GB"),
+        ("MI300X", "MI300"),
+        ("AMD Instinct MI300X", "MI300"),
+        ("AMD Instinct MI250", "MI250"),
+        ("strix halo", "Ryzen AI Max+ 395"),
+        ("Strix-Halo", "Ryzen AI Max+ 395"),
     ],
 )
 def test_one_is_known_by_what_people_and_drivers_call_it(spelled, label):
     assert as_listed(spelled) == label
 
 
-@pytest.mark.parametrize("spelled", ["RTX 3060", "a100", "MI300X", "rtx", "40", "", "nvidia", "x" * 10_000])
+@pytest.mark.parametrize(
+    "spelled", ["RTX 3060", "a100", "MI300A", "strix point", "rtx", "40", "", "nvidia", "x" * 10_000]
+)
 def test_what_may_be_several_or_none_stays_as_it_was_told(spelled):
     assert as_listed(spelled) == spelled
+
+
+def test_an_mi300x_is_what_its_maker_tells():
+    found = accelerator_labels()[as_listed("MI300X")]
+    assert (found.memory, found.bandwidth, found.gfx) == (192 * 2**30, 5.3e12, "gfx942")
 
 
 def test_every_label_is_itself():

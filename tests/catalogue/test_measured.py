@@ -19,6 +19,7 @@ from compat.ingest.measurements import keep
 from compat.logs import read_log
 from compat.models import Measurement
 from tests.logs.real_logs import log
+from tests.logs.test_reading import dp_log, vllm_log
 from tools.evaluation.point_rows import check_memory_point, check_speed_point
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +111,37 @@ def test_weights_that_are_packed_as_they_are_loaded_are_others():
 )
 def test_the_same_model_is_proven_by_its_name_alone(repo_id, name, same):
     assert compared(repo_id, log(R1).replace("DeepSeek R1 Distill Llama 8B", name)).match.same is same
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/root/.cache/huggingface/hub/models--Qwen--Qwen3-8B-Base/snapshots/b968826d9c46dd6066d109eabc6255188de91218",
+        "/hub/models--Qwen--Qwen3-8B-Base/snapshots/b968826d/",
+        "C:\\\\hub\\\\models--Qwen--Qwen3-8B-Base\\\\snapshots\\\\b968826d",
+    ],
+)
+def test_a_path_in_the_hubs_cache_names_the_repository(path):
+    text = log("vllm-0.8-qwen3-14b-config").replace("Qwen/Qwen3-14B", path) + log("vllm-0.20-15gib-bf16")
+    assert compared(QWEN, text).match.same is Same.YES
+    assert compared(QWEN, text.replace("Qwen3-8B-Base", "Qwen3-14B")).match.same is Same.NO
+
+
+def test_all_stages_of_a_pipeline_are_compared():
+    workers = [f"Worker_PP{stage}_TP{rank}" for stage in (0, 1) for rank in (0, 1)]
+    text = vllm_log(*workers, options="tensor_parallel_size=2, pipeline_parallel_size=2").replace("Qwen/Qwen3-8B", QWEN)
+    found = compared(QWEN, text, "vllm", Machine("RTX 4090", 4))
+    assert found.match.same is Same.YES
+    assert abs(parts(found)["weights"].difference) < 0.01
+    assert len(parts(found)["weights"].devices) == 4
+
+
+def test_one_of_several_replicas_is_compared_on_its_part_of_the_machine():
+    found = compared(QWEN, dp_log((0, 1)).replace("Qwen/Qwen3-8B", QWEN), "vllm", Machine("RTX 4090", 4))
+    assert found.match.same is Same.YES
+    assert found.worker.machine.count == 2
+    assert abs(parts(found)["weights"].difference) < 0.05
+    assert any("loaded 2 times" in note for note in found.notes)
 
 
 def test_a_log_that_names_no_model_is_compared_and_says_so():

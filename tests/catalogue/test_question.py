@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import timeit
+from urllib.parse import urlencode
 
 import pytest
 from django.http import QueryDict
@@ -100,6 +101,21 @@ def test_a_senseless_number_is_refused(parameter, value):
 @pytest.mark.parametrize("parameter", ["page", "min_context"])
 def test_a_senseless_whole_number_is_refused(parameter, value):
     assert "whole number" in problems(f"{parameter}={value}")[parameter]
+
+
+@pytest.mark.parametrize("value", ["1_000", "1e3", "1E3", "+7", "infinity", "nan", "٣", ".", "1.2.3"])
+@pytest.mark.parametrize("parameter", ["memory", "ram", "ram_bandwidth", "min_params", "max_params"])
+def test_a_number_is_digits_with_at_most_one_point(parameter, value):
+    assert "such as 7 or 0.5" in problems(urlencode({parameter: value}))[parameter]
+
+
+def test_a_program_may_give_any_number():
+    assert Question.from_query(DictQuery({"min_params": 1e-05, "memory": 24.0})).min_params == 1e-05
+
+
+@pytest.mark.parametrize(("value", "number"), [("24", 24), ("007", 7), ("0.5", 0.5), (".5", 0.5), ("24.", 24)])
+def test_plain_numbers_are_taken(value, number):
+    assert read(f"memory={value}").memory == number
 
 
 def test_the_largest_below_the_smallest_is_refused():

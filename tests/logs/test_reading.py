@@ -180,6 +180,99 @@ def test_ranks_that_told_nothing_hold_as_much_as_the_one_that_did():
     assert (found.load.name, found.load.version, found.load.context) == ("Qwen/Qwen3-14B", "0.8.5.post1", 4096)
 
 
+def vllm_log(*workers, weights="3.8200", options="tensor_parallel_size=2", pool="466,000"):
+    """A log of vLLM 0.11 whose workers go by these names, each with its lines."""
+    head = (
+        f"INFO 11-20 [core.py:93] Initializing a V1 LLM engine (v0.11.0) with config: model='Qwen/Qwen3-8B', {options}"
+    )
+    lines = [f"({one} pid=1) INFO 11-20 [runner.py:2653] Model loading took {weights} GiB" for one in workers]
+    lines += [f"({one} pid=1) INFO 11-20 [worker.py:298] Available KV cache memory: 16.00 GiB" for one in workers]
+    return "\n".join([head, *lines, f"INFO 11-20 [kv_cache_utils.py:1087] GPU KV cache size: {pool} tokens", ""])
+
+
+def test_stages_of_a_pipeline_hold_other_layers_and_all_count():
+    workers = [f"Worker_PP{stage}_TP{rank}" for stage in (0, 1) for rank in (0, 1)]
+    options = "tensor_parallel_size=2, pipeline_parallel_size=2"
+    load = read_log(vllm_log(*workers, options=options)).load
+    assert list(load.part("weights").devices) == ["PP0 GPU0", "PP0 GPU1", "PP1 GPU0", "PP1 GPU1"]
+    assert load.part("weights").bytes == 4 * round(3.82 * GIB)
+    assert load.part("kv").bytes == 4 * 16 * GIB
+    assert (load.ranks, load.replicas, load.name) == (4, 1, "Qwen/Qwen3-8B")
+
+
+def test_what_a_stage_holds_that_told_nothing_is_not_guessed():
+    options = "tensor_parallel_size=2, pipeline_parallel_size=2"
+    found = read_log(vllm_log("Worker_PP0_TP0", "Worker_PP0_TP1", options=options) + "CUDA out of memory\n")
+    assert found.load.parts == ()
+    assert "weights" in found.missing
+
+
+def dp_log(replicas, name="EngineCore_DP{}", options="tensor_parallel_size=1, data_parallel_size=2"):
+    """Replicas that load one after the other."""
+    lines = vllm_log(options=options).splitlines()[:1]
+    for one in replicas:
+        who = name.format(one, one)
+        lines += [
+            f"({who} pid=1) INFO 11-20 [runner.py:2653] Model loading took 15.2683 GiB",
+            f"({who} pid=1) INFO 11-20 [worker.py:298] Available KV cache memory: {4 + one}.00 GiB",
+            f"({who} pid=1) INFO 11-20 [utils.py:1087] GPU KV cache size: {31 + one},552 tokens",
+        ]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_replicas_one_counts_with_its_own_pool(order):
+    found = read_log(dp_log(order))
+    assert found.loads == 1
+    assert (found.load.name, found.load.replicas, found.load.pool) == ("Qwen/Qwen3-8B", 2, 31_552)
+    assert found.load.part("weights").bytes == round(15.2683 * GIB)
+    assert found.load.part("kv").bytes == 4 * GIB
+
+
+def test_a_replica_that_begins_after_another_has_loaded_is_of_the_same_load():
+    lines = dp_log((0, 1)).splitlines()
+    started = lines[0].replace("INFO", "(EngineCore_DP1 pid=1) INFO", 1)
+    found = read_log("\n".join([*lines[:4], started, *lines[4:]]))
+    assert (found.loads, found.load.replicas, found.load.pool) == (1, 2, 31_552)
+
+
+def test_weights_that_are_loaded_again_on_a_device_are_another_load():
+    lines = vllm_log("Worker_TP0", "Worker_TP1").splitlines()
+    found = read_log("\n".join([*lines, *lines[1:]]))
+    assert found.loads == 2
+
+
+def test_replicas_whose_experts_are_spread_tell_no_weights():
+    found = read_log(dp_log((0, 1), "Worker_DP{}_EP{}"))
+    assert found.load.part("weights") is None
+    assert found.load.part("kv").bytes == 4 * GIB
+
+
+def test_experts_over_the_ranks_of_one_replica_change_nothing():
+    load = read_log(vllm_log("Worker_TP0_EP0", "Worker_TP1_EP1")).load
+    assert load.part("weights").devices == {"GPU0": round(3.82 * GIB), "GPU1": round(3.82 * GIB)}
+
+
+@pytest.mark.parametrize("words", ["/models/myTP3", "EP4b", "HTTP1", "TP1x"])
+def test_words_that_look_like_a_rank_are_none(words):
+    line = f"INFO 11-20 {words} Model loading took 3.8200 GiB\n"
+    assert list(read_log(line).load.part("weights").devices) == ["GPU0"]
+
+
+def test_each_start_of_an_engine_with_a_pipeline_is_a_load():
+    text = vllm_log("Worker_PP0", "Worker_PP1", options="tensor_parallel_size=1, pipeline_parallel_size=2")
+    found = read_log(text + text.replace("3.8200", "7.6400"))
+    assert found.loads == 2
+    assert found.load.part("weights").bytes == 2 * round(7.64 * GIB)
+
+
+def test_ranks_of_sglang_that_replicate_attention_alone_all_count():
+    text = log("sglang-0.5-qwen3.5-two-ranks").replace(" TP0]", " DP0 TP0 EP0]").replace(" TP1]", " DP1 TP1 EP1]")
+    load = read_log(text).load
+    assert load.part("weights").devices == {"GPU0": round(3.76 * GIB), "GPU1": round(3.76 * GIB)}
+    assert load.replicas == 1
+
+
 def test_vllms_speed_is_that_of_one_request_alone():
     text = log("vllm-0.20-15gib-bf16") + "".join(
         f"INFO 09-11 Engine 000: Avg prompt throughput: 3.0 tokens/s, Avg generation throughput: {speed} tokens/s, "

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.core import signing
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from compat.logs import MOST_BYTES
+from compat.logs import MOST_BYTES, TOO_LONG
 from compat.models import Measurement
 from tests.logs.real_logs import log
 from tests.markup import Page
@@ -81,6 +81,28 @@ def test_what_cannot_be_read_is_answered_with_what_to_do(client, given, words):
     # htmx shows an answer of success alone.
     if "file" not in given:
         assert client.post(ADDRESS, given, headers={"HX-Request": "true"}).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["multipart", "urlencoded"])
+def test_a_paste_that_is_too_long_for_a_form_is_told_what_a_file_is(client, form):
+    client.handler.enforce_csrf_checks = True
+    text = "x" * 3_000_000
+    if form == "multipart":
+        response = client.post(ADDRESS, {"log": text})
+    else:
+        response = client.post(ADDRESS, f"log={text}", content_type="application/x-www-form-urlencoded")
+    page = Page(response)
+    assert response.status_code == 422
+    assert "larger than 2 MiB" in page.text
+    assert "Give the part" in page.text
+    assert "Ollama" in page.text
+    assert "log-text" in {attributes.get("id") for tag, attributes in page.tags if tag == "textarea"}
+    assert text[:100] not in page.text
+    assert not page.forbidden
+    client.handler.enforce_csrf_checks = False
+    file = SimpleUploadedFile("a.log", text.encode())
+    assert TOO_LONG in Page(response).text
+    assert TOO_LONG in Page(client.post(ADDRESS, {"file": file})).text
 
 
 def test_another_models_log_is_not_compared(client):
