@@ -90,8 +90,9 @@ class KnownFailure:
 
 def _packed_as(facts: VariantFacts) -> tuple[str, ...]:
     """The names that an entry may have for how a model is packed. MLX has one for all widths, as in the profiles."""
-    label = facts.quantization or ""
-    return (label, f"{label} {facts.scheme}", *(["MLX"] if label.startswith("MLX ") else []))
+    label, scheme = facts.quantization or "", facts.scheme or ""
+    schemes = dict.fromkeys((scheme, *scheme.split()))
+    return (label, *(f"{label} {one}" for one in schemes), *(["MLX"] if label.startswith("MLX ") else []))
 
 
 _Version = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*$")]

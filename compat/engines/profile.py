@@ -172,11 +172,14 @@ class EngineProfile:
         return self._formats_by_name.get(name)
 
     def packing(self, label: str, scheme: str | None = None) -> Packing | None:
-        """How it loads weights packed this way, None where it does not. MLX has one entry for all widths."""
-        if label.startswith("MLX "):
-            label = "MLX"
-        exact = self._packings_by_name.get(f"{label} {scheme}") if scheme else None
-        return exact or self._packings_by_name.get(label)
+        """How it loads weights packed this way, None where it does not.
+
+        MLX has one entry for all widths but those of which an engine says more. A scheme of several words, as
+        ``INT4 asymmetric``, is also what each word says: an entry of the whole comes first, then of one word.
+        """
+        schemes = dict.fromkeys((scheme, *scheme.split())) if scheme else {}
+        names = (*(f"{label} {one}" for one in schemes), label, *(("MLX",) if label.startswith("MLX ") else ()))
+        return next((self._packings_by_name[name] for name in names if name in self._packings_by_name), None)
 
     def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
         """The groups that hold a name, in the profile's order; empty where the engine does not know it."""

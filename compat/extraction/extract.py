@@ -139,7 +139,10 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         hf_class = None  # it was told for the same family, and is as wrong
     names = _names(model, config)
     model = _counted_by_headers(model)
-    packing = packing_in_headers(packing_of(model, config), model.safetensors_header)
+    packing = packing_of(model, config)
+    if told_for_a_family(model) and packing.provenance is Provenance.CONFIG:
+        packing = replace(packing, provenance=Provenance.LIST)  # of the name's words, by whoever wrote the list
+    packing = packing_in_headers(packing, model.safetensors_header)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
     if not part and counted.fact.provenance in UNCOUNTED:

@@ -79,10 +79,12 @@ _SCHEMES = (
     ("nvfp4", "NVFP4"),
     ("mxfp4", "MXFP4"),
     ("mxfp8", "MXFP8"),
+    ("w4a16", "W4A16"),
     ("w4a8", "W4A8"),
     ("fp8", "FP8"),
     ("float-quantized", "FP8"),
     ("int-quantized", "INT8"),
+    ("int8_sq", "INT8"),
     ("fp4", "NVFP4"),
 )
 """What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
@@ -113,6 +115,7 @@ QUANTIZATIONS = frozenset(
 )
 """Every packing that is told by a name of ours; a method nobody here has heard of keeps its own."""
 
+_GPTQ_METHODS = frozenset({"gptq", "gptq_marlin"})
 _MLX_OWNERS = frozenset({"mlx-community"})
 
 
@@ -131,6 +134,9 @@ _SCHEME_WORDS = ("nvfp4", "mxfp4", "mxfp8", "fp8")
 GEMV = "GEMV"
 """AWQ's layout for its GEMV kernels, which packs along the inputs where all other kernels expect the outputs."""
 _GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
+_LAYOUT_SCHEMES = frozenset({GEMV, _MARLIN})
+ASYMMETRIC = "asymmetric"
+"""What a scheme ends with where the codes have zero points of their own: GPTQ's with ``sym`` set to false."""
 _LAYOUTS = {
     AWQ: "AWQ",
     AWQ_GEMV: "AWQ",
@@ -307,11 +313,12 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     The name may tell a width beside it.
     """
     method, scheme = block.get("quant_method"), _scheme(block)
-    width = _width(block.get("bits"))
+    width = _width(block.get("bits")) or _width(_bits_of_groups(block))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
-        own = scheme if scheme and not scheme.startswith("INT") and scheme != GEMV else label
-        bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(scheme or label, width)
+        numbers = None if scheme in _LAYOUT_SCHEMES else _without_zero_points(scheme)
+        own = numbers if numbers and not numbers.startswith("INT") else label
+        bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(numbers or label, width)
         return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
     if isinstance(algorithm, str) and algorithm:
@@ -370,8 +377,11 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) ->
 def _scheme(block: Mapping[str, Any]) -> str | None:
     """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it."""
     layouts = {str(block.get(key)).lower() for key in ("version", "format")}
-    if block.get("quant_method") == "awq" and not _GEMV_VERSIONS.isdisjoint(layouts):
-        return GEMV
+    if block.get("quant_method") == "awq":
+        if not _GEMV_VERSIONS.isdisjoint(layouts):
+            return GEMV
+        if "marlin" in layouts:
+            return _MARLIN
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:
         if word in told:
@@ -379,7 +389,34 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
     bits = block.get("bits")
     if block.get("quant_method") == "bitsandbytes":
         bits = 4 if block.get("load_in_4bit") is True else 8 if block.get("load_in_8bit") is True else None
-    return f"INT{bits}" if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 8 else None
+    if block.get("format") == "pack-quantized":
+        # INT8 of compressed-tensors are the integers that are not packed into words, with activations of 8 bits too.
+        bits = _bits_of_groups(block)
+        if bits == 8:
+            return "W8A16"
+    integers = f"INT{bits}" if _is_width(bits) else None
+    if block.get("quant_method") in _GPTQ_METHODS and block.get("sym") is False:
+        return f"{integers} {ASYMMETRIC}" if integers else ASYMMETRIC
+    return integers
+
+
+def _is_width(bits: Any) -> bool:
+    return isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 8
+
+
+def _bits_of_groups(block: Mapping[str, Any]) -> int | None:
+    """The width that all groups of compressed-tensors' weights have; None where they differ or do not tell."""
+    groups = block.get("config_groups")
+    if not isinstance(groups, Mapping):
+        return None
+    weights = [group.get("weights") if isinstance(group, Mapping) else None for group in groups.values()]
+    widths = [one.get("num_bits") if isinstance(one, Mapping) else None for one in weights]
+    first = widths[0] if widths else None
+    return first if _is_width(first) and all(width == first for width in widths) else None
+
+
+def _without_zero_points(scheme: str | None) -> str | None:
+    return scheme and (scheme.removesuffix(ASYMMETRIC).rstrip() or None)
 
 
 def _bits(label: str, tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:

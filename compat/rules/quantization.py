@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.quantization import CLOSING, MLX, VAGUE
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
 _MANY = 6
+_SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
+"""What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
@@ -100,6 +102,14 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         refused = f"it reads that for {join_words(sorted(packing.architectures))} only"
     if facts.architecture in packing.excepted:
         refused = f"it does not read that for {facts.architecture}"
+    method = MLX if label.startswith(f"{MLX} ") else label
+    if packing.refused and packing.name != method and facts.quantization_from in _SECOND_HAND:
+        text = (
+            f"The weights are told to be packed with {told}, which was not read from the model's own files: if it is "
+            f"right, {profile.name} does not load that: {packing.refused}."
+        )
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        return
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")

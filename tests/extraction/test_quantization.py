@@ -269,3 +269,33 @@ def test_int8_is_told_by_the_format_of_compressed_tensors():
     block = {"quant_method": "compressed-tensors", "format": "int-quantized"}
     found = _of(config={"quantization_config": block})
     assert (found.label, found.scheme) == ("compressed-tensors", "INT8")
+
+
+@pytest.mark.parametrize(
+    ("widths", "scheme", "bits"),
+    [((2,), "INT2", 2 + 20 / 128), ((4, 4), "INT4", 4 + 20 / 128), ((8,), "W8A16", 8 + 24 / 128), ((4, 8), None, None)],
+)
+def test_the_width_of_packed_integers_is_that_of_all_groups(widths, scheme, bits):
+    groups = {f"group_{n}": {"weights": {"num_bits": width}} for n, width in enumerate(widths)}
+    block = {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": groups}
+    found = _of(config={"quantization_config": block})
+    assert found.scheme == scheme
+    assert bits is None or found.bits == pytest.approx(bits)
+
+
+@pytest.mark.parametrize(
+    ("block", "scheme", "bits"),
+    [
+        ({"quant_method": "gptq", "bits": 8, "sym": False}, "INT8 asymmetric", 8 + 24 / 128),
+        ({"quant_method": "gptq", "sym": False}, "asymmetric", 4 + 20 / 128),
+        ({"quant_method": "gptq", "bits": 4, "sym": True}, "INT4", 4 + 20 / 128),
+        ({"quant_method": "awq", "bits": 4, "version": "marlin"}, "Marlin", 4 + 20 / 128),
+        ({"quant_method": "modelopt", "quant_algo": "W4A16_AWQ"}, "W4A16", 4 + 20 / 128),
+        ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "NVFP4", 4.5),
+        ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "W4A8", 4 + 20 / 128),
+        ({"quant_method": "modelopt", "quant_algo": "INT8_SQ"}, "INT8", 8.0),
+    ],
+)
+def test_kinds_of_a_method_are_told_by_its_fields(block, scheme, bits):
+    found = _of(config={"quantization_config": block})
+    assert (found.scheme, found.bits) == (scheme, pytest.approx(bits))

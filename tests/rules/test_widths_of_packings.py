@@ -1,0 +1,173 @@
+"""Widths and kinds of packings that an engine does not compute: what config.json tells refuses, a name does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines import all_profiles
+from compat.extraction.extract import extract
+from compat.hub.payloads import parse_record
+from compat.rules import judge_all
+from compat.rules.result import Confidence
+
+LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
+FAMILY_LIST = {"config": "Xinference list 2026-08 (file list made from its name pattern)"}
+ON_MLX = ("mlx-lm", "mlx-vlm", "lm-studio")
+
+
+def judged(slug, config, **more):
+    record = {"id": "a/llama", "pipeline_tag": "text-generation", "tags": ["safetensors"], **more}
+    model = parse_record({**record, "config": {**LLAMA, **config}}).model
+    return judge_all(extract(model).judged, all_profiles()[slug]).result
+
+
+def packed(slug, block, **more):
+    return judged(slug, {"quantization_config": block}, **more)
+
+
+def pack_quantized(*widths):
+    groups = {f"group_{n}": {"weights": {"type": "int", "num_bits": width}} for n, width in enumerate(widths)}
+    return {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": groups}
+
+
+def refuses(result):
+    assert result.compatible is (result.cause == "")
+    return result.cause == "quantization"
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_vllm_computes_awq_of_four_bits_alone(bits):
+    assert refuses(packed("vllm", {"quant_method": "awq", "bits": bits})) is (bits != 4)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_sglang_computes_awq_of_four_bits_and_may_of_eight(bits):
+    result = packed("sglang", {"quant_method": "awq", "bits": bits})
+    assert refuses(result) is (bits not in (4, 8))
+    assert (result.level is Confidence.LOW) is (bits == 8)
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_vllm_computes_gptq_of_four_and_eight_bits_alone(bits):
+    assert refuses(packed("vllm", {"quant_method": "gptq", "bits": bits, "sym": True})) is (bits not in (4, 8))
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_sglang_computes_gptq_of_two_three_four_and_eight_bits(bits):
+    assert refuses(packed("sglang", {"quant_method": "gptq", "bits": bits})) is (bits not in (2, 3, 4, 8))
+
+
+@pytest.mark.parametrize("sym", [True, None, 0, "false"])
+def test_vllm_computes_gptq_that_is_not_told_to_be_asymmetric(sym):
+    assert packed("vllm", {"quant_method": "gptq", "bits": 4, "sym": sym}).level is Confidence.HIGH
+
+
+@pytest.mark.parametrize("bits", [4, 8, None])
+def test_vllm_refuses_asymmetric_gptq(bits):
+    result = packed("vllm", {"quant_method": "gptq", "bits": bits, "sym": False})
+    assert refuses(result)
+    assert any("sym = false" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug != "vllm"])
+def test_asymmetric_gptq_is_gptq_to_the_others(slug):
+    symmetric, not_so = (packed(slug, {"quant_method": "gptq", "bits": 4, "sym": sym}) for sym in (True, False))
+    assert (symmetric.level, symmetric.cause) == (not_so.level, not_so.cause)
+
+
+def test_a_width_that_is_refused_is_refused_of_asymmetric_codes_too():
+    found = all_profiles()["vllm"].packing("GPTQ", "INT3 asymmetric")
+    assert found is not None
+    assert found.refused
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "mlx-lm"])
+@pytest.mark.parametrize("algorithm", ["W4A16_AWQ", "W4A8_AWQ", "INT8_SQ", "w4a16_awq"])
+def test_modelopts_integers_are_refused(slug, algorithm):
+    assert refuses(packed(slug, {"quant_method": "modelopt", "quant_algo": algorithm}))
+    assert refuses(packed(slug, {"quant_algo": algorithm}))
+
+
+@pytest.mark.parametrize("algorithm", ["FP8", "FP8_PB_WO", "NVFP4", "W4A16_NVFP4", "MIXED_PRECISION"])
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+def test_modelopts_other_numbers_are_read(slug, algorithm):
+    assert packed(slug, {"quant_method": "modelopt", "quant_algo": algorithm}).level >= Confidence.MEDIUM
+
+
+@pytest.mark.parametrize("algorithm", ["W4A16_AWQ", "W4A8_AWQ", "INT8_SQ"])
+def test_tensorrt_llm_reads_modelopts_integers(algorithm):
+    assert packed("tensorrt-llm", {"quant_method": "modelopt", "quant_algo": algorithm}).compatible
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_sglang_computes_packed_integers_of_four_and_eight_bits_alone(bits):
+    assert refuses(packed("sglang", pack_quantized(bits))) is (bits not in (4, 8))
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+def test_packed_integers_of_eight_bits_are_not_those_with_activations_of_eight(slug):
+    """These run on no Blackwell card with vLLM, the packed ones on any."""
+    facts = extract(parse_record({"id": "a/b", "config": {"quantization_config": pack_quantized(8)}}).model).judged[0]
+    assert all_profiles()[slug].packing(facts.quantization, facts.scheme).below is None
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        pack_quantized(2, 4)["config_groups"],
+        pack_quantized(4, 2)["config_groups"],
+        pack_quantized(2, None)["config_groups"],
+        pack_quantized("2")["config_groups"],
+        pack_quantized(True)["config_groups"],
+        pack_quantized(0)["config_groups"],
+        {"group_0": {"weights": None}},
+        {"group_0": None},
+        {},
+        [2],
+        None,
+    ],
+)
+def test_a_width_that_not_all_groups_tell_refuses_nothing(groups):
+    assert not refuses(packed("sglang", {**pack_quantized(), "config_groups": groups}))
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+@pytest.mark.parametrize("key", ["version", "format"])
+def test_awq_laid_out_for_marlin_is_no_sure_thing(slug, key):
+    assert packed(slug, {"quant_method": "awq", "bits": 4, key: "Marlin"}).level is Confidence.LOW
+    assert packed(slug, {"quant_method": "awq", "bits": 4, key: "gemm"}).level > Confidence.LOW
+
+
+def test_lmdeploy_refuses_awq_laid_out_for_marlin():
+    assert refuses(packed("lmdeploy", {"quant_method": "awq", "bits": 4, "version": "marlin"}))
+
+
+@pytest.mark.parametrize("slug", ON_MLX)
+@pytest.mark.parametrize("bits", range(1, 13))
+def test_mlx_computes_the_widths_that_it_has(slug, bits):
+    own = judged(slug, {"quantization": {"bits": bits, "group_size": 64}})
+    assert refuses(own) is (bits not in (1, 2, 3, 4, 5, 6, 8))
+
+
+@pytest.mark.parametrize("slug", ON_MLX)
+def test_the_mlx_width_in_a_name_may_be_an_average(slug):
+    """A width of the name refuses nothing."""
+    assert judged(slug, {}, id="a/llama-MLX-7bit", tags=["mlx", "safetensors"]).level is Confidence.LOW
+    assert judged(slug, {}, id="a/llama-MLX-4bit", tags=["mlx", "safetensors"]).level > Confidence.LOW
+
+
+@pytest.mark.parametrize("bits", [3.5, 4.7, 6.4])
+def test_an_average_width_of_mlx_is_read_as_before(bits):
+    assert judged("mlx-lm", {"quantization": {"bits": bits}}).level is Confidence.HIGH
+
+
+@pytest.mark.parametrize("slug", ["vllm", "lmdeploy"])
+def test_a_width_that_a_list_for_a_family_tells_is_doubted_and_not_refused(slug):
+    """Such lists call what llm-compressor packed after AWQ's method by that name, which vLLM reads in eight bits."""
+    told = packed(slug, {"quant_method": "awq", "bits": 8}, id="a/llama-AWQ-8bit", _source=FAMILY_LIST)
+    assert (told.compatible, told.level) == (True, Confidence.LOW)
+    assert any("was not read from" in text for text in told.warnings)
+
+
+def test_what_an_engine_never_reads_is_refused_whoever_tells_it():
+    assert refuses(packed("exllamav3", {"quant_method": "awq", "bits": 8}, _source=FAMILY_LIST))
