@@ -15,7 +15,7 @@ from compat.architectures import architecture_of
 from compat.engines.confidence import Confidence
 from compat.engines.gpu_capability import PLATFORM_LABELS, Capability
 from compat.engines.loader import all_profiles
-from compat.engines.profile import EngineProfile
+from compat.engines.profile import EngineProfile, packing_names
 from compat.extraction.facts import VariantFacts
 from compat.extraction.variants import FORMATS
 from compat.strict_data import DataError, Name, Names, StrictTable, check_table, one_of, parse_toml, read_text
@@ -89,10 +89,7 @@ class KnownFailure:
 
 
 def _packed_as(facts: VariantFacts) -> tuple[str, ...]:
-    """The names that an entry may have for how a model is packed. MLX has one for all widths, as in the profiles."""
-    label, scheme = facts.quantization or "", facts.scheme or ""
-    schemes = dict.fromkeys((scheme, *scheme.split()))
-    return (label, *(f"{label} {one}" for one in schemes), *(["MLX"] if label.startswith("MLX ") else []))
+    return packing_names(facts.quantization, facts.scheme) if facts.quantization else ()
 
 
 _Version = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)*$")]

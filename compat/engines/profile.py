@@ -172,13 +172,8 @@ class EngineProfile:
         return self._formats_by_name.get(name)
 
     def packing(self, label: str, scheme: str | None = None) -> Packing | None:
-        """How it loads weights packed this way, None where it does not.
-
-        MLX has one entry for all widths but those of which an engine says more. A scheme of several words, as
-        ``INT4 asymmetric``, is also what each word says: an entry of the whole comes first, then of one word.
-        """
-        schemes = dict.fromkeys((scheme, *scheme.split())) if scheme else {}
-        names = (*(f"{label} {one}" for one in schemes), label, *(("MLX",) if label.startswith("MLX ") else ()))
+        """How it loads weights packed this way, None where it does not."""
+        names = packing_names(label, scheme)
         return next((self._packings_by_name[name] for name in names if name in self._packings_by_name), None)
 
     def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
@@ -219,6 +214,15 @@ class EngineProfile:
 
 def _doubted(group: Group) -> bool:
     return group.limit is Confidence.LOW
+
+
+def packing_names(label: str, scheme: str | None = None) -> tuple[str, ...]:
+    """The names that an entry may have for weights packed this way, the most telling first.
+
+    A scheme of several words, as ``INT4 asymmetric``, is also what each word says. ``MLX`` stands for all its widths.
+    """
+    schemes = dict.fromkeys((scheme, *scheme.split())) if scheme else {}
+    return (*(f"{label} {one}" for one in schemes), label, *(("MLX",) if label.startswith("MLX ") else ()))
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -150,10 +150,16 @@ def test_mlx_computes_the_widths_that_it_has(slug, bits):
 
 
 @pytest.mark.parametrize("slug", ON_MLX)
-def test_the_mlx_width_in_a_name_may_be_an_average(slug):
+@pytest.mark.parametrize("tags", [["mlx", "safetensors"], ["safetensors"]])
+def test_the_mlx_width_in_a_name_may_be_an_average(slug, tags):
     """A width of the name refuses nothing."""
-    assert judged(slug, {}, id="a/llama-MLX-7bit", tags=["mlx", "safetensors"]).level is Confidence.LOW
-    assert judged(slug, {}, id="a/llama-MLX-4bit", tags=["mlx", "safetensors"]).level > Confidence.LOW
+    assert judged(slug, {}, id="a/llama-MLX-7bit", tags=tags).level is Confidence.LOW
+    assert judged(slug, {}, id="a/llama-MLX-4bit", tags=tags).level > Confidence.LOW
+
+
+@pytest.mark.parametrize(("bits", "refused"), [(4, False), (7, True), (8, False), (9, True)])
+def test_mlx_audio_computes_the_widths_of_mlx(bits, refused):
+    assert bool(all_profiles()["mlx-audio"].packing(f"MLX {bits}-bit").refused) is refused
 
 
 @pytest.mark.parametrize("bits", [3.5, 4.7, 6.4])
@@ -171,3 +177,4 @@ def test_a_width_that_a_list_for_a_family_tells_is_doubted_and_not_refused(slug)
 
 def test_what_an_engine_never_reads_is_refused_whoever_tells_it():
     assert refuses(packed("exllamav3", {"quant_method": "awq", "bits": 8}, _source=FAMILY_LIST))
+    assert refuses(packed("mlx-lm", {"quant_method": "gptq", "bits": 4}, _source=FAMILY_LIST))
