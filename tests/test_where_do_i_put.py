@@ -298,8 +298,8 @@ def add_call(copy):
     )
     change_line(
         copy / "compat/hub/client.py",
-        "payloads import decode_json, is_repo_id",
-        "payloads import Commit, decode_json, is_repo_id",
+        "payloads import decode_json, files_of_tree, is_repo_id",
+        "payloads import Commit, decode_json, files_of_tree, is_repo_id",
     )
     with (copy / "compat/hub/payloads.py").open("a", encoding="utf-8") as file:
         file.write(

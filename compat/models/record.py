@@ -211,7 +211,9 @@ _DOCUMENTS = ComposedQuery(lambda records: RecordDocument.objects.filter(record_
 
 
 def read_documents(records: Sequence[ModelRecord]) -> None:
-    """Read the documents of some records, so that no record asks for its own. One query."""
+    """Read the documents of some records, so that no record asks for its own. One query, none for none."""
+    if not records:
+        return
     kept: dict[int, list[RecordDocument]] = {record.pk: [] for record in records}
     for one in _DOCUMENTS.objects(list(kept)):
         kept[one.record_id].append(one)

@@ -42,7 +42,7 @@ def problems(query, *names):
         ("author=%3Cscript%3E", "use the name of an account"),
         ("list=nothing", "There is no list “nothing”."),
         ("worker=nope", "“nope” is not a value of worker (the worker): use rbee, "),
-        ("accelerator=RTX4090", "Or do you mean RTX 4090"),
+        ("accelerator=RTX4091", "Or do you mean RTX 4090"),
     ],
 )
 def test_what_nobody_knows_is_refused_with_what_comes_near(query, message):

@@ -53,7 +53,8 @@ def ask(client):
 
 
 def questions(hub):
-    return [path for path in hub.paths() if path.startswith("/api/models/")]
+    """What was asked of models themselves, without the lists of files that follow."""
+    return [path for path in hub.paths() if path.startswith("/api/models/") and "/tree/" not in path]
 
 
 def rewind(**ago):
