@@ -69,8 +69,8 @@ def test_every_facet_but_the_verdict_has_a_column():
 
 
 def test_records_with_equal_files_share_a_need_and_others_do_not():
-    item = record("microsoft/phi-2", siblings=[{"rfilename": "m-Q4_K_M.gguf", "size": 5}])
-    sizes = {"one": 5, "same": 5, "other": 6}
+    item = record("microsoft/phi-2", siblings=[])
+    sizes = {"one": 1_700_000_000, "same": 1_700_000_000, "other": 1_700_000_001}
     for name, size in sizes.items():
         file = {"rfilename": "m-Q4_K_M.gguf", "size": size}
         sync.store_raw([("1", item | {"id": f"sample/{name}", "siblings": [file]})], origin="file")
