@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from compat.catalogue.workers import accelerator_labels
+from compat.engines.hardware import MAKERS_WORDS
 
-_MAKERS = re.compile(r"\b(?:nvidia|geforce|tesla|amd|radeon|instinct|intel|apple|gpu|graphics)\b|\((?:r|tm)\)")
+_MAKERS = re.compile(rf"\b(?:{'|'.join(MAKERS_WORDS)})\b|\((?:r|tm)\)")
 _LINE = re.compile(r"^(?:rtx|gtx|rx) (?=\d)")
 _LINE_AND_NUMBER = re.compile(r"\b(rtx|gtx|rx)(?=\d)")
 _SIZE = re.compile(r"(\d) ?gi?b\b")

@@ -125,7 +125,10 @@ class EngineNeeds:
         return Verdicts(level[index.need], cause[index.need])
 
     def _fits(self, worker: Worker, rows: Column, made: Column) -> Column:
-        """The verdict on the memory of some rows of the columns, each at the context that it is loaded for."""
+        """The verdict on the memory of some rows of the columns, each at the context that it is loaded for.
+
+        That is what :func:`~compat.catalogue.made_for.loaded_context` says of each.
+        """
         assert worker.hardware is not None
         fits = self.columns.fits(worker.hardware, worker.options)[rows]
         context = np.where((made > NOT_READ) & (asked_for(worker.context) == 0), made, worker.context)

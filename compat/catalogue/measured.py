@@ -29,16 +29,16 @@ from compat.estimate import (
     estimate_speed,
     judge_fit,
 )
-from compat.estimate.cache_types import cache_types
+from compat.estimate.cache_types import CacheTypes, cache_types
 from compat.estimate.engine_names import ENGINE_WORDS, LLAMA_FAMILY, PAGED, engine_name
 from compat.estimate.fit import Fit
 from compat.estimate.memory import MemoryEstimate
 from compat.extraction.extract import format_label
 from compat.extraction.filenames import read_name
 from compat.logs import Load, Part, ReadLog
+from compat.logs.load import GIB, MIB
 from compat.models import Measurement, ModelRecord, RecordVariant
 
-_MIB = 2**20
 _WORDS = {**PART_WORDS, "peak": "Peak memory"}
 _UNTOLD = {
     "weights": "the weights",
@@ -238,14 +238,14 @@ def _asked(worker: Worker, load: Load) -> tuple[Worker, list[str]]:
     return asked, notes
 
 
-def _kind(told: str, types: object) -> str:
+def _kind(told: str, types: CacheTypes) -> str:
     """A type of cache as the engines' profiles call it."""
-    return "fp8" if told.startswith("fp8") and "fp8" in getattr(types, "names", ()) else told
+    return "fp8" if told.startswith("fp8") and "fp8" in types.names else told
 
 
 def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
     """The log's devices where it names them and they are other ones; else this worker's machine."""
-    if load.layers_on_gpu == 0 or (load.parts and not load.devices and load.engine in ("llama-cpp", "ollama")):
+    if load.on_processor:
         if mine.accelerator or mine.memory is not None:
             notes.append("In the log everything is in system memory: it is compared with a load on the processor.")
         return Machine(ram=mine.ram, ram_bandwidth=mine.ram_bandwidth)
@@ -272,10 +272,7 @@ def _label(one: Accelerator) -> str | None:
 
 
 def _hardware(asked: Worker, load: Load) -> Hardware | None:
-    on_processor = load.parts and not load.devices and load.engine in ("llama-cpp", "ollama")
-    if load.layers_on_gpu == 0 or on_processor:
-        return asked.hardware or Hardware()
-    return asked.hardware
+    return asked.hardware or Hardware() if load.on_processor else asked.hardware
 
 
 def _options(asked: Worker, load: Load) -> LoadOptions:
@@ -348,7 +345,7 @@ def _unlike(parts: Sequence[ComparedPart], match: Match) -> str:
         return ""
     if _LOW < weights.difference < _HIGH:
         return ""
-    measured, estimated = weights.measured / 2**30, (weights.estimated or 0) / 2**30
+    measured, estimated = weights.measured / GIB, (weights.estimated or 0) / GIB
     return (
         f"This log seems to be of another model or packing: its weights take {measured:.1f} GiB, and those of this "
         f"page's model {estimated:.1f} GiB. {match.sentence}"
@@ -367,7 +364,7 @@ def _counts_everywhere(load: Load, estimate: MemoryEstimate, hardware: Hardware 
     if offered and went is not None and went < offered:
         return True
     weights: Part | None = load.part("weights")
-    return weights is not None and weights.host > 1.25 * estimate.host + 256 * _MIB
+    return weights is not None and weights.host > 1.25 * estimate.host + 256 * MIB
 
 
 def _peak(load: Load, estimate: MemoryEstimate) -> list[ComparedPart]:
@@ -451,16 +448,16 @@ def _about(log: ReadLog) -> list[str]:
         if load.spread:
             notes.append("Experts are spread over all of them, which pages do not estimate: weights are not compared.")
     if load.beside.get("draft"):
-        notes.append(f"Beside it {load.beside['draft'] / _MIB:,.0f} MiB are for drafting, which pages do not estimate.")
+        notes.append(f"Beside it {load.beside['draft'] / MIB:,.0f} MiB are for drafting, which pages do not estimate.")
     if load.beside.get("graphs"):
-        notes.append(f"CUDA graphs take {load.beside['graphs'] / _MIB:,.0f} MiB, which pages count as engine overhead.")
+        notes.append(f"CUDA graphs take {load.beside['graphs'] / MIB:,.0f} MiB, which pages count as engine overhead.")
     return notes
 
 
 def _stopped(load: Load) -> str:
     if not load.stopped:
         return ""
-    wanted = f" It asked for {load.wanted / 2**30:.1f} GiB more." if load.wanted else ""
+    wanted = f" It asked for {load.wanted / GIB:.1f} GiB more." if load.wanted else ""
     return f"The engine ran out of memory {_STAGES[load.stopped]}.{wanted}"
 
 

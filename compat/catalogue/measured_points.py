@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from compat.catalogue.workers import accelerator_named
 from compat.estimate.engine_names import engine_name
+from compat.logs.load import MIB
 from compat.models import Measurement
 from compat.timestamps import Json
 
-_MIB = 2**20
 _COLUMNS = {"weights": "weights_mib", "kv": "kv_mib", "state": "state_mib"}
 
 
@@ -73,7 +73,7 @@ def _run(one: Measurement) -> Json:
 
 
 def _mib(size: float) -> float:
-    return round(size / _MIB, 2)
+    return round(size / MIB, 2)
 
 
 def _line(fields: Json) -> Json:

@@ -170,12 +170,9 @@ def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
     )
 
 
-_NOISE = frozenset(
-    (
-        *("nvidia", "amd", "apple", "intel", "geforce", "radeon", "graphics", "gpu", "tesla", "instinct"),
-        *("generation", "rtx", "rx", "gtx"),
-    )
-)
+MAKERS_WORDS = ("nvidia", "amd", "apple", "intel", "geforce", "radeon", "graphics", "gpu", "tesla", "instinct")
+"""What makers and drivers put before and behind an accelerator's own name."""
+_NOISE = frozenset((*MAKERS_WORDS, "generation", "rtx", "rx", "gtx"))
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -51,10 +51,12 @@ _ODD_SHARE = 0.05
 """From this share on, data types that are no plain numbers are no stray tables."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _OF_MODEL = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
-_FEWEST_BITS, _MOST_BITS = 1.0, 70.0
+_BITS = (1.0, 70.0)
 """Of a weight in a file: no packing takes less, and no data type more."""
-_FEWEST_BITS_OF_GGUF, _MOST_BITS_OF_GGUF = 1.0, 40.0
-"""Of a weight in a GGUF file."""
+_BITS_OF_GGUF = (1.0, 40.0)
+"""The same in a GGUF file."""
+_ROUNDS = 4.0
+"""Times these bounds where the name alone tells how many weights there are."""
 _AS_COUNTED = (0.75, 1.4)
 """How far the files' sizes may be from what their data types take: lists round, and heads may stand in them twice."""
 _BUILT = (0.4, 3.0)
@@ -160,15 +162,13 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
 
 def holds(size: int, counted: Counted) -> bool:
     """Whether a GGUF file of so many bytes can hold as many weights as are believed; so it is where none are told."""
-    count = counted.fact.value
-    if not count or counted.contradiction:
-        return True
-    rounds = _ROUNDS if counted.fact.provenance is Provenance.NAME else 1.0
-    return _FEWEST_BITS_OF_GGUF / rounds <= 8 * size / count <= _MOST_BITS_OF_GGUF * rounds
+    return bool(counted.contradiction) or _within(size, counted.fact, _BITS_OF_GGUF)
 
 
-_ROUNDS = 4.0
-"""Times the bounds where the name alone tells how many weights there are."""
+def _within(size: int, count: Fact[int], bits: tuple[float, float]) -> bool:
+    """Whether so many bytes take from so many to so many bits a weight; so it is where no weights are told."""
+    rounds = _ROUNDS if count.provenance is Provenance.NAME else 1.0
+    return not count.value or bits[0] / rounds <= 8 * size / count.value <= bits[1] * rounds
 
 
 def _held_against_files(model: HubModel, counted: Counted) -> Counted:
@@ -178,22 +178,20 @@ def _held_against_files(model: HubModel, counted: Counted) -> Counted:
     whole = bool(files) and len(sizes) == len(files) == (files[0][0].shards or 1)
     if not whole or counted.contradiction or not counted.fact.value:
         return counted
-    total = sum(sizes)
-    bits = 8 * total / counted.fact.value
-    rounds = _ROUNDS if counted.fact.provenance is Provenance.NAME else 1.0
+    total, count = sum(sizes), counted.fact.value
     by_types = total / counted.size_bytes if counted.size_bytes else None
     alike = by_types is None or _AS_COUNTED[0] <= by_types <= _AS_COUNTED[1]
-    if _FEWEST_BITS / rounds <= bits <= _MOST_BITS * rounds and alike:
+    if alike and _within(total, counted.fact, _BITS):
         return counted
     told = "The files' own count is" if counted.fact.provenance is Provenance.HUB else "What it tells of its size is"
     sentence = (
-        f"{told} {parameters_text(counted.fact.value)}, but they take {total / 1e9:.3g} GB, which is {bits:.3g} bits a "
+        f"{told} {parameters_text(count)}, but they take {total / 1e9:.3g} GB, which is {8 * total / count:.3g} bits a "
         "weight"
     )
     if by_types is not None and not alike:
-        sentence += f", where their data types take {8 * (counted.size_bytes or 0) / counted.fact.value:.3g}"
+        sentence += f", where their data types take {8 * (counted.size_bytes or 0) / count:.3g}"
     sentence += ". One of the two is wrong."
-    fact = Fact(counted.fact.value, Provenance.CONTRADICTED, sentence)
+    fact = Fact(count, Provenance.CONTRADICTED, sentence)
     return Counted(fact, sentence, None, counted.packing, counted.beside, odd_files=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from compat.architectures import known_model, name_words, read_tables
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
+from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
 from compat.extraction.relatives import WEAK
@@ -124,10 +124,11 @@ def variants_of(
     # What the Hub read of a GGUF file is of these then: importance matrices, drafts, adapters.
     beside = [name for name in names if name.path.endswith(".gguf") and name.role != "weights"]
     only_helpers = bool(beside) and not ggufs and "siblings" not in (model.source or {})
+    block = None if only_helpers else model.gguf
     gguf = partial(replace, common, **_gguf_facts(model, names, common))
     if ggufs:
         yield from _gguf_variants(ggufs, sizes, gguf, counted)
-    elif model.gguf is not None and not only_helpers:
+    elif block is not None:
         label = read_name(f"{model.name}.gguf").quantization
         facts = gguf(
             quantization=label,
@@ -135,7 +136,7 @@ def variants_of(
         )
         yield Variant("gguf", f"GGUF {label}" if label else "GGUF", facts)
 
-    told = bool(safetensors or has_safetensors_block or ggufs or (model.gguf is not None and not only_helpers))
+    told = bool(safetensors or has_safetensors_block or ggufs or block is not None)
     for format_, files in by_format.items():
         told = True
         paths = tuple(name.path for name in files)
@@ -146,9 +147,8 @@ def variants_of(
     if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
         yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
-    yield from _tagged_variants(
-        model, gguf, plain, packing, without=(*(EITHER if unopened else ()), *(("gguf",) if only_helpers else ()))
-    )
+    without = (*(EITHER if unopened else ()), *(("gguf",) if only_helpers else ()))
+    yield from _tagged_variants(model, gguf, plain, packing, without)
 
 
 def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:
@@ -233,7 +233,7 @@ def _safetensors_variants(
     for stem, group in sorted(groups.items(), key=lambda item: (item[0] != "model", item[0])):
         paths = tuple(sorted(name.path for name in group))
         single = len(groups) == 1
-        missing = _missing_shards(group)
+        missing = missing_shards(group)
         listed = None if missing or counted.odd_files else _total(paths, sizes)
         own = replace(facts, incomplete=True) if missing else facts
         named = Packing() if single or packing.known else packing_of_file(stem)
@@ -252,11 +252,6 @@ def _safetensors_variants(
 
 def _with_what_is_beside(size: int | None, counted: Counted) -> int | None:
     return None if size is None or counted.beside is None else size + counted.beside
-
-
-def _missing_shards(group: Sequence[FileName]) -> int:
-    expected = max((name.shards or 0 for name in group), default=0)
-    return len(set(range(1, expected + 1)).difference(name.shard for name in group))
 
 
 def _gguf_facts(model: HubModel, names: Sequence[FileName], common: VariantFacts) -> dict[str, Any]:
@@ -294,7 +289,7 @@ def _gguf_variants(
         label = group[0].quantization
         shown = label if label and labels.count(label) == 1 else stem.rpartition("/")[2]
         paths = tuple(sorted(name.path for name in group))
-        missing = _missing_shards(group)
+        missing = missing_shards(group)
         size = None if missing else _total(paths, sizes)
         odd = size is not None and not holds(size, counted)
         yield Variant(

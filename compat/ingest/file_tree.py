@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from typing import Any
 
-from compat.extraction.filenames import FileName, read_name
+from compat.extraction.filenames import FileName, missing_shards, read_name
 from compat.hub import HubClient, HubError
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import HubModel, parse_record
@@ -23,14 +24,10 @@ def lacks_sizes(model: HubModel) -> bool:
 
 
 def _lacks_parts(names: list[FileName]) -> bool:
-    told: dict[tuple[str | None, str], set[int]] = {}
-    expected: dict[tuple[str | None, str], int] = {}
+    sets: dict[tuple[str | None, str], list[FileName]] = defaultdict(list)
     for name in names:
-        if name.shard and name.shards:
-            key = (name.format, name.stem)
-            told.setdefault(key, set()).add(name.shard)
-            expected[key] = max(expected.get(key, 0), name.shards)
-    return any(len(parts) < expected[key] for key, parts in told.items())
+        sets[name.format, name.stem].append(name)
+    return any(map(missing_shards, sets.values()))
 
 
 async def tree_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
 from compat.extraction.header_bytes import HeaderError
+from compat.extraction.parameters import WIDE_FLOATS
 from compat.extraction.safetensors_header import MAX_TENSORS, Tensor, safetensors_header_reads
 from compat.extraction.tensor_facts import facts_of_tensors
 from compat.hub import HubClient, HubError
@@ -27,7 +28,6 @@ MOST_SHARDS = 8
 """Of a set of more files the first alone is read."""
 _INDEX_SUFFIX = ".safetensors.index.json"
 _BLOCKS = ("quantization_config", "compression_config", "quantization")
-_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 _MOST_SIZE = 2**62
 
 
@@ -57,7 +57,7 @@ def needs_headers(model: HubModel) -> bool:
     config = model.config or {}
     scopes = [config, *(inner for name in NESTED_CONFIGS if isinstance(inner := config.get(name), dict))]
     counts = (model.safetensors.parameters if model.safetensors else None) or {}
-    return not counts or not counts.keys() <= _FLOATS or any(scope.get(key) for scope in scopes for key in _BLOCKS)
+    return not counts or not counts.keys() <= WIDE_FLOATS or any(scope.get(key) for scope in scopes for key in _BLOCKS)
 
 
 async def safetensors_headers_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:

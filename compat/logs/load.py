@@ -154,6 +154,12 @@ class Load:
         return _usual(self.prompt_speeds)
 
     @property
+    def on_processor(self) -> bool:
+        """Whether everything lies in system memory, on an engine that can compute it there."""
+        nowhere_else = bool(self.parts) and not self.devices and self.engine in ("llama-cpp", "ollama")
+        return self.layers_on_gpu == 0 or nowhere_else
+
+    @property
     def devices(self) -> tuple[str, ...]:
         """The log's own names of the devices that hold something."""
         return tuple(dict.fromkeys(device for part in self.parts for device in part.devices))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
@@ -22,8 +22,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     if facts.no_weights and (facts.format is None or guessed or followed):
         return _NO_WEIGHTS
     found = _findings(profile, facts.format, facts.layout, facts.sharded, guessed)
-    sure = sureness(CODE, facts.format_from) if followed else None
-    return found if sure is None else (*found, _followed(facts.format_from, sure))
+    return (*found, _followed()) if followed else found
 
 
 _FETCH = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its file list tells the format.")
@@ -45,9 +44,11 @@ _NO_WEIGHTS = (
 )
 
 
-@lru_cache(maxsize=16)
-def _followed(origin: Provenance, sure: Confidence) -> Finding:
-    text = f"Its record does not tell the file format, which is told by {origin.label}."
+@cache
+def _followed() -> Finding:
+    """That the format was not told, with how sure a verdict can be for it."""
+    sure = sureness(CODE, Provenance.PACKING)
+    text = f"Its record does not tell the file format, which is told by {Provenance.PACKING.label}."
     return Finding("guess", Severity.WARNS, text, "" if sure is Confidence.HIGH else "format not told", sure)
 
 

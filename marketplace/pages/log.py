@@ -98,7 +98,7 @@ def _keep(request: HtmxHttpRequest, record: ModelRecord) -> HttpResponse:
         except signing.BadSignature:
             messages.error(request, "That comparison is too old to be kept, or not from here. Compare the log again.")
         else:
-            kept = keep(fields, request.user)  # type: ignore[arg-type]
+            kept = keep(fields, request.user)  # type: ignore[arg-type] # nobody else has the right
             messages.success(request, f"Kept as a measurement: {kept}.")
     query = worker_choice(request).query
     return redirect(record.get_absolute_url() + (f"?{query}" if query else ""))

@@ -15,7 +15,8 @@ from compat.ingest.from_hub import KEPT_FOR_LISTS
 from compat.models import Catalogue, ModelRecord, RecordDocument
 from compat.tasks import fetch_now
 from tests.hub_server import HubServer
-from tests.ingest.test_gguf_metadata import FILE, NO_WAITING, REAL, TINY
+from tests.ingest.conftest import NO_WAITING
+from tests.ingest.test_gguf_metadata import FILE, REAL, TINY
 from tests.own_database import TIMEOUT, OwnDatabase
 from tests.samples import record, write_lines
 

@@ -17,7 +17,7 @@ from compat.ingest.file_tree import lacks_sizes
 from compat.models import ModelRecord
 from compat.tasks import fetch_now
 from tests.hub_server import HubServer
-from tests.ingest.test_gguf_metadata import NO_WAITING
+from tests.ingest.conftest import NO_WAITING
 
 ONE = "sample/one"
 OLD, NEW = "0" * 40, "f" * 40

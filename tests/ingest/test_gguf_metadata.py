@@ -6,7 +6,6 @@ import asyncio
 import copy
 import struct
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -21,13 +20,13 @@ from compat.tasks import fetch_now, fetch_record
 from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
 from tests.extraction.test_gguf_header import WRITTEN
 from tests.hub_server import HubServer
+from tests.ingest.conftest import NO_WAITING
 from tests.own_database import OwnDatabase
 from tests.samples import record
 
 TINY = "sample/tiny-GGUF"
 FILE = "tiny-gemma-Q3_K_M.gguf"
 REAL = WRITTEN.read_bytes()
-NO_WAITING = {"backoff": 0.001, "max_attempts": 2, "total_timeout": 5.0}
 
 
 @contextmanager
@@ -298,16 +297,6 @@ def test_senseless_values_can_be_stored_and_shown(client, pairs):
 
 
 # --- where it is used ------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def at(settings):
-    """The site asks the Hub given."""
-
-    def point(hub, **changes):
-        settings.HUB = replace(HubSettings(endpoint=hub.url, **NO_WAITING), **changes)
-
-    return point
 
 
 @pytest.mark.django_db

@@ -6,7 +6,6 @@ import asyncio
 import json
 import math
 import struct
-from dataclasses import replace
 
 import httpx
 import pytest
@@ -30,7 +29,7 @@ from compat.models import ModelRecord, RecordDocument, Verdict
 from compat.tasks import fetch_now
 from tests.extraction.header_files import entries, safetensors
 from tests.hub_server import HubServer
-from tests.ingest.test_gguf_metadata import NO_WAITING
+from tests.ingest.conftest import NO_WAITING
 from tests.own_database import OwnDatabase
 
 AWQ = "sample/llama-AWQ"
@@ -291,16 +290,6 @@ def test_a_header_comes_from_the_endpoint_or_the_hubs_own_file_hosts(target, rea
 
 
 # --- on demand -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def at(settings):
-    """The site asks the Hub given."""
-
-    def point(hub, **changes):
-        settings.HUB = replace(HubSettings(endpoint=hub.url, **NO_WAITING), **changes)
-
-    return point
 
 
 @pytest.mark.django_db
