@@ -30,6 +30,7 @@ from compat.engines.profile import (
     ProfileError,
 )
 from compat.engines.shared_packings import Share, shared_packings
+from compat.extraction.facts import FILE_NAMES
 from compat.extraction.task import TASKS
 from compat.extraction.variants import FORMATS, LAYOUTS
 from compat.strict_data import (
@@ -88,6 +89,7 @@ def _some_tasks(tasks: dict[str, list[str]]) -> dict[str, list[str]]:
 _Sureness = Annotated[str, one_of("high", "medium", "low")]
 _NameSpace = Annotated[str, one_of(*NAME_SPACES)]
 _Layout = Annotated[str, one_of(*LAYOUTS)]
+_FileNames = Annotated[str, one_of(*FILE_NAMES)]
 _Format = Annotated[str, one_of(*FORMATS)]
 _Task = Annotated[str, one_of(*TASKS)]
 _Platforms = Annotated[list[Annotated[str, one_of(*PLATFORM_LABELS)]], without_repeats]
@@ -131,6 +133,7 @@ class _FormatTable(StrictTable):
     loader: str = ""
     platforms: _Platforms = []
     layouts: list[_Layout] = []
+    opens: list[_FileNames] | None = None
 
 
 class _QuantizationTable(StrictTable):
@@ -192,6 +195,7 @@ class _ProfileTable(StrictTable):
     offered: bool = True
     criteria: bool = False
     remote_code: Annotated[str, one_of("ignores", "runs")] = "ignores"
+    config_types: Names = []
     projector: bool = False
     architectures: list[_GroupTable] = []
     formats: list[_FormatTable] = []
@@ -235,6 +239,9 @@ class _Reading:
             offered=table.offered,
             criteria=table.criteria,
             remote_code=table.remote_code,
+            config_types=frozenset(
+                name for reference in table.config_types for name in self._listed(reference, "config_types")
+            ),
             projector=table.projector,
             groups=groups,
             tasks=tuple(dict.fromkeys(task for names in table.tasks.values() for task in names)),
@@ -347,6 +354,7 @@ def _format(row: _FormatTable) -> FormatRule:
         row.loader,
         tuple(row.platforms),
         tuple(row.layouts),
+        None if row.opens is None else frozenset(row.opens),
     )
 
 

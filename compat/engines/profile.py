@@ -57,7 +57,8 @@ class FormatRule:
     """A weight format an engine loads, how sure a verdict for it can be at best, and by which name space it goes.
 
     ``loader`` is what of the engine reads it, where that knows fewer architectures than the engine (``converter``).
-    Empty ``platforms`` means all of the engine's. ``layouts`` are those it reads beside Transformers' own.
+    Empty ``platforms`` means all of the engine's. ``layouts`` are those it reads beside Transformers' own, ``opens``
+    the names of files that it takes for weights beside Transformers' own (of :data:`FILE_NAMES`); None: nobody looked.
     """
 
     name: str
@@ -69,6 +70,7 @@ class FormatRule:
     loader: str = ""
     platforms: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()
+    opens: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,9 @@ class EngineProfile:
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
     model behind a file, and not at how weights are packed. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
-    in the repository: ``runs`` (if the person allows it) or ``ignores``. ``offered``: whether visitors can pick it
-    before the operator decides; what is not offered costs a site nothing.
+    in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
+    ``config.json`` it reads without such code; empty where it does not need to know them. ``offered``: whether visitors
+    can pick it before the operator decides; what is not offered costs a site nothing.
     """
 
     slug: str
@@ -143,6 +146,7 @@ class EngineProfile:
     compute_capability: float | None = None
     gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"
+    config_types: frozenset[str] = frozenset()
     advice: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 

@@ -157,7 +157,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         task=task.value,
         task_from=task.provenance,
         gated=None if model.gated is None else bool(model.gated),
-        remote_code="auto_map" in config or "custom_code" in (model.tags or ()),
+        remote_code=_brings_code(model, config),
         partial=part and task.value != "speculative-draft",
         no_weights=_lists_no_weights(model, names),
     )
@@ -203,6 +203,14 @@ def _names(model: HubModel, config: Mapping[str, Any]) -> tuple[FileName, ...]:
         or any(tag.startswith("diffusers") for tag in model.tags or ())
     )
     return names if pipeline else without_components(names)
+
+
+def _brings_code(model: HubModel, config: Mapping[str, Any]) -> bool | None:
+    """Whether the repository brings code; that it does not, only the Hub's own tags and configuration tell together."""
+    if "auto_map" in config or "custom_code" in (model.tags or ()):
+        return True
+    told = bool(model.tags and model.config) and {"tags", "config"}.isdisjoint(model.source or {})
+    return False if told else None
 
 
 def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:

@@ -15,6 +15,11 @@ T = TypeVar("T")
 DEFAULT_CONTEXT = 2048
 """Tokens assumed where nothing tells a model's context length, as the original does."""
 
+PREFIXED, INDEXED, RENAMED, IN_FOLDER = "prefixed", "indexed", "renamed", "in a folder"
+FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER)
+"""Names of safetensors files that are not Transformers' own: ``model-x.safetensors``; others that an index lists;
+others that none lists; in folders alone."""
+
 
 class Provenance(StrEnum):
     """Where a fact was read, best first."""
@@ -103,11 +108,14 @@ class VariantFacts:
     header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``.
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
     model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
-    download; None where the record does not tell. ``projector``: a file for images lies beside;
+    download; None where the record does not tell. ``remote_code``: Python code lies in the repository that has to be
+    run; None where the record does not tell. ``projector``: a file for images lies beside;
     ``sharded``: split into parts; ``incomplete``: a part is not listed; ``partial``: far fewer weights than the shape
     needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
     Hub's own list of files is known, and holds none; ``cut``: in pieces that have to be joined before use.
     ``layout``: who laid the tensors out, where that is not as Transformers does (``mistral``: Mistral's own names).
+    ``file_names``: how the safetensors files are named where the list of files is known and they are not as
+    Transformers writes them, one of :data:`FILE_NAMES`.
     """
 
     architecture: str | None = None
@@ -123,7 +131,7 @@ class VariantFacts:
     task: str | None = None
     task_from: Provenance = Provenance.UNKNOWN
     gated: bool | None = None
-    remote_code: bool = False
+    remote_code: bool | None = None
     scheme: str | None = None
     projector: bool = False
     sharded: bool = False
@@ -133,6 +141,7 @@ class VariantFacts:
     no_weights: bool = False
     cut: bool = False
     layout: str | None = None
+    file_names: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from compat.architectures import known_model, name_words, read_tables
-from compat.extraction.facts import Provenance, VariantFacts
+from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
@@ -118,7 +118,8 @@ def variants_of(
     if safetensors or has_safetensors_block:
         if _is_of_mistral(model, safetensors, sizes):
             plain = partial(plain, layout=MISTRAL)
-        yield from _safetensors_variants(safetensors, sizes, plain, counted, packing)
+        named = partial(_file_names, model, sizes)
+        yield from _safetensors_variants(safetensors, sizes, plain, counted, packing, named)
 
     ggufs = by_format.pop("gguf", [])
     # What the Hub read of a GGUF file is of these then: importance matrices, drafts, adapters.
@@ -155,6 +156,27 @@ def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Colle
     """Whether the Hub's own list of files has weights in Mistral's layout only, with their ``params.json``."""
     listed = "siblings" not in (model.source or {}) and "params.json" in siblings
     return listed and bool(weights) and all(name.stem == _CONSOLIDATED for name in weights)
+
+
+_INDEX = "model.safetensors.index.json"
+
+
+def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
+    """How the files of a set of safetensors weights are named; None: as usual, or the list is not the Hub's own."""
+    stems = {name.stem for name in weights}
+    if (
+        "siblings" in (model.source or {})
+        or "model_index.json" in siblings
+        or stems <= {"model"}
+        or "transformers_weights" in (model.config or {})
+    ):
+        return None
+    if all("/" in name.path for name in weights):
+        return IN_FOLDER
+    prefixed = all(stem.startswith("model") for stem in stems)
+    if _INDEX in siblings:
+        return None if prefixed else INDEXED
+    return PREFIXED if prefixed else RENAMED
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
@@ -214,6 +236,7 @@ def _safetensors_variants(
     plain: _Facts,
     counted: Counted,
     packing: Packing,
+    named_as: Callable[[Sequence[FileName]], str | None],
 ) -> Iterator[Variant]:
     facts = plain(format="safetensors", format_from=Provenance.HUB, contradicted=bool(counted.contradiction))
     label = f"Safetensors, {facts.quantization}" if facts.quantization else "Safetensors"
@@ -235,7 +258,7 @@ def _safetensors_variants(
         single = len(groups) == 1
         missing = missing_shards(group)
         listed = None if missing or counted.odd_files else _total(paths, sizes)
-        own = replace(facts, incomplete=True) if missing else facts
+        own = replace(facts, incomplete=missing > 0, file_names=None if facts.layout else named_as(group))
         named = Packing() if single or packing.known else packing_of_file(stem)
         if named.known:
             own = replace(own, quantization=named.label, quantization_from=named.provenance)

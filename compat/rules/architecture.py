@@ -63,11 +63,25 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield from _refusal(where, facts, profile, guessed=guessed)
         return
     yield from _acceptance(where, facts, profile)
+    if where.by == "class" and _config_not_read(facts, profile):
+        text = (
+            f"{profile.name} reads config.json with Transformers, which does not know the type “{facts.architecture}”: "
+            "it loads only with Python code from the repository, and the record has none."
+        )
+        yield Finding(CODE, Severity.WARNS, text, "unknown type", Confidence.LOW)
     limit = Confidence.LOW if guessed else sureness(CODE, facts.architecture_from)
     if limit is not None and not told_by_header:
         words, brief = _REACHED[facts.architecture_from]
         text = f"The architecture “{facts.architecture}” {words}."
         yield Finding("guess", Severity.WARNS, text, "" if limit is Confidence.HIGH else brief, limit)
+
+
+def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
+    """Whether the engine has no class for the configuration of a ``model_type`` that was read, nor the repository."""
+    told = facts.architecture_from in (Provenance.CONFIG, Provenance.HUB) and facts.remote_code is False
+    if not told or facts.layout or facts.format == "gguf" or not profile.config_types:
+        return False
+    return facts.architecture not in profile.config_types
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

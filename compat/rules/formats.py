@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import Provenance, VariantFacts
+from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
@@ -21,7 +21,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     followed = facts.format_from is Provenance.PACKING
     if facts.no_weights and (facts.format is None or guessed or followed):
         return _NO_WEIGHTS
-    found = _findings(profile, facts.format, facts.layout, facts.sharded, guessed)
+    found = _findings(profile, facts.format, facts.layout, facts.file_names, facts.sharded, guessed)
     return (*found, _followed()) if followed else found
 
 
@@ -54,13 +54,24 @@ def _followed() -> Finding:
 
 @lru_cache(maxsize=1024)
 def _findings(
-    profile: EngineProfile, format_: str | None, layout: str | None, sharded: bool, guessed: bool
+    profile: EngineProfile,
+    format_: str | None,
+    layout: str | None,
+    file_names: str | None,
+    sharded: bool,
+    guessed: bool,
 ) -> tuple[Finding, ...]:
-    return tuple(_check(profile, format_, layout, sharded=sharded, guessed=guessed))
+    return tuple(_check(profile, format_, layout, file_names, sharded=sharded, guessed=guessed))
 
 
 def _check(
-    profile: EngineProfile, format_: str | None, layout: str | None, *, sharded: bool, guessed: bool
+    profile: EngineProfile,
+    format_: str | None,
+    layout: str | None,
+    file_names: str | None,
+    *,
+    sharded: bool,
+    guessed: bool,
 ) -> Iterator[Finding]:
     if format_ is None:
         yield Finding(
@@ -86,6 +97,9 @@ def _check(
         return
     if layout and layout not in rule.layouts and not profile.criteria:
         yield from _other_layout(profile)
+        return
+    if file_names and rule.opens is not None and file_names not in rule.opens:
+        yield from _other_names(profile, file_names)
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
@@ -123,6 +137,28 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
     )
     advice = "Look for a version of it in the layout of Transformers, whose files are called model*.safetensors."
     yield Finding(CODE, Severity.RECOMMENDS, advice)
+
+
+_NAMED = {
+    PREFIXED: "files called model-… that no index lists",
+    INDEXED: "files of other names than model*.safetensors",
+    RENAMED: "files of other names than model.safetensors, which no index lists",
+    IN_FOLDER: "in folders alone",
+}
+
+
+def _other_names(profile: EngineProfile, file_names: str) -> Iterator[Finding]:
+    folder = file_names == IN_FOLDER
+    yield Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"Its safetensors weights are {_NAMED[file_names]}; {profile.name} opens "
+        f"{'those beside config.json' if folder else 'none of such names'}.",
+        "weights in a folder" if folder else "names of files",
+    )
+    advice = "Download the folder that has the weights and config.json, and name its path instead of the repository."
+    renamed = "Download it, rename the file to model.safetensors, and name the folder instead of the repository."
+    yield Finding(CODE, Severity.RECOMMENDS, advice if folder else renamed)
 
 
 def _refusal(format_: str, profile: EngineProfile) -> Iterator[Finding]:

@@ -380,6 +380,12 @@ def pinned(tmp_path: Path) -> Path:
         for name, pairs in MAPPINGS.items()
     )
     (auto / "modeling_auto.py").write_text(rows)
+    (auto / "auto_mappings.py").write_text('CONFIG_MAPPING_NAMES = OrderedDict([("toy", "ToyConfig")])')
+    (auto / "configuration_auto.py").write_text(
+        'CONFIG_MAPPING_NAMES.update({"newer": "NewerConfig"})\n'
+        'CONFIG_MAPPING_NAMES = OrderedDict(**{"o-l-d": "OldConfig"}, **CONFIG_MAPPING_NAMES)\n'
+        'SPECIAL_MODULES = {"module": "elsewhere"}'
+    )
     for name, text in (("toy", MODELING), ("old", OLD_MODELING), ("new", SETTABLE_MODELING), ("more", OTHER_MODELING)):
         (package / "models" / name).mkdir()
         (package / "models" / name / f"modeling_{name}.py").write_text(text)
@@ -400,7 +406,17 @@ def sglang_tree(tmp_path: Path) -> Path:
         "EntryClass = [OwnForCausalLM, OwnForConditionalGeneration, OwnForCausalLMEagle]"
     )
     (source / "configs" / "model_config.py").write_text('multimodal_model_archs = ["OwnForConditionalGeneration"]')
+    (source / "configs" / "own.py").write_text('class OwnConfig(Base):\n    model_type = "own"')
+    (source / "utils" / "hf_transformers").mkdir(parents=True)
+    (source / "utils" / "hf_transformers" / "common.py").write_text(
+        'class Alias(Base):\n    model_type: str = "alias"\n_CONFIG_REGISTRY["under"] = Alias\nmodel_type = kind'
+    )
     return source.parents[1]
+
+
+def test_types_of_configurations_are_those_that_a_library_or_an_engine_registers(sglang_tree, pinned):
+    assert readers.config_types(pinned) == ["newer", "o-l-d", "toy"]
+    assert list(readers.sglang(sglang_tree, pinned)["config_types"]) == ["alias", "own", "under"]
 
 
 def test_a_flag_is_inherited_and_an_engines_own_classes_are_no_fallback(sglang_tree, pinned):
@@ -424,7 +440,12 @@ def test_vllm_also_takes_classes_of_settable_attention_and_forgets_removed_ones_
     registry = "\n".join(f'{table} = {{"OwnForCausalLM": ("own", "X")}}' for table in tables)
     registry += '\n_PREVIOUSLY_SUPPORTED_MODELS = {"ToyForCausalLM": "0.1", "GoneForCausalLM": "0.2"}'
     (models / "registry.py").write_text(registry)
+    (models.parents[1] / "transformers_utils").mkdir()
+    (models.parents[1] / "transformers_utils" / "config.py").write_text(
+        '_CONFIG_REGISTRY: dict = LazyConfigDict(own="OwnConfig", **{"own-ocr": "OwnOcrConfig"})'
+    )
     lists = {key: list(found) for key, found in readers.vllm(tmp_path / "vllm-package", pinned).items()}
+    assert lists["config_types"] == ["own", "own-ocr"]
     assert lists["fallback_settable"] == ["NewForCausalLM"]
     assert lists["fallback_text"] == ["ToyForCausalLM"]
     assert lists["removed"] == ["GoneForCausalLM"]

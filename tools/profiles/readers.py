@@ -122,13 +122,32 @@ def _gguf_readable(root: Path) -> list[str]:
     return _filled([*older, *_keys(_assigned(newer, "GGUF_CONFIG_ARCHS"))], "GGUF names")
 
 
+def config_types(root: Path) -> list[str]:
+    """Every ``model_type`` whose ``config.json`` its ``AutoConfig`` reads without code from the repository."""
+    folder = _one(root, "transformers/models/auto/modeling_auto.py").parent
+    table = _assigned(_tree(folder / "auto_mappings.py"), "CONFIG_MAPPING_NAMES")
+    rows = table.args[0] if isinstance(table, ast.Call) and table.args else table
+    if not isinstance(rows, ast.List):
+        raise TypeError("CONFIG_MAPPING_NAMES is not a list of pairs any more")
+    paired = [_texts(row)[0] for row in rows.elts]
+    later = [
+        key
+        for node in ast.walk(_tree(folder / "configuration_auto.py"))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(_keys(node), node.values, strict=False)
+        if isinstance(value, ast.Constant) and str(value.value).endswith("Config")
+    ]
+    return _filled([*paired, *later], "types of configurations")
+
+
 def transformers(root: Path) -> dict[str, Iterable[str]]:
-    """The model types of each task's auto class, and the GGUF names it reads."""
+    """The model types of each task's auto class, those of configurations, and the GGUF names it reads."""
     tree = _tree(_one(root, "transformers/models/auto/modeling_auto.py"))
     lists: dict[str, Iterable[str]] = {
         key: list(_mapping(tree, name)) for key, name in (_TASK_MAPPINGS | _MORE_MAPPINGS).items()
     }
     lists["gguf"] = _gguf_readable(root)
+    lists["config_types"] = config_types(root)
     return lists
 
 
@@ -339,7 +358,21 @@ def sglang(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
         "draft": _filled(draft, "draft classes"),
         **{key: found for key, found in _fallbacks(pinned, own).items() if key != "fallback_settable"},
         "gguf": _gguf_readable(pinned),
+        "config_types": _filled(_sglang_config_types(folder.parent), "types of configurations"),
     }
+
+
+def _sglang_config_types(folder: Path) -> Iterator[str]:
+    """The types that its configuration classes say they are of, or are registered under."""
+    for path in (*sorted((folder / "configs").glob("*.py")), folder / "utils" / "hf_transformers" / "common.py"):
+        for node in ast.walk(_tree(path)):
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if isinstance(target, ast.Name) and target.id == "model_type" and isinstance(node.value, ast.Constant):
+                yield from _texts(node.value)
+            elif isinstance(target, ast.Subscript) and getattr(target.value, "id", "") == "_CONFIG_REGISTRY":
+                yield from _texts(target.slice)
 
 
 _VLLM_TABLES = {
@@ -362,7 +395,17 @@ def vllm(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
     lists |= _fallbacks(pinned, {name for names in lists.values() for name in names})
     known = {name for names in lists.values() for name in names}
     removed = _keys(_assigned(tree, "_PREVIOUSLY_SUPPORTED_MODELS"))
-    return lists | {"removed": _filled((name for name in removed if name not in known), "removed classes")}
+    own = _assigned(_tree(_one(root, "vllm/transformers_utils/config.py")), "_CONFIG_REGISTRY")
+    return lists | {
+        "removed": _filled((name for name in removed if name not in known), "removed classes"),
+        "config_types": _filled(_named_arguments(own), "types of configurations"),
+    }
+
+
+def _named_arguments(call: ast.expr) -> Iterator[str]:
+    """The names of a call's arguments, those of ``**{"name": ...}`` among them."""
+    for argument in call.keywords if isinstance(call, ast.Call) else ():
+        yield from [argument.arg] if argument.arg else _keys(argument.value)
 
 
 def exllamav3(root: Path) -> dict[str, Iterable[str]]:

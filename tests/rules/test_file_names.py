@@ -1,0 +1,83 @@
+"""Safetensors files that an engine never opens, by their names or by where they lie."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines import all_profiles
+from compat.extraction.extract import extract
+from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED
+from compat.hub.payloads import parse_record
+from compat.rules import judge_all
+
+INDEX = "model.safetensors.index.json"
+SHARDS = [f"{{}}-{n:05d}-of-00002.safetensors" for n in (1, 2)]
+
+
+def read(*names, **more):
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
+    files = [{"rfilename": name} for name in ("README.md", "config.json", *names)]
+    record = {"id": "a/llama", "pipeline_tag": "text-generation", "config": config, "siblings": files, **more}
+    return extract(parse_record(record).model)
+
+
+def sharded(stem):
+    return [shard.format(stem) for shard in SHARDS]
+
+
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        (["model.safetensors"], None),
+        ([*sharded("model"), INDEX], None),
+        ([*sharded("model"), INDEX, "consolidated.safetensors"], None),
+        (["model-q4.safetensors"], PREFIXED),
+        (["model-q4.safetensors", INDEX], None),
+        ([*sharded("gptq_4bit"), INDEX], INDEXED),
+        (["weights.safetensors"], RENAMED),
+        (["consolidated.safetensors"], RENAMED),
+        (["4bit/model.safetensors", "4bit/config.json"], IN_FOLDER),
+        (["model.safetensors", "2_Dense/model.safetensors"], None),
+        (["transformer/diffusion.safetensors", "model_index.json"], None),
+    ],
+)
+def test_the_list_of_files_tells_how_the_weights_are_named(names, named):
+    assert [variant.facts.file_names for variant in read(*names).variants] == [named]
+
+
+def test_a_list_that_is_not_the_hubs_own_tells_nothing():
+    found = read("weights.safetensors", _source={"siblings": "a list of lists"})
+    assert found.variants[0].facts.file_names is None
+
+
+def test_a_configuration_that_names_its_weights_is_believed():
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "transformers_weights": "w.safetensors"}
+    assert read("w.safetensors", config=config).variants[0].facts.file_names is None
+
+
+OPENS = {
+    "transformers": {INDEXED},
+    "mlx-lm": {PREFIXED},
+    "vllm": {PREFIXED, INDEXED, RENAMED},
+    "sglang": {PREFIXED, INDEXED, RENAMED},
+}
+NAMES = {
+    PREFIXED: ["model-q4.safetensors"],
+    INDEXED: [*sharded("q4"), INDEX],
+    RENAMED: ["weights.safetensors"],
+    IN_FOLDER: ["q4/model.safetensors"],
+}
+
+
+@pytest.mark.parametrize("slug", OPENS)
+@pytest.mark.parametrize("named", NAMES)
+def test_an_engine_runs_what_it_opens_and_says_what_it_does_not(slug, named):
+    result = judge_all(read(*NAMES[named]).judged, all_profiles()[slug]).result
+    assert result.compatible == (named in OPENS[slug])
+    if not result.compatible:
+        assert result.cause == "format"
+        assert result.recommendations
+
+
+def test_an_engine_that_nobody_looked_into_refuses_no_name():
+    assert judge_all(read("weights.safetensors").judged, all_profiles()["tgi"]).result.compatible
