@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compat.architectures.layers import LayerStructure
-from compat.architectures.tables import Entry, Place, read_tables
+from compat.architectures.tables import ClassTable, Entry, Place, read_tables
 
 KIND_WORDS = {
     "text": "text model",
@@ -88,6 +88,13 @@ class Architecture:
         """The classes its ``config.json`` may name for this task, likeliest first; empty if none is known."""
         return _classes_for(self.name, task)
 
+    def is_bare(self, hf_class: str) -> bool:
+        """Whether this class is its model without an output layer, as ``LlamaModel`` is, and nothing else."""
+        tables = read_tables().classes
+        return _names_class(tables["base"], self.name, hf_class) and not any(
+            _names_class(table, self.name, hf_class) for use, table in tables.items() if use != "base"
+        )
+
     def gguf_names(self, hf_class: str | None) -> tuple[str, ...]:
         """The names a converter may write into its GGUF files, given the class where it is told; empty if not known."""
         if self.gguf_name:
@@ -137,6 +144,11 @@ def is_gguf_name(name: str) -> bool:
 def family_label(family: str) -> str:
     """The family's name for people, such as ``Llama``; an unlisted family is shown by its own name."""
     return read_tables().labels.get(family, family)
+
+
+def _names_class(table: ClassTable, model_type: str, hf_class: str) -> bool:
+    named = table.get(model_type, ())
+    return hf_class == named if isinstance(named, str) else hf_class in named
 
 
 @lru_cache(maxsize=8192)

@@ -11,7 +11,7 @@ from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.task import task_label
 from compat.rules.architecture_match import match_architecture
-from compat.rules.result import Finding, Severity
+from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "task"
 _MANY_TASKS = 6
@@ -19,6 +19,7 @@ _SUGGESTED = "text-generation"
 """What the class of a language model suggests where nothing else tells the task."""
 _EMBEDDING = frozenset({"feature-extraction", "sentence-similarity", "text-ranking"})
 """What models of such a class are made for as well."""
+_WRITING = frozenset({"text-generation", "conversational"})
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
 
@@ -34,6 +35,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         served = not architecture_of(facts.architecture or "").reads_only_text
     if task in profile.tasks and served:
         yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
+        if task in _WRITING and group is not None and group.by == "model_type" and _is_bare(facts):
+            text = (
+                f"Its class “{facts.hf_class}” has no output layer; {profile.name} goes by the type and expects one, "
+                "which only models that share it with their embeddings do without."
+            )
+            yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
         return
     if _only_suggested(facts) and task not in profile.tasks and _EMBEDDING.intersection(profile.tasks):
         text = (
@@ -51,6 +58,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         names = join_words(task_label(name).lower() for name in profile.tasks)
         text = f"{made_for}; {profile.name} serves {names}."
     yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")
+
+
+def _is_bare(facts: VariantFacts) -> bool:
+    told = facts.hf_class is not None and facts.format != "gguf"
+    return told and architecture_of(facts.architecture or "").is_bare(facts.hf_class or "")
 
 
 def _only_suggested(facts: VariantFacts) -> bool:
