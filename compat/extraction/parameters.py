@@ -69,6 +69,8 @@ are left in 16 bits, words and scales are up to 0.9 of the weights."""
 _SCALES_SHARE = (0.7, 1.02)
 """Which part of a wholly packed model's scales a count may hold, from and to: embeddings have none."""
 _MOST_WORD_BITS = 32
+_SAME = 0.02
+"""How far two counts of one thing may be apart."""
 _WHOLE = 1.3
 """How far above what all dimensions make a count may be."""
 
@@ -195,6 +197,11 @@ def _held_against_files(model: HubModel, counted: Counted) -> Counted:
     return Counted(fact, sentence, None, counted.packing, counted.beside, odd_files=True)
 
 
+def _same(count: int, other: int | None) -> bool:
+    """Whether two counts are of the same weights, give or take what is counted as a scale."""
+    return other is not None and abs(count - other) <= _SAME * count
+
+
 def _alike(count: int, other: int) -> bool:
     """Whether two numbers may tell of one model: towers and tables left out, but not another model."""
     return _BUILT[0] < count / other < _BUILT[1]
@@ -296,6 +303,12 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
     weights = Fact(told, Provenance.HUB, "the Hub counted the parameters in the safetensors headers")
     in_words = weights_in_words(counts, seen) if counts else None
     words = sum(in_words.values()) if in_words else None
+    if block.total and counts and not any(_same(block.total, n) for n in (told, words, sum(counts.values()))):
+        sentence = (
+            f"The Hub counts {parameters_text(block.total)} in all, but {parameters_text(told)} by data type. "
+            "One of the two is wrong."
+        )
+        return Counted(Fact(block.total, Provenance.CONTRADICTED, sentence), sentence, None, seen)
     believed = any(one.agrees(told) and (not several or told > _WORDS_SHARE * one.count) for one in expected)
     surest = expected[0] if expected else None
     if several and words is not None and surest and surest.provenance is not Provenance.NAME:

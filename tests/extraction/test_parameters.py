@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance
-from compat.extraction.parameters import named_sizes
-from compat.hub.payloads import HubModel
+from compat.extraction.parameters import named_sizes, parameters_of
+from compat.extraction.quantization import Packing
+from compat.hub.payloads import HubModel, parse_record
 
 GPT_OSS_120B = {"model_type": "gpt_oss", "quantization_config": {"quant_method": "mxfp4"}}
 QWEN_14B = {
@@ -298,3 +299,31 @@ def test_words_of_a_width_that_is_not_told_give_way_to_the_dimensions(dtype, wor
     found = extract(HubModel(id="maker/Thing-8B", config=EIGHT, siblings=[], safetensors=block))
     assert (found.parameters.value, found.parameters.provenance) == (8_029_995_008, Provenance.KNOWN)
     assert not any(variant.facts.contradicted for variant in found.variants)
+
+
+@pytest.mark.parametrize(
+    ("total", "by_type", "contradicted"),
+    [
+        (7_000_000_000, {"BF16": 7_000_000_000}, False),
+        (7_000_000_000, {"BF16": 6_990_000_000, "F32": 10_000_000}, False),
+        (7_000_000_000, {"BF16": 6_900_000_000}, False),
+        (7_000_000_000, {"BF16": 70_000_000}, True),
+        (7_000_000_000, {"BF16": 14_000_000_000}, True),
+        (70_000_000, {"BF16": 7_000_000_000}, True),
+    ],
+)
+def test_a_total_and_the_counts_by_data_type_have_to_be_of_the_same_weights(total, by_type, contradicted):
+    record = {"id": "a/model-7B", "safetensors": {"total": total, "parameters": by_type}}
+    counted = parameters_of(parse_record(record).model, {}, Packing())
+    assert bool(counted.contradiction) == contradicted
+    assert counted.fact.provenance is (Provenance.CONTRADICTED if contradicted else Provenance.HUB)
+    assert counted.size_bytes is None or not contradicted
+
+
+def test_a_total_of_words_beside_counts_of_words_is_of_the_same_weights():
+    packing = Packing("GPTQ", Provenance.CONFIG, bits=4.0)
+    record = {
+        "id": "a/model-7B-GPTQ",
+        "safetensors": {"total": 1_100_000_000, "parameters": {"I32": 850_000_000, "F16": 250_000_000}},
+    }
+    assert not parameters_of(parse_record(record).model, {}, packing).contradiction
