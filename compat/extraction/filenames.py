@@ -129,7 +129,8 @@ def _gguf_role(base: str) -> str:
         return "adapter" if words[0] in ("lora", "adapter") else "helper"
     if any(word.startswith("dflash") or word == "draft" for word in words):
         return "helper"
-    if words and words[-1] == "lora":
+    before_label = name_words(_LABEL.sub("", base).replace(".", "-"))
+    if before_label and (before_label[-1] == "adapter" or _LORA_WORD.fullmatch(before_label[-1])):
         return "adapter"
     return "weights"
 

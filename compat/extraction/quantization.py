@@ -156,7 +156,7 @@ _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
 """Words that say the weights are not packed, whatever the rest of the name tells of another build."""
 _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
 _SHORT_WIDTH = _word(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
-_INTEGERS = _word(r"(?:int|w)([2-8])(?:a\d+)?")
+_INTEGERS = _word(r"(?:int|w|nf)([2-8])(?:a\d+)?")
 _CLOSING_WIDTH = re.compile(r"[2-9]bit")
 CLOSING = "MLX or bitsandbytes"
 """What a name that closes with its width (``Foo-4bit``) was packed by, in all cases where that is known."""
@@ -318,7 +318,11 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
         label = _METHODS.get(method.lower(), method[:40])
         numbers = None if scheme in _LAYOUT_SCHEMES else _without_zero_points(scheme)
         own = numbers if numbers and not numbers.startswith("INT") else label
-        bits = packed_bits(own, width or _width_of_words(words)) or packed_bits(numbers or label, width)
+        bits = (
+            packed_bits(f"{label}-{numbers}")
+            or packed_bits(own, width or _width_told((), words))
+            or packed_bits(numbers or label, width)
+        )
         return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
     if isinstance(algorithm, str) and algorithm:
@@ -438,7 +442,7 @@ def _width_told(tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:
 
 
 def _width_of_words(words: tuple[str, ...]) -> float | None:
-    """The width in a word such as ``int8`` or ``w8a16``."""
+    """The width in a word such as ``int8``, ``w8a16`` or ``nf4``."""
     found = _INTEGERS.search("-".join(words))
     return float(found[1]) if found else None
 

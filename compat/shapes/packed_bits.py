@@ -26,10 +26,12 @@ _SAME_AS = {
     "gptq-8bit": "gptq-int8",
     "fp8-dynamic": "fp8",
     "float8": "fp8",
-    "compressed-tensors": "int4",
-    "bitsandbytes": "bnb-4bit",
+    "bitsandbytes-4bit": "bnb-4bit",
+    "bitsandbytes-8bit": "bnb-8bit",
+    "bitsandbytes-int4": "bnb-4bit",
+    "bitsandbytes-int8": "bnb-8bit",
+    "compressed-tensors-int8": "int8",
     "nf4": "bnb-4bit",
-    "bnb": "bnb-4bit",
 }
 _MLX = re.compile(r"(?:mlx[- ]?)?(?:ud-?)?(\d(?:\.\d+)?)-?bit(?:-dq)?|mlx-(\d)bit")
 _INTEGERS = re.compile(r"(?:int|w)(\d)(?:a\d+)?")
@@ -52,7 +54,8 @@ def packed_bits(label: str, width: float | None = None) -> float | None:
         return told + _MLX_SCALES if told.is_integer() else told
     if width is not None and name in _AS_TOLD:
         return width
-    usual = _WIDTHS.get(_SAME_AS.get(name, name))
+    of_width = f"{name}-{width:g}bit" if width is not None else name
+    usual = _WIDTHS.get(_SAME_AS.get(of_width) or _SAME_AS.get(name, name))
     whole = _INTEGERS.fullmatch(name)
     if usual is None and whole:
         width = float(whole[1])

@@ -294,6 +294,12 @@ def test_the_width_of_packed_integers_is_that_of_all_groups(widths, scheme, bits
         ({"quant_method": "modelopt", "quant_algo": "W4A16_NVFP4"}, "NVFP4", 4.5),
         ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "W4A8", 4 + 20 / 128),
         ({"quant_method": "modelopt", "quant_algo": "INT8_SQ"}, "INT8", 8.0),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "INT8", 8.0),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "INT4", 4 + 8 / 64 + 32 / (64 * 256)),
+        ({"quant_method": "bitsandbytes"}, None, None),
+        ({"quant_method": "compressed-tensors", "format": "int-quantized"}, "INT8", 8.0),
+        ({"quant_method": "compressed-tensors", "format": "pack-quantized"}, None, None),
+        ({"quant_method": "compressed-tensors"}, None, None),
     ],
 )
 def test_kinds_of_a_method_are_told_by_its_fields(block, scheme, bits):
