@@ -88,6 +88,12 @@ _SCHEMES = (
     ("fp4", "NVFP4"),
 )
 """What the fields of ModelOpt, compressed-tensors and Quark say of the numbers they hold, most telling first."""
+_COMPOUND_SCHEMES = {
+    "w4a8_nvfp4_fp8": "W4A8 NVFP4",
+    "w4a8_mxfp4_fp8": "W4A8 MXFP4",
+    "nvfp4_awq": "AWQ NVFP4",
+}
+"""ModelOpt's algorithms that are computed otherwise than others of their numbers, which stand last."""
 
 MLX = "MLX"
 """Made for Apple's MLX, where nothing tells whether the weights are packed and how wide."""
@@ -316,7 +322,7 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     width = _width(block.get("bits")) or _width(_bits_of_groups(block))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
-        numbers = None if scheme in _LAYOUT_SCHEMES else _without_zero_points(scheme)
+        numbers = None if scheme in _LAYOUT_SCHEMES else _numbers_in(scheme)
         own = numbers if numbers and not numbers.startswith("INT") else label
         bits = (
             packed_bits(f"{label}-{numbers}")
@@ -327,7 +333,7 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     algorithm = block.get("quant_algo")
     if isinstance(algorithm, str) and algorithm:
         evidence = f"{key}.quant_algo is “{algorithm[:40]}”"
-        return Packing("ModelOpt", Provenance.CONFIG, evidence, scheme, packed_bits(scheme or ""))
+        return Packing("ModelOpt", Provenance.CONFIG, evidence, scheme, packed_bits(_numbers_in(scheme) or ""))
     if width:
         # Only MLX writes a width and no method, and the Hub keeps of its block what is in this one.
         return _mlx(block, width, f"{key} has no method, and bits")
@@ -386,6 +392,9 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
             return GEMV
         if "marlin" in layouts:
             return _MARLIN
+    compound = _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
+    if compound:
+        return compound
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:
         if word in told:
@@ -419,8 +428,10 @@ def _bits_of_groups(block: Mapping[str, Any]) -> int | None:
     return first if _is_width(first) and all(width == first for width in widths) else None
 
 
-def _without_zero_points(scheme: str | None) -> str | None:
-    return scheme and (scheme.removesuffix(ASYMMETRIC).rstrip() or None)
+def _numbers_in(scheme: str | None) -> str | None:
+    """The numbers that a scheme of one or several words holds: ``INT4`` of ``INT4 asymmetric``."""
+    words = scheme.removesuffix(ASYMMETRIC).split() if scheme else []
+    return words[-1] if words else None
 
 
 def _bits(label: str, tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:

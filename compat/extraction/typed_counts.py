@@ -25,7 +25,8 @@ def weights_a_scale(packing: Packing) -> int | None:
 
 
 def _scaled_as(packing: Packing) -> str:
-    return packing.scheme if packing.scheme in _SCALED else (packing.label or "").removeprefix("MLX ")
+    numbers = (packing.scheme or "").rpartition(" ")[2]
+    return numbers if numbers in _SCALED else (packing.label or "").removeprefix("MLX ")
 
 
 def weights_counted(counts: Mapping[str, int], packing: Packing) -> dict[str, int]:
