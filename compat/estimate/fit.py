@@ -211,14 +211,13 @@ def _partial(
 ) -> FitResult | None:
     """What fits with a part of it in ``spill`` bytes of system memory: whole layers, or a mixture's experts alone.
 
-    Unless ``aside`` asks for one of them, an engine that by itself moves experts first is judged so where layers would
-    go as well.
+    Unless ``aside`` asks for one of them, an engine that by itself moves experts first is judged so where that goes.
     """
     layers = variant.shape.layers if variant.shape is not None else None
     if not layers or not spill or estimate.per_device is None:
         return None
     found = None if aside is Aside.EXPERTS else layers_aside(estimate, layers, rooms, spill)
-    if engine in EXPERTS_FIRST and (aside is Aside.EXPERTS or (aside is None and found is not None)):
+    if engine in EXPERTS_FIRST and aside is not Aside.LAYERS:
         found = _experts_aside(variant, engine, estimate, rooms, spill) or found
     if found is None:
         return None

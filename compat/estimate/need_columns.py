@@ -48,7 +48,7 @@ from compat.estimate.buffers import (
     transformers_compute,
     widest_full_layer,
 )
-from compat.estimate.engine_names import LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
 from compat.estimate.kv import (
     WINDOWED,
@@ -61,8 +61,9 @@ from compat.estimate.kv import (
     state_bytes,
     unified_pool,
 )
-from compat.estimate.launch import LoadOptions, launch_of
+from compat.estimate.launch import Aside, LoadOptions, launch_of
 from compat.estimate.memory import (
+    MOVABLE,
     VariantInputs,
     as_held,
     cache_factor,
@@ -72,7 +73,9 @@ from compat.estimate.memory import (
     variant_weights,
     with_largest_file,
 )
+from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
+from compat.estimate.token_work import experts_held
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
 from compat.estimate.weights import Weights, output_head
 from compat.estimate.widths import WIDENINGS, Widening, widening_of
@@ -94,13 +97,14 @@ _VARIANT = np.dtype(
         ("held", "i8"),
         ("projector", "i8"),
         ("head", "i8"),
+        ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
     ]
 )
 _SHAPE = np.dtype(
     [
-        *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers")),
+        *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers", "dense")),
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v")),
@@ -240,7 +244,8 @@ class NeedColumns:
         floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         most = variants["most_on_device"] if placed else variants["most"]
-        return Needs(parts, known, floor, host, ranks, shapes["layers"][of], most, variants["head"])
+        layers, dense = shapes["layers"][of], shapes["dense"][of]
+        return Needs(parts, known, floor, host, ranks, layers, dense, most, variants["head"], variants["experts"])
 
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
@@ -270,7 +275,11 @@ class NeedColumns:
         codes[assumed] = _CODE[Fit.UNKNOWN]
         if spill:
             heads = found.heads_by_device(hardware, self.engine)
-            codes[found.spills(over, devices, heads, rooms, spill)] = _CODE[Fit.PARTIAL]
+            by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
+            spilt = found.spills(over, devices, heads, rooms, spill) if by_layers else np.zeros(len(over), dtype=bool)
+            if by_experts and self.engine in EXPERTS_FIRST:
+                spilt |= found.spills_experts(over & ~spilt, devices, rooms, spill)
+            codes[spilt] = _CODE[Fit.PARTIAL]
         return codes
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -339,8 +348,10 @@ class Needs:
     host: Column
     ranks: Column
     layers: Column
+    dense: Column
     most: Column
     head: Column
+    experts: Column
 
     @property
     def total(self) -> Column:
@@ -402,9 +413,9 @@ class Needs:
         heads: Sequence[Column],
         rooms: tuple[int, ...],
         spill: int,
-    ) -> NDArray[np.intp]:
+    ) -> NDArray[np.bool_]:
         """Of the variants that are over a machine's memory, those that ``spill`` bytes of system memory take the rest
-        of: their numbers.
+        of.
 
         The output head and whole layers stay on the accelerators while they last, each with its share of the whole.
         """
@@ -418,7 +429,32 @@ class Needs:
             axis=0,
         )
         host = self.host[at] + movable - movable * there // layers
-        found: NDArray[np.intp] = at[(there >= 1) & (host <= spill)]
+        found = np.zeros(len(over), dtype=bool)
+        found[at[(there >= 1) & (host <= spill)]] = True
+        return found
+
+    def spills_experts(
+        self,
+        over: NDArray[np.bool_],
+        devices: Sequence[tuple[Column, Column]],
+        rooms: tuple[int, ...],
+        spill: int,
+    ) -> NDArray[np.bool_]:
+        """The same of mixtures that keep experts alone in system memory; asked of those that no layers help."""
+        beyond = self.over_all(devices) - sum(rooms)
+        likely = over & (self.experts > 0) & (self.layers > self.dense) & (beyond <= self.experts)
+        found = np.zeros(len(over), dtype=bool)
+        for row in np.flatnonzero(likely & (self.host + beyond <= spill + len(rooms))):
+            mixture = Mixture(
+                int(self.layers[row]),
+                int(self.dense[row]),
+                int(self.experts[row]),
+                int(self.head[row]),
+                {name: int(self.parts[name][row]) for name in MOVABLE},
+                tuple(int(other[row]) for _, other in devices[: int(self.ranks[row])]),
+                int(self.host[row]),
+            )
+            found[row] = len(mixture.fixed) == len(rooms) and mixture.least_aside(rooms, spill) is not None
         return found
 
 
@@ -435,7 +471,9 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     projector = UNKNOWN if size is None else projector_need(size, engine)
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     head = min(output_head(weights), max(on_device, 0))
-    row = (_told(weights.total), on_device, host, weights.least, held, projector, head, most, most_on_device)
+    movable = engine in EXPERTS_FIRST and variant.shape is not None
+    experts = experts_held(variant.shape, weights, engine, variant.quant) if movable and variant.shape else 0
+    row = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0
     wide, wide_held = _as_held(variant, widening, known, engine)
@@ -494,6 +532,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
             _told(value)
             for value in (feed_forward_width(shape), token_bytes(shape), shape.heads, shape.kv_heads, shape.layers)
         ),
+        shape.dense_layers or 0,
         (shape.kv_heads or 0) * (shape.head_dim or 0),
         widest_full_layer(shape),
         query_width(shape),

@@ -69,6 +69,77 @@ def _part_of(parts: Mapping[str, int], head: int, layered: int, kept: int, layer
     return {**parts, **cache, "weights": head + layered * kept // layers - sum(cache.values())}
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """What a mixture of experts takes, in bytes: ``size`` of each part that comes with layers, on all accelerators
+    together, ``fixed`` on each of these beside it, ``host`` in system memory in any case.
+
+    ``experts`` is what all of them take and ``head`` the output head, both of the weights; ``dense`` is how many layers
+    have no experts: the first ones.
+    """
+
+    layers: int
+    dense: int
+    experts: int
+    head: int
+    size: Mapping[str, int]
+    fixed: tuple[int, ...]
+    host: int
+
+    @property
+    def sparse(self) -> int:
+        """How many layers have experts."""
+        return self.layers - self.dense
+
+    def moved(self, gone: int) -> int:
+        """Bytes of the experts of so many layers."""
+        return self.experts * gone // self.sparse
+
+    def least_aside(self, rooms: tuple[int, ...], spill: int) -> int | None:
+        """Of how few layers the experts have to be in ``spill`` bytes of system memory; None if none do."""
+        if self.sparse < 1 or self.experts < 1:
+            return None
+        gone = 1 + bisect_left(
+            range(1, self.sparse + 1), True, key=lambda number: self.shared_out(rooms, number) is not None
+        )
+        return gone if gone <= self.sparse and self.host + self.moved(gone) <= spill else None
+
+    def shared_out(
+        self, rooms: tuple[int, ...], gone: int
+    ) -> tuple[tuple[Mapping[str, int], ...], tuple[int, ...]] | None:
+        """What comes with layers on each accelerator while the experts of ``gone`` layers are aside, and how many
+        layers that are; None: too much.
+
+        Each takes the next layers until it is full, and the last one the output head, which counts as one more.
+        """
+        found, split, start = list[Mapping[str, int]](), list[int](), 0
+        for fixed, room in zip(self.fixed, rooms, strict=True):
+            last = len(found) == len(rooms) - 1
+            there = self._before(start, gone)
+            end = self.layers
+            if not last:
+                left = room - fixed + sum(there.values())
+                end = start + bisect_right(
+                    range(start + 1, self.layers + 1), left, key=lambda count: sum(self._before(count, gone).values())
+                )
+            here = {name: value - there[name] for name, value in self._before(end, gone).items()}
+            here["weights"] += self.head if last else 0
+            if sum(here.values()) + fixed > room:
+                return None
+            found.append(here)
+            split.append(end - start + (1 if last else 0))
+            start = end
+        return tuple(found), tuple(split)
+
+    def _before(self, count: int, gone: int) -> dict[str, int]:
+        """Bytes of the first so many layers."""
+        held = max(min(count - self.dense, self.sparse) - gone, 0)
+        amounts = {name: self.size[name] * count // self.layers for name in ("kv", "state")}
+        experts = (self.experts - self.moved(gone)) * held // max(self.sparse - gone, 1)
+        plain = self.size["weights"] - self.head - self.experts
+        return {**amounts, "weights": plain * count // self.layers + experts}
+
+
 def experts_aside(
     estimate: MemoryEstimate, layers: int, dense: int, experts: int, rooms: tuple[int, ...], spill: int
 ) -> Offload | None:
@@ -76,62 +147,24 @@ def experts_aside(
 
     ``experts`` is what all of them take, ``dense`` how many layers have none: the first ones.
     """
-    sparse = layers - dense
-    if sparse < 1 or experts < 1 or estimate.per_device is None:
+    if estimate.per_device is None:
         return None
-    gone = 1 + bisect_left(
-        range(1, sparse + 1),
-        True,
-        key=lambda number: _shared_out(estimate, layers, dense, experts, rooms, number)[0] is not None,
-    )
-    if gone > sparse or estimate.host + experts * gone // sparse > spill:
-        return None
-    devices, split = _shared_out(estimate, layers, dense, experts, rooms, gone)
-    assert devices is not None
-    moved = experts * gone // sparse
-    weights = (estimate.component("weights").bytes or 0) + estimate.host
-    host = {EMBEDDING: estimate.host, EXPERTS: moved}
-    return Offload(sparse - gone, 1 - moved / max(weights, 1), devices, host, dense + gone, split)
-
-
-def _shared_out(
-    estimate: MemoryEstimate, layers: int, dense: int, experts: int, rooms: tuple[int, ...], gone: int
-) -> tuple[tuple[Mapping[str, int], ...] | None, tuple[int, ...]]:
-    """What each device holds with the experts of ``gone`` layers aside, and its number of layers; None: too much.
-
-    One device takes all. Of several, each takes the next layers until it is full, and the last one the output head.
-    """
-    parts, sparse = estimate.device_parts(), layers - dense
-    moved = experts * gone // sparse
-    if len(parts) == 1:
-        only = {**parts[0], "weights": parts[0]["weights"] - moved}
-        return ((only,) if sum(only.values()) <= rooms[0] else None), ()
     size = {name: estimate.component(name).bytes or 0 for name in MOVABLE}
-    plain = size["weights"] - estimate.head - experts
-
-    def before(count: int) -> dict[str, int]:
-        """Bytes of the first so many layers."""
-        held = max(min(count - dense, sparse) - gone, 0)
-        amounts = {name: size[name] * count // layers for name in ("kv", "state")}
-        whole = (experts - moved) * held // max(sparse - gone, 1)
-        return {**amounts, "weights": plain * count // layers + whole}
-
-    found, split, start = [], [], 0
-    for number, (part, room) in enumerate(zip(parts, rooms, strict=True)):
-        last = number == len(parts) - 1
-        fixed = {name: value for name, value in part.items() if name not in MOVABLE}
-        there = before(start)
-        left = room - sum(fixed.values()) + sum(there.values())
-        end = layers
-        if not last:
-            end = start + bisect_right(
-                range(start + 1, layers + 1), left, key=lambda count: sum(before(count).values())
-            )
-        here = {name: value - there[name] for name, value in before(end).items()}
-        here["weights"] += estimate.head if last else 0
-        if sum(here.values()) + sum(fixed.values()) > room:
-            return None, ()
-        found.append({**here, **fixed})
-        split.append(end - start + (1 if last else 0))
-        start = end
-    return tuple(found), tuple(split)
+    beside = [{name: value for name, value in part.items() if name not in MOVABLE} for part in estimate.device_parts()]
+    fixed = tuple(sum(part.values()) for part in beside)
+    mixture = Mixture(layers, dense, experts, estimate.head, size, fixed, estimate.host)
+    gone = mixture.least_aside(rooms, spill)
+    shared = mixture.shared_out(rooms, gone) if gone else None
+    if gone is None or shared is None:
+        return None
+    devices, split = shared
+    moved = mixture.moved(gone)
+    host = {EMBEDDING: estimate.host, EXPERTS: moved}
+    return Offload(
+        mixture.sparse - gone,
+        1 - moved / max(size["weights"] + estimate.host, 1),
+        tuple({**here, **other} for here, other in zip(devices, beside, strict=True)),
+        host,
+        dense + gone,
+        split if len(split) > 1 else (),
+    )

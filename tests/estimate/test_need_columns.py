@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, VariantInputs, complete, from_config, judge_fit, known_shape
-from compat.estimate.fit import rooms_of
+from compat.estimate.fit import Fit, rooms_of
+from compat.estimate.launch import Aside
 from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
@@ -190,3 +191,33 @@ def test_columns_can_be_taken_apart_and_put_together():
 def test_no_variants_need_nothing():
     for machine in MACHINES.values():
         assert len(NeedColumns.of((), "llama-cpp").fits(machine)) == 0
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-oss-20b", "Qwen/Qwen3-30B-A3B", "deepseek-ai/DeepSeek-V3"])
+@pytest.mark.parametrize("cards", [(0.4,), (0.7,), (0.3, 0.3), (0.5, 0.2)])
+def test_experts_that_go_where_whole_layers_just_do_not_are_a_way_to_run_it(name, cards):
+    shape = known_shape(name)
+    count = shape.parameters or 30_500_000_000
+    size = count * 5 // 8
+    variant = VariantInputs(shape, size, count, "Q4_K_M", 0, "gguf")
+    columns = NeedColumns.of([variant], "llama-cpp")
+    options = LoadOptions(context=8192)
+
+    def judged(memory, aside=None):
+        machine = Hardware(tuple(card(size * share / GIB) for share in cards), memory)
+        return judge_fit(variant, "llama-cpp", machine, replace(options, aside=aside)), machine
+
+    by_experts, by_layers = (
+        next(memory for memory in range(2**20, 2 * size, size // 200) if judged(memory, aside)[0].fit is Fit.PARTIAL)
+        for aside in (Aside.EXPERTS, Aside.LAYERS)
+    )
+    seen = set()
+    for memory in range(min(by_experts, by_layers) - size // 100, max(by_experts, by_layers) + size // 50, size // 400):
+        found, machine = judged(memory)
+        ways = {judged(memory, aside)[0].fit for aside in (Aside.EXPERTS, Aside.LAYERS)}
+        assert (found.fit is Fit.PARTIAL) == (Fit.PARTIAL in ways)
+        for aside in (None, Aside.EXPERTS, Aside.LAYERS):
+            expected = judged(memory, aside)[0].fit
+            assert FITS[columns.fits(machine, replace(options, aside=aside))[0]] is expected
+        seen.add(found.fit)
+    assert seen == {Fit.PARTIAL, Fit.TOO_LARGE}
