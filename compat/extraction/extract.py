@@ -158,6 +158,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         task_from=task.provenance,
         gated=None if model.gated is None else bool(model.gated),
         remote_code=_brings_code(model, config),
+        no_config=_lists_no_config(model),
         partial=part and task.value != "speculative-draft",
         no_weights=_lists_no_weights(model, names),
     )
@@ -211,6 +212,13 @@ def _brings_code(model: HubModel, config: Mapping[str, Any]) -> bool | None:
         return True
     told = bool(model.tags and model.config) and {"tags", "config"}.isdisjoint(model.source or {})
     return False if told else None
+
+
+def _lists_no_config(model: HubModel) -> bool:
+    """Whether the Hub's own list of files is known without ``config.json``, and nothing that stands in one is told."""
+    files = {sibling.rfilename for sibling in model.siblings or ()}
+    own = bool(files) and "siblings" not in (model.source or {})
+    return own and not model.config and files.isdisjoint({"config.json", "params.json", "model_index.json"})
 
 
 def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:

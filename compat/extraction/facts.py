@@ -15,10 +15,11 @@ T = TypeVar("T")
 DEFAULT_CONTEXT = 2048
 """Tokens assumed where nothing tells a model's context length, as the original does."""
 
-PREFIXED, INDEXED, RENAMED, IN_FOLDER = "prefixed", "indexed", "renamed", "in a folder"
-FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER)
-"""Names of safetensors files that are not Transformers' own: ``model-x.safetensors``; others that an index lists;
-others that none lists; in folders alone."""
+PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK = "prefixed", "indexed", "renamed", "in a folder", "by rank"
+FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK)
+"""Names of weight files that are not Transformers' own: ``model-x.safetensors``; others that an index lists; others
+that none lists (of PyTorch files ``.pth`` and ``.ckpt``); in folders alone; ``model-rank-0-part-0.safetensors``, of
+tensors cut for several GPUs."""
 
 
 class Provenance(StrEnum):
@@ -114,8 +115,9 @@ class VariantFacts:
     needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
     Hub's own list of files is known, and holds none; ``cut``: in pieces that have to be joined before use.
     ``layout``: who laid the tensors out, where that is not as Transformers does (``mistral``: Mistral's own names).
-    ``file_names``: how the safetensors files are named where the list of files is known and they are not as
-    Transformers writes them, one of :data:`FILE_NAMES`.
+    ``file_names``: how the weight files are named where the list of files is known and they are not as
+    Transformers writes them, one of :data:`FILE_NAMES`. ``no_config``: that list holds no ``config.json``, and nothing
+    of one was read.
     """
 
     architecture: str | None = None
@@ -142,6 +144,7 @@ class VariantFacts:
     cut: bool = False
     layout: str | None = None
     file_names: str | None = None
+    no_config: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

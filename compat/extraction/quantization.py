@@ -328,6 +328,8 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
             packed_bits(f"{label}-{numbers}")
             or packed_bits(own, width or _width_told((), words))
             or packed_bits(numbers or label, width)
+            # Integers in words are of four bits but for few, and the Hub leaves out the groups that would tell.
+            or (packed_bits("INT4") if block.get("format") == "pack-quantized" else None)
         )
         return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
@@ -395,6 +397,9 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
     compound = _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
     if compound:
         return compound
+    kind = _kind_of_compressed(block) if block.get("quant_method") == "compressed-tensors" else _kind_of_rounded(block)
+    if kind:
+        return kind
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
     for word, scheme in _SCHEMES:
         if word in told:
@@ -411,6 +416,38 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
     if block.get("quant_method") in _GPTQ_METHODS and block.get("sym") is False:
         return f"{integers} {ASYMMETRIC}" if integers else ASYMMETRIC
     return integers
+
+
+def _kind_of_compressed(block: Mapping[str, Any]) -> str | None:
+    """Kinds of compressed-tensors that neither its format nor the width of its weights tells: sparse ones, and integers
+    that are multiplied with narrow activations."""
+    sparsity = block.get("sparsity_config")
+    if isinstance(sparsity, Mapping) and sparsity.get("targets"):
+        return "sparse"
+    if block.get("format") == "marlin-24":
+        return "marlin-24"
+    groups = block.get("config_groups")
+    kinds = {_kind_of_group(group) for group in groups.values()} if isinstance(groups, Mapping) else set()
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _kind_of_group(group: Any) -> str | None:
+    sides = [group.get(key) if isinstance(group, Mapping) else None for key in ("weights", "input_activations")]
+    weights, activations = (
+        [one.get("type"), one.get("num_bits")] if isinstance(one, Mapping) else None for one in sides
+    )
+    if weights == ["int", 4]:
+        return {"float 8": "W4AFP8", "int 8": "W4A8", "int 4": "W4A4"}.get(" ".join(map(str, activations or ())))
+    lopsided = isinstance(sides[0], Mapping) and sides[0].get("symmetric") is False
+    return f"INT8 {ASYMMETRIC}" if lopsided and weights == activations == ["int", 8] else None
+
+
+def _kind_of_rounded(block: Mapping[str, Any]) -> str | None:
+    """The numbers that AutoRound rounded to, where they are no integers."""
+    numbers, bits = str(block.get("data_type") or "int"), block.get("bits")
+    if _METHODS.get(str(block.get("quant_method")).lower()) != "AutoRound" or numbers.startswith("int"):
+        return None
+    return {"nv_fp": f"NVFP{bits}", "mx_fp": f"MXFP{bits}"}.get(numbers[:5], f"FP{bits}")
 
 
 def _is_width(bits: Any) -> bool:

@@ -85,7 +85,7 @@ _NAME_TASKS = {
 }
 _CAMEL_ENDINGS = (("TTS", "text-to-speech"), ("Reranker", "text-ranking"))
 _DRAFT_WORDS = frozenset({"eagle3", "speculator", "speculators", "medusa", "dspark"})
-_DRAFT_CLASSES = ("Eagle", "Draft", "MTP", "NextN", "Medusa", "Speculator")
+_DRAFT_CLASSES = ("Eagle", "Draft", "MTP", "NextN", "Medusa", "Speculator", "AssistantFor")
 _WORD_TASKS = {word: task for task, words in _NAME_TASKS.items() for word in words.split()}
 
 

@@ -6,13 +6,14 @@ parts. Projectors, importance matrices, adapters, drafts and duplicates are file
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from compat.architectures import known_model, name_words, read_tables
-from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
@@ -142,6 +143,8 @@ def variants_of(
         told = True
         paths = tuple(name.path for name in files)
         facts = plain(format=format_, format_from=Provenance.HUB)
+        if format_ == "pytorch" and "siblings" not in (model.source or {}) and _no_engine_opens(paths):
+            facts = replace(facts, file_names=RENAMED)
         yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
     if told:
         return
@@ -159,24 +162,28 @@ def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Colle
 
 
 _INDEX = "model.safetensors.index.json"
+_OF_A_RANK = re.compile(r"model-rank-\d+-part-\d+")
 
 
 def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
     """How the files of a set of safetensors weights are named; None: as usual, or the list is not the Hub's own."""
     stems = {name.stem for name in weights}
-    if (
-        "siblings" in (model.source or {})
-        or "model_index.json" in siblings
-        or stems <= {"model"}
-        or "transformers_weights" in (model.config or {})
-    ):
+    elsewhere = "model_index.json" in siblings or "transformers_weights" in (model.config or {})
+    if stems <= {"model"} or elsewhere or "siblings" in (model.source or {}):
         return None
+    if all(_OF_A_RANK.fullmatch(stem) for stem in stems):
+        return BY_RANK
     if all("/" in name.path for name in weights):
         return IN_FOLDER
     prefixed = all(stem.startswith("model") for stem in stems)
     if _INDEX in siblings:
         return None if prefixed else INDEXED
     return PREFIXED if prefixed else RENAMED
+
+
+def _no_engine_opens(paths: Sequence[str]) -> bool:
+    """Whether all PyTorch files are named as programs of their authors name them, such as ``consolidated.00.pth``."""
+    return bool(paths) and all(path.lower().endswith((".pth", ".ckpt")) for path in paths)
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:

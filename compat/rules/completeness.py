@@ -38,6 +38,14 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "record contradicts itself",
             Confidence.LOW,
         )
+    if facts.no_config and facts.format != "gguf" and not profile.criteria:
+        yield Finding(
+            CODE,
+            Severity.WARNS,
+            f"Its file list holds no config.json, without which {profile.name} loads no model.",
+            "no config.json",
+            Confidence.LOW,
+        )
     if facts.cut:
         yield Finding(
             CUT,

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
@@ -99,7 +99,7 @@ def _check(
         yield from _other_layout(profile)
         return
     if file_names and rule.opens is not None and file_names not in rule.opens:
-        yield from _other_names(profile, file_names)
+        yield from _other_names(profile, format_, file_names)
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
@@ -140,6 +140,7 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
 
 
 _NAMED = {
+    BY_RANK: "cut for each of several GPUs (model-rank-...), as vLLM's sharded state is",
     PREFIXED: "files called model-… that no index lists",
     INDEXED: "files of other names than model*.safetensors",
     RENAMED: "files of other names than model.safetensors, which no index lists",
@@ -147,17 +148,24 @@ _NAMED = {
 }
 
 
-def _other_names(profile: EngineProfile, file_names: str) -> Iterator[Finding]:
+def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Iterator[Finding]:
+    if format_ != "safetensors":
+        text = f"Its PyTorch weights are .pth or .ckpt files, of which {profile.name} opens none by itself."
+        yield Finding(CODE, Severity.BLOCKS, text, "names of files")
+        yield Finding(CODE, Severity.RECOMMENDS, "Look for a version of it in the layout of Transformers.")
+        return
     folder = file_names == IN_FOLDER
     yield Finding(
         CODE,
         Severity.BLOCKS,
         f"Its safetensors weights are {_NAMED[file_names]}; {profile.name} opens "
-        f"{'those beside config.json' if folder else 'none of such names'}.",
+        f"{'those beside config.json' if folder else 'none of such names by itself'}.",
         "weights in a folder" if folder else "names of files",
     )
     advice = "Download the folder that has the weights and config.json, and name its path instead of the repository."
     renamed = "Download it, rename the file to model.safetensors, and name the folder instead of the repository."
+    if file_names == BY_RANK:
+        renamed = "Take the whole weights; vLLM loads these alone with --load-format sharded_state on as many GPUs."
     yield Finding(CODE, Severity.RECOMMENDS, advice if folder else renamed)
 
 

@@ -139,6 +139,7 @@ def accuracy(request: HtmxHttpRequest) -> HttpResponse:
         ("Memory, by model family", "memory-family", _table(found, "memory", "family")),
         ("Decode speed, by engine", "speed-engine", _table(found, "speed", "engine")),
         ("Decode speed, by engine and year", "speed-build", _table(found, "speed", "build")),
+        ("Decode speed, by backend", "speed-backend", _table(found, "speed", "backend")),
         ("Decode speed, by model family", "speed-family", _table(found, "speed", "family")),
     ]
     context = {

@@ -302,7 +302,7 @@ def test_the_width_of_packed_integers_is_that_of_all_groups(widths, scheme, bits
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "INT4", 4 + 8 / 64 + 32 / (64 * 256)),
         ({"quant_method": "bitsandbytes"}, None, None),
         ({"quant_method": "compressed-tensors", "format": "int-quantized"}, "INT8", 8.0),
-        ({"quant_method": "compressed-tensors", "format": "pack-quantized"}, None, None),
+        ({"quant_method": "compressed-tensors", "format": "pack-quantized"}, None, 4 + 20 / 128),
         ({"quant_method": "compressed-tensors"}, None, None),
     ],
 )

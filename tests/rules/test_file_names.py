@@ -6,7 +6,7 @@ import pytest
 
 from compat.engines import all_profiles
 from compat.extraction.extract import extract
-from compat.extraction.facts import IN_FOLDER, INDEXED, PREFIXED, RENAMED
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all
 
@@ -38,6 +38,11 @@ def sharded(stem):
         (["consolidated.safetensors"], RENAMED),
         (["4bit/model.safetensors", "4bit/config.json"], IN_FOLDER),
         (["model.safetensors", "2_Dense/model.safetensors"], None),
+        (["model-rank-0-part-0.safetensors"], BY_RANK),
+        (["consolidated.00.pth", "params.json"], RENAMED),
+        (["model.ckpt"], RENAMED),
+        (["pytorch_model.bin"], None),
+        (["model.pt"], None),
         (["transformer/diffusion.safetensors", "model_index.json"], None),
     ],
 )
@@ -60,12 +65,16 @@ OPENS = {
     "mlx-lm": {PREFIXED},
     "vllm": {PREFIXED, INDEXED, RENAMED},
     "sglang": {PREFIXED, INDEXED, RENAMED},
+    "tgi": {PREFIXED, INDEXED, RENAMED},
+    "lmdeploy": {PREFIXED, INDEXED, RENAMED},
+    "exllamav3": {PREFIXED, INDEXED, RENAMED},
 }
 NAMES = {
     PREFIXED: ["model-q4.safetensors"],
     INDEXED: [*sharded("q4"), INDEX],
     RENAMED: ["weights.safetensors"],
     IN_FOLDER: ["q4/model.safetensors"],
+    BY_RANK: ["model-rank-0-part-0.safetensors", "model-rank-1-part-0.safetensors"],
 }
 
 
@@ -79,5 +88,33 @@ def test_an_engine_runs_what_it_opens_and_says_what_it_does_not(slug, named):
         assert result.recommendations
 
 
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "transformers", "tgi", "lmdeploy"])
+@pytest.mark.parametrize(("file", "opened"), [("pytorch_model.bin", True), ("model.pth", False), ("model.ckpt", False)])
+def test_pytorch_files_under_names_of_their_authors_are_opened_by_none(slug, file, opened):
+    result = judge_all(read(file).judged, all_profiles()[slug]).result
+    assert result.compatible == opened
+
+
 def test_an_engine_that_nobody_looked_into_refuses_no_name():
-    assert judge_all(read("weights.safetensors").judged, all_profiles()["tgi"]).result.compatible
+    assert judge_all(read("weights.safetensors").judged, all_profiles()["tensorrt-llm"]).result.compatible
+
+
+@pytest.mark.parametrize("slug", ["vllm", "transformers", "mlx-lm", "exllamav3"])
+def test_a_whole_list_without_a_configuration_promises_nothing(slug):
+    record = {"id": "a/llama", "pipeline_tag": "text-generation", "tags": ["llama", "text-generation"]}
+    files = [{"rfilename": "model.safetensors"}]
+
+    def level(**more):
+        result = judge_all(extract(parse_record({**record, **more}).model).judged, all_profiles()[slug]).result
+        return result.level
+
+    assert level(siblings=files) == 1
+    assert level(siblings=[*files, {"rfilename": "config.json"}]) > 1
+    assert level(siblings=files, _source={"siblings": "a list"}) > 1
+
+
+def test_a_gguf_file_needs_no_configuration():
+    record = {"id": "a/llama-GGUF", "pipeline_tag": "text-generation", "siblings": [{"rfilename": "l-Q4_K_M.gguf"}]}
+    extracted = extract(parse_record({**record, "gguf": {"architecture": "llama", "total": 8_000_000_000}}).model)
+    result = judge_all(extracted.judged, all_profiles()["llama-cpp"]).result
+    assert not any("config.json" in warning for warning in result.warnings)

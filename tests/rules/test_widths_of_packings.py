@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat.engines import all_profiles
+from compat.engines import Capability, all_profiles
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all
@@ -178,3 +178,51 @@ def test_a_width_that_a_list_for_a_family_tells_is_doubted_and_not_refused(slug)
 def test_what_an_engine_never_reads_is_refused_whoever_tells_it():
     assert refuses(packed("exllamav3", {"quant_method": "awq", "bits": 8}, _source=FAMILY_LIST))
     assert refuses(packed("mlx-lm", {"quant_method": "gptq", "bits": 4}, _source=FAMILY_LIST))
+
+
+def compressed(weights, activations=None, kind="pack-quantized", **more):
+    group = {"weights": weights, "input_activations": activations}
+    block = {"quant_method": "compressed-tensors", "format": kind, "config_groups": {"group_0": group}}
+    return block | more
+
+
+INT4, INT8 = ({"type": "int", "num_bits": bits, "symmetric": True} for bits in (4, 8))
+FLOAT8 = {"type": "float", "num_bits": 8}
+SPARSE = {"sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}}
+
+
+@pytest.mark.parametrize(
+    ("block", "vllm", "sglang", "tgi"),
+    [
+        (compressed(INT4), 3, 2, 2),
+        (compressed(INT4, FLOAT8), 2, 1, 0),
+        (compressed(INT4, INT8, "int-quantized"), 1, 1, 0),
+        (compressed(INT4, INT4, "int-quantized"), 0, 0, 0),
+        (compressed(INT4, kind="marlin-24"), 0, 0, 0),
+        (compressed(INT8, INT8, "int-quantized"), 2, 2, 2),
+        (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 1, 2),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), 2, 2, 2),
+        (compressed(FLOAT8, FLOAT8, "float-quantized", **SPARSE), 0, 0, 0),
+        (compressed(FLOAT8, FLOAT8, "float-quantized", sparsity_config={"format": "dense"}), 2, 2, 2),
+    ],
+)
+def test_kinds_of_compressed_tensors_are_what_engines_have_code_for(block, vllm, sglang, tgi):
+    assert [packed(slug, block).level for slug in ("vllm", "sglang", "tgi")] == [vllm, sglang, tgi]
+
+
+@pytest.mark.parametrize(("capability", "runs"), [(8.9, False), (9.0, True), (10.0, False)])
+def test_integers_of_four_bits_with_activations_in_fp8_are_hoppers_alone_on_vllm(capability, runs):
+    record = {"id": "a/llama", "pipeline_tag": "text-generation", "tags": ["safetensors"]}
+    config = {**LLAMA, "quantization_config": compressed(INT4, FLOAT8)}
+    judged = extract(parse_record({**record, "config": config}).model).judged
+    result = judge_all(judged, all_profiles()["vllm"], Capability("nvidia", capability)).result
+    assert result.compatible is runs
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bits", "vllm", "sglang"),
+    [("int", 4, True, True), (None, 4, True, True), ("nv_fp", 4, False, False), ("mx_fp", 4, True, False)],
+)
+def test_numbers_of_autoround_that_an_engine_does_not_read_are_refused(numbers, bits, vllm, sglang):
+    block = {"quant_method": "auto-round", "bits": bits, "group_size": 16, "data_type": numbers}
+    assert [packed(slug, block).compatible for slug in ("vllm", "sglang")] == [vllm, sglang]

@@ -45,6 +45,7 @@ def test_a_speed_that_pages_show_is_compared():
         ({"measures": "prefill"}, "the speed of reading a prompt, which is compared apart", 0),
         ({"depth": 32768}, "more than 8,192 tokens into a conversation: pages show the speed at 1,024", 0),
         ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
+        ({"backend": "cpu"}, "an accelerator by its class, the processor by its backend", 0),
         ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
         ({"model": "nobody/knows"}, "no shape is known for the model", 1),
         (
@@ -112,3 +113,8 @@ def test_where_a_run_lay_is_told_by_the_point_or_by_the_memory_it_needs():
 def test_the_bandwidth_that_a_point_tells_outranks_its_processors():
     told = point(processor="Ryzen 5 5600X", processor_only=True, system_gb_s=40.0, tok_s=5.0)
     assert usable(told).placement.portions[0].bandwidth == 40e9
+
+
+def test_what_an_engine_computes_on_has_a_row_of_its_own():
+    found = speed_accuracy([point(backend="vulkan"), point()])
+    assert [(row.name, row.n) for row in found.table.rows if row.by == "backend"] == [("llama.cpp on Vulkan", 1)]

@@ -12,6 +12,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from compat.strict_data import Name, StrictTable, check_table, one_of
 
+BACKENDS = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "cpu": "processors"}
+"""What an engine computes on, as columns say it and as people do."""
+
 _Count = Annotated[int, Field(gt=0)]
 _Tokens = Annotated[int, Field(ge=0)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -62,7 +65,7 @@ class _Run(StrictTable):
     processor_only: bool = False
     system_gb: _Positive | None = None
     system_gb_s: _Positive | None = None
-    backend: Annotated[str, one_of("cuda", "rocm", "vulkan", "metal", "cpu")] | None = None
+    backend: Annotated[str, one_of(*BACKENDS)] | None = None
     tensor_parallel: _Count | None = None
     gpu_layers: _Layers | None = None
     n_cpu_moe: _Count | None = None

@@ -18,7 +18,8 @@ _TOLERANCE = 1.05
 class Comparison:
     """One compared quantity of one point, in MiB (or tokens a second for speed).
 
-    ``low`` and ``high`` are the range that pages show, where they show one. ``basis`` and ``where`` are those of
+    ``low`` and ``high`` are the range that pages show, where they show one, ``backend`` is the engine with what it
+    computes on (``llama.cpp on Vulkan``), where that is told. ``basis`` and ``where`` are those of
     :class:`compat.estimate.ledger.Margin`.
     """
 
@@ -35,6 +36,7 @@ class Comparison:
     where: str
     low: float | None = None
     high: float | None = None
+    backend: str = ""
 
     @property
     def error(self) -> float:
@@ -110,7 +112,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def summarise(comparisons: Iterable[Comparison]) -> tuple[Row, ...]:
-    """Rows over everything, per engine, engine and year, family and source, each per quantity and quality."""
+    """Rows over everything, per engine, engine and year, backend, family and source, each per quantity and quality."""
     groups: dict[tuple[str, str, str, str], list[Comparison]] = {}
     for c in comparisons:
         qualities = (c.quality, "firm") if c.quality in FIRM else (c.quality,)
@@ -119,6 +121,7 @@ def summarise(comparisons: Iterable[Comparison]) -> tuple[Row, ...]:
                 ("all", "all"),
                 ("engine", c.engine),
                 ("build", c.build),
+                *((("backend", c.backend),) if c.backend else ()),
                 ("family", c.family),
                 ("source", c.source),
             ):

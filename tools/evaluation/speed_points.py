@@ -14,7 +14,7 @@ from compat.estimate.speed import least_seconds, placement_for, work_of
 from compat.estimate.speed_constants import hardware_class
 from compat.estimate.token_work import Work
 from tools.evaluation.asked import Asked, Records, asked
-from tools.evaluation.point_rows import SpeedPoint
+from tools.evaluation.point_rows import BACKENDS, SpeedPoint
 from tools.evaluation.points import name_of
 from tools.evaluation.rows import Comparison, Evaluation, engine_and_year, evaluate_comparisons, source_name
 
@@ -73,6 +73,10 @@ def _refused(point: SpeedPoint) -> str | None:
         return "the prompt is counted in"
     if point.single_board:
         return "a card on a single-board computer, for which pages have no option"
+    if point.accelerator and point.backend == "cpu":
+        return "an accelerator by its class, the processor by its backend"
+    if point.processor_only and point.backend not in (None, "cpu"):
+        return "a processor by its class, an accelerator by its backend"
     if point.sequences > 1:
         return "several conversations at once, for which pages have no option"
     if (point.depth or 0) > DEEPEST:
@@ -107,6 +111,7 @@ def _compare(point: SpeedPoint, question: Asked) -> Comparison | str:
         "processor" if point.processor_only else "accelerator",
         found.low,
         found.high,
+        "" if point.backend is None else f"{question.engine} on {BACKENDS[point.backend]}",
     )
 
 
@@ -156,10 +161,6 @@ def placement_of(point: SpeedPoint, found: Asked) -> Placement | str:
     layers = found.inputs.shape.layers if found.inputs.shape is not None else None
     if hardware is None:
         return "too little is told of the machine"
-    if hardware.accelerators and point.backend == "cpu":
-        return "an accelerator by its class, the processor by its backend"
-    if point.processor_only and point.backend not in (None, "cpu"):
-        return "a processor by its class, an accelerator by its backend"
     told = point.gpu_layers or 0
     if hardware.accelerators and layers and 0 < told < layers:
         placement = place(found.engine, hardware, None, told / layers)
