@@ -46,6 +46,7 @@ ROWS = {
     "background work": "::test_background_work_is_done_by_the_tasks_process",
     "listener to changes of the catalogue": "::test_a_listener_hears_of_a_change",
     "measured point": "::test_a_measured_point_is_in_the_ledger_and_on_the_page",
+    "reader of an engine's log": "::test_a_log_reader_is_heard_and_its_engine_named",
     "reader of an engine's package": "::test_a_reader_writes_the_lists_of_an_engine",
     "event of webhooks": "::test_an_event_is_written_to_the_outbox",
     "setting": "::test_a_setting_is_read_and_its_row_is_asked_for",
@@ -418,6 +419,35 @@ def add_point(copy):
         file.write(json.dumps(point) + "\n")
 
 
+def add_log_reader(copy):
+    (copy / "compat/logs/lmdeploy.py").write_text(
+        '''"""LMDeploy: how much its weights take."""
+
+from .lines import after, size
+from .reader import Reader
+
+
+class LmdeployReader(Reader):
+    """The lines of this test."""
+
+    engine = "lmdeploy"
+    name = "LMDeploy"
+    usual = ("weights",)
+
+    def _weights(self, line):
+        self.load.add("weights", "CUDA0", size(after(line, "toy weights:")) or 0)
+        return True
+
+    handlers = ((("toy weights:",), _weights),)
+''',
+        "utf-8",
+    )
+    reading = copy / "compat/logs/reading.py"
+    add_lines(reading, "from .llama_cpp import LlamaReader\n", "from .lmdeploy import LmdeployReader\n")
+    change_line(reading, "SglangReader, MlxReader)", "SglangReader, MlxReader, LmdeployReader)")
+    change_line(copy / "docs/users.md", "vLLM, SGLang or MLX-LM", "vLLM, SGLang, MLX-LM or LMDeploy")
+
+
 def add_reader(copy):
     with (copy / "tools/profiles/readers.py").open("a", encoding="utf-8") as file:
         file.write(
@@ -504,6 +534,7 @@ ADDITIONS = (
     add_background_work,
     add_listener,
     add_point,
+    add_log_reader,
     add_reader,
     add_event,
     add_setting,
@@ -553,6 +584,13 @@ seen["version"] = rules_version(profile("rbee"))
 for name, address in json.loads(sys.argv[3]).items():
     seen[name] = get(address)
 run("export_site", "--output", sys.argv[5], "--top", "20", "--processes", "1")
+told = client.post(
+    "/api/v1/models/acme/Merged-1B/log?worker=lmdeploy",
+    {"log": "engine says: toy weights: 1900.0 MiB"},
+    content_type="application/json",
+)
+seen["log"] = told.json()
+seen["log page"] = get("/log/?id=acme/Merged-1B")
 seen["exported feed"] = (Path(sys.argv[5]) / "popular.xml").read_text()
 seen["classes"] = [list(architecture_of(name).classes_for(None)) for name in ("aatoy", "aa-toy")]
 seen["cards"] = list(accelerator_labels())
@@ -807,6 +845,16 @@ def test_a_measured_point_is_in_the_ledger_and_on_the_page(seen, copy):
     assert ledger != (ROOT / "compat/estimate/data/ledger.json").read_text("utf-8")
     assert "toy-engine" in ledger
     assert "toy-engine" in seen["accuracy"][1]
+
+
+def test_a_log_reader_is_heard_and_its_engine_named(seen, copy):
+    (weights,) = seen["log"]["parts"]
+    assert (seen["log"]["engine"], weights["name"], weights["measured"]) == ("lmdeploy", "weights", 1900 * 2**20)
+    assert weights["estimated"] > 0
+    assert "weights" not in seen["log"]["missing"]
+    assert "SGLang, MLX-LM or LMDeploy" in seen["log page"][1]
+    done = in_copy(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/logs/test_reading.py", "-k", "named")
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_a_reader_writes_the_lists_of_an_engine(copy, tmp_path):

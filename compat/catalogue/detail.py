@@ -17,6 +17,7 @@ from compat.catalogue.current import index_now
 from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
+from compat.catalogue.measurements import measured_here
 from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
@@ -45,7 +46,7 @@ from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
 from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel, is_repo_id
-from compat.models import HubFetch, ModelRecord, RecordRelation, RecordVariant
+from compat.models import HubFetch, Measurement, ModelRecord, RecordRelation, RecordVariant
 from compat.models.composed import ComposedQuery
 from compat.models.lineage import extraction_of
 from compat.rules import CompatibilityResult
@@ -200,7 +201,10 @@ class RelatedRow:
 
 @dataclass(frozen=True, slots=True)
 class DetailPage:
-    """The detail page's data. ``extraction`` carries every fact with its evidence."""
+    """The detail page's data. ``extraction`` carries every fact with its evidence.
+
+    ``measured`` are the newest loads that this site measured on such a worker.
+    """
 
     row: Row
     worker: Worker
@@ -213,6 +217,7 @@ class DetailPage:
     rules: str
     fetch: HubFetch | None
     memory: MemoryView | None
+    measured: Sequence[Measurement] = ()
 
     @property
     def profile(self) -> EngineProfile:
@@ -314,6 +319,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
         memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result, variants),
+        measured=measured_here(record.repo_id, worker),
     )
 
 

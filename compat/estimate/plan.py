@@ -182,7 +182,8 @@ class _Asked:
             if one in used:
                 used.remove(one)
         layers = self.variant.shape.layers if self.variant.shape is not None else None
-        start = Start(self.model, options, layers, tuple(memories), fit.offload)
+        held = tuple(zip(fit.devices, rooms_of(hardware, self.engine, options) or (), strict=False))
+        start = Start(self.model, options, layers, tuple(memories), fit.offload, held)
         if fit.offload is not None:
             moved = Change.LAYERS if fit.offload.experts is None else Change.EXPERTS
             changes = (*changes, moved)

@@ -3,9 +3,12 @@
 Options are those of the engines' argument readers, read on 29 November 2026: llama.cpp 0c1e57098 as in llama-cpp-python
 0.3.36 (``common/arg.cpp``; which file ``-hf`` takes: ``find_best_model`` in ``common/download.cpp``), Ollama fb30760
 (``envconfig/config.go``, ``Runner`` in ``api/types.go``, ``docs/modelfile.mdx``) with the Hub's documentation of
-``hf.co`` names, vLLM 0.33.0 (``engine/arg_utils.py``), SGLang 0.5.23 (``srt/arg_groups/fields``) and MLX-LM 0.32.2
-(``server.py``). Of other engines no line is given: their options were not read. The names are pinned in
-``tests/estimate/engine_arguments.toml``.
+``hf.co`` names, vLLM 0.33.0 (``engine/arg_utils.py``), SGLang 0.5.23 (``srt/arg_groups/fields``), MLX-LM 0.32.2
+(``server.py``), KoboldCpp 000115d (``koboldcpp.py``), llamafile 0.10 (``docs/cli_arguments.md`` and
+``running_llamafile.md``), LM Studio's ``lms`` 07b7252 (``subcommands/get.ts`` and ``load.ts``), TGI db931fc
+(``launcher/src/main.rs``), LMDeploy 0.18.0 (``cli/serve.py``, ``cli/utils.py``), TensorRT-LLM 00209af
+(``commands/serve.py``) and Transformers 5.24.0 (``cli/serve.py``). Of other engines no line is given: they have no
+command, or their options were not read. The names are pinned in ``tests/estimate/engine_arguments.toml``.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import gcd
+from math import ceil, gcd
+from urllib.parse import quote
 
 from compat.engines.hardware import GIB
 from compat.estimate.cache_types import SIXTEEN_BITS
@@ -42,7 +46,8 @@ class ModelFiles:
 class Start:
     """How a model is started: on which devices, with which options, and what lies in system memory.
 
-    ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's.
+    ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's. ``held``
+    are the bytes of each part on each device that is used, and the room there is for them.
     """
 
     model: ModelFiles
@@ -50,6 +55,7 @@ class Start:
     layers: int | None
     memories: tuple[int, ...] = ()
     offload: Offload | None = None
+    held: tuple[tuple[Mapping[str, int], int], ...] = ()
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -103,23 +109,39 @@ def run_line(slug: str, start: Start) -> RunLine | str:
     return make(start)
 
 
+_LLAMA_CPP = ("llama-server",)
+
+
 def _llama_server(start: Start) -> RunLine | str:
+    return _llama(start, *_LLAMA_CPP)
+
+
+def _llamafile(start: Start) -> RunLine | str:
+    if start.model.format == "llamafile":
+        return "No line: a llamafile is a program with the model in it. Start it with the options of llama.cpp."
+    return _llama(start, "llamafile", "--server")
+
+
+def _llama(start: Start, *program: str) -> RunLine | str:
     if start.model.format != "gguf":
         return "No line: the engine's server loads GGUF files."
     source = _on_the_hub(start.model)
     if source is None:
         return "No line: which file it is does not stand in our record."
     options = start.options
-    told = ["llama-server", *source, "-c", str(options.context), *_layers(start)]
+    told = [*program, *source, "-c", str(options.context), *_layers(start)]
     if options.parallel is not None:
         told += ["-np", str(options.parallel)] + (["--kv-unified"] if options.parallel > 1 else [])
     if options.ubatch is not None:
         told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
     if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
         told += ["-fa", "on", "-ctk", options.kv_type, "-ctv", options.v_type or options.kv_type]
-    if start.model.projector is False:
+    note = ""
+    if start.model.projector is False and program == _LLAMA_CPP:
         told.append("--no-mmproj")
-    return RunLine(((Command(tuple(told)),),))
+    elif start.model.projector is False:
+        note = "It loads the repository's vision projector too, which is not counted here."
+    return RunLine(((Command(tuple(told)),),), note)
 
 
 _LLAMA_BATCH = 2048
@@ -137,10 +159,14 @@ def _layers(start: Start) -> list[str]:
         told += ["--n-cpu-moe", str(start.offload.experts)]
     if len(start.used) == 1 < len(start.memories):
         return [*told, "-sm", "none", "-mg", str(start.used[0])]
-    split = start.offload.split if start.offload is not None else ()
-    if not split and len(set(start.memories)) > 1:
-        split = _in_proportion(start.memories)
+    split = _split(start)
     return told + (["-ts", ",".join(map(str, split))] if split else [])
+
+
+def _split(start: Start) -> tuple[int, ...]:
+    """In which proportion accelerators take layers, where that must be told."""
+    split = start.offload.split if start.offload is not None else ()
+    return split or (_in_proportion(start.memories) if len(set(start.memories)) > 1 else ())
 
 
 def _on_accelerators(layers: int, offload: Offload | None) -> int:
@@ -209,6 +235,112 @@ def _local_name(repo_id: str, context: int) -> str:
     return f"{words[:60] or 'model'}-{context}"
 
 
+_KOBOLD_CACHES = {SIXTEEN_BITS: "0", "q8_0": "1", "q4_0": "2"}
+_KOBOLD_BATCHES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+_KOBOLD_CONTEXTS = range(256, 262_145)
+
+
+def _koboldcpp(start: Start) -> RunLine | str:
+    model, options = start.model, start.options
+    if model.format != "gguf":
+        return "No line: how KoboldCpp is told such files was not read."
+    if not model.files:
+        return "No line: which file it is does not stand in our record."
+    if options.kv_type not in _KOBOLD_CACHES or options.v_type not in (None, options.kv_type):
+        return f"No line: how KoboldCpp is told a cache of {options.kv_type} was not read. Choose it in its window."
+    if options.context not in _KOBOLD_CONTEXTS:
+        return f"No line: KoboldCpp takes a context of {_KOBOLD_CONTEXTS[0]:,} to {_KOBOLD_CONTEXTS[-1]:,} tokens."
+    if (options.parallel or 1) > 1:
+        return "No line: KoboldCpp computes one request at a time."
+    if options.ubatch is not None and options.ubatch not in _KOBOLD_BATCHES:
+        return f"No line: KoboldCpp takes a batch of {_KOBOLD_BATCHES[0]}, twice as many, and so on to 4,096."
+    told = ["koboldcpp", "--model", *(_address(model.repo_id, file) for file in sorted(model.files))]
+    told += ["--contextsize", str(options.context), *_kobold_layers(start), "--flashattention"]
+    if options.kv_type != SIXTEEN_BITS:
+        told += ["--quantkv", _KOBOLD_CACHES[options.kv_type]]
+    if options.ubatch is not None:
+        told += ["--batchsize", str(options.ubatch)]
+    note = "To show it images, add --mmproj with the address of its vision projector." if model.projector else ""
+    return RunLine(((Command(tuple(told)),),), note)
+
+
+def _kobold_layers(start: Start) -> list[str]:
+    """Where KoboldCpp's layers lie; it counts them as llama.cpp does."""
+    if not start.memories:
+        return ["--usecpu"]
+    told: list[str] = []
+    if start.layers is not None:
+        told += ["--gpulayers", str(_on_accelerators(start.layers, start.offload))]
+    if start.offload is not None and start.offload.experts is not None:
+        told += ["--moecpu", str(start.offload.experts)]
+    split = _split(start)
+    return told + (["--tensor_split", *map(str, split)] if split else [])
+
+
+def _address(repo_id: str, file: str) -> str:
+    """Where the Hub gives a file."""
+    return f"https://huggingface.co/{repo_id}/resolve/main/{quote(file)}"
+
+
+def _lm_studio(start: Start) -> RunLine | str:
+    model, options = start.model, start.options
+    source = f"https://huggingface.co/{model.repo_id}"
+    if model.format == "gguf":
+        if model.quantization and (not model.files or _label_is_clear(model)):
+            source += f"@{model.quantization}"
+        elif len(model.files) == 1:
+            source += f"/{quote(model.files[0].rpartition('/')[2])}"
+        else:
+            return (
+                "No line: LM Studio is told a file by its label, and that does not lead to this one. Choose it there."
+            )
+    told = ["lms", "load", "--context-length", str(options.context)]
+    settings: list[str] = []
+    if model.format == "gguf":
+        told += ["--gpu", _ratio(start)]
+    if options.parallel is not None:
+        told += ["--parallel", str(options.parallel)]
+    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
+        types = " and ".join(dict.fromkeys((options.kv_type, options.v_type or options.kv_type)))
+        settings.append(f"{types} for the KV cache")
+    if options.ubatch is not None:
+        settings.append(f"a batch of {options.ubatch:,} tokens")
+    if start.offload is not None and start.offload.experts is not None:
+        settings.append(f"the experts of {start.offload.experts} layers in system memory")
+    if len(start.memories) > 1:
+        settings.append("how layers lie on the cards")
+    note = "The second command asks which model is meant."
+    if settings:
+        note += f" Choose in the app, among the model's settings: {', '.join(settings)}."
+    return RunLine(((Command(("lms", "get", source)), Command(tuple(told))),), note)
+
+
+def _ratio(start: Start) -> str:
+    """The share of layers on accelerators, never more than the plan has; ``off`` and ``max`` are the ends."""
+    offload = start.offload
+    if not start.memories:
+        return "off"
+    if offload is None or offload.experts is not None or not start.layers:
+        return "max"
+    return f"{100 * offload.layers // start.layers / 100:g}"
+
+
+def _jan(start: Start) -> str:
+    options, layers = start.options, start.layers
+    told = [f"a context of {options.context:,} tokens"]
+    if layers is not None:
+        told.append(f"{_on_accelerators(layers, start.offload) if start.memories else 0} layers on the GPU")
+    if start.offload is not None and start.offload.experts is not None:
+        told.append(f"the experts of {start.offload.experts} layers in system memory")
+    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
+        told.append(f"{options.kv_type} keys and {options.v_type or options.kv_type} values")
+    if options.parallel is not None:
+        told.append(f"{options.parallel} requests at once")
+    if options.ubatch is not None:
+        told.append(f"a micro-batch of {options.ubatch:,} tokens")
+    return f"No line: Jan is an app. Choose there, in the settings of the model: {', '.join(told)}."
+
+
 def _vllm(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
         return "No line: vLLM needs an extension for GGUF files."
@@ -257,14 +389,105 @@ def _mlx(start: Start) -> RunLine | str:
 
 _MLX_BITS = {"8bit": "8", "4bit": "4"}
 
+
+def _tgi(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: TGI's own server does not load GGUF files."
+    options = start.options
+    told = ["text-generation-launcher", "--model-id", start.model.repo_id]
+    told += ["--max-input-tokens", str(options.context - 1), "--max-total-tokens", str(options.context)]
+    if len(start.memories) > 1:
+        told += ["--num-shard", str(len(start.used))]
+    if options.parallel is not None:
+        told += ["--max-batch-total-tokens", str(options.context * options.parallel)]
+    return RunLine(((Command(tuple(told), _visible(start)),),))
+
+
+def _lmdeploy(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: LMDeploy does not load GGUF files."
+    options, devices = start.options, len(start.used)
+    told = ["lmdeploy", "serve", "api_server", start.model.repo_id, "--session-len", str(options.context)]
+    if devices > 1:
+        told += ["--tp", str(devices)]
+    if options.parallel is not None:
+        told += ["--max-batch-size", str(options.parallel)]
+    # Its cache takes a share of what weights leave free, before there are buffers.
+    share = _cache_share(start, ("weights", "overhead", "projector"))
+    if share is not None and share > 0.8:
+        told += ["--cache-max-entry-count", f"{min(share, 0.99):g}"]
+    return RunLine(((Command(tuple(told), _visible(start)),),))
+
+
+def _tensorrt_llm(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: TensorRT-LLM does not load GGUF files."
+    options, devices = start.options, len(start.used)
+    told = ["trtllm-serve", start.model.repo_id, "--max_seq_len", str(options.context)]
+    if devices > 1:
+        told += ["--tp_size", str(devices)]
+    if options.parallel is not None:
+        told += ["--max_batch_size", str(options.parallel)]
+    # Its cache takes a share of what weights and buffers leave free.
+    share = _cache_share(start, ("weights", "overhead", "projector", "compute"))
+    if share is not None and share > 0.9:
+        told += ["--kv_cache_free_gpu_memory_fraction", f"{min(share, 1):g}"]
+    return RunLine(((Command(tuple(told), _visible(start)),),))
+
+
+def _cache_share(start: Start, before: tuple[str, ...]) -> float | None:
+    """What share of the memory that some parts leave free the cache takes on the fullest card, in hundredths."""
+    shares = []
+    for parts, room in start.held:
+        free = room - sum(parts.get(name, 0) for name in before)
+        cache = parts.get("kv", 0) + parts.get("state", 0)
+        shares.append(ceil(100 * cache / free) / 100 if free > 0 else 1.0)
+    return max(shares, default=None)
+
+
+def _visible(start: Start) -> dict[str, str]:
+    """Which cards CUDA shows to an engine that takes the first ones it sees."""
+    if not 0 < len(start.used) < len(start.memories) or not start.used[0]:
+        return {}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, start.used))}
+
+
+def _transformers(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No line: Transformers takes a GGUF file in Python only, by `from_pretrained(..., gguf_file=...)`."
+    told = ("transformers", "serve", start.model.repo_id, *(() if start.memories else ("--device", "cpu")))
+    note = (
+        f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens. In "
+        'Python, `from_pretrained(..., device_map="auto", dtype="auto")` loads it the same way.'
+    )
+    return RunLine(((Command(told),),), note)
+
+
+def _exllamav3(start: Start) -> str:
+    cards = f", over {len(start.used)} cards" if len(start.used) > 1 else ""
+    return (
+        "No line: ExLlamaV3 is a library without a command of its own. Whatever loads the model with it is told a "
+        f"cache of {start.options.context:,} tokens{cards}."
+    )
+
+
 _LINES: Mapping[str, Callable[[Start], RunLine | str]] = {
     "llama-cpp": _llama_server,
     "ollama": _ollama,
     "vllm": _vllm,
     "sglang": _sglang,
     "mlx-lm": _mlx,
+    "koboldcpp": _koboldcpp,
+    "llamafile": _llamafile,
+    "lm-studio": _lm_studio,
+    "jan": _jan,
+    "tgi": _tgi,
+    "lmdeploy": _lmdeploy,
+    "tensorrt-llm": _tensorrt_llm,
+    "transformers": _transformers,
+    "exllamav3": _exllamav3,
 }
 """Engines whose options were read, by their slug."""
 
-CHOOSES_CARDS = frozenset({"llama-cpp", "vllm", "sglang"})
+CHOOSES_CARDS = frozenset({"llama-cpp", "llamafile", "vllm", "sglang", "tgi", "lmdeploy", "tensorrt-llm"})
 """Engines that are told on which cards to load, by their slug; the others choose by themselves."""

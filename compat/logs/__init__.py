@@ -5,6 +5,6 @@ what a log does not say stays unsaid.
 """
 
 from .load import MOST_BYTES, TOO_LONG, Load, LogError, Part
-from .reading import ReadLog, read_log
+from .reading import ReadLog, engines_read, read_log
 
-__all__ = ["MOST_BYTES", "TOO_LONG", "Load", "LogError", "Part", "ReadLog", "read_log"]
+__all__ = ["MOST_BYTES", "TOO_LONG", "Load", "LogError", "Part", "ReadLog", "engines_read", "read_log"]

@@ -36,6 +36,8 @@ class LlamaReader(Reader):
     """llama.cpp's lines."""
 
     engine = "llama-cpp"
+    name = "llama.cpp"
+    usual = ("weights", "kv", "compute")
 
     def __init__(self) -> None:
         super().__init__()

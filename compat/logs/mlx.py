@@ -18,6 +18,7 @@ class MlxReader(Reader):
     """MLX-LM's lines: each answer is a run by itself."""
 
     engine = "mlx-lm"
+    name = "MLX-LM"
 
     def __init__(self) -> None:
         super().__init__()

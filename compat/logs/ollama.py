@@ -31,6 +31,7 @@ class OllamaReader(LlamaReader):
     """llama.cpp's lines, and Ollama's own."""
 
     engine = "ollama"
+    name = "Ollama"
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,9 +14,15 @@ Handlers = tuple[tuple[tuple[str, ...], Handler], ...]
 
 
 class Reader:
-    """Reads the lines of a log in order. ``loads`` are the loads that it tells of, ``telling`` how many lines told."""
+    """Reads the lines of a log in order. ``loads`` are the loads that it tells of, ``telling`` how many lines told.
+
+    ``engine`` is the slug of the engine's profile, ``name`` what people call it, ``usual`` the parts of the memory that
+    such a log tells.
+    """
 
     engine: ClassVar[str]
+    name: ClassVar[str]
+    usual: ClassVar[tuple[str, ...]] = ()
     handlers: ClassVar[Handlers]
 
     def __init__(self) -> None:

@@ -13,6 +13,15 @@ from .reader import Reader
 from .sglang import SglangReader
 from .vllm import VllmReader
 
+READERS: tuple[type[Reader], ...] = (LlamaReader, OllamaReader, VllmReader, SglangReader, MlxReader)
+"""The reader of each engine, in the order in which pages name them."""
+
+
+def engines_read(last: str = "or") -> str:
+    """The engines whose logs are read, in words."""
+    names = [reader.name for reader in READERS]
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
 
 @dataclass(frozen=True, slots=True)
 class ReadLog:
@@ -34,8 +43,8 @@ def read_log(given: str | bytes) -> ReadLog:
     """
     text = text_of(given)
     # Ollama's log holds llama.cpp's lines; without lines of its own it is llama.cpp's.
-    of_ollama = is_of_ollama(text)
-    found: list[Reader] = [OllamaReader() if of_ollama else LlamaReader(), VllmReader(), SglangReader(), MlxReader()]
+    other = LlamaReader if is_of_ollama(text) else OllamaReader
+    found = [reader() for reader in READERS if reader is not other]
     for number, line in lines_of(text):
         for reader in found:
             reader.feed(number, line)
@@ -45,8 +54,8 @@ def read_log(given: str | bytes) -> ReadLog:
     if not told:
         raise LogError(_why_nothing(found))
     reader, load = max(told, key=lambda one: (one[1].whole, one[0].telling if not one[1].whole else 0, one[1].line))
-    others = sorted({other.engine for other, one in told if other is not reader and one.tells})
-    return ReadLog(load, sum(1 for other, _ in told if other is reader), missing_of(load), tuple(others))
+    others = sorted({one.engine for one, its in told if one is not reader and its.tells})
+    return ReadLog(load, sum(1 for one, _ in told if one is reader), missing_of(load), tuple(others))
 
 
 def _why_nothing(readers: list[Reader]) -> str:
@@ -57,17 +66,12 @@ def _why_nothing(readers: list[Reader]) -> str:
             "Take the lines from the start of the load. llama-server prints them with --verbosity 4."
         )
     return (
-        "Nothing in this text is a line that llama.cpp, Ollama, vLLM, SGLang or MLX-LM prints about a load. "
+        f"Nothing in this text is a line that {engines_read()} prints about a load. "
         "Paste the engine's own output from its start."
     )
 
 
-_WANTED = {
-    "llama-cpp": ("weights", "kv", "compute"),
-    "ollama": ("weights", "kv", "compute"),
-    "vllm": ("weights", "kv"),
-    "sglang": ("weights", "kv"),
-}
+_USUAL = {reader.engine: reader.usual for reader in READERS}
 
 
 def missing_of(load: Load) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def missing_of(load: Load) -> tuple[str, ...]:
     Names of parts (all: ``memory``), ``model``, ``context``, ``speed``.
     """
     held = {part.name for part in load.parts}
-    parts = [part for part in _WANTED.get(load.engine, ()) if part not in held]
+    parts = [part for part in _USUAL.get(load.engine, ()) if part not in held]
     if not held and not load.stopped:
         parts = [] if load.peak or load.file_bytes else ["memory"]
     if not (load.name or load.file or load.architecture):

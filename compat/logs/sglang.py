@@ -20,6 +20,8 @@ class SglangReader(RankedReader):
     """SGLang's lines."""
 
     engine = "sglang"
+    name = "SGLang"
+    usual = ("weights", "kv")
 
     def __init__(self) -> None:
         super().__init__()

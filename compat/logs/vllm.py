@@ -24,6 +24,8 @@ class VllmReader(RankedReader):
     """vLLM's lines."""
 
     engine = "vllm"
+    name = "vLLM"
+    usual = ("weights", "kv")
 
     def __init__(self) -> None:
         super().__init__()

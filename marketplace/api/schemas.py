@@ -355,6 +355,52 @@ class Memory(PlansOut):
     speed_margin: float | None = Field(description=f"Of the tokens a second. {_MARGIN}")
 
 
+class KeptPart(Shape):
+    """One part of the memory that was measured, in bytes."""
+
+    name: str
+    measured: int
+    estimated: int | None
+
+
+class KeptSpeed(Shape):
+    """One speed that was measured, in tokens a second."""
+
+    measured: float
+    estimated: float | None
+
+
+class MeasurementOut(Shape):
+    """A load of the model that this site kept of an engine's log. Estimates are those of the day it was kept."""
+
+    made: datetime
+    engine: str
+    version: str | None
+    machine: str | None = Field(description="The machine in words, as the log or its worker told it.")
+    accelerator: str | None
+    count: int
+    memory_gb: float | None = Field(description="Of one accelerator.")
+    ram_gb: float | None
+    variant: str | None
+    format: str | None
+    quantization: str | None
+    options: dict[str, Any] = Field(description="How the engine was started, as the log tells it.")
+    parts: list[KeptPart]
+    measured_bytes: int | None = Field(description="Of the parts together that have an estimate.")
+    estimated_bytes: int | None
+    decode: KeptSpeed | None
+    prompt: KeptSpeed | None
+
+
+Measured = Annotated[
+    list[MeasurementOut],
+    Field(
+        description="The newest five loads that this site measured of the model on the worker's engine and machine, "
+        "or on any machine where none is told."
+    ),
+]
+
+
 class ModelDetail(ModelItem):
     """Everything about one model."""
 
@@ -366,6 +412,7 @@ class ModelDetail(ModelItem):
     alternatives: list[ModelItem]
     files: list[FileOut]
     memory: Memory | None
+    measured: Measured
     sha: str | None
     origin: str
     as_of: AsOf

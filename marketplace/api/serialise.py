@@ -15,7 +15,7 @@ from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact
-from compat.models import CuratedList, ModelRecord, RecordVariant
+from compat.models import CuratedList, Measurement, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
 from compat.timestamps import Json
 
@@ -290,6 +290,7 @@ def detail(
         "alternatives": [model(one, address) for one in alternatives],
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),
+        "measured": [_measurement(one) for one in page.measured],
         "sha": record.sha or None,
         "origin": record.origin,
         "asOf": record.as_of or None,
@@ -297,6 +298,36 @@ def detail(
         "rules": page.rules,
         "worker": worker(page.worker),
     }
+
+
+def _measurement(one: Measurement) -> Json:
+    return {
+        "made": one.made,
+        "engine": one.engine,
+        "version": one.version or None,
+        "machine": one.machine or None,
+        "accelerator": one.accelerator or None,
+        "count": one.count,
+        "memoryGb": one.memory_gb,
+        "ramGb": one.ram_gb,
+        "variant": one.variant or None,
+        "format": one.format or None,
+        "quantization": one.quantization or None,
+        "options": one.options,
+        "parts": [_kept_part(part) for part in one.parts],
+        "measuredBytes": one.measured_bytes,
+        "estimatedBytes": one.estimated_bytes,
+        "decode": _kept_speed(one.decode, one.estimated_decode),
+        "prompt": _kept_speed(one.prompt, one.estimated_prompt),
+    }
+
+
+def _kept_part(part: Json) -> Json:
+    return {name: part.get(name) for name in ("name", "measured", "estimated")}
+
+
+def _kept_speed(measured: float | None, estimated: float | None) -> Json | None:
+    return None if measured is None else {"measured": measured, "estimated": estimated}
 
 
 def log_comparison(repo_id: str, found: Comparison) -> Json:

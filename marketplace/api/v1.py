@@ -137,7 +137,7 @@ def _compatibility(request: HttpRequest, repo_id: str) -> Json:
 )  # fmt: skip
 @decorate_view(_bounded_log)
 def log(request: HttpRequest, org: str, name: str, given: schemas.LogIn) -> Any:
-    """The log of a load of this model on llama.cpp, Ollama, vLLM, SGLang or MLX-LM, part by part."""
+    """The log of a load of this model, held against the estimate part by part."""
     return _log(request, f"{org}/{name}", given)
 
 

@@ -24,6 +24,7 @@ class Verdict(api_schemas.Compatibility):
     gated: api_schemas.Gate
     take: Take | None = Field(description="Null where it does not run.")
     memory: api_schemas.Memory | None = Field(description="Null where the worker's machine is not told.")
+    measured: api_schemas.Measured
     facts: dict[str, api_schemas.FactOut] = Field(description="Each fact with the place where it was read.")
     origin: str = Field(description="Where the record came from: `hub`, `snapshot` or `file`.")
     as_of: api_schemas.AsOf

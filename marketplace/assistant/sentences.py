@@ -85,6 +85,7 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
     lines.append(_memory(told["memory"]))
+    lines += [_measured(one) for one in told["measured"]]
     read = (f"{name} {fact['value']} ({_read(fact)})" for name, fact in told["facts"].items() if fact["value"])
     lines.append(f"Facts: {'; '.join(read) or 'none known'}.")
     dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
@@ -118,6 +119,20 @@ def _memory(memory: Json | None) -> str:
     assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
     need = f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
     return f"{need}{_speed(memory['speed'])}{_start(memory)}"
+
+
+def _measured(one: Json) -> str:
+    """One load that was measured, beside what was estimated for it then."""
+    about = [one["variant"] or one["format"], one["version"], one["machine"]]
+    if context := one["options"].get("pool") or one["options"].get("context"):
+        about.append(f"{context:,} tokens")
+    numbers = []
+    if one["measuredBytes"]:
+        numbers.append(f"memory {gib(one['measuredBytes'])}, estimated {gib(one['estimatedBytes']) or _NOT_TOLD}")
+    if speed := one["decode"]:
+        estimated = _NOT_TOLD if speed["estimated"] is None else f"{speed['estimated']:.1f}"
+        numbers.append(f"{speed['measured']:.1f} tokens a second, estimated {estimated}")
+    return f"Measured here on {day(one['made'][:10])} ({line(', '.join(filter(None, about)))}): {'; '.join(numbers)}."
 
 
 def _start(memory: Json) -> str:

@@ -78,8 +78,8 @@ TOOLS: tuple[Tool[Any], ...] = (
         "does_it_run",
         "Does it run?",
         "Say whether one model of the catalogue runs on a worker: verdict, reasons, warnings, advice, which files to "
-        "take, the memory need with what it rests on, where each fact was read and how old the record is. "
-        "A model that is not in the catalogue is not guessed at.",
+        "take, the memory need with what it rests on, what this site measured of it, where each fact was read and "
+        "how old the record is. A model that is not in the catalogue is not guessed at.",
         a.OneModel,
         schemas.Verdict,
         questions.does_it_run,

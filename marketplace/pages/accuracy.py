@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from compat.catalogue.measured import MOST_COUNTED, measured_by_engine
 from compat.catalogue.measured_points import memory_lines, speed_lines
+from compat.catalogue.measurements import MOST_COUNTED, measured_by_engine
 from compat.engines.evidence import evidence
 from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_accuracy, shipped_ledger
 from compat.models import Measurement

@@ -13,7 +13,6 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import catalogue
-from compat.catalogue.measured import measured_here
 from compat.catalogue.workers import Worker
 from compat.hub.payloads import is_repo_id
 from compat.ingest.freshness import is_stale, queue_is_full, under_way
@@ -72,7 +71,6 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""))
     context = {
         **answered(page, [Answer(page.worker, page.result, page.row.best)]),
-        "measured": measured_here(page.record.repo_id, page.worker),
         "stale": is_stale(page.record),
         "refreshing": refresh_if_stale(request, page.record, page.fetch),
         "under_way": under_way(page.fetch),

@@ -20,7 +20,7 @@ from compat import catalogue
 from compat.catalogue.measured import compare, kept_fields
 from compat.hub.payloads import is_repo_id
 from compat.ingest.measurements import MAY_KEEP, keep
-from compat.logs import MOST_BYTES, TOO_LONG, LogError, read_log
+from compat.logs import MOST_BYTES, TOO_LONG, LogError, engines_read, read_log
 from compat.models import ModelRecord
 
 from .address import takes
@@ -59,7 +59,13 @@ def _answer(request: HtmxHttpRequest, too_long: bool = False) -> HttpResponse:
         return redirect("detail", repo_id)
     if not too_long and "keep" in request.POST:
         return _keep(request, record)
-    context: dict[str, Any] = {"record": record, "most": MOST_BYTES // 2**20, "problem": "", "comparison": None}
+    context: dict[str, Any] = {
+        "record": record,
+        "most": MOST_BYTES // 2**20,
+        "engines": engines_read(),
+        "problem": "",
+        "comparison": None,
+    }
     context["may_keep"] = request.user.has_perm(MAY_KEEP)
     if request.method == "POST":
         try:

@@ -95,7 +95,19 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
         expected = api(client, f"models/{repo_id}", **machine)
         told = tools.call_tool("does_it_run", {"model": repo_id, **machine}).structured
         assert {name: told[name] for name in expected["result"]} == expected["result"]
-        for name in ("url", "license", "gated", "task", "memory", "facts", "origin", "asOf", "updatedAt", "rules"):
+        for name in (
+            "url",
+            "license",
+            "gated",
+            "task",
+            "memory",
+            "measured",
+            "facts",
+            "origin",
+            "asOf",
+            "updatedAt",
+            "rules",
+        ):
             assert told[name] == expected[name], (repo_id, name)
         best = next((one for one in expected["variants"] if one["best"]), None)
         if expected["result"]["compatible"]:

@@ -453,7 +453,6 @@ def test_llama_cpp_is_told_the_one_file(files, others, source):
 @pytest.mark.parametrize(
     ("variant", "engine", "told", "why"),
     [
-        (TEXT, "koboldcpp", {}, "not known here"),
         (TEXT, "vllm", {}, "GGUF"),
         (TEXT, "sglang", {}, "GGUF"),
         (HALVES, "llama-cpp", {}, "GGUF"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from compat.logs import LogError, read_log
+from compat.logs import LogError, engines_read, read_log
 from tests.logs.real_logs import DATA, log
+from tests.own_database import ROOT
 
 MIB, GIB = 2**20, 2**30
 
@@ -373,6 +374,10 @@ def test_what_drafts_is_beside_the_load_and_no_part_of_it():
 def test_a_log_that_tells_no_size_says_what_to_do():
     with pytest.raises(LogError, match="looks like a log of vllm"):
         read_log(log("vllm-0.8-qwen3-14b-config"))
+
+
+def test_every_engine_that_is_read_is_named_to_visitors():
+    assert engines_read() in " ".join((ROOT / "docs/users.md").read_text("utf-8").split())
 
 
 def test_every_log_names_its_source():

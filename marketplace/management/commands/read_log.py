@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from compat.logs import engines_read
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, Column, Screen, Told
 from compat.management.questions import add_worker, question_of_options
@@ -22,7 +23,7 @@ class Command(CatalogueCommand):
 
     help = (
         "Compare the log of an engine that loaded a model with the estimate of the model's page, part by part. "
-        "Logs of llama.cpp, Ollama, vLLM, SGLang and MLX-LM are read. --keep makes a measurement of it."
+        f"Logs of {engines_read('and')} are read. --keep makes a measurement of it."
     )
     examples = (
         ("read_log microsoft/phi-2 server.log", "compare a file"),

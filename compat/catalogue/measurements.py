@@ -1,0 +1,64 @@
+"""What this site measured: the logs of engines that somebody kept, of one model and over all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from compat.catalogue.workers import Worker
+from compat.engines import all_profiles
+from compat.models import Measurement
+
+
+def measured_here(repo_id: str, worker: Worker, most: int = 5) -> list[Measurement]:
+    """The newest measurements of a model on this worker's engine and machine; without a machine, on any. One query."""
+    found = Measurement.objects.filter(repo_id=repo_id, engine=worker.profile.slug)
+    machine = worker.machine
+    if machine.accelerator:
+        found = found.filter(accelerator=machine.accelerator, count=machine.count)
+    elif machine.memory is not None:
+        found = found.filter(accelerator="", memory_gb=machine.memory, count=machine.count)
+    elif machine.told:
+        found = found.filter(accelerator="", memory_gb=None)
+    return list(found[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class EngineMeasured:
+    """How far off the estimates of one engine were in what this site measured; None where nothing of it was."""
+
+    engine: str
+    name: str
+    loads: int
+    memory: float | None
+    speeds: int
+    speed: float | None
+
+
+MOST_COUNTED = 20_000
+
+
+def measured_by_engine() -> list[EngineMeasured]:
+    """Median errors of what this site measured, by engine. One query."""
+    rows = Measurement.objects.values_list("engine", "measured_bytes", "estimated_bytes", "decode", "estimated_decode")[
+        :MOST_COUNTED
+    ]
+    errors: dict[str, tuple[list[float], list[float]]] = {}
+    for engine, measured, estimated, decode, expected in rows:
+        memory, speed = errors.setdefault(engine, ([], []))
+        if measured and estimated is not None:
+            memory.append(abs(estimated / measured - 1))
+        if decode and expected is not None:
+            speed.append(abs(expected / decode - 1))
+    profiles = all_profiles()
+    return [
+        EngineMeasured(
+            engine,
+            profiles[engine].name if engine in profiles else engine,
+            len(memory),
+            median(memory) if memory else None,
+            len(speed),
+            median(speed) if speed else None,
+        )
+        for engine, (memory, speed) in sorted(errors.items())
+    ]
