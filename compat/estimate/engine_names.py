@@ -9,6 +9,9 @@ PAGED = frozenset({"vllm", "sglang", "tensorrt-llm"})
 TENSOR_PARALLEL = PAGED | {"tgi", "lmdeploy"}
 """Engines that cut every layer over the devices; the others give each device whole layers."""
 
+STAGED = frozenset({"vllm", "sglang"})
+"""Of these, engines that are known to hold whole layers on groups of devices one after the other, where told to."""
+
 FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
 """Engines that store latent attention as full heads."""
 

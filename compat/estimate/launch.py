@@ -33,7 +33,8 @@ class LoadOptions:
     another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
     ``library``: another program than its server calls llama.cpp. ``aside`` is what goes into system memory where the
     accelerators do not hold all, None what the engine moves by itself.
-    ``memory_utilization`` is vLLM's share of a card it may take. ``prefill``: tokens of the longest prompt, for engines
+    ``memory_utilization`` is vLLM's share of a card it may take. ``stages`` hold whole layers one after the other
+    (pipeline parallelism), each on as many cards as the others. ``prefill``: tokens of the longest prompt, for engines
     that compute it in one go; None: the context.
     """
 
@@ -50,6 +51,7 @@ class LoadOptions:
     prefill: int | None = None
     memory_utilization: float = 0.92
     aside: Aside | None = None
+    stages: int = 1
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,22 @@ unknown and is named in ``missing``; what is known is still shown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
-from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
+from compat.estimate.engine_names import LLAMA_FAMILY, STAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
-from compat.estimate.parallel import Cuts, cuts_of, parallel_ranks, refines_blocks
+from compat.estimate.parallel import (
+    Cuts,
+    cuts_of,
+    parallel_ranks,
+    refines_blocks,
+    stage_layers,
+    stage_tables,
+    tells_stages,
+)
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights, output_head
 from compat.estimate.widths import Widening, widening_of
@@ -56,7 +65,8 @@ class MemoryEstimate:
 
     ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
     components, those that are not known with the least they can be: the need is at least this. ``shares`` are those of
-    weights and cache that each device takes, ``head`` the bytes of the output head among the weights.
+    weights and cache that each device takes, ``head`` the bytes of the output head among the weights. ``stages`` is how
+    many groups of the devices hold whole layers one after the other, where an engine does not cut each over all.
     """
 
     components: tuple[Component, ...]
@@ -71,6 +81,7 @@ class MemoryEstimate:
     cuts: Cuts = field(default=Cuts())
     shares: tuple[float, ...] = (1.0,)
     head: int = 0
+    stages: int = 1
 
     def component(self, name: str) -> Component:
         """The component of that name."""
@@ -102,7 +113,9 @@ def estimate_memory(
     gpu = hardware is None or bool(hardware.accelerators)
     notes: list[str] = []
     cuts = cuts_of(variant.shape, engine, variant.format, variant.quant, refines=refines_blocks(hardware))
-    ranks = _ranks(cuts, engine, count, notes)
+    stages = options.stages if engine in STAGED else 1
+    ranks = _ranks(cuts, engine, max(count // stages, 1), notes)
+    devices = ranks * stages
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     widening = widening if widening is not None and widening.happens_on(hardware) else None
     variant = as_held(variant, widening)
@@ -117,35 +130,44 @@ def estimate_memory(
     if engine == "transformers" and compute.bytes is not None:
         compute = _torch_scratch(variant, weights, kv.bytes, options, cache, buffers)
     missing += compute.missing
-    extra = driver_overhead(engine, buffers)
+    extra = driver_overhead(engine, replace(buffers, devices=devices))
+    staged = _stages_of(variant, engine, weights, stages, ranks) if stages > 1 else None
+    if stages > 1 and staged is None:
+        missing.append("what each stage holds")
     if variant.projector_bytes is None:
         missing.append("size of the vision projector")
     device_weights, host = _placed(weights, engine, hardware, gpu=gpu)
+    if staged is not None and device_weights is not None:
+        device_weights += staged.copies
     components = (
         Component("weights", device_weights, weights.basis, weights.detail, weights.least),
         kv,
         state,
-        _times("compute", compute, ranks),
-        _times("overhead", extra, ranks),
+        _times("compute", compute, devices),
+        _times("overhead", extra, devices),
         _projector(variant.projector_bytes, engine),
     )
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) else None
-    shares = device_shares(hardware, engine, ranks)
-    per_device = _spread(components, shares) if total is not None else None
+    if stages > 1 and staged is None:
+        total = None
+    shares = staged.shares if staged is not None else device_shares(hardware, engine, devices)
+    spread = staged.per_device if staged is not None else partial(_spread, shares=shares)
+    per_device = spread(components) if total is not None else None
     return MemoryEstimate(
         components,
         total,
         sum(c.least if c.bytes is None else c.bytes for c in components),
         per_device,
         host,
-        ranks,
+        devices,
         tuple(dict.fromkeys(missing)),
         variant.shape.assumptions if variant.shape is not None else (),
         tuple(notes),
         cuts,
         shares,
         min(output_head(weights), device_weights or 0),
+        stages,
     )
 
 
@@ -360,3 +382,59 @@ def _spread(components: tuple[Component, ...], shares: tuple[float, ...]) -> tup
     devices = [round(shared * share) + fixed for share in shares]
     devices[0] += by_name["projector"]
     return tuple(devices)
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """A model on stages: ``layers`` of each, the devices that each is cut over, and the bytes of what lies beside them.
+
+    ``embeds`` and ``heads`` say on which stages there is the token embedding and the output head.
+    """
+
+    layers: tuple[int, ...]
+    ranks: int
+    embed: int
+    head: int
+    norm: int
+    embeds: tuple[bool, ...]
+    heads: tuple[bool, ...]
+
+    @property
+    def copies(self) -> int:
+        """Bytes of tables that are there once more."""
+        return self.embed * (sum(self.embeds) - 1) + self.head * (sum(self.heads) - 1)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The share of the layers that each device holds."""
+        return tuple(own / sum(self.layers) / self.ranks for own in self.layers for _ in range(self.ranks))
+
+    def per_device(self, components: tuple[Component, ...]) -> tuple[int, ...]:
+        """Bytes on each device. Buffers are counted as the last stage needs them, which makes words."""
+        size = {c.name: c.bytes or 0 for c in components}
+        body = size["weights"] - self.copies - self.embed - self.head - self.norm + size["kv"] + size["state"]
+        fixed = (size["compute"] + size["overhead"]) // (len(self.layers) * self.ranks)
+        found = []
+        for stage, own in enumerate(self.layers):
+            here = body * own // sum(self.layers) + self.embed * self.embeds[stage] + self.head * self.heads[stage]
+            here += self.norm if stage == len(self.layers) - 1 else 0
+            found += [-(-here // self.ranks) + fixed] * self.ranks
+        found[0] += size["projector"]
+        return tuple(found)
+
+
+def _stages_of(variant: VariantInputs, engine: str, weights: Weights, stages: int, ranks: int) -> _Stages | None:
+    """How a model lies on ``stages`` of so many devices; None where that cannot be told."""
+    shape = variant.shape
+    if shape is None or not shape.layers or not tells_stages(shape, engine, variant.parameters):
+        return None
+    tables = stage_tables(shape, engine)
+    return _Stages(
+        stage_layers(engine, shape.layers, stages),
+        ranks,
+        weights.embed or 0,
+        output_head(weights),
+        2 * (shape.hidden or 0),
+        tuple(tables.embed or stage == 0 for stage in range(stages)),
+        tuple(tables.head or stage == stages - 1 for stage in range(stages)),
+    )

@@ -1,18 +1,25 @@
 """Over how many devices an engine can cut a model's layers: heads, groups and blocks of packed weights must stay whole.
 
+Where that does not go, whole layers may lie on devices one after the other, in stages (pipeline parallelism).
+
 Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
 ``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In
 LMDeploy at 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
-``--tp``, which "should be 2^n".
+``--tp``, which "should be 2^n". Stages: ``get_pp_indices`` in ``vllm/distributed/utils.py`` and
+``sglang/srt/distributed/utils.py``, and of the models ``llama.py``, ``mixtral.py``, ``qwen2.py``, ``qwen3.py`` and
+``qwen3_moe.py`` of both: the first stage holds the embedding, the last one norm and head, and some models' code makes
+one or both tables on every stage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import gcd
 
+from compat.architectures import LayerKind
 from compat.engines.hardware import Hardware
-from compat.estimate.engine_names import TENSOR_PARALLEL
+from compat.estimate.engine_names import STAGED, TENSOR_PARALLEL
+from compat.shapes.counting import split_by_dimensions
 from compat.shapes.shape import ModelShape
 
 _CHECKED = frozenset({"vllm", "sglang"})
@@ -115,3 +122,59 @@ def parallel_ranks(unit: int | None, key_heads: int | None, engine: str, count: 
 
 def _works(count: int, unit: int | None, key_heads: int | None) -> bool:
     return (unit is None or unit % count == 0) and (not key_heads or key_heads % count == 0 or count % key_heads == 0)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Whether every stage holds the embedding or the output head, which only the first and the last one need."""
+
+    embed: bool = False
+    head: bool = False
+
+
+_STAGED_MODELS = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe"})
+"""Models whose code both engines run in stages, as read there."""
+
+_TABLES: Mapping[tuple[str, str], Tables] = {
+    **dict.fromkeys([("vllm", "mixtral"), ("vllm", "qwen3_moe")], Tables(embed=True, head=True)),
+    **{("sglang", name): Tables(head=True) for name in ("llama", "mistral", "mixtral", "qwen3_moe")},
+}
+
+
+def stage_tables(shape: ModelShape, engine: str) -> Tables:
+    """Which tables every stage of a model holds."""
+    return _TABLES.get((engine, shape.model_type or ""), Tables())
+
+
+def tells_stages(shape: ModelShape | None, engine: str, parameters: int | None) -> bool:
+    """Whether what each stage holds can be told: layers that are all alike, and no weights but theirs and two tables.
+
+    ``parameters`` are all weights, None where only the shape tells them.
+    """
+    if engine not in STAGED or shape is None or shape.model_type not in _STAGED_MODELS or shape.tied is not False:
+        return False
+    alike = shape.caches is not None and len({*shape.caches}) == 1 and shape.caches[0].kind is LayerKind.FULL
+    counted = split_by_dimensions(shape)
+    told = parameters or shape.parameters
+    if not alike or shape.dense_layers or shape.mla or not shape.layers or counted is None or told is None:
+        return False
+    return abs(counted.total - told) <= _UNTOLD * told
+
+
+_UNTOLD = 0.005
+"""Beyond this share weights lie somewhere that the shape does not tell, as in a tower for images."""
+
+
+def stage_layers(engine: str, layers: int, stages: int) -> tuple[int, ...]:
+    """How many layers each stage holds; of those left over, one more each the last ones, on vLLM all but the last."""
+    least, more = divmod(layers, stages)
+    behind = 1 if engine == "vllm" else 0
+    return tuple(least + (stages - more - behind <= stage < stages - behind) for stage in range(stages))
+
+
+def stage_counts(cuts: Cuts, engine: str, layers: int, count: int) -> tuple[int, ...]:
+    """In how many stages ``count`` devices can hold a model, the fewest first: what is left cuts each layer."""
+    if engine not in STAGED:
+        return ()
+    sizes = (stages for stages in range(2, min(count, layers) + 1) if count % stages == 0)
+    return tuple(stages for stages in sizes if _works(count // stages, cuts.unit, cuts.key_heads))

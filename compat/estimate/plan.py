@@ -17,6 +17,7 @@ from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, TENSOR_PAR
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of, spill_room
 from compat.estimate.launch import Aside, LoadOptions, launch_of
 from compat.estimate.memory import VariantInputs
+from compat.estimate.parallel import stage_counts, tells_stages
 from compat.estimate.run_line import CHOOSES_CARDS, ModelFiles, RunLine, Start, run_line
 from compat.estimate.speed import SpeedEstimate, estimate_speed
 
@@ -37,6 +38,7 @@ class Change(StrEnum):
     EXPERTS = "experts in system memory"
     LAYERS = "layers in system memory"
     CARDS = "fewer cards"
+    STAGES = "layers in stages"
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,14 @@ class Plan:
     @property
     def tensor_parallel(self) -> int:
         """Over how many cards each layer is cut."""
-        return self.fit.estimate.devices if engine_name(self.engine) in TENSOR_PARALLEL else 1
+        estimate = self.fit.estimate
+        return estimate.devices // estimate.stages if engine_name(self.engine) in TENSOR_PARALLEL else 1
 
     @property
     def pipeline_parallel(self) -> int:
-        """How many cards hold whole layers, one after the other."""
-        return 1 if engine_name(self.engine) in TENSOR_PARALLEL else self.fit.estimate.devices
+        """How many cards, or groups of cards, hold whole layers, one after the other."""
+        estimate = self.fit.estimate
+        return estimate.stages if engine_name(self.engine) in TENSOR_PARALLEL else estimate.devices
 
     @property
     def needs(self) -> tuple[DeviceNeed, ...]:
@@ -118,7 +122,7 @@ class Plan:
     @property
     def asks_otherwise(self) -> bool:
         """Whether the page of what was asked shows something else: other options, or fewer cards."""
-        return not {Change.EXPERTS, Change.LAYERS}.issuperset(self.changes)
+        return not {Change.EXPERTS, Change.LAYERS, Change.STAGES}.issuperset(self.changes)
 
 
 _GIVEN_UP = {Change.SLOTS, Change.CACHE, Change.CONTEXT}
@@ -183,7 +187,7 @@ class _Asked:
                 used.remove(one)
         layers = self.variant.shape.layers if self.variant.shape is not None else None
         held = tuple(zip(fit.devices, rooms_of(hardware, self.engine, options) or (), strict=False))
-        start = Start(self.model, options, layers, tuple(memories), fit.offload, held)
+        start = Start(self.model, options, layers, tuple(memories), fit.offload, fit.estimate.stages, held)
         if fit.offload is not None:
             moved = Change.LAYERS if fit.offload.experts is None else Change.EXPERTS
             changes = (*changes, moved)
@@ -203,6 +207,8 @@ class _Asked:
         if change is Change.CARDS:
             left = len(self.hardware.accelerators) - len(hardware.accelerators)
             return f"Nothing but speed, if anything: {'one card is' if left == 1 else f'{left} cards are'} left free."
+        if change is Change.STAGES:
+            return f"Speed: its layers lie in {options.stages} stages, which compute a request one after the other."
         moved = sum(size for what, size in spilled_of(fit).items() if what != "embedding")
         what = "experts" if change is Change.EXPERTS else "layers"
         return f"Speed: {what} of {moved / GIB:.1f} GiB lie in system memory, which is slower."
@@ -239,6 +245,7 @@ def make_plans(
         found += _on_fewer_cards(asked, fit)
         return Plans(tuple(_fastest_first(found)))
     found += _aside(asked, fit)
+    found += _in_stages(asked, fit)
     # Of ways that give up the same, only the fastest.
     found = _fastest_first(found)[:1]
     found += _lighter(asked, longest, most=MOST_PLANS - len(found))
@@ -275,6 +282,16 @@ def _aside(asked: _Asked, fit: FitResult) -> Iterator[Plan]:
             moved = Aside.LAYERS if other.offload.experts is None else Aside.EXPERTS
             if moved is aside:
                 yield asked.plan(other, options)
+
+
+def _in_stages(asked: _Asked, fit: FitResult) -> Iterator[Plan]:
+    """What was asked on all cards in the fewest stages that hold it, where each layer cannot be cut over all."""
+    for stages in _stage_counts(asked.variant, asked.engine, asked.hardware, fit):
+        options = replace(asked.options, stages=stages)
+        found = asked.judged(options)
+        if found.fit in WHOLE:
+            yield asked.plan(found, options, (Change.STAGES,))
+            return
 
 
 def _lighter(asked: _Asked, longest: int | None, most: int) -> list[Plan]:
@@ -360,15 +377,14 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
     if rooms is None or fit.estimate.per_device is None:
         return ""
     ways = []
-    short = [need - room for need, room in zip(fit.estimate.per_device, rooms, strict=False)]
-    lack = tuple(n for n, size in enumerate(short) if size > 0 or engine_name(engine) not in TENSOR_PARALLEL)
-    taken = min(room / max(memory, 1) for room, memory in zip(rooms, _memories(hardware), strict=True))
-    on_cards = _least(
-        lambda more: judge_fit(variant, engine, _with_more(hardware, lack, more), options).fit in WHOLE,
-        ceil(max(short) / taken),
-    )
-    if on_cards is not None:
-        ways.append(f"{_up(on_cards)} more {_where(hardware, lack)}")
+    ends = [_on_cards(variant, engine, hardware, options, fit)]
+    for stages in _stage_counts(variant, engine, hardware, fit):
+        other = replace(options, stages=stages)
+        judged = judge_fit(variant, engine, hardware, other)
+        ends.append(_on_cards(variant, engine, hardware, other, judged))
+    least = min((end for end in ends if end is not None), default=None)
+    if least is not None:
+        ways.append(f"{_up(least[0])} more {_where(hardware, least[2])}" + (", in stages" if least[1] > 1 else ""))
     told, moved = hardware.system_memory, replace(options, aside=Aside.LAYERS)
     if spills_over(engine, hardware) and told is not None:
         wanted = judge_fit(variant, engine, replace(hardware, system_memory=_MOST_LACKING), moved).host_need
@@ -376,6 +392,31 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
             beside = ceil((wanted - spill_room(engine, hardware, rooms)) / CPU_FRACTION)
             ways.append(f"{_up(beside)} more system memory, to keep a part of it there, which is slower")
     return f"What was asked lacks {', or '.join(ways)}." if ways else ""
+
+
+def _on_cards(
+    variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions, fit: FitResult
+) -> tuple[int, int, tuple[int, ...]] | None:
+    """The fewest bytes that are lacking on cards, in how many stages, and on which cards; None where none would do."""
+    rooms = rooms_of(hardware, engine, options)
+    if rooms is None or fit.estimate.per_device is None:
+        return None
+    short = [need - room for need, room in zip(fit.estimate.per_device, rooms, strict=False)]
+    lack = tuple(n for n, size in enumerate(short) if size > 0 or engine_name(engine) not in TENSOR_PARALLEL)
+    taken = min(room / max(memory, 1) for room, memory in zip(rooms, _memories(hardware), strict=True))
+    found = _least(
+        lambda more: judge_fit(variant, engine, _with_more(hardware, lack, more), options).fit in WHOLE,
+        ceil(max(short) / taken),
+    )
+    return None if found is None else (found, fit.estimate.stages, lack)
+
+
+def _stage_counts(variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult) -> tuple[int, ...]:
+    """In how many stages all cards can hold a model whose layers cannot be cut over all of them."""
+    name, count, shape = engine_name(engine), len(hardware.accelerators), variant.shape
+    if fit.estimate.devices == count or shape is None or not tells_stages(shape, name, variant.parameters):
+        return ()
+    return stage_counts(fit.estimate.cuts, name, shape.layers or 0, count)
 
 
 def spills_over(engine: str, hardware: Hardware) -> bool:

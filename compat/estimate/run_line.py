@@ -46,7 +46,8 @@ class ModelFiles:
 class Start:
     """How a model is started: on which devices, with which options, and what lies in system memory.
 
-    ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's. ``held``
+    ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's, which lie
+    in ``stages`` one after the other. ``held``
     are the bytes of each part on each device that is used, and the room there is for them.
     """
 
@@ -55,6 +56,7 @@ class Start:
     layers: int | None
     memories: tuple[int, ...] = ()
     offload: Offload | None = None
+    stages: int = 1
     held: tuple[tuple[Mapping[str, int], int], ...] = ()
 
     @property
@@ -346,8 +348,10 @@ def _vllm(start: Start) -> RunLine | str:
         return "No line: vLLM needs an extension for GGUF files."
     options, devices = start.options, len(start.used)
     told = ["vllm", "serve", start.model.repo_id, "--max-model-len", str(options.context)]
-    if devices > 1:
-        told += ["--tensor-parallel-size", str(devices)]
+    if devices > start.stages:
+        told += ["--tensor-parallel-size", str(devices // start.stages)]
+    if start.stages > 1:
+        told += ["--pipeline-parallel-size", str(start.stages)]
     if 0 < devices < len(start.memories) and start.used[0]:
         told += ["--device-ids", ",".join(map(str, start.used))]
     told += ["--gpu-memory-utilization", f"{options.memory_utilization:g}"]
@@ -364,8 +368,10 @@ def _sglang(start: Start) -> RunLine | str:
     options, devices = start.options, len(start.used)
     told = ["python", "-m", "sglang.launch_server", "--model-path", start.model.repo_id]
     told += ["--context-length", str(options.context)]
-    if devices > 1:
-        told += ["--tp-size", str(devices)]
+    if devices > start.stages:
+        told += ["--tp-size", str(devices // start.stages)]
+    if start.stages > 1:
+        told += ["--pp-size", str(start.stages)]
     if 0 < devices < len(start.memories) and start.used[0]:
         told += ["--base-gpu-id", str(start.used[0])]
     if options.kv_type != SIXTEEN_BITS:

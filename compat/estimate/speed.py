@@ -88,6 +88,9 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     if fit.fit is Fit.UNKNOWN:
         missing = ", ".join(fit.estimate.missing)
         return f"Whether it fits this machine is not known{f': {missing}' if missing else ''}."
+    if fit.estimate.stages > 1:
+        words = ENGINE_WORDS.get(engine, engine)
+        return f"No measured runs of {words} with its layers in stages, so a number would have no basis."
     offload, devices = fit.offload, fit.estimate.devices if hardware.accelerators else None
     if offload is None:
         return place(engine, hardware, devices)

@@ -316,7 +316,7 @@ class PlanOut(Shape):
     gives_up: list[str] = Field(description="What each of these costs, as sentences.")
     options: PlanOptions
     tensor_parallel: int = Field(description="Over how many cards each layer is cut.")
-    pipeline_parallel: int = Field(description="How many cards hold whole layers.")
+    pipeline_parallel: int = Field(description="How many cards, or groups of cards, hold whole layers.")
     cards: list[CardOut]
     spilled_bytes: dict[str, int] = Field(
         description="In system memory beside cards: `embedding`, `layers`, `experts`, `kv`."
