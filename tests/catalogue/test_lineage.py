@@ -173,7 +173,7 @@ def test_a_relative_that_arrives_again_changes_nothing():
     assert list(kept.variants.values_list("pk", flat=True)) == ids
 
 
-SILENT = {"id": "sample/silent-3B", "siblings": [{"rfilename": "model.safetensors"}]}
+SILENT = {"id": "sample/silent-3B", "siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]}
 """A model whose own record tells nothing but its files."""
 
 
