@@ -91,7 +91,7 @@ def token_work(
     if used is None:
         return "how many of its weights one token needs"
     read = _read(shape, weights, engine, quant, used)
-    if read is None or read.all * 8 < used * LEAST_BITS:
+    if read is None or read.all <= 0 or read.all * 8 < used * LEAST_BITS:
         return "size of what one token needs (its size, packing and number of weights do not agree)"
     cached = cache_read(shape, depth, kv_type)
     if cached is None:

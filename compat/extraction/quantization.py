@@ -442,12 +442,16 @@ def _kind_of_group(group: Any) -> str | None:
     return f"INT8 {ASYMMETRIC}" if lopsided and weights == activations == ["int", 8] else None
 
 
+_ROUNDED = (("nv_fp", "NVFP"), ("mx_fp", "MXFP"), ("fp", "FP"))
+
+
 def _kind_of_rounded(block: Mapping[str, Any]) -> str | None:
     """The numbers that AutoRound rounded to, where they are no integers."""
-    numbers, bits = str(block.get("data_type") or "int"), block.get("bits")
-    if _METHODS.get(str(block.get("quant_method")).lower()) != "AutoRound" or numbers.startswith("int"):
+    numbers, bits = block.get("data_type"), block.get("bits")
+    if _METHODS.get(str(block.get("quant_method")).lower()) != "AutoRound" or not isinstance(numbers, str):
         return None
-    return {"nv_fp": f"NVFP{bits}", "mx_fp": f"MXFP{bits}"}.get(numbers[:5], f"FP{bits}")
+    kind = next((kind for start, kind in _ROUNDED if numbers.startswith(start)), None)
+    return f"{kind}{bits}" if kind and _is_width(bits) else None
 
 
 def _is_width(bits: Any) -> bool:

@@ -99,6 +99,14 @@ def test_facts_that_do_not_agree_give_no_speed(quant, size):
     assert "do not agree" in found.reason
 
 
+def test_a_mixture_whose_count_is_less_than_its_experts_gives_no_speed():
+    """Nothing would be left to read: the number of weights is that of something else."""
+    variant = VariantInputs(known_shape("openai/gpt-oss-120b"), None, 13_000_000_000, "BF16", 0, "safetensors")
+    found = estimate_speed(variant, "vllm", Hardware((Accelerator("one", "nvidia", "gpu", 80 * GIB, 1e12),)))
+    assert found.tokens_per_second is None
+    assert "do not agree" in found.reason
+
+
 def test_what_an_engine_unpacks_is_read_wide():
     old = Accelerator("old", "nvidia", "gpu", 64 * GIB, 1e12, compute_capability=7.5)
     new = replace(old, compute_capability=8.0)

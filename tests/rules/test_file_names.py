@@ -118,3 +118,18 @@ def test_a_gguf_file_needs_no_configuration():
     extracted = extract(parse_record({**record, "gguf": {"architecture": "llama", "total": 8_000_000_000}}).model)
     result = judge_all(extracted.judged, all_profiles()["llama-cpp"]).result
     assert not any("config.json" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("slug", "file", "task"),
+    [
+        ("whisper-cpp", "ggml-base.bin", "automatic-speech-recognition"),
+        ("llamafile", "llama-8b.llamafile", "text-generation"),
+        ("faster-whisper", "model.bin", "automatic-speech-recognition"),
+    ],
+)
+def test_files_that_hold_their_dimensions_need_no_configuration(slug, file, task):
+    names = ("vocabulary.json", file)
+    record = {"id": "a/whisper-base", "pipeline_tag": task, "siblings": [{"rfilename": name} for name in names]}
+    result = judge_all(extract(parse_record(record).model).judged, all_profiles()[slug]).result
+    assert not any("config.json" in warning for warning in result.warnings)
