@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from compat.architectures.layers import LayerStructure
-from compat.architectures.tables import ClassTable, Entry, Place, read_tables
+from compat.architectures.tables import Entry, Place, read_tables
 
 KIND_WORDS = {
     "text": "text model",
@@ -91,9 +91,7 @@ class Architecture:
     def is_bare(self, hf_class: str) -> bool:
         """Whether this class is its model without an output layer, as ``LlamaModel`` is, and nothing else."""
         tables = read_tables().classes
-        return _names_class(tables["base"], self.name, hf_class) and not any(
-            _names_class(table, self.name, hf_class) for use, table in tables.items() if use != "base"
-        )
+        return [use for use in tables if hf_class in _classes_in(use, self.name)] == ["base"]
 
     def gguf_names(self, hf_class: str | None) -> tuple[str, ...]:
         """The names a converter may write into its GGUF files, given the class where it is told; empty if not known."""
@@ -146,9 +144,10 @@ def family_label(family: str) -> str:
     return read_tables().labels.get(family, family)
 
 
-def _names_class(table: ClassTable, model_type: str, hf_class: str) -> bool:
-    named = table.get(model_type, ())
-    return hf_class == named if isinstance(named, str) else hf_class in named
+def _classes_in(use: str, model_type: str) -> tuple[str, ...]:
+    """The classes that one of the tables names for a ``model_type``; empty if none."""
+    found = read_tables().classes[use].get(model_type, ())
+    return (found,) if isinstance(found, str) else tuple(found)
 
 
 @lru_cache(maxsize=8192)
@@ -179,8 +178,7 @@ def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     use = _TASK_USE.get(task or "") or _usual_use(_joined(model_type))
     found: dict[str, None] = {}
     for table in _TABLES_BY_USE.get(use, ()):
-        value = tables.classes[table].get(model_type, ())
-        found.update(dict.fromkeys((value,) if isinstance(value, str) else value))
+        found.update(dict.fromkeys(_classes_in(table, model_type)))
     return tuple(found)
 
 

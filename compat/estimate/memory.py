@@ -132,7 +132,8 @@ def estimate_memory(
     missing += compute.missing
     extra = driver_overhead(engine, replace(buffers, devices=devices))
     staged = _stages_of(variant, engine, weights, stages, ranks) if stages > 1 else None
-    if stages > 1 and staged is None:
+    untold = stages > 1 and staged is None
+    if untold:
         missing.append("what each stage holds")
     if variant.projector_bytes is None:
         missing.append("size of the vision projector")
@@ -148,9 +149,7 @@ def estimate_memory(
         _projector(variant.projector_bytes, engine),
     )
     known = [c.bytes for c in components if c.bytes is not None]
-    total = sum(known) if len(known) == len(components) else None
-    if stages > 1 and staged is None:
-        total = None
+    total = sum(known) if len(known) == len(components) and not untold else None
     shares = staged.shares if staged is not None else device_shares(hardware, engine, devices)
     spread = staged.per_device if staged is not None else partial(_spread, shares=shares)
     per_device = spread(components) if total is not None else None

@@ -267,7 +267,8 @@ class NeedColumns:
         codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
         over = found.known & (need > room)
         codes[over] = _CODE[Fit.TOO_LARGE]
-        uneven = (found.ranks < len(rooms)) & (found.over_all(devices) <= sum(rooms))
+        everywhere = found.over_all(devices)
+        uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
         codes[over & uneven] = _CODE[Fit.UNEVEN]
         narrowest = found.total - found.parts["weights"] + self.variants["least"]
         used_room = np.cumsum(rooms)[found.ranks - 1]
@@ -278,7 +279,8 @@ class NeedColumns:
             by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
             spilt = found.spills(over, devices, heads, rooms, spill) if by_layers else np.zeros(len(over), dtype=bool)
             if by_experts and self.engine in EXPERTS_FIRST:
-                spilt |= found.spills_experts(over & ~spilt, devices, rooms, spill)
+                beyond = everywhere - sum(rooms)
+                spilt |= found.spills_experts(over & ~spilt, beyond, devices, rooms, spill)
             codes[spilt] = _CODE[Fit.PARTIAL]
         return codes
 
@@ -436,25 +438,30 @@ class Needs:
     def spills_experts(
         self,
         over: NDArray[np.bool_],
+        beyond: Column,
         devices: Sequence[tuple[Column, Column]],
         rooms: tuple[int, ...],
         spill: int,
     ) -> NDArray[np.bool_]:
-        """The same of mixtures that keep experts alone in system memory; asked of those that no layers help."""
-        beyond = self.over_all(devices) - sum(rooms)
-        likely = over & (self.experts > 0) & (self.layers > self.dense) & (beyond <= self.experts)
+        """The same of mixtures that keep experts alone in system memory; asked of those that no layers help.
+
+        ``beyond`` is by how many bytes all devices together are too small.
+        """
+        likely = over & (self.experts > 0) & (self.layers > self.dense)
+        # A share of each device may be rounded up by a byte.
+        likely &= (beyond <= self.experts) & (self.host + beyond <= spill + len(rooms))
         found = np.zeros(len(over), dtype=bool)
-        for row in np.flatnonzero(likely & (self.host + beyond <= spill + len(rooms))):
+        for row in np.flatnonzero(likely):
             mixture = Mixture(
                 int(self.layers[row]),
                 int(self.dense[row]),
                 int(self.experts[row]),
                 int(self.head[row]),
                 {name: int(self.parts[name][row]) for name in MOVABLE},
-                tuple(int(other[row]) for _, other in devices[: int(self.ranks[row])]),
+                tuple(int(other[row]) for _, other in devices),
                 int(self.host[row]),
             )
-            found[row] = len(mixture.fixed) == len(rooms) and mixture.least_aside(rooms, spill) is not None
+            found[row] = mixture.least_aside(rooms, spill) is not None
         return found
 
 
@@ -471,8 +478,9 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     projector = UNKNOWN if size is None else projector_need(size, engine)
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     head = min(output_head(weights), max(on_device, 0))
-    movable = engine in EXPERTS_FIRST and variant.shape is not None
-    experts = experts_held(variant.shape, weights, engine, variant.quant) if movable and variant.shape else 0
+    experts = 0
+    if variant.shape is not None and engine in EXPERTS_FIRST:
+        experts = experts_held(variant.shape, weights, engine, variant.quant)
     row = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0

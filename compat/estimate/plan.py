@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil
+from typing import NamedTuple
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.cache_types import SIXTEEN_BITS, cache_types
@@ -384,7 +385,9 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
         ends.append(_on_cards(variant, engine, hardware, other, judged))
     least = min((end for end in ends if end is not None), default=None)
     if least is not None:
-        ways.append(f"{_up(least[0])} more {_where(hardware, least[2])}" + (", in stages" if least[1] > 1 else ""))
+        ways.append(
+            f"{_up(least.size)} more {_where(hardware, least.cards)}{', in stages' if least.stages > 1 else ''}"
+        )
     told, moved = hardware.system_memory, replace(options, aside=Aside.LAYERS)
     if spills_over(engine, hardware) and told is not None:
         wanted = judge_fit(variant, engine, replace(hardware, system_memory=_MOST_LACKING), moved).host_need
@@ -394,10 +397,18 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
     return f"What was asked lacks {', or '.join(ways)}." if ways else ""
 
 
+class _Lack(NamedTuple):
+    """The fewest bytes that are lacking, in how many stages, and on which cards."""
+
+    size: int
+    stages: int
+    cards: tuple[int, ...]
+
+
 def _on_cards(
     variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions, fit: FitResult
-) -> tuple[int, int, tuple[int, ...]] | None:
-    """The fewest bytes that are lacking on cards, in how many stages, and on which cards; None where none would do."""
+) -> _Lack | None:
+    """What is lacking on cards; None where no more memory would do."""
     rooms = rooms_of(hardware, engine, options)
     if rooms is None or fit.estimate.per_device is None:
         return None
@@ -408,7 +419,7 @@ def _on_cards(
         lambda more: judge_fit(variant, engine, _with_more(hardware, lack, more), options).fit in WHOLE,
         ceil(max(short) / taken),
     )
-    return None if found is None else (found, fit.estimate.stages, lack)
+    return None if found is None else _Lack(found, fit.estimate.stages, lack)
 
 
 def _stage_counts(variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult) -> tuple[int, ...]:

@@ -47,8 +47,8 @@ class Start:
     """How a model is started: on which devices, with which options, and what lies in system memory.
 
     ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's, which lie
-    in ``stages`` one after the other. ``held``
-    are the bytes of each part on each device that is used, and the room there is for them.
+    in ``stages`` one after the other. ``held`` are the bytes of each part on each device that is used, and the room
+    there is for them.
     """
 
     model: ModelFiles
@@ -63,6 +63,21 @@ class Start:
     def used(self) -> tuple[int, ...]:
         """The numbers of the accelerators in use, counted from 0."""
         return tuple(number for number, memory in enumerate(self.memories) if memory)
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """The same where an engine that takes the first ones it sees would take others; empty where it would not."""
+        return self.used if 0 < len(self.used) < len(self.memories) and self.used[0] else ()
+
+    @property
+    def caches(self) -> tuple[str, str]:
+        """The types of the cached keys and values."""
+        return self.options.kv_type, self.options.v_type or self.options.kv_type
+
+    @property
+    def experts_aside(self) -> int | None:
+        """Of how many first layers the experts lie in system memory; None where they do not lie there alone."""
+        return None if self.offload is None else self.offload.experts
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,7 @@ def run_line(slug: str, start: Start) -> RunLine | str:
     return make(start)
 
 
+_WIDE_CACHES = (SIXTEEN_BITS, SIXTEEN_BITS)
 _LLAMA_CPP = ("llama-server",)
 
 
@@ -136,8 +152,8 @@ def _llama(start: Start, *program: str) -> RunLine | str:
         told += ["-np", str(options.parallel)] + (["--kv-unified"] if options.parallel > 1 else [])
     if options.ubatch is not None:
         told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
-    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
-        told += ["-fa", "on", "-ctk", options.kv_type, "-ctv", options.v_type or options.kv_type]
+    if start.caches != _WIDE_CACHES:
+        told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
     note = ""
     if start.model.projector is False and program == _LLAMA_CPP:
         told.append("--no-mmproj")
@@ -157,8 +173,8 @@ def _layers(start: Start) -> list[str]:
     told: list[str] = []
     if start.layers is not None:
         told += ["-ngl", str(_on_accelerators(start.layers, start.offload))]
-    if start.offload is not None and start.offload.experts is not None:
-        told += ["--n-cpu-moe", str(start.offload.experts)]
+    if start.experts_aside is not None:
+        told += ["--n-cpu-moe", str(start.experts_aside)]
     if len(start.used) == 1 < len(start.memories):
         return [*told, "-sm", "none", "-mg", str(start.used[0])]
     split = _split(start)
@@ -273,8 +289,8 @@ def _kobold_layers(start: Start) -> list[str]:
     told: list[str] = []
     if start.layers is not None:
         told += ["--gpulayers", str(_on_accelerators(start.layers, start.offload))]
-    if start.offload is not None and start.offload.experts is not None:
-        told += ["--moecpu", str(start.offload.experts)]
+    if start.experts_aside is not None:
+        told += ["--moecpu", str(start.experts_aside)]
     split = _split(start)
     return told + (["--tensor_split", *map(str, split)] if split else [])
 
@@ -302,13 +318,13 @@ def _lm_studio(start: Start) -> RunLine | str:
         told += ["--gpu", _ratio(start)]
     if options.parallel is not None:
         told += ["--parallel", str(options.parallel)]
-    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
-        types = " and ".join(dict.fromkeys((options.kv_type, options.v_type or options.kv_type)))
+    if start.caches != _WIDE_CACHES:
+        types = " and ".join(dict.fromkeys(start.caches))
         settings.append(f"{types} for the KV cache")
     if options.ubatch is not None:
         settings.append(f"a batch of {options.ubatch:,} tokens")
-    if start.offload is not None and start.offload.experts is not None:
-        settings.append(f"the experts of {start.offload.experts} layers in system memory")
+    if start.experts_aside is not None:
+        settings.append(f"the experts of {start.experts_aside} layers in system memory")
     if len(start.memories) > 1:
         settings.append("how layers lie on the cards")
     note = "The second command asks which model is meant."
@@ -332,10 +348,10 @@ def _jan(start: Start) -> str:
     told = [f"a context of {options.context:,} tokens"]
     if layers is not None:
         told.append(f"{_on_accelerators(layers, start.offload) if start.memories else 0} layers on the GPU")
-    if start.offload is not None and start.offload.experts is not None:
-        told.append(f"the experts of {start.offload.experts} layers in system memory")
-    if (options.kv_type, options.v_type or options.kv_type) != (SIXTEEN_BITS, SIXTEEN_BITS):
-        told.append(f"{options.kv_type} keys and {options.v_type or options.kv_type} values")
+    if start.experts_aside is not None:
+        told.append(f"the experts of {start.experts_aside} layers in system memory")
+    if start.caches != _WIDE_CACHES:
+        told.append(f"{start.caches[0]} keys and {start.caches[1]} values")
     if options.parallel is not None:
         told.append(f"{options.parallel} requests at once")
     if options.ubatch is not None:
@@ -352,8 +368,8 @@ def _vllm(start: Start) -> RunLine | str:
         told += ["--tensor-parallel-size", str(devices // start.stages)]
     if start.stages > 1:
         told += ["--pipeline-parallel-size", str(start.stages)]
-    if 0 < devices < len(start.memories) and start.used[0]:
-        told += ["--device-ids", ",".join(map(str, start.used))]
+    if start.chosen:
+        told += ["--device-ids", ",".join(map(str, start.chosen))]
     told += ["--gpu-memory-utilization", f"{options.memory_utilization:g}"]
     if options.kv_type != SIXTEEN_BITS:
         told += ["--kv-cache-dtype", options.kv_type]
@@ -372,8 +388,8 @@ def _sglang(start: Start) -> RunLine | str:
         told += ["--tp-size", str(devices // start.stages)]
     if start.stages > 1:
         told += ["--pp-size", str(start.stages)]
-    if 0 < devices < len(start.memories) and start.used[0]:
-        told += ["--base-gpu-id", str(start.used[0])]
+    if start.chosen:
+        told += ["--base-gpu-id", str(start.chosen[0])]
     if options.kv_type != SIXTEEN_BITS:
         told += ["--kv-cache-dtype", _SGLANG_TYPES.get(options.kv_type, options.kv_type)]
     if options.parallel is not None:
@@ -453,9 +469,7 @@ def _cache_share(start: Start, before: tuple[str, ...]) -> float | None:
 
 def _visible(start: Start) -> dict[str, str]:
     """Which cards CUDA shows to an engine that takes the first ones it sees."""
-    if not 0 < len(start.used) < len(start.memories) or not start.used[0]:
-        return {}
-    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, start.used))}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(map(str, start.chosen))} if start.chosen else {}
 
 
 def _transformers(start: Start) -> RunLine | str:

@@ -197,7 +197,7 @@ def _names(model: HubModel, config: Mapping[str, Any]) -> tuple[FileName, ...]:
     names = tuple(read_name(sibling.rfilename) for sibling in model.siblings or ())
     pipeline = (
         not names
-        or "siblings" in (model.source or {})
+        or not model.lists_all_files
         or model.library_name == "diffusers"
         or _pipeline_class(config) is not None
         or any(name.path == "model_index.json" for name in names)
@@ -217,14 +217,14 @@ def _brings_code(model: HubModel, config: Mapping[str, Any]) -> bool | None:
 def _lists_no_config(model: HubModel) -> bool:
     """Whether the Hub's own list of files is known without ``config.json``, and nothing that stands in one is told."""
     files = {sibling.rfilename for sibling in model.siblings or ()}
-    own = bool(files) and "siblings" not in (model.source or {})
+    own = bool(files) and model.lists_all_files
     return own and not model.config and files.isdisjoint({"config.json", "params.json", "model_index.json"})
 
 
 def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
     """Whether the Hub's own list of files is known and holds no weights; others' lists may have gaps."""
     counted = model.safetensors is not None and not opens_no_safetensors(names)
-    elsewhere = "siblings" in (model.source or {}) or counted or model.gguf is not None
+    elsewhere = not model.lists_all_files or counted or model.gguf is not None
     return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 

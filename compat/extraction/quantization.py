@@ -322,15 +322,10 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     width = _width(block.get("bits")) or _width(_bits_of_groups(block))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
-        numbers = None if scheme in _LAYOUT_SCHEMES else _numbers_in(scheme)
-        own = numbers if numbers and not numbers.startswith("INT") else label
-        bits = (
-            packed_bits(f"{label}-{numbers}")
-            or packed_bits(own, width or _width_told((), words))
-            or packed_bits(numbers or label, width)
+        bits = _bits_of(label, scheme, width, words)
+        if bits is None and block.get("format") == "pack-quantized":
             # Integers in words are of four bits but for few, and the Hub leaves out the groups that would tell.
-            or (packed_bits("INT4") if block.get("format") == "pack-quantized" else None)
-        )
+            bits = packed_bits("INT4")
         return Packing(label, Provenance.CONFIG, f"{key}.quant_method is “{method[:40]}”", scheme, bits)
     algorithm = block.get("quant_algo")
     if isinstance(algorithm, str) and algorithm:
@@ -340,6 +335,16 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
         # Only MLX writes a width and no method, and the Hub keeps of its block what is in this one.
         return _mlx(block, width, f"{key} has no method, and bits")
     return None
+
+
+def _bits_of(label: str, scheme: str | None, width: float | None, words: tuple[str, ...]) -> float | None:
+    """What a weight takes under a method, by what it holds; the name may tell a width where the fields do not."""
+    numbers = None if scheme in _LAYOUT_SCHEMES else _numbers_in(scheme)
+    if numbers is None:
+        return packed_bits(label, width or _width_told((), words)) or packed_bits(label, width)
+    own = label if numbers.startswith("INT") else numbers
+    known = packed_bits(f"{label}-{numbers}")
+    return known or packed_bits(own, width or _width_told((), words)) or packed_bits(numbers, width)
 
 
 def _mlx(block: Mapping[str, Any], width: float, where: str) -> Packing:

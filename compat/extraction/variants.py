@@ -107,7 +107,7 @@ def variants_of(
 
     safetensors = by_format.pop("safetensors", [])
     # What the Hub counts and tags is of any safetensors file. A list of others may lack the weights.
-    unopened = names != () and "siblings" not in (model.source or {}) and opens_no_safetensors(names)
+    unopened = names != () and model.lists_all_files and opens_no_safetensors(names)
     has_safetensors_block = bool(model.safetensors and model.safetensors.count) and not unopened
     plain = partial(
         replace,
@@ -125,7 +125,7 @@ def variants_of(
     ggufs = by_format.pop("gguf", [])
     # What the Hub read of a GGUF file is of these then: importance matrices, drafts, adapters.
     beside = [name for name in names if name.path.endswith(".gguf") and name.role != "weights"]
-    only_helpers = bool(beside) and not ggufs and "siblings" not in (model.source or {})
+    only_helpers = bool(beside) and not ggufs and model.lists_all_files
     block = None if only_helpers else model.gguf
     gguf = partial(replace, common, **_gguf_facts(model, names, common))
     if ggufs:
@@ -143,7 +143,7 @@ def variants_of(
         told = True
         paths = tuple(name.path for name in files)
         facts = plain(format=format_, format_from=Provenance.HUB)
-        if format_ == "pytorch" and "siblings" not in (model.source or {}) and _no_engine_opens(paths):
+        if format_ == "pytorch" and model.lists_all_files and _no_engine_opens(paths):
             facts = replace(facts, file_names=RENAMED)
         yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
     if told:
@@ -157,7 +157,7 @@ def variants_of(
 
 def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:
     """Whether the Hub's own list of files has weights in Mistral's layout only, with their ``params.json``."""
-    listed = "siblings" not in (model.source or {}) and "params.json" in siblings
+    listed = model.lists_all_files and "params.json" in siblings
     return listed and bool(weights) and all(name.stem == _CONSOLIDATED for name in weights)
 
 
@@ -169,7 +169,7 @@ def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[Fi
     """How the files of a set of safetensors weights are named; None: as usual, or the list is not the Hub's own."""
     stems = {name.stem for name in weights}
     elsewhere = "model_index.json" in siblings or "transformers_weights" in (model.config or {})
-    if stems <= {"model"} or elsewhere or "siblings" in (model.source or {}):
+    if stems <= {"model"} or elsewhere or not model.lists_all_files:
         return None
     if all(_OF_A_RANK.fullmatch(stem) for stem in stems):
         return BY_RANK

@@ -221,6 +221,11 @@ class HubModel(_Block):
         """The repository's own name, without its owner."""
         return self.id.rpartition("/")[2]
 
+    @property
+    def lists_all_files(self) -> bool:
+        """Whether a list of its files is the Hub's own, and so whole; others' lists may have gaps."""
+        return "siblings" not in (self.source or {})
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
@@ -21,7 +22,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     followed = facts.format_from is Provenance.PACKING
     if facts.no_weights and (facts.format is None or guessed or followed):
         return _NO_WEIGHTS
-    found = _findings(profile, facts.format, facts.layout, facts.file_names, facts.sharded, guessed)
+    found = _findings(profile, _Files(facts.format, facts.layout, facts.file_names, facts.sharded, guessed))
     return (*found, _followed()) if followed else found
 
 
@@ -52,27 +53,23 @@ def _followed() -> Finding:
     return Finding("guess", Severity.WARNS, text, "" if sure is Confidence.HIGH else "format not told", sure)
 
 
+class _Files(NamedTuple):
+    """What of a variant's facts is about its files."""
+
+    format: str | None
+    layout: str | None
+    names: str | None
+    sharded: bool
+    guessed: bool
+
+
 @lru_cache(maxsize=1024)
-def _findings(
-    profile: EngineProfile,
-    format_: str | None,
-    layout: str | None,
-    file_names: str | None,
-    sharded: bool,
-    guessed: bool,
-) -> tuple[Finding, ...]:
-    return tuple(_check(profile, format_, layout, file_names, sharded=sharded, guessed=guessed))
+def _findings(profile: EngineProfile, files: _Files) -> tuple[Finding, ...]:
+    return tuple(_check(profile, files))
 
 
-def _check(
-    profile: EngineProfile,
-    format_: str | None,
-    layout: str | None,
-    file_names: str | None,
-    *,
-    sharded: bool,
-    guessed: bool,
-) -> Iterator[Finding]:
+def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
+    format_ = files.format
     if format_ is None:
         yield Finding(
             "unknown",
@@ -83,9 +80,9 @@ def _check(
         yield _FETCH
         return
     rule = profile.format(format_)
-    if rule is None and format_ == TRANSFORMERS and (guessed or any(map(profile.format, EITHER))):
+    if rule is None and format_ == TRANSFORMERS and (files.guessed or any(map(profile.format, EITHER))):
         loads = join_words(format_label(rule.name) for rule in profile.formats)
-        likely = "likely " if guessed else ""
+        likely = "likely " if files.guessed else ""
         text = (
             f"Its weights are {likely}safetensors or PyTorch files, and no more is told; {profile.name} loads {loads}."
         )
@@ -95,11 +92,11 @@ def _check(
     if rule is None:
         yield from _refusal(format_, profile)
         return
-    if layout and layout not in rule.layouts and not profile.criteria:
+    if files.layout and files.layout not in rule.layouts and not profile.criteria:
         yield from _other_layout(profile)
         return
-    if file_names and rule.opens is not None and file_names not in rule.opens:
-        yield from _other_names(profile, format_, file_names)
+    if files.names and rule.opens is not None and files.names not in rule.opens:
+        yield from _other_names(profile, format_, files.names)
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
@@ -111,7 +108,7 @@ def _check(
             Severity.RECOMMENDS,
             f"A {format_label(best.name)} version, if there is one, is the surer choice.",
         )
-    if rule.single_file and sharded:
+    if rule.single_file and files.sharded:
         yield Finding(
             CODE,
             Severity.BLOCKS,
@@ -123,7 +120,7 @@ def _check(
             Severity.RECOMMENDS,
             "Join the parts with llama.cpp's llama-gguf-split --merge, or take a smaller file.",
         )
-    if guessed:
+    if files.guessed:
         yield _GUESSED
 
 
