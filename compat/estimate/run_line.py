@@ -394,7 +394,9 @@ def _sglang(start: Start) -> RunLine | str:
         told += ["--kv-cache-dtype", _SGLANG_TYPES.get(options.kv_type, options.kv_type)]
     if options.parallel is not None:
         told += ["--max-running-requests", str(options.parallel)]
-    return RunLine(((Command(tuple(told)),),))
+    # is_cpu in srt/utils/common.py: without it, SGLang looks for accelerators alone.
+    environment = {} if start.memories else {"SGLANG_USE_CPU_ENGINE": "1"}
+    return RunLine(((Command(tuple(told), environment),),))
 
 
 _SGLANG_TYPES = {"fp8": "fp8_e5m2"}
@@ -416,6 +418,8 @@ def _tgi(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
         return "No line: TGI's own server does not load GGUF files."
     options = start.options
+    if options.context < _TGI_LEAST:
+        return f"No line: TGI needs a context of {_TGI_LEAST} tokens at least, one of them for its answer."
     told = ["text-generation-launcher", "--model-id", start.model.repo_id]
     told += ["--max-input-tokens", str(options.context - 1), "--max-total-tokens", str(options.context)]
     if len(start.memories) > 1:
@@ -423,6 +427,9 @@ def _tgi(start: Start) -> RunLine | str:
     if options.parallel is not None:
         told += ["--max-batch-total-tokens", str(options.context * options.parallel)]
     return RunLine(((Command(tuple(told), _visible(start)),),))
+
+
+_TGI_LEAST = 2
 
 
 def _lmdeploy(start: Start) -> RunLine | str:

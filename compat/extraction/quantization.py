@@ -393,16 +393,8 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) ->
 
 def _scheme(block: Mapping[str, Any]) -> str | None:
     """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it."""
-    layouts = {str(block.get(key)).lower() for key in ("version", "format")}
-    if block.get("quant_method") == "awq":
-        if not _GEMV_VERSIONS.isdisjoint(layouts):
-            return GEMV
-        if "marlin" in layouts:
-            return _MARLIN
-    compound = _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
-    if compound:
-        return compound
-    kind = _kind_of_compressed(block) if block.get("quant_method") == "compressed-tensors" else _kind_of_rounded(block)
+    method = str(block.get("quant_method")).lower()
+    kind = _kind_by_method(block, method)
     if kind:
         return kind
     told = " ".join(str(block.get(key, "")) for key in ("quant_algo", "format", "quant_method")).lower()
@@ -410,7 +402,7 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
         if word in told:
             return scheme
     bits = block.get("bits")
-    if block.get("quant_method") == "bitsandbytes":
+    if method == "bitsandbytes":
         bits = 4 if block.get("load_in_4bit") is True else 8 if block.get("load_in_8bit") is True else None
     if block.get("format") == "pack-quantized":
         # INT8 of compressed-tensors are the integers that are not packed into words, with activations of 8 bits too.
@@ -418,9 +410,23 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
         if bits == 8:
             return "W8A16"
     integers = f"INT{bits}" if _is_width(bits) else None
-    if block.get("quant_method") in _GPTQ_METHODS and block.get("sym") is False:
+    if method in _GPTQ_METHODS and block.get("sym") is False:
         return f"{integers} {ASYMMETRIC}" if integers else ASYMMETRIC
     return integers
+
+
+def _kind_by_method(block: Mapping[str, Any], method: str) -> str | None:
+    """What fields that one method has alone tell of it."""
+    if method == "awq":
+        layouts = {str(block.get(key)).lower() for key in ("version", "format")}
+        if not _GEMV_VERSIONS.isdisjoint(layouts):
+            return GEMV
+        return _MARLIN if "marlin" in layouts else None
+    if method == "compressed-tensors":
+        return _kind_of_compressed(block)
+    if _METHODS.get(method) == "AutoRound":
+        return _kind_of_rounded(block)
+    return _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
 
 
 def _kind_of_compressed(block: Mapping[str, Any]) -> str | None:
@@ -453,7 +459,7 @@ _ROUNDED = (("nv_fp", "NVFP"), ("mx_fp", "MXFP"), ("fp", "FP"))
 def _kind_of_rounded(block: Mapping[str, Any]) -> str | None:
     """The numbers that AutoRound rounded to, where they are no integers."""
     numbers, bits = block.get("data_type"), block.get("bits")
-    if _METHODS.get(str(block.get("quant_method")).lower()) != "AutoRound" or not isinstance(numbers, str):
+    if not isinstance(numbers, str):
         return None
     kind = next((kind for start, kind in _ROUNDED if numbers.startswith(start)), None)
     return f"{kind}{bits}" if kind and _is_width(bits) else None

@@ -254,6 +254,7 @@ def test_the_cards_that_are_left_free_are_hidden_where_others_come_first():
         (TEXT, "llamafile", LoadOptions(), {"format": "llamafile"}, "program with the model in it"),
         (TEXT, "lm-studio", LoadOptions(), {"files": ("a.gguf", "b.gguf")}, "Choose it there"),
         (TEXT, "tgi", LoadOptions(), {}, "GGUF"),
+        (HALVES, "tgi", LoadOptions(context=1), {}, "2 tokens at least"),
         (TEXT, "lmdeploy", LoadOptions(), {}, "GGUF"),
         (TEXT, "tensorrt-llm", LoadOptions(), {}, "GGUF"),
         (TEXT, "transformers", LoadOptions(), {}, "gguf_file"),
@@ -281,3 +282,10 @@ def test_a_projector_is_told_of_where_the_line_does_not_load_or_leave_it():
         model = replace(STRANGE, projector=projector)
         (plan, *_) = make_plans(VISION, engine, cards(24), model=model).plans
         assert words in plan.line.note
+
+
+def test_sglang_is_told_to_compute_on_the_processor_where_there_is_nothing_else():
+    for machine, environment in ((Hardware((), 64 * GIB), {"SGLANG_USE_CPU_ENGINE": "1"}), (cards(80), {})):
+        (plan, *_) = make_plans(HALVES, "sglang", machine, model=replace(STRANGE, format="safetensors")).plans
+        (typed,) = read(plan.line.lines[0])
+        assert typed.environment == environment

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import PACKED, VAGUE, packing_of
@@ -316,3 +318,34 @@ def test_the_width_of_packed_integers_is_that_of_all_groups(widths, scheme, bits
 def test_kinds_of_a_method_are_told_by_its_fields(block, scheme, bits):
     found = _of(config={"quantization_config": block})
     assert (found.scheme, found.bits) == (scheme, pytest.approx(bits))
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = (
+    *("quant_method", "quant_algo", "format", "version", "bits", "sym", "data_type", "load_in_4bit", "sparsity_config"),
+    *("config_groups", "mode", "group_size"),
+)
+METHODS = ("awq", "gptq", "compressed-tensors", "auto-round", "modelopt", "bitsandbytes")
+
+
+@given(
+    st.sampled_from(["quantization_config", "compression_config", "quantization"]),
+    st.dictionaries(
+        st.sampled_from(FIELDS), ODD | st.sampled_from(["awq", "gptq", "compressed-tensors", "auto-round"])
+    ),
+)
+def test_fields_of_any_kind_are_read_or_left(key, block):
+    found = _of(config={"model_type": "llama", key: block})
+    assert len(found.scheme or "") < 40
+
+
+@pytest.mark.parametrize("method", [["awq"], {"a": 1}, 5, None, True])
+def test_a_method_that_is_no_text_tells_nothing_of_its_numbers(method):
+    assert _of(config={"quantization_config": {"quant_method": method, "bits": 4, "sym": False}}).scheme in (
+        None,
+        "INT4",
+    )
