@@ -7,7 +7,11 @@ PAGED = frozenset({"vllm", "sglang", "tensorrt-llm"})
 """Cache in blocks of 16 tokens, taken from a share of the card that is reserved at the start."""
 
 TENSOR_PARALLEL = PAGED | {"tgi", "lmdeploy"}
-"""Engines that cut every layer over the devices; the others give each device whole layers."""
+"""Engines that cut every layer over the devices; most others give each device whole layers."""
+
+ONE_DEVICE = frozenset({"mlx-lm"})
+"""Engines whose servers load a model onto one device, however many there are (mlx_lm/server.py shards it only where
+``mlx.launch`` starts it on several)."""
 
 STAGED = frozenset({"vllm", "sglang"})
 """Of these, engines that are known to hold whole layers on groups of devices one after the other, where told to."""

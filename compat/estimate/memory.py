@@ -10,7 +10,7 @@ from functools import partial
 
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
-from compat.estimate.engine_names import LLAMA_FAMILY, STAGED, TENSOR_PARALLEL, engine_name
+from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
 from compat.estimate.parallel import (
@@ -268,7 +268,7 @@ def _torch_scratch(
 
 def _ranks(cuts: Cuts, engine: str, count: int, notes: list[str]) -> int:
     """Devices the engine will really use: tensor parallel must leave heads, groups and blocks whole."""
-    if engine not in TENSOR_PARALLEL or count == 1:
+    if engine not in TENSOR_PARALLEL | ONE_DEVICE or count == 1:
         return count
     if cuts.unit is None:
         notes.append("attention heads unknown: tensor parallel over all devices is assumed")

@@ -18,7 +18,7 @@ from math import gcd
 
 from compat.architectures import LayerKind
 from compat.engines.hardware import Hardware
-from compat.estimate.engine_names import STAGED, TENSOR_PARALLEL
+from compat.estimate.engine_names import ONE_DEVICE, STAGED, TENSOR_PARALLEL
 from compat.shapes.counting import split_by_dimensions
 from compat.shapes.shape import ModelShape
 
@@ -40,6 +40,7 @@ class Cut:
     words: str
 
 
+_WHOLE = Cut(1, "MLX loads a model onto one of them, not over {count}")
 _DOUBLED = Cut(_MOST_DEVICES, "LMDeploy takes 1, 2, 4, 8 or 16 of them, not {count}")
 
 
@@ -72,6 +73,8 @@ def cuts_of(
     shape: ModelShape | None, engine: str, format_: str | None, quant: str | None, *, refines: bool = True
 ) -> Cuts:
     """What must stay whole when ``engine`` cuts this model. ``refines``: whether the hardware reads finer blocks."""
+    if engine in ONE_DEVICE:
+        return Cuts((_WHOLE,))
     if shape is None or engine not in TENSOR_PARALLEL:
         return Cuts()
     heads = (Cut(shape.heads, f"its {shape.heads} attention heads do not divide by {{count}}"),) if shape.heads else ()
@@ -115,7 +118,7 @@ def refines_blocks(hardware: Hardware | None) -> bool:
 
 def parallel_ranks(unit: int | None, key_heads: int | None, engine: str, count: int) -> int:
     """How many of ``count`` devices an engine uses at most; all where nothing says otherwise."""
-    if unit is None or engine not in TENSOR_PARALLEL:
+    if unit is None or engine not in TENSOR_PARALLEL | ONE_DEVICE:
         return count
     return next(n for n in range(count, 0, -1) if _works(n, unit, key_heads))
 

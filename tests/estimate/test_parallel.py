@@ -198,3 +198,15 @@ def test_a_plan_on_fewer_cards_says_so():
 def test_methods_tell_it_each_in_its_way(block, facts):
     assert packing_facts(block) == facts
     assert packing_facts(packing_facts(block)) == facts
+
+
+@pytest.mark.parametrize(("room", "fit"), [(0, Fit.UNEVEN), (1, Fit.TIGHT)])
+def test_mlx_loads_a_model_onto_one_device_however_many_there_are(room, fit):
+    variant = VariantInputs(known_shape("mistralai/Mistral-7B-v0.1"), None, None, "BF16", 0, "safetensors")
+    need = judge_fit(variant, "mlx-lm", Hardware((Accelerator("one", "nvidia", "gpu", 80 * GIB),))).need
+    cards = (Accelerator("one", "nvidia", "gpu", need - 1 + room),) * 3
+    found = judge_fit(variant, "mlx-lm", Hardware(cards))
+    assert found.fit is fit
+    assert found.need == need
+    assert found.estimate.devices == 1
+    assert "MLX loads a model onto one of them, not over 3" in found.sentence + found.left_out
