@@ -9,7 +9,7 @@ there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
@@ -100,6 +100,7 @@ class _GroupTable(StrictTable):
     names: Names = []
     lists: Names = []
     excepted: Names = Field([], alias="except")
+    except_lists: Names = []
     serves: Names = []
     reads: Annotated[str, one_of("text", "images", "text part")] = "text"
     formats: list[_Format] = []
@@ -149,6 +150,7 @@ class _QuantizationTable(StrictTable):
     native: float | None = None
     gfx: Names = []
     native_gfx: Names = []
+    native_platforms: _Platforms = []
     architectures: Names = []
     refused: str = ""
 
@@ -264,7 +266,7 @@ class _Reading:
 
     def _group(self, row: _GroupTable, number: int) -> Group:
         place = f"architectures {number}"
-        names = {*row.names, *(name for reference in row.lists for name in self._listed(reference, place))}
+        names = {*row.names, *self._of_lists(row.lists, place)}
         excepted = set(row.excepted)
         if excepted - names:
             self._fail(f"{place}: except holds names that are not in the group: {', '.join(sorted(excepted - names))}")
@@ -275,7 +277,7 @@ class _Reading:
                 self._fail(f"{place}: serves says {kind!r}, which [tasks] does not define")
         return Group(
             by=row.by,
-            names=frozenset(_renamed(names - excepted, row)),
+            names=frozenset(_renamed(names - excepted - self._of_lists(row.except_lists, place), row)),
             tasks=frozenset(task for kind in row.serves for task in self._table.tasks[kind]),
             reads=row.reads,
             formats=frozenset(row.formats),
@@ -309,8 +311,11 @@ class _Reading:
             Confidence[row.confidence.upper()] if row.confidence else Confidence.NONE,
             row.note,
             tuple(row.platforms),
-            frozenset(name for reference in row.except_lists for name in self._listed(reference, place)),
+            self._of_lists(row.except_lists, place),
         )
+
+    def _of_lists(self, references: Iterable[str], place: str) -> frozenset[str]:
+        return frozenset(name for reference in references for name in self._listed(reference, place))
 
     def _listed(self, reference: str, place: str) -> list[str]:
         """The names of a generated list that a group refers to."""
@@ -371,6 +376,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             native=row.native,
             gfx=tuple(row.gfx),
             native_gfx=tuple(row.native_gfx),
+            native_platforms=tuple(row.native_platforms),
             architectures=frozenset(row.architectures),
             refused=row.refused,
         )

@@ -80,9 +80,9 @@ class Packing:
     ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``experts`` the least for the weights of a
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
-    that have it built in; empty ``gfx`` means all. ``architectures`` are the only ones it is read for, by
-    ``model_type``, ``excepted`` those that it is not read for; ``refused`` says why the engine knows it and does not
-    load it.
+    that have it built in; empty ``gfx`` means all. ``native_platforms`` are those of which any hardware has it built
+    in, empty where that is not told. ``architectures`` are the only ones it is read for, by ``model_type``,
+    ``excepted`` those that it is not read for; ``refused`` says why the engine knows it and does not load it.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Packing:
     native: float | None = None
     gfx: tuple[str, ...] = ()
     native_gfx: tuple[str, ...] = ()
+    native_platforms: tuple[str, ...] = ()
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""
@@ -226,7 +227,8 @@ def packing_names(label: str, scheme: str | None = None) -> tuple[str, ...]:
     A scheme of several words, as ``INT4 asymmetric``, is also what each word says. ``MLX`` stands for all its widths.
     """
     schemes = dict.fromkeys((scheme, *scheme.split())) if scheme else {}
-    return (*(f"{label} {one}" for one in schemes), label, *(("MLX",) if label.startswith("MLX ") else ()))
+    own = (*(f"{label} {one}" for one in schemes), label)
+    return (*own, *packing_names("MLX", scheme)) if label.startswith("MLX ") else own
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -107,6 +107,12 @@ VAGUE = frozenset(
 """Labels that name a width or a maker and no method: whether an engine reads it depends on what is not told."""
 
 _MODES = ("mxfp4", "mxfp8", "nvfp4")
+ODD_GROUPS = "odd-groups"
+"""MLX weights in groups of a size that its kernels of their mode do not have."""
+_GROUP_SIZES = {"affine": (32, 64, 128), "mxfp4": (32,), "mxfp8": (32,), "nvfp4": (16,)}
+"""mlx 0.32.4, ops.cpp: the group sizes of ``quantize``'s modes."""
+_OF_WHOLE_BITS = frozenset({"AWQ", "GPTQ", "AutoRound"})
+"""Methods whose ``bits`` is a whole number up to eight."""
 
 QUANTIZATIONS = frozenset(
     (
@@ -211,8 +217,8 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     by_words = _by_tags_and_name(model, tags, words)
     if by_words.known:
         return by_words
-    if block and not isinstance(block, Mapping):
-        return Packing(PACKED, Provenance.CONFIG, f"{key} is there, and in a form that nothing reads")
+    if block:
+        return Packing(PACKED, Provenance.CONFIG, f"{key} is there, and tells no method that can be read")
     return (_by_method_file(paths) or _by_weight_files(paths)) if paths else by_words
 
 
@@ -322,6 +328,9 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     width = _width(block.get("bits")) or _width(_bits_of_groups(block))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
+        if label in _OF_WHOLE_BITS and not _may_be_width(block.get("bits")):
+            evidence = f"{key}.quant_method is “{method[:40]}”, and its bits are a width that this method does not have"
+            return Packing(PACKED, Provenance.CONFIG, evidence)
         bits = _bits_of(label, scheme, width, words)
         if bits is None and block.get("format") == "pack-quantized":
             # Integers in words are of four bits but for few, and the Hub leaves out the groups that would tell.
@@ -349,8 +358,11 @@ def _bits_of(label: str, scheme: str | None, width: float | None, words: tuple[s
 
 def _mlx(block: Mapping[str, Any], width: float, where: str) -> Packing:
     mode = block.get("mode")
-    label = f"MLX {mode.upper()}" if isinstance(mode, str) and mode.lower() in _MODES else f"MLX {width:g}-bit"
-    return Packing(label, Provenance.CONFIG, f"{where} is {width:g}", bits=packed_bits(label))
+    mode = mode.lower() if isinstance(mode, str) else "affine"
+    label = f"MLX {mode.upper()}" if mode in _MODES else f"MLX {width:g}-bit"
+    group = block.get("group_size")
+    odd = isinstance(group, int) and group not in _GROUP_SIZES.get(mode, (group,))
+    return Packing(label, Provenance.CONFIG, f"{where} is {width:g}", ODD_GROUPS if odd else None, packed_bits(label))
 
 
 def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -> tuple[Provenance, str] | None:
@@ -463,6 +475,11 @@ def _kind_of_rounded(block: Mapping[str, Any]) -> str | None:
         return None
     kind = next((kind for start, kind in _ROUNDED if numbers.startswith(start)), None)
     return f"{kind}{bits}" if kind and _is_width(bits) else None
+
+
+def _may_be_width(bits: Any) -> bool:
+    """Whether this is a width in whole bits, or not told at all."""
+    return bits is None or _is_width(bits) or (isinstance(bits, float) and bits in range(1, 9))
 
 
 def _is_width(bits: Any) -> bool:

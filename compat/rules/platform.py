@@ -190,6 +190,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif _lacks(hardware, packing.native_gfx):
         having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
         yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+    elif packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
+        yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
 

@@ -173,6 +173,18 @@ def test_lm_studio_knows_what_mlx_vlm_maps_onto_its_modules(model_type):
     assert said("lm-studio", model_type).confidence == "medium"
 
 
+@pytest.mark.parametrize("model_type", ["gptj", "bailing_hybrid"])
+def test_a_model_that_mlx_lm_alone_has_loads_one_request_at_a_time_in_lm_studio(model_type):
+    result = said("lm-studio", model_type)
+    assert (result.confidence, said("mlx-lm", model_type).confidence) == ("low", "high")
+    assert "Max Concurrent Predictions" in " ".join((*result.reasons, *result.warnings))
+
+
+@pytest.mark.parametrize("model_type", ["embedding_gemma2", "rt_detr_v2"])
+def test_what_mlx_vlm_answers_no_text_with_is_no_model_of_lm_studio(model_type):
+    assert not said("lm-studio", model_type).compatible
+
+
 # mlx_engine/generate.py, load_model: mlx-lm or mlx-vlm loads a text model, mlx-vlm alone one with a vision_config
 @pytest.mark.parametrize("engine", ["mlx-lm", "mlx-vlm"])
 def test_lm_studio_reads_what_the_code_it_loads_text_models_with_reads(engine):
@@ -509,17 +521,6 @@ def test_the_transformers_an_engine_takes_is_read_from_its_own_requirements(tmp_
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_text(text)
     assert readers.pinned_transformers(tmp_path) == requirement
-
-
-def test_mlx_vlm_types_that_are_mapped_onto_a_module_are_taken(tmp_path):
-    for name in ("inkling", "vision_tower"):
-        (tmp_path / "mlx_vlm" / "models" / name).mkdir(parents=True)
-    (tmp_path / "mlx_vlm" / "models" / "__init__.py").write_text("")
-    (tmp_path / "mlx_vlm" / "models" / "inkling" / "language.py").write_text("")
-    (tmp_path / "mlx_vlm" / "utils.py").write_text(
-        'MODEL_REMAPPING = {"inkling_mm_model": "inkling", "x": "vision_tower"}'
-    )
-    assert readers.mlx_vlm(tmp_path) == {"mlx_vision": ["inkling", "inkling_mm_model"]}
 
 
 def test_a_language_models_class_alone_does_not_say_that_it_makes_no_embeddings():

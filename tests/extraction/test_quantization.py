@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compat.engines import all_profiles
 from compat.extraction.facts import Provenance
-from compat.extraction.quantization import PACKED, VAGUE, packing_of
+from compat.extraction.quantization import ODD_GROUPS, PACKED, VAGUE, packing_of
 from compat.hub.payloads import HubModel
 
 
@@ -115,9 +116,6 @@ def test_what_says_that_it_is_unpacked_again_is_plain(name):
         {"quantization_config": None},
         {"quantization_config": []},
         {"text_config": {"quantization_config": ""}},
-        {"quantization_config": {"quant_method": 4}},
-        {"quantization_config": {"quant_method": ""}},
-        {"quantization_config": {"bits": 400}},
         {"quantization": {"bits": "four"}},
         {"quantization": {"bits": True}},
         {"quantization": []},
@@ -140,8 +138,6 @@ def test_odd_types_tell_nothing(config):
         ({"quant_method": "gptq", "bits": 8}, "INT8", 8 + 24 / 128),
         ({"quant_method": "auto-round", "bits": 2}, "INT2", 2 + 20 / 128),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "INT4", 4 + 8 / 64 + 32 / (64 * 256)),
-        ({"quant_method": "gptq", "bits": True}, None, 4 + 20 / 128),
-        ({"quant_method": "gptq", "bits": 400}, None, 4 + 20 / 128),
         ({"quant_method": "exl3", "bits": 3.07}, None, 3.07),
     ],
 )
@@ -349,3 +345,47 @@ def test_a_method_that_is_no_text_tells_nothing_of_its_numbers(method):
         None,
         "INT4",
     )
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq", "auto-round"])
+@pytest.mark.parametrize("bits", [0, -4, 9, 16, 10**40, 4.5, 1e9, float("nan"), True, "4", [4], {}])
+def test_a_width_that_the_method_does_not_have_leaves_a_packing_of_no_known_method(method, bits):
+    found = _of(config={"quantization_config": {"quant_method": method, "bits": bits}})
+    assert (found.label, found.scheme, found.bits) == (PACKED, None, None)
+
+
+@pytest.mark.parametrize("bits", [None, 4, 4.0, 8])
+def test_a_width_that_the_method_has_is_its_own(bits):
+    assert _of(config={"quantization_config": {"quant_method": "gptq", "bits": bits}}).label == "GPTQ"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{"load_in_4bit": True}, {"bits": 400}, {"bits": 1e9}, {"bits": 0}, {"quant_method": ""}, {"quant_method": 4}],
+)
+def test_a_block_without_a_method_is_a_packing_all_the_same(block):
+    assert _of(config={"quantization_config": block}).label == PACKED
+
+
+@pytest.mark.parametrize(
+    ("block", "odd"),
+    [
+        ({"bits": 4, "group_size": 64}, False),
+        ({"bits": 4, "group_size": 32}, False),
+        ({"bits": 4, "group_size": 16}, True),
+        ({"bits": 4, "group_size": 16, "mode": "nvfp4"}, False),
+        ({"bits": 4, "group_size": 64, "mode": "mxfp4"}, True),
+        ({"bits": 8, "group_size": 32, "mode": "mxfp8"}, False),
+        ({"bits": 4, "group_size": 16, "mode": "of another day"}, False),
+        ({"bits": 4}, False),
+    ],
+)
+@pytest.mark.parametrize("key", ["quantization", "quantization_config"])
+def test_mlx_computes_with_groups_of_certain_sizes(key, block, odd):
+    found = _of(config={key: block})
+    assert found.label.startswith("MLX ")
+    assert (found.scheme == ODD_GROUPS) is odd
+    for slug in ("mlx-lm", "mlx-vlm", "lm-studio"):
+        packing = all_profiles()[slug].packing(found.label, found.scheme)
+        assert packing is not None
+        assert bool(packing.refused) is odd

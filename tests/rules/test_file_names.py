@@ -68,6 +68,9 @@ OPENS = {
     "tgi": {PREFIXED, INDEXED, RENAMED},
     "lmdeploy": {PREFIXED, INDEXED, RENAMED},
     "exllamav3": {PREFIXED, INDEXED, RENAMED},
+    "tensorrt-llm": {PREFIXED, INDEXED, RENAMED},
+    "mlx-vlm": {PREFIXED, INDEXED, RENAMED},
+    "lm-studio": {PREFIXED, INDEXED, RENAMED},
 }
 NAMES = {
     PREFIXED: ["model-q4.safetensors"],

@@ -163,6 +163,16 @@ def test_vllm_reads_on_amd_what_its_platform_lists(packing):
     assert said("vllm", Capability("intel"), packing).cause == "platform"
 
 
+@pytest.mark.parametrize("packing", ["NVFP4", "ModelOpt NVFP4", "compressed-tensors NVFP4"])
+def test_no_amd_gpu_has_nvfp4_built_in_as_no_nvidia_gpu_before_blackwell_has(packing):
+    label, _, scheme = packing.partition(" ")
+    packed = {"scheme": scheme or None}
+    on_amd, on_ada = said("vllm", amd("gfx942"), label, **packed), said("vllm", nvidia(8.9), label, **packed)
+    assert on_amd.confidence == on_ada.confidence == "medium"
+    assert "No hardware like an AMD GPU has" in " ".join(on_amd.warnings)
+    assert said("vllm", nvidia(10.0), label, **packed).confidence == "high"
+
+
 def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
 

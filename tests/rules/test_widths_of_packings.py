@@ -94,9 +94,14 @@ def test_modelopts_other_numbers_are_read(slug, algorithm):
     assert packed(slug, {"quant_method": "modelopt", "quant_algo": algorithm}).level >= Confidence.MEDIUM
 
 
-@pytest.mark.parametrize("algorithm", ["W4A16_AWQ", "W4A8_AWQ", "INT8_SQ"])
-def test_tensorrt_llm_reads_modelopts_integers(algorithm):
+@pytest.mark.parametrize("algorithm", ["W4A16_AWQ", "W4A8_AWQ"])
+def test_tensorrt_llm_reads_modelopts_integers_of_four_bits(algorithm):
     assert packed("tensorrt-llm", {"quant_method": "modelopt", "quant_algo": algorithm}).compatible
+
+
+# _torch/modules/linear.py, get_quant_method: no method for smooth quantization.
+def test_tensorrt_llm_has_no_integer_activations():
+    assert refuses(packed("tensorrt-llm", {"quant_method": "modelopt", "quant_algo": "INT8_SQ"}))
 
 
 @pytest.mark.parametrize("bits", range(1, 9))

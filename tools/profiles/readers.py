@@ -323,13 +323,6 @@ def _remapped(folder: Path, modules: set[str]) -> set[str]:
     return {model_type for model_type, module in onto.items() if module in modules}
 
 
-def mlx_vlm(root: Path) -> dict[str, Iterable[str]]:
-    """Its model folders that hold a language model, those that answer what they see, and what is mapped onto them."""
-    folder = _one(root, "mlx_vlm/models/__init__.py").parent
-    modules = {path.parent.name for path in folder.glob("*/language.py")}
-    return {"mlx_vision": _filled(modules | _remapped(folder.parent, modules), "models")}
-
-
 _SGLANG_DRAFT = re.compile(r"(NextN|MTP|Eagle3?)$|^Eagle|^DFlash|Draft|DSpark|Assistant")
 
 

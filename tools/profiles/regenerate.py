@@ -62,7 +62,6 @@ SOURCES = {
     "gguf-names": Source("llama-cpp-python", False, readers.gguf_names, ARCHITECTURES / "gguf_names.toml"),
     "llama-cpp": Source("llama-cpp-python", False, readers.llama_cpp, HERE / "llama-cpp.lists.toml"),
     "mlx-lm": Source("mlx-lm", True, readers.mlx_lm, HERE / "mlx-lm.lists.toml"),
-    "lm-studio": Source("mlx-vlm", True, readers.mlx_vlm, HERE / "lm-studio.lists.toml"),
     "sglang": Source("sglang", True, readers.sglang, HERE / "sglang.lists.toml", beside=_PIN),
     "vllm": Source("vllm", False, readers.vllm, HERE / "vllm.lists.toml", beside=_PIN),
     "exllamav3": Source("exllamav3", True, readers.exllamav3, HERE / "exllamav3.lists.toml"),
