@@ -85,17 +85,19 @@ def _split(shape: ModelShape, total: int | None) -> Split | None:
 
 
 def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
-    """Weights of all routed experts together; None when they cannot be counted."""
+    """Weights of all routed experts together; None when they cannot be counted, or come out as more than there are."""
     if not shape.experts:
         return 0
-    counts = _count(shape)
-    if counts is not None and counts.routed:
-        return counts.routed
-    sparse = _sparse_layers(shape)
-    width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
-    if sparse and width and shape.hidden:
-        return _matrices(shape) * shape.hidden * width * shape.experts * sparse
     parts = split_parameters(shape, parameters)
+    counts = _count(shape)
+    routed = counts.routed if counts is not None else 0
+    if not routed:
+        sparse = _sparse_layers(shape)
+        width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
+        if sparse and width and shape.hidden:
+            routed = _matrices(shape) * shape.hidden * width * shape.experts * sparse
+    if routed:
+        return routed if parts is None or routed <= parts.body else None
     attention = _attention(shape)
     if parts is None or attention is None:
         return None

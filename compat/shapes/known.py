@@ -68,7 +68,7 @@ def candidates(model_id: str) -> Iterator[str]:
         yield "transformers-default/" + name.removeprefix("synthetic:").split("-default")[0].lower()
         return
     while _NOTE.search(name):
-        name = _NOTE.sub("", name)
+        name = _NOTE.sub("", name).removesuffix(".")
     name = name.split("/")[-1].lower().removesuffix(".gguf").replace(":", "-")
     name = _SHARD.sub("", name)
     spellings = [name]

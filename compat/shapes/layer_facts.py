@@ -9,7 +9,8 @@ from typing import Any
 
 _KEYS = """
     active_parameters attention_chunk_size attention_head_dim attention_k_eq_v attn_layer_indices attn_layer_offset
-    attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state dim expand expert_intermediate_size
+    attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state decoder_sparse_step dim expand
+    expert_intermediate_size expert_layer_offset expert_layer_period
     ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs full_heads global_attn_every_n_layers
     global_head_dim head_dim hidden_size hidden_size_per_layer_input hybrid_override_pattern index_head_dim
     intermediate_size kv_heads_per_layer kv_lora_rank layer_types layers_block_type linear_conv_kernel_dim

@@ -151,7 +151,7 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         experts_used=_int(text, "num_experts_per_tok", "moe_k", "top_k_experts", "num_experts_per_token"),
         expert_ffn=_int(text, "moe_intermediate_size", "expert_intermediate_size"),
         shared_ffn=_shared(text),
-        dense_layers=_int(text, "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index"),
+        dense_layers=_dense_layers(text, layers),
         mla=mla,
         state=_state(text, hidden),
         parameters=parameters,
@@ -240,6 +240,17 @@ def _mla(text: Mapping[str, Any], structure: LayerStructure) -> LatentAttention 
             return None
         rank, rope = 512, 64
     return LatentAttention(rank, rope, _int(text, "qk_nope_head_dim"), _int(text, "v_head_dim"))
+
+
+def _dense_layers(text: Mapping[str, Any], layers: int | None) -> int | None:
+    """How many layers of a mixture have no experts: the first ones, or all but one in every period, as Jamba's."""
+    first = _int(text, "first_k_dense_replace", "num_dense_layers", "moe_layer_start_index")
+    period = _int(text, "expert_layer_period", "decoder_sparse_step")
+    if first is not None or layers is None or period is None or period < 2:
+        return first
+    told = text.get("expert_layer_offset")
+    offset = told if isinstance(told, int) and 0 <= told < period else period - 1
+    return layers - len(range(offset, layers, period))
 
 
 def _shared(text: Mapping[str, Any]) -> int | None:

@@ -108,6 +108,7 @@ def test_gguf_header_of_a_windowed_model():
         "Qwen/Qwen3-0.6B",
         "Qwen3-0.6B-Q8_0.gguf",
         "Qwen_Qwen3-0.6B-Q4_K_M.gguf",
+        "Qwen3-0.6B.Q4_K_M.gguf",
         "unsloth/Qwen3-0.6B-GGUF",
         "qwen3:0.6b",
         "Qwen/Qwen3-0.6B (unsloth)",
