@@ -116,8 +116,12 @@ def test_facts_printed_in_the_point_outrank_the_name():
         ({"partial": "growth", "kv_mib": 9.0}, "no figure that pages show: growth"),
         ({"ctx": None, "kv_mib": 9.0}, "kv: no context is given"),
         (
-            {"accelerator": "RTX 3050", "accelerator_gb": 4.0, "total_mib": 3000.0, "total_is": "card"},
-            "the weights alone are larger than the card: they were not wholly on it",
+            {"accelerator": "RTX 3050", "accelerator_gb": 4.0, "total_mib": 4600.0, "total_is": "card"},
+            "the weights are larger than the card, or than what was taken of it: not all were on it",
+        ),
+        (
+            {"accelerator": "RTX 3080", "accelerator_gb": 12.0, "total_mib": 3000.0, "total_is": "card"},
+            "the weights are larger than the card, or than what was taken of it: not all were on it",
         ),
     ],
     ids=str,

@@ -65,7 +65,11 @@ def _compare(point: MemoryPoint, records: Records | None, *, again: bool) -> tup
     if point.offload or (layers and 0 < (point.gpu_layers or 0) < layers):
         return [], ["only some layers on the accelerator, for which pages have no option"], False
     if _spills(point, question):
-        return [], ["the weights alone are larger than the card: they were not wholly on it"], False
+        return (
+            [],
+            ["the weights are larger than the card, or than what was taken of it: not all were on it"],
+            False,
+        )
     found, reasons = [], []
     for quantity, measured in _measured(point):
         answer = _estimated(point, question, quantity)
@@ -131,11 +135,21 @@ def _whole(point: MemoryPoint, estimate: MemoryEstimate) -> tuple[float, str] | 
     return sum(part.bytes or 0 for part in parts) / MIB, str(estimate.component("weights").basis)
 
 
+_SURELY_LESS = 0.9
+"""A card of which less than this share of the weights was taken cannot hold them, however they are estimated."""
+
+
 def _spills(point: MemoryPoint, question: Asked) -> bool:
-    if point.accelerator_gb is None or question.hardware is None or question.hardware.unified:
+    if question.hardware is None or question.hardware.unified:
         return False
     size = estimate_memory(question.inputs, question.engine, Hardware(), question.options).component("weights").bytes
-    return size is not None and size > point.accelerator_gb * point.count * GIB
+    if size is None:
+        return False
+    if point.total_is == "card" and point.bound is None and point.total_mib is not None:
+        taken = point.total_mib * MIB
+        if taken < _SURELY_LESS * size:
+            return True
+    return point.accelerator_gb is not None and size > point.accelerator_gb * point.count * GIB
 
 
 def _comparison(
