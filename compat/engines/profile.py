@@ -81,8 +81,9 @@ class Packing:
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
     that have it built in; empty ``gfx`` means all. ``native_platforms`` are those of which any hardware has it built
-    in, empty where that is not told. ``architectures`` are the only ones it is read for, by ``model_type``,
-    ``excepted`` those that it is not read for; ``refused`` says why the engine knows it and does not load it.
+    in, empty where that is not told. ``dense_alone``: not for mixtures of experts. ``architectures`` are the only ones
+    it is read for, by ``model_type``, ``excepted`` those that it is not read for; ``refused`` says why the engine knows
+    it and does not load it.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Packing:
     gfx: tuple[str, ...] = ()
     native_gfx: tuple[str, ...] = ()
     native_platforms: tuple[str, ...] = ()
+    dense_alone: bool = False
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""
@@ -184,6 +186,11 @@ class EngineProfile:
     def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
         """The groups that hold a name, in the profile's order; empty where the engine does not know it."""
         return self._groups_by_name.get((by, name), ())
+
+    @cached_property
+    def tasks_served(self) -> frozenset[str]:
+        """The tasks of all that it runs."""
+        return frozenset(task for group in self.groups if not group.refused for task in group.tasks)
 
     @cached_property
     def families(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ _METHODS = {
     "spqr": "SpQR",
     "vptq": "VPTQ",
     "bitnet": "BitNet",
+    "w4afp8": "W4AFP8",
 }
 """What ``quantization_config.quant_method`` says, and what it is called; a method not listed keeps its own name."""
 
@@ -59,7 +60,6 @@ _NAME_WORDS = {
     "w8a8": "W8A8",
     "w8a16": "W8A16",
     "w4a8": "W4A8",
-    "w4afp8": "W4A8",
     "mxfp6": "MXFP6",
     "gsq": "GSQ",
     "paro": "ParoQuant",
@@ -263,10 +263,20 @@ def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Pack
         label = _NAME_WORDS.get(word)
         if label:
             return Packing(label, Provenance.NAME, f"{where} “{word.upper()}”", bits=_bits(label, tags, words))
+    own = _OWN_WORD.search("-".join(words))
+    if own:
+        label = _NAME_WORDS[own["known"]] if own["known"] else PACKED
+        return Packing(label, Provenance.NAME, f"{where} “{own[0].upper()}”", bits=_bits(label, tags, words))
     # A model may be called Marlin; a packing's word stands behind the model's own.
     if "marlin" in words[1:]:
         return Packing(_MARLIN, Provenance.NAME, f"{where} “MARLIN”", bits=_bits(_MARLIN, tags, words))
     return Packing() if PLAIN_WORDS.intersection(words) else _width_alone(tags, words, where)
+
+
+_OWN_WORD = re.compile(
+    r"(?<![^-])(?:(?P<known>fp8|int[48])(?:dyn|wo|a8|dq)(?![^-])|[^-]*(?:nvfp4|mxfp[468]|paro(?=\d))[^-]*)"
+)
+"""A word of a packer's own making: a known one with how it is computed behind it, or numbers with more around them."""
 
 
 def _modelopt(words: tuple[str, ...]) -> Packing:

@@ -102,7 +102,7 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     words = name_words(model.name.replace(".", "-"))
     if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
         return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
-    draft = _draft_word(words)
+    draft = None if _is_whole_model(model) else _draft_word(words)
     states_otherwise = draft == "draft" and model.pipeline_tag is not None
     if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
         return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
@@ -132,6 +132,16 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     if causal and named.value in (None, "text-classification"):
         return Fact("text-generation", Provenance.CONFIG, f"its class is “{hf_class}”")
     return named
+
+
+_LARGEST_DRAFT = 10_000_000_000
+
+
+def _is_whole_model(model: HubModel) -> bool:
+    """Whether there are more weights than a draft has: models that bring a draft with them are named after it too."""
+    counted = model.safetensors.count if model.safetensors else None
+    read = model.gguf.total if model.gguf else None
+    return max(counted or 0, read or 0) > _LARGEST_DRAFT
 
 
 def _draft_word(words: tuple[str, ...]) -> str | None:

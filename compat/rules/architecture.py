@@ -193,7 +193,7 @@ def _not_its_own(name: str, facts: VariantFacts, profile: EngineProfile) -> Iter
         apart = architecture.kind in ("embed", "audio", "vision")
         kind = f", {_with_article(KIND_WORDS[architecture.kind])}," if apart else ""
         reads = "reads GGUF files of" if facts.format == "gguf" and profile.formats[0].name != "gguf" else "runs"
-        text = f"“{name}”{kind} is not an architecture {profile.name} {reads}. It runs {profile.family_names}."
+        text = f"“{name}”{kind} is not an architecture {profile.name} {reads}. {_what_runs(profile)}"
         brief = f"{architecture.label} architecture"
     yield Finding(CODE, Severity.BLOCKS, text, brief)
     yield Finding(CODE, Severity.RECOMMENDS, _what_to_look_for(profile))
@@ -203,10 +203,20 @@ def _with_article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
+def _writes_text(profile: EngineProfile) -> bool:
+    return "text-generation" in profile.tasks_served
+
+
+def _what_runs(profile: EngineProfile) -> str:
+    return f"It runs {profile.family_names}." if _writes_text(profile) else f"It is made for: {profile.summary}"
+
+
 def _what_to_look_for(profile: EngineProfile) -> str:
     advice = profile.advice.get("architecture")
     if advice:
         return advice
+    if not _writes_text(profile):
+        return f"Look for a model that {profile.name} is made for."
     if profile.family_names[0].isdigit():
         return f"Look for a model of another architecture, or for a newer version of {profile.name}."
     return f"Look for a {profile.family_names.replace(' and ', ' or ')} model of a similar size."

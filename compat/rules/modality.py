@@ -24,7 +24,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             yield Finding(CODE, Severity.SUPPORTS, "Images or sound go through the projector file (mmproj) beside it.")
             return
         why = (
-            "this repository lists no projector file (mmproj) for images or sound"
+            "this site knows of no projector file (mmproj) for images or sound in this repository"
             if profile.projector
             else f"{profile.name} does not use projector files"
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from compat.architectures import architecture_of
 from compat.engines.evidence import sureness
-from compat.engines.profile import EngineProfile, join_words
+from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.quantization import CLOSING, MLX, VAGUE
 from compat.rules.result import Confidence, Finding, Severity
@@ -77,6 +78,11 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
+    if facts.quantization_from in _SECOND_HAND and (packing is None or _why_refused(packing, facts.architecture)):
+        unclear = _by_an_unknown_writer(facts, profile, label)
+        if unclear is not None:
+            yield unclear
+            return
     if packing is None:
         reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
         if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
@@ -97,16 +103,12 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         )
         yield _other_packing(profile)
         return
-    refused = packing.refused
-    if packing.architectures and facts.architecture not in packing.architectures:
-        refused = f"it reads that for {join_words(sorted(packing.architectures))} only"
-    if facts.architecture in packing.excepted:
-        refused = f"it does not read that for {facts.architecture}"
+    refused = _why_refused(packing, facts.architecture)
     method = MLX if label.startswith(f"{MLX} ") else label
     if packing.refused and packing.name != method and facts.quantization_from in _SECOND_HAND:
         text = (
             f"The weights are told to be packed with {told}, which was not read from the model's own files: if it is "
-            f"right, {profile.name} does not load that: {packing.refused}."
+            f"right, {profile.name} does not load that: {refused}."
         )
         yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
         return
@@ -123,6 +125,41 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+
+
+def _why_refused(packing: Packing, architecture: str | None) -> str:
+    """Why an engine does not load a packing that it knows, for this architecture; empty where it does."""
+    if architecture in packing.excepted:
+        return f"it does not read that for {architecture}"
+    if packing.dense_alone and architecture_of(architecture or "").mixture:
+        return "it does not read that for mixtures of experts"
+    if packing.architectures and architecture not in packing.architectures:
+        return f"it reads that for {join_words(sorted(packing.architectures))} only"
+    return packing.refused
+
+
+_SHARED_NAMES = frozenset({"AWQ", "GPTQ", "AutoRound"})
+"""Methods after which files are named that llm-compressor wrote with them, as compressed-tensors."""
+_NUMBERS = frozenset({"NVFP4", "MXFP4", "MXFP8", "FP8", "W4AFP8", "W4A8", "W8A8", "W4A16", "W8A16"})
+_WRITERS = ("compressed-tensors", "ModelOpt", "Quark", "AutoRound")
+"""Methods that hold numbers of several kinds; a name tells the numbers, and not who wrote them."""
+
+
+def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str) -> Finding | None:
+    """That a name tells numbers which the engine reads of some writers; None where it reads them of nobody."""
+    if told in _SHARED_NAMES:
+        found = {"compressed-tensors": profile.packing("compressed-tensors")}
+    else:
+        found = {writer: profile.packing(writer, told) for writer in _WRITERS if told in _NUMBERS}
+    read = {writer: packing for writer, packing in found.items() if packing is not None}
+    writers = [writer for writer, packing in read.items() if not _why_refused(packing, facts.architecture)]
+    if not writers:
+        return None
+    text = (
+        f"The weights are told to be {told} ({facts.quantization_from.label}), and not by whom they were packed: "
+        f"{profile.name} reads those of {join_words(writers)}."
+    )
+    return Finding(CODE, Severity.WARNS, text, f"{told} packing unclear", Confidence.LOW)
 
 
 def _by(scheme: str | None) -> str:

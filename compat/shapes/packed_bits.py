@@ -20,6 +20,7 @@ _WIDTHS = {
 }
 _SAME_AS = {
     "awq-int4": "awq",
+    "w4afp8": "int4",
     "awq-4bit": "awq",
     "gptq-int4": "gptq",
     "gptq-4bit": "gptq",

@@ -389,3 +389,20 @@ def test_mlx_computes_with_groups_of_certain_sizes(key, block, odd):
         packing = all_profiles()[slug].packing(found.label, found.scheme)
         assert packing is not None
         assert bool(packing.refused) is odd
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a/GLM-5.2-MXFP4xMXFP8", PACKED),
+        ("a/Qwen3-30B-A3B-P48NVFP4-MoESQ", PACKED),
+        ("a/Qwen3.6-27B-MXFP416-MTP", PACKED),
+        ("a/Thinking-27B-PARO5", PACKED),
+        ("a/Llama-8B-fp8dyn", "FP8"),
+        ("a/Llama-8B-int4wo", "INT4"),
+        ("a/GLM-5.2-W4AFP8", "W4AFP8"),
+        ("a/Paroli-7B", None),
+    ],
+)
+def test_words_of_a_packers_own_making_are_no_plain_weights(name, label):
+    assert _of(name).label == label

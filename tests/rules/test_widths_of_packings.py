@@ -6,6 +6,7 @@ import pytest
 
 from compat.engines import Capability, all_profiles
 from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all
 from compat.rules.result import Confidence
@@ -177,7 +178,7 @@ def test_a_width_that_a_list_for_a_family_tells_is_doubted_and_not_refused(slug)
     """Such lists call what llm-compressor packed after AWQ's method by that name, which vLLM reads in eight bits."""
     told = packed(slug, {"quant_method": "awq", "bits": 8}, id="a/llama-AWQ-8bit", _source=FAMILY_LIST)
     assert (told.compatible, told.level) == (True, Confidence.LOW)
-    assert any("was not read from" in text for text in told.warnings)
+    assert any("and not by whom they were packed" in text for text in told.warnings)
 
 
 def test_what_an_engine_never_reads_is_refused_whoever_tells_it():
@@ -231,3 +232,62 @@ def test_integers_of_four_bits_with_activations_in_fp8_are_hoppers_alone_on_vllm
 def test_numbers_of_autoround_that_an_engine_does_not_read_are_refused(numbers, bits, vllm, sglang):
     block = {"quant_method": "auto-round", "bits": bits, "group_size": 16, "data_type": numbers}
     assert [packed(slug, block).compatible for slug in ("vllm", "sglang")] == [vllm, sglang]
+
+
+MIXTURE = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
+
+
+def named(slug, name, **more):
+    config = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "max_position_embeddings": 4096}
+    record = {"id": f"a/{name}", "pipeline_tag": "text-generation", "config": {**config, **more}}
+    record |= {"siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]}
+    return judge_all(extract(parse_record(record).model).judged, all_profiles()[slug]).result
+
+
+# mlx_lm/utils.py load_model stacks experts before it repacks; transformers/integrations/awq.py swaps linear modules.
+@pytest.mark.parametrize("slug", ["mlx-lm", "transformers"])
+def test_awq_of_a_mixture_of_experts_is_not_read(slug):
+    awq = {"quantization_config": {"quant_method": "awq", "bits": 4, "version": "gemm"}}
+    assert named(slug, "Qwen3-8B", **awq).compatible
+    assert named(slug, "Qwen3-30B", **MIXTURE, **awq).cause == "quantization"
+
+
+@pytest.mark.parametrize("slug", ["transformers", "mlx-vlm"])
+@pytest.mark.parametrize("method", ["AWQ", "GPTQ"])
+def test_a_method_that_a_name_tells_may_be_another_and_is_not_refused(slug, method):
+    assert named(slug, f"Qwen3-30B-{method}", **MIXTURE).confidence == "low"
+
+
+@pytest.mark.parametrize("method", ["AWQ", "GPTQ"])
+def test_it_is_refused_where_the_other_is_not_read_either(method):
+    assert named("mlx-lm", f"Qwen3-30B-{method}", **MIXTURE).cause == "quantization"
+
+
+@pytest.mark.parametrize(("slug", "writer"), [("transformers", "compressed-tensors"), ("mlx-vlm", "ModelOpt")])
+def test_numbers_that_a_name_tells_may_be_of_a_writer_that_is_read(slug, writer):
+    result = named(slug, "Qwen3-8B-NVFP4")
+    assert (result.confidence, result.brief) == ("low", "NVFP4 packing unclear")
+    assert writer in " ".join(result.warnings)
+
+
+def test_a_list_that_goes_by_names_is_no_config_json():
+    listed = {"quantization_config": {"quant_method": "awq"}}
+    record = {"id": "a/Qwen3-8B-AWQ", "config": {"model_type": "qwen3", **listed}, "_source": {"config": "a list"}}
+    facts = extract(parse_record(record).model).variants[0].facts
+    assert (facts.quantization, facts.quantization_from) == ("AWQ", Provenance.LIST)
+    record["_source"] = {}
+    assert extract(parse_record(record).model).variants[0].facts.quantization_from is Provenance.CONFIG
+
+
+def test_a_class_that_a_list_tells_beside_the_type_of_another_is_not_believed():
+    config = {"model_type": "qwen3_moe", "architectures": ["Qwen3ForCausalLM"]}
+    record = {"id": "a/Qwen3-30B-A3B", "config": config, "_source": {"config": "a list"}}
+    assert extract(parse_record(record).model).variants[0].facts.hf_class is None
+    record["_source"] = {}
+    assert extract(parse_record(record).model).variants[0].facts.hf_class == "Qwen3ForCausalLM"
+
+
+@pytest.mark.parametrize(("count", "task"), [(2_000_000_000, "speculative-draft"), (165_000_000_000, None)])
+def test_a_model_that_brings_its_draft_is_no_draft(count, task):
+    record = {"id": "a/DeepSeek-V4-Flash-DSpark", "safetensors": {"parameters": {"BF16": count}, "total": count}}
+    assert extract(parse_record(record).model).task.value == task

@@ -16,7 +16,7 @@ from pathlib import Path
 import compat
 from compat.architectures import hint_in, known_model
 from compat.engines.evidence import FILE
-from compat.extraction.extract import extract, told_for_a_family, witness_of
+from compat.extraction.extract import extract, goes_by_its_name, told_for_a_family, witness_of
 from compat.extraction.facts import Provenance
 from compat.extraction.quantization import VAGUE, packing_of
 from compat.extraction.relatives import Witnesses, architecture_by, context_by, of_architecture
@@ -39,6 +39,8 @@ _WORDS = {
 }
 _NO_METHOD = VAGUE | {"W4A16", "W8A16", "W8A8", "W4A8"}
 """Words of a name that tell a width, whoever packs it."""
+_OF_ONE_PACKER = "bitsandbytes"
+"""Four cases of five are its, almost all of one publisher: they would tell how sure names are of all other packings."""
 Case = tuple[str, Provenance, bool]
 
 
@@ -75,7 +77,8 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
         told_packing = packing_of(model, config)
         bare = model.model_copy(update={"config": None, "tags": None, "library_name": None, "siblings": None})
         by_name = packing_of(bare, {})
-        if told_packing.provenance is Provenance.CONFIG and by_name.known and by_name.label not in _NO_METHOD:
+        read_packing = told_packing.provenance is Provenance.CONFIG and not goes_by_its_name(model)
+        if read_packing and by_name.known and by_name.label not in _NO_METHOD | {_OF_ONE_PACKER}:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
 
 
