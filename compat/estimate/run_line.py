@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from math import ceil, gcd
 from urllib.parse import quote
 
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, Accelerator
 from compat.estimate.cache_types import SIXTEEN_BITS
-from compat.estimate.launch import LoadOptions
+from compat.estimate.launch import LoadOptions, memory_share
 from compat.estimate.offload import Offload
 
 
@@ -32,6 +32,7 @@ class ModelFiles:
 
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
+    ``context``: the tokens that its configuration says it is made for; 0 where it does not.
     """
 
     repo_id: str
@@ -40,6 +41,7 @@ class ModelFiles:
     files: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     projector: bool | None = None
+    context: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Start:
 
     ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's, which lie
     in ``stages`` one after the other. ``held`` are the bytes of each part on each device that is used, and the room
-    there is for them.
+    there is for them. ``accelerator`` is the first one in use; None on a processor.
     """
 
     model: ModelFiles
@@ -58,6 +60,7 @@ class Start:
     offload: Offload | None = None
     stages: int = 1
     held: tuple[tuple[Mapping[str, int], int], ...] = ()
+    accelerator: Accelerator | None = None
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -73,6 +76,11 @@ class Start:
     def caches(self) -> tuple[str, str]:
         """The types of the cached keys and values."""
         return self.options.kv_type, self.options.v_type or self.options.kv_type
+
+    @property
+    def stretched(self) -> bool:
+        """Whether more tokens are asked for than the model says it is made for."""
+        return 0 < self.model.context < self.options.context
 
     @property
     def experts_aside(self) -> int | None:
@@ -325,7 +333,7 @@ def _lm_studio(start: Start) -> RunLine | str:
         settings.append(f"a batch of {options.ubatch:,} tokens")
     if start.experts_aside is not None:
         settings.append(f"the experts of {start.experts_aside} layers in system memory")
-    if len(start.memories) > 1:
+    if len(start.memories) > 1 and model.format == "gguf":
         settings.append("how layers lie on the cards")
     note = "The second command asks which model is meant."
     if settings:
@@ -370,12 +378,24 @@ def _vllm(start: Start) -> RunLine | str:
         told += ["--pipeline-parallel-size", str(start.stages)]
     if start.chosen:
         told += ["--device-ids", ",".join(map(str, start.chosen))]
-    told += ["--gpu-memory-utilization", f"{options.memory_utilization:g}"]
+    told += ["--gpu-memory-utilization", f"{memory_share(options, gpu=start.accelerator is not None):g}"]
     if options.kv_type != SIXTEEN_BITS:
         told += ["--kv-cache-dtype", options.kv_type]
     if options.parallel is not None:
         told += ["--max-num-seqs", str(options.parallel)]
-    return RunLine(((Command(tuple(told)),),))
+    # _get_and_verify_max_len in config/model.py stops without it.
+    environment = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), environment),),), _stretching(start))
+
+
+def _stretching(start: Start) -> str:
+    """What a line that starts beyond the model's own context leaves open; empty of others."""
+    if not start.stretched:
+        return ""
+    return (
+        f"The model says it is made for {start.model.context:,} tokens. The variable lets the server start beyond; "
+        "that answers stay sensible there takes RoPE scaling in its config.json."
+    )
 
 
 def _sglang(start: Start) -> RunLine | str:
@@ -391,27 +411,46 @@ def _sglang(start: Start) -> RunLine | str:
     if start.chosen:
         told += ["--base-gpu-id", str(start.chosen[0])]
     if options.kv_type != SIXTEEN_BITS:
-        told += ["--kv-cache-dtype", _SGLANG_TYPES.get(options.kv_type, options.kv_type)]
+        told += ["--kv-cache-dtype", _sglang_type(options.kv_type, start.accelerator)]
     if options.parallel is not None:
         told += ["--max-running-requests", str(options.parallel)]
     # is_cpu in srt/utils/common.py: without it, SGLang looks for accelerators alone.
     environment = {} if start.memories else {"SGLANG_USE_CPU_ENGINE": "1"}
-    return RunLine(((Command(tuple(told), environment),),))
+    # _derive_context_length in configs/model_config.py stops without it.
+    environment |= {"SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), environment),),), _stretching(start))
 
 
-_SGLANG_TYPES = {"fp8": "fp8_e5m2"}
-"""What SGLang calls a type that others know by a shorter name: the one that every generation of cards converts."""
+def _sglang_type(kv_type: str, accelerator: Accelerator | None) -> str:
+    """What SGLang calls a type.
+
+    Of FP8's two, those with more digits are what processors, FlashAttention 3 and TensorRT-LLM's kernels take; NVIDIA's
+    cards before Ada convert the other alone in Triton's kernels, to which latent attention and sinks lead there.
+    """
+    if kv_type != "fp8":
+        return kv_type
+    known = accelerator.compute_capability if accelerator is not None and accelerator.vendor == "nvidia" else None
+    untold = accelerator is not None and accelerator.vendor in ("", "nvidia") and known is None
+    return "fp8_e5m2" if untold or (known is not None and known < 8.9) else "fp8_e4m3"
 
 
 def _mlx(start: Start) -> RunLine | str:
     told = ["mlx_lm.server", "--model", start.model.repo_id]
-    if start.options.kv_type in _MLX_BITS:
-        told += ["--kv-bits", _MLX_BITS[start.options.kv_type]]
     note = f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens."
+    if start.options.kv_type in _MLX_BITS:
+        # Without the second its first 5,000 tokens stay in 16 bits.
+        told += ["--kv-bits", _MLX_BITS[start.options.kv_type], "--quantized-kv-start", "0"]
+        note += " With such a cache it serves one request at a time."
+    elif start.options.parallel is not None:
+        # As many are decoded as are read at once, whatever the first says alone (BatchGenerator in generate.py).
+        told += ["--decode-concurrency", str(start.options.parallel)]
+        told += ["--prompt-concurrency", str(min(start.options.parallel, _MLX_PROMPTS))]
     return RunLine(((Command(tuple(told)),),), note)
 
 
 _MLX_BITS = {"8bit": "8", "4bit": "4"}
+_MLX_PROMPTS = 8
+"""Prompts that its server reads at once unless it is told otherwise."""
 
 
 def _tgi(start: Start) -> RunLine | str:

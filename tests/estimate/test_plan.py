@@ -403,11 +403,23 @@ def line(variant, engine, hardware, options=None, **told):
         (
             HALVES, "sglang", cards(12, 12), LoadOptions(kv_type="fp8", parallel=8),
             ("python -m sglang.launch_server --model-path org/name --context-length 8192 --tp-size 2 "
-            "--kv-cache-dtype fp8_e5m2 --max-running-requests 8"),
+            "--kv-cache-dtype fp8_e4m3 --max-running-requests 8"),
         ),
         (
             HALVES, "mlx-lm", unified(64 * GIB), LoadOptions(kv_type="4bit"),
-            "mlx_lm.server --model org/name --kv-bits 4",
+            "mlx_lm.server --model org/name --kv-bits 4 --quantized-kv-start 0",
+        ),
+        (
+            HALVES, "mlx-lm", unified(64 * GIB), LoadOptions(parallel=3),
+            "mlx_lm.server --model org/name --decode-concurrency 3 --prompt-concurrency 3",
+        ),
+        (
+            HALVES, "mlx-lm", unified(256 * GIB), LoadOptions(parallel=20),
+            "mlx_lm.server --model org/name --decode-concurrency 20 --prompt-concurrency 8",
+        ),
+        (
+            HALVES, "vllm", Hardware((), 64 * GIB), None,
+            "vllm serve org/name --max-model-len 8192 --gpu-memory-utilization 0.9",
         ),
         (
             TEXT, "ollama", cards(24), None,
