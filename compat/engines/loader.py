@@ -151,9 +151,13 @@ class _QuantizationTable(StrictTable):
     native_gfx: Names = []
     architectures: Names = []
     refused: str = ""
+    processor: str = ""
+    processor_experts: str = ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if (self.processor or self.processor_experts) and "cpu" not in self.platforms:
+            raise ValueError("processor is only for the platform cpu: is it missing among platforms?")
         if bool(self.names) == bool(self.shares):
             raise ValueError("give either names or shares: which packings, or whose?")
         if self.except_lists and not self.shares:
@@ -373,6 +377,8 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             native_gfx=tuple(row.native_gfx),
             architectures=frozenset(row.architectures),
             refused=row.refused,
+            processor=row.processor,
+            processor_experts=row.processor_experts,
         )
         for name in row.names
     ]

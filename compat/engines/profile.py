@@ -82,7 +82,8 @@ class Packing:
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
     that have it built in; empty ``gfx`` means all. ``architectures`` are the only ones it is read for, by
     ``model_type``, ``excepted`` those that it is not read for; ``refused`` says why the engine knows it and does not
-    load it.
+    load it. ``processor`` is what a processor must have for it, and ``processor_experts`` the same for the weights of a
+    mixture of experts, where that is more.
     """
 
     name: str
@@ -98,6 +99,12 @@ class Packing:
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""
+    processor: str = ""
+    processor_experts: str = ""
+
+    def of_processor(self, *, mixture: bool) -> str:
+        """What a processor must have for it, for a mixture of experts or not; empty: any will do."""
+        return self.processor_experts or self.processor if mixture else self.processor
 
     def least(self, *, mixture: bool) -> float | None:
         """The least compute capability of NVIDIA's that it needs, for a mixture of experts or not; None: any."""

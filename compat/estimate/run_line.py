@@ -163,6 +163,12 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     if start.caches != _WIDE_CACHES:
         told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
     note = ""
+    if start.stretched and program == _LLAMA_CPP:
+        # n_ctx_slot() in tools/server/server-context.cpp.
+        note = (
+            f"Its server gives a request no more than the {start.model.context:,} tokens that the file says it is made "
+            "for, unless RoPE scaling is told too (--rope-scaling yarn with --rope-scale)."
+        )
     if start.model.projector is False and program == _LLAMA_CPP:
         told.append("--no-mmproj")
     elif start.model.projector is False:
@@ -251,8 +257,15 @@ def _ollama(start: Start) -> RunLine | str:
         Command(("ollama", "create", name, "-f", "Modelfile")),
         Command(("ollama", "run", name)),
     )
-    note = "The first line starts the server, in place of one that runs already; the second goes to another window."
-    return RunLine((*steps, made), note if steps else "")
+    notes = []
+    if steps:
+        notes.append(
+            "The first line starts the server, in place of one that runs already; the second goes to another window."
+        )
+    if start.stretched:
+        # NewLlamaServer in llm/server.go: opts.NumCtx becomes the file's own.
+        notes.append(f"Ollama cuts the context to the {model.context:,} tokens that the file says it is made for.")
+    return RunLine((*steps, made), " ".join(notes))
 
 
 def _local_name(repo_id: str, context: int) -> str:
@@ -399,10 +412,14 @@ def _stretching(start: Start) -> str:
 
 
 def _sglang(start: Start) -> RunLine | str:
-    if start.model.format == "gguf":
-        return "No line: SGLang loads GGUF files from a folder."
-    options, devices = start.options, len(start.used)
-    told = ["python", "-m", "sglang.launch_server", "--model-path", start.model.repo_id]
+    model, options, devices = start.model, start.options, len(start.used)
+    path = model.repo_id
+    if model.format == "gguf":
+        if len(model.files) != 1:
+            return "No line: SGLang is told one GGUF file by its name, and our record does not tell it or has parts."
+        # resolve_hf_gguf_reference in utils/hf_transformers/common.py.
+        path += f"/{model.files[0]}"
+    told = ["python", "-m", "sglang.launch_server", "--model-path", path]
     told += ["--context-length", str(options.context)]
     if devices > start.stages:
         told += ["--tp-size", str(devices // start.stages)]
@@ -500,7 +517,9 @@ def _tensorrt_llm(start: Start) -> RunLine | str:
     share = _cache_share(start, ("weights", "overhead", "projector", "compute"))
     if share is not None and share > 0.9:
         told += ["--kv_cache_free_gpu_memory_fraction", f"{min(share, 1):g}"]
-    return RunLine(((Command(tuple(told), _visible(start)),),))
+    # _init_max_seq_len of its model engine cuts the context to the model's own without it.
+    stretched = {"TLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), _visible(start) | stretched),),), _stretching(start))
 
 
 def _cache_share(start: Start, before: tuple[str, ...]) -> float | None:
@@ -519,12 +538,18 @@ def _visible(start: Start) -> dict[str, str]:
 
 
 def _transformers(start: Start) -> RunLine | str:
-    if start.model.format == "gguf":
-        return "No line: Transformers takes a GGUF file in Python only, by `from_pretrained(..., gguf_file=...)`."
-    told = ("transformers", "serve", start.model.repo_id, *(() if start.memories else ("--device", "cpu")))
+    model, named, also = start.model, start.model.repo_id, ""
+    if model.format == "gguf":
+        if len(model.files) != 1:
+            return (
+                "No line: Transformers is told one GGUF file by its name, and our record does not tell it or has parts."
+            )
+        # split_model_id in cli/serving/utils.py.
+        named, also = f"{named}:{model.files[0]}", "gguf_file=..., "
+    told = ("transformers", "serve", named, *(() if start.memories else ("--device", "cpu")))
     note = (
         f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens. In "
-        'Python, `from_pretrained(..., device_map="auto", dtype="auto")` loads it the same way.'
+        f'Python, `from_pretrained(..., {also}device_map="auto", dtype="auto")` loads it the same way.'
     )
     return RunLine(((Command(told),),), note)
 

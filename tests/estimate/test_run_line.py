@@ -257,7 +257,8 @@ def test_the_cards_that_are_left_free_are_hidden_where_others_come_first():
         (HALVES, "tgi", LoadOptions(context=1), {}, "2 tokens at least"),
         (TEXT, "lmdeploy", LoadOptions(), {}, "GGUF"),
         (TEXT, "tensorrt-llm", LoadOptions(), {}, "GGUF"),
-        (TEXT, "transformers", LoadOptions(), {}, "gguf_file"),
+        (TEXT, "transformers", LoadOptions(), {"files": ("a.gguf", "b.gguf")}, "one GGUF file"),
+        (TEXT, "sglang", LoadOptions(), {"files": ()}, "one GGUF file"),
         (HALVES, "rbee-worker", LoadOptions(), {}, "not known here"),
     ],
 )
@@ -293,7 +294,11 @@ def test_sglang_is_told_to_compute_on_the_processor_where_there_is_nothing_else(
 
 @pytest.mark.parametrize(
     ("engine", "variable"),
-    [("vllm", "VLLM_ALLOW_LONG_MAX_MODEL_LEN"), ("sglang", "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN")],
+    [
+        ("vllm", "VLLM_ALLOW_LONG_MAX_MODEL_LEN"),
+        ("sglang", "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN"),
+        ("tensorrt-llm", "TLLM_ALLOW_LONG_MAX_MODEL_LEN"),
+    ],
 )
 def test_a_context_beyond_the_model_s_own_is_allowed_by_the_variable_that_the_engine_asks_for(engine, variable):
     model = replace(STRANGE, format="safetensors", context=16_384)
@@ -334,6 +339,31 @@ def test_vllm_on_a_processor_is_told_the_share_of_the_system_s_memory_that_the_e
         (typed,) = read(plan.line.lines[0])
         assert typed.number("--gpu-memory-utilization") == share
         assert rooms_of(machine, "vllm", options) == (round(64 * GIB * share),)
+
+
+@pytest.mark.parametrize(
+    ("engine", "named"),
+    [
+        ("transformers", ["transformers", "serve", "org/name:q4/m-Q4_K_M.gguf"]),
+        ("sglang", ["--model-path", "org/name/q4/m-Q4_K_M.gguf"]),
+    ],
+)
+def test_a_gguf_file_of_the_hub_is_named_as_the_server_reads_it(engine, named):
+    model = ModelFiles("org/name", "gguf", "Q4_K_M", ("q4/m-Q4_K_M.gguf",))
+    (plan, *_) = make_plans(TEXT, engine, cards(80), model=model).plans
+    arguments = list(plan.line.arguments)
+    at = arguments.index(named[0])
+    assert arguments[at : at + len(named)] == named
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"), [("llama-cpp", "gives a request no more"), ("ollama", "cuts the context")]
+)
+def test_servers_that_cut_the_context_to_the_file_s_own_are_told_of(engine, words):
+    for context, told in ((16_384, False), (16_385, True)):
+        model = replace(STRANGE, context=16_384)
+        (plan, *_) = make_plans(TEXT, engine, cards(80), LoadOptions(context=context), model=model).plans
+        assert (words in plan.line.note and "16,384 tokens" in plan.line.note) == told
 
 
 def test_lm_studio_loads_safetensors_by_mlx_onto_the_one_device():
