@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.cache_limits import attention_of, cache_bar
+from compat.estimate.cache_types import cache_types
 from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
 from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
 from compat.estimate.memory import (
@@ -158,6 +159,20 @@ def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bo
     if not weights.least or weights.bytes is None or estimate.total is None:
         return False
     return estimate.total - weights.bytes + weights.least <= sum(rooms) + spill
+
+
+def kept_caches(
+    variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None
+) -> tuple[str, ...]:
+    """The types of cache, of those that the engine has, that it does not stop at for this variant on this machine."""
+    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    attention, launch = attention_of(variant.shape, slug), launch_of(slug, options)
+    found = []
+    for name in cache_types(engine).names:
+        bar = cache_bar(attention, slug, hardware, cache_options(replace(options, kv_type=name, v_type=None), launch))
+        if bar is None or not bar.sure:
+            found.append(name)
+    return tuple(found)
 
 
 def largest_context(
