@@ -38,6 +38,10 @@ class Attention(IntFlag):
     """Windows whose cache the engine writes round and round."""
     WIDE = 32
     """The engine's own code for the model computes with 16 bits alone."""
+    NONE = 64
+    """No layer keeps keys and values: of a recurrent state no type is asked."""
+    UNTOLD = 128
+    """Nothing tells what the layers keep."""
 
 
 class CacheBar(NamedTuple):
@@ -80,8 +84,10 @@ _WIDE = frozenset(
 
 def attention_of(shape: ModelShape | None, engine: str) -> Attention:
     """What of a model's attention matters to the caches of ``engine``, a profile's slug."""
-    if shape is None:
-        return Attention.PLAIN
+    if shape is None or shape.caches is None:
+        return Attention.UNTOLD
+    if all(layer.kind in (LayerKind.STATE, LayerKind.NONE) for layer in shape.caches):
+        return Attention.NONE
     name, found, model_type = engine_name(engine), Attention.PLAIN, shape.model_type or ""
     heads = _head_widths(shape, expanded=name == "mlx-lm")
     if shape.mla is not None:
@@ -127,10 +133,11 @@ def cache_bar(attention: Attention, engine: str, hardware: Hardware | None, cach
     Without ``hardware`` only what the model decides is told.
     """
     name = engine_name(engine)
-    if cache.kv_type == "auto" or not _narrow(name, cache):
-        return None
     rule = _RULES.get(name)
-    return None if rule is None else rule(attention, name, hardware, cache)
+    if rule is None or attention & Attention.NONE or not _narrow(name, cache):
+        return None
+    found = rule(attention, name, hardware, cache)
+    return found._replace(sure=False) if found is not None and attention & Attention.UNTOLD else found
 
 
 def _narrow(engine: str, cache: CacheOptions) -> bool:

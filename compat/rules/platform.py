@@ -99,7 +99,7 @@ def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterato
     least = packing.least(mixture=mixture) or 0
     newer, processor = least > (profile.compute_capability or 0), packing.of_processor(mixture=mixture)
     fewer = bool(packing.platforms) and set(packing.platforms) != set(profile.platforms)
-    if not newer and not fewer and packing.below is None and not packing.gfx and not processor:
+    if not newer and not fewer and packing.below is None and not packing.gfx and not packing.processor:
         return
     platforms = packing.platforms or profile.platforms
     words = [_condition(platform, packing, least if newer else 0, processor) for platform in platforms]

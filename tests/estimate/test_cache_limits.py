@@ -12,7 +12,7 @@ from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import Fit, LoadOptions, ModelFiles, VariantInputs, find_shape, from_config, judge_fit, make_plans
 from compat.estimate.plan import Change
 from compat.rules import CompatibilityResult, Confidence
-from compat.shapes.shape import LatentAttention
+from compat.shapes.shape import LatentAttention, LayerCache
 from tests.samples import GEMMA_3
 
 LLAMA = find_shape("Llama-3.1-8B")
@@ -158,6 +158,14 @@ def test_llama_cpp_keeps_latent_keys_and_values_in_one_type():
     assert judged(latent, "llama-cpp", ADA, "q8_0", "gguf", v_type="q4_0").fit is Fit.CACHE
     assert judged(latent, "llama-cpp", ADA, "q8_0", "gguf", v_type="q8_0").fit is not Fit.CACHE
     assert judged(LLAMA, "llama-cpp", ADA, "q8_0", "gguf", v_type="q4_0").fit is Fit.FITS
+
+
+def test_of_layers_without_keys_no_cache_is_asked_and_of_unknown_ones_nothing_is_sure():
+    state = replace(LLAMA, caches=(LayerCache(LayerKind.STATE, 0, 0),) * 32)
+    found = judged(state, "vllm", TURING, "fp8")
+    assert (found.fit is not Fit.CACHE, found.doubt) == (True, "")
+    untold = judged(replace(LLAMA, caches=None), "vllm", TURING, "fp8")
+    assert (untold.fit, "no kernels" in untold.doubt) == (Fit.UNKNOWN, True)
 
 
 def test_a_cache_that_is_not_kept_is_a_cause_of_its_own():
