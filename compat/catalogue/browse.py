@@ -24,6 +24,7 @@ CAUSE_WORDS = {
     "quantization": "quantization",
     "platform": "platform",
     "memory": "memory",
+    "cache": "type of cache",
     "unknown": "unknown",
 }
 

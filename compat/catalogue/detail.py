@@ -36,6 +36,7 @@ from compat.estimate import (
     conversations_at_once,
     device_needs,
     host_need,
+    kept_caches,
     rooms_of,
 )
 from compat.estimate.ledger import shipped_ledger
@@ -101,7 +102,8 @@ class MemoryView:
     together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
     the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
     once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
-    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``plans`` are the
+    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``caches`` are the
+    types of cache that the engine keeps for it here, and what pages call them. ``plans`` are the
     ways to run it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
     """
 
@@ -118,6 +120,7 @@ class MemoryView:
     speed_margin: float | None = None
     cards: tuple[DeviceNeed, ...] = ()
     beside: DeviceNeed | None = None
+    caches: Mapping[str, str] = field(default_factory=dict)
     plans: Plans = field(default_factory=Plans)
     questions: tuple[Mapping[str, object] | None, ...] = ()
 
@@ -385,9 +388,18 @@ def memory_of(
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
         cards=device_needs(fit, engine, worker.hardware, worker.options),
         beside=host_need(fit, engine, worker.hardware, worker.options),
+        caches=_caches(record, best, worker),
         plans=plans,
         questions=tuple(asked_of(plan, worker) for plan in plans.plans),
     )
+
+
+def _caches(record: ModelRecord, best: RecordVariant, worker: Worker) -> Mapping[str, str]:
+    """The types of cache to choose from, and that which was chosen."""
+    assert worker.hardware is not None
+    needed, _ = inputs_of_variant(record, best)
+    kept = {*kept_caches(needed, worker.profile.slug, worker.hardware, worker.options), worker.kv, worker.kv_values}
+    return {name: words for name, words in worker.cache_choices.items() if name in kept}
 
 
 def _class_alone(hardware: Hardware, fit: FitResult) -> str:

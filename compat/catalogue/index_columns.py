@@ -25,7 +25,7 @@ INDEXED = tuple(facet for facet in FACETS if not isinstance(facet.column, Verdic
 
 UNJUDGED = -1
 """Stands for the confidence of a fact sheet that an engine has not judged yet."""
-INDEX_CAUSES = ("", *CAUSES[:-1], "memory", CAUSES[-1])
+INDEX_CAUSES = ("", *CAUSES[:-1], "memory", "cache", CAUSES[-1])
 """The causes of refusals by their code in a column."""
 CAUSE_CODES = {cause: code for code, cause in enumerate(INDEX_CAUSES)}
 

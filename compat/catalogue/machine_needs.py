@@ -20,7 +20,7 @@ from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, VariantInputs
-from compat.estimate.need_columns import FITS, NeedColumns
+from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
 from compat.rules.platform import depends_on_hardware
@@ -115,12 +115,15 @@ class EngineNeeds:
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
         need, variant, sure, made = entries.of_needs(index)
         if len(need):
-            fits = self._fits(worker, np.searchsorted(self.variants, variant), made)
+            rows = np.searchsorted(self.variants, variant)
+            fits = self._fits(worker, rows, made)
             # The first of those that fit best: the entries of a need stand in the order of preference.
             ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
             best = np.minimum.reduceat(ranked, starts) % len(fits)
-            found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
+            doubted = self.columns.bars(worker.hardware, worker.options)[rows[best]] == DOUBTED
+            sure = np.where(doubted, np.minimum(sure[best], int(Confidence.MEDIUM)), sure[best])
+            found, cause[need[starts]] = _with_fit(sure, fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
         return Verdicts(level[index.need], cause[index.need])
 
@@ -167,10 +170,11 @@ def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column
     if None not in worker.hardware.usable():
         # Where nobody told the machine's memory, a need that is not known lowers nothing.
         lowered = lowered | (fit == _FIT_CODES[Fit.UNKNOWN])
-    too_large, uneven = fit == _FIT_CODES[Fit.TOO_LARGE], fit == _FIT_CODES[Fit.UNEVEN]
+    too_large, uneven, barred = (fit == _FIT_CODES[one] for one in (Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE))
     level = np.where(lowered, np.minimum(sure, int(Confidence.LOW)), sure)
     cause = np.where(too_large, CAUSE_CODES["memory"], np.where(uneven, CAUSE_CODES["platform"], 0))
-    return np.where(too_large | uneven, int(Confidence.NONE), level), cause
+    cause = np.where(barred, CAUSE_CODES["cache"], cause)
+    return np.where(too_large | uneven | barred, int(Confidence.NONE), level), cause
 
 
 def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, SheetAnswer]) -> Entries:

@@ -8,7 +8,7 @@ from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.rules import CompatibilityResult, Confidence
 
-FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3, Fit.UNEVEN: 3}
+FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3, Fit.UNEVEN: 3, Fit.CACHE: 3}
 """Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""
 
 _OTHER_CUT = (
@@ -16,9 +16,12 @@ _OTHER_CUT = (
 )
 
 
+_WIDE_CACHE = "Ask for a cache of 16 bits, which every engine keeps."
+
+
 def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> CompatibilityResult:
-    """What remains of a verdict on a machine: too large, or not to be cut for so many GPUs, refuses; partly in system
-    memory or not known lowers it.
+    """What remains of a verdict on a machine: too large, not to be cut for so many GPUs, or a cache that the engine
+    does not keep refuses; partly in system memory or not known lowers it, as does a cache that it may not keep.
 
     A refusal by the rules stays as it is: that it would fit is no comfort. Where nobody told the worker's memory, the
     verdict stays as well, and says so.
@@ -27,6 +30,10 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
         return result
     if fit.left_out:
         result = replace(result, warnings=(fit.left_out, *result.warnings))
+    if fit.fit is Fit.CACHE:
+        return _refused(result, fit.sentence, "cache", "not with such a cache", _WIDE_CACHE)
+    if fit.doubt:
+        result = _doubted(result, fit.doubt)
     if fit.fit is Fit.TOO_LARGE:
         return _refused(result, fit.sentence, "memory", _short(fit))
     if fit.fit is Fit.UNEVEN:
@@ -53,6 +60,16 @@ def _refused(result: CompatibilityResult, reason: str, cause: str, brief: str, *
         cause=cause,
         brief=brief,
         codes=(*result.codes, cause),
+    )
+
+
+def _doubted(result: CompatibilityResult, warning: str) -> CompatibilityResult:
+    return replace(
+        result,
+        confidence=min(result.level, Confidence.MEDIUM).word,
+        warnings=(warning, *result.warnings),
+        brief=result.brief or "cache needs certain hardware",
+        codes=(*result.codes, "cache"),
     )
 
 

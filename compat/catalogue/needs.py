@@ -201,6 +201,7 @@ def plans_of(
         tuple(variant.files),
         tuple(file for one in variants for file in one.files),
         bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None,
+        _stated_context(record, needed.shape),
     )
     return make_plans(
         needed,
@@ -212,6 +213,11 @@ def plans_of(
         speed=speed if result.compatible else None,
         longest=longest,
     )
+
+
+def _stated_context(record: ModelRecord, shape: ModelShape | None) -> int:
+    """The tokens that a model's configuration states, before anything stretches them; 0 where it tells none."""
+    return min(filter(None, (record.context, shape.context if shape is not None else None)), default=0)
 
 
 def asked_of(plan: Plan, worker: Worker) -> dict[str, object] | None:

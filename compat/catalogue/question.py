@@ -54,7 +54,7 @@ SORTS = {
 }
 SHOWN = {"true": "Runs here", "false": "Everything", "only-incompatible": "Does not run here"}
 GATED = {"true": "Asks for terms", "false": "Open", "unknown": "Not in our record"}
-ALL_CAUSES = (*CAUSES[:-1], "memory", CAUSES[-1])
+ALL_CAUSES = (*CAUSES[:-1], "memory", "cache", CAUSES[-1])
 """Why a model may not run: what the rules refuse, and what the machine cannot hold."""
 CONFIDENCES = tuple(level.word for level in reversed(Confidence))
 LEAST_MEMORY = 0.01

@@ -154,9 +154,13 @@ class _QuantizationTable(StrictTable):
     dense_alone: bool = False
     architectures: Names = []
     refused: str = ""
+    processor: str = ""
+    processor_experts: str = ""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if (self.processor or self.processor_experts) and "cpu" not in self.platforms:
+            raise ValueError("processor is only for the platform cpu: is it missing among platforms?")
         if bool(self.names) == bool(self.shares):
             raise ValueError("give either names or shares: which packings, or whose?")
         if self.except_lists and not self.shares:
@@ -381,6 +385,8 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             dense_alone=row.dense_alone,
             architectures=frozenset(row.architectures),
             refused=row.refused,
+            processor=row.processor,
+            processor_experts=row.processor_experts,
         )
         for name in row.names
     ]

@@ -81,9 +81,10 @@ class Packing:
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
     that have it built in; empty ``gfx`` means all. ``native_platforms`` are those of which any hardware has it built
-    in, empty where that is not told. ``dense_alone``: not for mixtures of experts. ``architectures`` are the only ones
-    it is read for, by ``model_type``, ``excepted`` those that it is not read for; ``refused`` says why the engine knows
-    it and does not load it.
+    in, empty where that is not told. ``processor`` is what a processor must have for it, ``processor_experts`` the same
+    for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts.
+    ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
+    ``refused`` says why the engine knows it and does not load it.
     """
 
     name: str
@@ -101,6 +102,12 @@ class Packing:
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""
+    processor: str = ""
+    processor_experts: str = ""
+
+    def of_processor(self, *, mixture: bool) -> str:
+        """What a processor must have for it, for a mixture of experts or not; empty: any will do."""
+        return self.processor_experts or self.processor if mixture else self.processor
 
     def least(self, *, mixture: bool) -> float | None:
         """The least compute capability of NVIDIA's that it needs, for a mixture of experts or not; None: any."""

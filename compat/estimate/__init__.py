@@ -4,7 +4,7 @@ Plain Python without Django or network; reads only the data files bundled beside
 """
 
 from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
-from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of
+from compat.estimate.fit import Fit, FitResult, judge_fit, kept_caches, largest_context, rooms_of
 from compat.estimate.launch import LoadOptions
 from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, estimate_memory
 from compat.estimate.plan import DeviceNeed, Plan, Plans, device_needs, host_need, make_plans
@@ -49,6 +49,7 @@ __all__ = [
     "from_gguf",
     "host_need",
     "judge_fit",
+    "kept_caches",
     "known_shape",
     "largest_context",
     "make_plans",

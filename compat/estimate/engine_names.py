@@ -37,6 +37,20 @@ ENGINES = frozenset({*_SPELLINGS.values(), *LLAMA_FAMILY, *TENSOR_PARALLEL, *FUL
 """Every engine that the estimates know."""
 
 
+_RUNTIMES = {("lmstudio", "safetensors"): "mlx-lm"}
+"""What loads a format in place of the engine that is asked: LM Studio has llama.cpp in it, and for these MLX."""
+
+
+def runtimes(slug: str) -> tuple[str, ...]:
+    """The engines whose estimates are those of an engine's formats: itself, then what it has for some."""
+    return (slug, *(runtime for (name, _), runtime in _RUNTIMES.items() if name == engine_name(slug)))
+
+
+def runtime_of(slug: str, format_: str | None) -> str:
+    """The engine, by its slug, that loads a format where ``slug`` is asked to."""
+    return _RUNTIMES.get((engine_name(slug), format_ or ""), slug)
+
+
 def engine_name(slug: str) -> str:
     """The one spelling of an engine's name; a name not known here comes back lower-cased."""
     key = slug.strip().lower()

@@ -5,9 +5,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name
-from compat.estimate.launch import Aside, LoadOptions
-from compat.estimate.memory import MemoryEstimate, VariantInputs, estimate_memory, variant_weights, with_largest_file
+from compat.estimate.cache_limits import attention_of, cache_bar
+from compat.estimate.cache_types import cache_types
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
+from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
+from compat.estimate.memory import (
+    MemoryEstimate,
+    VariantInputs,
+    cache_options,
+    estimate_memory,
+    variant_weights,
+    with_largest_file,
+)
 from compat.estimate.offload import Offload, experts_aside, layers_aside
 from compat.estimate.token_work import experts_held
 
@@ -16,13 +25,17 @@ TIGHT = 0.9
 
 
 class Fit(StrEnum):
-    """The verdict on memory. ``UNEVEN``: all devices together would hold it, but it cannot be cut for so many."""
+    """The verdict on memory. ``UNEVEN``: all devices together would hold it, but it cannot be cut for so many.
+
+    ``CACHE``: the engine does not keep this model's cache as it is asked for, whatever the memory.
+    """
 
     FITS = "fits"
     TIGHT = "tight"
     PARTIAL = "partial offload"
     TOO_LARGE = "too large"
     UNEVEN = "cannot be shared out"
+    CACHE = "no such cache"
     UNKNOWN = "unknown"
 
 
@@ -34,7 +47,7 @@ class FitResult:
 
     ``gpu_layers`` is how many layers a partial offload keeps whole on the accelerators, ``host_need`` what it puts into
     system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine cannot use for
-    this model.
+    this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
     """
 
     fit: Fit
@@ -46,6 +59,7 @@ class FitResult:
     host_need: int | None = None
     left_out: str = ""
     offload: Offload | None = None
+    doubt: str = ""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -54,10 +68,21 @@ class FitResult:
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
-    """Whether the variant fits the machine at the context asked for."""
-    options = options or LoadOptions()
-    slug = engine
+    """Whether the variant fits the machine at the context asked for, with the cache asked for."""
+    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
     estimate = estimate_memory(variant, slug, hardware, options)
+    cache = cache_options(options, launch_of(slug, options))
+    bar = cache_bar(attention_of(variant.shape, slug), slug, hardware, cache)
+    if bar is not None and bar.sure:
+        return FitResult(Fit.CACHE, bar.sentence, estimate)
+    found = _judged(variant, slug, hardware, options, estimate)
+    return found if bar is None else replace(found, doubt=bar.sentence)
+
+
+def _judged(
+    variant: VariantInputs, slug: str, hardware: Hardware, options: LoadOptions, estimate: MemoryEstimate
+) -> FitResult:
+    """The verdict on the memory alone."""
     engine = engine_name(slug)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None:
@@ -136,6 +161,20 @@ def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bo
     return estimate.total - weights.bytes + weights.least <= sum(rooms) + spill
 
 
+def kept_caches(
+    variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None
+) -> tuple[str, ...]:
+    """The types of cache, of those that the engine has, that it does not stop at for this variant on this machine."""
+    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    attention, launch = attention_of(variant.shape, slug), launch_of(slug, options)
+    found = []
+    for name in cache_types(engine).names:
+        bar = cache_bar(attention, slug, hardware, cache_options(replace(options, kv_type=name, v_type=None), launch))
+        if bar is None or not bar.sure:
+            found.append(name)
+    return tuple(found)
+
+
 def largest_context(
     variant: VariantInputs,
     engine: str,
@@ -146,7 +185,8 @@ def largest_context(
 ) -> int | None:
     """The most tokens that still fit wholly on the devices, at most ``limit`` or the model's own.
 
-    None when the estimate or the limit is unknown; 0 when not even one token fits. Where the width of the weights is
+    None when the estimate or the limit is unknown, or the cache one that the engine does not keep; 0 when not even one
+    token fits. Where the width of the weights is
     assumed it is told at that width, or None if nothing fits then. Exact: need never falls as the context grows, so
     halving the interval finds the edge.
     """
@@ -158,7 +198,7 @@ def largest_context(
     def fits(context: int) -> bool | None:
         # What lies where beside the devices is of no matter here, and told soonest of whole layers.
         found = judge_fit(variant, engine, hardware, replace(options, context=context, aside=Aside.LAYERS))
-        return None if found.fit is Fit.UNKNOWN else found.fit in (Fit.FITS, Fit.TIGHT)
+        return None if found.fit in (Fit.UNKNOWN, Fit.CACHE) else found.fit in (Fit.FITS, Fit.TIGHT)
 
     if fits(top):
         return top
@@ -181,7 +221,10 @@ def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int
     usable = hardware.usable()
     if None in usable:
         return None
-    share = options.memory_utilization if engine in PAGED else 1.0
+    share = memory_share(options, gpu=bool(hardware.accelerators)) if engine in PAGED else 1.0
+    if not hardware.accelerators:
+        # Of the system's memory the share is one of all there is, and what is usable leaves some out already.
+        share = min(share / CPU_FRACTION, 1.0)
     return tuple(round(u * share) for u in usable if u is not None)
 
 

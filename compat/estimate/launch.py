@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from compat.engines.hardware import CPU_FRACTION
+
 DEFAULT_CONTEXT = 8192
 """Tokens a visitor is taken to want unless they say otherwise."""
 DEFAULT_UBATCH = 512
@@ -93,6 +95,15 @@ FEW_ROWS_SINCE = 9400
 SPARE_CELL_SINCE = 11_000
 """Builds of release 0.5.0 give a windowed layer one cell more than window and micro-batch, as its logs tell; that of 1
 October 2026, which the profiles were read in, and those before it do not."""
+
+
+def memory_share(options: LoadOptions, *, gpu: bool) -> float:
+    """The share of a device's whole memory that an engine with a pool may take.
+
+    On a processor that is one of the system's memory (``requested_cpu_memory`` in vLLM's ``v1/worker/cpu_worker.py``),
+    and no more than what is usable of it.
+    """
+    return options.memory_utilization if gpu else min(options.memory_utilization, CPU_FRACTION)
 
 
 def launch_of(engine: str, options: LoadOptions) -> Launch:

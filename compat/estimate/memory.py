@@ -10,7 +10,7 @@ from functools import partial
 
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
-from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name
+from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name, runtime_of
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
 from compat.estimate.parallel import (
@@ -106,7 +106,7 @@ def estimate_memory(
     variant: VariantInputs, engine: str, hardware: Hardware | None = None, options: LoadOptions | None = None
 ) -> MemoryEstimate:
     """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
-    options = options or LoadOptions()
+    options, engine = options or LoadOptions(), runtime_of(engine, variant.format)
     launch = launch_of(engine, options)
     engine = engine_name(engine)
     count = max(len(hardware.accelerators), 1) if hardware is not None else 1

@@ -21,7 +21,7 @@ every column against them, to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -41,6 +41,7 @@ from compat.estimate.buffers import (
     driver_overhead,
     feed_forward_width,
     llama_compute,
+    narrow_on_mlx,
     projector_need,
     query_width,
     routed_width,
@@ -48,7 +49,16 @@ from compat.estimate.buffers import (
     transformers_compute,
     widest_full_layer,
 )
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, TENSOR_PARALLEL, engine_name
+from compat.estimate.cache_limits import Attention, attention_of, cache_bar
+from compat.estimate.engine_names import (
+    EXPERTS_FIRST,
+    LLAMA_FAMILY,
+    PAGED,
+    TENSOR_PARALLEL,
+    engine_name,
+    runtime_of,
+    runtimes,
+)
 from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
 from compat.estimate.kv import (
     WINDOWED,
@@ -83,13 +93,16 @@ from compat.shapes.shape import LayerCache, ModelShape
 
 UNKNOWN = -1
 """Stands for what is not known in a column."""
-FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNEVEN)
+FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE)
 """The verdicts on memory, by their code in a column."""
 _CODE = {fit: code for code, fit in enumerate(FITS)}
+KEPT, DOUBTED, BARRED = range(3)
+"""Whether a cache of the type that is asked for is kept, as a column has it."""
 
 _VARIANT = np.dtype(
     [
         ("shape", "i4"),
+        ("runtime", "i1"),
         ("weights", "i8"),
         ("on_device", "i8"),
         ("host", "i8"),
@@ -107,7 +120,7 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers", "dense")),
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
-        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v")),
+        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
         *((name, "?") for name in ("cached", "latent", "computes")),
     ]
 )
@@ -120,7 +133,8 @@ Column = NDArray[np.int64]
 class NeedColumns:
     """Many variants on one engine, in the order they were given. The tables are told in the module's docstring.
 
-    ``slug`` is the engine as it was asked for, which decides how it is started.
+    ``slug`` is the engine as it was asked for, which decides how it is started; ``runtime`` of a row is which of its
+    :func:`~compat.estimate.engine_names.runtimes` loads it.
     """
 
     slug: str
@@ -140,24 +154,26 @@ class NeedColumns:
     @classmethod
     def of(cls, variants: Iterable[VariantInputs], slug: str) -> NeedColumns:
         """The columns of some variants. About 20 microseconds each."""
-        engine = engine_name(slug)
+        engines = tuple(map(engine_name, runtimes(slug)))
         # By identity: shapes are made once a process and compared as a whole slowly.
-        numbers: dict[tuple[int, str | None], int] = {}
-        shapes: list[tuple[ModelShape, str | None]] = []
-        weights = _WeightsOnce(engine)
+        numbers: dict[tuple[int, str | None, str], int] = {}
+        shapes: list[tuple[ModelShape, str | None, str]] = []
+        weights = {engine: _WeightsOnce(engine) for engine in engines}
         rows = []
         for variant in variants:
-            number = UNKNOWN
+            number, engine = UNKNOWN, engine_name(runtime_of(slug, variant.format))
             if variant.shape is not None:
                 # How it is packed decides by how many devices an engine can cut it.
                 packing = variant.quant if engine in TENSOR_PARALLEL and variant.format != "gguf" else None
-                number = numbers.setdefault((id(variant.shape), packing), len(shapes))
+                number = numbers.setdefault((id(variant.shape), packing, engine), len(shapes))
                 if number == len(shapes):
-                    shapes.append((variant.shape, packing))
-            rows.append((number, *_variant_row(variant, weights, engine)))
-        caches = [(number, *row) for number, (shape, _) in enumerate(shapes) for row in _cache_rows(shape, engine)]
+                    shapes.append((variant.shape, packing, engine))
+            rows.append((number, engines.index(engine), *_variant_row(variant, weights[engine], engine)))
+        caches = [
+            (number, *row) for number, (shape, _, engine) in enumerate(shapes) for row in _cache_rows(shape, engine)
+        ]
         # The last shape is that of variants whose shape is not known: -1 leads to it.
-        told = [_shape_row(shape, packing, engine) for shape, packing in [*shapes, (ModelShape(), None)]]
+        told = [_shape_row(*shape) for shape in [*shapes, (ModelShape(), None, engines[0])]]
         return cls(
             slug,
             np.array(rows, dtype=_VARIANT),
@@ -196,8 +212,32 @@ class NeedColumns:
         caches["shape"] = np.searchsorted(kept, caches["shape"])
         return NeedColumns(self.slug, variants, np.append(self.shapes[kept], self.shapes[-1:]), caches)
 
+    def by_runtime(self) -> Iterator[tuple[Column, NeedColumns]]:
+        """The rows that each of the engine's runtimes loads, and these as columns of that runtime alone."""
+        if not self.variants["runtime"].any():
+            yield np.arange(len(self)), self
+            return
+        for number, slug in enumerate(runtimes(self.slug)):
+            rows = np.flatnonzero(self.variants["runtime"] == number)
+            part = self.taken(rows)
+            part.variants["runtime"] = 0
+            part.shapes[-1] = _shape_row(ModelShape(), None, engine_name(slug))
+            yield rows, replace(part, slug=slug)
+
+    def bars(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
+        """Whether each variant's cache is kept as it is asked for: what ``cache_bar`` says of each."""
+        options, found = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
+        for rows, part in self.by_runtime():
+            asked = cache_options(options, launch_of(part.slug, options))
+            codes = np.zeros(len(part.shapes), dtype=np.int8)
+            for kind in np.unique(part.shapes["attention"]).tolist():
+                bar = cache_bar(Attention(kind), part.slug, hardware, asked)
+                codes[part.shapes["attention"] == kind] = KEPT if bar is None else BARRED if bar.sure else DOUBTED
+            found[rows] = codes[part.variants["shape"]]
+        return found
+
     def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
-        """What every variant needs on a machine."""
+        """What every variant needs on a machine; of variants that one runtime loads."""
         options = options or LoadOptions()
         launch = launch_of(self.slug, options)
         asked = cache_options(options, launch)
@@ -249,39 +289,10 @@ class NeedColumns:
 
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
-        options = options or LoadOptions()
-        rooms = rooms_of(hardware, self.engine, options)
-        codes = np.full(len(self), _CODE[Fit.UNKNOWN], dtype=np.int8)
-        if rooms is None or not len(self):
-            return codes
-        found = self.needs(hardware, options)
-        devices = found.by_device(hardware, self.engine)
-        need, room = found.on_fullest(devices, rooms)
-        spill = spill_room(self.engine, hardware, rooms)
-        codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
-        some_file = found.with_largest_files()
-        most, there = some_file.on_fullest(some_file.by_device(hardware, self.engine), rooms)
-        fitting = some_file.known & (most <= there) & (codes != _CODE[Fit.TOO_LARGE])
-        codes[fitting] = np.where(most > TIGHT * there, _CODE[Fit.TIGHT], _CODE[Fit.FITS])[fitting]
-        codes[found.known] = _CODE[Fit.FITS]
-        codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
-        over = found.known & (need > room)
-        codes[over] = _CODE[Fit.TOO_LARGE]
-        everywhere = found.over_all(devices)
-        uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
-        codes[over & uneven] = _CODE[Fit.UNEVEN]
-        narrowest = found.total - found.parts["weights"] + self.variants["least"]
-        used_room = np.cumsum(rooms)[found.ranks - 1]
-        assumed = over & (self.variants["least"] > 0) & (narrowest <= used_room + spill)
-        codes[assumed] = _CODE[Fit.UNKNOWN]
-        if spill:
-            heads = found.heads_by_device(hardware, self.engine)
-            by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
-            spilt = found.spills(over, devices, heads, rooms, spill) if by_layers else np.zeros(len(over), dtype=bool)
-            if by_experts and self.engine in EXPERTS_FIRST:
-                beyond = everywhere - sum(rooms)
-                spilt |= found.spills_experts(over & ~spilt, beyond, devices, rooms, spill)
-            codes[spilt] = _CODE[Fit.PARTIAL]
+        options, codes = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
+        for rows, part in self.by_runtime():
+            codes[rows] = _memory_fits(part, hardware, options)
+        codes[self.bars(hardware, options) == BARRED] = _CODE[Fit.CACHE]
         return codes
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -332,8 +343,48 @@ class NeedColumns:
         elif self.engine == "rbee":
             found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
         else:
-            found = chunked_compute(each, vocab, asked.context, self.engine)
+            heads = shapes["heads"]
+            found = chunked_compute(each, vocab, np.maximum(heads, 0), asked, self.engine)
+            if narrow_on_mlx(asked, self.engine):
+                found = np.where(heads >= 0, found, UNKNOWN)
         return np.where(shapes["computes"], found, UNKNOWN)
+
+
+def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
+    """The verdict on the memory alone, of variants that one runtime loads."""
+    rooms = rooms_of(hardware, columns.engine, options)
+    codes = np.full(len(columns), _CODE[Fit.UNKNOWN], dtype=np.int8)
+    if rooms is None or not len(columns):
+        return codes
+    found = columns.needs(hardware, options)
+    devices = found.by_device(hardware, columns.engine)
+    need, room = found.on_fullest(devices, rooms)
+    spill = spill_room(columns.engine, hardware, rooms)
+    codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
+    some_file = found.with_largest_files()
+    most, there = some_file.on_fullest(some_file.by_device(hardware, columns.engine), rooms)
+    fitting = some_file.known & (most <= there) & (codes != _CODE[Fit.TOO_LARGE])
+    codes[fitting] = np.where(most > TIGHT * there, _CODE[Fit.TIGHT], _CODE[Fit.FITS])[fitting]
+    codes[found.known] = _CODE[Fit.FITS]
+    codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
+    over = found.known & (need > room)
+    codes[over] = _CODE[Fit.TOO_LARGE]
+    everywhere = found.over_all(devices)
+    uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
+    codes[over & uneven] = _CODE[Fit.UNEVEN]
+    narrowest = found.total - found.parts["weights"] + columns.variants["least"]
+    used_room = np.cumsum(rooms)[found.ranks - 1]
+    assumed = over & (columns.variants["least"] > 0) & (narrowest <= used_room + spill)
+    codes[assumed] = _CODE[Fit.UNKNOWN]
+    if spill:
+        heads = found.heads_by_device(hardware, columns.engine)
+        by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
+        spilt = found.spills(over, devices, heads, rooms, spill) if by_layers else np.zeros(len(over), dtype=bool)
+        if by_experts and columns.engine in EXPERTS_FIRST:
+            beyond = everywhere - sum(rooms)
+            spilt |= found.spills_experts(over & ~spilt, beyond, devices, rooms, spill)
+        codes[spilt] = _CODE[Fit.PARTIAL]
+    return codes
 
 
 @dataclass(frozen=True)
@@ -549,6 +600,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         _told(state),
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
+        int(attention_of(shape, engine)),
         shape.caches is not None,
         shape.mla is not None,
         computes,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.cache_types import SIXTEEN_BITS, cache_types
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, TENSOR_PARALLEL, engine_name, runtime_of
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of, spill_room
 from compat.estimate.launch import Aside, LoadOptions, launch_of
 from compat.estimate.memory import VariantInputs
@@ -65,10 +65,12 @@ class DeviceNeed:
 class Plan:
     """One way to run it. ``changes`` are against what was asked, ``gives_up`` says what each costs.
 
-    ``line`` is what to type, or a sentence why that is not known. ``hardware`` has the cards that are used.
+    ``line`` is what to type, or a sentence why that is not known. ``hardware`` has the cards that are used. ``runtime``
+    is what of the engine loads such files, as the slug of an engine.
     """
 
     engine: str
+    runtime: str
     options: LoadOptions
     hardware: Hardware
     fit: FitResult
@@ -81,13 +83,13 @@ class Plan:
     def tensor_parallel(self) -> int:
         """Over how many cards each layer is cut."""
         estimate = self.fit.estimate
-        return estimate.devices // estimate.stages if engine_name(self.engine) in TENSOR_PARALLEL else 1
+        return estimate.devices // estimate.stages if engine_name(self.runtime) in TENSOR_PARALLEL else 1
 
     @property
     def pipeline_parallel(self) -> int:
         """How many cards, or groups of cards, hold whole layers, one after the other."""
         estimate = self.fit.estimate
-        return estimate.stages if engine_name(self.engine) in TENSOR_PARALLEL else estimate.devices
+        return estimate.stages if engine_name(self.runtime) in TENSOR_PARALLEL else estimate.devices
 
     @property
     def needs(self) -> tuple[DeviceNeed, ...]:
@@ -113,7 +115,7 @@ class Plan:
     @property
     def slots(self) -> int:
         """How many sequences are served at once."""
-        return launch_of(self.engine, self.options).slots
+        return launch_of(self.runtime, self.options).slots
 
     @property
     def keeps(self) -> bool:
@@ -168,6 +170,11 @@ class _Asked:
     options: LoadOptions
     model: ModelFiles
 
+    @property
+    def runtime(self) -> str:
+        """What of the engine loads such files."""
+        return runtime_of(self.engine, self.variant.format)
+
     def judged(self, options: LoadOptions, hardware: Hardware | None = None) -> FitResult:
         return judge_fit(self.variant, self.engine, hardware or self.hardware, options)
 
@@ -188,19 +195,21 @@ class _Asked:
                 used.remove(one)
         layers = self.variant.shape.layers if self.variant.shape is not None else None
         held = tuple(zip(fit.devices, rooms_of(hardware, self.engine, options) or (), strict=False))
-        start = Start(self.model, options, layers, tuple(memories), fit.offload, fit.estimate.stages, held)
+        first = hardware.accelerators[0] if hardware.accelerators else None
+        start = Start(self.model, options, layers, tuple(memories), fit.offload, fit.estimate.stages, held, first)
         if fit.offload is not None:
             moved = Change.LAYERS if fit.offload.experts is None else Change.EXPERTS
             changes = (*changes, moved)
         if speed is None:
             speed = estimate_speed(self.variant, self.engine, hardware, fit, kv_type=options.kv_type)
         given_up = tuple(self._words(change, options, fit, hardware) for change in changes)
-        return Plan(self.engine, options, hardware, fit, speed, changes, given_up, run_line(self.engine, start))
+        line = run_line(self.engine, start)
+        return Plan(self.engine, self.runtime, options, hardware, fit, speed, changes, given_up, line)
 
     def _words(self, change: Change, options: LoadOptions, fit: FitResult, hardware: Hardware) -> str:
         """What a change costs, as a sentence."""
         if change is Change.SLOTS:
-            return f"One request at a time instead of {launch_of(self.engine, self.options).slots}."
+            return f"One request at a time instead of {launch_of(self.runtime, self.options).slots}."
         if change is Change.CACHE:
             return f"Keys and values in {options.kv_type} instead of {_cache_words(self.options)}: a little less exact."
         if change is Change.CONTEXT:
@@ -237,6 +246,8 @@ def make_plans(
     """
     asked = _Asked(variant, engine, hardware, options or LoadOptions(), model)
     fit = fit or asked.judged(asked.options)
+    if fit.fit is Fit.CACHE:
+        return Plans((), fit.sentence)
     if fit.estimate.per_device is None:
         return Plans()
     found: list[Plan] = []
@@ -271,7 +282,7 @@ def _fastest_first(plans: list[Plan]) -> list[Plan]:
 
 def _aside(asked: _Asked, fit: FitResult) -> Iterator[Plan]:
     """What was asked, with the other part of it in system memory than the engine would move by itself."""
-    if engine_name(asked.engine) not in EXPERTS_FIRST:
+    if engine_name(asked.runtime) not in EXPERTS_FIRST:
         return
     now = None if fit.offload is None else Aside.LAYERS if fit.offload.experts is None else Aside.EXPERTS
     for aside in Aside:
@@ -301,7 +312,7 @@ def _lighter(asked: _Asked, longest: int | None, most: int) -> list[Plan]:
     for options, changes in _smaller(asked):
         if len(found) < most and not any(set(plan.changes) <= set(changes) for plan in found):
             fit = asked.judged(options)
-            if fit.fit in WHOLE:
+            if fit.fit in WHOLE and not fit.doubt:
                 found.append(asked.plan(fit, options, changes))
     if longest is None:
         longest = largest_context(
@@ -317,12 +328,14 @@ def _lighter(asked: _Asked, longest: int | None, most: int) -> list[Plan]:
 
 def _lightest(asked: _Asked) -> list[Plan]:
     """Everything given up at once, where nothing less goes; partly in system memory if need be."""
+    kept = []
     for options, changes in _smaller(asked):
         fit = asked.judged(options)
-        if fit.fit is Fit.PARTIAL:
+        if fit.fit is Fit.PARTIAL and not fit.doubt:
             return [asked.plan(fit, options, changes)]
-    smaller = [*_smaller(asked)]
-    options, changes = smaller[-1] if smaller else (asked.options, ())
+        if fit.fit is not Fit.CACHE and not fit.doubt:
+            kept.append((options, changes))
+    options, changes = kept[-1] if kept else (asked.options, ())
     longest = largest_context(asked.variant, asked.engine, asked.hardware, options, limit=asked.options.context)
     if not longest or longest < SHORTEST_CONTEXT:
         return []
@@ -340,7 +353,7 @@ def _smaller(asked: _Asked) -> Iterator[tuple[LoadOptions, tuple[Change, ...]]]:
     options = asked.options
     wide = options.kv_type in (SIXTEEN_BITS, "auto", "bf16", "f32") and options.v_type in (None, options.kv_type)
     types = [name for name in _SMALLER_CACHES if wide and name in cache_types(asked.engine).names]
-    single = [replace(options, parallel=1)] if launch_of(asked.engine, options).slots > 1 else []
+    single = [replace(options, parallel=1)] if launch_of(asked.runtime, options).slots > 1 else []
     for one in single:
         yield one, (Change.SLOTS,)
     for name in types:
@@ -374,6 +387,7 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
 
     ``fit`` is the verdict on it; empty where more memory of any of these would not do.
     """
+    engine = runtime_of(engine, variant.format)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None or fit.estimate.per_device is None:
         return ""

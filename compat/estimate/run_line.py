@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from math import ceil, gcd
 from urllib.parse import quote
 
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, Accelerator
 from compat.estimate.cache_types import SIXTEEN_BITS
-from compat.estimate.launch import LoadOptions
+from compat.estimate.launch import LoadOptions, memory_share
 from compat.estimate.offload import Offload
 
 
@@ -32,6 +32,7 @@ class ModelFiles:
 
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
+    ``context``: the tokens that its configuration says it is made for; 0 where it does not.
     """
 
     repo_id: str
@@ -40,6 +41,7 @@ class ModelFiles:
     files: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     projector: bool | None = None
+    context: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Start:
 
     ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's, which lie
     in ``stages`` one after the other. ``held`` are the bytes of each part on each device that is used, and the room
-    there is for them.
+    there is for them. ``accelerator`` is the first one in use; None on a processor.
     """
 
     model: ModelFiles
@@ -58,6 +60,7 @@ class Start:
     offload: Offload | None = None
     stages: int = 1
     held: tuple[tuple[Mapping[str, int], int], ...] = ()
+    accelerator: Accelerator | None = None
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -73,6 +76,11 @@ class Start:
     def caches(self) -> tuple[str, str]:
         """The types of the cached keys and values."""
         return self.options.kv_type, self.options.v_type or self.options.kv_type
+
+    @property
+    def stretched(self) -> bool:
+        """Whether more tokens are asked for than the model says it is made for."""
+        return 0 < self.model.context < self.options.context
 
     @property
     def experts_aside(self) -> int | None:
@@ -155,6 +163,12 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     if start.caches != _WIDE_CACHES:
         told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
     note = ""
+    if start.stretched and program == _LLAMA_CPP:
+        # n_ctx_slot() in tools/server/server-context.cpp.
+        note = (
+            f"Its server gives a request no more than the {start.model.context:,} tokens that the file says it is made "
+            "for, unless RoPE scaling is told too (--rope-scaling yarn with --rope-scale)."
+        )
     if start.model.projector is False and program == _LLAMA_CPP:
         told.append("--no-mmproj")
     elif start.model.projector is False:
@@ -243,8 +257,15 @@ def _ollama(start: Start) -> RunLine | str:
         Command(("ollama", "create", name, "-f", "Modelfile")),
         Command(("ollama", "run", name)),
     )
-    note = "The first line starts the server, in place of one that runs already; the second goes to another window."
-    return RunLine((*steps, made), note if steps else "")
+    notes = []
+    if steps:
+        notes.append(
+            "The first line starts the server, in place of one that runs already; the second goes to another window."
+        )
+    if start.stretched:
+        # NewLlamaServer in llm/server.go: opts.NumCtx becomes the file's own.
+        notes.append(f"Ollama cuts the context to the {model.context:,} tokens that the file says it is made for.")
+    return RunLine((*steps, made), " ".join(notes))
 
 
 def _local_name(repo_id: str, context: int) -> str:
@@ -325,7 +346,7 @@ def _lm_studio(start: Start) -> RunLine | str:
         settings.append(f"a batch of {options.ubatch:,} tokens")
     if start.experts_aside is not None:
         settings.append(f"the experts of {start.experts_aside} layers in system memory")
-    if len(start.memories) > 1:
+    if len(start.memories) > 1 and model.format == "gguf":
         settings.append("how layers lie on the cards")
     note = "The second command asks which model is meant."
     if settings:
@@ -370,19 +391,35 @@ def _vllm(start: Start) -> RunLine | str:
         told += ["--pipeline-parallel-size", str(start.stages)]
     if start.chosen:
         told += ["--device-ids", ",".join(map(str, start.chosen))]
-    told += ["--gpu-memory-utilization", f"{options.memory_utilization:g}"]
+    told += ["--gpu-memory-utilization", f"{memory_share(options, gpu=start.accelerator is not None):g}"]
     if options.kv_type != SIXTEEN_BITS:
         told += ["--kv-cache-dtype", options.kv_type]
     if options.parallel is not None:
         told += ["--max-num-seqs", str(options.parallel)]
-    return RunLine(((Command(tuple(told)),),))
+    # _get_and_verify_max_len in config/model.py stops without it.
+    environment = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), environment),),), _stretching(start))
+
+
+def _stretching(start: Start) -> str:
+    """What a line that starts beyond the model's own context leaves open; empty of others."""
+    if not start.stretched:
+        return ""
+    return (
+        f"The model says it is made for {start.model.context:,} tokens. The variable lets the server start beyond; "
+        "that answers stay sensible there takes RoPE scaling in its config.json."
+    )
 
 
 def _sglang(start: Start) -> RunLine | str:
-    if start.model.format == "gguf":
-        return "No line: SGLang loads GGUF files from a folder."
-    options, devices = start.options, len(start.used)
-    told = ["python", "-m", "sglang.launch_server", "--model-path", start.model.repo_id]
+    model, options, devices = start.model, start.options, len(start.used)
+    path = model.repo_id
+    if model.format == "gguf":
+        if len(model.files) != 1:
+            return "No line: SGLang is told one GGUF file by its name, and our record does not tell it or has parts."
+        # resolve_hf_gguf_reference in utils/hf_transformers/common.py.
+        path += f"/{model.files[0]}"
+    told = ["python", "-m", "sglang.launch_server", "--model-path", path]
     told += ["--context-length", str(options.context)]
     if devices > start.stages:
         told += ["--tp-size", str(devices // start.stages)]
@@ -391,27 +428,46 @@ def _sglang(start: Start) -> RunLine | str:
     if start.chosen:
         told += ["--base-gpu-id", str(start.chosen[0])]
     if options.kv_type != SIXTEEN_BITS:
-        told += ["--kv-cache-dtype", _SGLANG_TYPES.get(options.kv_type, options.kv_type)]
+        told += ["--kv-cache-dtype", _sglang_type(options.kv_type, start.accelerator)]
     if options.parallel is not None:
         told += ["--max-running-requests", str(options.parallel)]
     # is_cpu in srt/utils/common.py: without it, SGLang looks for accelerators alone.
     environment = {} if start.memories else {"SGLANG_USE_CPU_ENGINE": "1"}
-    return RunLine(((Command(tuple(told), environment),),))
+    # _derive_context_length in configs/model_config.py stops without it.
+    environment |= {"SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), environment),),), _stretching(start))
 
 
-_SGLANG_TYPES = {"fp8": "fp8_e5m2"}
-"""What SGLang calls a type that others know by a shorter name: the one that every generation of cards converts."""
+def _sglang_type(kv_type: str, accelerator: Accelerator | None) -> str:
+    """What SGLang calls a type.
+
+    Of FP8's two, those with more digits are what processors, FlashAttention 3 and TensorRT-LLM's kernels take; NVIDIA's
+    cards before Ada convert the other alone in Triton's kernels, to which latent attention and sinks lead there.
+    """
+    if kv_type != "fp8":
+        return kv_type
+    known = accelerator.compute_capability if accelerator is not None and accelerator.vendor == "nvidia" else None
+    untold = accelerator is not None and accelerator.vendor in ("", "nvidia") and known is None
+    return "fp8_e5m2" if untold or (known is not None and known < 8.9) else "fp8_e4m3"
 
 
 def _mlx(start: Start) -> RunLine | str:
     told = ["mlx_lm.server", "--model", start.model.repo_id]
-    if start.options.kv_type in _MLX_BITS:
-        told += ["--kv-bits", _MLX_BITS[start.options.kv_type]]
     note = f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens."
+    if start.options.kv_type in _MLX_BITS:
+        # Without the second its first 5,000 tokens stay in 16 bits.
+        told += ["--kv-bits", _MLX_BITS[start.options.kv_type], "--quantized-kv-start", "0"]
+        note += " With such a cache it serves one request at a time."
+    elif start.options.parallel is not None:
+        # As many are decoded as are read at once, whatever the first says alone (BatchGenerator in generate.py).
+        told += ["--decode-concurrency", str(start.options.parallel)]
+        told += ["--prompt-concurrency", str(min(start.options.parallel, _MLX_PROMPTS))]
     return RunLine(((Command(tuple(told)),),), note)
 
 
 _MLX_BITS = {"8bit": "8", "4bit": "4"}
+_MLX_PROMPTS = 8
+"""Prompts that its server reads at once unless it is told otherwise."""
 
 
 def _tgi(start: Start) -> RunLine | str:
@@ -461,7 +517,9 @@ def _tensorrt_llm(start: Start) -> RunLine | str:
     share = _cache_share(start, ("weights", "overhead", "projector", "compute"))
     if share is not None and share > 0.9:
         told += ["--kv_cache_free_gpu_memory_fraction", f"{min(share, 1):g}"]
-    return RunLine(((Command(tuple(told), _visible(start)),),))
+    # _init_max_seq_len of its model engine cuts the context to the model's own without it.
+    stretched = {"TLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"} if start.stretched else {}
+    return RunLine(((Command(tuple(told), _visible(start) | stretched),),), _stretching(start))
 
 
 def _cache_share(start: Start, before: tuple[str, ...]) -> float | None:
@@ -480,12 +538,18 @@ def _visible(start: Start) -> dict[str, str]:
 
 
 def _transformers(start: Start) -> RunLine | str:
-    if start.model.format == "gguf":
-        return "No line: Transformers takes a GGUF file in Python only, by `from_pretrained(..., gguf_file=...)`."
-    told = ("transformers", "serve", start.model.repo_id, *(() if start.memories else ("--device", "cpu")))
+    model, named, also = start.model, start.model.repo_id, ""
+    if model.format == "gguf":
+        if len(model.files) != 1:
+            return (
+                "No line: Transformers is told one GGUF file by its name, and our record does not tell it or has parts."
+            )
+        # split_model_id in cli/serving/utils.py.
+        named, also = f"{named}:{model.files[0]}", "gguf_file=..., "
+    told = ("transformers", "serve", named, *(() if start.memories else ("--device", "cpu")))
     note = (
         f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens. In "
-        'Python, `from_pretrained(..., device_map="auto", dtype="auto")` loads it the same way.'
+        f'Python, `from_pretrained(..., {also}device_map="auto", dtype="auto")` loads it the same way.'
     )
     return RunLine(((Command(told),),), note)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compat.engines.hardware import Hardware
-from compat.estimate.engine_names import ENGINE_WORDS, engine_name
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
 from compat.estimate.placement import Placement, Portion, Way, place
@@ -57,7 +57,7 @@ def estimate_speed(
 
     ``fit`` says whether and where the machine holds the model; None: the accelerators hold all of it.
     """
-    engine = engine_name(engine)
+    engine = engine_name(runtime_of(engine, variant.format))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):
         return SpeedEstimate(None, reason=placement)
@@ -83,6 +83,8 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     """Where the layers lie, or why there is no speed."""
     if fit is None:
         return place(engine, hardware)
+    if fit.fit is Fit.CACHE:
+        return fit.sentence
     if fit.fit in (Fit.TOO_LARGE, Fit.UNEVEN):
         return "It does not fit this machine."
     if fit.fit is Fit.UNKNOWN:

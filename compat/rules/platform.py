@@ -97,12 +97,12 @@ def _format_on(hardware: Capability, rule: FormatRule, profile: EngineProfile) -
 def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
     """What a packing needs beyond what the engine needs anyway."""
     least = packing.least(mixture=mixture) or 0
-    newer = least > (profile.compute_capability or 0)
+    newer, processor = least > (profile.compute_capability or 0), packing.of_processor(mixture=mixture)
     fewer = bool(packing.platforms) and set(packing.platforms) != set(profile.platforms)
-    if not newer and not fewer and packing.below is None and not packing.gfx:
+    if not newer and not fewer and packing.below is None and not packing.gfx and not packing.processor:
         return
     platforms = packing.platforms or profile.platforms
-    words = [_condition(platform, packing, least if newer else 0) for platform in platforms]
+    words = [_condition(platform, packing, least if newer else 0, processor) for platform in platforms]
     brief = f"needs {generation_name(least)} or newer" if newer and platforms == ("cuda",) else "needs certain hardware"
     yield Finding(
         CODE,
@@ -114,8 +114,10 @@ def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterato
     )
 
 
-def _condition(platform: str, packing: Packing, least: float) -> str:
-    """The GPUs of a platform that a packing runs on, in words; ``least`` 0 is what the engine asks anyway."""
+def _condition(platform: str, packing: Packing, least: float, processor: str) -> str:
+    """What of a platform a packing runs on, in words; ``least`` 0 is what the engine asks anyway."""
+    if platform == "cpu" and processor:
+        return f"{PLATFORM_LABELS[platform]}, with {processor}"
     if platform == "cuda" and packing.below is not None:
         return f"NVIDIA GPUs older than {generation_name(packing.below)}"
     if platform == "cuda" and least:
@@ -190,10 +192,24 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif _lacks(hardware, packing.native_gfx):
         having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
         yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+    elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
+        yield _on_some_processors(packing, what, mixture=mixture)
     elif packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
         yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
+
+
+def _on_some_processors(packing: Packing, what: str, *, mixture: bool) -> Finding:
+    needed = packing.of_processor(mixture=mixture)
+    experts = ", with the weights of a mixture of experts," if needed != packing.processor else ""
+    return Finding(
+        CODE,
+        Severity.WARNS,
+        f"On a processor {what}{experts} needs {needed}; check that yours has it.",
+        "needs certain processors",
+        Confidence.MEDIUM,
+    )
 
 
 def _older(hardware: Capability, least: float) -> bool:

@@ -125,7 +125,7 @@ class WorkerOut(Shape):
 class Fit(Shape):
     """Whether it fits the worker's memory. Bytes on the busiest device."""
 
-    fit: Literal["fits", "tight", "partial offload", "too large", "cannot be shared out", "unknown"]
+    fit: Literal["fits", "tight", "partial offload", "too large", "cannot be shared out", "no such cache", "unknown"]
     sentence: str
     need_bytes: int | None
     room_bytes: int | None

@@ -33,7 +33,13 @@ PARTIAL = fit_on(4, ram=64)
 UNKNOWN = fit_on(24, variant=NOBODY)
 TIGHT = fit_on(FITS.need / GIB * 1.02)
 UNEVEN = fit_on(5, engine="vllm", count=3)
-EVERY = {one.fit: one for one in (FITS, TIGHT, PARTIAL, TOO_LARGE, UNEVEN, UNKNOWN)}
+NO_CACHE = judge_fit(
+    replace(LLAMA, quant="BF16", format="safetensors"),
+    "vllm",
+    Hardware((Accelerator("old", "nvidia", "gpu", 48 * GIB, compute_capability=7.5),)),
+    LoadOptions(kv_type="fp8"),
+)
+EVERY = {one.fit: one for one in (FITS, TIGHT, PARTIAL, TOO_LARGE, UNEVEN, UNKNOWN, NO_CACHE)}
 
 
 def test_the_examples_are_one_of_each():
@@ -44,7 +50,7 @@ def test_a_variant_that_fits_goes_before_one_of_which_it_is_not_known_and_one_th
     ordered = sorted(Fit, key=FIT_RANK.__getitem__)
     assert set(ordered[:2]) == {Fit.FITS, Fit.TIGHT}
     assert ordered[2:4] == [Fit.UNKNOWN, Fit.PARTIAL]
-    assert set(ordered[4:]) == {Fit.TOO_LARGE, Fit.UNEVEN}
+    assert set(ordered[4:]) == {Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE}
 
 
 @pytest.mark.parametrize("result", [RUNS, REFUSED])
@@ -161,7 +167,8 @@ def results(draw):
 @st.composite
 def any_fit(draw):
     size = st.none() | st.integers(0, 2**45)
-    return FitResult(draw(st.sampled_from(Fit)), "A sentence.", FITS.estimate, draw(size), draw(size))
+    doubt = draw(st.sampled_from(["", "A doubt."]))
+    return FitResult(draw(st.sampled_from(Fit)), "A sentence.", FITS.estimate, draw(size), draw(size), doubt=doubt)
 
 
 def test_what_cannot_be_shared_out_is_no_question_of_memory():
@@ -183,6 +190,10 @@ def test_confidence_never_rises_and_the_parts_agree(result, fit):
         assert "A sentence." in said
         assert (found.cause == "memory") == (fit.fit is Fit.TOO_LARGE)
         assert (found.cause == "platform") == (fit.fit is Fit.UNEVEN)
+        assert (found.cause == "cache") == (fit.fit is Fit.CACHE)
+        if fit.doubt:
+            assert found.level <= Confidence.MEDIUM
+            assert not found.compatible or "A doubt." in found.warnings
 
 
 @given(st.floats(0.5, 64), st.floats(0.5, 64), st.sampled_from([None, 16, 64]))

@@ -31,10 +31,15 @@ MACHINES = (
     Question(worker="transformers", memory=8.0, count=2, context=32768),
     Question(worker="rbee", ram=16.0),
     Question(worker="vllm", memory=80.0, context=131_072),
+    Question(worker="vllm", accelerator="RTX 3090", kv="fp8"),
+    Question(worker="vllm", memory=48.0, kv="fp8"),
+    Question(worker="mlx-lm", accelerator="Apple M3 Ultra", ram=256.0, kv="8bit"),
+    Question(worker="lm-studio", accelerator="Apple M3 Ultra", ram=256.0, kv="q8_0"),
 )
 NAMES = (
     *("vllm, 24 GB", "vllm, V100", "llama.cpp, RTX 4090 and 32 GB", "transformers, 2 x 8 GB", "rbee, 16 GB of RAM"),
-    "vllm, 80 GB, a long context",
+    *("vllm, 80 GB, a long context", "vllm, a cache in fp8 on Ampere", "vllm, a cache in fp8 on 48 GB"),
+    *("MLX with a cache of 8 bits", "LM Studio with a cache in q8_0"),
 )
 
 

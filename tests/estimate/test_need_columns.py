@@ -17,7 +17,7 @@ from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, VariantInputs, complete, from_config, judge_fit, known_shape
 from compat.estimate.fit import Fit, rooms_of
 from compat.estimate.launch import Aside
-from compat.estimate.need_columns import FITS, UNKNOWN, NeedColumns
+from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
@@ -52,6 +52,8 @@ OPTIONS = (
     LoadOptions(),
     LoadOptions(context=131_072, kv_type="q8_0"),
     LoadOptions(context=777, kv_type="q4_0", v_type="q8_0", parallel=3, ubatch=128),
+    LoadOptions(kv_type="fp8"),
+    LoadOptions(kv_type="8bit", context=32_768),
     LoadOptions(parallel=2, unified_kv=False, swa_full=True, flash_attention=False, build=11_500, library=True),
 )
 QUANTS = (None, None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
@@ -117,15 +119,24 @@ def told(number):
 def test_every_kind_needs_what_its_own_estimate_says(engine):
     given_variants = variants()
     columns = NeedColumns.of(given_variants, engine)
+    places = {
+        place: (runtime, row)
+        for runtime, (rows, _) in enumerate(columns.by_runtime())
+        for row, place in enumerate(rows.tolist())
+    }
+    assert sorted(places) == list(range(len(given_variants)))
     seen = set()
     for at, machine in enumerate(MACHINES.values()):
         for number, options in enumerate(OPTIONS):
-            found, fits = columns.needs(machine, options), columns.fits(machine, options)
+            fits, bars = columns.fits(machine, options), columns.bars(machine, options)
             rooms = rooms_of(machine, engine, options)
-            devices = found.by_device(machine, columns.engine)
+            each_runtime = [(part, part.needs(machine, options)) for _, part in columns.by_runtime()]
+            needs = [(found, found.by_device(machine, part.engine)) for part, found in each_runtime]
             # Told nothing, every kind on every machine; of the other options a third, another one on each machine.
             first, step = (0, 1) if options == LoadOptions() else ((at + number) % 3, 3)
-            for row, variant in islice(enumerate(given_variants), first, None, step):
+            for place, variant in islice(enumerate(given_variants), first, None, step):
+                runtime, row = places[place]
+                found, devices = needs[runtime]
                 expected = judge_fit(variant, engine, machine, options)
                 estimate = expected.estimate
                 where = (engine, machine, options.context, variant)
@@ -133,7 +144,9 @@ def test_every_kind_needs_what_its_own_estimate_says(engine):
                     name: int(column[row]) for name, column in found.parts.items()
                 }, where
                 assert (found.total[row], found.floor[row]) == (told(estimate.total), estimate.floor), where
-                assert FITS[fits[row]] is expected.fit, where
+                assert FITS[fits[place]] is expected.fit, where
+                told_bar = BARRED if expected.fit is Fit.CACHE else DOUBTED if expected.doubt else KEPT
+                assert bars[place] == told_bar, where
                 seen.add(expected.fit)
                 if estimate.per_device is not None:
                     assert found.host[row] == estimate.host, where
@@ -148,7 +161,7 @@ def test_every_kind_needs_what_its_own_estimate_says(engine):
     st.lists(st.integers(1, 200), min_size=1, max_size=4),
     st.one_of(st.none(), st.integers(1, 900)),
     st.integers(1, 300_000),
-    st.sampled_from(["f16", "q8_0", "q4_0"]),
+    st.sampled_from(["f16", "q8_0", "q4_0", "fp8", "8bit"]),
     st.one_of(st.none(), st.integers(1, 16)),
     st.one_of(st.none(), st.sampled_from([32, 512, 4096])),
     st.sampled_from(ENGINES),

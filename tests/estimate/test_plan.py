@@ -38,7 +38,7 @@ EXPERTS = VariantInputs(find_shape("Qwen/Qwen3-30B-A3B"), quant="Q4_K_M", format
 HALVES = VariantInputs(find_shape("Llama-3.1-8B"), quant="bf16", format="safetensors")
 WINDOWS = VariantInputs(find_shape("google/gemma-3-27b-it"), quant="Q4_K_M", format="gguf")
 VISION = VariantInputs(find_shape("gemma-3-4b"), quant="Q4_K_M", format="gguf", projector_bytes=851_251_328)
-MODEL = ModelFiles("org/name", "gguf", "Q4_K_M")
+MODEL = ModelFiles("org/name", "gguf", "Q4_K_M", context=16_384)
 
 
 def card(memory, name="card", bandwidth=5e11):
@@ -340,6 +340,7 @@ ASKED = [
     LoadOptions(parallel=3, kv_type="q8_0", v_type="f16", ubatch=4096),
     LoadOptions(parallel=1, kv_type="fp8"),
     LoadOptions(kv_type="8bit"),
+    LoadOptions(parallel=2, context=20_000),
 ]
 
 
@@ -354,7 +355,7 @@ def typed():
 
 
 def test_only_arguments_that_the_engine_has_are_typed():
-    seen = {engine: set() for engine in PINNED}
+    seen, variables = {engine: set() for engine in PINNED}, set()
     for engine, plan in typed():
         for step in plan.line.steps:
             for command in step:
@@ -366,10 +367,16 @@ def test_only_arguments_that_the_engine_has_are_typed():
                 assert names <= set(PINNED[engine]["names"]), plan.line.lines
                 assert set(command.environment) <= set(PINNED[engine].get("environment", ()))
                 seen[engine] |= names
+                variables |= set(command.environment)
     assert {"-ngl", "--n-cpu-moe", "-ts", "-ctk", "-np", "--kv-unified"} <= seen["llama-cpp"]
     assert {"--tensor-parallel-size", "--kv-cache-dtype", "--max-num-seqs"} <= seen["vllm"]
     assert {"--tp-size", "--max-running-requests"} <= seen["sglang"]
-    assert "--kv-bits" in seen["mlx-lm"]
+    assert {"--kv-bits", "--quantized-kv-start", "--decode-concurrency"} <= seen["mlx-lm"]
+    assert {one for one in variables if "ALLOW" in one} == {
+        "VLLM_ALLOW_LONG_MAX_MODEL_LEN",
+        "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN",
+        "TLLM_ALLOW_LONG_MAX_MODEL_LEN",
+    }
 
 
 def line(variant, engine, hardware, options=None, **told):
@@ -403,11 +410,23 @@ def line(variant, engine, hardware, options=None, **told):
         (
             HALVES, "sglang", cards(12, 12), LoadOptions(kv_type="fp8", parallel=8),
             ("python -m sglang.launch_server --model-path org/name --context-length 8192 --tp-size 2 "
-            "--kv-cache-dtype fp8_e5m2 --max-running-requests 8"),
+            "--kv-cache-dtype fp8_e4m3 --max-running-requests 8"),
         ),
         (
             HALVES, "mlx-lm", unified(64 * GIB), LoadOptions(kv_type="4bit"),
-            "mlx_lm.server --model org/name --kv-bits 4",
+            "mlx_lm.server --model org/name --kv-bits 4 --quantized-kv-start 0",
+        ),
+        (
+            HALVES, "mlx-lm", unified(64 * GIB), LoadOptions(parallel=3),
+            "mlx_lm.server --model org/name --decode-concurrency 3 --prompt-concurrency 3",
+        ),
+        (
+            HALVES, "mlx-lm", unified(256 * GIB), LoadOptions(parallel=20),
+            "mlx_lm.server --model org/name --decode-concurrency 20 --prompt-concurrency 8",
+        ),
+        (
+            HALVES, "vllm", Hardware((), 64 * GIB), None,
+            "vllm serve org/name --max-model-len 8192 --gpu-memory-utilization 0.9",
         ),
         (
             TEXT, "ollama", cards(24), None,
@@ -454,7 +473,6 @@ def test_llama_cpp_is_told_the_one_file(files, others, source):
     ("variant", "engine", "told", "why"),
     [
         (TEXT, "vllm", {}, "GGUF"),
-        (TEXT, "sglang", {}, "GGUF"),
         (HALVES, "llama-cpp", {}, "GGUF"),
         (HALVES, "ollama", {}, "conversion"),
         (TEXT, "ollama", {"files": ("a-00001-of-00002.gguf", "a-00002-of-00002.gguf")}, "several parts"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from compat.estimate import Hardware, LoadOptions, ModelFiles, make_plans, rooms_of
+from compat.estimate import Fit, Hardware, LoadOptions, ModelFiles, judge_fit, make_plans, rooms_of
 from compat.estimate.plan import Plan
 from tests.estimate.test_plan import EXPERTS, GIB, HALVES, LARGE, TEXT, VISION, WINDOWS, card, cards, unified
 
@@ -257,7 +257,8 @@ def test_the_cards_that_are_left_free_are_hidden_where_others_come_first():
         (HALVES, "tgi", LoadOptions(context=1), {}, "2 tokens at least"),
         (TEXT, "lmdeploy", LoadOptions(), {}, "GGUF"),
         (TEXT, "tensorrt-llm", LoadOptions(), {}, "GGUF"),
-        (TEXT, "transformers", LoadOptions(), {}, "gguf_file"),
+        (TEXT, "transformers", LoadOptions(), {"files": ("a.gguf", "b.gguf")}, "one GGUF file"),
+        (TEXT, "sglang", LoadOptions(), {"files": ()}, "one GGUF file"),
         (HALVES, "rbee-worker", LoadOptions(), {}, "not known here"),
     ],
 )
@@ -289,3 +290,94 @@ def test_sglang_is_told_to_compute_on_the_processor_where_there_is_nothing_else(
         (plan, *_) = make_plans(HALVES, "sglang", machine, model=replace(STRANGE, format="safetensors")).plans
         (typed,) = read(plan.line.lines[0])
         assert typed.environment == environment
+
+
+@pytest.mark.parametrize(
+    ("engine", "variable"),
+    [
+        ("vllm", "VLLM_ALLOW_LONG_MAX_MODEL_LEN"),
+        ("sglang", "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN"),
+        ("tensorrt-llm", "TLLM_ALLOW_LONG_MAX_MODEL_LEN"),
+    ],
+)
+def test_a_context_beyond_the_model_s_own_is_allowed_by_the_variable_that_the_engine_asks_for(engine, variable):
+    model = replace(STRANGE, format="safetensors", context=16_384)
+    for context, told in ((16_384, False), (16_385, True)):
+        options = LoadOptions(context=context)
+        (plan, *_) = make_plans(HALVES, engine, cards(80), options, model=model).plans
+        (typed,) = read(plan.line.lines[0])
+        assert typed.environment == ({variable: "1"} if told else {})
+        assert ("16,384 tokens" in plan.line.note) == told
+    (plan, *_) = make_plans(HALVES, engine, cards(80), options, model=replace(model, context=0)).plans
+    assert not read(plan.line.lines[0])[0].environment
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "type_"),
+    [
+        (card(80 * GIB), "fp8_e4m3"),
+        (replace(card(80 * GIB), compute_capability=10.0), "fp8_e4m3"),
+        (replace(card(80 * GIB), compute_capability=8.6), "fp8_e5m2"),
+        (replace(card(80 * GIB), compute_capability=None), "fp8_e5m2"),
+        (replace(card(80 * GIB, bandwidth=None), vendor="", compute_capability=None), "fp8_e5m2"),
+        (replace(card(80 * GIB), vendor="amd", compute_capability=None), "fp8_e4m3"),
+        (None, "fp8_e4m3"),
+    ],
+)
+def test_sglang_is_told_the_kind_of_fp8_that_its_kernels_take_there(accelerator, type_):
+    machine = Hardware((accelerator,) if accelerator else (), 80 * GIB)
+    model, options = replace(STRANGE, format="safetensors"), LoadOptions(kv_type="fp8")
+    (plan, *_) = make_plans(HALVES, "sglang", machine, options, model=model).plans
+    assert read(plan.line.lines[0])[0].options["--kv-cache-dtype"] == [type_]
+
+
+def test_vllm_on_a_processor_is_told_the_share_of_the_system_s_memory_that_the_estimate_has():
+    machine = Hardware((), 64 * GIB)
+    for asked, share in ((0.92, 0.9), (0.5, 0.5)):
+        options = LoadOptions(memory_utilization=asked)
+        (plan, *_) = make_plans(HALVES, "vllm", machine, options, model=replace(STRANGE, format="safetensors")).plans
+        (typed,) = read(plan.line.lines[0])
+        assert typed.number("--gpu-memory-utilization") == share
+        assert rooms_of(machine, "vllm", options) == (round(64 * GIB * share),)
+
+
+@pytest.mark.parametrize(
+    ("engine", "named"),
+    [
+        ("transformers", ["transformers", "serve", "org/name:q4/m-Q4_K_M.gguf"]),
+        ("sglang", ["--model-path", "org/name/q4/m-Q4_K_M.gguf"]),
+    ],
+)
+def test_a_gguf_file_of_the_hub_is_named_as_the_server_reads_it(engine, named):
+    model = ModelFiles("org/name", "gguf", "Q4_K_M", ("q4/m-Q4_K_M.gguf",))
+    (plan, *_) = make_plans(TEXT, engine, cards(80), model=model).plans
+    arguments = list(plan.line.arguments)
+    at = arguments.index(named[0])
+    assert arguments[at : at + len(named)] == named
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"), [("llama-cpp", "gives a request no more"), ("ollama", "cuts the context")]
+)
+def test_servers_that_cut_the_context_to_the_file_s_own_are_told_of(engine, words):
+    for context, told in ((16_384, False), (16_385, True)):
+        model = replace(STRANGE, context=16_384)
+        (plan, *_) = make_plans(TEXT, engine, cards(80), LoadOptions(context=context), model=model).plans
+        assert (words in plan.line.note and "16,384 tokens" in plan.line.note) == told
+
+
+def test_lm_studio_loads_safetensors_by_mlx_onto_the_one_device():
+    alone, several = unified(64 * GIB), Hardware(unified(64 * GIB).accelerators * 2, 64 * GIB)
+    model = replace(STRANGE, format="safetensors", files=())
+    for machine in (alone, several):
+        (plan, *rest) = make_plans(HALVES, "lm-studio", machine, model=model).plans
+        by_mlx = judge_fit(HALVES, "mlx-lm", machine)
+        assert (plan.fit, rest) == (by_mlx, [])
+        (get, load) = read(plan.line.lines[0])
+        assert get.words[-1] == f"https://huggingface.co/{STRANGE.repo_id}"
+        assert load.options == {"--context-length": ["8192"]}
+        assert "cards" not in plan.line.note
+    small = make_plans(HALVES, "lm-studio", unified(8 * GIB), model=model)
+    assert (small.plans, "system memory" in small.lacks) == ((), False)
+    assert judge_fit(HALVES, "lm-studio", cards(8, ram=64)).fit is Fit.TOO_LARGE
+    assert judge_fit(TEXT, "lm-studio", cards(4, ram=64)).fit is Fit.PARTIAL

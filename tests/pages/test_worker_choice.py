@@ -343,3 +343,41 @@ def test_the_report_of_a_machine_adds_up(client):
     assert counts["compatible"] == page.total
     assert counts["incompatibleMemory"] == next(one.count for one in page.hidden if one.cause == "memory")
     assert counts["unknown"] == next(one.count for one in page.hidden if one.cause == "unknown")
+
+
+def test_a_cache_that_the_engine_does_not_keep_is_refused_in_list_page_and_report_alike(client):
+    question = "worker=vllm&accelerator=T4&kv=fp8"
+    address = f"/models/openai/gpt-oss-20b/?{question}"
+    page = client.get(address).context["page"]
+    assert not page.result.compatible
+    refused = client.get(f"/models/?{question}&compatible=only-incompatible&cause=cache").context["page"]
+    report = client.get(f"/report/?{question}&top=5000").context["page"]
+    counts = {line.key: line.count for line in report.lines}
+    assert counts["incompatibleCache"] == refused.total > 0
+    wide = client.get("/models/?worker=vllm&accelerator=T4&compatible=only-incompatible&cause=cache").context["page"]
+    assert wide.total == 0
+
+
+@pytest.mark.parametrize(
+    ("repo_id", "question", "offered"),
+    [
+        ("google/gemma-3-4b-it", "worker=mlx-lm&accelerator=Apple+M3+Ultra&ram=256", []),
+        ("meta-llama/Llama-2-7b-hf", "worker=mlx-lm&accelerator=Apple+M3+Ultra&ram=256", ["f16", "8bit", "4bit"]),
+        ("openai/gpt-oss-20b", "worker=vllm&accelerator=RTX+3090", []),
+        ("openai/gpt-oss-20b", "worker=vllm&accelerator=RTX+4090", ["auto", "fp8"]),
+    ],
+)
+def test_a_models_page_lets_choose_the_caches_that_the_engine_keeps_for_it(client, repo_id, question, offered):
+    html = client.get(f"/models/{repo_id}/?{question}").content.decode()
+    form = html.partition('class="memory-controls"')[2].partition("</form>")[0]
+    choices = form.partition('name="kv"')[2].partition("</select>")[0]
+    assert [one.partition('"')[0] for one in choices.split('value="')[1:]] == offered
+
+
+def test_a_cache_that_was_chosen_and_is_not_kept_stays_among_the_choices_and_says_why(client):
+    response = client.get("/models/google/gemma-3-4b-it/?worker=mlx-lm&accelerator=Apple+M3+Ultra&ram=256&kv=8bit")
+    page = Page(response)
+    assert "Won't run" in page.text
+    assert "Of sliding windows MLX-LM keeps the cache in 16 bits alone" in page.text
+    assert "Ask for a cache of 16 bits" in page.text
+    assert '<option value="8bit" selected>' in response.content.decode()

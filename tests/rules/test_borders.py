@@ -182,6 +182,7 @@ def test_at_a_border_the_numbers_of_a_verdict_agree_with_it(told, row):
 
 def test_the_table_has_every_kind_of_machine_and_says_every_word():
     said = {row[side] for _, row in ROWS for side in ("below", "at")}
-    assert said == {fit.value for fit in Fit}
+    # A cache that an engine does not keep is no question of memory.
+    assert said == {fit.value for fit in Fit if fit is not Fit.CACHE}
     assert len(set(NAMES)) == len(NAMES)
     assert set(TABLE["variants"]) == {case["variant"] for case, _ in ROWS}

@@ -247,3 +247,37 @@ def test_ollama_converts_mxfp4_of_gpt_oss_alone():
     gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
     assert said("ollama", None, "MXFP4", **gpt_oss).compatible
     assert said("ollama", None, "MXFP4").cause == "quantization"
+
+
+# --- processors ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("packing", "scheme"), [("GPTQ", "INT8"), ("W8A16", None), ("compressed-tensors", "W8A16"), ("AutoRound", "INT8")]
+)
+@pytest.mark.parametrize("vendor", ["cpu", "intel"])
+def test_vllm_has_no_kernel_for_weights_of_8_bits_alone_on_processors_and_intel_gpus(packing, scheme, vendor):
+    refused = said("vllm", Capability(vendor), packing, scheme=scheme)
+    assert (refused.compatible, refused.cause) == (False, "platform")
+    assert said("vllm", nvidia(8.9), packing, scheme=scheme).compatible
+    assert said("vllm", amd("gfx942"), packing, scheme=scheme).compatible
+
+
+@pytest.mark.parametrize(
+    ("packing", "scheme"), [("GPTQ", "INT4"), ("GPTQ", None), ("AWQ", None), ("W4A16", None), ("W8A8", None)]
+)
+def test_vllm_computes_4_bits_on_a_processor_and_needs_more_of_it_for_experts(packing, scheme):
+    plain = said("vllm", Capability("cpu"), packing, scheme=scheme)
+    assert (plain.compatible, plain.confidence) == (True, "high")
+    mixture = said("vllm", Capability("cpu"), packing, scheme=scheme, **MIXTURE)
+    assert (mixture.compatible, mixture.confidence) == (True, "medium")
+    assert any("with the weights of a mixture of experts, needs AMX" in text for text in mixture.warnings)
+
+
+def test_vllm_computes_fp8_on_processors_with_amx_alone():
+    for packing, scheme in (("FP8", None), ("compressed-tensors", "FP8")):
+        found = said("vllm", Capability("cpu"), packing, scheme=scheme)
+        assert (found.compatible, found.confidence, found.brief) == (True, "medium", "needs certain processors")
+        assert any("needs AMX" in text for text in found.warnings)
+        told = said("vllm", None, packing, scheme=scheme)
+        assert any("the processor alone, with AMX" in text for text in told.warnings)
