@@ -19,7 +19,7 @@ from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
 from compat.catalogue.workers import Worker
-from compat.estimate import Fit, VariantInputs
+from compat.estimate import Fit, LoadOptions, VariantInputs
 from compat.estimate.need_columns import FITS, NeedColumns
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
@@ -108,35 +108,57 @@ class EngineNeeds:
 
     def verdicts(self, index: IndexColumns, worker: Worker) -> Verdicts:
         """The verdict on every group on the worker's machine."""
+        return self._verdicts_and_best(index, worker)[0]
+
+    def verdicts_and_speeds(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, Column]:
+        """The same, and the speed of every group in tokens a second: that of the variant that the verdict is about.
+
+        NaN where there is no number; what does not run has none.
+        """
+        verdicts, best = self._verdicts_and_best(index, worker)
+        speeds = np.full(len(index.need_sheet), np.nan)
+        speeds[best.need] = self._speeds(worker, best)
+        return verdicts, np.where(verdicts.level > 0, speeds[index.need], np.nan)
+
+    def _verdicts_and_best(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, _Best]:
         assert worker.hardware is not None
         entries = self._on_hardware(index, worker)
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
         need, variant, sure, made = entries.of_needs(index)
+        rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
+        best = starts = np.zeros(0, dtype=np.int64)
         if len(need):
-            fits = self._fits(worker, np.searchsorted(self.variants, variant), made)
+            context = _loaded(worker, made)
+            fits = self._fits(worker, rows, context)
             # The first of those that fit best: the entries of a need stand in the order of preference.
             ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
             best = np.minimum.reduceat(ranked, starts) % len(fits)
             found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
-        return Verdicts(level[index.need], cause[index.need])
+        taken = _Best(need[starts], rows[best], fits[best], context[best])
+        return Verdicts(level[index.need], cause[index.need]), taken
 
-    def _fits(self, worker: Worker, rows: Column, made: Column) -> Column:
-        """The verdict on the memory of some rows of the columns, each at the context that it is loaded for.
-
-        That is what :func:`~compat.catalogue.made_for.loaded_context` says of each.
-        """
+    def _fits(self, worker: Worker, rows: Column, context: Column) -> Column:
+        """The verdict on the memory of some rows of the columns, each at its context."""
         assert worker.hardware is not None
         fits = self.columns.fits(worker.hardware, worker.options)[rows]
-        context = np.where((made > NOT_READ) & (asked_for(worker.context) == 0), made, worker.context)
-        for tokens in np.unique(context[context < worker.context]).tolist():
-            at = np.flatnonzero(context == tokens)
-            options = replace(worker.options, context=tokens)
-            fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
+        for options, at in _by_context(worker, context):
+            if options.context < worker.context:
+                fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
+
+    def _speeds(self, worker: Worker, best: _Best) -> Column:
+        """Tokens a second of the variants that verdicts are about."""
+        assert worker.hardware is not None
+        share, experts = np.ones(len(best.rows)), np.zeros(len(best.rows), dtype=bool)
+        partly = np.flatnonzero(best.fits == _FIT_CODES[Fit.PARTIAL])
+        for options, at in _by_context(worker, best.context[partly]):
+            some = partly[at]
+            share[some], experts[some] = self.columns.taken(best.rows[some]).shares_read(worker.hardware, options)
+        return self.columns.taken(best.rows).speeds(best.fits, share, experts, worker.hardware, worker.kv)
 
     def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
         """The entries as the rules give them on the worker's accelerators, where those are named."""
@@ -152,6 +174,29 @@ class EngineNeeds:
         for some in batched(self.depending.tolist(), _AT_ONCE):
             told |= sheet_answers(some, worker)
         return _replaced(self.entries, index, told) if told else self.entries
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The variants that verdicts are about, need after need: rows of the columns, their fits, what they load for."""
+
+    need: Column
+    rows: Column
+    fits: Column
+    context: Column
+
+
+def _loaded(worker: Worker, made: Column) -> Column:
+    """The tokens that variants are loaded for: what :func:`~compat.catalogue.made_for.loaded_context` says of each."""
+    if asked_for(worker.context):
+        return np.full_like(made, worker.context)
+    return np.where((made > NOT_READ) & (made < worker.context), made, worker.context)
+
+
+def _by_context(worker: Worker, context: Column) -> Iterator[tuple[LoadOptions, Column]]:
+    """How the worker loads at each context there is, and where in the column that is."""
+    for tokens in np.unique(context).tolist():
+        yield replace(worker.options, context=tokens), np.flatnonzero(context == tokens)
 
 
 def _at_context(level: Column, made: Column, worker: Worker) -> Column:
