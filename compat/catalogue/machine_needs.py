@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compat.batches import batched
+from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
+from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, LoadOptions, VariantInputs
 from compat.estimate.need_columns import FITS, NeedColumns
@@ -97,14 +97,14 @@ class Entries:
 class EngineNeeds:
     """What one engine would load of the whole catalogue: variants by sheet, and the needs of all as columns.
 
-    ``variants`` are the numbers of the variants that ``columns`` has rows of, ascending; ``depending`` the ids of the
-    fact sheets on which known hardware may change the rules' answer.
+    ``variants`` are the numbers of the variants that ``columns`` has rows of, ascending; ``depending`` tells
+    the fact sheets on which known hardware may change the rules' answer, and how.
     """
 
     entries: Entries
     variants: Column
     columns: NeedColumns
-    depending: Column
+    depending: HardwareAnswers
 
     def verdicts(self, index: IndexColumns, worker: Worker) -> Verdicts:
         """The verdict on every group on the worker's machine."""
@@ -170,10 +170,7 @@ class EngineNeeds:
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
             return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
-        told: dict[int, SheetAnswer] = {}
-        for some in batched(self.depending.tolist(), _AT_ONCE):
-            told |= sheet_answers(some, worker)
-        return _replaced(self.entries, index, told) if told else self.entries
+        return _replaced(self.entries, index, self.depending, self.depending.on(worker.profile, worker.capability))
 
 
 @dataclass(frozen=True)
@@ -218,13 +215,16 @@ def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column
     return np.where(too_large | uneven, int(Confidence.NONE), level), cause
 
 
-def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, SheetAnswer]) -> Entries:
-    """The entries with other answers to some sheets, which are given by their ids."""
-    rows = {int(np.searchsorted(index.sheet_ids, pk)): answer for pk, answer in answers.items()}
-    other = Entries.of(Verdicts(entries.level, entries.cause), rows)
+def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, judged: Judged) -> Entries:
+    """The entries with what hardware makes of the answers to some sheets."""
+    rows = np.searchsorted(index.sheet_ids, answers.sheets)
+    level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
+    level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    other = Entries(level, cause, first, judged.position, judged.entry_level, judged.made_for)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
-    touched[list(rows)] = True
-    return _joined(Verdicts(other.level, other.cause), touched, other, entries, np.arange(len(touched)))
+    touched[rows] = True
+    return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))
 
 
 def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_rows: Column) -> Entries:
@@ -291,8 +291,8 @@ def _kept(index: IndexColumns, variants: Column, engine: str, before: Before | N
     return _Kept(variants[known >= 0], needs.columns.taken(known[known >= 0]))
 
 
-def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tuple[Entries, Column]:
-    """The variants that an engine accepts, and the ids of the sheets on which known hardware may say otherwise.
+def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tuple[Entries, HardwareAnswers]:
+    """The variants that an engine accepts, and what known hardware may say otherwise.
 
     Sheets never change: what the same rules said of one before, they say now.
     """
@@ -303,19 +303,20 @@ def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tupl
     told = np.isin(index.sheet_ids, judged) if known else np.zeros(size, dtype=bool)
     new = np.flatnonzero(~told & (stored.level > 0))
     row_of = {int(index.sheet_ids[row]): int(row) for row in new}
-    accepted, depending = {}, []
+    accepted, asking = {}, {}
     for pk, answer in accepted_answers(worker, list(row_of)):
         accepted[row_of[pk]] = answer
         if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
-            depending.append(pk)
+            asking[pk] = answer
+    depending = HardwareAnswers.of(asking, worker.profile)
     entries = Entries.of(stored, accepted)
     if known:
         old, needs = known
         # Rows of sheets that are new lead nowhere, and are not asked.
         old_rows = np.minimum(np.searchsorted(old.sheet_ids, index.sheet_ids), len(old.sheet_ids) - 1)
         entries = _joined(stored, ~told, entries, needs.entries, old_rows)
-        depending += needs.depending[np.isin(needs.depending, index.sheet_ids)].tolist()
-    return entries, np.array(sorted(depending), dtype=np.int64)
+        depending = HardwareAnswers.joined([depending, needs.depending.among(index.sheet_ids)])
+    return entries, depending
 
 
 def _stored(index: IndexColumns, engine: str) -> Verdicts:
