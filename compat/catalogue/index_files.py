@@ -36,7 +36,10 @@ log = logging.getLogger(__name__)
 _UNFINISHED = ".making-"
 _KEPT = 2
 """So many versions stay on disk: a process may be about to open the one before."""
-_MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules", "shapes")
+_MADE_BY = (
+    *("architectures", "catalogue", "engines", "engines/data", "engines/profiles"),
+    *("estimate", "estimate/data", "rules", "shapes"),
+)
 """The code and tables that columns are made by."""
 
 

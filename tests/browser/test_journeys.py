@@ -231,7 +231,8 @@ def test_order(visit):
     assert first_row(page).inner_text() != first
 
 
-def test_the_fastest_on_a_machine(visit):
+def test_the_fastest_on_a_machine(visit, watch):
+    watch.expect("status of 400")
     page = visit("/models/")
     expect(page.locator("#sort option[value=speed]")).to_have_text("Fastest here: tell your machine")
     page.locator("#sort").select_option("speed")
