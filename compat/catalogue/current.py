@@ -174,7 +174,7 @@ def verdicts_on(index: CatalogueIndex, worker: Worker) -> Verdicts:
         return index.stored(worker.profile.slug)
     with index.lock:
         if worker.key not in index.machines:
-            found = engine_needs(index, [worker])[worker.profile.slug].verdicts(index.columns, worker)
+            found = engine_needs(index, [worker])[worker.profile.slug].verdicts(index.columns, worker)[0]
             _keep(index.machines, worker.key, found, MOST_MACHINES)
         return index.machines[worker.key]
 
@@ -184,7 +184,8 @@ def speeds_on(index: CatalogueIndex, worker: Worker) -> Speeds:
     with index.lock:
         if worker.key not in index.speeds:
             needs = engine_needs(index, [worker])[worker.profile.slug]
-            verdicts, groups = needs.verdicts_and_speeds(index.columns, worker)
+            verdicts, best = needs.verdicts(index.columns, worker)
+            groups = needs.speeds(index.columns, worker, verdicts, best)
             _keep(index.machines, worker.key, verdicts, MOST_MACHINES)
             _keep(index.speeds, worker.key, Speeds.of(groups, index.order(ORDERS["popular"])), MOST_SPEEDS)
         return index.speeds[worker.key]

@@ -106,21 +106,8 @@ class EngineNeeds:
     columns: NeedColumns
     depending: HardwareAnswers
 
-    def verdicts(self, index: IndexColumns, worker: Worker) -> Verdicts:
-        """The verdict on every group on the worker's machine."""
-        return self._verdicts_and_best(index, worker)[0]
-
-    def verdicts_and_speeds(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, Column]:
-        """The same, and the speed of every group in tokens a second: that of the variant that the verdict is about.
-
-        NaN where there is no number; what does not run has none.
-        """
-        verdicts, best = self._verdicts_and_best(index, worker)
-        speeds = np.full(len(index.need_sheet), np.nan)
-        speeds[best.need] = self._speeds(worker, best)
-        return verdicts, np.where(verdicts.level > 0, speeds[index.need], np.nan)
-
-    def _verdicts_and_best(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, _Best]:
+    def verdicts(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, Best]:
+        """The verdict on every group on the worker's machine, and the variants that verdicts are about."""
         assert worker.hardware is not None
         entries = self._on_hardware(index, worker)
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
@@ -138,7 +125,7 @@ class EngineNeeds:
             best = np.minimum.reduceat(ranked, starts) % len(fits)
             found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
-        taken = _Best(need[starts], rows[best], fits[best], context[best])
+        taken = Best(need[starts], rows[best], fits[best], context[best])
         return Verdicts(level[index.need], cause[index.need]), taken
 
     def _fits(self, worker: Worker, rows: Column, context: Column) -> Column:
@@ -150,15 +137,18 @@ class EngineNeeds:
                 fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
 
-    def _speeds(self, worker: Worker, best: _Best) -> Column:
-        """Tokens a second of the variants that verdicts are about."""
+    def speeds(self, index: IndexColumns, worker: Worker, verdicts: Verdicts, best: Best) -> Column:
+        """Tokens a second of every group: of the variant that its verdict is about; NaN where there is no number."""
         assert worker.hardware is not None
         share, experts = np.ones(len(best.rows)), np.zeros(len(best.rows), dtype=bool)
         partly = np.flatnonzero(best.fits == _FIT_CODES[Fit.PARTIAL])
         for options, at in _by_context(worker, best.context[partly]):
             some = partly[at]
             share[some], experts[some] = self.columns.taken(best.rows[some]).shares_read(worker.hardware, options)
-        return self.columns.taken(best.rows).speeds(best.fits, share, experts, worker.hardware, worker.kv)
+        found = np.full(len(index.need_sheet), np.nan)
+        found[best.need] = self.columns.taken(best.rows).speeds(best.fits, share, experts, worker.hardware, worker.kv)
+        # What does not run has none, whatever the memory would allow.
+        return np.where(verdicts.level > 0, found[index.need], np.nan)
 
     def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
         """The entries as the rules give them on the worker's accelerators, where those are named."""
@@ -174,7 +164,7 @@ class EngineNeeds:
 
 
 @dataclass(frozen=True)
-class _Best:
+class Best:
     """The variants that verdicts are about, need after need: rows of the columns, their fits, what they load for."""
 
     need: Column
