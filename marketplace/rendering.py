@@ -57,6 +57,7 @@ FILTERS = {
     "pluralize": defaultfilters.pluralize,
     "report_links": show.report_links,
     "size": show.size,
+    "rate": show.rate,
     "small_first": show.small_first,
     "task_label": task_label,
     "truncatechars": defaultfilters.truncatechars,

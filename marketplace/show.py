@@ -131,6 +131,18 @@ def pace(speed: SpeedEstimate) -> str:
     return f"{low if low == high else f'{low} to {high}'} tokens a second"
 
 
+def rate(speed: SpeedEstimate) -> str:
+    """Tokens a second, and what is assumed to compute: ``about 78 tokens/s on CUDA``; blank without a number."""
+    if speed.tokens_per_second is None:
+        return ""
+    return f"about {speed_number(speed.tokens_per_second)} tokens/s on {speed.backend}"
+
+
+def speed_number(rate: float) -> str:
+    """Tokens a second with two figures that mean something: ``128``, ``7.4``, ``0.31``."""
+    return f"{rate:,.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}"
+
+
 def wait(reading: ReadingEstimate) -> str:
     """How long the first word takes: ``after about 3 s (2 to 5 s) at 8,192 tokens``; blank where there is no number."""
     if reading.seconds is None or reading.low is None or reading.high is None:

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from threading import Lock, Thread
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import connection
@@ -19,8 +19,9 @@ from django.db import connection
 from compat.catalogue import index_files
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_build import build_index
-from compat.catalogue.index_columns import Verdicts
+from compat.catalogue.index_columns import Speeds, Verdicts
 from compat.catalogue.machine_needs import Before, EngineNeeds, read_engine_needs
+from compat.catalogue.order import ORDERS
 from compat.catalogue.workers import Worker
 from compat.models import Catalogue
 
@@ -32,6 +33,10 @@ REST = 3
 """A new index is begun no sooner than this many times what the last one took: changes may come without end."""
 MOST_MACHINES = 32
 """The verdicts of so many machines are kept with an index."""
+MOST_SPEEDS = 8
+"""The speeds of so many, which take sixteen bytes a record."""
+
+Kept = TypeVar("Kept")
 
 
 class State(NamedTuple):
@@ -169,11 +174,28 @@ def verdicts_on(index: CatalogueIndex, worker: Worker) -> Verdicts:
         return index.stored(worker.profile.slug)
     with index.lock:
         if worker.key not in index.machines:
-            found = engine_needs(index, [worker])[worker.profile.slug].verdicts(index.columns, worker)
-            while len(index.machines) >= MOST_MACHINES:
-                index.machines.pop(next(iter(index.machines)))
-            index.machines[worker.key] = found
+            found = engine_needs(index, [worker])[worker.profile.slug].verdicts(index.columns, worker)[0]
+            _keep(index.machines, worker.key, found, MOST_MACHINES)
         return index.machines[worker.key]
+
+
+def speeds_on(index: CatalogueIndex, worker: Worker) -> Speeds:
+    """The speed of every group on a worker's machine, which must be told, and the records by it; cached as well."""
+    with index.lock:
+        if worker.key not in index.speeds:
+            needs = engine_needs(index, [worker])[worker.profile.slug]
+            verdicts, best = needs.verdicts(index.columns, worker)
+            groups = needs.speeds(index.columns, worker, verdicts, best)
+            _keep(index.machines, worker.key, verdicts, MOST_MACHINES)
+            _keep(index.speeds, worker.key, Speeds.of(groups, index.order(ORDERS["popular"])), MOST_SPEEDS)
+        return index.speeds[worker.key]
+
+
+def _keep(kept: dict[Hashable, Kept], key: Hashable, found: Kept, most: int) -> None:
+    """Keep one more; the oldest go first."""
+    while len(kept) >= most:
+        kept.pop(next(iter(kept)))
+    kept[key] = found
 
 
 def engine_needs(index: CatalogueIndex, workers: Sequence[Worker]) -> dict[str, EngineNeeds]:

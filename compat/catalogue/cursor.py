@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from compat.catalogue.finding import Finding, position_after
+from compat.catalogue.finding import Finding
 from compat.catalogue.order import Key, Order
 from compat.catalogue.question import Problem, QuestionError
 from compat.catalogue.rows import Row, records_by_id, rows_of
@@ -37,9 +37,9 @@ class Place:
     named: bool = False
 
 
-def cursor_to(question: str, order: Order, record: ModelRecord, *, named: bool = False) -> str:
-    """The cursor of the rows after a record, good for this question only."""
-    values = [value.isoformat() if isinstance(value, datetime) else value for value in order.place(record)]
+def cursor_to(question: str, place: Sequence[Any], *, named: bool = False) -> str:
+    """The cursor of the rows after a place of an order, good for this question only."""
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in place]
     text = json.dumps([_digest(question), named, *values], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -110,8 +110,8 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
     place = read_cursor(cursor, question, order) if cursor else None
     named = records_by_id(index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
-        named = [record for record in named if place.named and _is_after(order, record, place.values, named)]
-    begin = position_after(index, order, place.values) if place is not None and not place.named else 0
+        named = [record for record in named if place.named and _is_after(found, order, record, place.values, named)]
+    begin = found.position_after(order, place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rest = found.rows_from(order, begin, 0, wanted + 1)
     ids = [*(record.pk for record in named[:limit]), *index.ids_at(rest[:wanted])]
@@ -122,14 +122,16 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
         rows = rows_of(there, found.worker)
     more = bool(rows) and (len(rest) > wanted or len(named) > limit)
     last = len(rows) <= len(named)
-    return Part(rows, cursor_to(question, order, rows[-1].record, named=last) if more else "")
+    return Part(rows, cursor_to(question, found.place(order, rows[-1].record), named=last) if more else "")
 
 
 _READ_ON = 5000
 """So many rows are looked at for one that is still there."""
 
 
-def _is_after(order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:
+def _is_after(
+    found: Finding, order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]
+) -> bool:
     """Whether one of the records that come first stands after another of them, or after where that stood."""
-    places = [order.place(one) for one in named]
-    return list(place) in places and places.index(order.place(record)) > places.index(list(place))
+    places = [found.place(order, one) for one in named]
+    return list(place) in places and places.index(found.place(order, record)) > places.index(list(place))

@@ -18,7 +18,7 @@ from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
-from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_of
+from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_told
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
@@ -370,7 +370,7 @@ def memory_of(
         for part in fit.estimate.components
         if part.bytes != 0
     )
-    speed = speed_of(record, best, worker, fit) if result.compatible else _no_speed(result)
+    speed = speed_told(record, best, worker, result, fit)
     writes = speed is not None and speed.tokens_per_second is not None
     longest = context_room(record, best, worker)
     plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)
@@ -406,13 +406,6 @@ def _class_alone(hardware: Hardware, fit: FitResult) -> str:
     """The class of the one device that holds the whole model; blank where there are several, or system memory too."""
     alone = len(hardware.accelerators) <= 1 and fit.gpu_layers is None
     return hardware_class(next(iter(hardware.accelerators), None)) if alone else ""
-
-
-def _no_speed(result: CompatibilityResult) -> SpeedEstimate:
-    return SpeedEstimate(None, reason=f"It does not run here ({result.brief})." if result.brief else DOES_NOT_RUN)
-
-
-DOES_NOT_RUN = "It does not run here."
 
 
 def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -12,12 +12,12 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from compat.catalogue.columns import Facet, VerdictColumn
-from compat.catalogue.current import verdicts_on
+from compat.catalogue.current import speeds_on, verdicts_on
 from compat.catalogue.facets import FACETS, RANGES, chosen_values
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Mask, OrderColumns
-from compat.catalogue.order import ORDERS, Order
-from compat.catalogue.question import Question
+from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Mask, OrderColumns, Speeds
+from compat.catalogue.order import ORDERS, SPEED, Order
+from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
@@ -44,12 +44,16 @@ class Finding:
     ``singled`` are the rows of the records that search, author and list single out, or None where nothing of that is
     asked; ``names_first`` puts a record first whose whole id or name is searched for. A facet's own counts ignore what
     is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
+
+    Raises :class:`~compat.catalogue.question.QuestionError` for an order by speed where no machine is told.
     """
 
     def __init__(self, index: CatalogueIndex, criteria: Question, worker: Worker, *, names_first: bool = True) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.names_first = names_first
         self.singled = singled_rows(index, criteria)
+        # Speeds first: working them out tells the verdicts as well.
+        self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
         columns = index.columns
         self.fails = {facet.name: ~self._having(facet, values) for facet, values in self._chosen()}
@@ -166,7 +170,31 @@ class Finding:
     @property
     def order(self) -> Order:
         """The order that is asked for."""
-        return ORDERS[self.criteria.sort]
+        return SPEED if self.speeds is not None else ORDERS[self.criteria.sort]
+
+    def columns(self, order: Order) -> OrderColumns:
+        """The rows in an order; in that by speed only where it is the one that is asked for."""
+        return self.index.order(order) if self.speeds is None or order is not SPEED else self.speeds.order
+
+    def place(self, order: Order, record: ModelRecord) -> list[Any]:
+        """Where a record stands in an order, as values that a cursor can hold."""
+        if self.speeds is None or order is not SPEED:
+            return order.place(record)
+        speeds = self.speeds.groups[self.index.columns.group[self.index.rows_of([record.pk])]]
+        told = [float(speed) for speed in speeds if not np.isnan(speed)]
+        return [told[0] if told else None, *ORDERS["popular"].place(record)]
+
+    def position_after(self, order: Order, place: Sequence[Any]) -> int:
+        """The position in an order after a place. One query, or a few where the record there moved or went."""
+        if self.speeds is None or order is not SPEED:
+            return position_after(self.index, order, place)
+        speed, *rest = place
+        popular = position_after(self.index, ORDERS["popular"], rest)
+        before = self.index.places(ORDERS["popular"])[self.speeds.order.rows] < popular
+        known = self.speeds.groups[self.speeds.order.groups]
+        if speed is None:
+            return int(np.count_nonzero(~np.isnan(known) | before))
+        return int(np.count_nonzero((known > speed) | ((known == speed) & before)))
 
     @property
     def whole_name(self) -> str:
@@ -183,7 +211,7 @@ class Finding:
         rows = rows[self.passing[self.index.columns.group[rows]]]
         if self.among is not None:
             rows = rows[self.among[rows]]
-        order = self.index.order(self.order)
+        order = self.columns(self.order)
         return np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
 
     def ids(self, start: int, most: int) -> list[int]:
@@ -211,7 +239,7 @@ class Finding:
     def walk(self, order: Order, begin: int = 0) -> Iterator[tuple[int, Column]]:
         """(next position, rows that are found) of every block of a scan along an order."""
         among = self.among
-        for behind, rows in scan(self.index.order(order), self.passing, begin):
+        for behind, rows in scan(self.columns(order), self.passing, begin):
             if among is not None:
                 rows = rows[among[rows]]
             if len(self.named):
@@ -226,6 +254,21 @@ _OF_NAME, _OF_ID = (
         )
     )
     for column in ("name", "repo_id")
+)
+
+
+def _speeds(index: CatalogueIndex, criteria: Question, worker: Worker) -> Speeds | None:
+    """The speeds that a question is ordered by; None where it asks for another order."""
+    if criteria.sort != SPEED.name:
+        return None
+    if worker.hardware is None:
+        raise QuestionError([Problem("sort", SPEED.name, NO_MACHINE)], criteria.changed(sort="popular"))
+    return speeds_on(index, worker)
+
+
+NO_MACHINE = (
+    "sort is speed, but no machine is told, and how fast a model writes depends on what it runs on. Give the "
+    "accelerator (or, for the processor alone, ram and ram_bandwidth), or take another order."
 )
 
 

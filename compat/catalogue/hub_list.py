@@ -57,7 +57,7 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
         _narrow(found, tag)
     begin = position_after(index, order, place.values) if place else 0
     records = records_by_id(index.ids_at(found.rows_from(order, begin, 0, limit + 1)))
-    next_ = cursor_to(question.text, order, records[limit - 1]) if len(records) > limit else ""
+    next_ = cursor_to(question.text, order.place(records[limit - 1])) if len(records) > limit else ""
     taken = records[:limit]
     read_documents(taken)
     return HubPage(taken, next_)

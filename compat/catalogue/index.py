@@ -35,6 +35,7 @@ from compat.catalogue.index_columns import (
     Column,
     IndexColumns,
     OrderColumns,
+    Speeds,
     Values,
     Verdicts,
     ids_in_order,
@@ -50,8 +51,8 @@ class CatalogueIndex:
     """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
 
     ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
-    ``lock``: ``needs`` by engine, ``machines`` by worker, a bit a record for each of the ``searches`` by words or tag.
-    ``rows`` are those that lists showed.
+    ``lock``: ``needs`` by engine, ``machines`` and ``speeds`` by worker, a bit a record for each of the ``searches`` by
+    words or tag. ``rows`` are those that lists showed.
     """
 
     version: int
@@ -62,6 +63,7 @@ class CatalogueIndex:
     needs: dict[str, EngineNeeds] = field(default_factory=dict)
     engines: dict[str, Worker] = field(default_factory=dict)
     machines: dict[Hashable, Verdicts] = field(default_factory=dict)
+    speeds: dict[Hashable, Speeds] = field(default_factory=dict)
     searches: dict[tuple[str, ...] | str, Column] = field(default_factory=dict)
     rows: KeptRows = field(default_factory=KeptRows)
     lock: RLock = field(default_factory=RLock)

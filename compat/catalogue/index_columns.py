@@ -92,6 +92,24 @@ class OrderColumns:
 
 
 @dataclass(frozen=True)
+class Speeds:
+    """Tokens a second of every group on one worker's machine, NaN where there is no number; and the records by it.
+
+    Those of equal speed are in the order of popularity, as are those without one, which come last.
+    """
+
+    groups: Column
+    order: OrderColumns
+
+    @classmethod
+    def of(cls, groups: Column, popular: OrderColumns) -> Speeds:
+        """The records in that order, from those in the order of popularity."""
+        # NaN is sorted behind every number.
+        at = np.argsort(-groups[popular.groups], kind="stable")
+        return cls(groups, OrderColumns(popular.rows[at], popular.groups[at]))
+
+
+@dataclass(frozen=True)
 class IndexColumns:
     """What is written to files; see the module's docstring for what each column holds.
 

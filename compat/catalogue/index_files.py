@@ -24,9 +24,11 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 
+from compat.catalogue.hardware_answers import HardwareAnswers
 from compat.catalogue.index_columns import IndexColumns, OrderColumns
 from compat.catalogue.machine_needs import EngineNeeds, Entries
 from compat.estimate.need_columns import NeedColumns
+from compat.extraction.facts import VariantFacts
 from compat.source_digest import digest_sources
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,10 @@ log = logging.getLogger(__name__)
 _UNFINISHED = ".making-"
 _KEPT = 2
 """So many versions stay on disk: a process may be about to open the one before."""
-_MADE_BY = ("architectures", "catalogue", "engines", "engines/data", "engines/profiles", "estimate", "rules", "shapes")
+_MADE_BY = (
+    *("architectures", "catalogue", "engines", "engines/data", "engines/profiles"),
+    *("estimate", "estimate/data", "rules", "shapes"),
+)
 """The code and tables that columns are made by."""
 
 
@@ -105,9 +110,12 @@ def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
     """Write what one engine would load, beside the index it belongs to."""
     flat = {f"entries-{field.name}": getattr(needs.entries, field.name) for field in fields(needs.entries)}
     columns = needs.columns
-    flat |= {"variants": needs.variants, "depending": needs.depending}
+    flat |= {"variants": needs.variants}
+    depending = needs.depending
+    flat |= {"sheets": depending.sheets, "sheets-first": depending.first, "sheets-variants": depending.variants}
     flat |= {"rows": columns.variants, "shapes": columns.shapes, "caches": columns.caches}
-    _write(folder / f"needs-{engine}", flat, {"engine": columns.slug})
+    facts = [one.as_json() for one in depending.facts]
+    _write(folder / f"needs-{engine}", flat, {"engine": columns.slug, "facts": facts})
 
 
 def has_needs(folder: Path, engine: str) -> bool:
@@ -123,7 +131,9 @@ def read_needs(folder: Path, engine: str) -> EngineNeeds | None:
     flat, texts = found
     entries = Entries(**{field.name: flat[f"entries-{field.name}"] for field in fields(Entries)})
     columns = NeedColumns(texts["engine"], flat["rows"], flat["shapes"], flat["caches"])
-    return EngineNeeds(entries, flat["variants"], columns, flat["depending"])
+    facts = tuple(map(VariantFacts.from_json, texts["facts"]))
+    depending = HardwareAnswers(flat["sheets"], flat["sheets-first"], flat["sheets-variants"], facts)
+    return EngineNeeds(entries, flat["variants"], columns, depending)
 
 
 def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -> None:

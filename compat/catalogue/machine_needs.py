@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compat.batches import batched
+from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware, sheet_answers
+from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware
 from compat.catalogue.workers import Worker
-from compat.estimate import Fit, VariantInputs
+from compat.estimate import Fit, LoadOptions, VariantInputs
 from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
@@ -97,26 +97,28 @@ class Entries:
 class EngineNeeds:
     """What one engine would load of the whole catalogue: variants by sheet, and the needs of all as columns.
 
-    ``variants`` are the numbers of the variants that ``columns`` has rows of, ascending; ``depending`` the ids of the
-    fact sheets on which known hardware may change the rules' answer.
+    ``variants`` are the numbers of the variants that ``columns`` has rows of, ascending; ``depending`` tells
+    the fact sheets on which known hardware may change the rules' answer, and how.
     """
 
     entries: Entries
     variants: Column
     columns: NeedColumns
-    depending: Column
+    depending: HardwareAnswers
 
-    def verdicts(self, index: IndexColumns, worker: Worker) -> Verdicts:
-        """The verdict on every group on the worker's machine."""
+    def verdicts(self, index: IndexColumns, worker: Worker) -> tuple[Verdicts, Best]:
+        """The verdict on every group on the worker's machine, and the variants that verdicts are about."""
         assert worker.hardware is not None
         entries = self._on_hardware(index, worker)
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
         need, variant, sure, made = entries.of_needs(index)
+        rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
+        best = starts = np.zeros(0, dtype=np.int64)
         if len(need):
-            rows = np.searchsorted(self.variants, variant)
-            fits = self._fits(worker, rows, made)
+            context = _loaded(worker, made)
+            fits = self._fits(worker, rows, context)
             # The first of those that fit best: the entries of a need stand in the order of preference.
             ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
@@ -125,21 +127,30 @@ class EngineNeeds:
             sure = np.where(doubted, np.minimum(sure[best], int(Confidence.MEDIUM)), sure[best])
             found, cause[need[starts]] = _with_fit(sure, fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
-        return Verdicts(level[index.need], cause[index.need])
+        taken = Best(need[starts], rows[best], fits[best], context[best])
+        return Verdicts(level[index.need], cause[index.need]), taken
 
-    def _fits(self, worker: Worker, rows: Column, made: Column) -> Column:
-        """The verdict on the memory of some rows of the columns, each at the context that it is loaded for.
-
-        That is what :func:`~compat.catalogue.made_for.loaded_context` says of each.
-        """
+    def _fits(self, worker: Worker, rows: Column, context: Column) -> Column:
+        """The verdict on the memory of some rows of the columns, each at its context."""
         assert worker.hardware is not None
         fits = self.columns.fits(worker.hardware, worker.options)[rows]
-        context = np.where((made > NOT_READ) & (asked_for(worker.context) == 0), made, worker.context)
-        for tokens in np.unique(context[context < worker.context]).tolist():
-            at = np.flatnonzero(context == tokens)
-            options = replace(worker.options, context=tokens)
-            fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
+        for options, at in _by_context(worker, context):
+            if options.context < worker.context:
+                fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
+
+    def speeds(self, index: IndexColumns, worker: Worker, verdicts: Verdicts, best: Best) -> Column:
+        """Tokens a second of every group: of the variant that its verdict is about; NaN where there is no number."""
+        assert worker.hardware is not None
+        share, experts = np.ones(len(best.rows)), np.zeros(len(best.rows), dtype=bool)
+        partly = np.flatnonzero(best.fits == _FIT_CODES[Fit.PARTIAL])
+        for options, at in _by_context(worker, best.context[partly]):
+            some = partly[at]
+            share[some], experts[some] = self.columns.taken(best.rows[some]).shares_read(worker.hardware, options)
+        found = np.full(len(index.need_sheet), np.nan)
+        found[best.need] = self.columns.taken(best.rows).speeds(best.fits, share, experts, worker.hardware, worker.kv)
+        # What does not run has none, whatever the memory would allow.
+        return np.where(verdicts.level > 0, found[index.need], np.nan)
 
     def _on_hardware(self, index: IndexColumns, worker: Worker) -> Entries:
         """The entries as the rules give them on the worker's accelerators, where those are named."""
@@ -151,10 +162,30 @@ class EngineNeeds:
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
             return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
-        told: dict[int, SheetAnswer] = {}
-        for some in batched(self.depending.tolist(), _AT_ONCE):
-            told |= sheet_answers(some, worker)
-        return _replaced(self.entries, index, told) if told else self.entries
+        return _replaced(self.entries, index, self.depending, self.depending.on(worker.profile, worker.capability))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The variants that verdicts are about, need after need: rows of the columns, their fits, what they load for."""
+
+    need: Column
+    rows: Column
+    fits: Column
+    context: Column
+
+
+def _loaded(worker: Worker, made: Column) -> Column:
+    """The tokens that variants are loaded for: what :func:`~compat.catalogue.made_for.loaded_context` says of each."""
+    if asked_for(worker.context):
+        return np.full_like(made, worker.context)
+    return np.where((made > NOT_READ) & (made < worker.context), made, worker.context)
+
+
+def _by_context(worker: Worker, context: Column) -> Iterator[tuple[LoadOptions, Column]]:
+    """How the worker loads at each context there is, and where in the column that is."""
+    for tokens in np.unique(context).tolist():
+        yield replace(worker.options, context=tokens), np.flatnonzero(context == tokens)
 
 
 def _at_context(level: Column, made: Column, worker: Worker) -> Column:
@@ -177,13 +208,16 @@ def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column
     return np.where(too_large | uneven | barred, int(Confidence.NONE), level), cause
 
 
-def _replaced(entries: Entries, index: IndexColumns, answers: Mapping[int, SheetAnswer]) -> Entries:
-    """The entries with other answers to some sheets, which are given by their ids."""
-    rows = {int(np.searchsorted(index.sheet_ids, pk)): answer for pk, answer in answers.items()}
-    other = Entries.of(Verdicts(entries.level, entries.cause), rows)
+def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, judged: Judged) -> Entries:
+    """The entries with what hardware makes of the answers to some sheets."""
+    rows = np.searchsorted(index.sheet_ids, answers.sheets)
+    level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
+    level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    other = Entries(level, cause, first, judged.position, judged.entry_level, judged.made_for)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
-    touched[list(rows)] = True
-    return _joined(Verdicts(other.level, other.cause), touched, other, entries, np.arange(len(touched)))
+    touched[rows] = True
+    return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))
 
 
 def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_rows: Column) -> Entries:
@@ -250,8 +284,8 @@ def _kept(index: IndexColumns, variants: Column, engine: str, before: Before | N
     return _Kept(variants[known >= 0], needs.columns.taken(known[known >= 0]))
 
 
-def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tuple[Entries, Column]:
-    """The variants that an engine accepts, and the ids of the sheets on which known hardware may say otherwise.
+def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tuple[Entries, HardwareAnswers]:
+    """The variants that an engine accepts, and what known hardware may say otherwise.
 
     Sheets never change: what the same rules said of one before, they say now.
     """
@@ -262,19 +296,20 @@ def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tupl
     told = np.isin(index.sheet_ids, judged) if known else np.zeros(size, dtype=bool)
     new = np.flatnonzero(~told & (stored.level > 0))
     row_of = {int(index.sheet_ids[row]): int(row) for row in new}
-    accepted, depending = {}, []
+    accepted, asking = {}, {}
     for pk, answer in accepted_answers(worker, list(row_of)):
         accepted[row_of[pk]] = answer
         if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
-            depending.append(pk)
+            asking[pk] = answer
+    depending = HardwareAnswers.of(asking, worker.profile)
     entries = Entries.of(stored, accepted)
     if known:
         old, needs = known
         # Rows of sheets that are new lead nowhere, and are not asked.
         old_rows = np.minimum(np.searchsorted(old.sheet_ids, index.sheet_ids), len(old.sheet_ids) - 1)
         entries = _joined(stored, ~told, entries, needs.entries, old_rows)
-        depending += needs.depending[np.isin(needs.depending, index.sheet_ids)].tolist()
-    return entries, np.array(sorted(depending), dtype=np.int64)
+        depending = HardwareAnswers.joined([depending, needs.depending.among(index.sheet_ids)])
+    return entries, depending
 
 
 def _stored(index: IndexColumns, engine: str) -> Verdicts:

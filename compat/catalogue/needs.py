@@ -172,6 +172,27 @@ def speed_of(
     return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)
 
 
+def speed_told(
+    record: ModelRecord,
+    best: RecordVariant | None,
+    worker: Worker,
+    result: CompatibilityResult,
+    fit: FitResult | None,
+) -> SpeedEstimate | None:
+    """The speed that rows and pages show: that of the variant that a verdict is about; None where no machine is told.
+
+    What ``result`` refuses has no number, whatever the memory would allow.
+    """
+    if best is None or worker.hardware is None:
+        return None
+    if not result.compatible:
+        return SpeedEstimate(None, reason=f"It does not run here ({result.brief})." if result.brief else DOES_NOT_RUN)
+    return speed_of(record, best, worker, fit)
+
+
+DOES_NOT_RUN = "It does not run here."
+
+
 def plans_of(
     record: ModelRecord,
     variant: RecordVariant | None,

@@ -88,7 +88,12 @@ ORDERS: Mapping[str, Order] = {
         "name": (Key("lowered", str, descending=False, nullable=False), _REPO_ID),
     }.items()
 }
-"""Every order, by the name that a question gives it."""
+"""The orders of the database, by the name that a question gives them."""
+
+SPEED = Order("speed", (Key("speed", float), _POPULARITY, _REPO_ID))
+"""The order by decode speed on a machine, which is in no column of the database: see
+:class:`~compat.catalogue.index_columns.Speeds`.
+"""
 
 
 def order_named(sort: str, *, ascending: bool = False) -> Order:

@@ -51,6 +51,7 @@ SORTS = {
     "created": "Newest",
     "params": "Most parameters",
     "name": "Name",
+    "speed": "Fastest here",
 }
 SHOWN = {"true": "Runs here", "false": "Everything", "only-incompatible": "Does not run here"}
 GATED = {"true": "Asks for terms", "false": "Open", "unknown": "Not in our record"}
@@ -436,9 +437,16 @@ class Question(BaseModel):
     list: Annotated[
         Word, Parameter("The slug of a curated list.", takes="a list's slug", metavar="SLUG", source="lists")
     ] = ""
-    sort: Annotated[str, OneOf(SORTS), Parameter("The order.", group="order", metavar="ORDER", noun="the order")] = (
-        "popular"
-    )
+    sort: Annotated[
+        str,
+        OneOf(SORTS),
+        Parameter(
+            "The order; `speed` is by tokens a second on the worker's machine, which must be told.",
+            group="order",
+            metavar="ORDER",
+            noun="the order",
+        ),
+    ] = "popular"
     page: Annotated[
         Whole,
         Parameter(

@@ -11,10 +11,12 @@ from typing import Any, overload
 
 from django.db import DEFAULT_DB_ALIAS
 
+from compat.catalogue.made_for import at_its_context
+from compat.catalogue.needs import speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.verdict import FitAt, SheetAnswer, outcome_of, sheet_answers
 from compat.catalogue.workers import Worker, choose_worker
-from compat.estimate import FitResult
+from compat.estimate import FitResult, SpeedEstimate
 from compat.extraction.facts import VariantFacts
 from compat.models import (
     ModelRecord,
@@ -51,7 +53,8 @@ class Row:
     """A model in a list: its record, its verdict on the worker, and the variant that the verdict is about.
 
     ``facts`` and ``sizes`` (in bytes) are those of every variant, ``place`` says which of them the verdict is about.
-    ``best`` is None for a record without variants, which is judged once, as it is. Nobody changes a row or what it
+    ``best`` is None for a record without variants, which is judged once, as it is. ``speed`` is that of the best
+    variant on the worker's machine, None where that is not told. Nobody changes a row or what it
     holds: it is shown to many.
     """
 
@@ -63,6 +66,7 @@ class Row:
     quantizations: tuple[str, ...]
     sizes: tuple[int | None, ...]
     fit: FitResult | None = None
+    speed: SpeedEstimate | None = None
     note: str = ""
 
     @property
@@ -117,15 +121,17 @@ def _row(
     fit_at: FitAt | None = None,
 ) -> Row:
     outcome = outcome_of(record, variants, answer, worker, fit_at)
+    best = variants[outcome.best] if outcome.best < len(variants) else None
     return Row(
         record,
         outcome.result,
         answer.facts,
         outcome.best,
-        variants[outcome.best] if outcome.best < len(variants) else None,
+        best,
         tuple(dict.fromkeys(filter(None, quantizations))),
         tuple(sizes),
         outcome.fit,
+        speed_told(record, best, at_its_context(worker, answer.facts[outcome.best]), outcome.result, outcome.fit),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 Amount = Any
-"""Bytes, tokens or widths: an ``int``, or an ``int64`` column with one value a model."""
+"""Bytes, tokens, widths or seconds: a number, or a column with one value a model."""
 
 
 def largest(*amounts: Amount) -> Amount:

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,7 @@ from compat.estimate.memory import (
 )
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
+from compat.estimate.speed_columns import WORK, Spread, WorkRow, cached_values, decode_speeds, work_row
 from compat.estimate.token_work import experts_held
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
 from compat.estimate.weights import Weights, output_head
@@ -98,6 +100,7 @@ FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNEVEN
 _CODE = {fit: code for code, fit in enumerate(FITS)}
 KEPT, DOUBTED, BARRED = range(3)
 """Whether a cache of the type that is asked for is kept, as a column has it."""
+_THERE = (_CODE[Fit.FITS], _CODE[Fit.TIGHT], _CODE[Fit.PARTIAL])
 
 _VARIANT = np.dtype(
     [
@@ -113,6 +116,7 @@ _VARIANT = np.dtype(
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
+        *(("work", WORK), ("wide_work", WORK)),
     ]
 )
 _SHAPE = np.dtype(
@@ -122,6 +126,7 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
         *((name, "?") for name in ("cached", "latent", "computes")),
+        *((name, "f8") for name in ("values", "most_values")),
     ]
 )
 _CACHE = np.dtype([("shape", "i4"), ("window", "i8"), ("k", "i8"), ("v", "i8")])
@@ -241,10 +246,8 @@ class NeedColumns:
         options = options or LoadOptions()
         launch = launch_of(self.slug, options)
         asked = cache_options(options, launch)
-        count = max(len(hardware.accelerators), 1)
         shapes, variants = self.shapes, self.variants
-        unit = shapes["unit"] if refines_blocks(hardware) else shapes["coarse_unit"]
-        ranks = _ranks(unit, shapes["key_heads"], self.engine, count)
+        ranks = self.ranks_on(hardware)
         kv, state = self._cache(asked, ranks)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
@@ -261,13 +264,11 @@ class NeedColumns:
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
         least, held = variants["least"], variants["held"]
-        for number, widening in enumerate(WIDENINGS):
-            if widening.engine == self.engine and not widening.everywhere and widening.happens_on(hardware):
-                wide = variants["widening"] == number
-                weights = np.where(wide, variants["wide"], weights)
-                least = np.where(wide, variants["wide_least"], least)
-                held = np.where(wide, variants["wide_held"], held)
-                kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, asked), kv)
+        for widening, wide in self.widened_on(hardware):
+            weights = np.where(wide, variants["wide"], weights)
+            least = np.where(wide, variants["wide_least"], least)
+            held = np.where(wide, variants["wide_held"], held)
+            kv = np.where(wide & (kv >= 0), kv * cache_factor(widening, self.engine, asked), kv)
         if self.engine == "transformers":
             known = (compute >= 0) & (weights >= 0) & (kv >= 0)
             beyond = held + (compute + WORKSPACE) * ranks
@@ -287,6 +288,17 @@ class NeedColumns:
         layers, dense = shapes["layers"][of], shapes["dense"][of]
         return Needs(parts, known, floor, host, ranks, layers, dense, most, variants["head"], variants["experts"])
 
+    def ranks_on(self, hardware: Hardware) -> Column:
+        """The devices that are used, shape by shape."""
+        unit = self.shapes["unit"] if refines_blocks(hardware) else self.shapes["coarse_unit"]
+        return _ranks(unit, self.shapes["key_heads"], self.engine, max(len(hardware.accelerators), 1))
+
+    def widened_on(self, hardware: Hardware) -> Iterator[tuple[Widening, NDArray[np.bool_]]]:
+        """What this hardware holds wider than others do, each with the variants that it is about."""
+        for number, widening in enumerate(WIDENINGS):
+            if widening.engine == self.engine and not widening.everywhere and widening.happens_on(hardware):
+                yield widening, self.variants["widening"] == number
+
     def fits(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
         options, codes = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
@@ -294,6 +306,36 @@ class NeedColumns:
             codes[rows] = _memory_fits(part, hardware, options)
         codes[self.bars(hardware, options) == BARRED] = _CODE[Fit.CACHE]
         return codes
+
+    def shares_read(
+        self, hardware: Hardware, options: LoadOptions | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(share that accelerators read, whether experts alone are aside) of variants that lie in both memories."""
+        options = options or LoadOptions()
+        share, experts = np.ones(len(self)), np.zeros(len(self), dtype=bool)
+        for rows, part in self.by_runtime():
+            if len(rows):
+                share[rows], experts[rows] = _shares_read(part, hardware, options)
+        return share, experts
+
+    def speeds(
+        self,
+        fits: NDArray[np.int8],
+        share: NDArray[np.float64],
+        experts: NDArray[np.bool_],
+        hardware: Hardware,
+        kv_type: str = "f16",
+    ) -> NDArray[np.float64]:
+        """Tokens a second of each variant, as ``estimate_speed`` says them; NaN where it gives no number.
+
+        ``fits`` are those of :meth:`fits`, ``share`` and ``experts`` what :meth:`shares_read` says where they are
+        partial; elsewhere the share is 1.
+        """
+        found = np.full(len(self), np.nan)
+        for rows, part in self.by_runtime():
+            if len(rows):
+                found[rows] = _speeds(part, fits[rows], Shares(share[rows], experts[rows]), hardware, kv_type)
+        return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
         """(bytes of keys and values, bytes of states), shape by shape."""
@@ -379,12 +421,55 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     if spill:
         heads = found.heads_by_device(hardware, columns.engine)
         by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
-        spilt = found.spills(over, devices, heads, rooms, spill) if by_layers else np.zeros(len(over), dtype=bool)
+        spilt = np.zeros(len(over), dtype=bool)
+        if by_layers:
+            spilt = found.layers_kept(over, devices, heads, rooms, spill) > 0
         if by_experts and columns.engine in EXPERTS_FIRST:
             beyond = everywhere - sum(rooms)
-            spilt |= found.spills_experts(over & ~spilt, beyond, devices, rooms, spill)
+            spilt |= found.experts_gone(over & ~spilt, beyond, devices, rooms, spill) > 0
         codes[spilt] = _CODE[Fit.PARTIAL]
     return codes
+
+
+def _shares_read(
+    columns: NeedColumns, hardware: Hardware, options: LoadOptions
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What :meth:`NeedColumns.shares_read` says, of variants that one runtime loads."""
+    rooms = rooms_of(hardware, columns.engine, options)
+    assert rooms is not None
+    found, spill = columns.needs(hardware, options), spill_room(columns.engine, hardware, rooms)
+    devices, heads = found.by_device(hardware, columns.engine), found.heads_by_device(hardware, columns.engine)
+    over = np.ones(len(columns), dtype=bool)
+    share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
+    if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
+        return share, ~over
+    beyond = found.over_all(devices) - sum(rooms)
+    gone = found.experts_gone(over, beyond, devices, rooms, spill)
+    moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
+    left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
+    return np.where(gone > 0, left, share), gone > 0
+
+
+class Shares(NamedTuple):
+    """What accelerators read of each variant, and whether experts alone are aside."""
+
+    share: NDArray[np.float64]
+    experts: NDArray[np.bool_]
+
+
+def _speeds(
+    columns: NeedColumns, fits: NDArray[np.int8], shares: Shares, hardware: Hardware, kv_type: str
+) -> NDArray[np.float64]:
+    """What :meth:`NeedColumns.speeds` says, of variants that one runtime loads."""
+    at, work = np.flatnonzero(np.isin(fits, _THERE)), columns.variants["work"]
+    for _, wide in columns.widened_on(hardware):
+        work = np.where(wide, columns.variants["wide_work"], work)
+    of = columns.variants["shape"][at]
+    spread = Spread(columns.ranks_on(hardware)[of], shares.share[at], shares.experts[at])
+    values, most = columns.shapes["values"][of], columns.shapes["most_values"][of]
+    found = np.full(len(columns), np.nan)
+    found[at] = decode_speeds(work[at], values, most, spread, columns.engine, hardware, kv_type)
+    return found
 
 
 @dataclass(frozen=True)
@@ -459,16 +544,16 @@ class Needs:
             fullest = np.where(fuller, load, fullest)
         return need, room
 
-    def spills(
+    def layers_kept(
         self,
         over: NDArray[np.bool_],
         devices: Sequence[tuple[Column, Column]],
         heads: Sequence[Column],
         rooms: tuple[int, ...],
         spill: int,
-    ) -> NDArray[np.bool_]:
-        """Of the variants that are over a machine's memory, those that ``spill`` bytes of system memory take the rest
-        of.
+    ) -> Column:
+        """Of the variants that are over a machine's memory, how many layers it keeps while ``spill`` bytes of system
+        memory take the rest; 0 where they do not, and for all others.
 
         The output head and whole layers stay on the accelerators while they last, each with its share of the whole.
         """
@@ -482,26 +567,26 @@ class Needs:
             axis=0,
         )
         host = self.host[at] + movable - movable * there // layers
-        found = np.zeros(len(over), dtype=bool)
-        found[at[(there >= 1) & (host <= spill)]] = True
+        found = np.zeros(len(over), dtype=np.int64)
+        found[at] = np.where((there >= 1) & (host <= spill), there, 0)
         return found
 
-    def spills_experts(
+    def experts_gone(
         self,
         over: NDArray[np.bool_],
         beyond: Column,
         devices: Sequence[tuple[Column, Column]],
         rooms: tuple[int, ...],
         spill: int,
-    ) -> NDArray[np.bool_]:
-        """The same of mixtures that keep experts alone in system memory; asked of those that no layers help.
+    ) -> Column:
+        """Of mixtures that are over it, of how few layers the experts go into system memory; 0 where that is no way.
 
         ``beyond`` is by how many bytes all devices together are too small.
         """
         likely = over & (self.experts > 0) & (self.layers > self.dense)
         # A share of each device may be rounded up by a byte.
         likely &= (beyond <= self.experts) & (self.host + beyond <= spill + len(rooms))
-        found = np.zeros(len(over), dtype=bool)
+        found = np.zeros(len(over), dtype=np.int64)
         for row in np.flatnonzero(likely):
             mixture = Mixture(
                 int(self.layers[row]),
@@ -512,7 +597,7 @@ class Needs:
                 tuple(int(other[row]) for _, other in devices),
                 int(self.host[row]),
             )
-            found[row] = mixture.least_aside(rooms, spill) is not None
+            found[row] = mixture.least_aside(rooms, spill) or 0
         return found
 
 
@@ -520,7 +605,7 @@ def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
     return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
 
 
-def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, ...]:
+def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int | WorkRow, ...]:
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     everywhere = widening if widening is not None and widening.everywhere else None
     weights, held = _as_held(variant, everywhere, known, engine)
@@ -533,10 +618,12 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant)
     row = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
+    work = work_row(variant.shape, weights, engine, as_held(variant, everywhere).quant)
     if widening is None or everywhere is not None:
-        return *row, UNKNOWN, 0, 0, 0
+        return *row, UNKNOWN, 0, 0, 0, work, work
     wide, wide_held = _as_held(variant, widening, known, engine)
-    return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held
+    wide_work = work_row(variant.shape, wide, engine, as_held(variant, widening).quant)
+    return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held, work, wide_work
 
 
 def _largest(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, int]:
@@ -579,7 +666,7 @@ class _WeightsOnce:
         return replace(self._known[key], total=variant.file_bytes)
 
 
-def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int | bool, ...]:
+def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[float | bool, ...]:
     fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
     state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
     pages = hybrid_pages(shape, engine)
@@ -604,6 +691,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[int
         shape.caches is not None,
         shape.mla is not None,
         computes,
+        *cached_values(shape),
     )
 
 

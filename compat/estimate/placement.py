@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from compat.engines.hardware import Accelerator, Hardware
+from compat.estimate.amounts import Amount
 from compat.estimate.engine_names import EXPERTS_FIRST, TENSOR_PARALLEL
 from compat.estimate.memory import device_shares
 from compat.estimate.speed_constants import hardware_class
@@ -26,11 +27,14 @@ class Way(StrEnum):
 
 @dataclass(frozen=True)
 class Portion:
-    """What one device reads: its class, its bandwidth in bytes a second, and its share of the layers (0 to 1)."""
+    """What one device reads: its class, its bandwidth in bytes a second, and its share of the layers (0 to 1).
+
+    The share may be a column of those of many models.
+    """
 
     hardware: str
     bandwidth: float
-    share: float
+    share: Amount
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,15 @@ def place(
     engine: str,
     hardware: Hardware,
     devices: int | None = None,
-    on_accelerators: float = 1.0,
+    on_accelerators: Amount | None = None,
     *,
     experts: bool | None = None,
 ) -> Placement | str:
     """Where the layers lie, or why that does not tell a speed, as a sentence.
 
-    ``devices`` are those the engine uses, all if None; ``on_accelerators`` is the share of the layers that goes there.
-    ``experts``: of a mixture they are what goes elsewhere; None is what the engine does by itself.
+    ``devices`` are those the engine uses, all if None. ``on_accelerators`` is the share of the layers that goes there,
+    below 1, or a column of shares; None: all of them. ``experts``: of a mixture they are what goes elsewhere; None is
+    what the engine does by itself.
     """
     if not hardware.accelerators:
         if hardware.system_bandwidth is None:
@@ -70,7 +75,7 @@ def place(
     for one in used:
         if one.bandwidth is None:
             return _no_bandwidth(one)
-    if on_accelerators < 1:
+    if on_accelerators is not None:
         return _with_host(engine, hardware, used, on_accelerators, experts)
     if len(used) == 1:
         return Placement(Way.ONE, _portions(used, (1.0,)))
@@ -79,7 +84,7 @@ def place(
 
 
 def _with_host(
-    engine: str, hardware: Hardware, used: tuple[Accelerator, ...], on_accelerators: float, experts: bool | None
+    engine: str, hardware: Hardware, used: tuple[Accelerator, ...], on_accelerators: Amount, experts: bool | None
 ) -> Placement | str:
     bandwidth = hardware.system_bandwidth
     if bandwidth is None and hardware.unified:
@@ -92,7 +97,7 @@ def _with_host(
     return Placement(Way.OFFLOAD, portions, host, engine in EXPERTS_FIRST if experts is None else experts)
 
 
-def _portions(used: tuple[Accelerator, ...], shares: tuple[float, ...]) -> tuple[Portion, ...]:
+def _portions(used: tuple[Accelerator, ...], shares: tuple[Amount, ...]) -> tuple[Portion, ...]:
     return tuple(
         Portion(hardware_class(one), one.bandwidth or 0.0, share) for one, share in zip(used, shares, strict=True)
     )

@@ -17,7 +17,7 @@ from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
 from compat.estimate.fit import FitResult
 from compat.estimate.memory import VariantInputs
 from compat.estimate.placement import Placement, Way
-from compat.estimate.speed import placement_for, work_of
+from compat.estimate.speed import backend_words, placement_for, work_of
 from compat.estimate.speed_constants import CLASS_WORDS, Calibration, Constants, Reading, calibration, kernels_of
 from compat.estimate.token_work import Work
 from compat.shapes.counting import active_parameters
@@ -29,7 +29,10 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class ReadingEstimate:
-    """Seconds until the first word at ``prompt`` tokens, with their range; None with the ``reason`` why not."""
+    """Seconds until the first word at ``prompt`` tokens, with their range; None with the ``reason`` why not.
+
+    ``backend`` is what the engine is assumed to compute with, in words; blank where there is no number.
+    """
 
     prompt: int
     seconds: float | None
@@ -37,6 +40,7 @@ class ReadingEstimate:
     high: float | None = None
     basis: str = ""
     reason: str = ""
+    backend: str = ""
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -105,7 +109,8 @@ def estimate_prompt(
     runs = f"{own.runs} measured run{'' if own.runs == 1 else 's'}"
     basis = f"operations a second, calibrated on {runs} of {words} on {kind}"
     bounds = own.bounds(experts=work.experts)
-    return ReadingEstimate(prompt, seconds, seconds / bounds.high, seconds / bounds.low, basis)
+    low, high = seconds / bounds.high, seconds / bounds.low
+    return ReadingEstimate(prompt, seconds, low, high, basis, backend=backend_words(placement))
 
 
 def prompt_seconds(work: PromptWork, bandwidth: float, tflops: float, own: Reading, constants: Constants) -> float:

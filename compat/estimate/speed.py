@@ -13,12 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from compat.engines.hardware import Hardware
+from compat.estimate.amounts import Amount, rounded, smallest
 from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
 from compat.estimate.placement import Placement, Portion, Way, place
 from compat.estimate.speed_constants import (
+    BACKENDS,
     CLASS_WORDS,
     Calibration,
     Constants,
@@ -35,13 +39,17 @@ USUAL_DEPTH = 1024
 
 @dataclass(frozen=True)
 class SpeedEstimate:
-    """Tokens a second for one sequence: the estimate and its range; None with the ``reason`` why not, a sentence."""
+    """Tokens a second for one sequence: the estimate and its range; None with the ``reason`` why not, a sentence.
+
+    ``backend`` is what the engine is assumed to compute with, in words; blank where there is no number.
+    """
 
     tokens_per_second: float | None
     low: float | None = None
     high: float | None = None
     basis: str = ""
     reason: str = ""
+    backend: str = ""
 
 
 def estimate_speed(
@@ -76,7 +84,8 @@ def estimate_placed(work: Work, engine: str, placement: Placement, found: Calibr
     spread = spread_of(work, engine, placement, found)
     bounds = spread.bounds(experts=work.experts)
     rate, most = 1 / seconds, 1 / least_seconds(work, placement)
-    return SpeedEstimate(rate, rate * bounds.low, min(rate * bounds.high, most), _basis(engine, placement, spread))
+    basis, backend = _basis(engine, placement, spread), backend_words(placement)
+    return SpeedEstimate(rate, rate * bounds.low, min(rate * bounds.high, most), basis, backend=backend)
 
 
 def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult | None) -> Placement | str:
@@ -96,7 +105,8 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     offload, devices = fit.offload, fit.estimate.devices if hardware.accelerators else None
     if offload is None:
         return place(engine, hardware, devices)
-    return place(engine, hardware, devices, offload.share, experts=offload.experts is not None)
+    share = offload.share if offload.share < 1 else None
+    return place(engine, hardware, devices, share, experts=offload.experts is not None)
 
 
 def work_of(variant: VariantInputs, engine: str, hardware: Hardware, depth: int, kv_type: str) -> Work | str:
@@ -110,8 +120,8 @@ def work_of(variant: VariantInputs, engine: str, hardware: Hardware, depth: int,
     return token_work(variant.shape, weights, engine, held.quant, depth, kv_type)
 
 
-def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration) -> float | str:
-    """Seconds a token, or what was not measured, as a sentence."""
+def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Amount | str:
+    """Seconds a token, or what was not measured, as a sentence; of columns of work, a column of seconds."""
     kernels = kernels_of(engine)
     words = ENGINE_WORDS.get(engine, engine)
     if work.experts and kernels not in found.mixtures:
@@ -139,12 +149,13 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
     return alone_seconds(here, placement, own, shared) + host_seconds(there, placement.host, beside, shared)
 
 
-def alone_seconds(work: Work, placement: Placement, own: Sequence[Constants], shared: Mapping[str, float]) -> float:
+def alone_seconds(work: Work, placement: Placement, own: Sequence[Constants], shared: Mapping[str, float]) -> Amount:
     """Seconds a token on devices that hold whole layers each, one after the other."""
-    return sum(
-        portion.share * seconds_per_token(work, portion.bandwidth, one.efficiency, one.launch, shared)
-        for portion, one in zip(placement.portions, own, strict=True)
-    )
+    total: Amount = 0.0
+    # Added one by one: sum() rounds numbers otherwise than columns from Python 3.12 on.
+    for portion, one in zip(placement.portions, own, strict=True):
+        total = total + portion.share * seconds_per_token(work, portion.bandwidth, one.efficiency, one.launch, shared)
+    return total
 
 
 def shared_out(work: Work, placement: Placement) -> tuple[Work, Work]:
@@ -157,34 +168,34 @@ def shared_out(work: Work, placement: Placement) -> tuple[Work, Work]:
     away = placement.host.share
     if not moves_experts(work, placement):
         return work, work
-    gone = min(away * work.held_bytes / work.experts_held, 1.0)
+    gone = smallest(away * work.held_bytes / work.experts_held, 1.0)
     moved = gone * work.expert_bytes
     stays = (work.weight_bytes - moved) / (1 - away)
     here = replace(
         work,
         weight_bytes=stays,
         cache_bytes=work.cache_bytes / (1 - away),
-        layers=round(work.layers / (1 - away)),
-        state_layers=round(work.state_layers / (1 - away)),
+        layers=rounded(work.layers / (1 - away)),
+        state_layers=rounded(work.state_layers / (1 - away)),
     )
     return here, replace(work, weight_bytes=moved / away, cache_bytes=0.0, state_layers=0)
 
 
-def host_seconds(work: Work, host: Portion, beside: Constants, shared: Mapping[str, float]) -> float:
+def host_seconds(work: Work, host: Portion, beside: Constants, shared: Mapping[str, float]) -> Amount:
     """Seconds that the processor takes for its part beside accelerators."""
     return host.share * seconds_per_token(work, host.bandwidth, beside.efficiency, beside.launch, shared)
 
 
 def together_seconds(
     work: Work, portions: tuple[Portion, ...], own: Constants, common: Constants, shared: Mapping[str, float]
-) -> float:
+) -> Amount:
     """Seconds a token where each device has a part of every layer; the slowest one is waited for."""
     slowest = min(portion.bandwidth for portion in portions) * len(portions)
     waited = work.layers * common.launch
     return seconds_per_token(work, slowest * common.efficiency, own.efficiency, own.launch, shared) + waited
 
 
-def least_seconds(work: Work, placement: Placement) -> float:
+def least_seconds(work: Work, placement: Placement) -> Amount:
     """Seconds a token takes in any case: its weights at the nameplate's bandwidth."""
     rates = [portion.bandwidth for portion in placement.portions]
     if placement.host is not None:
@@ -194,7 +205,7 @@ def least_seconds(work: Work, placement: Placement) -> float:
 
 def moves_experts(work: Work, placement: Placement) -> bool:
     """Whether what lies in system memory are experts alone."""
-    return placement.host is not None and placement.experts_first and work.experts_held > 0
+    return placement.host is not None and placement.experts_first and bool(np.all(work.experts_held))
 
 
 def beside_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Constants | None:
@@ -227,9 +238,15 @@ def _basis(engine: str, placement: Placement, spread: Spread) -> str:
     return f"memory bandwidth, calibrated on {runs} of {words} {where}"
 
 
+def backend_words(placement: Placement) -> str:
+    """What is assumed to compute where the layers lie: ``CUDA``, ``CUDA and CPU`` with a part in system memory."""
+    portions = (*placement.portions, *((placement.host,) if placement.host is not None else ()))
+    return " and ".join(dict.fromkeys(BACKENDS[portion.hardware] for portion in portions))
+
+
 def seconds_per_token(
     work: Work, bandwidth: float, efficiency: float, launch: float, shared: Mapping[str, float]
-) -> float:
+) -> Amount:
     """The model itself; ``shared`` holds what varies with the kind of layer and code, 1 where absent."""
     rate = bandwidth * efficiency * shared.get("codes:" + work.codes, 1.0)
     if work.experts:

@@ -54,6 +54,18 @@ CLASS_WORDS = {
 }
 """What people call a class, where there are devices of it."""
 
+BACKENDS = {
+    **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-unified"), "CUDA"),
+    **dict.fromkeys(("amd", "amd-unified"), "ROCm or Vulkan"),
+    "apple-unified": "Metal",
+    **dict.fromkeys(("intel", "intel-unified"), "SYCL or Vulkan"),
+    "qualcomm-unified": "Vulkan",
+    "cpu": "CPU",
+}
+"""What engines compute with on a class: of those that were measured, what the runs were made with. On AMD's they
+were made with either, and one number stands for both.
+"""
+
 
 class Bounds(StrictTable):
     """How far measured runs lay from their estimates, whose family of models was left out of the calibration.

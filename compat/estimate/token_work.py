@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compat.architectures import LayerKind
+from compat.estimate.amounts import Amount
 from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.label_sizes import kind_of, size_factor
 from compat.estimate.quant import Mix, kv_bits
@@ -29,18 +30,19 @@ class Work:
     """What one token costs: bytes read from weights and cache, layers run. ``codes`` is one of ``CODES``.
 
     Of ``weight_bytes``, ``expert_bytes`` are of the experts that were chosen. All experts take ``experts_held``, and
-    all weights ``held_bytes``, read or not.
+    all weights ``held_bytes``, read or not. Bytes and layers may be columns of many models, whose ``experts`` and
+    ``codes`` are then alike.
     """
 
-    weight_bytes: float
-    cache_bytes: float
-    layers: int
-    state_layers: int
+    weight_bytes: Amount
+    cache_bytes: Amount
+    layers: Amount
+    state_layers: Amount
     experts: bool
     codes: str
-    expert_bytes: float = 0.0
-    experts_held: float = 0.0
-    held_bytes: float = 0.0
+    expert_bytes: Amount = 0.0
+    experts_held: Amount = 0.0
+    held_bytes: Amount = 0.0
 
 
 def codes_of(quant: str | None, engine: str) -> str:
@@ -58,23 +60,35 @@ def codes_of(quant: str | None, engine: str) -> str:
 
 def cache_read(shape: ModelShape, depth: int, kv_type: str = "f16") -> float | None:
     """Bytes of cache one token reads after ``depth`` others."""
-    bits = kv_bits(kv_type) or 16.0
+    values = values_read(shape, depth)
+    return None if values is None else cache_bytes(values, kv_type)
+
+
+def cache_bytes(values: Amount, kv_type: str) -> Amount:
+    """Bytes of so many cached values."""
+    return values * (kv_bits(kv_type) or 16.0) / 8
+
+
+def values_read(shape: ModelShape, depth: int) -> int | None:
+    """Keys and values one token reads after ``depth`` others; None where it is not known which layers keep them."""
     if shape.caches is None:
         return None
-    total = 0.0
+    total = 0
     for layer in shape.caches:
         seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
-        total += (layer.k_width + layer.v_width) * bits / 8 * seen
+        total += (layer.k_width + layer.v_width) * seen
     return total
 
 
-_NEGLIGIBLE = 0.05
+NEGLIGIBLE = 0.05
+"""The share of the weights that are read below which it matters little what the cache adds."""
 
 
-def _cache_at_most(shape: ModelShape, depth: int, kv_type: str) -> float | None:
+def values_at_most(shape: ModelShape, depth: int) -> int | None:
+    """The same if all layers keep them."""
     if not (shape.layers and shape.kv_heads and shape.head_dim):
         return None
-    return 2 * shape.layers * shape.kv_heads * shape.head_dim * (kv_bits(kv_type) or 16.0) / 8 * depth
+    return 2 * shape.layers * shape.kv_heads * shape.head_dim * depth
 
 
 def token_work(
@@ -96,8 +110,9 @@ def token_work(
     cached = cache_read(shape, depth, kv_type)
     if cached is None:
         # Layers unknown: if even all of them together hardly matter, count all; otherwise do not guess.
-        cached = _cache_at_most(shape, depth, kv_type)
-        if cached is None or cached > _NEGLIGIBLE * read.all:
+        most = values_at_most(shape, depth)
+        cached = None if most is None else cache_bytes(most, kv_type)
+        if cached is None or cached > NEGLIGIBLE * read.all:
             return "which of its layers keep keys and values"
     return Work(
         read.all,

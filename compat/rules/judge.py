@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from compat.engines.gpu_capability import Capability
 from compat.engines.profile import EngineProfile
@@ -62,6 +63,30 @@ def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | 
     findings += platform.check(facts, profile, capability)
     findings += known_failures.check(facts, profile, capability)
     return _result(findings)
+
+
+class Bound(NamedTuple):
+    """What some findings leave of a verdict: the surest it can be (None: no limit), and the cause of a refusal."""
+
+    limit: Confidence | None
+    cause: str
+
+
+def bound_without_hardware(facts: VariantFacts, profile: EngineProfile) -> Bound:
+    """What the rules leave that do not look at hardware."""
+    return _bound([finding for rule in RULES for finding in rule(facts, profile)])
+
+
+def bound_on_hardware(facts: VariantFacts, profile: EngineProfile, capability: Capability) -> Bound:
+    """What the other ones leave on given hardware. Both together are what :func:`judge` answers."""
+    found = [*platform.check(facts, profile, capability), *known_failures.check(facts, profile, capability)]
+    return _bound(found)
+
+
+def _bound(findings: Sequence[Finding]) -> Bound:
+    causes = [finding.code for finding in findings if finding.severity is _BLOCKS]
+    limit = min((finding.limits for finding in findings if finding.limits is not None), default=None)
+    return Bound(limit, min(causes, key=_CAUSE_RANK.__getitem__, default=""))
 
 
 def judge_all(

@@ -46,6 +46,17 @@ def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
     )
 
 
+def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
+    """What of the facts is held against hardware, here and by what is known to fail; nothing else is told in it."""
+    return VariantFacts(
+        architecture=facts.architecture,
+        format=facts.format,
+        quantization=facts.quantization,
+        scheme=facts.scheme,
+        sharded=facts.sharded,
+    )
+
+
 def _is_mixture(facts: VariantFacts) -> bool:
     return architecture_of(facts.architecture or "").mixture
 

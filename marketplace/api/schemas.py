@@ -186,6 +186,20 @@ class Verdict(Shape):
     brief: str | None
 
 
+_BACKEND = "What the engine is assumed to compute with, such as `CUDA` or `Metal`; empty where there is no number."
+
+
+class Speed(Shape):
+    """How fast one conversation is written: tokens a second with a range, or the reason why there is no number."""
+
+    tokens_per_second: float | None
+    low: float | None
+    high: float | None
+    basis: str
+    reason: str
+    backend: str = Field(description=_BACKEND)
+
+
 class ModelItem(Shape):
     """A model in a list."""
 
@@ -208,6 +222,7 @@ class ModelItem(Shape):
     compatibility: Verdict
     variant: VariantRef | None
     fit: Fit | None
+    speed: Speed | None = Field(description="Of `variant` on the worker's machine; null where none is told.")
 
 
 class ModelList(Shape):
@@ -266,16 +281,6 @@ class MemoryPartOut(Shape):
     margin: float | None = Field(description=_MARGIN)
 
 
-class Speed(Shape):
-    """How fast one conversation is written: tokens a second with a range, or the reason why there is no number."""
-
-    tokens_per_second: float | None
-    low: float | None
-    high: float | None
-    basis: str
-    reason: str
-
-
 class FirstWord(Shape):
     """How long a prompt of so many tokens is read: seconds with a range, or the reason why there is no number."""
 
@@ -285,6 +290,7 @@ class FirstWord(Shape):
     high: float | None
     basis: str
     reason: str
+    backend: str = Field(description=_BACKEND)
 
 
 class CardOut(Shape):

@@ -142,6 +142,7 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "compatibility": verdict(row.result),
         "variant": _variant_ref(row.best),
         "fit": fit(row.fit),
+        "speed": _speed(row.speed) if row.speed else None,
     }
 
 
@@ -188,6 +189,7 @@ def _speed(speed: SpeedEstimate) -> Json:
         "high": speed.high,
         "basis": speed.basis,
         "reason": speed.reason,
+        "backend": speed.backend,
     }
 
 
@@ -199,6 +201,7 @@ def _first_word(reading: ReadingEstimate) -> Json:
         "high": reading.high,
         "basis": reading.basis,
         "reason": reading.reason,
+        "backend": reading.backend,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.show import day, gib, margin_share, margin_words, size
+from marketplace.show import day, gib, margin_share, margin_words, size, speed_number
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line
@@ -49,6 +49,8 @@ def _model(number: int, one: Json) -> str:
         f"access: {_ACCESS[one['gated']]}",
     ]
     fit = f" Memory: {one['fit']['sentence']}" if one["fit"] else ""
+    speed = one["speed"] or {}
+    fit += f" Speed: {_rate(speed)}." if speed.get("backend") else ""
     return f"{number}. {one['id']}: {_verdict(one['compatibility'])}. " + ", ".join(filter(None, parts)) + f".{fit}"
 
 
@@ -151,7 +153,11 @@ def _speed(speed: Json | None) -> str:
     if speed["tokensPerSecond"] is None:
         return f" Speed: no number. {speed['reason']}"
     low, high = (f"{speed[name]:.{0 if speed['low'] >= 10 else 1}f}" for name in ("low", "high"))
-    return f" Speed: {low} to {high} tokens a second ({speed['basis']})."
+    return f" Speed: {_rate(speed)}, {low} to {high} tokens a second (by {speed['basis']})."
+
+
+def _rate(speed: Json) -> str:
+    return f"about {speed_number(speed['tokensPerSecond'])} tokens/s on {speed['backend']}"
 
 
 def _read(fact: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from compat import catalogue as queries
 from compat import check_model_compatibility, get_huggingface_model
 from compat.catalogue import current
-from compat.catalogue.question import SORTS
+from compat.catalogue.order import ORDERS
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord, SiteWorker
@@ -69,8 +70,13 @@ def test_fifty_asked_are_fifty_given(client):
     assert all(item["compatibility"]["compatible"] for item in found["items"])
 
 
-@pytest.mark.parametrize("sort", SORTS)
-@pytest.mark.parametrize("more", ["compatible=false", "worker=vllm&memory=12", "compatible=false&q=qwen"])
+@pytest.mark.parametrize(
+    ("sort", "more"),
+    [
+        *product(ORDERS, ["compatible=false", "worker=vllm&memory=12", "compatible=false&q=qwen"]),
+        *product(["speed"], ["worker=ollama&accelerator=RTX 4090", "worker=vllm&accelerator=RTX 4090&q=b"]),
+    ],
+)
 def test_pages_and_cursors_give_the_same_models_in_the_same_order(client, sort, more):
     ids, sizes, total = walked(client, f"/api/v1/models?sort={sort}&{more}", 37)
     assert len(ids) == len(set(ids)) == total
@@ -109,8 +115,10 @@ def test_totals_and_hidden_counts_are_those_of_the_page(client, question):
         assert (item["fit"] or {}).get("sentence") == (row.fit.sentence if row.fit else None)
 
 
-@pytest.mark.parametrize("more", ["", "&worker=vllm&memory=12"])
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    ("sort", "more"),
+    [*product(ORDERS, ["", "&worker=vllm&memory=12"]), ("speed", "&worker=vllm&accelerator=RTX 4090")],
+)
 def test_a_list_that_changes_meanwhile_neither_skips_nor_repeats(client, sort, more):
     address = f"/api/v1/models?compatible=false&sort={sort}{more}"
     before, _, _ = walked(client, address, 200)

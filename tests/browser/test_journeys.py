@@ -231,6 +231,23 @@ def test_order(visit):
     assert first_row(page).inner_text() != first
 
 
+def test_the_fastest_on_a_machine(visit, watch):
+    watch.expect("status of 400")
+    page = visit("/models/")
+    expect(page.locator("#sort option[value=speed]")).to_have_text("Fastest here: tell your machine")
+    page.locator("#sort").select_option("speed")
+    expect(page.get_by_role("alert")).to_contain_text("no machine is told")
+    page.get_by_role("link", name="Name your machine").click()
+    expect(page).to_have_url(re.compile(r"/workers/$"))
+    page.goto("/models/?worker=ollama&accelerator=RTX+4090&min_params=3")
+    page.locator("#sort").select_option("speed")
+    expect(page).to_have_url(re.compile("sort=speed$"))
+    told = page.locator(".row-speed").first.inner_text()
+    assert re.fullmatch(r"about [\d,]+ tokens/s on CUDA", told)
+    first_row(page).click()
+    expect(page.locator("#memory")).to_contain_text(told)
+
+
 def test_what_is_left_out_is_one_click_away(visit):
     page = visit("/models/?q=llama")
     link = page.locator(".notshown a").first

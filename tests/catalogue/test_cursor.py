@@ -11,7 +11,8 @@ from compat import catalogue as queries
 from compat.catalogue import current
 from compat.catalogue.cursor import part_of
 from compat.catalogue.finding import Finding
-from compat.catalogue.question import SORTS, Question, QuestionError
+from compat.catalogue.order import ORDERS
+from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import workers
 from compat.ingest.changes import raise_catalogue_version
 from compat.models import ModelRecord
@@ -51,7 +52,7 @@ class Asked:
             cursor = part.next
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_parts_of_any_size_are_the_whole_list(question, sort):
     asked = Asked(f"{question}&sort={sort}")

@@ -11,7 +11,8 @@ from django.http import QueryDict
 
 from compat import catalogue as queries
 from compat.catalogue.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST
-from compat.catalogue.question import CONFIDENCES, SORTS, Question
+from compat.catalogue.order import ORDERS
+from compat.catalogue.question import CONFIDENCES, Question
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordVariant, Verdict
@@ -302,7 +303,7 @@ def all_rows(asked):
     return found
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 def test_no_row_is_repeated_or_skipped_over_the_pages(sort):
     records = all_rows(Question(compatible="false", sort=sort))
     assert len({kept.pk for kept in records}) == len(records) == ModelRecord.objects.count()

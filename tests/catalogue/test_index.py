@@ -149,7 +149,7 @@ def test_a_sheet_that_was_not_judged_before_is_read_now():
 
 
 def vars_of(needs, index, worker):
-    verdicts = needs.verdicts(index, worker)
+    verdicts, _ = needs.verdicts(index, worker)
     return verdicts.level, verdicts.cause
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from compat.catalogue.current import current_index, forget_index
 from compat.catalogue.finding import Finding, position_after
-from compat.catalogue.order import order_named
-from compat.catalogue.question import SORTS, Question
+from compat.catalogue.order import ORDERS, order_named
+from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import workers
 from compat.models import ModelRecord
@@ -42,7 +42,7 @@ def in_order(order, place=None):
     return [one for part in order.ranges(place) for one in part]
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("ascending", [False, True])
 def test_from_every_place_on_follows_exactly_the_rest(told, sort, ascending):
     order = order_named(sort, ascending=ascending)
@@ -53,7 +53,7 @@ def test_from_every_place_on_follows_exactly_the_rest(told, sort, ascending):
         assert after == [one.pk for one in every[number + 1 :]]
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 @pytest.mark.parametrize("ascending", [False, True])
 def test_the_index_has_the_orders_of_the_database(told, sort, ascending):
     order = order_named(sort, ascending=ascending)
@@ -65,7 +65,7 @@ def test_the_index_has_the_orders_of_the_database(told, sort, ascending):
         assert position_after(index, order, order.place(every[number])) == number + 1
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 def test_nulls_come_last_in_both_directions(told, sort):
     for ascending in (False, True):
         order = order_named(sort, ascending=ascending)
@@ -88,7 +88,7 @@ def test_what_is_asked_for_by_name_comes_first_and_once(told, question):
         assert found.ids(start, 20) == ids[start : start + 20]
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", ORDERS)
 def test_a_slice_may_begin_anywhere(told, sort):
     criteria = Question(sort=sort, compatible="false")
     found = Finding(current_index(), criteria, worker_of(criteria, workers()))

@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
-from compat.estimate import LoadOptions, VariantInputs, complete, from_config, judge_fit, known_shape
+from compat.estimate import (
+    LoadOptions,
+    VariantInputs,
+    complete,
+    estimate_speed,
+    from_config,
+    judge_fit,
+    known_shape,
+)
 from compat.estimate.fit import Fit, rooms_of
 from compat.estimate.launch import Aside
 from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns
@@ -234,3 +242,62 @@ def test_experts_that_go_where_whole_layers_just_do_not_are_a_way_to_run_it(name
             assert FITS[columns.fits(machine, replace(options, aside=aside))[0]] is expected
         seen.add(found.fit)
     assert seen == {Fit.PARTIAL, Fit.TOO_LARGE}
+
+
+SPEEDY = {
+    "a card": Hardware((Accelerator("card", "nvidia", "gpu", 24 * GIB, 1008e9, compute_capability=8.9),)),
+    "a small card and system memory": Hardware(
+        (Accelerator("card", "nvidia", "gpu", 6 * GIB, 360e9, compute_capability=7.5),), 96 * GIB, 80e9
+    ),
+    "two cards and system memory": Hardware(
+        (Accelerator("card", "nvidia", "gpu", 12 * GIB, 500e9, compute_capability=8.6),) * 2, 64 * GIB, 60e9
+    ),
+    "unlike cards": Hardware(
+        (
+            Accelerator("card", "nvidia", "gpu", 24 * GIB, 1008e9),
+            Accelerator("other", "amd", "gpu", 8 * GIB, 500e9),
+        ),
+        64 * GIB,
+    ),
+    "three cards, of which many models use two": Hardware(
+        (Accelerator("card", "nvidia", "gpu", 40 * GIB, 1500e9, compute_capability=8.0),) * 3
+    ),
+    "Apple silicon": Hardware((Accelerator("M", "apple", "unified", 48 * GIB, 400e9),), 48 * GIB),
+    "the processor": Hardware((), 64 * GIB, 89.6e9),
+    "the processor, whose memory's speed is not told": Hardware((), 64 * GIB),
+}
+
+
+def shares(columns, fits, machine, options=None):
+    """What accelerators read of each variant, and whether experts alone are aside."""
+    share, experts = np.ones(len(columns)), np.zeros(len(columns), dtype=bool)
+    partly = np.flatnonzero(fits == FITS.index(Fit.PARTIAL))
+    if len(partly):
+        share[partly], experts[partly] = columns.taken(partly).shares_read(machine, options)
+    return share, experts
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("machine", SPEEDY.values(), ids=SPEEDY)
+def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
+    for number, options in enumerate((LoadOptions(), LoadOptions(context=32_768, kv_type="q8_0"))):
+        some = variants()[number::3]
+        columns = NeedColumns.of(some, engine)
+        fits = columns.fits(machine, options)
+        found = columns.speeds(fits, *shares(columns, fits, machine, options), machine, options.kv_type)
+        for variant, speed in zip(some, found.tolist(), strict=True):
+            fit = judge_fit(variant, engine, machine, options)
+            expected = estimate_speed(variant, engine, machine, fit, kv_type=options.kv_type).tokens_per_second
+            assert (None if np.isnan(speed) else speed) == expected, (variant, fit.sentence)
+
+
+def test_speeds_are_told_of_every_way_to_lie_on_a_machine():
+    """What the test above compares is not nothing: whole, split, cut, with layers and with experts in system memory."""
+    seen = set()
+    for engine, name in (("llama-cpp", "a small card and system memory"), ("ollama", "two cards and system memory")):
+        columns, machine = NeedColumns.of(variants(), engine), SPEEDY[name]
+        fits = columns.fits(machine)
+        share, experts = shares(columns, fits, machine)
+        told = ~np.isnan(columns.speeds(fits, share, experts, machine))
+        seen |= set(zip((share[told] < 1).tolist(), experts[told].tolist(), strict=True))
+    assert seen == {(False, False), (True, False), (True, True)}

@@ -234,3 +234,50 @@ def test_nothing_can_be_written_here(client, method):
     response = getattr(client, method)("/models/")
     assert response.status_code == 405
     assert "GET" in response["Allow"]
+
+
+# --- by speed --------------------------------------------------------------------------------------------------
+
+FAST = "worker=ollama&accelerator=RTX 4090&sort=speed"
+
+
+def test_the_fastest_are_shown_first_each_with_its_speed_and_what_it_is_assumed_on(client):
+    page = Page(response := get(client, f"?{FAST}"))
+    rows = response.context["page"].rows
+    speeds = [row.speed.tokens_per_second for row in rows]
+    assert speeds == sorted(speeds, reverse=True)
+    assert f"about {speeds[0]:,.0f} tokens/s on CUDA" in page.text
+    assert page.text.count("tokens/s on CUDA") == len(rows)
+
+
+def test_the_page_of_a_model_shows_the_speed_of_its_row(client):
+    rows = get(client, f"?{FAST}").context["page"].rows
+    told = f"about {rows[0].speed.tokens_per_second:,.0f} tokens/s on CUDA"
+    response = client.get(f"/models/{rows[0].record.repo_id}/?{FAST.removesuffix('&sort=speed')}")
+    assert response.context["page"].memory.speed == rows[0].speed
+    page = Page(response)
+    assert told in page.text
+    assert "First word after about" in page.text.replace("First wordafter", "First word after")
+    assert ", on CUDA" in page.text
+
+
+@pytest.mark.parametrize("query", ["?sort=speed", "?sort=speed&worker=vllm&q=llama"])
+def test_without_a_machine_speed_is_no_order_and_the_page_says_what_to_do(client, query):
+    response = get(client, query)
+    assert response.status_code == 400
+    page = Page(response)
+    assert "no machine is told" in page.text
+    assert "/workers/" in page.links
+    assert query.replace("sort=speed&", "").replace("?sort=speed", "") in "".join(page.links)
+
+
+def test_the_menu_says_that_speed_needs_a_machine(client):
+    assert "Fastest here: tell your machine" in Page(get(client)).text
+    assert "tell your machine" not in Page(get(client, "?worker=vllm&memory=24")).text
+
+
+def test_a_list_in_which_nothing_has_a_speed_says_why(client):
+    text = Page(get(client, "?worker=llama-cpp&ram=64&sort=speed")).text
+    assert "No model of this list has a speed here" in text
+    assert "bandwidth of the system memory" in text
+    assert "No model of this list" not in Page(get(client, "?worker=llama-cpp&ram=64")).text

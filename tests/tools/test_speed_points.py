@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from compat.estimate.placement import Way
+from compat.estimate.speed_constants import BACKENDS, calibration
 from tools.evaluation.point_rows import SpeedPoint
-from tools.evaluation.speed_points import speed_accuracy, usable
+from tools.evaluation.points import speed_points
+from tools.evaluation.speed_points import speed_accuracy, usable, usable_runs
 
 POINT = {
     "accelerator": "RTX 4090",
@@ -118,3 +121,20 @@ def test_the_bandwidth_that_a_point_tells_outranks_its_processors():
 def test_what_an_engine_computes_on_has_a_row_of_its_own():
     found = speed_accuracy([point(backend="vulkan"), point()])
     assert [(row.name, row.n) for row in found.table.rows if row.by == "backend"] == [("llama.cpp on Vulkan", 1)]
+
+
+def test_the_backend_that_pages_name_is_that_of_the_measured_runs():
+    """Of the runs whose backend is told; on AMD's both were measured, and one number stands for them."""
+    seen = {}
+    for run in usable_runs(speed_points())[0]:
+        if run.point.backend is not None and run.placement.way is Way.ONE:
+            seen.setdefault(run.placement.portions[0].hardware, set()).add(run.point.backend)
+    assert seen.keys() >= {"nvidia", "amd", "amd-unified", "apple-unified", "cpu"}
+    words = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "cpu": "CPU"}
+    for hardware, backends in seen.items():
+        assert set(BACKENDS[hardware].split(" or ")) == {words[one] for one in backends}, hardware
+
+
+def test_every_class_that_was_measured_has_a_backend():
+    for pair in calibration().classes:
+        assert BACKENDS[pair.partition("|")[2]]

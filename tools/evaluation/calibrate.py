@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import compat.estimate
+from compat.estimate.amounts import Amount
 from compat.estimate.placement import Way
 from compat.estimate.speed import (
     USUAL_CACHE,
@@ -263,17 +264,17 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         run for run in members if all(f"{engine}|{one.hardware}" in known.classes for one in run.placement.portions)
     ]
 
-    def split(run: Run, constants: Constants) -> float:
+    def split(run: Run, constants: Constants) -> Amount:
         seconds = alone_seconds(run.work, run.placement, own(run), shared)
         return seconds / constants.efficiency + constants.launch * (len(run.placement.portions) - 1)
 
-    def offload(run: Run, constants: Constants) -> float:
+    def offload(run: Run, constants: Constants) -> Amount:
         assert run.placement.host is not None
         here, there = shared_out(run.work, run.placement)
         seconds = alone_seconds(here, run.placement, own(run), shared)
         return seconds + host_seconds(there, run.placement.host, constants, shared)
 
-    def together(run: Run, constants: Constants) -> float:
+    def together(run: Run, constants: Constants) -> Amount:
         return together_seconds(run.work, run.placement.portions, own(run)[0], constants, shared)
 
     by_table = _groups((run for run in usable if entry_of(run)[0] != "classes"), lambda run: entry_of(run)[0])

@@ -180,7 +180,7 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 
 
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
-    from marketplace.show import gib, margin_share, margin_words, pace, wait
+    from marketplace.show import gib, margin_share, margin_words, pace, rate, wait
 
     def told(part: MemoryPart) -> str:
         if part.bytes is None:
@@ -201,11 +201,13 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     speed = memory.speed
     if speed and speed.tokens_per_second is not None:
         within = f"; four in five measured {margin_share(memory.speed_margin)}" if memory.speed_margin else ""
-        lines.append(("Speed", f"{pace(speed)} ({speed.basis}{within})"))
+        lines.append(("Speed", f"{rate(speed)}, {pace(speed)} (by {speed.basis}{within})"))
     elif speed:
         lines.append(("Speed", f"No number: {speed.reason}"))
     if memory.reading and memory.reading.seconds is not None:
-        lines.append(("Speed", f"First word {wait(memory.reading)} ({memory.reading.basis})"))
+        lines.append(
+            ("Speed", f"First word {wait(memory.reading)}, on {memory.reading.backend} (by {memory.reading.basis})")
+        )
     lines += [("Assumed", text) for text in memory.assumed]
     return lines + _plans(memory.plans)
 

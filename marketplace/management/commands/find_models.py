@@ -83,24 +83,27 @@ def _show(found: Listing, screen: Screen) -> None:
     if not found.items:
         return
     memory = any(item.row.fit and item.row.fit.need for item in found.items)
+    speed = any(item.row.speed and item.row.speed.backend for item in found.items)
     columns = [
         Column("Model", bends=True),
         Column("Verdict"),
         Column("Params", right=True),
         Column("Context", right=True),
         Column("Memory" if memory else "Size", right=True),
+        *([Column("Tokens/s", right=True)] if speed else []),
         Column("Downloads", right=True, spare=True),
         Column("Take", spare=True),
         Column("Mind", bends=True, below=True),
     ]
-    screen.table(columns, [_cells(item.row) for item in found.items])
+    screen.table(columns, [_cells(item.row, speed=speed) for item in found.items])
 
 
-def _cells(row: Row) -> list[Told]:
-    from marketplace.show import count, gib, size, whole_need
+def _cells(row: Row, *, speed: bool) -> list[Told]:
+    from marketplace.show import count, gib, size, speed_number, whole_need
 
     record, best = row.record, row.best
     need = gib(whole_need(row.fit)) if row.fit and row.fit.need else size(best.size_bytes) if best else ""
+    rate = row.speed.tokens_per_second if row.speed else None
     take = best.quantization or best.format if best and row.result.compatible else ""
     return [
         record.repo_id,
@@ -108,6 +111,7 @@ def _cells(row: Row) -> list[Told]:
         record.parameters_text if record.parameters else "-",
         count(record.context) or "-",
         need or "-",
+        *([speed_number(rate) if rate else "-"] if speed else []),
         count(record.downloads) or "-",
         take or "-",
         row.result.brief,
