@@ -554,7 +554,7 @@ from django.test import Client
 from django_tasks_db.models import DBTaskResult
 from compat import journal, tasks
 from compat.architectures import architecture_of
-from compat.catalogue.workers import accelerator_labels
+from compat.engines.accelerator_names import accelerator_labels
 from compat.engines import profile
 from compat.hub import HubClient, HubSettings
 from compat.models import ModelRecord, Webhook, WebhookDelivery
