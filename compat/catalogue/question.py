@@ -39,7 +39,8 @@ from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
 from compat.models import RecordLanguage
-from compat.models.search import MAX_QUERY, words_of
+from compat.models.asked import Asked, read_search
+from compat.models.search import MAX_QUERY
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
 
@@ -465,7 +466,12 @@ class Question(BaseModel):
     @property
     def words(self) -> tuple[str, ...]:
         """The words to search for."""
-        return words_of(self.q)
+        return self.asked_for.words
+
+    @property
+    def asked_for(self) -> Asked:
+        """What the search asks for."""
+        return read_search(self.q)
 
     @classmethod
     def from_query(
