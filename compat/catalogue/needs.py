@@ -172,6 +172,14 @@ def speed_of(
     return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)
 
 
+def files_of_variant(
+    record: ModelRecord, variant: RecordVariant, variants: Iterable[RecordVariant], *, projector: bool | None = None
+) -> ModelFiles:
+    """Which files of the Hub a variant is, among all ``variants`` of its record."""
+    others = tuple(file for one in variants for file in one.files)
+    return ModelFiles(record.repo_id, variant.format, variant.quantization, tuple(variant.files), others, projector)
+
+
 def plans_of(
     record: ModelRecord,
     variant: RecordVariant | None,
@@ -194,14 +202,8 @@ def plans_of(
     fit = fit or judge_fit(needed, worker.profile.slug, worker.hardware, worker.options)
     if not result.compatible and not (result.cause == "memory" or fit.fit is Fit.UNEVEN):
         return Plans()
-    model = ModelFiles(
-        record.repo_id,
-        variant.format,
-        variant.quantization,
-        tuple(variant.files),
-        tuple(file for one in variants for file in one.files),
-        bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None,
-    )
+    projector = bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None
+    model = files_of_variant(record, variant, variants, projector=projector)
     return make_plans(
         needed,
         worker.profile.slug,
