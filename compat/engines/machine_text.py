@@ -125,7 +125,7 @@ _SMI_MIG = re.compile(r"MIG \d{1,2}(?:c\.\d)?g?\.?\d{0,2}g?\.(\d{1,3})gb\S* +Dev
 _SMI_ROW = re.compile(r"\| +\d{1,3} +([A-Z][^|\n]{1,60}?) +(?:On|Off|N/A) +\| +[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:")
 _SMI_MEMORY = re.compile(r"\d{1,8}MiB */ *(\d{1,8})MiB")
 _SMI_CSV = re.compile(
-    r"^ *(?:\d{1,3}, *)?((?:NVIDIA|Tesla|Quadro|GeForce)[^,\n]{1,60}), *(\d{1,8}) ?(?:MiB)?", re.MULTILINE
+    r"^ *(?:\d{1,3}, *)?((?:NVIDIA|Tesla|Quadro|GeForce)[^,\n]{1,60}), *(\d{4,8}) *(?:MiB\b|$)", re.MULTILINE
 )
 _ROCM = re.compile(
     r"GPU\[(\d{1,3})\]\s*: *(Card [Ss]eries|Card [Mm]odel|GFX Version|VRAM Total Memory \(B\)): *([^\n]{1,80})"
@@ -137,6 +137,7 @@ _MAC_CARD = re.compile(r"\bChipset Model: *((?!Apple)[^\n]{1,60})")
 _MAC_MEMORY = re.compile(r"(?<!\w )\bMemory: *(\d{1,5}(?:\.\d{1,2})?) *([GT])B\b")
 _MAC_BYTES = re.compile(r"\bhw\.memsize: *(\d{9,15})\b")
 _LSPCI = re.compile(r"(?:VGA compatible controller|3D controller|Display controller)(?: \[\w{4}\])?: *([^\n]{1,200})")
+_SLOT = re.compile(r" (?=[0-9a-f]{2}:[0-9a-f]{2}\.\d )")
 _NO_NAME = re.compile(r"[0-9a-f]{4}(?::[0-9a-f]{4})?|AMD/ATI")
 _BRACKETS = re.compile(r"\[([^\]]{1,120})\]")
 _MEMINFO = re.compile(r"\bMemTotal: *(\d{1,15}) *kB")
@@ -185,7 +186,7 @@ def _rocm_smi(text: str, told: _Told) -> None:
         named = next((one for one in (series, card.get("model", "").strip()) if read_name(one).label), "")
         told.devices.append(_Device(named or gfx or series, memory))
     if not cards:
-        for name in _AMD_NAME.findall(text):
+        for name in map(_first, _AMD_NAME.findall(text)):
             if read_name(name).label:
                 told.devices.append(_Device(name))
             elif processor_bandwidth(name):
@@ -197,8 +198,7 @@ def _rocm_smi(text: str, told: _Told) -> None:
 def _lspci(text: str, told: _Told) -> None:
     """``lspci``, with or without ``-nn``."""
     left: list[str] = []
-    for line in _LSPCI.findall(text):
-        line = re.split(r" [0-9a-f]{2}:[0-9a-f]{2}\.\d ", line)[0]
+    for line in _LSPCI.findall(_SLOT.sub("\n", text)):
         names = [
             one for one in _BRACKETS.findall(line) if not re.fullmatch(r"[0-9a-f]{4}(?::[0-9a-f]{4})?|AMD/ATI", one)
         ]
@@ -245,8 +245,13 @@ def _system(text: str, told: _Told) -> None:
         told.ram = float(free[1]) * (_UNIT[free[2].lower()] if free[2] else _unit_of(float(free[1])))
     cpu = _CPU.search(text)
     if cpu and not read_name(cpu[1]).label:
-        told.processor = cpu[1].strip()
-    told.devices += [_Device(name) for name in _WINDOWS.findall(text)]
+        told.processor = _first(cpu[1])
+    told.devices += [_Device(_first(name)) for name in _WINDOWS.findall(text)]
+
+
+def _first(value: str) -> str:
+    """A value without what follows it on the same line, where line ends were lost."""
+    return re.split(r" {2,}", value.strip())[0]
 
 
 def _unit_of(number: float) -> float:

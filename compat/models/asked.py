@@ -49,7 +49,7 @@ def read_search(question: str) -> Asked:
         return Asked((name.lower(),), name, pasted=True)
     tagged, _, tag = name.partition(":")
     if tag and _ID.fullmatch(tagged) and not ollama:
-        return Asked((tagged.lower(),), tagged)
+        return Asked((tagged.lower(),), tagged, pasted=command is not None)
     if ollama or command or _TAGGED.fullmatch(name):
         return Asked(_words(" ".join(_of_ollama(name))))
     words = _words(name)
