@@ -31,6 +31,8 @@ MACHINE = ("accelerator", "count", "memory", "ram", "ram_bandwidth")
 """The worker's parameters that describe the machine."""
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
+PLACES = ("your-machine", "home-machine")
+"""The ids of the fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,12 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
     back = _read(request, told, text)
     if request.htmx:
         found = completions(text) if text.strip() else []
-        context = {"back": back, "completions": {one: _again(told, one) for one in found}}
+        place = request.GET.get("place", "")
+        context = {
+            "back": back,
+            "completions": {one: _again(told, one) for one in found},
+            "place": place if place in PLACES else PLACES[0],
+        }
         return _unkept(render_page(request, "partials/_machine_back.html", context))
     if not back.whole:
         context = {"back": back, "others": _others(told), "next": _next(told), "asked": _rest(told)}
