@@ -237,6 +237,7 @@ def test_what_describes_a_worker_of_a_list_in_the_hub_s_form_needs_its_name(clie
     assert response.status_code == 400
     assert "runs_on=" in response.json()["error"]
     small, large = (
-        client.get(f"/api/models?runs_on=llama-cpp&accelerator={card}&limit=1000").json() for card in ("GTX 1650", "H100")
+        client.get(f"/api/models?runs_on=llama-cpp&accelerator={card}&limit=1000").json()
+        for card in ("GTX 1650", "H100")
     )
     assert 0 < len(small) < len(large)
