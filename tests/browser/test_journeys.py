@@ -613,7 +613,8 @@ def test_machines_are_kept_by_name(visit):
     expect(page.get_by_role("button", name="desk", exact=True)).to_have_count(0)
 
 
-def test_the_machine_works_without_javascript(visit):
+def test_the_machine_works_without_javascript(visit, watch):
+    watch.expect("status of 422")
     page = visit("/", java_script_enabled=False)
     page.locator("#home-machine").fill("M3 Max 64GB")
     page.get_by_role("button", name="See what runs").click()
