@@ -2,3 +2,5 @@
 
 WORKER = "worker"
 """What a visitor chose as their worker, as a query string."""
+MACHINES = "machines"
+"""The machines that a visitor keeps, by name."""

@@ -28,6 +28,7 @@ from django.utils.http import parse_http_date_safe
 
 from compat.catalogue import catalogue_state
 from compat.models import Catalogue
+from marketplace.cookies import MACHINES as MACHINES_COOKIE
 from marketplace.cookies import WORKER as WORKER_COOKIE
 
 from . import VERSION
@@ -52,7 +53,7 @@ FORM = 1
 """The form of what is kept: another number, and what processes of another release left in Redis is not read."""
 _ALONE = 400
 """Bytes that an answer takes beside its body and headers, about."""
-_ANEW = "/healthz", "/fetch/", "/log/", "/admin/"
+_ANEW = "/healthz", "/fetch/", "/log/", "/machine/read/", "/admin/"
 """Where nothing is kept, so that nobody need look."""
 _CONDITIONS = "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"
 _MAY = "may_be_kept"
@@ -93,8 +94,8 @@ class Kept(NamedTuple):
 def key_of(request: HttpRequest) -> str | None:
     """What an answer depends on, as a digest; None for requests that are always answered anew.
 
-    These are: host and address, whether gzip is understood, the worker of the cookie, all that htmx tells of itself,
-    the catalogue's version, and this release. One query.
+    These are: host and address, whether gzip is understood, the worker and the machines of the cookies,
+    all that htmx tells of itself, the catalogue's version, and this release. One query.
     """
     meta, cookies = request.META, request.COOKIES
     if request.method not in ("GET", "HEAD") or request.path_info.startswith(_ANEW):
@@ -105,6 +106,7 @@ def key_of(request: HttpRequest) -> str | None:
         (request.scheme, meta.get("HTTP_HOST", ""), request.path_info, request.GET.urlencode()),
         bool(re_accepts_gzip.search(meta.get("HTTP_ACCEPT_ENCODING", ""))),
         cookies.get(WORKER_COOKIE, ""),
+        cookies.get(MACHINES_COOKIE, ""),
         sorted(item for item in meta.items() if item[0].startswith("HTTP_HX_")),
     )
     told = repr(parts)

@@ -8,7 +8,7 @@ from django.views.decorators.cache import cache_control
 from .api import docs, hub
 from .api.v1 import api
 from .feeds import ListModels, NewModels
-from .pages import accuracy, browse, detail, health, home, lists, log, report, workers
+from .pages import accuracy, browse, compare, detail, health, home, lists, log, machine, report, workers
 from .sitemaps import SITEMAPS, robots
 
 handler400 = "marketplace.pages.errors.bad_request"
@@ -21,8 +21,10 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("models/", browse.browse, name="browse"),
     path("models/<path:repo_id>/", detail.detail, name="detail"),
+    path("compare/", compare.compared, name="compare"),
     path("fetch/", detail.fetch, name="fetch"),
     path("log/", log.log, name="log"),
+    path("machine/read/", machine.machine_field, name="machine-field"),
     path("workers/", workers.workers, name="workers"),
     path("workers/<slug:slug>/", workers.worker, name="worker"),
     path("lists/", lists.lists, name="lists"),

@@ -34,6 +34,7 @@ class Page(HTMLParser):
         self.title = ""
         self.pieces: list[str] = []
         self._open: list[str] = []
+        self._textarea = ""
         self.feed(response.content.decode())
         self.close()
 
@@ -60,6 +61,7 @@ class Page(HTMLParser):
             )
         if tag in ("input", "select", "textarea") and "name" in told and self.forms and "form" in self._open:
             self.forms[-1].fields[told["name"]] = told.get("value", "")
+            self._textarea = told["name"] if tag == "textarea" else self._textarea
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)
@@ -73,6 +75,8 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self._open and self._open[-1] == "title":
             self.title += data
+        if self._open and self._open[-1] == "textarea" and self.forms:
+            self.forms[-1].fields[self._textarea] += data
         self.pieces.append(data)
 
     @property

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from compat.catalogue.workers import Machine, accelerator_labels, workers
+from compat.catalogue.workers import Machine, workers
 from compat.engines import all_profiles
+from compat.engines.accelerator_names import accelerator_labels
 from compat.models import SiteWorker
 from tests.markup import Page
 
@@ -93,10 +94,10 @@ def test_known_accelerators_are_taken_as_they_are(operator, label):
 
 
 def test_an_unknown_accelerator_is_refused_with_near_ones(operator):
-    worker, errors = added(operator, accelerator="V100")
+    worker, errors = added(operator, accelerator="V100 64 GB")
     assert worker is None
     (message,) = errors["accelerator"]
-    assert "“V100” is not an accelerator this site knows" in message
+    assert "“V100 64 GB” is not an accelerator this site knows" in message
     assert "V100 16 GB" in message
     (message,) = added(operator, accelerator="<script>")[1]["accelerator"]
     assert "Did you mean" not in message

@@ -119,7 +119,7 @@ def add_known_shape(copy):
 
 def add_card(copy):
     line = '{"name":"Toy 48","vendor":"nvidia","kind":"gpu","gb":48,"gb_s":900.0,"cc":9,"src":[0]},\n'
-    add_lines(copy / "compat/engines/data/accelerators.json", '{"name":"L40s"', line)
+    add_lines(copy / "compat/engines/data/accelerators.json", '{"name":"L40S"', line)
 
 
 def add_data_file(copy):
@@ -554,7 +554,7 @@ from django.test import Client
 from django_tasks_db.models import DBTaskResult
 from compat import journal, tasks
 from compat.architectures import architecture_of
-from compat.catalogue.workers import accelerator_labels
+from compat.engines.accelerator_names import accelerator_labels
 from compat.engines import profile
 from compat.hub import HubClient, HubSettings
 from compat.models import ModelRecord, Webhook, WebhookDelivery

@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from compat.catalogue.accelerator_names import as_listed
 from compat.catalogue.question import MOST_SLOTS
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, accelerator_labels, accelerator_named, too_many
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, too_many
 from compat.engines import all_profiles
+from compat.engines.accelerator_names import near_names, read_name
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
@@ -124,13 +124,13 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
 
     def clean_accelerator(self) -> str:
         """Only what the estimates know; close labels are named."""
-        label: str = as_listed(self.cleaned_data["accelerator"].strip())
-        if not label or accelerator_named(label):
-            return label
-        words = label.lower().split()
-        near = [known for known in accelerator_labels() if any(word in known.lower().split() for word in words)]
-        hint = f" Did you mean {', '.join(near[:5])}?" if near else ""
-        raise forms.ValidationError(f"“{label}” is not an accelerator this site knows.{hint} Or give its memory alone.")
+        told: str = self.cleaned_data["accelerator"].strip()
+        read = read_name(told, None)
+        if not told or (read.label and read.count == 1):
+            return read.label
+        near = [read.label] if read.label else near_names(told)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        raise forms.ValidationError(f"“{told}” is not an accelerator this site knows.{hint} Or give its memory alone.")
 
     def clean_count(self) -> int:
         """Several only of what a machine can have several of."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from compat.catalogue import facets
 from compat.catalogue.current import index_now
-from compat.catalogue.finding import Finding
+from compat.catalogue.detail import find_record
+from compat.catalogue.finding import Finding, finds_words
+from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.question import Problem, Question, QuestionError
-from compat.catalogue.rows import Row, worker_of
+from compat.catalogue.rows import Row, UnknownModel, worker_of
+from compat.catalogue.spelling import meant_words
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.hub.payloads import is_repo_id
@@ -85,6 +89,10 @@ class BrowsePage:
     recorded: tuple[str, ...]
     empty: bool
     curated: CuratedList | None
+    asked: Row | None = None
+    """The model that the search names by its id, whatever its verdict, where the list does not begin with it."""
+    meant: str = ""
+    """The words of this list, where nothing has those that were typed."""
 
     @property
     def profile(self) -> EngineProfile:
@@ -109,24 +117,28 @@ class BrowsePage:
     @property
     def asked_id(self) -> str:
         """The repository id that was searched for, if the question is one."""
-        words = self.criteria.words
-        return self.criteria.q if len(words) == 1 and "/" in words[0] and is_repo_id(self.criteria.q) else ""
+        asked = self.criteria.asked_for.repo_id
+        return asked if is_repo_id(asked) else ""
 
 
 def browse(criteria: Question, available: Mapping[str, Worker] | None = None) -> BrowsePage:
-    """One page of the catalogue with its facets. At most nine queries, whatever its size and the worker.
+    """One page of the catalogue with its facets. At most ten queries, whatever its size and the worker, and a few
+    more where no record has the words: what was probably meant is looked for then.
 
     Raises :class:`NoSuchPage` beyond the last page, :class:`~compat.catalogue.question.QuestionError` for no such list.
     """
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
     curated = curated_of(criteria)
+    meant = _meant(index, criteria)
+    criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker)
     pages = max(1, -(-found.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
     numbers = found.numbers()
     ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
+    named = _named_record(criteria)
     return BrowsePage(
         criteria=criteria,
         worker=worker,
@@ -140,7 +152,26 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         recorded=index.recorded,
         empty=not len(index),
         curated=curated,
+        asked=next(iter(index.rows.of([one for one in named if one not in ids[:1]], worker, newest=newest)), None),
+        meant=meant,
     )
+
+
+def _meant(index: CatalogueIndex, criteria: Question) -> str:
+    """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
+    words = criteria.words
+    if not words or finds_words(index, words):
+        return ""
+    return " ".join(meant_words(words, index.words, partial(finds_words, index)))
+
+
+def _named_record(criteria: Question) -> list[int]:
+    """The key of the record whose id is searched for, or none. One query where an id is searched for, else none."""
+    repo_id = criteria.asked_for.repo_id
+    try:
+        return [find_record(repo_id).pk] if repo_id else []
+    except UnknownModel:
+        return []
 
 
 def curated_of(criteria: Question) -> CuratedList | None:

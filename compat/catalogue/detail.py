@@ -18,7 +18,16 @@ from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
-from compat.catalogue.needs import asked_of, context_room, fit_of, inputs_of_variant, plans_of, reading_of, speed_told
+from compat.catalogue.needs import (
+    asked_of,
+    context_room,
+    files_of_variant,
+    fit_of,
+    inputs_of_variant,
+    plans_of,
+    reading_of,
+    speed_told,
+)
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
@@ -40,6 +49,7 @@ from compat.estimate import (
     rooms_of,
 )
 from compat.estimate.ledger import shipped_ledger
+from compat.estimate.run_line import take_line
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text
@@ -241,6 +251,15 @@ class DetailPage:
     def judged(self) -> VariantFacts:
         """The facts of the variant that the verdict is about."""
         return self.row.judged
+
+    @property
+    def take(self) -> str:
+        """The command that gets the best variant; empty where there is none."""
+        best = self.row.best
+        if best is None:
+            return ""
+        model = files_of_variant(self.record, best, [row.variant for row in self.variants])
+        return take_line(self.profile.slug, model)
 
     @property
     def largest(self) -> int:

@@ -312,6 +312,11 @@ def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
     return found
 
 
+def finds_words(index: CatalogueIndex, words: tuple[str, ...]) -> bool:
+    """Whether any record's search text holds some words. One query, unless they were asked for a moment ago."""
+    return bool(len(_with_words(index, words)))
+
+
 def _with_words(index: CatalogueIndex, words: tuple[str, ...]) -> Column:
     """The rows whose search text holds some words. One query, unless they were asked for a moment ago."""
     return _remembered(index, words, lambda: matching_ids(words))

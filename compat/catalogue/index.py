@@ -87,6 +87,12 @@ class CatalogueIndex:
         """
         return tuple(self.columns.texts["recorded"])
 
+    @property
+    def words(self) -> list[str]:
+        """Words of the records' names, the most used first."""
+        words: list[str] = self.columns.texts["words"]
+        return words
+
     def values(self, facet: Facet | str) -> Values:
         """What groups have of a facet that is not the verdict."""
         name = facet if isinstance(facet, str) else facet.name

@@ -29,13 +29,14 @@ from compat.catalogue.index_columns import (
 )
 from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
+from compat.catalogue.spelling import NameWords
 from compat.estimate import find_shape
 from compat.models import Catalogue, FactSheet, ModelRecord, RecordVariant, Verdict
 
 _AT_ONCE = 5000
 _RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
 """The numbers of a record that questions bound."""
-_NEED_COLUMNS = ("sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes")
+_NEED_COLUMNS = ("owner", "sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes")
 
 
 def build_index() -> CatalogueIndex:
@@ -77,12 +78,12 @@ class _Numbers(dict[Any, int]):
 def _read() -> IndexColumns:
     sheets = list(FactSheet.objects.order_by("id").values_list("id", flat=True))
     sheet_row = {pk: row for row, pk in enumerate(sheets)}
-    groups, needs = _Numbers(), _Numbers()
+    groups, needs, words = _Numbers(), _Numbers(), NameWords()
     members: list[int] = []
     sizes_of_need: list[int] = []
     ids: list[int] = []
     numbers: list[int] = []
-    for pk, need, sizes, rest in _records():
+    for pk, need, sizes, rest in _records(words):
         number = needs.of(need)
         if number == len(members):
             members.append(pk)
@@ -116,7 +117,13 @@ def _read() -> IndexColumns:
         need_first=np.concatenate([[0], np.cumsum(sizes_of_need, dtype=np.int64)]).astype(np.int64),
         need_member=np.array(members, dtype=np.int64),
         need_digest=np.array([_digest(need) for need in told], dtype="V16"),
-        texts={"facets": texts, "engines": list(rules), "rules": list(rules.values()), "recorded": _recorded()},
+        texts={
+            "facets": texts,
+            "engines": list(rules),
+            "rules": list(rules.values()),
+            "recorded": _recorded(),
+            "words": words.most_used(),
+        },
     )
 
 
@@ -133,8 +140,11 @@ def _digest(value: object) -> bytes:
     return hashlib.blake2b(repr(value).encode(), digest_size=16).digest()
 
 
-def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]]:
-    """(id, what its memory need depends on, its variants' sizes, all else that groups differ by) of every record."""
+def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]]:
+    """(id, what its memory need depends on, its variants' sizes, all else that groups differ by) of every record.
+
+    The words of their names are counted on the way.
+    """
     own = [facet.column for facet in INDEXED if isinstance(facet.column, RecordColumn)]
     beside = [facet.column for facet in INDEXED if isinstance(facet.column, BesideColumn)]
     spoken = [
@@ -147,9 +157,10 @@ def _records() -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[An
     columns = ("id", *_NEED_COLUMNS, *_RANGED, *(column.name for column in own))
     published = _Published()
     texts: dict[Any, Any] = {}
-    for pk, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
+    for pk, owner, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
         _AT_ONCE
     ):
+        words.add(owner, name)
         facts = texts.setdefault(facts, facts)
         sizes = tuple(variants.of(pk))
         shape = published.shape_of(facts, parameters, name, sheet)

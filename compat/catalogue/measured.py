@@ -14,9 +14,10 @@ from typing import Any
 from compat.catalogue.detail import PART_WORDS
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.same_model import Match, Same, match_of
-from compat.catalogue.workers import Machine, Worker, accelerator_labels
+from compat.catalogue.workers import Machine, Worker
 from compat.engines import all_profiles
-from compat.engines.hardware import Accelerator, Hardware, find_accelerator
+from compat.engines.accelerator_names import accelerator_labels, find_accelerator
+from compat.engines.hardware import Accelerator, Hardware
 from compat.estimate import (
     FitResult,
     LoadOptions,

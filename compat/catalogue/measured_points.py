@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from compat.catalogue.workers import accelerator_named
+from compat.engines.accelerator_names import accelerator_named
 from compat.estimate.engine_names import engine_name
 from compat.logs.load import MIB
 from compat.models import Measurement

@@ -7,6 +7,7 @@ from statistics import median
 
 from compat.catalogue.workers import Worker
 from compat.engines import all_profiles
+from compat.engines.accelerator_names import read_name
 from compat.models import Measurement
 
 
@@ -15,12 +16,18 @@ def measured_here(repo_id: str, worker: Worker, most: int = 5) -> list[Measureme
     found = Measurement.objects.filter(repo_id=repo_id, engine=worker.profile.slug)
     machine = worker.machine
     if machine.accelerator:
-        found = found.filter(accelerator=machine.accelerator, count=machine.count)
-    elif machine.memory is not None:
+        # Kept under what its accelerator was called then.
+        same = [one for one in found.filter(count=machine.count) if _label(one.accelerator) == machine.accelerator]
+        return same[:most]
+    if machine.memory is not None:
         found = found.filter(accelerator="", memory_gb=machine.memory, count=machine.count)
     elif machine.told:
         found = found.filter(accelerator="", memory_gb=None)
     return list(found[:most])
+
+
+def _label(name: str) -> str:
+    return read_name(name).label or name
 
 
 @dataclass(frozen=True, slots=True)

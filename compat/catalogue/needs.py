@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from compat.catalogue.workers import Worker
@@ -193,6 +193,14 @@ def speed_told(
 DOES_NOT_RUN = "It does not run here."
 
 
+def files_of_variant(
+    record: ModelRecord, variant: RecordVariant, variants: Iterable[RecordVariant], *, projector: bool | None = None
+) -> ModelFiles:
+    """Which files of the Hub a variant is, among all ``variants`` of its record."""
+    others = tuple(file for one in variants for file in one.files)
+    return ModelFiles(record.repo_id, variant.format, variant.quantization, tuple(variant.files), others, projector)
+
+
 def plans_of(
     record: ModelRecord,
     variant: RecordVariant | None,
@@ -215,15 +223,9 @@ def plans_of(
     fit = fit or judge_fit(needed, worker.profile.slug, worker.hardware, worker.options)
     if not result.compatible and not (result.cause == "memory" or fit.fit is Fit.UNEVEN):
         return Plans()
-    model = ModelFiles(
-        record.repo_id,
-        variant.format,
-        variant.quantization,
-        tuple(variant.files),
-        tuple(file for one in variants for file in one.files),
-        bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None,
-        _stated_context(record, needed.shape),
-    )
+    projector = bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None
+    model = files_of_variant(record, variant, variants, projector=projector)
+    model = replace(model, context=_stated_context(record, needed.shape))
     return make_plans(
         needed,
         worker.profile.slug,

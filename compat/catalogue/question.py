@@ -22,7 +22,6 @@ from pydantic import ValidationError as Invalid
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from compat.architectures import architecture_of, family_label
-from compat.catalogue.accelerator_names import as_listed
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
@@ -33,13 +32,15 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
-from compat.catalogue.workers import MOST_ACCELERATORS, Worker, accelerator_labels, too_many
+from compat.catalogue.workers import MOST_ACCELERATORS, Worker, too_many
+from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
 from compat.models import RecordLanguage
-from compat.models.search import MAX_QUERY, words_of
+from compat.models.asked import Asked, read_search
+from compat.models.search import MAX_QUERY
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
 
@@ -225,9 +226,10 @@ class Question(BaseModel):
     accelerator: Annotated[
         str,
         Parameter(
-            "The worker's accelerator, by its name in the site's list, with or without the maker's words.",
+            "The worker's accelerator, as people, drivers and tools spell it, with how many and how much memory if "
+            "you like.",
             group="worker",
-            takes="a name such as `RTX 4090`",
+            takes="a name such as `RTX 4090`, `2x3090` or `M3 Max 64GB`",
             metavar="NAME",
             source="accelerators",
         ),
@@ -472,7 +474,12 @@ class Question(BaseModel):
     @property
     def words(self) -> tuple[str, ...]:
         """The words to search for."""
-        return words_of(self.q)
+        return self.asked_for.words
+
+    @property
+    def asked_for(self) -> Asked:
+        """What the search asks for."""
+        return read_search(self.q)
 
     @classmethod
     def from_query(
@@ -489,7 +496,12 @@ class Question(BaseModel):
         left to that function as well.
         """
         good = _given(query)
-        problems = [*_repeated(query), *_mistyped(cls, good), *_unknown(good, tuple(workers), wrong)]
+        problems = [
+            *_repeated(query),
+            *_name_accelerator(good),
+            *_mistyped(cls, good),
+            *_unknown(good, tuple(workers), wrong),
+        ]
         rest = cls.model_validate(good)
         low, high = rest.min_params, rest.max_params
         if low is not None and high is not None and low > high:
@@ -597,11 +609,31 @@ def _given(query: Query) -> dict[str, Any]:
         values = [value.strip() for value in query.getlist(name) if value.strip()]
         if name == "q" and values:
             values = [" ".join(values[-1].replace("\0", " ").split())]
-        if parameter.source == "accelerators" and values:
-            values = [as_listed(values[-1])]
         if values and values[-1]:
             given[name] = tuple(dict.fromkeys(values)) if parameter.many else values[-1]
     return given
+
+
+def _name_accelerator(given: dict[str, Any]) -> Iterator[Problem]:
+    """Put the label in place of an accelerator's name, with how many and how much where that alone tells it."""
+    told, count, memory = given.get("accelerator", ""), given.get("count", "1"), given.get("memory", "")
+    read = read_name(told) if told else ReadName()
+    if not read.label:
+        return
+    size = float(memory) if _NUMBER.fullmatch(memory) and len(memory) < _TOLD else None
+    # A memory that one of several sizes has says which of them is meant; any other is what somebody has all the same.
+    sized = read_name(told, size) if size is not None else read
+    given["accelerator"] = sized.label or read.label
+    if sized.label and sized.label != read.label:
+        del given["memory"]
+    elif read.memory is not None and not memory:
+        given["memory"] = _written(read.memory)
+    if read.count > 1 and count == "1":
+        given["count"] = str(read.count)
+    elif read.count > 1 and count != str(read.count):
+        yield Problem(
+            "count", count, f"count is {_told(count)}, and “{_told(told)}” tells {read.count}: which is meant?"
+        )
 
 
 def _mistyped(question: type[Question], given: dict[str, Any]) -> Iterator[Problem]:
@@ -619,14 +651,16 @@ def _unknown(
     given: dict[str, Any], workers: tuple[str, ...], wrong: Callable[[Parameter, str], str]
 ) -> Iterator[Problem]:
     """The values that are of the right type and that nobody knows, each taken out of what was given."""
-    named: Mapping[str, Iterable[str]] = {"workers": workers, "accelerators": accelerator_labels()}
     for name, told in list(given.items()):
         parameter = PARAMETERS[name]
         if parameter.source is None:
             continue
-        known = named.get(parameter.source)
         for value in told if isinstance(told, tuple) else (told,):
-            message = wrong(parameter, value) if known is None else _not_among(parameter, value, known)
+            if parameter.source == "accelerators":
+                message = _no_accelerator(value)
+            else:
+                listed = parameter.source == "workers"
+                message = _not_among(parameter, value, workers) if listed else wrong(parameter, value)
             if message:
                 yield Problem(name, _told(value), message)
                 _take_out(given, name, value)
@@ -693,11 +727,17 @@ def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
     known = tuple(known) if not isinstance(known, Mapping) else known
     if value in known:
         return ""
-    if parameter.source == "accelerators":
-        hint = did_you_mean(value, known, ask="Or do you mean")
-        return f"“{_told(value)}” is not an accelerator this site knows. Give its memory instead.{hint}"
     what = f" ({parameter.noun})" if parameter.noun else ""
     return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
+
+
+def _no_accelerator(name: str) -> str:
+    """What to say of a name that no accelerator has; nothing of one that is known."""
+    if accelerator_named(name) is not None:
+        return ""
+    near = near_names(name)
+    hint = f" Or do you mean {or_(near)}?" if near else ""
+    return f"“{_told(name)}” is not an accelerator this site knows. Give its memory instead.{hint}"
 
 
 def near_values(value: str, known: Iterable[str], most: int = 3) -> list[str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compat.engines import Capability, EngineProfile
+from compat.engines.accelerator_names import accelerator_named, general_names, read_name
 from compat.engines.hardware import GIB
-from compat.estimate import Accelerator, Hardware, LoadOptions, accelerators
+from compat.estimate import Accelerator, Hardware, LoadOptions
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
 from compat.estimate.launch import DEFAULT_CONTEXT, Launch, launch_of
@@ -27,8 +28,8 @@ MOST_ACCELERATORS = 16
 class Machine:
     """What a worker runs on. ``memory`` is GiB of one accelerator, ``ram`` GiB of the system; None is not told.
 
-    ``ram_bandwidth`` is how many GB of system memory the processor reads in a second. ``accelerator`` is a name of the
-    bundled list, or empty for one of which only the memory is told.
+    ``ram_bandwidth`` is how many GB of system memory the processor reads in a second. ``accelerator`` is a label or a
+    general name of :mod:`compat.engines.accelerator_names`, or empty for one of which only the memory is told.
     """
 
     accelerator: str = ""
@@ -56,10 +57,52 @@ class Machine:
         known = accelerator_named(self.accelerator) if self.accelerator else None
         memory = round(self.memory * GIB) if self.memory is not None else None
         if known is not None:
+            memory = self.least if memory is None else memory
             return replace(known, memory=memory) if memory is not None else known
         if memory is None:
             return None
         return Accelerator(name=f"{self.memory:g} GB accelerator", vendor="", kind="gpu", memory=memory)
+
+    @property
+    def least(self) -> int | None:
+        """Bytes of the smallest memory that a shared one is sold with, where nobody told how large this one is."""
+        known = accelerator_named(self.accelerator) if self.accelerator else None
+        asks = known is not None and known.memory is None and self.memory is None and self.ram is None
+        return min(known.memory_options, default=None) if asks and known is not None else None
+
+    @property
+    def choices(self) -> Mapping[str, Machine]:
+        """The machines that this one may be, by what tells them apart, where its name leaves open which is meant."""
+        if self.least is not None:
+            known = accelerator_named(self.accelerator)
+            sizes = [one / GIB for one in sorted(known.memory_options)] if known is not None else []
+            return {f"{size:g} GB": replace(self, memory=size) for size in sizes}
+        if self.memory is not None:
+            return {}
+        return {label: replace(self, accelerator=label) for label in general_names().get(self.accelerator, ())}
+
+    @property
+    def assumed(self) -> str:
+        """Which of several machines this one is taken for, as a sentence; empty where it is told."""
+        names = list(self.choices)
+        if not names:
+            return ""
+        others = f"{', '.join(names[:-1])} or {names[-1]}"
+        if self.least is not None:
+            return f"{self.accelerator} is sold with {others}: {names[0]} is taken, the least. Tell yours."
+        return f"{self.accelerator} may be {others}: {names[0]} is taken, the least. Tell yours."
+
+    @property
+    def words(self) -> str:
+        """All of it, as :func:`compat.engines.machine_text.read_machine` reads it: ``2x RTX 3090, 64 GB RAM``."""
+        times = f"{self.count}x " if self.count > 1 else ""
+        known = accelerator_named(self.accelerator)
+        kind = "" if known is not None and known.unified else " VRAM"
+        memory = f"{self.memory:g} GB{kind}" if self.memory is not None else ""
+        named = f"{self.accelerator} {memory}".strip()
+        ram = f"{self.ram:g} GB RAM" if self.ram is not None else ""
+        rate = f"{self.ram_bandwidth:g} GB/s" if self.ram_bandwidth is not None else ""
+        return ", ".join(filter(None, (times + named if named else "", f"{ram} at {rate}" if ram and rate else ram)))
 
     @property
     def label(self) -> str:
@@ -154,11 +197,6 @@ class Worker:
         return Capability(one.vendor, one.compute_capability, one.gfx, self.machine.count) if one else None
 
 
-def accelerator_named(name: str) -> Accelerator | None:
-    """The bundled accelerator of exactly this label."""
-    return accelerator_labels().get(name)
-
-
 def too_many(name: str, count: int) -> str:
     """Why no machine has so many of the accelerator of this label, as a sentence; empty where one may.
 
@@ -171,22 +209,6 @@ def too_many(name: str, count: int) -> str:
         f"A machine has one {name}, which shares its memory with the system: use 1. "
         "Several machines at work together are not judged."
     )
-
-
-_labels: dict[str, Accelerator] = {}
-
-
-def accelerator_labels() -> Mapping[str, Accelerator]:
-    """Every bundled accelerator by a label of its own: its name, with its memory where one name has several sizes."""
-    if not _labels:
-        names = [one.name for one in accelerators()]
-        found: dict[str, Accelerator] = {}
-        for one in accelerators():
-            size = f" {one.memory / GIB:g} GB" if one.memory else ""
-            repeated = names.count(one.name) > 1
-            found.setdefault(f"{one.name}{size}" if repeated and size.strip() not in one.name else one.name, one)
-        _labels.update(found)
-    return _labels
 
 
 _OWN = ComposedQuery(
@@ -214,6 +236,7 @@ def workers() -> Mapping[str, Worker]:
         if engine in available:
             # One registered before some values were refused is judged as the one computer that there is, and as the
             # engine starts by itself.
+            accelerator = read_name(accelerator).label or accelerator
             machine = Machine(accelerator, 1 if too_many(accelerator, count) else count, memory, ram, bandwidth)
             kept = kv if cache_types(engine).takes(kv) else SIXTEEN_BITS
             found[slug] = Worker(slug, name, available[engine], machine, context, kept, slots=slots, registered=True)

@@ -4,7 +4,7 @@ The list is a compact copy of public tables; every entry keeps the names of its 
 bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Self
@@ -23,7 +23,8 @@ class Accelerator:
 
     ``tflops`` are trillions of 16-bit operations a second, without tensor cores, as tables give them.
     ``compute_capability`` is NVIDIA's (8.9), ``gfx`` AMD's name of a generation (``gfx942``).
-    ``memory_options``: the sizes in bytes a shared memory is sold in, where the name alone does not tell.
+    ``memory_options``: the sizes in bytes a shared memory is sold in, where the name alone does not tell. ``also`` is
+    what else it is called; :mod:`compat.engines.accelerator_names` reads names.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Accelerator:
     gfx: str | None = None
     sources: tuple[str, ...] = ()
     memory_options: tuple[int, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def unified(self) -> bool:
@@ -96,11 +98,12 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 class _Card(StrictTable):
     """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``tflops`` of 16 bits,
-    ``cc`` NVIDIA's compute capability, ``gfx`` AMD's name of the generation, ``src`` the numbers of its sources,
-    counted from 0.
+    ``cc`` NVIDIA's compute capability, ``gfx`` AMD's name of the generation, ``also`` what else it is called, ``src``
+    the numbers of its sources, counted from 0.
     """
 
     name: Name
+    also: list[Name] = []
     vendor: Annotated[str, one_of(*(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu"))]
     kind: Annotated[str, one_of("gpu", "unified")]
     gb: _Positive | None = None
@@ -167,49 +170,5 @@ def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
         gfx=card.gfx,
         sources=tuple(sources[number] for number in card.src),
         memory_options=tuple(round(gb * GIB) for gb in card.gb_options),
+        also=tuple(card.also),
     )
-
-
-MAKERS_WORDS = ("nvidia", "amd", "apple", "intel", "geforce", "radeon", "graphics", "gpu", "tesla", "instinct")
-"""What makers and drivers put before and behind an accelerator's own name."""
-_NOISE = frozenset((*MAKERS_WORDS, "generation", "rtx", "rx", "gtx"))
-
-
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(name.lower().replace("-", " ").replace("(", " ").replace(")", " ").split())
-
-
-def find_accelerator(name: str, memory_gb: float | None = None) -> Accelerator | None:
-    """The accelerator of that name, whole words only; ``memory_gb`` chooses between sizes of one name.
-
-    None when no name agrees or several differ in memory and none was asked for.
-    """
-    for drop in (frozenset[str](), _NOISE):
-        key = frozenset(_core(name, drop))
-        found = [a for a in accelerators() if frozenset(_core(a.name, drop)) == key] if key else []
-        if found:
-            return _pick(found, memory_gb)
-    return None
-
-
-def _core(name: str, drop: frozenset[str]) -> tuple[str, ...]:
-    words = [w for w in _words(name) if w not in drop]
-    # "RTX 3060 12 GB" and "A100 80GB" are sizes of one name.
-    while len(words) >= 2 and (
-        words[-1] == "gb" or (words[-1].endswith("gb") and words[-1].removesuffix("gb").isdigit())
-    ):
-        words = words[:-2] if words[-1] == "gb" else words[:-1]
-    return tuple(words)
-
-
-def _pick(found: list[Accelerator], memory_gb: float | None) -> Accelerator | None:
-    if memory_gb is not None:
-        for one in found:
-            if one.memory_options:
-                return replace(one, memory=round(memory_gb * GIB))
-            # Tools report the size minus what the driver keeps.
-            if one.memory is not None and abs(one.memory / GIB - memory_gb) < 0.06 * memory_gb + 0.2:
-                return one
-        return None
-    sizes = {a.memory for a in found}
-    return found[0] if len(sizes) == 1 else None

@@ -3,7 +3,8 @@
 Plain Python without Django or network; reads only the data files bundled beside the engine package.
 """
 
-from compat.engines.hardware import Accelerator, Hardware, accelerators, find_accelerator
+from compat.engines.accelerator_names import find_accelerator
+from compat.engines.hardware import Accelerator, Hardware, accelerators
 from compat.estimate.fit import Fit, FitResult, judge_fit, kept_caches, largest_context, rooms_of
 from compat.estimate.launch import LoadOptions
 from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, estimate_memory

@@ -134,6 +134,16 @@ def run_line(slug: str, start: Start) -> RunLine | str:
     return make(start)
 
 
+def take_line(slug: str, model: ModelFiles) -> str:
+    """How to get a variant: as Ollama fetches and runs it by itself, else with the Hub's own command."""
+    if slug == "ollama" and model.format == "gguf" and len(model.files) < 2 and model.repo_id.count("/") == 1:
+        source = _ollama_source(model)
+        if source:
+            return shlex.join(("ollama", "run", source))
+    files = model.files if model.format == "gguf" else ()
+    return shlex.join(("hf", "download", model.repo_id, *files))
+
+
 _WIDE_CACHES = (SIXTEEN_BITS, SIXTEEN_BITS)
 _LLAMA_CPP = ("llama-server",)
 
@@ -235,10 +245,10 @@ def _ollama(start: Start) -> RunLine | str:
         return "No line: Ollama takes such files from a folder, after a conversion of its own."
     if len(model.files) > 1:
         return "No line: Ollama does not load a file in several parts from the Hub. Join the parts first."
-    tag = model.quantization if not model.files or _label_is_clear(model) else model.files[0]
-    if not tag or "/" in tag:
+    source = _ollama_source(model)
+    if not source:
         return "No line: the file cannot be named in one word, as Ollama needs it."
-    told = [f"FROM hf.co/{model.repo_id}:{tag}", f"PARAMETER num_ctx {options.context}"]
+    told = [f"FROM {source}", f"PARAMETER num_ctx {options.context}"]
     if not start.memories:
         told.append("PARAMETER num_gpu 0")
     elif start.offload is not None and start.layers is not None:
@@ -266,6 +276,12 @@ def _ollama(start: Start) -> RunLine | str:
         # NewLlamaServer in llm/server.go: opts.NumCtx becomes the file's own.
         notes.append(f"Ollama cuts the context to the {model.context:,} tokens that the file says it is made for.")
     return RunLine((*steps, made), " ".join(notes))
+
+
+def _ollama_source(model: ModelFiles) -> str:
+    """How Ollama names a file of the Hub: by its label, or by its name where the label leads to others too."""
+    tag = model.quantization if not model.files or _label_is_clear(model) else model.files[0]
+    return f"hf.co/{model.repo_id}:{tag}" if tag and "/" not in tag else ""
 
 
 def _local_name(repo_id: str, context: int) -> str:

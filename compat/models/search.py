@@ -12,21 +12,17 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
+from compat.models.asked import read_search, spellings_of
 from compat.models.record import ModelRecord
 
 MAX_QUERY = 200
 """The longest question accepted, in characters."""
-_MAX_WORDS = 8
-_HUB_ADDRESS = re.compile(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?", re.IGNORECASE)
 _TRIGRAM = 3
 
 
 def words_of(question: str) -> tuple[str, ...]:
-    """The words of a question in lower case, at most eight; a pasted Hub address counts as its repository's id."""
-    bare, pasted = _HUB_ADDRESS.subn("", question.replace("\0", " ").strip())
-    if pasted:
-        bare = "/".join(bare.split("?")[0].split("#")[0].strip("/").split("/")[:2])
-    return tuple(dict.fromkeys(bare.lower().split()))[:_MAX_WORDS]
+    """The words to look for, as :func:`~compat.models.asked.read_search` reads them."""
+    return read_search(question).words
 
 
 def normalise_name(name: str) -> str:
@@ -64,8 +60,14 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
         if long:
             table, key = "compat_search", "rowid"
             conditions.append("compat_search MATCH %s")
-            values.append(" AND ".join('"' + word.replace('"', '""') + '"' for word in long))
+            values.append(" AND ".join(_any_of(word) for word in long))
     for word in words:
-        conditions.append("search_text LIKE %s ESCAPE '!'")
-        values.append("%" + re.sub(r"([!%_])", r"!\1", word) + "%")
+        spelled = spellings_of(word)
+        conditions.append("(" + " OR ".join(["search_text LIKE %s ESCAPE '!'"] * len(spelled)) + ")")
+        values += ["%" + re.sub(r"([!%_])", r"!\1", one) + "%" for one in spelled]
     return f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions or ['1=1'])}", values  # noqa: S608 - only values come from outside
+
+
+def _any_of(word: str) -> str:
+    """A word in any of its spellings, as FTS5 is asked for it."""
+    return "(" + " OR ".join('"' + one.replace('"', '""') + '"' for one in spellings_of(word)) + ")"

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from compat import catalogue
 from compat.catalogue.hub_list import HubQuestion, hub_page
-from compat.catalogue.question import DictQuery, Problem, Question, QuestionError
+from compat.catalogue.question import WORKER, DictQuery, Problem, Question, QuestionError
 from compat.catalogue.reading import unknown_parameter
 from compat.models import ModelRecord
 from marketplace.freshness import absence_of, refresh_if_stale
@@ -32,9 +32,12 @@ SORTS = {
     "trendingScore": "trending",
     "num_parameters": "params",
 }
+_MACHINE = tuple(name for name in WORKER if name != "worker")
+"""What describes the worker that ``runs_on`` names."""
 ASKED = (
     *("search", "author", "filter", "pipeline_tag", "library", "gated", "num_parameters", "runs_on", "sort"),
     *("direction", "limit", "cursor", "full", "config", "cardData", "expand", "expand[]"),
+    *_MACHINE,
 )
 _SHOWN = ("blobs", "expand", "expand[]", "securityStatus", "full", "config", "cardData")
 _NO_FACTS = {
@@ -147,6 +150,10 @@ def _question(request: HttpRequest) -> HubQuestion:
     if direction not in ("-1", "1"):
         raise _problem("direction", direction, f"direction is “{direction[:60]}”: use -1 or 1.")
     runs_on = request.GET.get("runs_on", "").strip()
+    told = {name: request.GET.getlist(name) for name in _MACHINE if request.GET.get(name)}
+    for name, values in told.items():
+        if not runs_on:
+            raise _problem(name, values[-1], f"{name} describes a worker: name it with runs_on=<worker>.")
     tags = tuple(dict.fromkeys(_values(request, "filter", "library")))
     tasks = list(dict.fromkeys(_values(request, "pipeline_tag")))
     for tag in (*tags, *tasks):
@@ -168,6 +175,7 @@ def _question(request: HttpRequest) -> HubQuestion:
                 "compatible": "true" if runs_on else "false",
                 "sort": SORTS[sort],
                 **_sized(request),
+                **told,
             }
         ),
         parameters.available_workers(request),

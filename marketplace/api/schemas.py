@@ -95,13 +95,17 @@ Guessed = Annotated[
 
 
 class MachineOut(Shape):
-    """What a worker runs on."""
+    """What a worker runs on.
+
+    ``assumed`` says which of several machines it is taken for, where the accelerator's name leaves that open.
+    """
 
     accelerator: str
     count: int
     memory_gb: float | None
     ram_gb: float | None
     ram_bandwidth_gb_s: float | None
+    assumed: str
 
 
 class WorkerOut(Shape):

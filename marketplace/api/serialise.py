@@ -36,6 +36,7 @@ def worker(one: Worker) -> Json:
             "memoryGb": machine.memory,
             "ramGb": machine.ram,
             "ramBandwidthGbS": machine.ram_bandwidth,
+            "assumed": machine.assumed,
         }
         if machine.told
         else None,

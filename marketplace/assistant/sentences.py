@@ -29,7 +29,11 @@ def _verdict(told: Json) -> str:
 
 def _on(worker: Json) -> str:
     """The worker in words; the context matters only where there is a machine to hold it."""
-    return f"{worker['label']}" + (f" at {worker['context']:,} tokens" if worker["machine"] else "")
+    machine = worker["machine"]
+    if not machine:
+        return str(worker["label"])
+    assumed = f" ({machine['assumed'].rstrip('.')})" if machine["assumed"] else ""
+    return f"{worker['label']} at {worker['context']:,} tokens{assumed}"
 
 
 def _causes(hidden: dict[str, int]) -> str:

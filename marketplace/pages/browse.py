@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
@@ -10,6 +11,7 @@ from compat import catalogue
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, Question, QuestionError
 from compat.catalogue.reading import describe_absences
+from compat.models import ModelRecord
 
 from .address import read_address, refusal
 from .htmx import HtmxHttpRequest, render_page
@@ -25,6 +27,11 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     """``/models/``: 400 with what is wrong for a senseless parameter, 404 for a page beyond the last."""
     try:
         criteria = read_address(request, PARAMETERS)
+        named = None if request.htmx else _pasted(criteria)
+        if named is not None:
+            choice = worker_choice(request)
+            query = choice.query if choice.told else ""
+            return redirect(named.get_absolute_url() + (f"?{query}" if query else ""))
         page = catalogue.browse(criteria, worker_choice(request).available)
     except QuestionError as error:
         rest = error.rest or Question()
@@ -45,6 +52,18 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     address = reverse("browse") + (f"?{query}" if query else "")
     context = _context(page=page, criteria=criteria, absences=[] if page.rows else describe_absences(criteria))
     return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
+
+
+def _pasted(criteria: Question) -> ModelRecord | None:
+    """The model that a pasted address or command is about; None where the catalogue has none, or it is no such search.
+
+    With htmx it is shown above the list instead, as somebody may be typing on.
+    """
+    asked = criteria.asked_for
+    try:
+        return catalogue.find_record(asked.repo_id) if asked.pasted and asked.repo_id else None
+    except catalogue.UnknownModel:
+        return None
 
 
 def _context(**extra: object) -> dict[str, object]:

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from marketplace.cookies import MACHINES as MACHINES_COOKIE
 from marketplace.cookies import WORKER as WORKER_COOKIE
 from marketplace.page_cache import may_be_kept
 
@@ -69,7 +70,9 @@ def _labelled(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
     ``Vary`` would do for caches that heed it; the large ones in front of sites do not.
     """
     patch_vary_headers(response, ["HX-Request", "Cookie"])
-    if request.htmx or not {settings.SESSION_COOKIE_NAME, "messages", WORKER_COOKIE}.isdisjoint(request.COOKIES):
+    if request.htmx or not {settings.SESSION_COOKIE_NAME, "messages", WORKER_COOKIE, MACHINES_COOKIE}.isdisjoint(
+        request.COOKIES
+    ):
         response["Cache-Control"] = "private, no-cache"
     elif response.status_code == 200:
         response["Cache-Control"] = SHARED

@@ -6,8 +6,9 @@ The parameters that describe it go together: one of them in the address replaces
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
@@ -17,6 +18,7 @@ from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
 from compat.engines.system_memory import USUAL_MEMORY
 from marketplace.cookies import WORKER as WORKER_COOKIE
+from marketplace.machines import kept_machines
 
 if TYPE_CHECKING:
     from .htmx import HtmxHttpRequest
@@ -38,6 +40,20 @@ class WorkerChoice:
     lost: str = ""
     """The remembered worker that this site does not have any more, as a sentence."""
     stops: tuple[int, ...] = CONTEXT_STOPS
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """The machines that this browser keeps by name, as the machine's part of an address."""
+
+    @property
+    def choices(self) -> Mapping[str, str]:
+        """Query strings of this page for each of the machines that the visitor's may be, by what tells them apart."""
+        if self.worker.registered:
+            return {}
+        return {
+            words: urlencode(
+                [*self.others, *self.asked.changed(accelerator=one.accelerator, memory=one.memory).items()]
+            )
+            for words, one in self.worker.machine.choices.items()
+        }
 
     @property
     def profile(self) -> EngineProfile:
@@ -82,7 +98,9 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         first = next(iter(available))
         if asked.worker == first:
             asked = asked.changed(worker="")
-        found = WorkerChoice(available, worker_of(asked, available), asked, told, lost=lost)
+        found = WorkerChoice(
+            available, worker_of(asked, available), asked, told, lost=lost, kept=kept_machines(request)
+        )
         setattr(request, _KEPT, found)
     return found
 

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from compat import catalogue
 from compat.catalogue.question import Question
-from compat.catalogue.workers import CONTEXT_STOPS, accelerator_labels
+from compat.catalogue.workers import CONTEXT_STOPS
+from compat.engines.accelerator_names import accelerator_labels
 from compat.estimate.cache_types import CACHE_TYPES
 
 from .address import takes

@@ -86,6 +86,10 @@
       event.preventDefault();
       field.focus();
       field.select();
+    } else if (key === "Enter" && !event.shiftKey && !event.isComposing && target.matches("[data-machine]")) {
+      // A machine is a line, even where what is pasted has several.
+      event.preventDefault();
+      target.form.requestSubmit();
     } else if (key === "Escape") {
       const menu = closeMenus();
       if (menu) one("summary", menu).focus();

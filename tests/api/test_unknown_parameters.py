@@ -17,7 +17,11 @@ pytestmark = pytest.mark.django_db
         ("models?architecture=foo", "architecture", "“foo” is not a value of architecture"),
         ("models?task=foo", "task", "use a task of the Hub, such as text-generation"),
         ("models?quantization=q4_k_m", "quantization", "Did you mean Q4_K_M"),
-        ("models?accelerator=RTX 3060", "accelerator", "Or do you mean RTX 3060 Ti, RTX 3060 8 GB or RTX 3060 12 GB?"),
+        (
+            "models?accelerator=RTX 4070 16 GB",
+            "accelerator",
+            "Or do you mean RTX 4070, RTX 4070 Laptop or RTX 4070 Ti?",
+        ),
         ("models?license=foo", "license", "use a licence as the Hub writes it"),
         ("models?language=klingon", "language", "use the code of a language"),
         ("models?author=a%20b", "author", "use the name of an account"),

@@ -327,7 +327,7 @@ def test_another_context_changes_the_memory_picture_and_the_worker(visit):
     expect(page.locator("#c-context")).to_be_focused()
     assert page.locator("#memory p").first.inner_text() != before
     page.goto("/models/")
-    expect(page.locator(".worker summary")).to_contain_text("24 GB · 32k")
+    expect(page.locator(".worker summary")).to_contain_text("24 GB VRAM")
     page.locator("#f-architecture-qwen").check()
     page.wait_for_url(re.compile("architecture=qwen"))
     assert params(page) >= {"worker=llama-cpp", "memory=24", "context=32768"}
@@ -457,7 +457,7 @@ def test_keyboard_only(visit):
     page.keyboard.press("Enter")
     expect(page.locator(".worker")).to_have_attribute("open", "")
     page.keyboard.press("Tab")
-    expect(focused).to_have_id("worker")
+    expect(focused).to_have_id("your-machine")
     page.keyboard.press("Escape")
     expect(page.locator(".worker")).not_to_have_attribute("open", "")
     expect(focused).to_contain_text("Your worker")
@@ -567,3 +567,106 @@ def test_a_failing_server_is_named_and_the_list_stays(visit, watch, failure, wor
     expect(page).to_have_url(re.compile("q=phi$"))
     expect(message).to_have_count(0)
     expect(first_row(page)).to_contain_text(re.compile("phi", re.IGNORECASE))
+
+
+# --- the machine -----------------------------------------------------------------------------------------------
+
+
+def test_from_a_card_s_number_to_what_runs_on_it(visit):
+    page = visit("/", width=375)
+    field = page.locator("#home-machine")
+    field.press_sequentially("407")
+    suggestion = page.locator("#home-machine-back").get_by_role("link", name="RTX 4070", exact=True)
+    expect(suggestion).to_be_visible()
+    field.fill("4070 and 32 GB")
+    expect(page.locator("#home-machine-back")).to_contain_text("Understood: RTX 4070, 32 GB RAM")
+    page.locator("#home-worker").select_option("ollama")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile(r"/models/\?.*accelerator=RTX\+4070"))
+    assert params(page) >= {"worker=ollama", "accelerator=RTX 4070", "ram=32"}
+    expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 4070, 32 GB RAM")
+    expect(page.locator("#worker-menu > summary")).to_contain_text("Ollama")
+    first_row(page).click()
+    expect(page).to_have_url(DETAIL)
+    expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 4070, 32 GB RAM")
+
+
+def test_the_machine_is_changed_in_the_header_and_filters_stay(visit):
+    page = visit("/models/?worker=ollama&accelerator=RTX+3060")
+    page.locator("#q").fill("qwen")
+    expect(page).to_have_url(re.compile("q=qwen"))
+    page.locator("#worker-menu > summary").click()
+    page.locator("#your-machine").fill(
+        "GPU 0: NVIDIA GeForce RTX 3090 (UUID: GPU-1)\nGPU 1: NVIDIA GeForce RTX 3090 (UUID: GPU-2)"
+    )
+    expect(page.locator("#your-machine-back")).to_contain_text("2x RTX 3090")
+    page.get_by_role("button", name="Use this worker").click()
+    page.wait_for_url(re.compile("count=2"))
+    assert params(page) >= {"q=qwen", "accelerator=RTX 3090", "count=2", "worker=ollama"}
+
+
+def test_what_a_name_leaves_open_is_chosen_with_a_click(visit):
+    page = visit("/models/?worker=ollama&accelerator=RTX+3060")
+    few = total(page)
+    page.locator(".strip").get_by_role("link", name="RTX 3060 12 GB").click()
+    expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 3060 12 GB")
+    expect(page.locator(".strip")).to_have_count(0)
+    assert total(page) >= few
+
+
+def test_machines_are_kept_by_name(visit):
+    page = visit("/models/?worker=ollama&accelerator=RTX+4070&ram=32")
+    page.locator("#worker-menu > summary").click()
+    page.locator("#keep-as").fill("desk")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    page.goto("/models/?worker=vllm&accelerator=H100")
+    page.locator("#worker-menu > summary").click()
+    page.get_by_role("button", name="desk", exact=True).click()
+    page.wait_for_url(re.compile("RTX"))
+    assert params(page) >= {"worker=vllm", "accelerator=RTX 4070", "ram=32"}
+    page.locator("#worker-menu > summary").click()
+    page.get_by_role("button", name="Forget desk").click()
+    page.locator("#worker-menu > summary").click()
+    expect(page.get_by_role("button", name="desk", exact=True)).to_have_count(0)
+
+
+def test_the_machine_works_without_javascript(visit, watch):
+    watch.expect("status of 422")
+    page = visit("/", java_script_enabled=False)
+    page.locator("#home-machine").fill("M3 Max 64GB")
+    page.get_by_role("button", name="See what runs").click()
+    expect(page).to_have_url(re.compile("accelerator=Apple"))
+    page.locator("#worker-menu > summary").click()
+    page.locator("#your-machine").fill("RTX 4071")
+    page.get_by_role("button", name="Use this worker").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("not understood")
+    page.get_by_role("link", name="RTX 4070", exact=True).click()
+    expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 4070")
+
+
+# --- search leads to the thing itself --------------------------------------------------------------------------
+
+
+def test_a_pasted_link_opens_the_model(visit):
+    page = visit("/")
+    page.locator("#q").fill("https://huggingface.co/microsoft/phi-2")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/models/microsoft/phi-2/$"))
+
+
+def test_a_slip_of_the_keys_is_searched_for_as_it_was_meant(visit):
+    page = visit("/models/?compatible=false")
+    page.locator("#q").fill("qwen instrcut")
+    expect(page.locator(".meant")).to_contain_text("qwen instruct")
+    expect(first_row(page)).to_contain_text(re.compile("qwen", re.IGNORECASE))
+    expect(page.locator("#q")).to_have_value("qwen instrcut")
+
+
+def test_models_are_put_side_by_side(visit):
+    page = visit("/models/microsoft/phi-2/")
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.locator("#beside").fill("Qwen/Qwen2.5-0.5B-Instruct")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".compare thead a")).to_have_count(2)
+    page.get_by_role("link", name="Leave out microsoft/phi-2").click()
+    expect(page.locator(".compare thead a")).to_have_count(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,14 @@ from compat.catalogue.workers import (
     MOST_ACCELERATORS,
     Machine,
     Worker,
-    accelerator_labels,
-    accelerator_named,
     choose_worker,
     workers,
 )
 from compat.engines import all_profiles, default_profile
+from compat.engines.accelerator_names import accelerator_labels, accelerator_named
 from compat.engines.gpu_capability import Capability
 from compat.engines.hardware import GIB
+from compat.engines.machine_text import read_machine
 from compat.estimate import accelerators
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
@@ -97,10 +98,45 @@ def test_an_accelerator_this_site_does_not_know_leaves_its_memory_unknown():
 def test_memory_shared_with_the_system_comes_from_what_is_told():
     shared = accelerator_named("Apple M2")
     assert shared.memory is None
-    assert Machine("Apple M2").hardware.usable() == (None,)
+    assert Machine("Apple M2").hardware == Machine("Apple M2", memory=8.0).hardware
     (usable,) = Machine("Apple M2", memory=24.0).hardware.usable()
     assert 0 < usable < 24 * GIB
     assert Machine("Apple M2", ram=24.0).hardware.usable() == (usable,)
+
+
+def test_of_several_that_are_called_so_the_least_is_taken_and_that_is_said():
+    least, most = Machine("RTX 3060 8 GB"), Machine("RTX 3060 12 GB")
+    machine = Machine("RTX 3060")
+    assert machine.hardware == least.hardware
+    assert (
+        machine.assumed
+        == "RTX 3060 may be RTX 3060 8 GB or RTX 3060 12 GB: RTX 3060 8 GB is taken, the least. Tell yours."
+    )
+    assert list(machine.choices.values()) == [least, most]
+    assert not least.assumed
+    assert not replace(machine, memory=12.0).assumed
+    shared = Machine("Apple M2", count=1)
+    assert "8 GB is taken, the least" in shared.assumed
+    assert [one.memory for one in shared.choices.values()] == [8, 16, 24]
+    assert not replace(shared, ram=16.0).assumed
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Machine("RTX 3090", 2, ram=64.0),
+        Machine("RTX 3060 12 GB"),
+        Machine("RTX 4090", memory=48.0),
+        Machine("Apple M3 Max", memory=64.0),
+        Machine("", 2, memory=24.0, ram=128.0, ram_bandwidth=80.0),
+        Machine(ram=31.3),
+        Machine("gfx1100", ram=32.0),
+    ],
+)
+def test_a_machine_in_words_is_read_as_the_same_machine(machine):
+    read = read_machine(machine.words)
+    assert read.whole
+    assert Machine(read.accelerator, read.count, read.memory, read.ram, read.ram_bandwidth) == machine
 
 
 @pytest.mark.parametrize(

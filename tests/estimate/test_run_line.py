@@ -10,6 +10,7 @@ import pytest
 
 from compat.estimate import Fit, Hardware, LoadOptions, ModelFiles, judge_fit, make_plans, rooms_of
 from compat.estimate.plan import Plan
+from compat.estimate.run_line import take_line
 from tests.estimate.test_plan import EXPERTS, GIB, HALVES, LARGE, TEXT, VISION, WINDOWS, card, cards, unified
 
 FILES = ("it's $(a) model-Q4_K_M.gguf",)
@@ -381,3 +382,22 @@ def test_lm_studio_loads_safetensors_by_mlx_onto_the_one_device():
     assert (small.plans, "system memory" in small.lacks) == ((), False)
     assert judge_fit(HALVES, "lm-studio", cards(8, ram=64)).fit is Fit.TOO_LARGE
     assert judge_fit(TEXT, "lm-studio", cards(4, ram=64)).fit is Fit.PARTIAL
+
+
+@pytest.mark.parametrize(
+    ("slug", "model", "line"),
+    [
+        ("ollama", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M", ("B-Q4_K_M.gguf",)), "ollama run hf.co/a/B-GGUF:Q4_K_M"),
+        ("ollama", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M"), "ollama run hf.co/a/B-GGUF:Q4_K_M"),
+        ("ollama", ModelFiles("a/B", "safetensors", "", ("x.safetensors",)), "hf download a/B"),
+        (
+            "ollama",
+            ModelFiles("a/B-GGUF", "gguf", "Q8_0", ("B-Q8_0-1.gguf", "B-Q8_0-2.gguf")),
+            "hf download a/B-GGUF B-Q8_0-1.gguf B-Q8_0-2.gguf",
+        ),
+        ("llama-cpp", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M", ("B.gguf",)), "hf download a/B-GGUF B.gguf"),
+        ("vllm", ModelFiles("gpt2", "safetensors"), "hf download gpt2"),
+    ],
+)
+def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
+    assert take_line(slug, model) == line

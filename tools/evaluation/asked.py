@@ -14,9 +14,10 @@ from typing import Any
 
 from compat.architectures import architecture_of_gguf
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.workers import Machine, Worker, accelerator_labels
+from compat.catalogue.workers import Machine, Worker
 from compat.engines import EngineProfile, all_profiles
-from compat.engines.hardware import Accelerator, Hardware, find_accelerator
+from compat.engines.accelerator_names import accelerator_labels, find_accelerator
+from compat.engines.hardware import Accelerator, Hardware
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name

@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any
 
 from compat.engines import all_profiles
-from compat.engines.hardware import GIB, find_accelerator
+from compat.engines.accelerator_names import find_accelerator
+from compat.engines.hardware import GIB
 from compat.estimate.engine_names import ENGINES, engine_name
 from compat.estimate.quant import kv_bits
 from compat.strict_data import DataError

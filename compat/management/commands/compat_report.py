@@ -53,7 +53,8 @@ class Command(CatalogueCommand):
 
 
 def _show(report: Report, screen: Screen) -> None:
-    title = f"Top {report.total:,} models on {report.worker.label}"
+    assumed = report.worker.machine.assumed
+    title = f"Top {report.total:,} models on {report.worker.label}" + (f" ({assumed.rstrip('.')})" if assumed else "")
     if isinstance(screen, PlainScreen):
         screen.line(title)
         screen.line(f"{'Total':<40}{report.total:>8,}{100:>9.1f} %")

@@ -1,0 +1,275 @@
+"""What people, drivers and tools call an accelerator, and the one that is meant: the one place where names are read.
+
+A *label* is the name that pages, addresses and the API use. Most are names of the list itself, with the memory where
+one name was sold in several sizes (``RTX 3060 12 GB``). A *general* name leaves open which of several is meant
+(``RTX 3060``, ``gfx1100``): it is understood as well, and stands for the one that holds and reads the least.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
+
+from compat.engines.hardware import GIB, Accelerator, accelerators
+
+MOST_LETTERS = 80
+"""No name has more."""
+_MAKERS = frozenset((
+    *("nvidia", "amd", "ati", "apple", "intel", "qualcomm", "corporation", "inc", "geforce", "radeon", "quadro"),
+    *("tesla", "instinct", "graphics", "gpu", "card", "series", "generation", "edition", "with", "design", "r", "tm"),
+))  # fmt: skip
+"""What makers and drivers put around an accelerator's own name."""
+_LINES = frozenset({"rtx", "gtx", "rx", "arc"})
+"""The lines that people leave out where the number says it."""
+_FORMS = frozenset(
+    {"pcie", "pci", "e", "oam", "hbm2", "hbm2e", "hbm3", "hbm3e"} | {f"sxm{n}" for n in ("", 2, 3, 4, 5)}
+)
+"""How an accelerator is built in: heeded where the list tells such ones apart."""
+_SPLITS = (
+    (re.compile(r"\b(rtx|gtx|rx)(?=a?\d)"), r"\1 "),
+    (re.compile(r"(?<=\d)(ti|super|xtx|xt|gre)(?=super\b|\b)"), r" \1 "),
+    (re.compile(r"\b(\d{4})d\b"), r"\1 d"),
+    (re.compile(r"\b(m\d)(pro|max|ultra)\b"), r"\1 \2"),
+    (re.compile(r"\bmobile\b"), "laptop"),
+)
+_SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?gi?b\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b)?\b")
+_CHIP = re.compile(r"(?:ad10|ga10|tu1[01]|gp10|gb20)\d")
+"""What a chip is called, which tables put behind the names of cards."""
+_TIMES_FIRST = re.compile(r"^\(?(\d{1,2}) ?x ?(?=[a-z]|\d{3})|^(\d{1,2}) (?=[a-z])")
+_TIMES_LAST = re.compile(r"(?<=[\w)])(?: \(?|(?<=\d))x ?(\d{1,2})\)?$")
+_TIMES_WORDS = {"dual": 2, "two": 2, "twin": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "eight": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadName:
+    """What was read of a name: its label, empty for none that is known, how many, and the GB of a shared memory."""
+
+    label: str = ""
+    count: int = 1
+    memory: float | None = None
+
+
+@cache
+def accelerator_labels() -> Mapping[str, Accelerator]:
+    """Every bundled accelerator by a label of its own: its name, with its memory where one name has several sizes."""
+    names = [one.name for one in accelerators()]
+    found: dict[str, Accelerator] = {}
+    for one in accelerators():
+        sized = f"{one.name} {one.memory / GIB:g} GB" if one.memory and names.count(one.name) > 1 else one.name
+        found.setdefault(sized, one)
+    return MappingProxyType(found)
+
+
+@cache
+def general_names() -> Mapping[str, tuple[str, ...]]:
+    """Names that leave open which of several labels is meant, each with those, the least first."""
+    labels = accelerator_labels()
+    found: dict[str, list[str]] = {}
+    for label, one in labels.items():
+        for name in filter(None, (_without_size(label), one.gfx)):
+            found.setdefault(name, []).append(label)
+    taken = {*labels, *(name for one in labels.values() for name in one.also)}
+    several = {name: tuple(sorted(ones, key=_power)) for name, ones in found.items() if len(ones) > 1}
+    return MappingProxyType({name: ones for name, ones in several.items() if name not in taken})
+
+
+def accelerator_named(label: str) -> Accelerator | None:
+    """The bundled accelerator of exactly this label, or the least of those a general name stands for."""
+    meant = general_names().get(label, (label,))
+    return accelerator_labels().get(meant[0])
+
+
+def read_name(name: str, memory: float | None = None) -> ReadName:
+    """The accelerator that people spell so (``nvidia geforce rtx 4070``, ``2x3090``, ``m3 max 64gb``).
+
+    ``memory`` in GB chooses between the sizes of one name, as a size in the name does. A size that no such accelerator
+    has, a name that may be several of different makes, and one that none has are not known.
+    """
+    exact = _lowered().get(name.strip().lower())
+    if exact and memory is None:
+        return ReadName(exact)
+    count, plain = _counted(_plain(name))
+    sizes = _SIZE.findall(plain)
+    if len(sizes) > 1:
+        return ReadName()
+    told = float(sizes[0]) if sizes else memory
+    words = _words(_SIZE.sub(" ", plain))
+    if told is not None and (words, told) in _sized_names():
+        return ReadName(_sized_names()[words, told], count)
+    spelled = _spelled(sizes=told is not None)
+    bare = tuple(word for word in words if word not in _FORMS and not _CHIP.fullmatch(word))
+    for key in (words, _without_line(words), bare, _without_line(bare)):
+        if key and key in spelled:
+            return _picked(spelled[key], told, count)
+    return ReadName()
+
+
+def find_accelerator(name: str, memory_gb: float | None = None) -> Accelerator | None:
+    """The one accelerator of a name; ``memory_gb`` chooses between sizes. None where none is, or several may be."""
+    read = read_name(name, memory_gb)
+    one = accelerator_labels().get(read.label)
+    told = memory_gb if memory_gb is not None else read.memory
+    return replace(one, memory=round(told * GIB)) if one and one.memory_options and told is not None else one
+
+
+def near_names(name: str, most: int = 3) -> list[str]:
+    """The labels that come nearest to a name that is none: those that go on where it ends, then those spelled alike."""
+    plain = _SIZE.sub(" ", _counted(_plain(name))[1])
+    wanted = " ".join(_words(plain)[:8])
+    known = _plain_labels()
+    same = read_name(wanted).label
+    close = difflib.get_close_matches(wanted, known, most, cutoff=0.55) if wanted else []
+    sizes = general_names().get(same, (same,) if same else ())
+    found = dict.fromkeys([*sizes, *suggested_names(plain, most), *(label for one in close for label in known[one])])
+    return list(found)[:most]
+
+
+def suggested_names(start: str, most: int = 6) -> list[str]:
+    """The labels that somebody may be typing: each word begins one of the label's; the shortest first."""
+    words = _words(_plain(start))
+    found = [
+        (len(own), place, label)
+        for place, (label, own) in enumerate(_label_words())
+        if words and _begin_in_order(words, own)
+    ]
+    return [label for _, _, label in sorted(found)][:most]
+
+
+def _begin_in_order(starts: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether each start begins a word of its own, in the same order."""
+    rest = iter(words)
+    return all(any(word.startswith(start) for word in rest) for start in starts)
+
+
+def _plain(name: str) -> str:
+    """Lower case, without signs that mean nothing, and with what is written together in parts."""
+    plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", name[:MOST_LETTERS].lower())
+    plain = re.sub(r"[\u00d7*]", "x", re.sub(r"[-_,/()\[\]|]", " ", plain))
+    for pattern, parts in _SPLITS:
+        plain = pattern.sub(parts, " ".join(plain.split()))
+    return " ".join(plain.split())
+
+
+def _words(plain: str) -> tuple[str, ...]:
+    return tuple(word for word in plain.split() if word not in _MAKERS)
+
+
+def _without_line(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in words if word not in _LINES)
+
+
+def _counted(plain: str) -> tuple[int, str]:
+    """How many a name tells, and the rest of it."""
+    first, _, rest = plain.partition(" ")
+    if first in _TIMES_WORDS and rest:
+        return _TIMES_WORDS[first], rest
+    found = _TIMES_FIRST.search(plain) or _TIMES_LAST.search(plain)
+    if not found:
+        return 1, plain
+    number = next(int(one) for one in found.groups() if one)
+    return (number, plain[: found.start()] + plain[found.end() :]) if number else (1, plain)
+
+
+def _power(label: str) -> tuple[float, float, float]:
+    return power(accelerator_labels()[label])
+
+
+def _without_size(label: str) -> str:
+    return re.sub(r" \d+(?:\.\d+)? ?GB$", "", label)
+
+
+def power(one: Accelerator) -> tuple[float, float, float]:
+    """What an accelerator holds, reads and computes, to find the least; what is not known counts as nothing."""
+    return one.memory or min(one.memory_options, default=0), one.bandwidth or 0.0, one.tflops or 0.0
+
+
+def _names_of(label: str, one: Accelerator) -> Iterator[str]:
+    yield label
+    yield from one.also
+    if one.gfx:
+        yield one.gfx
+
+
+@cache
+def _lowered() -> Mapping[str, str]:
+    return {label.lower(): label for label in (*general_names(), *accelerator_labels())}
+
+
+@cache
+def _spelled(*, sizes: bool) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+    """The labels by the words they are called by, with and without the line's.
+
+    A name with its line goes before those without, and where no size is told one without a size before those with.
+    """
+    kinds: tuple[dict[tuple[str, ...], list[str]], ...] = ({}, {}, {}, {})
+    for label, one in accelerator_labels().items():
+        for name in _names_of(label, one):
+            plain = _plain(name)
+            words = _words(_SIZE.sub(" ", plain))
+            sized = not sizes and _SIZE.search(plain) is not None
+            for kind, key in ((1 - sized, _without_line(words)), (3 - sized, words)):
+                if label not in kinds[kind].setdefault(key, []):
+                    kinds[kind][key].append(label)
+    return {key: tuple(labels) for kind in kinds for key, labels in kind.items()}
+
+
+@cache
+def _sized_names() -> Mapping[tuple[tuple[str, ...], float], str]:
+    """Labels by other names that tell a size: their words, and the GB."""
+    found = {}
+    for label, one in accelerator_labels().items():
+        for name in one.also:
+            plain = _plain(name)
+            size = _SIZE.search(plain)
+            if size:
+                found[_words(_SIZE.sub(" ", plain)), float(size[1])] = label
+    return found
+
+
+def _picked(labels: Sequence[str], told: float | None, count: int) -> ReadName:
+    """The label that is meant among those spelled alike."""
+    known = accelerator_labels()
+    if told is not None:
+        shared = [label for label in labels if known[label].memory_options]
+        sized = [label for label in labels if _is_about(known[label].memory, told)]
+        if sized:
+            return ReadName(min(sized, key=lambda label: (_off(known[label].memory, told), _power(label))), count)
+        return ReadName(min(shared, key=_power), count, told) if shared else ReadName()
+    if len(labels) == 1:
+        return ReadName(labels[0], count)
+    general = next((name for name, ones in general_names().items() if set(ones) == set(labels)), "")
+    return ReadName(general, count)
+
+
+def _is_about(memory: int | None, told: float) -> bool:
+    """Whether a memory is that of so many GB: tools report the size minus what the driver keeps."""
+    return _off(memory, told) < 0.06 * told + 0.2
+
+
+def _off(memory: int | None, told: float) -> float:
+    """How many whole GB lie between a memory and one that is told."""
+    return float("inf") if memory is None else abs(round(memory / GIB) - round(told))
+
+
+@cache
+def _plain_labels() -> Mapping[str, tuple[str, ...]]:
+    """Labels and general names as they are compared: lower case, without makers' words and sizes."""
+    found: dict[str, tuple[str, ...]] = {}
+    for label in (*general_names(), *accelerator_labels()):
+        plain = " ".join(_words(_SIZE.sub(" ", _plain(label))))
+        found[plain] = (*found.get(plain, ()), label)
+    return found
+
+
+@cache
+def _label_words() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Labels and general names with their words, makers' words left out, in the order of the list."""
+    return tuple(
+        (label, _words(_plain(label)))
+        for label in (*general_names(), *accelerator_labels())
+        if not label.startswith("gfx")
+    )

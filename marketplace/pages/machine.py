@@ -1,0 +1,166 @@
+"""The field for one's machine: text in any spelling, or what a program prints of it, becomes parameters of an address.
+
+Every page has the field in its header. What was understood whole leads on to the page it was typed on, with the machine
+in its address; anything else is said back, with what would be understood. With htmx the same is told while somebody
+types. Nothing of the text is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from compat.catalogue import worker_of
+from compat.catalogue.question import WORKER, DictQuery, Problem, Question, QuestionError
+from compat.catalogue.workers import Worker, workers
+from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
+from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kept_machines
+
+from .errors import bad_request
+from .htmx import HtmxHttpRequest, render_page
+
+MACHINE = ("accelerator", "count", "memory", "ram", "ram_bandwidth")
+"""The worker's parameters that describe the machine."""
+_OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
+_MOST_OTHERS = 40
+PLACES = ("your-machine", "home-machine")
+"""The ids of the fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What was read of a text: the worker that it makes, and where to go with it.
+
+    ``choices`` are addresses by what they take a size for that is not told, ``near`` addresses of what may be meant.
+    """
+
+    text: str
+    read: MachineText
+    worker: Worker
+    problems: tuple[Problem, ...]
+    address: str
+    choices: Mapping[str, str]
+    near: Mapping[str, str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it was understood, and such a machine can be judged for."""
+        return self.read.whole and not self.problems
+
+
+@csrf_exempt  # Nothing is changed but what the visitor's own browser keeps, and a token would keep pages out of caches.
+@require_http_methods(["GET", "HEAD", "POST"])
+def machine_field(request: HtmxHttpRequest) -> HttpResponse:
+    """``/machine/read/``: a text leads to the page it was typed on, or is answered with what was understood of it."""
+    try:
+        told: QueryDict = request.POST if request.method == "POST" else request.GET
+    except RequestDataTooBig:
+        return bad_request(request, BadRequest(f"That is too much text: {MOST_CHARACTERS:,} characters are read."))
+    if told.get("kept") or told.get("forget"):
+        return _kept(request, told)
+    text = told.get("machine", "")
+    if not text.strip() and not request.htmx:
+        return HttpResponseRedirect(_address(told, _rest(told)))
+    back = _read(request, told, text)
+    if request.htmx:
+        found = completions(text) if text.strip() else []
+        place = request.GET.get("place", "")
+        context = {
+            "back": back,
+            "completions": {one: _again(told, one) for one in found},
+            "place": place if place in PLACES else PLACES[0],
+        }
+        return _unkept(render_page(request, "partials/_machine_back.html", context))
+    if not back.whole:
+        context = {"back": back, "others": _others(told), "next": _next(told), "asked": _rest(told)}
+        return _unkept(render_page(request, "pages/machine_field.html", context, status=200 if back.read.told else 422))
+    response = HttpResponseRedirect(back.address)
+    name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
+    if name:
+        keep_machine(request, response, name, urlencode(back.read.parameters))
+    return response
+
+
+def _kept(request: HttpRequest, told: QueryDict) -> HttpResponse:
+    """Use a machine that the browser keeps, or forget it and stay with the one there is."""
+    gone = told.get("forget", "")
+    if gone:
+        machine = read_machine(told.get("machine", "")).parameters
+    else:
+        query = QueryDict(kept_machines(request).get(told.get("kept", ""), ""))
+        machine = {name: query.get(name, "") for name in MACHINE if query.get(name)}
+    response = HttpResponseRedirect(_address(told, {**_rest(told), **machine}))
+    if gone:
+        forget_machine(request, response, gone)
+    return response
+
+
+def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
+    read, available = read_machine(text), workers()
+    asked, problems = _checked({**_rest(told), **read.parameters}, available)
+    near = {label: _again(told, text.replace(wrong, label, 1)) for wrong in read.unread[:1] for label in read.near}
+    choices: dict[str, str] = {}
+    if read.bare is not None:
+        size = f"{read.bare:g}"
+        for words, name in ((f"{size} GB of an accelerator", "memory"), (f"{size} GB of system memory", "ram")):
+            choices[words] = _address(told, {**_rest(told), **read.parameters, name: size})
+    return ReadBack(
+        text[:MOST_CHARACTERS],
+        read,
+        worker_of(asked, available),
+        problems,
+        _address(told, {**_rest(told), **read.parameters}),
+        choices,
+        near,
+    )
+
+
+def _checked(parameters: Mapping[str, str], available: Mapping[str, Worker]) -> tuple[Question, tuple[Problem, ...]]:
+    """The worker's part of a question, and what is wrong with it."""
+    try:
+        return Question.from_query(DictQuery(parameters), available), ()
+    except QuestionError as error:
+        return error.rest or Question(), error.problems
+
+
+def _rest(told: QueryDict) -> dict[str, str]:
+    """What the form says of the worker beside its machine."""
+    return {name: told.get(name, "") for name in WORKER if name not in MACHINE and told.get(name)}
+
+
+def _others(told: QueryDict) -> list[tuple[str, str]]:
+    """The parameters of the page that the field stands on."""
+    pairs = [(name, value) for name, values in told.lists() if name not in _OWN for value in values if value]
+    return pairs[:_MOST_OTHERS]
+
+
+def _next(told: QueryDict) -> str:
+    """The path of the page to go to: one of this site."""
+    path = told.get("next", "")
+    good = path.startswith("/") and url_has_allowed_host_and_scheme(path, None) and not set(path) & set("?#\\")
+    return path if good else reverse("browse")
+
+
+def _address(told: QueryDict, worker: Mapping[str, str]) -> str:
+    query = urlencode([*_others(told), *worker.items()])
+    return _next(told) + (f"?{query}" if query else "")
+
+
+def _again(told: QueryDict, text: str) -> str:
+    """The address that reads another text in the same place."""
+    query = [*_others(told), *_rest(told).items(), ("next", _next(told)), ("machine", text[:400])]
+    return f"{reverse('machine-field')}?{urlencode(query)}"
+
+
+def _unkept(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    del response["CDN-Cache-Control"]
+    return response

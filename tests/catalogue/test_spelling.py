@@ -1,0 +1,99 @@
+"""What is probably meant where nothing is found: words of the catalogue's own names."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.catalogue import spelling
+from compat.catalogue.browse import browse
+from compat.catalogue.current import current_index
+from compat.catalogue.question import Question
+from compat.catalogue.spelling import NameWords, meant_words
+from compat.models import ModelRecord
+
+KNOWN = ["qwen", "deepseek", "coder", "llama", "code", "instruct", "mistral", "stable", "diffusion", "qwen3"]
+
+
+def found(*texts):
+    return lambda words: any(all(word in text for word in words) for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["qwen", "codr"], ("qwen", "coder")),
+        (["deepseak"], ("deepseek",)),
+        (["depseek"], ("deepseek",)),
+        (["edepseek"], ("deepseek",)),
+        (["deepseekk"], ("deepseek",)),
+        (["dipseak"], ("deepseek",)),
+        (["stabel", "difusion"], ("stable", "diffusion")),
+        (["qwen_coder"], ("qwen", "coder")),
+    ],
+)
+def test_a_slip_of_the_keys_is_seen(typed, meant):
+    finds = found("deepseek-r1", "qwen2.5-coder", "stable-diffusion")
+    if typed == ["dipseak"]:
+        finds = found("deepseek-r1")
+    assert meant_words(typed, KNOWN, finds) == (() if typed == ["dipseak"] else meant)
+
+
+@pytest.mark.parametrize("typed", [["zzzzqq"], ["qwen", "zzzzqq"], ["\u65e5\u672c"], ["--"], ["x"], ["q" * 200]])
+def test_what_is_near_to_nothing_has_no_other_meaning(typed):
+    assert meant_words(typed, KNOWN, found("qwen")) == ()
+
+
+def test_only_what_is_found_is_offered():
+    assert meant_words(["lama"], KNOWN, lambda _words: False) == ()
+
+
+def test_it_asks_a_few_times_at_most():
+    asked = []
+    known = [f"abcde{letter}" for letter in "fghijklmnop"]
+    assert meant_words(["abcdez", "abcdey", "abcdex"], known, lambda words: bool(asked.append(words))) == ()
+    assert len(asked) <= 4
+
+
+def test_words_of_names_are_counted_and_bounded(monkeypatch):
+    monkeypatch.setattr(spelling, "MOST_KNOWN", 3)
+    words = NameWords()
+    for _ in range(2):
+        words.add("Qwen", "Qwen3-Coder-7B")
+    words.add("x", "Zephyr_beta")
+    assert words.most_used() == ["coder", "qwen", "qwen3"]
+    monkeypatch.setattr(spelling, "_MOST_COUNTED", 4)
+    words.add("y", "other-thing")
+    assert set(words.most_used()) == {"coder", "qwen", "qwen3"}
+
+
+@pytest.mark.django_db
+def test_a_page_is_about_what_was_meant_and_says_so():
+    names = current_index().words
+    assert "qwen" in names[:50]
+    page = browse(Question(q="qwen instrcut", compatible="false"))
+    assert page.meant == "qwen instruct"
+    assert page.total == browse(Question(q="qwen instruct", compatible="false")).total > 0
+    assert not browse(Question(q="qwen instruct")).meant
+    assert not browse(Question(q="zzzzqqq")).meant
+
+
+@pytest.mark.django_db
+def test_a_model_named_by_its_id_comes_first_whatever_its_verdict():
+    refused = next(row.record for row in browse(Question(worker="rbee", compatible="only-incompatible")).rows)
+    page = browse(Question(q=refused.repo_id, worker="rbee"))
+    assert page.asked.record == refused
+    assert not page.asked.result.compatible
+    shown = browse(Question(q=refused.repo_id, worker="rbee", compatible="false"))
+    assert shown.asked is None
+    assert shown.rows[0].record == refused
+    gone = Question(q="https://huggingface.co/does-not/exist-123")
+    assert (browse(gone).asked, browse(gone).asked_id) == (None, "does-not/exist-123")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("dashed", ["llama-3.1", "qwen-2.5", "phi-2"])
+def test_a_dash_changes_nothing_of_what_is_found(dashed):
+    plain = dashed.replace("-", "")
+    found = browse(Question(q=plain, compatible="false"))
+    assert found.total == browse(Question(q=dashed, compatible="false")).total > 0
+    assert ModelRecord.objects.filter(search_text__contains=plain).count() <= found.total

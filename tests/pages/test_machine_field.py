@@ -1,0 +1,243 @@
+"""The field for one's machine: any spelling leads to the page with the machine in its address, and the rest is told."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from compat.models import SiteWorker
+from marketplace.machines import MOST
+from tests.markup import Page
+
+pytestmark = pytest.mark.django_db
+
+FIELD = "/machine/read/"
+SMI = "GPU 0: NVIDIA GeForce RTX 3090 (UUID: GPU-1)\nGPU 1: NVIDIA GeForce RTX 3090 (UUID: GPU-2)\n"
+
+
+def led_to(response):
+    """The path and the parameters that an answer leads to."""
+    assert response.status_code == 302, response.content[:500]
+    address = urlsplit(response["Location"])
+    assert not address.netloc
+    return address.path, {name: values[-1] for name, values in parse_qs(address.query).items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("4070 and 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
+        ("M3 Max 64GB", {"accelerator": "Apple M3 Max", "memory": "64"}),
+        ("2x3090 64GB ram", {"accelerator": "RTX 3090", "count": "2", "ram": "64"}),
+        (SMI, {"accelerator": "RTX 3090", "count": "2"}),
+    ],
+)
+def test_what_is_typed_or_pasted_leads_on_with_the_machine_in_the_address(client, text, told):
+    asked = {"machine": text, "worker": "ollama", "context": "8192", "next": "/models/", "q": "qwen"}
+    for send in (client.post, client.get):
+        path, parameters = led_to(send(FIELD, asked))
+        assert path == "/models/"
+        assert parameters == {"worker": "ollama", "context": "8192", "q": "qwen", **told}
+    page = client.get(send(FIELD, asked)["Location"])
+    assert page.status_code == 200
+    assert parse_qs(page.cookies["worker"].value)["accelerator"] == [told["accelerator"]]
+
+
+def test_the_machine_stands_in_full_in_the_header(client):
+    page = Page(client.get("/models/?worker=vllm&accelerator=2x3090&ram=64&context=32768"))
+    assert "vLLM · 32k" in page.text
+    assert "2x RTX 3090, 64 GB RAM" in page.text
+    assert "Tell your machine" in Page(client.get("/models/?worker=rbee")).text
+
+
+def test_the_header_s_form_reads_what_it_shows_as_the_same_machine(client):
+    query = "worker=vllm&accelerator=RTX+3090&count=2&ram=64&context=32768&q=qwen"
+    page = Page(client.get(f"/models/?{query}"))
+    form = page.form_to(FIELD)
+    assert form.method == "post"
+    fields = {**form.fields, "context": "32768", "worker": "vllm"}
+    path, told = led_to(client.post(FIELD, fields))
+    assert path == "/models/"
+    assert told == {name: values[-1] for name, values in parse_qs(query).items()}
+
+
+def test_a_machine_that_may_be_several_is_the_least_and_offers_the_others(client):
+    response = client.get("/models/?worker=ollama&accelerator=RTX+3060&q=qwen")
+    page = Page(response)
+    assert "RTX 3060 8 GB is taken, the least" in page.text
+    offered = [link for link in page.links if "RTX+3060+12+GB" in link]
+    assert offered
+    chosen = client.get(offered[0])
+    assert chosen.context["page"].worker.machine.accelerator == "RTX 3060 12 GB"
+    assert chosen.context["criteria"].q == "qwen"
+    small = client.get("/models/?worker=ollama&accelerator=RTX+3060+8+GB&q=qwen")
+    assert response.context["page"].total == small.context["page"].total
+    assert "is taken, the least" not in Page(chosen).text
+    mac = Page(client.get("/models/?worker=mlx-lm&accelerator=M3+Max"))
+    assert "36 GB is taken, the least" in mac.text
+
+
+def test_what_is_not_understood_is_named_and_kept_with_near_ones(client):
+    response = client.post(FIELD, {"machine": "RTX 4071 and 32 GB", "next": "/report/", "worker": "vllm"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert "Not understood: “RTX 4071”" in page.text
+    near = next(link for link in page.links if "RTX+4070+and+32" in link)
+    assert led_to(client.get(near)) == ("/report/", {"worker": "vllm", "accelerator": "RTX 4070", "ram": "32"})
+    assert "RTX 4071 and 32 GB" in page.text
+    assert page.forbidden == []
+
+
+def test_what_was_understood_of_more_can_be_used(client):
+    response = client.post(FIELD, {"machine": "4070 frobnicate", "next": "/models/"})
+    page = Page(response)
+    assert response.status_code == 200
+    assert "Not understood: “frobnicate”" in page.text
+    assert "/models/?accelerator=RTX+4070" in page.links
+
+
+def test_a_size_alone_is_asked_about(client):
+    page = Page(client.post(FIELD, {"machine": "24 GB", "next": "/models/"}))
+    assert {"/models/?memory=24", "/models/?ram=24"} <= set(page.links)
+
+
+def test_a_machine_that_none_is_is_refused(client):
+    response = client.post(FIELD, {"machine": "2x M3 Max 64GB"})
+    assert "A machine has one Apple M3 Max" in Page(response).text
+    assert "Use this machine" not in Page(response).text
+    assert "16 is the most" in Page(client.post(FIELD, {"machine": "99x 4090"})).text
+
+
+def test_an_empty_field_takes_the_machine_away(client):
+    assert led_to(client.post(FIELD, {"machine": " ", "worker": "vllm", "next": "/"})) == ("/", {"worker": "vllm"})
+
+
+@pytest.mark.parametrize(
+    "next_path",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "x", "/a?b=c"],
+)
+def test_it_leads_to_no_other_site(client, next_path):
+    path, _ = led_to(client.post(FIELD, {"machine": "4070", "next": next_path}))
+    assert path == "/models/"
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", "\0" * 50, "x" * 70_000, "| 0 NVIDIA " * 6000, "\ud7ff\u202e"]
+)
+def test_hostile_text_is_answered_as_any_other(client, text):
+    response = client.post(FIELD, {"machine": text})
+    assert response.status_code in (302, 422)
+    assert b"<script>alert" not in response.content
+
+
+def test_too_much_text_is_told(client):
+    response = client.post(FIELD, {"machine": "x" * 3_000_000})
+    assert response.status_code == 400
+    assert "too much text" in Page(response).text
+
+
+def test_while_it_is_typed_htmx_gets_what_is_understood_and_what_may_follow(client):
+    response = client.post(f"{FIELD}?place=home-machine", {"machine": "rtx 407"}, headers={"HX-Request": "true"})
+    page = Page(response)
+    assert response.status_code == 200
+    assert "<html" not in response.content.decode()
+    assert 'id="home-machine-back"' in response.content.decode()
+    assert "RTX 4070" in page.text
+    whole = client.post(FIELD, {"machine": "RTX 3060"}, headers={"HX-Request": "true"})
+    assert "Understood: RTX 3060" in Page(whole).text
+    assert "the least" in Page(whole).text
+    assert client.post(FIELD, {"machine": ""}, headers={"HX-Request": "true"}).status_code == 200
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_machines_are_kept_by_name_used_and_forgotten(client):
+    asked = {"machine": "2x3090 64GB ram", "keep_as": " desk  top ", "worker": "vllm", "next": "/models/"}
+    client.get(client.post(FIELD, asked)["Location"])
+    client.get(client.post(FIELD, {"machine": "M3 Max 64GB", "keep_as": "laptop", "next": "/"})["Location"])
+    page = Page(client.get("/models/"))
+    assert page.text.index("laptop") < page.text.index("desk top")
+    path, told = led_to(
+        client.post(FIELD, {"kept": "desk top", "worker": "ollama", "next": "/report/", "machine": "x"})
+    )
+    assert path == "/report/"
+    assert told == {"worker": "ollama", "accelerator": "RTX 3090", "count": "2", "ram": "64"}
+    response = client.post(FIELD, {"forget": "desk top", "machine": "4070", "next": "/models/"})
+    assert led_to(response) == ("/models/", {"accelerator": "RTX 4070"})
+    assert "desk top" not in Page(client.get("/models/")).text
+    client.post(FIELD, {"forget": "laptop", "machine": "4070"})
+    assert "laptop" not in Page(client.get("/models/")).text
+
+
+def test_a_page_with_kept_machines_is_its_visitor_s_alone(client):
+    client.post(FIELD, {"machine": "4070", "keep_as": "desk"})
+    assert client.get("/models/")["Cache-Control"] == "private, no-cache"
+
+
+def test_no_more_machines_are_kept_than_a_cookie_holds(client):
+    for number in range(MOST + 3):
+        client.post(FIELD, {"machine": "4070", "keep_as": f"machine {number}"})
+    kept = client.get("/").context["worker"].kept
+    assert list(kept) == [f"machine {number}" for number in range(MOST + 2, 2, -1)]
+
+
+@pytest.mark.parametrize(
+    "cookie", ["x", "a=b&c", "%00=%FF", "a=accelerator%3Dnonsense", "x" * 5000, "desk=worker%3Dnope"]
+)
+def test_a_cookie_that_makes_no_sense_breaks_nothing(client, cookie):
+    client.cookies["machines"] = cookie
+    assert client.get("/models/").status_code == 200
+    response = client.post(FIELD, {"kept": "a", "next": "/models/"})
+    assert led_to(response)[0] == "/models/"
+
+
+def test_a_worker_of_the_operator_is_not_taken_for_the_visitor_s_machine(client):
+    SiteWorker.objects.create(slug="big", name="Big box", engine="vllm", accelerator="V100", published=True)
+    page = Page(client.get("/models/?worker=big"))
+    assert "Big box" in page.text
+    assert "is taken, the least" not in page.text
+    assert page.form_to(FIELD).fields["machine"] == ""
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/models/",
+        "/api/v1/models",
+        "/api/models",
+        "/report/",
+        "/workers/",
+        "/lists/",
+        "/models/microsoft/phi-2/",
+        "/compare/",
+    ],
+)
+@pytest.mark.parametrize("spelled", ["4070", "NVIDIA GeForce RTX 4070", "RTX 3060", "gfx1100", "2x3090", "M3 Max 64GB"])
+def test_every_door_understands_every_spelling(client, address, spelled):
+    asked = {"accelerator": spelled} | ({"runs_on": "ollama"} if address == "/api/models" else {"worker": "ollama"})
+    assert client.get(address, asked).status_code == 200
+
+
+def test_the_api_says_which_machine_was_understood_and_what_was_assumed(client):
+    machine = client.get("/api/v1/models?worker=ollama&accelerator=2x3060&limit=1").json()["worker"]["machine"]
+    assert (machine["accelerator"], machine["count"]) == ("RTX 3060", 2)
+    assert "8 GB is taken, the least" in machine["assumed"]
+    told = client.get("/api/v1/models?worker=ollama&accelerator=RTX+3060&memory=12&limit=1").json()["worker"]["machine"]
+    assert (told["accelerator"], told["assumed"]) == ("RTX 3060 12 GB", "")
+
+
+def test_two_numbers_of_one_machine_are_told(client):
+    response = client.get("/models/?accelerator=2x3090&count=4")
+    assert response.status_code == 400
+    assert "which is meant" in Page(response).text
+
+
+def test_what_describes_a_worker_of_a_list_in_the_hub_s_form_needs_its_name(client):
+    response = client.get("/api/models?accelerator=4070")
+    assert response.status_code == 400
+    assert "runs_on=" in response.json()["error"]
+    small, large = (
+        client.get(f"/api/models?runs_on=llama-cpp&accelerator={card}&limit=1000").json()
+        for card in ("GTX 1650", "H100")
+    )
+    assert 0 < len(small) < len(large)
