@@ -17,6 +17,7 @@ from compat.models import CuratedList
 
 PAGE_SIZE = 30
 CAUSE_WORDS = {
+    "gone": "gone from the Hub",
     "architecture": "architecture",
     "task": "task",
     "format": "format",

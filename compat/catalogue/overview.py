@@ -149,6 +149,7 @@ REPORT_LINES = (
     ("incompatibleQuantization", "Incompatible: quantization", ("quantization",)),
     ("incompatiblePlatform", "Incompatible: platform", ("platform",)),
     ("incompatibleMemory", "Incompatible: memory", ("memory",)),
+    ("goneFromHub", "Gone from the Hub", ("gone",)),
     ("unknown", "Unknown: the record tells too little", ("unknown",)),
 )
 """Key, label, and the causes counted there. Tasks count under architecture, as in the original's table."""

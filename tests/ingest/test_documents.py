@@ -6,12 +6,12 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from compat.ingest.from_hub import KEPT_FOR_LISTS
 from django.utils import timezone
 
 from compat.hub.documents import Kind, told
 from compat.ingest import store as sync
 from compat.ingest.freshness import is_stale
-from compat.ingest.from_hub import KEPT_FOR_LISTS
 from compat.models import Catalogue, ModelRecord, RecordDocument
 from compat.tasks import fetch_now
 from tests.hub_server import HubServer

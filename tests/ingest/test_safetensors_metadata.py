@@ -9,6 +9,7 @@ import struct
 
 import httpx
 import pytest
+from compat.ingest.from_hub import KEPT_FOR_CONFIGS
 from huggingface_hub import HfApi
 
 from compat.catalogue.needs import inputs_of_variant
@@ -17,7 +18,6 @@ from compat.extraction.safetensors_header import DTYPE_BITS
 from compat.hub import HubClient, HubSettings
 from compat.hub.payloads import HubModel, parse_record
 from compat.ingest import store as sync
-from compat.ingest.from_hub import KEPT_FOR_CONFIGS
 from compat.ingest.safetensors_metadata import (
     MOST_BYTES,
     MOST_SHARDS,
