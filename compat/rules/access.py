@@ -48,5 +48,5 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     A gated repository warns and says what to do; it is not an engine's fault. An untold gate says nothing.
     """
     if facts.gone:
-        return _GONE[facts.gone]
+        return _GONE.get(facts.gone, _GONE["missing"])
     return _GATED if facts.gated else ()

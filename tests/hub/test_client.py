@@ -225,7 +225,8 @@ def test_the_configuration_is_read_whole(hub):
 
 def config_of(repo_id):
     async def question(client):
-        return await client.config_of(await client.model(repo_id))
+        told = await client.model(repo_id)
+        return await client.config_json(told["id"], told["sha"])
 
     return question
 
@@ -235,16 +236,10 @@ def test_a_configuration_is_asked_for_at_the_commit_that_the_record_tells(hub):
     assert hub.requests[-1].path == f"/meta/tiny/resolve/{SHA}/config.json"
 
 
-def test_a_configuration_that_is_not_listed_is_not_asked_for(hub):
-    assert ask(hub, config_of("meta/plain")) is None
-    assert len(hub.requests) == 1
-
-
-def test_a_configuration_that_is_gated_or_broken_is_none(hub):
-    assert ask(hub, config_of("meta/closed")) is None
-    for fault in ({"body": b"{oops"}, {"status": 403}, {"status": 404}):
-        hub.fail_next(path="config.json", **fault)
-        assert ask(hub, config_of("meta/tiny")) is None
+def test_a_web_page_in_place_of_a_file_is_no_broken_file(hub):
+    hub.fail_next(path="config.json", body=b"\n<!doctype html><title>Log in</title>")
+    with pytest.raises(errors.HubUnavailable, match="asks for a login"):
+        ask(hub, config_of("meta/tiny"))
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5"])
