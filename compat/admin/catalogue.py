@@ -49,7 +49,8 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     actions = ("refresh",)
     fields = (
         "repo_id", "verdicts", "family", "architecture", "architecture_from", "parameters", "parameters_from",
-        "context", "formats", "task", "library", "license", "gated", "disabled", "gone", "gone_since", "former", "downloads", "likes", "size_bytes",
+        "context", "formats", "task", "library", "license", "gated", "disabled", "gone", "gone_since", "former",
+        "downloads", "likes", "size_bytes",
         "created", "modified", "origin", "as_of", "fetched", "updated", "sha", "answer",
     )  # fmt: skip
     readonly_fields = ("verdicts", "former", "answer")

@@ -152,7 +152,7 @@ def _completed(
         try:
             found = with_more(found, {kind: answer}, read)
         except HubBadPayload as error:
-            log.info("%s of %s cannot be kept: %s", kind, found.record.model.id, error)
+            log.debug("%s of %s cannot be kept: %s", kind, found.record.model.id, error)
             found = with_more(found, {kind: {}}, read)
     return Completed(found, next(iter(failures), None))
 
@@ -166,7 +166,7 @@ async def _config_of(client: HubClient, model: HubModel) -> dict[str, Any] | Non
     except HubGated:
         return None
     except (HubBadPayload, HubFileNotFound) as error:
-        log.info("%s comes without its configuration: %s", model.id, error)
+        log.debug("%s comes without its configuration: %s", model.id, error)
         return {}
     return {"config": config} if config else {}
 

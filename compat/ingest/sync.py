@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -65,10 +64,14 @@ BEGUN_ANEW = timedelta(days=1)
 """A pass that did not end within so long is begun again: the order of a list moves."""
 LONGEST_WAIT = 3600.0
 """Seconds that one request waits for the Hub's quota; the Hub's windows are of 300."""
+PAGE = 500
+"""Models that one page of the list may hold."""
 AT_ONCE = 50
 """Models whose documents are stored together."""
 MOST_FAILURES = 10
 """After so many models in a row of which something could not be read, the Hub is left alone."""
+MOST_IN_VAIN = 3
+"""So many pages in a row that bring only models which the pass has found already are a list that has no end."""
 SILENT_PAUSE = 60.0
 """Seconds to wait where the Hub refuses for its quota and does not say for how long."""
 
@@ -111,6 +114,7 @@ class _Sync:
     client: HubClient = field(init=False)
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
+    _in_vain: int = 0
 
     async def go(self) -> None:
         self.client = hub_client(Party.OPERATOR, waiting=self._wait, max_wait=LONGEST_WAIT)
@@ -195,6 +199,7 @@ class _Sync:
                     raise
                 # The Hub does not know the place any more where an earlier run stopped.
                 log.info("the list is read from its beginning again: %s", error)
+                await self._commit(self._begin_pass)
                 url, resumed = first, False
                 continue
             resumed = False
@@ -203,7 +208,7 @@ class _Sync:
             url = following
 
     def _first_page(self) -> str:
-        size = 500 if self.selection.limit is None else min(500, self.selection.limit)
+        size = PAGE if self.selection.limit is None else min(PAGE, self.selection.limit)
         return self.client.list_address(page_size=size, **self.selection.question(by_change=self.row.only_changes))
 
     def _open_pass(self) -> None:
@@ -213,8 +218,13 @@ class _Sync:
             return
         fresh = row.whole is not None and row.whole > now - WHOLE_EVERY
         row.only_changes = self.selection.limit is None and fresh and row.current is not None
-        row.number, row.is_open, row.began = row.number + 1, True, now
-        row.cursor, row.pages, row.listed = "", 0, 0
+        row.is_open, row.began = True, now
+        self._begin_pass()
+
+    def _begin_pass(self) -> None:
+        """Read the list from its first page on."""
+        row = self.row
+        row.number, row.cursor, row.pages, row.listed = row.number + 1, "", 0, 0
         self._save_pass()
 
     def _save_pass(self) -> None:
@@ -228,6 +238,7 @@ class _Sync:
                 "listed",
                 "began",
                 "whole",
+                "whole_number",
                 "current",
             ]
         )
@@ -260,8 +271,10 @@ class _Sync:
         if ended:
             row.is_open, row.cursor = False, ""
             row.current = row.began
-            row.whole = row.whole if row.only_changes else row.began
-        elif items and not found:
+            if not row.only_changes:
+                row.whole, row.whole_number = row.began, row.number
+        self._in_vain = self._in_vain + 1 if items and not found else 0
+        if row.is_open and self._in_vain >= MOST_IN_VAIN:
             raise HubBadPayload(
                 f"The list of {settings.HUB.host} brings the same models again on page {row.pages}: it has no end."
             )
@@ -308,9 +321,7 @@ class _Sync:
     # --- 2: who is missing ------------------------------------------------------------------------------------------
 
     async def _ask_for_missing(self) -> None:
-        if self.row.only_changes:
-            return
-        missing = self.row.members.filter(seen__lt=self.row.number)
+        missing = self.row.members.filter(seen__lt=self.row.whole_number)
         total = await sync_to_async(missing.count)()
         if not total:
             return
@@ -460,8 +471,7 @@ def _as_told(batch: Sequence[SelectedModel]) -> list[Told]:
     found = []
     for member in batch:
         known = documents[member.record_id]
-        answers = [one for one in known if one.kind in (Kind.LIST, Kind.DETAIL)]
-        first = max(answers, key=attrgetter("read"))
+        first = next(one for one in known if one.kind is Kind.LIST)
         listed = kept_record({"id": member.record.repo_id, **first.data})
         found.append(with_known(Told(listed, (first,)), known))
     return found
@@ -475,7 +485,8 @@ def _words_of(wait: Wait, host: str, *, with_token: bool) -> str:
     of = {"api": "questions", "resolvers": "files"}.get(wait.bucket, wait.bucket)
     quota = ""
     if wait.quota and wait.window:
-        quota = f" ({wait.quota:,} in {wait.window / 60:g} minutes)"
+        window = f"{wait.window / 60:g} minutes" if wait.window >= 60 else f"{wait.window:g} seconds"
+        quota = f" ({wait.quota:,} in {window})"
     token = "" if with_token else " With a token (HF_TOKEN) it is larger."
     return f"Waiting {long} until {host} takes requests again: its quota for {of}{quota} is used up.{token}"
 

@@ -31,6 +31,7 @@ class HubSelection(models.Model):
     whole = models.DateTimeField(
         "read whole", null=True, blank=True, help_text="When the last pass that read the whole list began."
     )
+    whole_number = models.PositiveIntegerField(default=0, help_text="Its number.")
     current = models.DateTimeField(
         "current as of", null=True, blank=True, help_text="What changed before is known: when the last pass began."
     )
