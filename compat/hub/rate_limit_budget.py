@@ -144,7 +144,9 @@ class Window:
         if self.left is not None and resets_at <= self.resets_at + _SAME_WINDOW:
             self.left = min(self.left, left)
         else:
-            self.left, self.resets_at, self.visitors = left, resets_at, 0
+            # What was booked while nothing was known belongs to the window that is known from here on.
+            self.visitors = self.visitors if self.left is None else 0
+            self.left, self.resets_at = left, resets_at
         if policy is None:
             self.quota = max(self.quota or 0, allowance.left)
 

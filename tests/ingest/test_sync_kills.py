@@ -119,8 +119,8 @@ for number in range(1, commits + 1):
     found = in_child(fingerprint)
     for what, rows in clean.items():
         if found[what] != rows:
-            only = [[row for row in one if row not in other] for one, other in ((found[what], rows), (rows, found[what]))]
-            broken.append([number, what, *only])
+            more = [row for row in found[what] if row not in rows]
+            broken.append([number, what, more, [row for row in rows if row not in found[what]]])
 print(json.dumps({"commits": commits, "clean": clean, "broken": broken[:4]}))
 if not sqlite:
     on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
