@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -169,6 +170,16 @@ def test_any_other_refusal_says_nothing_of_the_repository(known, hub, fault):
         fetch_now(PHI)
     assert kept().gone == ""
     assert runs()
+
+
+def test_a_hub_that_trickles_holds_a_fetch_for_a_bounded_time_and_keeps_what_was_read(known, hub, monkeypatch):
+    monkeypatch.setattr("compat.tasks.MOST_SECONDS", 1.0)
+    hub.put(record(PHI, sha="e" * 40, siblings=FILES))
+    hub.fail_next(99, path="/resolve/", trickle=0.05)
+    begun = time.monotonic()
+    assert fetch_now(PHI) == (PHI, "changed")
+    assert time.monotonic() - begun < 10
+    assert kept().sha == "e" * 40
 
 
 # --- renamed -------------------------------------------------------------------------------------------------------
