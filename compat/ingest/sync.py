@@ -115,6 +115,7 @@ class _Sync:
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
     _in_vain: int = 0
+    _left_alone_until: float = 0.0
 
     async def go(self) -> None:
         self.client = hub_client(Party.OPERATOR, waiting=self._wait, max_wait=LONGEST_WAIT)
@@ -164,9 +165,16 @@ class _Sync:
             except HubRateLimited as error:
                 if error.retry_after:
                     raise
-                await self._wait(Wait("api", SILENT_PAUSE, None, None, failure=False))
-                await asyncio.sleep(SILENT_PAUSE)
+                await self._leave_alone()
         return await ask()
+
+    async def _leave_alone(self) -> None:
+        """Wait a while; whoever else comes meanwhile waits for the same end."""
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._left_alone_until:
+            self._left_alone_until = clock() + SILENT_PAUSE
+            await self._wait(Wait("api", SILENT_PAUSE, None, None, failure=False))
+        await asyncio.sleep(max(0.0, self._left_alone_until - clock()))
 
     async def _commit(self, step: Callable[[], Result]) -> Result:
         """Do a step in one transaction, with the lease in hand."""
@@ -192,12 +200,10 @@ class _Sync:
             here = url
             try:
                 page, following = await self._patiently(partial(self.client.list_page, here))
-            except HubBadPayload:
-                raise
             except HubError as error:
-                if not resumed or isinstance(error, HubRateLimited) or "refused the request" not in str(error):
+                # A refusal that is none of the particular ones: the Hub does not know the place any more.
+                if not resumed or type(error) is not HubError:
                     raise
-                # The Hub does not know the place any more where an earlier run stopped.
                 log.info("the list is read from its beginning again: %s", error)
                 await self._commit(self._begin_pass)
                 url, resumed = first, False
