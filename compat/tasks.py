@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Container
+from functools import partial
 
-from django.conf import settings
+from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
-from compat.hub import HubError
-from compat.hub.documents import Told
-from compat.ingest import store, task_results
+from compat.hub import HubError, HubNotFound
+from compat.hub.documents import Document, Kind, Told, told
+from compat.hub.rate_limit_budget import Party
+from compat.ingest import task_results
+from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
+from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.ingest.judging import reevaluate
-from compat.models import HubFetch, documents_kept
+from compat.models import HubFetch, RecordDocument, documents_kept
 
 log = logging.getLogger(__name__)
 
@@ -54,39 +56,55 @@ def fetch_record(repo_id: str) -> str:
     if HubFetch.objects.filter(repo_id=repo_id).exclude(state="queued").exists():
         return "answered meanwhile"
     try:
-        _, outcome = fetch_now(repo_id)
+        _, outcome = fetch_now(repo_id, for_visitors=True)
     except HubError:
         return "failed"
     return outcome
 
 
-def fetch_now(repo_id: str) -> tuple[str, str]:
+def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
     """Ask the Hub and keep its answer. Returns the id it has there, and "new", "changed" or "unchanged".
 
-    Raises the :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
+    What is asked ``for_visitors`` comes from their part of the Hub's quota. Raises the
+    :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
     """
+    party = Party.VISITORS if for_visitors else Party.OPERATOR
     try:
-        told = asyncio.run(_all_told(repo_id, documents_kept([repo_id])))
-        counts = store.store_told([told], origin="hub")
+        answer = run_to_end(partial(_all_told, repo_id, party))
+        counts = note_whereabouts(repo_id, answer)
     except HubError as problem:
+        if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
+            note_gone(repo_id, why)
         note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)
         raise
     except Exception:
         note_outcome(repo_id, HubError("What the Hub told could not be kept here. The site's log tells why."))
         raise
-    found = told.record.model.id
-    note_outcome(repo_id, None, renamed_to=found if found.lower() != repo_id.lower() else "")
+    found = answer.record.model.id
+    note_outcome(found, None)
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
 
 
-async def _all_told(repo_id: str, kept: Container[tuple[str, ...]]) -> Told:
-    # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
-    from compat.hub import HubClient
-    from compat.ingest.from_hub import all_told
+MOST_SECONDS = 60.0
+"""What all answers of the Hub to one fetch may take together: other fetches wait behind it."""
 
-    async with HubClient(settings.HUB) as client:
-        return await all_told(client, await client.model(repo_id), kept)
+
+async def _all_told(repo_id: str, party: Party) -> Told:
+    # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
+    from compat.ingest.at_commit import all_told, with_known
+
+    client = hub_client(party, most_seconds=MOST_SECONDS, total_timeout=MOST_SECONDS / 2)
+    async with client:
+        found = told(Kind.DETAIL, await client.model(repo_id), timezone.now())
+        name = found.record.model.id
+        known, kept = await sync_to_async(_known_of)(name)
+        return await all_told(client, with_known(found, known), kept)
+
+
+def _known_of(repo_id: str) -> tuple[list[Document], set[tuple[str, ...]]]:
+    rows = RecordDocument.objects.filter(record__repo_id=repo_id)
+    return [row.document for row in rows], documents_kept([repo_id])
 
 
 @task()

@@ -41,11 +41,13 @@ class Environment:
             return False
         raise ImproperlyConfigured(f"{name} is {value!r}: use true or false")
 
-    def number(self, name: str, default: int, least: int = 0) -> int:
-        """A whole number of at least ``least``."""
+    def number(self, name: str, default: int, least: int = 0, most: int | None = None) -> int:
+        """A whole number of at least ``least``, and at most ``most``."""
         value = self._values.get(name, "").strip() or str(default)
         if not value.isdecimal() or int(value) < least:
             raise ImproperlyConfigured(f"{name} is {value!r}: use a whole number of at least {least}")
+        if most is not None and int(value) > most:
+            raise ImproperlyConfigured(f"{name} is {value!r}: use a whole number from {least} to {most}")
         return int(value)
 
     def words(self, name: str, default: str = "") -> list[str]:

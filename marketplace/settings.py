@@ -173,6 +173,8 @@ except ValueError as error:
 RECORD_TTL = env.number("RECORD_TTL", 172_800, least=1)
 # Of how many models a sync reads the headers of weight files by itself; 0 reads none.
 SYNC_HEADERS = env.number("SYNC_HEADERS", 200)
+# How many percent of the Hub's quota are kept for visitors, and are all that they can spend.
+HUB_VISITOR_SHARE = env.number("HUB_VISITOR_SHARE", 20, least=0, most=90)
 # Whether visitors make the site ask the Hub: for a model it lacks, and for a newer record than it has.
 FETCH_ON_DEMAND = env.flag("FETCH_ON_DEMAND", default=True)
 

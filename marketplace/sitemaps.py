@@ -117,7 +117,7 @@ class PageOfIds:
         if self._given is not None:
             return self._given
         start = (self._number - 1) * AT_ONCE
-        found = ModelRecord.objects.filter(pk__gte=start, pk__lt=start + AT_ONCE).order_by("pk")
+        found = ModelRecord.objects.filter(pk__gte=start, pk__lt=start + AT_ONCE, gone="").order_by("pk")
         return found.values_list("repo_id", "modified")
 
 

@@ -79,6 +79,7 @@ class Fault:
     delay: float = 0.0
     cut_after: int | None = None
     endless: bool = False
+    trickle: float = 0.0
     path: str = ""
 
 
@@ -185,18 +186,20 @@ class HubServer:
         delay: float = 0.0,
         cut_after: int | None = None,
         endless: bool = False,
+        trickle: float = 0.0,
         path: str = "",
     ) -> None:
         """Script the next answers whose path holds ``path``; several scripts are used up in order.
 
         ``status``, ``headers`` and ``body`` replace the answer; ``delay`` comes before it, in seconds;
         ``cut_after`` closes the connection after so many bytes of the body (-1: before any answer);
-        ``endless`` repeats the body until the other side hangs up.
+        ``endless`` repeats the body until the other side hangs up; ``trickle`` sends it byte by byte, so many seconds
+        apart.
         """
         told = dict(headers or {})
         if retry_after is not None:
             told["Retry-After"] = str(retry_after)
-        fault = Fault(times, status, told, body, delay, cut_after, endless, path)
+        fault = Fault(times, status, told, body, delay, cut_after, endless, trickle, path)
         with self._lock:
             self._faults.append(fault)
 
@@ -550,6 +553,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             while endless:
                 self._write(reply.body)
+            for byte in reply.body if fault and fault.trickle else b"":
+                time.sleep(fault.trickle if fault else 0)
+                self._write(bytes([byte]))
+            if fault and fault.trickle:
+                return
             self._write(reply.body if cut is None else reply.body[:cut])
         if cut is not None:
             self._hang_up()

@@ -13,15 +13,12 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from asgiref.sync import async_to_sync
 from django.core.management import CommandError, find_commands, get_commands, load_command_class
 from django.core.management.base import OutputWrapper
 from django.http import QueryDict
@@ -304,10 +301,6 @@ class Told:
         self.text += text
 
 
-async def awaited(work: Awaitable[object]) -> object:
-    return await work
-
-
 @pytest.fixture
 def small_world(monkeypatch, tmp_path, settings):
     """An empty folder, a Hub on this machine, and a small file in the bundled one's place."""
@@ -318,9 +311,6 @@ def small_world(monkeypatch, tmp_path, settings):
     (tmp_path / "server.log").write_text(log("ollama-0.9-deepseek-r1-8b-journald"), "utf-8")
     monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
     settings.STATIC_ROOT = tmp_path / "static"
-    # The test's transaction belongs to this thread; asyncio.run would have the records stored in another.
-    here = SimpleNamespace(run=async_to_sync(awaited))
-    monkeypatch.setattr("compat.management.commands.sync_models.asyncio", here)
     with RecordFile(RECORDS) as lines:
         records = [json.loads(line) for _, line in lines]
     with HubServer(records[:40]) as hub:

@@ -47,6 +47,7 @@ CAUSES = {
     "context": "c",
     "quantization": "q",
     "platform": "p",
+    "gone": "g",
     "unknown": "u",
 }
 pytestmark = pytest.mark.django_db

@@ -38,8 +38,8 @@ class VariantInline(ReadOnly, admin.TabularInline[RecordVariant, ModelRecord]):
 class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     """Records: search, look, refresh from the Hub."""
 
-    list_display = ("repo_id", "family", "formats", "size", "task", "license", "origin", "as_of", "updated")
-    list_filter = ("origin", "gated", "disabled")
+    list_display = ("repo_id", "family", "formats", "size", "task", "license", "origin", "gone", "as_of", "updated")
+    list_filter = ("gone", "origin", "gated", "disabled")
     search_fields = ("search_text",)
     search_help_text = "Words of the id; a pasted Hub address works too."
     ordering = ("-popularity", "repo_id")
@@ -49,10 +49,11 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     actions = ("refresh",)
     fields = (
         "repo_id", "verdicts", "family", "architecture", "architecture_from", "parameters", "parameters_from",
-        "context", "formats", "task", "library", "license", "gated", "disabled", "downloads", "likes", "size_bytes",
+        "context", "formats", "task", "library", "license", "gated", "disabled", "gone", "gone_since", "former",
+        "downloads", "likes", "size_bytes",
         "created", "modified", "origin", "as_of", "fetched", "updated", "sha", "answer",
     )  # fmt: skip
-    readonly_fields = ("verdicts", "answer")
+    readonly_fields = ("verdicts", "former", "answer")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """As the user's permissions say: a record may have to go."""
@@ -77,6 +78,11 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     def size(self, record: ModelRecord) -> str:
         """The parameter count for people."""
         return record.parameters_text
+
+    @admin.display(description="former names")
+    def former(self, record: ModelRecord) -> str:
+        """The ids that it had before it was renamed."""
+        return ", ".join(name.repo_id for name in record.former_names.all())
 
     @admin.display(description="verdicts")
     def verdicts(self, record: ModelRecord) -> SafeString:

@@ -21,6 +21,7 @@ from compat.models import CuratedList
 
 PAGE_SIZE = 30
 CAUSE_WORDS = {
+    "gone": "gone from the Hub",
     "architecture": "architecture",
     "task": "task",
     "format": "format",
@@ -204,7 +205,9 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
     if curated:
         chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
     chips += [
-        Chip(f"refused for {CAUSE_WORDS[cause]}", criteria.toggled("cause", cause).query()) for cause in criteria.cause
+        Chip(CAUSE_WORDS[cause] if cause == "gone" else f"refused for {CAUSE_WORDS[cause]}", query)
+        for cause in criteria.cause
+        for query in [criteria.toggled("cause", cause).query()]
     ]
     words = {facet.name: (facet.label, facet.word) for facet in facets.FACETS}
     words["author"] = ("Author", str)

@@ -305,16 +305,21 @@ def files_of(model: HubModel) -> tuple[FileRow, ...]:
 
 
 def find_record(repo_id: str) -> ModelRecord:
-    """The record of this id; case matters only where two records differ by it. Raises :class:`UnknownModel`."""
+    """The record of this id, or of the repository that had it before it was renamed.
+
+    Case matters only where two records differ by it. Raises :class:`UnknownModel`.
+    """
     if not is_repo_id(repo_id):
         raise UnknownModel(repo_id)
-    spelled = sorted(_SPELLED.objects(repo_id.lower()), key=lambda one: one.repo_id != repo_id)
+    found: list[ModelRecord] = [*_SPELLED.objects(repo_id.lower())] or _RENAMED.objects(repo_id.lower())
+    spelled = sorted(found, key=lambda one: one.repo_id != repo_id)
     if not spelled:
         raise UnknownModel(repo_id)
     return spelled[0]
 
 
 _SPELLED = ComposedQuery(lambda lowered: ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered=lowered))
+_RENAMED = ComposedQuery(lambda lowered: ModelRecord.objects.filter(former_names__lowered=lowered))
 _VARIANTS = ComposedQuery(lambda record: RecordVariant.objects.filter(record=record))
 
 

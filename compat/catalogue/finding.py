@@ -67,6 +67,10 @@ class Finding:
         """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
         self.within &= self.index.values(facet).having([value])
 
+    def without_cause(self, cause: str) -> None:
+        """Find no record that is refused for a cause. Call before reading any result."""
+        self.within &= self.verdicts.cause != CAUSE_CODES[cause]
+
     def only(self, ids: QuerySet[Any, int]) -> None:
         """Find only records among some ids. Call before reading any result; one query."""
         self._single_out(self.index.rows_of(list(ids)))

@@ -51,6 +51,8 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     place = read_cursor(cursor, question.text, order) if cursor else None
     index = current_index()
     found = Finding(index, question.criteria, worker_of(question.criteria, available), names_first=False)
+    # The Hub would not list what it does not have.
+    found.without_cause("gone")
     if question.task:
         found.narrow("task", question.task)
     for tag in question.tags:

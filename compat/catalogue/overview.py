@@ -150,6 +150,7 @@ REPORT_LINES = (
     ("incompatiblePlatform", "Incompatible: platform", ("platform",)),
     ("incompatibleMemory", "Incompatible: memory", ("memory",)),
     ("incompatibleCache", "Incompatible: type of cache", ("cache",)),
+    ("goneFromHub", "Gone from the Hub", ("gone",)),
     ("unknown", "Unknown: the record tells too little", ("unknown",)),
 )
 """Key, label, and the causes counted there. Tasks count under architecture, as in the original's table."""

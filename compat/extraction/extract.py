@@ -173,6 +173,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         gated=None if model.gated is None else bool(model.gated),
         remote_code=_brings_code(model, config),
         no_config=_lists_no_config(model),
+        gone=model.gone,
         partial=part and task.value != "speculative-draft",
         no_weights=_lists_no_weights(model, names),
     )

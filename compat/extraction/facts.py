@@ -117,7 +117,7 @@ class VariantFacts:
     ``layout``: who laid the tensors out, where that is not as Transformers does (``mistral``: Mistral's own names).
     ``file_names``: how the weight files are named where the list of files is known and they are not as
     Transformers writes them, one of :data:`FILE_NAMES`. ``no_config``: that list holds no ``config.json``, and nothing
-    of one was read.
+    of one was read. ``gone``: why the files cannot be had from the Hub any more (``missing``, ``disabled``).
     """
 
     architecture: str | None = None
@@ -145,6 +145,7 @@ class VariantFacts:
     layout: str | None = None
     file_names: str | None = None
     no_config: bool = False
+    gone: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""

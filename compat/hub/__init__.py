@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from compat.hub.errors import (
     HubBadPayload,
+    HubDisabled,
     HubError,
     HubFileNotFound,
     HubGated,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HubBadPayload",
     "HubClient",
+    "HubDisabled",
     "HubError",
     "HubFileNotFound",
     "HubGated",

@@ -7,7 +7,6 @@ check. Everything that goes wrong is raised as an error of :mod:`compat.hub.erro
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -17,10 +16,10 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from compat.hub.errors import HubBadPayload, HubFileNotFound, HubGated, HubNotFound, HubUnauthorized
+from compat.hub.errors import HubBadPayload, HubFileNotFound, HubNotFound, HubUnavailable
 from compat.hub.failures import Subject
 from compat.hub.payloads import decode_json, files_of_tree, is_repo_id
-from compat.hub.rate_limit_budget import Clock, Sleep
+from compat.hub.rate_limit_budget import Clock, Ledger, Pace, Party, Sleep, Waiting
 from compat.hub.settings import HubSettings
 from compat.hub.transport import Answer, Question, Span, Transport
 
@@ -33,25 +32,31 @@ MOST_FILES = 10_000
 _CONFIG = "config.json"
 _SORTS = {"trending_score": "trendingScore", "last_modified": "lastModified", "created_at": "createdAt"}
 _NEXT = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
-_log = logging.getLogger(__name__)
 
 
 class HubClient:
     """An open connection to one Hub; use it in ``async with``.
 
-    ``transport``, ``clock`` and ``sleep`` are for tests: another wire, another time.
+    ``ledger``, ``party`` and ``share`` say from which quota its requests are taken, and ``waiting`` is told before it
+    waits for the Hub: see :class:`~compat.hub.rate_limit_budget.Pace`. ``transport``, ``clock`` and ``sleep`` are for
+    tests: another wire, another time.
     """
 
     def __init__(
         self,
         settings: HubSettings | None = None,
         *,
+        ledger: Ledger | None = None,
+        party: Party = Party.OPERATOR,
+        share: float = 0.0,
+        waiting: Waiting | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock = time.monotonic,
+        clock: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.settings = settings or HubSettings.from_environ()
-        self._transport = Transport(self.settings, transport=transport, clock=clock, sleep=sleep)
+        pace = Pace(self.settings.host, clock, sleep, ledger=ledger, party=party, share=share, waiting=waiting)
+        self._transport = Transport(self.settings, pace, transport=transport)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -62,21 +67,12 @@ class HubClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    @property
-    def questions_left(self) -> int | None:
-        """How many lists and models the Hub lets us ask for in this window; None where it did not tell."""
-        return self._transport.left("api")
-
-    @property
-    def files_left(self) -> int | None:
-        """How many files, or parts of them, the Hub lets us ask for in this window; None where it did not tell."""
-        return self._transport.left("resolvers")
-
     async def list_models(
         self,
         *,
         search: str | None = None,
         author: str | None = None,
+        task: str | None = None,
         filter: str | Sequence[str] | None = None,  # noqa: A002 - the Hub's own word
         sort: str = "downloads",
         limit: int | None = None,
@@ -88,30 +84,56 @@ class HubClient:
         ``filter`` is a tag, or several that must all hold. ``expand`` names the fields wanted (with ``id``);
         without it the Hub sends its short form. A page may hold fewer records than ``page_size``.
         """
-        if not 1 <= page_size <= MAX_PAGE_SIZE:
-            raise ValueError(f"page_size must be between 1 and {MAX_PAGE_SIZE}")
         if limit is not None and limit <= 0:
             return
         wanted = page_size if limit is None else min(page_size, limit)
-        query: list[tuple[str, str]] = [("sort", _SORTS.get(sort, sort)), ("limit", str(wanted))]
-        query += [("search", search)] if search else []
-        query += [("author", author)] if author else []
-        query += [("filter", tag) for tag in ([filter] if isinstance(filter, str) else filter or ())]
-        query += [("expand[]", name) for name in expand]
-        url: str | None = f"{self.settings.endpoint}/api/models?{urlencode(query)}"
+        url: str | None = self.list_address(
+            search=search, author=author, task=task, filter=filter, sort=sort, page_size=wanted, expand=expand
+        )
         seen: set[str] = set()
         left = limit
         while url is not None:
             seen.add(url)
-            answer = await self._transport.get(Question(url, "api", Subject()))
-            page = self._page(answer, Subject())
+            page, following = await self.list_page(url)
             if left is not None:
                 page = page[:left]
                 left -= len(page)
             if not page:
                 return
             yield page
-            url = None if left == 0 else self._next(answer, seen, Subject())
+            url = None if left == 0 else following
+            if url in seen:
+                raise self._unusable(Subject(), "its next page is one that was read already")
+
+    def list_address(
+        self,
+        *,
+        search: str | None = None,
+        author: str | None = None,
+        task: str | None = None,
+        filter: str | Sequence[str] | None = None,  # noqa: A002 - the Hub's own word
+        sort: str = "downloads",
+        page_size: int = MAX_PAGE_SIZE,
+        expand: Sequence[str] = (),
+    ) -> str:
+        """The address of the first page of a list; see :meth:`list_models`."""
+        if not 1 <= page_size <= MAX_PAGE_SIZE:
+            raise ValueError(f"page_size must be between 1 and {MAX_PAGE_SIZE}")
+        query: list[tuple[str, str]] = [("sort", _SORTS.get(sort, sort)), ("limit", str(page_size))]
+        query += [("search", search)] if search else []
+        query += [("author", author)] if author else []
+        query += [("pipeline_tag", task)] if task else []
+        query += [("filter", tag) for tag in ([filter] if isinstance(filter, str) else filter or ())]
+        query += [("expand[]", name) for name in expand]
+        return f"{self.settings.endpoint}/api/models?{urlencode(query)}"
+
+    async def list_page(self, url: str) -> tuple[list[dict[str, Any]], str | None]:
+        """The raw records of one page of a list, and the address of the next; None at the end.
+
+        Whoever follows these has to see for himself that the pages come to an end.
+        """
+        answer = await self._transport.get(Question(url, "api", Subject()))
+        return self._page(answer, Subject()), self._next(answer, set(), Subject())
 
     async def model(self, repo_id: str, *, blobs: bool = True) -> dict[str, Any]:
         """One model's raw detail record; ``blobs`` adds the sizes of its files.
@@ -136,6 +158,10 @@ class HubClient:
             answer = await self._transport.get(Question(self._file_url(subject), "resolvers", subject))
         except HubFileNotFound:
             return None
+        if answer.body.lstrip()[:1] == b"<":
+            raise HubUnavailable(
+                f"{self.settings.host} sent a web page for {subject}. Check whether this network asks for a login."
+            )
         found = self._decoded(answer, subject, constants=True)
         if not isinstance(found, dict):
             raise self._unusable(subject, "it is not a JSON object")
@@ -179,19 +205,6 @@ class HubClient:
         subject = Subject(repo_id, filename, revision)
         question = Question(self._file_url(subject), "resolvers", subject, Span(start, length))
         return (await self._transport.get(question)).body
-
-    async def config_of(self, record: dict[str, Any]) -> dict[str, Any] | None:
-        """The ``config.json`` at the commit that a record tells; None where there is none that can be had."""
-        name, revision, siblings = record.get("id"), record.get("sha"), record.get("siblings")
-        listed = not isinstance(siblings, list) or any(_is_config(sibling) for sibling in siblings)
-        closed = bool(record.get("gated")) and not self.settings.token
-        if not isinstance(name, str) or closed or not listed:
-            return None
-        try:
-            return await self.config_json(name, revision if isinstance(revision, str) and revision else "main")
-        except (HubGated, HubNotFound, HubUnauthorized, HubBadPayload) as error:
-            _log.info("%s comes without its configuration: %s", name, error)
-            return None
 
     def _page(self, answer: Answer, subject: Subject) -> list[dict[str, Any]]:
         page = self._decoded(answer, subject)
@@ -240,7 +253,3 @@ class HubClient:
         revision = quote(self._checked_revision(subject.revision), safe="")
         path = quote(subject.filename, safe="/")
         return f"{self.settings.endpoint}/{self._checked(subject.repo_id)}/resolve/{revision}/{path}"
-
-
-def _is_config(sibling: Any) -> bool:
-    return isinstance(sibling, dict) and sibling.get("rfilename") == _CONFIG

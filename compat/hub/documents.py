@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from compat.hub.payloads import MAX_RECORD_BYTES, ParsedRecord, parse_record
@@ -29,12 +30,15 @@ class Kind(StrEnum):
     DETAIL = "detail"
     LIST = "list"
     FILE = "file"
+    REFUSAL = "refusal"
 
 
 MOST_SHA = 64
 """A commit has 40 characters; what is longer is none, and is cut."""
 _RANK = {kind: place for place, kind in enumerate(Kind)}
 _SOURCE = "_source"
+_GONE = "_gone"
+_TELLS_THAT_IT_IS_THERE = (Kind.DETAIL, Kind.LIST)
 
 CHANGING = frozenset({
     *("disabled", "downloads", "downloadsAllTime", "evalResults", "gated", "inference", "inferenceProviderMapping"),
@@ -158,8 +162,8 @@ def merged(repo_id: str, documents: Iterable[Document]) -> dict[str, Any]:
 
     The newest commit is that of the document read last of those that tell a commit. Its documents are believed first,
     by their kind; then those that tell no commit, the newest first. Documents of other commits tell only what lasts.
-    What changes without a commit is from the document read last. Notes of a file on where it has something from stay
-    with what is from that file.
+    What changes without a commit is from the document read last. That a repository is gone counts until the Hub tells
+    of it again. Notes of a file on where it has something from stay with what is from that file.
     """
     newest = sorted(documents, key=lambda one: (one.read, -_RANK[one.kind]), reverse=True)
     if len(newest) == 1:
@@ -171,7 +175,15 @@ def merged(repo_id: str, documents: Iterable[Document]) -> dict[str, Any]:
     payload: dict[str, Any] = {"id": repo_id}
     notes: dict[str, Any] = {}
     for key in dict.fromkeys(key for one in newest for key in one.data if key != _SOURCE):
-        order = newest if key in CHANGING else [*believed, *others] if key in LASTING else believed
+        order = (
+            _since_there(newest)
+            if key == _GONE
+            else newest
+            if key in CHANGING
+            else [*believed, *others]
+            if key in LASTING
+            else believed
+        )
         telling = [one for one in order if one.data.get(key) is not None]
         if telling:
             payload[key], used = _together(key, telling, commit)
@@ -180,6 +192,11 @@ def merged(repo_id: str, documents: Iterable[Document]) -> dict[str, Any]:
         elif any(key in one.data for one in order):
             payload[key] = None
     return payload | ({_SOURCE: notes} if notes else {})
+
+
+def _since_there(newest: Sequence[Document]) -> list[Document]:
+    """The documents read after the Hub last told of a repository, the newest first."""
+    return list(takewhile(lambda one: one.kind not in _TELLS_THAT_IT_IS_THERE, newest))
 
 
 def _note(document: Document, key: str) -> Any:

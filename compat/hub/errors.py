@@ -7,6 +7,7 @@
     ├── HubUnavailable       no answer, a time-out, a 5xx, a cut connection; worth trying later
     ├── HubRateLimited       429; ``retry_after`` is the wait in seconds the Hub asked for, if it said
     ├── HubNotFound          the repository does not exist (or is private: the Hub does not tell which)
+    │   ├── HubDisabled      the Hub has closed the repository
     │   └── HubFileNotFound  the repository exists, but not this file
     ├── HubGated             the repository exists, but its files need access that this token lacks
     ├── HubUnauthorized      the token itself was refused
@@ -43,7 +44,19 @@ class HubRateLimited(HubError):
 
 
 class HubNotFound(HubError):
-    """No such repository, or a private one asked for without access."""
+    """No such repository, or a private one asked for without access.
+
+    ``is_told`` says that this is the Hub's own word of the repository, and not what any server says of an address that
+    it does not know.
+    """
+
+    def __init__(self, message: str, *, is_told: bool = False) -> None:
+        super().__init__(message)
+        self.is_told = is_told
+
+
+class HubDisabled(HubNotFound):
+    """The Hub has disabled the repository: nobody can have its files."""
 
 
 class HubFileNotFound(HubNotFound):

@@ -11,6 +11,7 @@ import httpx
 
 from compat.hub.errors import (
     HubBadPayload,
+    HubDisabled,
     HubError,
     HubFileNotFound,
     HubGated,
@@ -142,11 +143,14 @@ def error_of_answer(refusal: Refusal, subject: Subject, settings: HubSettings) -
     if code == "RevisionNotFound":
         return HubNotFound(f"{subject.repo_id} has no revision {subject.revision or 'of that name'} on {host}.")
     if reason == "Access to this resource is disabled":
-        return HubNotFound(f"{host} has disabled {subject}.")
+        return HubDisabled(f"{host} has disabled {subject}.", is_told=True)
+    if status in {404, 410} and not subject.repo_id:
+        return HubUnavailable(f"{host} has no list of models at this address. Check HF_ENDPOINT.")
     if code == "RepoNotFound" or status in {404, 410, 451}:
         return HubNotFound(
             f"{host} has no {subject} that this site may see. Check the spelling; "
-            "if the repository is private, HF_TOKEN must belong to someone with access."
+            "if the repository is private, HF_TOKEN must belong to someone with access.",
+            is_told=code == "RepoNotFound" or status in {410, 451},
         )
     because = f" ({reason})" if reason else ""
     if status in {401, 403}:

@@ -185,6 +185,13 @@ class SafetensorsFileHeaders(_Block):
         return total if total is not None and read <= total <= _UNEQUAL * self.shards * read else None
 
 
+class Departure(_Block):
+    """That a repository's files cannot be had any more: why, and since when this site knows."""
+
+    why: Literal["missing", "disabled"]
+    since: Timestamp
+
+
 class HubModel(_Block):
     """One model repository as a Hub tells it. Only ``id`` is certain; None means untold."""
 
@@ -209,6 +216,7 @@ class HubModel(_Block):
     card_data: Annotated[dict[str, Any] | None, Field(alias="cardData")] = None
     source: Annotated[dict[str, Any] | None, Field(alias="_source")] = None
     gguf_header: Annotated[GgufFileHeader | None, Field(alias="_gguf_header")] = None
+    departure: Annotated[Departure | None, Field(alias="_gone")] = None
     safetensors_header: Annotated[SafetensorsFileHeaders | None, Field(alias="_safetensors_header")] = None
 
     @property
@@ -220,6 +228,13 @@ class HubModel(_Block):
     def name(self) -> str:
         """The repository's own name, without its owner."""
         return self.id.rpartition("/")[2]
+
+    @property
+    def gone(self) -> str | None:
+        """Why its files cannot be had any more: ``missing`` (deleted, or private), ``disabled``; None if untold."""
+        if self.departure:
+            return self.departure.why
+        return "disabled" if self.disabled else None
 
     @property
     def lists_all_files(self) -> bool:

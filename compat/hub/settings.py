@@ -22,8 +22,9 @@ _MIB = 1024 * 1024
 class HubSettings:
     """One Hub and our manners towards it. Times are seconds, sizes are bytes.
 
-    ``total_timeout`` bounds one answer from first to last byte, so that a Hub that trickles cannot hold us.
-    ``max_wait`` bounds what one request waits because the Hub asked for it; a longer wait is refused with
+    ``total_timeout`` bounds the answers to one question from first to last byte, those to further attempts included,
+    so that a Hub that trickles cannot hold us; ``most_seconds`` the answers to all questions of one connection (None:
+    no bound). ``max_wait`` bounds what one request waits because the Hub asked for it; a longer wait is refused with
     :class:`~compat.hub.errors.HubRateLimited`. ``backoff`` is the first pause before a retry; it doubles.
     """
 
@@ -34,6 +35,7 @@ class HubSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 20.0
     total_timeout: float = 120.0
+    most_seconds: float | None = None
     max_attempts: int = 5
     backoff: float = 0.5
     max_wait: float = 60.0

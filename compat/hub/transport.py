@@ -15,7 +15,7 @@ import httpx
 from compat.hub.errors import HubBadPayload, HubOffline, HubUnavailable
 from compat.hub.failures import HANDLED, Refusal, Subject, error_of_answer, error_of_exception
 from compat.hub.payloads import decode_json
-from compat.hub.rate_limit_budget import Clock, Pace, Patience, Sleep, Slot, parse_allowance
+from compat.hub.rate_limit_budget import Pace, Patience, Slot, parse_allowance
 from compat.hub.retry import retry_after, with_retries
 from compat.hub.settings import HubSettings
 
@@ -58,20 +58,27 @@ class Answer:
     body: bytes
 
 
+@dataclass(slots=True)
+class _Effort:
+    """What one question may still take: the waits that the Hub asks for, and the seconds of all its answers."""
+
+    patience: Patience
+    seconds: float
+
+
 class Transport:
-    """The connections to one Hub; an async context manager. ``clock`` and ``sleep`` serve the pacing."""
+    """The connections to one Hub, paced by ``pace``; an async context manager."""
 
     def __init__(
         self,
         settings: HubSettings,
+        pace: Pace,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock = time.monotonic,
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._settings = settings
+        self._settings, self._pace = settings, pace
         self._home = httpx.URL(settings.endpoint)
-        self._pace = Pace(settings.host, clock, sleep)
+        self._spent = 0.0
         self._http = httpx.AsyncClient(
             transport=transport,
             follow_redirects=False,
@@ -98,10 +105,6 @@ class Transport:
             return _port(url) == _port(self._home)
         return url.scheme == "https" and _port(url) == 443 and _port(self._home) == 80
 
-    def left(self, bucket: str) -> int | None:
-        """How many requests the Hub still allows in this window; None where it did not tell."""
-        return self._pace.left(bucket)
-
     async def get(self, question: Question) -> Answer:
         """The answer to a question, after redirects and retries; else an error of the Hub's tree."""
         if self._settings.offline:
@@ -109,13 +112,13 @@ class Transport:
                 f"This site runs offline, so {self._settings.host} was not asked for {question.subject}. "
                 "Unset HF_HUB_OFFLINE to let it ask."
             )
-        patience = Patience(self._settings.max_wait)
-        return await with_retries(lambda: self._follow(question, patience), self._settings)
+        effort = _Effort(Patience(self._settings.max_wait), self._settings.total_timeout)
+        return await with_retries(lambda: self._follow(question, effort), self._settings)
 
-    async def _follow(self, question: Question, patience: Patience) -> Answer:
+    async def _follow(self, question: Question, effort: _Effort) -> Answer:
         url = httpx.URL(question.url)
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._hop(url, question, patience)
+            answer = await self._hop(url, question, effort)
             if answer.status not in _REDIRECTS:
                 return answer
             url = self._redirected(answer, question)
@@ -133,16 +136,21 @@ class Transport:
             "followed. Check HF_ENDPOINT, or whether this network asks for a login."
         )
 
-    async def _hop(self, url: httpx.URL, question: Question, patience: Patience) -> Answer:
+    async def _hop(self, url: httpx.URL, question: Question, effort: _Effort) -> Answer:
         if not self.is_home(url):
-            return await self._exchange(url, question, None)
-        async with self._pace.slot(question.bucket, patience) as slot:
-            return await self._exchange(url, question, slot)
+            return await self._exchange(url, question, None, effort)
+        async with self._pace.slot(question.bucket, effort.patience) as slot:
+            return await self._exchange(url, question, slot, effort)
 
-    async def _exchange(self, url: httpx.URL, question: Question, slot: Slot | None) -> Answer:
+    async def _exchange(self, url: httpx.URL, question: Question, slot: Slot | None, effort: _Effort) -> Answer:
         """One request and its answer; ``slot`` is None away from home, where neither pace nor token apply."""
+        most = self._settings.most_seconds
+        allowed = min(effort.seconds, effort.seconds if most is None else most - self._spent)
+        if allowed <= 0:
+            raise HubUnavailable(f"{self._settings.host} took too long to answer. Try again later.")
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.total_timeout):
+            async with asyncio.timeout(allowed):
                 request = self._http.build_request(
                     "GET", url, headers=self._headers(question, at_home=slot is not None)
                 )
@@ -153,6 +161,9 @@ class Transport:
                     await response.aclose()
         except HANDLED as error:
             raise error_of_exception(error, self._settings) from error
+        finally:
+            effort.seconds -= time.monotonic() - begun
+            self._spent += time.monotonic() - begun
 
     def _headers(self, question: Question, *, at_home: bool) -> dict[str, str]:
         headers = {"Accept-Encoding": "identity" if question.span else "gzip, deflate"}
@@ -164,7 +175,7 @@ class Transport:
 
     async def _judge(self, response: httpx.Response, question: Question, slot: Slot | None) -> Answer:
         if slot:
-            slot.heard(response.headers)
+            await slot.heard(response.headers)
         status = response.status_code
         if status in _REDIRECTS or (status == 416 and question.span):
             return Answer(status, response.headers, response.url, b"")
@@ -178,12 +189,13 @@ class Transport:
 
     async def _refusal(self, response: httpx.Response, question: Question, slot: Slot | None) -> Exception:
         headers, status = response.headers, response.status_code
-        pause = retry_after(headers)
+        # A pause of no seconds is none: who keeps to it asks again and again.
+        pause = retry_after(headers) or None
         allowance = parse_allowance(headers, question.bucket)
-        if pause is None and status == 429 and allowance and allowance.left == 0:
-            pause = allowance.resets_in
+        if status == 429 and allowance and allowance.left == 0:
+            pause = max(pause or 0.0, allowance.resets_in)
         if slot and pause is not None and status in {429, 503}:
-            slot.hold(pause, failure=status != 429)
+            await slot.hold(pause, failure=status != 429)
         said = _reason(await _read(response, _MAX_REASON_BYTES))
         return error_of_answer(Refusal(status, headers, said, question.bucket, pause), question.subject, self._settings)
 

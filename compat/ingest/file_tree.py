@@ -39,6 +39,6 @@ async def tree_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
         tree = {"siblings": await client.tree(model.id, model.sha or "main")}
         parse_record({"id": model.id, **tree})
     except HubError as error:
-        log.info("%s comes without its file tree: %s", model.id, error)
+        log.debug("%s comes without its file tree: %s", model.id, error)
         return {} if isinstance(error, HubBadPayload) else None
     return tree

@@ -57,13 +57,11 @@ def queue_is_full() -> bool:
     return HubFetch.objects.filter(state="queued", requested__gt=since).count() >= MOST_QUEUED
 
 
-def note_outcome(repo_id: str, error: HubError | None, renamed_to: str = "") -> HubFetch:
+def note_outcome(repo_id: str, error: HubError | None) -> HubFetch:
     """Keep what came of asking for a repository, in words; requests that nobody needs any more are dropped."""
     now = timezone.now()
     state = "done" if error is None else "missing" if isinstance(error, HubNotFound) else "failed"
     words = str(error or "")
-    if renamed_to:
-        state, words = "missing", f"The Hub has renamed it: it is now {renamed_to}."
     old = now - timedelta(seconds=settings.RECORD_TTL) - max(WAITS.values())
     HubFetch.objects.filter(Q(finished__lt=old) | Q(state="queued", requested__lt=old)).delete()
     outcome = {"state": state, "finished": now, "error": words}

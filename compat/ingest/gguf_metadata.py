@@ -46,7 +46,7 @@ async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str,
     try:
         header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
     except (HubError, HeaderError) as error:
-        log.info("the header of %s in %s could not be read: %s", file, model.id, error)
+        log.debug("the header of %s in %s could not be read: %s", file, model.id, error)
         return {} if isinstance(error, LASTING) else None
     return {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}
 

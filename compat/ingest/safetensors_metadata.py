@@ -74,10 +74,10 @@ async def safetensors_headers_of(client: HubClient, model: HubModel) -> dict[str
         tensors = await _tensors(client, model.id, read, revision)
         total = None if read == files else await _total_size(client, model.id, files[0], revision)
     except (HubError, HeaderError) as error:
-        log.info("the headers of the safetensors files of %s could not be read: %s", model.id, error)
+        log.debug("the headers of the safetensors files of %s could not be read: %s", model.id, error)
         return {} if isinstance(error, LASTING) else None
     if not tensors:
-        log.info("%s of %s lists no tensors", files[0], model.id)
+        log.debug("%s of %s lists no tensors", files[0], model.id)
         return {}
     told = {} if total is None else {"total_size": total}
     return {"file": files[0], "files": len(read), "shards": len(files), **facts_of_tensors(tensors).as_json(), **told}

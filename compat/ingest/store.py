@@ -23,7 +23,7 @@ from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.writing import newest_date_of, write_records
-from compat.models import ModelRecord, RecordDocument, in_any_case
+from compat.models import FormerName, ModelRecord, RecordDocument, in_any_case
 
 _MAX_PROBLEMS = 50
 
@@ -32,7 +32,8 @@ _MAX_PROBLEMS = 50
 class Counts:
     """What came of storing records. ``older`` were left alone because the catalogue has newer facts, or its own.
 
-    Of so many models ``headers`` of weight files were read for it.
+    Of so many models ``headers`` of weight files were read for it, and of so many ``completed`` more than the list.
+    ``gone`` and ``renamed`` count repositories that the Hub has no more, or under another name.
     """
 
     new: int = 0
@@ -41,6 +42,9 @@ class Counts:
     older: int = 0
     rejected: int = 0
     headers: int = 0
+    completed: int = 0
+    gone: int = 0
+    renamed: int = 0
     problems: list[str] = field(default_factory=list)
 
     def reject(self, where: str, reason: object) -> None:
@@ -56,9 +60,12 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add another batch's counts."""
-        for name in ("new", "changed", "unchanged", "older", "rejected", "headers"):
+        for name in _COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.problems.extend(other.problems[: _MAX_PROBLEMS - len(self.problems)])
+
+
+_COUNTED = ("new", "changed", "unchanged", "older", "rejected", "headers", "completed", "gone", "renamed")
 
 
 def store_raw(
@@ -130,6 +137,7 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
     now = timezone.now()
     with transaction.atomic():
         lock_records()
+        _settle_former_names(latest, origin)
         known = _known(latest)
         latest = {key: _spelled(told, known.get(key), origin) for key, told in latest.items()}
         spared = {key for key, record in known.items() if origin == "snapshot" != record.origin}
@@ -149,6 +157,18 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
     counts.older = len(overruled - same)
     counts.unchanged = len(latest) - len(writing) - counts.older
     return counts
+
+
+def _settle_former_names(latest: dict[str, Told], origin: str) -> None:
+    """A name that the Hub uses again is nobody's former one; what a file tells of one is of the record that had it."""
+    former = FormerName.objects.filter(lowered__in=latest)
+    if origin == "hub":
+        former.delete()
+        return
+    for key, repo_id in former.values_list("lowered", "record__repo_id"):
+        told = latest.pop(key)
+        renamed = replace(told, record=kept_record({**told.record.payload, "id": repo_id}))
+        latest.setdefault(repo_id.lower(), renamed)
 
 
 def _key(told: Told) -> str:
@@ -202,6 +222,8 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
     kept = {row.kind: row for row in known.documents.all()} if known else {}
     sha, read = told.documents[0].sha, told.documents[0].read
     useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha) and row.read <= read]
+    if told.documents[0].kind in (Kind.DETAIL, Kind.LIST):
+        useless += [row.pk for kind, row in kept.items() if kind == Kind.REFUSAL and row.read <= read]
     documents = {kind: row.document for kind, row in kept.items() if row.pk not in useless}
     written, seen = [], []
     for one in told.documents:

@@ -155,6 +155,8 @@ def _row(read: ReadRecord, sheet_id: int, origin: str, now: datetime, fetched: d
         sha=(model.sha or "")[:64],
         gated=_gate(model.gated),
         disabled=bool(model.disabled),
+        gone=model.gone or "",
+        gone_since=model.departure.since if model.departure else None,
         downloads=model.downloads,
         likes=model.likes,
         trending=model.trending_score,

@@ -36,6 +36,7 @@ from django.db import OperationalError, ProgrammingError, connections
 from compat.management.console import (
     PlainScreen,
     Screen,
+    Stages,
     TerminalScreen,
     colours_wanted,
     is_terminal,
@@ -155,6 +156,10 @@ class CatalogueCommand(BaseCommand):
     def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
         """A bar or lines on standard error; nothing with ``--verbosity 0``."""
         return progress(what, total, quiet=self._quiet)
+
+    def stages(self) -> Stages:
+        """The same for a run of several stages, which also says why it waits."""
+        return Stages(quiet=self._quiet)
 
     def _screen(self, options: Mapping[str, Any]) -> Screen:
         forced = bool(options.get("force_color"))

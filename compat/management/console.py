@@ -11,9 +11,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     # Both take a moment to import, and most commands need neither.
@@ -271,6 +271,35 @@ def progress(what: str, total: int | None, *, quiet: bool = False) -> Iterator[C
             print(f"{what}: {done:,}{share}", file=sys.stderr, flush=True)  # noqa: T201 - this is the console
 
     yield advance
+
+
+class Stages:
+    """What a long run does, stage by stage, on standard error: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet, self._stack = quiet, ExitStack()
+        self._advance: Callable[[int], None] = lambda done: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A stage begins, of so many things if that is known."""
+        self._stack.close()
+        self._advance = self._stack.enter_context(progress(what, total, quiet=self._quiet))
+
+    def advance(self, more: int) -> None:
+        """So many more of the stage are done."""
+        self._advance(more)
+
+    def say(self, text: str) -> None:
+        """A sentence, at once and on a line of its own."""
+        if not self._quiet:
+            clear = "\r\x1b[2K" if is_terminal(sys.stderr) else ""
+            print(f"{clear}{text}", file=sys.stderr, flush=True)  # noqa: T201 - this is the console
 
 
 def summary(counts: Counts, seconds: float) -> str:

@@ -2,9 +2,10 @@
 
 from .curation import CuratedList, ListEntry
 from .measurement import Measurement
-from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, SyncRun
+from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker
 from .record import (
     FactSheet,
+    FormerName,
     ModelRecord,
     RecordDocument,
     RecordLanguage,
@@ -17,6 +18,7 @@ from .record import (
     payloads_of,
     read_documents,
 )
+from .sync import HubSelection, HubWindow, SelectedModel, SyncRun
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
 __all__ = [
@@ -24,8 +26,11 @@ __all__ = [
     "CuratedList",
     "EngineSetting",
     "FactSheet",
+    "FormerName",
     "GatheredModel",
     "HubFetch",
+    "HubSelection",
+    "HubWindow",
     "ListEntry",
     "Measurement",
     "ModelRecord",
@@ -34,6 +39,7 @@ __all__ = [
     "RecordRelation",
     "RecordTags",
     "RecordVariant",
+    "SelectedModel",
     "SiteWorker",
     "SyncRun",
     "Verdict",

@@ -118,32 +118,6 @@ class SiteWorker(models.Model):
         return self.name
 
 
-class SyncRun(models.Model):
-    """One filling of the catalogue, with what came of it."""
-
-    STATE_CHOICES: ClassVar = [("running", "running"), ("done", "done"), ("failed", "failed")]
-
-    source = models.CharField(max_length=300, help_text="A file name or the Hub's query.")
-    origin = models.CharField(max_length=8)
-    state = models.CharField(max_length=8, choices=STATE_CHOICES, default="running")
-    started = models.DateTimeField()
-    finished = models.DateTimeField(null=True, blank=True)
-    new = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    rejected = models.PositiveIntegerField(default=0)
-    problems = models.JSONField(default=list, help_text="The first rejected records, with reasons.")
-    error = models.TextField(blank=True)
-
-    class Meta:
-        verbose_name = "sync run"
-        ordering = ["-started"]
-
-    def __str__(self) -> str:
-        """Source and time."""
-        return f"{self.source} ({self.state})"
-
-
 class HubFetch(models.Model):
     """A request for one repository, so that many askers cause one fetch and a failure is remembered."""
 

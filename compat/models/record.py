@@ -57,6 +57,11 @@ class ModelRecord(models.Model):
         ("auto", "terms to accept"),
         ("manual", "approval needed"),
     ]
+    GONE_CHOICES: ClassVar = [
+        ("", "there, as far as is known"),
+        ("missing", "deleted, or private"),
+        ("disabled", "disabled"),
+    ]
     ORIGIN_CHOICES: ClassVar = [("snapshot", "bundled snapshot"), ("file", "imported file"), ("hub", "Hub")]
 
     repo_id = models.CharField("repository", max_length=200, unique=True)
@@ -65,6 +70,14 @@ class ModelRecord(models.Model):
     sha = models.CharField(max_length=64, blank=True)
     gated = models.CharField(max_length=8, blank=True, choices=GATED_CHOICES)
     disabled = models.BooleanField(default=False)
+    gone = models.CharField(
+        "on the Hub",
+        max_length=8,
+        blank=True,
+        choices=GONE_CHOICES,
+        help_text="Why its files cannot be had any more; empty where nothing says so.",
+    )
+    gone_since = models.DateTimeField(null=True, blank=True, help_text="When this site was first told so.")
     downloads = models.BigIntegerField(null=True, blank=True)
     likes = models.BigIntegerField(null=True, blank=True)
     trending = models.FloatField(null=True, blank=True)
@@ -108,6 +121,7 @@ class ModelRecord(models.Model):
     variants: RelatedManager[RecordVariant]
     relations: RelatedManager[RecordRelation]
     documents: RelatedManager[RecordDocument]
+    former_names: RelatedManager[FormerName]
 
     class Meta:
         verbose_name = "model record"
@@ -125,6 +139,7 @@ class ModelRecord(models.Model):
             models.Index(Lower("repo_id"), name="record_by_lowered_id"),
             # A covering index of the columns that records are grouped by.
             models.Index(fields=["sheet", "license", "parameters", "context"], name="record_by_kind"),
+            models.Index(fields=["gone"], condition=~models.Q(gone=""), name="record_gone"),
         ]
 
     def __str__(self) -> str:
@@ -179,6 +194,7 @@ class RecordDocument(models.Model):
         (Kind.DETAIL.value, "the model's own answer"),
         (Kind.LIST.value, "row of a list"),
         (Kind.FILE.value, "line of a record file"),
+        (Kind.REFUSAL.value, "word that it is gone"),
     ]
 
     record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="documents", db_index=False)
@@ -231,6 +247,23 @@ def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """What is told of some records, by their keys and in the order of these, in the Hub's shape. Two queries."""
     records = ModelRecord.objects.filter(pk__in=record_ids).order_by("pk").only("repo_id").prefetch_related("documents")
     return {record.pk: record.payload for record in records}
+
+
+class FormerName(models.Model):
+    """An id under which a repository was known before it was renamed: its address leads to the record."""
+
+    lowered = models.CharField(max_length=200, primary_key=True, help_text="The id in lower case.")
+    repo_id = models.CharField("repository", max_length=200)
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="former_names")
+    noticed = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "former name"
+        ordering = ["lowered"]
+
+    def __str__(self) -> str:
+        """The id."""
+        return self.repo_id
 
 
 class RecordLanguage(models.Model):

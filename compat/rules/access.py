@@ -7,6 +7,7 @@ from compat.extraction.facts import VariantFacts
 from compat.rules.result import Finding, Severity
 
 CODE = "gated"
+GONE = "gone"
 
 _GATED = (
     Finding(
@@ -21,6 +22,31 @@ _GATED = (
 )
 
 
+_GONE = {
+    "missing": (
+        Finding(
+            GONE,
+            Severity.BLOCKS,
+            "Gone from the Hub: the repository was deleted or made private, so its files cannot be downloaded.",
+            "gone from the Hub",
+        ),
+    ),
+    "disabled": (
+        Finding(
+            GONE,
+            Severity.BLOCKS,
+            "Disabled by the Hub: the files of this repository cannot be downloaded.",
+            "disabled by the Hub",
+        ),
+    ),
+}
+
+
 def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
-    """A gated repository warns and says what to do; it is not an engine's fault. An untold gate says nothing."""
+    """What is gone from the Hub is refused: there is nothing to run.
+
+    A gated repository warns and says what to do; it is not an engine's fault. An untold gate says nothing.
+    """
+    if facts.gone:
+        return _GONE.get(facts.gone, _GONE["missing"])
     return _GATED if facts.gated else ()

@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 _LEVELS = {level.word: level for level in Confidence}
 
-CAUSES = ("architecture", "task", "format", "context", "quantization", "platform", "unknown")
+CAUSES = ("gone", "architecture", "task", "format", "context", "quantization", "platform", "unknown")
 """The codes a blocking finding may carry, in the order in which causes are named and counted."""
 
 

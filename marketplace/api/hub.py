@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from compat import catalogue
@@ -66,6 +66,14 @@ class _Absent(Exception):  # noqa: N818 - named for what it tells
         self.code, self.retry_after = code, retry_after
 
 
+class _Renamed(Exception):  # noqa: N818 - named for what it tells
+    """The repository has another id now; ``address`` is the same question with it."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """What every view here is: reading alone, conditional, and with its errors told as the Hub tells them."""
 
@@ -75,6 +83,8 @@ def _reads(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             return view(request, *args, **kwargs)
         except QuestionError as error:
             return hub_problem(400, str(error))
+        except _Renamed as error:
+            return HttpResponseRedirect(error.address, preserve_request=True)
         except _Absent as error:
             response = hub_problem(404, str(error), error.code)
             if error.retry_after:
@@ -241,7 +251,11 @@ def _record(request: HttpRequest, repo_id: str, revision: str) -> ModelRecord:
         absence = absence_of(request, repo_id)
         told = f"There is no model “{repo_id[:200]}” in this catalogue. {absence.words}"
         raise _Absent(told, "RepoNotFound", absence.retry_after) from None
+    if record.repo_id.lower() != repo_id.lower():
+        raise _Renamed(request.get_full_path().replace(quote(repo_id), quote(record.repo_id), 1))
     refresh_if_stale(request, record, None)
+    if record.gone:
+        raise _Absent(f"The Hub does not have “{record.repo_id}” any more.", "RepoNotFound")
     if revision not in (*_CURRENT, record.sha):
         told = f"This site keeps one revision of each model: ask for main instead of “{revision[:100]}”."
         raise _Absent(told, "RevisionNotFound")

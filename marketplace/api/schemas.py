@@ -29,6 +29,13 @@ Gate = Annotated[
         "`false`, nothing. Null where the record does not tell."
     ),
 ]
+Gone = Annotated[
+    Literal["missing", "disabled"] | None,
+    Field(
+        description="Why its files cannot be had from the Hub any more: `missing`, deleted or private; `disabled` by "
+        "the Hub. Null where nothing says so."
+    ),
+]
 AsOf = Annotated[
     str | None,
     Field(
@@ -215,6 +222,8 @@ class ModelItem(Shape):
     library: str | None
     license: str | None
     gated: Gate
+    gone: Gone
+    gone_since: datetime | None = Field(description="When this site was first told so, where it was.")
     family: str | None
     downloads: int | None
     likes: int | None

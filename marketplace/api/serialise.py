@@ -132,6 +132,8 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "library": record.library or None,
         "license": record.license or None,
         "gated": False if record.gated == ModelRecord.OPEN else record.gated or None,
+        "gone": record.gone or None,
+        "goneSince": record.gone_since,
         "family": record.family or None,
         "downloads": record.downloads,
         "likes": record.likes,

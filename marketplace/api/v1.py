@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from ninja import NinjaAPI
 from ninja.decorators import decorate_view
 from ninja.errors import HttpError, ValidationError
@@ -183,9 +183,14 @@ def unowned_model(request: HttpRequest, name: str) -> Any:
     return _model(request, name)
 
 
-def _model(request: HttpRequest, repo_id: str) -> Json:
+def _model(request: HttpRequest, repo_id: str) -> Json | HttpResponse:
     criteria = parameters.read_api_question(request, WORKER)
     page = catalogue.detail(repo_id, criteria, parameters.available_workers(request))
+    if page.record.repo_id.lower() != repo_id.lower():
+        # It was renamed: its record is found under its old id too.
+        address = request.path.removesuffix(repo_id) + page.record.repo_id
+        query = request.GET.urlencode()
+        return HttpResponsePermanentRedirect(address + (f"?{query}" if query else ""))
     made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, listing.items_of(page.alternatives))

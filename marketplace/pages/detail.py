@@ -68,7 +68,8 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
         query = request.GET.urlencode()
-        return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""))
+        renamed = page.record.repo_id.lower() != repo_id.lower()
+        return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""), permanent=renamed)
     context = {
         **answered(page, [Answer(page.worker, page.result, page.row.best)]),
         "stale": is_stale(page.record),

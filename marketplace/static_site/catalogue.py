@@ -36,6 +36,7 @@ CAUSE_CODES = {
     "context": "c",
     "quantization": "q",
     "platform": "p",
+    "gone": "g",
     "unknown": "u",
 }
 """A refusal in one character, by its cause. What runs is its confidence: 1, 2 or 3."""
@@ -55,6 +56,7 @@ CODES: dict[str, tuple[str, str, str]] = {
     **{str(int(level)): (f"v-{level.word}", level.badge, "") for level in reversed(Confidence) if level},
     **{code: ("v-none", Confidence.NONE.badge, cause) for cause, code in CAUSE_CODES.items()},
     OTHER_CAUSE: ("v-none", Confidence.NONE.badge, ""),
+    CAUSE_CODES["gone"]: ("v-none", Confidence.NONE.badge, "gone from the Hub"),
     CAUSE_CODES["unknown"]: ("v-unknown", "Unknown", "too few facts"),
 }
 """What each character stands for: class, word, and short cause."""

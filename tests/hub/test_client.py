@@ -8,6 +8,7 @@ import gzip
 import json
 import socket
 import ssl
+import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -225,7 +226,8 @@ def test_the_configuration_is_read_whole(hub):
 
 def config_of(repo_id):
     async def question(client):
-        return await client.config_of(await client.model(repo_id))
+        told = await client.model(repo_id)
+        return await client.config_json(told["id"], told["sha"])
 
     return question
 
@@ -235,16 +237,10 @@ def test_a_configuration_is_asked_for_at_the_commit_that_the_record_tells(hub):
     assert hub.requests[-1].path == f"/meta/tiny/resolve/{SHA}/config.json"
 
 
-def test_a_configuration_that_is_not_listed_is_not_asked_for(hub):
-    assert ask(hub, config_of("meta/plain")) is None
-    assert len(hub.requests) == 1
-
-
-def test_a_configuration_that_is_gated_or_broken_is_none(hub):
-    assert ask(hub, config_of("meta/closed")) is None
-    for fault in ({"body": b"{oops"}, {"status": 403}, {"status": 404}):
-        hub.fail_next(path="config.json", **fault)
-        assert ask(hub, config_of("meta/tiny")) is None
+def test_a_web_page_in_place_of_a_file_is_no_broken_file(hub):
+    hub.fail_next(path="config.json", body=b"\n<!doctype html><title>Log in</title>")
+    with pytest.raises(errors.HubUnavailable, match="asks for a login"):
+        ask(hub, config_of("meta/tiny"))
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"5"])
@@ -592,6 +588,35 @@ def test_a_trickling_hub_is_unavailable():
 
     with pytest.raises(errors.HubUnavailable, match="too long"):
         wired(lambda _: httpx.Response(200, stream=Trickle()), plain("a/b"), total_timeout=0.1, max_attempts=1)
+
+
+def test_a_trickling_hub_holds_one_question_no_longer_for_being_asked_again(hub):
+    hub.fail_next(9, trickle=0.05)
+    begun = time.monotonic()
+    with pytest.raises(errors.HubUnavailable, match="too long"):
+        ask(hub, plain(), total_timeout=0.5, max_attempts=5)
+    assert time.monotonic() - begun < 3
+
+
+def test_all_questions_of_a_connection_together_are_bounded_where_that_is_wanted(hub):
+    hub.fail_next(9, delay=0.3)
+
+    async def many(client):
+        for _ in range(9):
+            await client.model("meta/plain")
+
+    with pytest.raises(errors.HubUnavailable, match="too long"):
+        ask(hub, many, most_seconds=1.0)
+    assert len(hub.requests) < 6
+
+
+@pytest.mark.parametrize("pause", ["0", "", "-1", "soon"])
+def test_a_pause_of_no_seconds_is_no_leave_to_hammer(hub, pause):
+    hub.fail_next(9, status=429, retry_after=pause)
+    with pytest.raises(errors.HubRateLimited) as caught:
+        ask(hub, plain(), max_attempts=3, backoff=0.2)
+    assert caught.value.retry_after is None
+    assert len(hub.requests) == 3
 
 
 def test_nobody_at_the_address_is_unavailable():

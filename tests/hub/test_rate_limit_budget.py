@@ -78,7 +78,7 @@ def test_a_hub_that_tells_nothing_is_not_paced():
     async def run():
         pace, patience = Pace("hub"), Patience(0)
         async with pace.slot("api", patience) as first:
-            first.heard({})
+            await first.heard({})
         async with pace.slot("api", patience), pace.slot("api", patience), pace.slot("api", patience):
             return True
 
@@ -94,7 +94,7 @@ def test_while_nothing_is_known_one_goes_ahead():
                 order.append(f"{name} in")
                 await asyncio.sleep(0.01)
                 if hear:
-                    slot.heard({"ratelimit": '"api";r=9;t=9'})
+                    await slot.heard({"ratelimit": '"api";r=9;t=9'})
                 order.append(f"{name} out")
 
         # The first learns nothing (a broken connection), so the second goes alone as well.

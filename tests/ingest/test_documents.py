@@ -11,7 +11,6 @@ from django.utils import timezone
 from compat.hub.documents import Kind, told
 from compat.ingest import store as sync
 from compat.ingest.freshness import is_stale
-from compat.ingest.from_hub import KEPT_FOR_LISTS
 from compat.models import Catalogue, ModelRecord, RecordDocument
 from compat.tasks import fetch_now
 from tests.hub_server import HubServer
@@ -218,31 +217,6 @@ def test_a_sync_asks_once_a_commit_for_the_sizes_of_packed_repositories(tmp_path
             assert own.run("sync_models").returncode == 0
             assert own.rows(sizes) == [("sample/awq", 4_000_000_005), ("sample/phi", None), (TINY, len(REAL))]
         assert sorted(details(hub)) == ["/api/models/sample/awq", f"/api/models/{TINY}"]
-
-
-def test_sizes_are_not_asked_for_with_the_last_of_the_quota(tmp_path):
-    files = [{"rfilename": FILE, "size": 5}]
-    records = [{"id": f"sample/tiny-{number}", "sha": NEW, "siblings": files} for number in range(20)]
-    with HubServer(records, quota=KEPT_FOR_LISTS + 6, window=300) as hub, OwnDatabase(tmp_path) as own:
-        own.env["HF_ENDPOINT"] = hub.url
-        done = own.run("sync_models")
-        assert done.returncode == 0, done.stderr
-        assert "20 new" in done.stdout
-        assert len(details(hub)) == 5
-        assert hub.quota.refused == 0
-
-
-def test_a_quota_that_runs_out_costs_no_row_and_the_next_run_asks_for_the_rest_only(tmp_path):
-    records = [record(PHI, id=f"sample/phi-{number}", sha=NEW, siblings=FILES) for number in range(30)]
-    contexts = "SELECT count(*), count(context) FROM compat_modelrecord"
-    with OwnDatabase(tmp_path) as own:
-        for known in (20, 30):
-            with HubServer(records, quota=20, window=300) as hub:
-                own.env["HF_ENDPOINT"] = hub.url
-                done = own.run("sync_models")
-                assert own.rows(contexts) == [(30, known)], done.stderr
-                assert len([path for path in hub.paths() if "/resolve/" in path]) <= 20
-        assert done.returncode == 0
 
 
 # --- several processes ---------------------------------------------------------------------------------------------

@@ -17,7 +17,6 @@ from compat.extraction.safetensors_header import DTYPE_BITS
 from compat.hub import HubClient, HubSettings
 from compat.hub.payloads import HubModel, parse_record
 from compat.ingest import store as sync
-from compat.ingest.from_hub import KEPT_FOR_CONFIGS
 from compat.ingest.safetensors_metadata import (
     MOST_BYTES,
     MOST_SHARDS,
@@ -416,20 +415,6 @@ def test_a_sync_reads_the_headers_of_the_best_known_models_that_need_them(tmp_pa
         assert "Headers" not in own.run("sync_models", "--headers").stdout
         assert len(read_of(hub)) == 5
         assert own.run("sync_models", "--most-headers", "-1").returncode == 2
-
-
-def test_headers_leave_the_hubs_quota_to_what_records_need_more(tmp_path):
-    records, files = many(6)
-    quota = KEPT_FOR_CONFIGS + len(records) + 3
-    with HubServer(records, files=files, quota=quota) as hub, OwnDatabase(tmp_path, HF_ENDPOINT=hub.url) as own:
-        done = own.run("sync_models")
-        assert done.returncode == 0, done.stderr
-        assert "7 new" in done.stdout
-        # Answers that were on their way when another was heard may be counted twice.
-        read = len(read_of(hub))
-        assert 1 <= read <= 3
-        assert f"for {read} of them" in done.stdout
-        assert hub.quota.refused == 0
 
 
 def test_a_header_that_fails_loses_no_row(tmp_path):

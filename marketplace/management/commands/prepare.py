@@ -80,10 +80,12 @@ class Command(CatalogueCommand):
         return needed
 
     def _prune(self) -> None:
-        """Old results of tasks."""
+        """Old results of tasks, and runs whose process was killed."""
+        from compat.ingest.runs import give_up_lost_runs
         from compat.ingest.task_results import prune_results
 
         prune_results()
+        give_up_lost_runs()
 
     def _read(self) -> int:
         """Read again what other code or tables read; returns how many records. An empty catalogue is noted as new."""

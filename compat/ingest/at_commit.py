@@ -1,0 +1,177 @@
+"""What is read of a model beside the answer that names it: each document once a commit, and only where it tells more.
+
+``config.json``, the model's own answer with the sizes of its files, the file tree, and headers of weight files. One
+that cannot be had never costs the others, nor the answer itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from compat.extraction.filenames import read_name
+from compat.hub import HubBadPayload, HubClient, HubError, HubFileNotFound, HubGated, HubNotFound
+from compat.hub.documents import Document, Kind, Told, kept_record, merged, with_more
+from compat.hub.payloads import HubModel, ParsedRecord, parse_record
+from compat.ingest.file_tree import lacks_sizes, tree_of
+from compat.ingest.gguf_metadata import file_to_read, gguf_header_of
+from compat.ingest.safetensors_metadata import files_to_read, needs_headers, safetensors_headers_of
+
+log = logging.getLogger(__name__)
+
+Kept = Container[tuple[str, ...]]
+"""Repository, commit and kind of documents that need not be asked for again."""
+HEADERS = (Kind.GGUF, Kind.SAFETENSORS)
+_CONFIG = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What was told of a model, with what else was read at its commit; ``failure`` is why something could not be."""
+
+    told: Told
+    failure: HubError | None = None
+
+
+def place_of(model: HubModel) -> tuple[str, str]:
+    """Repository and commit, as documents that are kept name them."""
+    return model.id, str(model.sha)
+
+
+def lacks_config(model: HubModel, kept: Kept) -> bool:
+    """Whether its ``config.json`` would tell a verdict something: it is listed beside weights, and was not read."""
+    if (*place_of(model), Kind.CONFIG) in kept:
+        return False
+    if model.siblings is None:
+        return True
+    names = [file.rfilename for file in model.siblings]
+    return _CONFIG in names and any(name.format and name.role == "weights" for name in map(read_name, names))
+
+
+def lacks_own_answer(model: HubModel, kept: Kept) -> bool:
+    """Whether the row of a list leaves out how large packed weights are, and the model's own answer was not read."""
+    config = model.config or {}
+    packed = "quantization_config" in config or "quantization" in config
+    names = [file.rfilename.lower() for file in model.siblings or ()]
+    return (packed or any(name.endswith(".gguf") for name in names)) and (*place_of(model), Kind.DETAIL) not in kept
+
+
+def lacks_headers(model: HubModel, kept: Kept) -> bool:
+    """Whether headers of its weight files tell more than is known of it, and were not read."""
+    weights = (*place_of(model), Kind.SAFETENSORS) not in kept and needs_headers(model) and bool(files_to_read(model))
+    return weights or ((*place_of(model), Kind.GGUF) not in kept and file_to_read(model) is not None)
+
+
+def with_known(found: Told, documents: Iterable[Document]) -> Told:
+    """What was told, with a record that says all that is known at its commit: ``documents`` of others are left out."""
+    first = found.documents[0]
+    same = [one for one in documents if one.sha == first.sha and one.kind is not first.kind]
+    return replace(found, record=kept_record(merged(found.record.model.id, [*found.documents, *same])))
+
+
+def known_by(found: Told) -> ParsedRecord:
+    """The record with what was read since."""
+    first, *more = found.documents
+    told = {key: value for key, value in found.record.payload.items() if key != "id"}
+    return kept_record(merged(found.record.model.id, [replace(first, data=told), *more]))
+
+
+async def with_documents(client: HubClient, found: Told, kept: Kept) -> Completed:
+    """The same with ``config.json`` and the sizes of its files, as far as they are lacking.
+
+    Raises :class:`~compat.hub.errors.HubNotFound` where the Hub says that it has no such repository any more.
+    """
+    read, more, failures = timezone.now(), dict[Kind, Mapping[str, Any]](), list[HubError]()
+
+    async def add(kind: Kind, reading: Awaitable[dict[str, Any] | None]) -> None:
+        try:
+            answer = await reading
+        except HubNotFound as error:
+            if error.is_told:
+                raise
+            failures.append(error)
+        except HubError as error:
+            failures.append(error)
+        else:
+            if answer is not None:
+                more[kind] = answer
+
+    model = found.record.model
+    if lacks_config(model, kept):
+        await add(Kind.CONFIG, _config_of(client, model))
+    own = found.documents[0].kind is Kind.DETAIL
+    if not own and lacks_own_answer(model, kept):
+        await add(Kind.DETAIL, _own_answer(client, model))
+    if own or Kind.DETAIL in more:
+        sized = parse_record(more[Kind.DETAIL]).model if Kind.DETAIL in more else model
+        if (*place_of(model), Kind.TREE) not in kept and lacks_sizes(sized):
+            await add(Kind.TREE, tree_of(client, sized))
+    return _completed(found, more, failures, read)
+
+
+async def with_headers(client: HubClient, found: Told, kept: Kept) -> Completed:
+    """The same with the headers of its weight files, as far as they tell more than the Hub and are lacking.
+
+    That there is no header that can be read is kept as well, as a document that tells nothing: nobody asks again.
+    """
+    read, more, failures = timezone.now(), dict[Kind, Mapping[str, Any]](), list[HubError]()
+    known = known_by(found)
+    place = place_of(known.model)
+    if found.whole or (*place, Kind.GGUF) not in kept:
+        try:
+            header = await gguf_header_of(client, known.payload)
+        except HubError as error:
+            failures.append(error)
+        else:
+            more |= {} if header is None else {Kind.GGUF: {"_gguf_header": header} if header else {}}
+    if (*place, Kind.SAFETENSORS) not in kept and needs_headers(known.model):
+        try:
+            headers = await safetensors_headers_of(client, known.model)
+        except HubError as error:
+            failures.append(error)
+        else:
+            more |= {} if headers is None else {Kind.SAFETENSORS: {"_safetensors_header": headers} if headers else {}}
+    return _completed(found, more, failures, read)
+
+
+async def all_told(client: HubClient, found: Told, kept: Kept) -> Told:
+    """A model's own answer with all that is read at its commit."""
+    documents = await with_documents(client, replace(found, whole=True), kept)
+    return (await with_headers(client, documents.told, kept)).told
+
+
+def _completed(
+    found: Told, more: Mapping[Kind, Mapping[str, Any]], failures: list[HubError], read: datetime
+) -> Completed:
+    for kind, answer in more.items():
+        try:
+            found = with_more(found, {kind: answer}, read)
+        except HubBadPayload as error:
+            log.debug("%s of %s cannot be kept: %s", kind, found.record.model.id, error)
+            found = with_more(found, {kind: {}}, read)
+    return Completed(found, next(iter(failures), None))
+
+
+async def _config_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
+    """The ``config.json`` of its commit; empty where there is none that can be read, None where it is closed to us."""
+    if model.gated and not client.settings.token:
+        return None
+    try:
+        config = await client.config_json(model.id, model.sha or "main")
+    except HubGated:
+        return None
+    except (HubBadPayload, HubFileNotFound) as error:
+        log.debug("%s comes without its configuration: %s", model.id, error)
+        return {}
+    return {"config": config} if config else {}
+
+
+async def _own_answer(client: HubClient, model: HubModel) -> dict[str, Any] | None:
+    """Its own answer, which tells the sizes of its files; None where the Hub has another commit by now."""
+    detail = parse_record(await client.model(model.id))
+    return detail.payload if (detail.model.id, detail.model.sha) == (model.id, model.sha) else None

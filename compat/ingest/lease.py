@@ -1,0 +1,109 @@
+"""One process at a time reads a selection: a lease that its holder renews, and that ends with it.
+
+A holder that was killed renews nothing. On its own machine it is seen at once that there is no such process any more;
+elsewhere its lease has to run out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from compat.models import HubSelection
+
+LASTS = timedelta(minutes=2)
+"""How long a lease holds that is not renewed; longer than a page takes to be stored."""
+RENEWED_EVERY = 20.0
+"""Seconds."""
+
+
+class TakenError(Exception):
+    """Another process reads the selection; ``until`` is when its lease ends if it gives no further sign."""
+
+    def __init__(self, holder: str, until: datetime) -> None:
+        super().__init__(f"Another process is at it ({holder.partition('/')[0]}).")
+        self.until = until
+
+
+class LostError(Exception):
+    """This process held the lease, and another one has taken it since."""
+
+
+@cache
+def _machine() -> str:
+    """What processes that see each other agree on: the machine since it was started, and the space of their numbers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot[:13]}.{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return "unknown"
+
+
+def this_process() -> str:
+    """This process as holders are called: its number and host for people, then what tells whether it is alive."""
+    return f"process {os.getpid()} on {socket.gethostname()[:50]}/{_machine()}.{os.getpid()}"
+
+
+def has_died(holder: str) -> bool:
+    """Whether it is certain that a holder is no process any more."""
+    machine, _, number = holder.partition("/")[2].rpartition(".")
+    if machine != _machine() or machine == "unknown" or not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def take(selection: HubSelection) -> str:
+    """Take the lease of a selection for this process; returns the holder that had died with it, else nothing.
+
+    Raises :class:`TakenError` where another process holds it.
+    """
+    now, me = timezone.now(), this_process()
+    with transaction.atomic():
+        row = HubSelection.objects.select_for_update().get(pk=selection.pk)
+        held = bool(row.holder) and row.held_until is not None and row.held_until > now
+        if held and row.holder != me and not has_died(row.holder):
+            assert row.held_until is not None
+            raise TakenError(row.holder, row.held_until)
+        HubSelection.objects.filter(pk=row.pk).update(holder=me, held_until=now + LASTS)
+    return "" if row.holder == me else row.holder
+
+
+def take_patiently(selection: HubSelection) -> str:
+    """The same, waiting for the lease of a holder that may have died elsewhere: one that is alive renews it."""
+    first: TakenError | None = None
+    while True:
+        try:
+            return take(selection)
+        except TakenError as error:
+            if first is not None and error.until > first.until:
+                raise
+            first = first or error
+            time.sleep(1.0)
+
+
+def renew(selection_id: int) -> None:
+    """Hold the lease for longer; part of each step's transaction, so that nothing is written without it.
+
+    Raises :class:`LostError`.
+    """
+    held = HubSelection.objects.filter(pk=selection_id, holder=this_process())
+    if not held.update(held_until=timezone.now() + LASTS):
+        raise LostError
+
+
+def leave(selection_id: int) -> None:
+    """Give the lease back."""
+    HubSelection.objects.filter(pk=selection_id, holder=this_process()).update(holder="", held_until=None)

@@ -1,0 +1,521 @@
+"""Keeps a selection of a Hub's models in the catalogue: the list, who is missing, then documents, best known first.
+
+Every step is one transaction that also notes what comes next, so that a run that is killed at any moment has lost one
+step, and the next one goes on after it:
+
+1. *The list.* A page's rows are stored as they are, with the address of the next page, and what is still to be read of
+   each model. A selection of the best known is a ranking, and is read whole each time (one question for 500 models);
+   one without a limit is read whole once a week, and in between only what changed since.
+2. *Who is missing.* Models that an earlier pass found and this one did not are asked for one by one: deleted, renamed,
+   or just not among the best known any more.
+3. *Documents* at the commit that the list told: configurations, sizes and headers, of the best known models first.
+
+It waits for the Hub's quota as long as the Hub says, and keeps the lease of the selection meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from compat.batches import BATCH, batched
+from compat.hub import HubBadPayload, HubClient, HubError, HubNotFound, HubRateLimited
+from compat.hub.documents import Document, Kind, Told, kept_record, told
+from compat.hub.rate_limit_budget import Party, Wait
+from compat.ingest import lease
+from compat.ingest.at_commit import (
+    HEADERS,
+    Completed,
+    Kept,
+    known_by,
+    lacks_config,
+    lacks_headers,
+    lacks_own_answer,
+    with_documents,
+    with_headers,
+    with_known,
+)
+from compat.ingest.departures import note_gone, note_whereabouts, why_gone
+from compat.ingest.hub_quota import hub_client, run_to_end
+from compat.ingest.runs import finish_run, note_sign, start_run
+from compat.ingest.selection import Selection, changed_before
+from compat.ingest.store import Counts, store_told
+from compat.models import HubSelection, RecordDocument, SelectedModel, SyncRun, documents_kept, in_any_case
+
+log = logging.getLogger(__name__)
+
+OVERLAP = timedelta(hours=1)
+"""What changed so long before the last pass began is listed again: clocks differ, and lists lag behind."""
+WHOLE_EVERY = timedelta(days=7)
+"""How often a selection without a limit is read whole: only so downloads and deletions are noticed."""
+BEGUN_ANEW = timedelta(days=1)
+"""A pass that did not end within so long is begun again: the order of a list moves."""
+LONGEST_WAIT = 3600.0
+"""Seconds that one request waits for the Hub's quota; the Hub's windows are of 300."""
+PAGE = 500
+"""Models that one page of the list may hold."""
+AT_ONCE = 50
+"""Models whose documents are stored together."""
+MOST_FAILURES = 10
+"""After so many models in a row of which something could not be read, the Hub is left alone."""
+MOST_IN_VAIN = 3
+"""So many pages in a row that bring only models which the pass has found already are a list that has no end."""
+SILENT_PAUSE = 60.0
+"""Seconds to wait where the Hub refuses for its quota and does not say for how long."""
+
+Result = TypeVar("Result")
+
+
+class Teller(Protocol):
+    """Who is told how a run gets on."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A stage begins, of so many models if that is known."""
+        ...
+
+    def advance(self, more: int) -> None:
+        """So many more of the stage are done."""
+        ...
+
+    def say(self, text: str) -> None:
+        """A sentence for people, such as why nothing moves."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is read: documents at all, and headers of so many models, best known first (None: of all)."""
+
+    documents: bool = True
+    most_headers: int | None = 0
+
+
+@dataclass(slots=True)
+class _Sync:
+    """One run over one selection."""
+
+    selection: Selection
+    extent: Extent
+    teller: Teller
+    row: HubSelection
+    run: SyncRun
+    client: HubClient = field(init=False)
+    counts: Counts = field(default_factory=Counts)
+    lost: bool = False
+    _in_vain: int = 0
+    _left_alone_until: float = 0.0
+
+    async def go(self) -> None:
+        self.client = hub_client(Party.OPERATOR, waiting=self._wait, max_wait=LONGEST_WAIT)
+        async with self.client:
+            signs = asyncio.create_task(self._give_signs())
+            try:
+                await self._read_list()
+                await self._ask_for_missing()
+                if self.extent.documents:
+                    await self._read_documents()
+                if self.extent.most_headers != 0:
+                    await self._read_headers()
+            finally:
+                signs.cancel()
+                with suppress(asyncio.CancelledError):
+                    await signs
+
+    # --- signs of life ----------------------------------------------------------------------------------------------
+
+    async def _give_signs(self) -> None:
+        while True:
+            await asyncio.sleep(lease.RENEWED_EVERY)
+            with suppress(DatabaseError):
+                await sync_to_async(self._sign)()
+
+    def _sign(self) -> None:
+        note_sign(self.run, self.counts)
+        try:
+            lease.renew(self.row.pk)
+        except lease.LostError:
+            self.lost = True
+
+    async def _wait(self, wait: Wait) -> None:
+        text = _words_of(wait, self.client.settings.host, with_token=bool(self.client.settings.token))
+        if wait.seconds >= 1:
+            self.teller.say(text)
+        self.run.doing = text[:300]
+        with suppress(DatabaseError):
+            await sync_to_async(self._sign)()
+        self.run.doing = ""
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """The answer to a question, asked again where the Hub refuses for its quota without a word of how long."""
+        for _ in range(MOST_FAILURES):
+            try:
+                return await ask()
+            except HubRateLimited as error:
+                if error.retry_after:
+                    raise
+                await self._leave_alone()
+        return await ask()
+
+    async def _leave_alone(self) -> None:
+        """Wait a while; whoever else comes meanwhile waits for the same end."""
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._left_alone_until:
+            self._left_alone_until = clock() + SILENT_PAUSE
+            await self._wait(Wait("api", SILENT_PAUSE, None, None, failure=False))
+        await asyncio.sleep(max(0.0, self._left_alone_until - clock()))
+
+    async def _commit(self, step: Callable[[], Result]) -> Result:
+        """Do a step in one transaction, with the lease in hand."""
+
+        def held() -> Result:
+            with transaction.atomic():
+                lease.renew(self.row.pk)
+                return step()
+
+        if self.lost:
+            raise lease.LostError
+        return await sync_to_async(held)()
+
+    # --- 1: the list ------------------------------------------------------------------------------------------------
+
+    async def _read_list(self) -> None:
+        await self._commit(self._open_pass)
+        row = self.row
+        self.teller.begin("Reading the list", self.selection.limit)
+        resumed, first = bool(row.cursor), self._first_page()
+        url: str | None = row.cursor or first
+        while row.is_open and url is not None:
+            here = url
+            try:
+                page, following = await self._patiently(partial(self.client.list_page, here))
+            except HubError as error:
+                # A refusal that is none of the particular ones: the Hub does not know the place any more.
+                if not resumed or type(error) is not HubError:
+                    raise
+                log.info("the list is read from its beginning again: %s", error)
+                await self._commit(self._begin_pass)
+                url, resumed = first, False
+                continue
+            resumed = False
+            found = await self._commit(partial(self._store_page, page, following))
+            self.teller.advance(found)
+            url = following
+
+    def _first_page(self) -> str:
+        size = PAGE if self.selection.limit is None else min(PAGE, self.selection.limit)
+        return self.client.list_address(page_size=size, **self.selection.question(by_change=self.row.only_changes))
+
+    def _open_pass(self) -> None:
+        row, now = self.row, timezone.now()
+        row.refresh_from_db()
+        if row.is_open and row.began and row.began > now - BEGUN_ANEW:
+            return
+        fresh = row.whole is not None and row.whole > now - WHOLE_EVERY
+        row.only_changes = self.selection.limit is None and fresh and row.current is not None
+        row.is_open, row.began = True, now
+        self._begin_pass()
+
+    def _begin_pass(self) -> None:
+        """Read the list from its first page on."""
+        row = self.row
+        row.number, row.cursor, row.pages, row.listed = row.number + 1, "", 0, 0
+        self._save_pass()
+
+    def _save_pass(self) -> None:
+        self.row.save(
+            update_fields=[
+                "number",
+                "is_open",
+                "only_changes",
+                "cursor",
+                "pages",
+                "listed",
+                "began",
+                "whole",
+                "whole_number",
+                "current",
+            ]
+        )
+
+    def _store_page(self, page: Sequence[dict[str, Any]], following: str | None) -> int:
+        """Store a page's rows and what the next is; returns how many models were found that the pass had not yet."""
+        row, read = self.row, timezone.now()
+        row.refresh_from_db()
+        items: list[Told] = []
+        ended = following is None or not page
+        for raw in page:
+            try:
+                item = told(Kind.LIST, raw, read)
+            except HubBadPayload as error:
+                self.counts.reject(str(raw.get("id", "a record without id"))[:200], error)
+                continue
+            model = item.record.model
+            if row.only_changes:
+                assert row.current is not None
+                ended = ended or changed_before(model, row.current - OVERLAP)
+            elif self.selection.ends_at(model):
+                ended = True
+                break
+            if self.selection.takes(model):
+                items.append(item)
+        found = self._take(items)
+        row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, following or ""
+        if self.selection.limit is not None and row.listed >= self.selection.limit:
+            ended = True
+        if ended:
+            row.is_open, row.cursor = False, ""
+            row.current = row.began
+            if not row.only_changes:
+                row.whole, row.whole_number = row.began, row.number
+        self._in_vain = self._in_vain + 1 if items and not found else 0
+        if row.is_open and self._in_vain >= MOST_IN_VAIN:
+            raise HubBadPayload(
+                f"The list of {settings.HUB.host} brings the same models again on page {row.pages}: it has no end."
+            )
+        self._save_pass()
+        return found
+
+    def _take(self, items: Sequence[Told]) -> int:
+        """Store rows of the list, and have their models in the selection; at most as many as are still wanted."""
+        row = self.row
+        ids = _record_ids(item.record.model.id for item in items)
+        known = set(row.members.filter(record__in=ids.values(), seen=row.number).values_list("record", flat=True))
+        fresh: dict[str, Told] = {}
+        left = None if self.selection.limit is None else self.selection.limit - row.listed
+        for item in items:
+            key = item.record.model.id.lower()
+            if ids.get(key) in known or key in fresh:
+                continue
+            if left is not None and len(fresh) >= left:
+                break
+            fresh[key] = item
+        self.counts.add(store_told(list(fresh.values()), origin="hub"))
+        self._note_members(list(fresh.values()))
+        return len(fresh)
+
+    def _note_members(self, items: Sequence[Told]) -> None:
+        names = [item.record.model.id for item in items]
+        ids, kept = _record_ids(names), documents_kept(names)
+        SelectedModel.objects.bulk_create(
+            [
+                SelectedModel(
+                    selection=self.row,
+                    record_id=ids[item.record.model.id.lower()],
+                    seen=self.row.number,
+                    lacks_documents=_lacks_documents(item, kept),
+                    lacks_headers=lacks_headers(item.record.model, kept),
+                )
+                for item in items
+            ],
+            update_conflicts=True,
+            unique_fields=["selection", "record"],
+            update_fields=["seen", "lacks_documents", "lacks_headers"],
+        )
+
+    # --- 2: who is missing ------------------------------------------------------------------------------------------
+
+    async def _ask_for_missing(self) -> None:
+        missing = self.row.members.filter(seen__lt=self.row.whole_number)
+        total = await sync_to_async(missing.count)()
+        if not total:
+            return
+        self.teller.begin("Asking for models that the list left out", total)
+        async for (member,) in _batches(missing, 1):
+            repo_id = member.record.repo_id
+            try:
+                answer = await self._patiently(partial(whereabouts, self.client, repo_id))
+            except HubBadPayload as error:
+                self.counts.reject(repo_id, error)
+                continue
+            await self._commit(partial(self._note_whereabouts, member, answer))
+            self.teller.advance(1)
+
+    def _note_whereabouts(self, member: SelectedModel, answer: Told | str) -> None:
+        member.delete()
+        self.counts.add(note_whereabouts(member.record.repo_id, answer))
+
+    # --- 3: documents -----------------------------------------------------------------------------------------------
+
+    async def _read_documents(self) -> None:
+        lacking = self.row.members.filter(lacks_documents=True)
+        total = await sync_to_async(lacking.count)()
+        self.teller.begin("Reading configurations and sizes", total)
+        await self._complete(lacking, with_documents, most=None)
+
+    async def _read_headers(self) -> None:
+        lacking = self.row.members.filter(lacks_headers=True)
+        total = await sync_to_async(lacking.count)()
+        most = self.extent.most_headers
+        self.teller.begin("Reading headers of weight files", total if most is None else min(total, most))
+        await self._complete(lacking, with_headers, most=most)
+
+    async def _complete(self, lacking: QuerySet[SelectedModel], read: Read, *, most: int | None) -> None:
+        """Read what models lack, the best known first, and store it by ``AT_ONCE``."""
+        in_a_row: list[HubError] = []
+        async for batch in _batches(lacking, AT_ONCE, most):
+            items = await sync_to_async(_as_told)(batch)
+            kept = await sync_to_async(documents_kept)([item.record.model.id for item in items])
+            done = await asyncio.gather(*(self._one(read, item, kept) for item in items))
+            await self._commit(partial(self._store_completed, batch, done))
+            self.teller.advance(len(batch))
+            for one in done:
+                failure = one.failure if isinstance(one, Completed) else None
+                in_a_row = [*in_a_row, failure] if failure else []
+            if len(in_a_row) >= MOST_FAILURES:
+                break
+        if in_a_row:
+            raise in_a_row[-1]
+
+    async def _one(self, read: Read, item: Told, kept: Kept) -> Completed | str:
+        """What is told of one model, or why it is gone."""
+
+        async def ask() -> Completed:
+            found = await read(self.client, item, kept)
+            if isinstance(found.failure, HubRateLimited) and not found.failure.retry_after:
+                raise found.failure
+            return found
+
+        try:
+            return await self._patiently(ask)
+        except HubNotFound as error:
+            return why_gone(error)
+        except HubError as error:
+            return Completed(item, error)
+
+    def _store_completed(self, batch: Sequence[SelectedModel], done: Sequence[Completed | str]) -> None:
+        here: list[tuple[SelectedModel, Completed]] = []
+        for member, one in zip(batch, done, strict=True):
+            if isinstance(one, str):
+                member.delete()
+                self.counts.gone += note_gone(member.record.repo_id, one)
+            else:
+                here.append((member, one))
+        more = [one.told for _, one in here if len(one.told.documents) > 1]
+        store_told(more, origin="hub")
+        self.counts.completed += len(more)
+        self.counts.headers += sum(any(one.kind in HEADERS and one.data for one in item.documents) for item in more)
+        kept = documents_kept([one.told.record.model.id for _, one in here])
+        for member, one in here:
+            if one.failure is None:
+                # What is closed to this site is not lacking: there is no asking for it at this commit.
+                member.lacks_documents = member.lacks_documents and not self.extent.documents
+                member.lacks_headers = lacks_headers(known_by(one.told).model, kept)
+        SelectedModel.objects.bulk_update([member for member, _ in here], ["lacks_documents", "lacks_headers"])
+
+
+Read = Callable[[HubClient, Told, Kept], Awaitable[Completed]]
+
+
+async def _batches(
+    members: QuerySet[SelectedModel], size: int, most: int | None = None
+) -> AsyncIterator[list[SelectedModel]]:
+    """Members of a kind, the best known first, each once; at most so many in all.
+
+    Whoever takes a batch may make them members of another kind before the next.
+    """
+    given: set[int] = set()
+    while queue := await sync_to_async(_best_known)(members, given):
+        for batch in batched(queue, size):
+            part = batch if most is None else batch[: most - len(given)]
+            if not part:
+                return
+            given.update(member.pk for member in part)
+            yield part
+
+
+def _best_known(members: QuerySet[SelectedModel], given: Collection[int]) -> list[SelectedModel]:
+    left = members.exclude(pk__in=given) if len(given) <= BATCH else members
+    found = left.select_related("record").order_by("-record__popularity", "record__repo_id")
+    return [member for member in found[: _QUEUED + len(given)] if member.pk not in given]
+
+
+_QUEUED = 2000
+"""So many members are put in order at once."""
+
+
+async def whereabouts(client: HubClient, repo_id: str) -> Told | str:
+    """What the Hub tells of a repository: its own answer, under its new id where it has one, or why it is gone.
+
+    Raises the :class:`~compat.hub.errors.HubError` of any other failure.
+    """
+    try:
+        return told(Kind.DETAIL, await client.model(repo_id), timezone.now())
+    except HubNotFound as error:
+        why = why_gone(error)
+        if not why:
+            raise
+        return why
+
+
+def _record_ids(repo_ids: Iterable[str]) -> dict[str, int]:
+    """Keys of records by their ids in lower case."""
+    return {name.lower(): pk for name, pk in in_any_case(repo_ids).values_list("repo_id", "pk")}
+
+
+def _lacks_documents(item: Told, kept: Kept) -> bool:
+    model = item.record.model
+    return lacks_config(model, kept) or lacks_own_answer(model, kept)
+
+
+def _as_told(batch: Sequence[SelectedModel]) -> list[Told]:
+    """What the list told of some models last, with all that is known at its commit."""
+    documents: dict[int, list[Document]] = {member.record_id: [] for member in batch}
+    for row in RecordDocument.objects.filter(record__in=documents):
+        documents[row.record_id].append(row.document)
+    found = []
+    for member in batch:
+        known = documents[member.record_id]
+        first = next(one for one in known if one.kind is Kind.LIST)
+        listed = kept_record({"id": member.record.repo_id, **first.data})
+        found.append(with_known(Told(listed, (first,)), known))
+    return found
+
+
+def _words_of(wait: Wait, host: str, *, with_token: bool) -> str:
+    minutes, seconds = divmod(round(wait.seconds), 60)
+    long = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if wait.failure:
+        return f"Waiting {long}: {host} is in trouble and asks to be left alone for so long."
+    of = {"api": "questions", "resolvers": "files"}.get(wait.bucket, wait.bucket)
+    quota = ""
+    if wait.quota and wait.window:
+        window = f"{wait.window / 60:g} minutes" if wait.window >= 60 else f"{wait.window:g} seconds"
+        quota = f" ({wait.quota:,} in {window})"
+    token = "" if with_token else " With a token (HF_TOKEN) it is larger."
+    return f"Waiting {long} until {host} takes requests again: its quota for {of}{quota} is used up.{token}"
+
+
+def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, str]:
+    """Bring a selection up to date; returns what came of it, and why it ended too early, if it did.
+
+    Raises :class:`~compat.ingest.lease.TakenError` where another process is at the same selection.
+    """
+    key = selection.key(settings.HUB.endpoint)
+    row, _ = HubSelection.objects.get_or_create(key=key, defaults={"name": str(selection)[:300]})
+    dead = lease.take_patiently(row)
+    run = start_run(f"{settings.HUB.host}: {selection}", "hub", selection=row, dead=dead)
+    doing = _Sync(selection, extent, teller, row, run)
+    error = "It was interrupted."
+    try:
+        run_to_end(doing.go)
+        error = ""
+    except HubError as problem:
+        error = str(problem)
+    except lease.LostError:
+        error = "Another process has taken over this selection."
+    finally:
+        finish_run(run, doing.counts, error)
+        lease.leave(row.pk)
+    return doing.counts, error

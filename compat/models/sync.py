@@ -1,0 +1,125 @@
+"""Filling the catalogue: the selections of a Hub's models, how far each was read, the runs, and the Hub's quota."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+
+from .record import ModelRecord
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+
+class HubSelection(models.Model):
+    """Which of a Hub's models one kind of run takes, and how far it is read: what the next run goes on from.
+
+    A *pass* reads the list once, page by page. ``cursor`` is the address of the page that comes next, as the Hub gave
+    it; empty before the first. Of each model that a pass found, ``members`` keep what is still to be read.
+    """
+
+    key = models.CharField(max_length=32, unique=True, help_text="Digest of the Hub and of what is selected.")
+    name = models.CharField("selection", max_length=300, help_text="What is selected, in words.")
+    number = models.PositiveIntegerField("pass", default=0, help_text="How many passes were begun.")
+    is_open = models.BooleanField("being read", default=False, help_text="Whether the last pass has not ended.")
+    only_changes = models.BooleanField(default=False, help_text="Whether it reads only what changed since the last.")
+    cursor = models.TextField(blank=True)
+    pages = models.PositiveIntegerField(default=0, help_text="Pages that the last pass read.")
+    listed = models.PositiveIntegerField(default=0, help_text="Models that the last pass found.")
+    began = models.DateTimeField("pass began", null=True, blank=True)
+    whole = models.DateTimeField(
+        "read whole", null=True, blank=True, help_text="When the last pass that read the whole list began."
+    )
+    whole_number = models.PositiveIntegerField(default=0, help_text="Its number.")
+    current = models.DateTimeField(
+        "current as of", null=True, blank=True, help_text="What changed before is known: when the last pass began."
+    )
+    holder = models.CharField(max_length=100, blank=True, help_text="The process that reads it; empty for none.")
+    held_until = models.DateTimeField(null=True, blank=True, help_text="Until when, unless it says so again.")
+
+    members: RelatedManager[SelectedModel]
+
+    class Meta:
+        verbose_name = "selection"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        """What is selected."""
+        return self.name
+
+
+class SelectedModel(models.Model):
+    """A model that a selection holds: in which pass it was last found, and what is still to be read of it."""
+
+    selection = models.ForeignKey(HubSelection, on_delete=models.CASCADE, related_name="members", db_index=False)
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="+")
+    seen = models.PositiveIntegerField(help_text="The number of the pass.")
+    lacks_documents = models.BooleanField(help_text="Whether its configuration or sizes are to be read.")
+    lacks_headers = models.BooleanField(help_text="Whether headers of its weight files are to be read.")
+
+    class Meta:
+        verbose_name = "selected model"
+        constraints = [models.UniqueConstraint(fields=["selection", "record"], name="selected_once")]
+        indexes = [
+            models.Index(fields=["selection", "seen"], name="selected_by_pass"),
+            models.Index(
+                fields=["selection"], condition=models.Q(lacks_documents=True), name="selected_without_documents"
+            ),
+            models.Index(fields=["selection"], condition=models.Q(lacks_headers=True), name="selected_without_headers"),
+        ]
+
+    def __str__(self) -> str:
+        """Record and selection, by their numbers."""
+        return f"{self.record_id} of {self.selection_id}"
+
+
+class SyncRun(models.Model):
+    """One filling of the catalogue, with what came of it."""
+
+    STATE_CHOICES: ClassVar = [("running", "running"), ("done", "done"), ("failed", "failed")]
+
+    source = models.CharField(max_length=300, help_text="A file name, or what is selected of the Hub.")
+    origin = models.CharField(max_length=8)
+    selection = models.ForeignKey(
+        HubSelection, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs", editable=False
+    )
+    state = models.CharField(max_length=8, choices=STATE_CHOICES, default="running")
+    started = models.DateTimeField()
+    heard = models.DateTimeField("last heard of", null=True, blank=True, help_text="When its process last gave a sign.")
+    doing = models.CharField(max_length=300, blank=True, help_text="What it did then.")
+    holder = models.CharField("process", max_length=100, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    completed = models.PositiveIntegerField(default=0, help_text="Models of which more than the list was read.")
+    gone = models.PositiveIntegerField(default=0, help_text="Models that the Hub does not have any more.")
+    renamed = models.PositiveIntegerField(default=0)
+    problems = models.JSONField(default=list, help_text="The first rejected records, with reasons.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "sync run"
+        ordering = ["-started"]
+
+    def __str__(self) -> str:
+        """Source and time."""
+        return f"{self.source} ({self.state})"
+
+
+class HubWindow(models.Model):
+    """Where one of a Hub's quotas stands, for all processes of this site that ask it with the same token."""
+
+    key = models.CharField(max_length=60, primary_key=True, help_text="Digest of Hub and token, and the quota's name.")
+    host = models.CharField(max_length=200)
+    state = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = "Hub quota"
+        ordering = ["host", "key"]
+
+    def __str__(self) -> str:
+        """The Hub, and the quota's name."""
+        return f"{self.host} ({self.key.partition(':')[2]})"
