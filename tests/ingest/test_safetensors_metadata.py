@@ -339,7 +339,8 @@ def test_numbers_that_no_database_holds_cost_the_header_and_nothing_else(at):
     with hub_with({ONE: safetensors({"a": entry})}) as hub:
         at(hub)
         assert fetch_now(AWQ)[1] == "new"
-    assert not RecordDocument.objects.filter(kind="safetensors").exists()
+    kept = RecordDocument.objects.get(kind="safetensors")
+    assert kept.document.data == {}, "that it cannot be kept is kept: nobody asks again"
 
 
 @pytest.mark.django_db
