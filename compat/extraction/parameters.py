@@ -53,6 +53,8 @@ _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _OF_MODEL = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _BITS = (1.0, 70.0)
 """Of a weight in a file: no packing takes less, and no data type more."""
+_BITS_OF_PLAIN = (7.0, 70.0)
+"""The same where neither a packing nor data types are told: plain weights have eight bits at least."""
 _BITS_OF_GGUF = (1.0, 40.0)
 """The same in a GGUF file."""
 _ROUNDS = 4.0
@@ -146,7 +148,7 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
         counted = _of_safetensors(model, expected, packing)
         if header and header.total_bytes and not counted.contradiction:
             counted = replace(counted, size_bytes=header.total_bytes)
-        return counted if part else _held_against_files(model, counted)
+        return counted if part else _held_against_files(model, counted, packing)
     if model.gguf and model.gguf.total:
         return Counted(_of_gguf(model.gguf.total, expected))
     fact = _as_expected(expected)
@@ -159,7 +161,7 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
     ):
         sentence = f"{fact.evidence}, but its name says {parameters_text(sizes[0])}. One of the two is wrong."
         return Counted(replace(fact, provenance=Provenance.CONTRADICTED, evidence=sentence), sentence)
-    return Counted(fact) if part else _held_against_files(model, Counted(fact))
+    return Counted(fact) if part else _held_against_files(model, Counted(fact), packing)
 
 
 def holds(size: int, counted: Counted) -> bool:
@@ -173,7 +175,7 @@ def _within(size: int, count: Fact[int], bits: tuple[float, float]) -> bool:
     return not count.value or bits[0] / rounds <= 8 * size / count.value <= bits[1] * rounds
 
 
-def _held_against_files(model: HubModel, counted: Counted) -> Counted:
+def _held_against_files(model: HubModel, counted: Counted, packing: Packing) -> Counted:
     """A count is not believed of files that could not hold it, nor of files that hold far more."""
     files = [(read_name(one.rfilename), one.bytes) for one in model.siblings or () if _OF_MODEL.match(one.rfilename)]
     sizes = [size for name, size in files if name.stem == "model" and size is not None]
@@ -183,7 +185,8 @@ def _held_against_files(model: HubModel, counted: Counted) -> Counted:
     total, count = sum(sizes), counted.fact.value
     by_types = total / counted.size_bytes if counted.size_bytes else None
     alike = by_types is None or _AS_COUNTED[0] <= by_types <= _AS_COUNTED[1]
-    if alike and _within(total, counted.fact, _BITS):
+    plain = by_types is None and not packing.known and not (counted.packing and counted.packing.known)
+    if alike and _within(total, counted.fact, _BITS_OF_PLAIN if plain else _BITS):
         return counted
     told = "The files' own count is" if counted.fact.provenance is Provenance.HUB else "What it tells of its size is"
     sentence = (

@@ -89,3 +89,18 @@ def test_a_part_that_no_set_of_files_has_does_not_stand_in_for_one_that_is_missi
     found = read("Llama-3-8B", files)
     assert found.variants[0].missing_shards == 1
     assert found.judged[0].incomplete
+
+
+@pytest.mark.parametrize(("size", "trusted"), [(4_700_000_000, False), (8_100_000_000, True), (16_060_522_496, True)])
+def test_plain_weights_take_a_byte_each_at_least(size, trusted):
+    found = read("Llama-3-8B", {"model.safetensors": size, "config.json": 900}, safetensors={"total": WEIGHTS})
+    assert found.judged[0].contradicted is not trusted
+    assert (level(found, "vllm") > Confidence.LOW) is trusted
+
+
+def test_files_of_packed_weights_may_be_smaller():
+    files = {"model.safetensors": 4_700_000_000, "config.json": 900}
+    packed = LLAMA_8B | {"quantization_config": {"quant_method": "awq", "bits": 4}}
+    siblings = [{"rfilename": path, "size": size} for path, size in files.items()]
+    found = extract(HubModel(id="a/Llama-3-8B", config=packed, siblings=siblings, safetensors={"total": WEIGHTS}))
+    assert not found.judged[0].contradicted
