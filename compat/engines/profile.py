@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
@@ -170,7 +170,8 @@ class EngineProfile:
         return found
 
     @cached_property
-    def _packings_by_name(self) -> dict[str, Packing]:
+    def packings_by_name(self) -> dict[str, Packing]:
+        """Its entries for packings, by their names."""
         return {packing.name: packing for packing in self.packings}
 
     @cached_property
@@ -187,17 +188,16 @@ class EngineProfile:
 
     def packing(self, label: str, scheme: str | None = None) -> Packing | None:
         """How it loads weights packed this way, None where it does not."""
-        names = packing_names(label, scheme)
-        return next((self._packings_by_name[name] for name in names if name in self._packings_by_name), None)
+        return _packing_of(self, label, scheme)
 
     def groups_of(self, by: str, name: str) -> tuple[Group, ...]:
         """The groups that hold a name, in the profile's order; empty where the engine does not know it."""
         return self._groups_by_name.get((by, name), ())
 
     @cached_property
-    def tasks_served(self) -> frozenset[str]:
-        """The tasks of all that it runs."""
-        return frozenset(task for group in self.groups if not group.refused for task in group.tasks)
+    def writes_text(self) -> bool:
+        """Whether it runs models that write."""
+        return any("text-generation" in group.tasks for group in self.groups if not group.refused)
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -229,6 +229,12 @@ class EngineProfile:
         if policy == self.context_policy:
             return self
         return replace(self, context_policy=policy, digest=f"{self.digest}-{policy}")
+
+
+@lru_cache(maxsize=4096)
+def _packing_of(profile: EngineProfile, label: str, scheme: str | None) -> Packing | None:
+    entries = profile.packings_by_name
+    return next((entries[name] for name in packing_names(label, scheme) if name in entries), None)
 
 
 def _doubted(group: Group) -> bool:

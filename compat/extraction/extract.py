@@ -149,12 +149,13 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         context = context_by(alike, published) or context
     if not task.known:
         task = task_by(alike) or task
-    if told_for_a_family(model) and config.get("model_type") not in (None, architecture.value):
+    for_family = told_for_a_family(model)
+    if for_family and config.get("model_type") not in (None, architecture.value):
         hf_class = None  # it was told for the same family, and is as wrong
     names = _names(model, config)
     model = _counted_by_headers(model)
     packing = packing_of(model, config)
-    if packing.provenance is Provenance.CONFIG and (told_for_a_family(model) or goes_by_its_name(model)):
+    if packing.provenance is Provenance.CONFIG and (for_family or goes_by_its_name(model)):
         packing = replace(packing, provenance=Provenance.LIST)  # of the name's words, by whoever wrote the list
     packing = packing_in_headers(packing, model.safetensors_header)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)

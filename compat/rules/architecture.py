@@ -203,19 +203,15 @@ def _with_article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def _writes_text(profile: EngineProfile) -> bool:
-    return "text-generation" in profile.tasks_served
-
-
 def _what_runs(profile: EngineProfile) -> str:
-    return f"It runs {profile.family_names}." if _writes_text(profile) else f"It is made for: {profile.summary}"
+    return f"It runs {profile.family_names}." if profile.writes_text else f"It is made for: {profile.summary}"
 
 
 def _what_to_look_for(profile: EngineProfile) -> str:
     advice = profile.advice.get("architecture")
     if advice:
         return advice
-    if not _writes_text(profile):
+    if not profile.writes_text:
         return f"Look for a model that {profile.name} is made for."
     if profile.family_names[0].isdigit():
         return f"Look for a model of another architecture, or for a newer version of {profile.name}."

@@ -179,8 +179,8 @@ def test_vllm_reads_modelopt_on_intel():
 
 def test_accelerators_know_their_generation():
     told = {one.name: one.gfx for one in accelerators() if one.vendor == "amd"}
-    assert {name: told[name] for name in ("MI300", "MI250", "RX 7900 XTX", "RX 9070", "Ryzen AI Max+ 395")} == {
-        "MI300": "gfx942",
+    assert {name: told[name] for name in ("MI300X", "MI250", "RX 7900 XTX", "RX 9070", "Ryzen AI Max+ 395")} == {
+        "MI300X": "gfx942",
         "MI250": "gfx90a",
         "RX 7900 XTX": "gfx1100",
         "RX 9070": "gfx1201",
