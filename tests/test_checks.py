@@ -10,7 +10,7 @@ from tests.own_database import environment
 from tests.project_copy import change_line, copy_project, run_in_copy
 
 CARD = '{"name":"H20","vendor":"nvidia","kind":"gpu","gb":96,'
-PLACE = "accelerators.json: accelerators 6 (H20): "
+PLACE = "accelerators.json: accelerators 7 (H20): "
 MISTAKES = [
     (
         "compat/engines/data/accelerators.json",

@@ -534,7 +534,7 @@ def test_a_run_that_never_ended_is_told_once_when_the_next_one_begins(site):
         finish_run(start_run("next.jsonl", "file"), sync.Counts())
     data = only(hook)
     assert (data["run"], data["source"]) == (lost.pk, "killed.jsonl")
-    assert "did not end within a day" in data["error"]
+    assert "gave no sign for a day" in data["error"]
     lost.refresh_from_db()
     slow.refresh_from_db()
     assert (lost.state, slow.state) == ("failed", "running")

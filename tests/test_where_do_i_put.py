@@ -478,7 +478,7 @@ def note_finish(run, **_):
         "utf-8",
     )
     subscriptions = copy / "compat/webhooks/subscriptions.py"
-    change_line(subscriptions, "from . import runnable, runs\n", "from . import finished, runnable, runs\n")
+    change_line(subscriptions, "from . import gone, runnable, runs\n", "from . import finished, gone, runnable, runs\n")
     with subscriptions.open("a", encoding="utf-8") as file:
         file.write("    changes.run_finished.connect(finished.note_finish)\n")
     add_lines(

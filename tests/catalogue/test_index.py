@@ -60,7 +60,7 @@ def test_an_engine_without_verdicts_is_unjudged():
 
 
 def test_every_cause_has_a_code():
-    assert set(CAUSE_CODES) == {"", "memory", *CAUSES}
+    assert set(CAUSE_CODES) == {"", "memory", "cache", *CAUSES}
 
 
 def test_every_facet_but_the_verdict_has_a_column():

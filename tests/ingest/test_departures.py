@@ -40,7 +40,7 @@ FILES = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
 def answer(kind=Kind.LIST, minutes=0, **fields):
     one = record(PHI, siblings=FILES, **fields)
     one.pop("_source", None)
-    return told(kind, one, NOW + timedelta(minutes=minutes), {Kind.CONFIG: {"config": one["config"]}})
+    return told(kind, one, timezone.now() + timedelta(minutes=minutes), {Kind.CONFIG: {"config": one["config"]}})
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_hub_that_trickles_holds_a_fetch_for_a_bounded_time_and_keeps_what_was
 def renamed(**fields):
     one = record(PHI, id=MOVED, siblings=FILES, **fields)
     one.pop("_source", None)
-    return told(Kind.DETAIL, one, NOW + timedelta(minutes=5))
+    return told(Kind.DETAIL, one, timezone.now() + timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("met_before", [False, True])
