@@ -71,11 +71,11 @@ def load(**changes):
 )
 def test_the_number_judged_is_the_number_shown(engine, card, memory):
     profile = next(one for one in all_profiles().values() if one.name == engine)
-    question = Question(worker=profile.slug, accelerator=card, memory=memory, context=4096, kv="q8_0")
-    page = catalogue.detail("Qwen/Qwen2.5-3B-Instruct", question)
+    question = Question(worker=profile.slug, accelerator=card, memory=memory, context=4096, kv="f16")
+    page = catalogue.detail("microsoft/phi-2", question)
     best = page.row.best
     run = {
-        "engine": engine, "accelerator": card, "accelerator_gb": memory, "k_type": "q8_0", "format": best.format,
+        "engine": engine, "accelerator": card, "accelerator_gb": memory, "k_type": "f16", "format": best.format,
         "quant": best.quantization or None,
     }  # fmt: skip
     told = load(**run, ctx=4096, kv_mib=1.0, compute_mib=1.0, total_mib=1.0, total_is="process")
@@ -84,7 +84,7 @@ def test_the_number_judged_is_the_number_shown(engine, card, memory):
     mib = 1024 * 1024
     shown = {"kv": parts["kv"] / mib, "compute": parts["compute"] / mib, "total": sum(parts.values()) / mib}
     assert judged == shown
-    speed = {**run, "model": "Qwen/Qwen2.5-3B-Instruct", "measures": "decode", "tok_s": 1.0, "source": "x"}
+    speed = {**run, "model": "microsoft/phi-2", "measures": "decode", "tok_s": 1.0, "source": "x"}
     [one] = speed_accuracy([SpeedPoint.model_validate(speed)], find_record).comparisons
     told_speed = page.memory.speed
     if not page.row.result.compatible:  # llama.cpp takes a GGUF build alone: a page promises no speed where it refuses
