@@ -17,9 +17,11 @@ from .architecture import (
     architecture_of_gguf,
     architecture_of_model_type,
     family_label,
+    has_classes,
     is_gguf_name,
     is_listed,
     model_types_of_gguf,
+    types_of_class,
 )
 from .layers import LayerKind, LayerStructure
 from .name_hints import hint_in, name_words
@@ -38,6 +40,7 @@ __all__ = [
     "architecture_of_model_type",
     "digest",
     "family_label",
+    "has_classes",
     "hint_in",
     "is_gguf_name",
     "is_listed",
@@ -51,6 +54,7 @@ __all__ = [
     "published_parameters",
     "published_task",
     "read_tables",
+    "types_of_class",
 ]
 
 

@@ -6,8 +6,9 @@ header; :class:`Architecture` leads from one to the other exactly, or not at all
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from compat.architectures.layers import LayerStructure
 from compat.architectures.tables import Entry, Place, read_tables
@@ -148,6 +149,26 @@ def _classes_in(use: str, model_type: str) -> tuple[str, ...]:
     """The classes that one of the tables names for a ``model_type``; empty if none."""
     found = read_tables().classes[use].get(model_type, ())
     return (found,) if isinstance(found, str) else tuple(found)
+
+
+def has_classes(model_type: str) -> bool:
+    """Whether Transformers has a class of its own for a ``model_type``."""
+    return any(model_type in table for table in read_tables().classes.values())
+
+
+def types_of_class(hf_class: str) -> frozenset[str]:
+    """Every ``model_type`` that Transformers has this class for; empty for a class that it does not have."""
+    return _types_by_class().get(hf_class, frozenset())
+
+
+@cache
+def _types_by_class() -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for use, table in read_tables().classes.items():
+        for model_type in table:
+            for hf_class in _classes_in(use, model_type):
+                found.setdefault(hf_class, set()).add(model_type)
+    return {hf_class: frozenset(types) for hf_class, types in found.items()}
 
 
 @lru_cache(maxsize=8192)

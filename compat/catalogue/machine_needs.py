@@ -20,7 +20,7 @@ from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, LoadOptions, VariantInputs
-from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns
+from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
 from compat.rules.platform import depends_on_hardware
@@ -142,13 +142,13 @@ class EngineNeeds:
     def speeds(self, index: IndexColumns, worker: Worker, verdicts: Verdicts, best: Best) -> Column:
         """Tokens a second of every group: of the variant that its verdict is about; NaN where there is no number."""
         assert worker.hardware is not None
-        share, experts = np.ones(len(best.rows)), np.zeros(len(best.rows), dtype=bool)
+        shares = Shares.whole(len(best.rows))
         partly = np.flatnonzero(best.fits == _FIT_CODES[Fit.PARTIAL])
         for options, at in _by_context(worker, best.context[partly]):
             some = partly[at]
-            share[some], experts[some] = self.columns.taken(best.rows[some]).shares_read(worker.hardware, options)
+            shares.put(some, self.columns.taken(best.rows[some]).shares_read(worker.hardware, options))
         found = np.full(len(index.need_sheet), np.nan)
-        found[best.need] = self.columns.taken(best.rows).speeds(best.fits, share, experts, worker.hardware, worker.kv)
+        found[best.need] = self.columns.taken(best.rows).speeds(best.fits, shares, worker.hardware, worker.kv)
         # What does not run has none, whatever the memory would allow.
         return np.where(verdicts.level > 0, found[index.need], np.nan)
 

@@ -134,6 +134,26 @@ _CACHE = np.dtype([("shape", "i4"), ("window", "i8"), ("k", "i8"), ("v", "i8")])
 Column = NDArray[np.int64]
 
 
+class Shares(NamedTuple):
+    """What accelerators read of each variant, and whether experts alone are aside."""
+
+    share: NDArray[np.float64]
+    experts: NDArray[np.bool_]
+
+    @classmethod
+    def whole(cls, count: int) -> Shares:
+        """Of so many variants that lie on the accelerators alone."""
+        return cls(np.ones(count), np.zeros(count, dtype=bool))
+
+    def of(self, rows: Column) -> Shares:
+        """Those of some rows."""
+        return Shares(self.share[rows], self.experts[rows])
+
+    def put(self, rows: Column, others: Shares) -> None:
+        """Have those of others at some rows."""
+        self.share[rows], self.experts[rows] = others
+
+
 @dataclass(frozen=True)
 class NeedColumns:
     """Many variants on one engine, in the order they were given. The tables are told in the module's docstring.
@@ -307,34 +327,30 @@ class NeedColumns:
         codes[self.bars(hardware, options) == BARRED] = _CODE[Fit.CACHE]
         return codes
 
-    def shares_read(
-        self, hardware: Hardware, options: LoadOptions | None = None
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """(share that accelerators read, whether experts alone are aside) of variants that lie in both memories."""
-        options = options or LoadOptions()
-        share, experts = np.ones(len(self)), np.zeros(len(self), dtype=bool)
+    def shares_read(self, hardware: Hardware, options: LoadOptions | None = None) -> Shares:
+        """What accelerators read of variants that lie in both memories."""
+        options, found = options or LoadOptions(), Shares.whole(len(self))
         for rows, part in self.by_runtime():
             if len(rows):
-                share[rows], experts[rows] = _shares_read(part, hardware, options)
-        return share, experts
+                found.put(rows, _shares_read(part, hardware, options))
+        return found
 
     def speeds(
         self,
         fits: NDArray[np.int8],
-        share: NDArray[np.float64],
-        experts: NDArray[np.bool_],
+        shares: Shares,
         hardware: Hardware,
         kv_type: str = "f16",
     ) -> NDArray[np.float64]:
         """Tokens a second of each variant, as ``estimate_speed`` says them; NaN where it gives no number.
 
-        ``fits`` are those of :meth:`fits`, ``share`` and ``experts`` what :meth:`shares_read` says where they are
-        partial; elsewhere the share is 1.
+        ``fits`` are those of :meth:`fits`, ``shares`` what :meth:`shares_read` says where they are partial, and the
+        whole elsewhere.
         """
         found = np.full(len(self), np.nan)
         for rows, part in self.by_runtime():
             if len(rows):
-                found[rows] = _speeds(part, fits[rows], Shares(share[rows], experts[rows]), hardware, kv_type)
+                found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type)
         return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -431,9 +447,7 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     return codes
 
 
-def _shares_read(
-    columns: NeedColumns, hardware: Hardware, options: LoadOptions
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> Shares:
     """What :meth:`NeedColumns.shares_read` says, of variants that one runtime loads."""
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
@@ -442,19 +456,12 @@ def _shares_read(
     over = np.ones(len(columns), dtype=bool)
     share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
-        return share, ~over
+        return Shares(share, ~over)
     beyond = found.over_all(devices) - sum(rooms)
     gone = found.experts_gone(over, beyond, devices, rooms, spill)
     moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
     left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
-    return np.where(gone > 0, left, share), gone > 0
-
-
-class Shares(NamedTuple):
-    """What accelerators read of each variant, and whether experts alone are aside."""
-
-    share: NDArray[np.float64]
-    experts: NDArray[np.bool_]
+    return Shares(np.where(gone > 0, left, share), gone > 0)
 
 
 def _speeds(

@@ -10,24 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from compat.architectures import (
     architecture_of,
+    has_classes,
     hint_in,
     is_listed,
     known_model,
     name_words,
     published_context,
-    read_tables,
+    types_of_class,
 )
 from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.extraction.parameters import NEAR_ITS_NAME, parameters_of
-from compat.extraction.quantization import packing_in_headers, packing_of
+from compat.extraction.quantization import SHARED_NAMES, Packing, packing_in_headers, packing_of
 from compat.extraction.relatives import (
     WEAK,
     Relation,
@@ -71,7 +71,6 @@ _MOST_STRETCHED = 1000
 UNCOUNTED = (Provenance.UNKNOWN, Provenance.NAME)
 """Where a number of parameters is from that relatives know better: one that is published is exact."""
 _FAMILY_LIST = "Xinference"
-_METHODS_IN_NAMES = (["awq"], ["gptq"], ["auto-round"])
 _WHOLE_CONFIGURATIONS = "aiconfigurator"
 """What of the sources that records name keeps configurations as they were published."""
 """A list of models that tells one type and class for a family: what stands there is no config.json's."""
@@ -155,7 +154,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     names = _names(model, config)
     model = _counted_by_headers(model)
     packing = packing_of(model, config)
-    if packing.provenance is Provenance.CONFIG and (for_family or goes_by_its_name(model)):
+    if packing.provenance is Provenance.CONFIG and (for_family or goes_by_its_name(model, packing)):
         packing = replace(packing, provenance=Provenance.LIST)  # of the name's words, by whoever wrote the list
     packing = packing_in_headers(packing, model.safetensors_header)
     part = task.value == "speculative-draft" or is_partial(model, config, packing)
@@ -274,31 +273,20 @@ def told_by_a_list(model: HubModel) -> bool:
     return told is not None and _WHOLE_CONFIGURATIONS not in str(told)
 
 
-def goes_by_its_name(model: HubModel) -> bool:
+def goes_by_its_name(model: HubModel, packing: Packing) -> bool:
     """Whether a list tells nothing of the packing but a method that names tell too.
 
     Lists go by words of the name there: what is called AWQ is written by llm-compressor as often as by AutoAWQ.
     """
     block = (model.config or {}).get("quantization_config")
-    return told_by_a_list(model) and isinstance(block, Mapping) and list(block.values()) in _METHODS_IN_NAMES
+    alone = isinstance(block, Mapping) and block.keys() == {"quant_method"}
+    return alone and packing.label in SHARED_NAMES and told_by_a_list(model)
 
 
 def _is_of_another_type(hf_class: str, model_type: Any) -> bool:
     """Whether Transformers has the class for other types alone: lists tell one for a family, mixtures included."""
-    types, known = _types_of_classes()
-    found = types.get(hf_class)
-    return found is not None and isinstance(model_type, str) and model_type in known and model_type not in found
-
-
-@cache
-def _types_of_classes() -> tuple[Mapping[str, set[str]], frozenset[str]]:
-    """The types of each of Transformers' classes, and all that it has a class for."""
-    found: dict[str, set[str]] = {}
-    for table in read_tables().classes.values():
-        for model_type, named in table.items():
-            for hf_class in (named,) if isinstance(named, str) else named:
-                found.setdefault(hf_class, set()).add(model_type)
-    return found, frozenset().union(*found.values())
+    types = types_of_class(hf_class)
+    return isinstance(model_type, str) and bool(types) and model_type not in types and has_classes(model_type)
 
 
 def _hf_class(config: Mapping[str, Any]) -> str | None:

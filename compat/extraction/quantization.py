@@ -111,8 +111,9 @@ ODD_GROUPS = "odd-groups"
 """MLX weights in groups of a size that its kernels of their mode do not have."""
 _GROUP_SIZES = {"affine": (32, 64, 128), "mxfp4": (32,), "mxfp8": (32,), "nvfp4": (16,)}
 """mlx 0.32.4, ops.cpp: the group sizes of ``quantize``'s modes."""
-_OF_WHOLE_BITS = frozenset({"AWQ", "GPTQ", "AutoRound"})
-"""Methods whose ``bits`` is a whole number up to eight."""
+SHARED_NAMES = frozenset({"AWQ", "GPTQ", "AutoRound"})
+"""Methods after which files are named that llm-compressor wrote with them, as compressed-tensors; their own ``bits`` is
+a whole number up to eight."""
 
 QUANTIZATIONS = frozenset(
     (
@@ -338,7 +339,7 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
     width = _width(block.get("bits")) or _width(_bits_of_groups(block))
     if isinstance(method, str) and method:
         label = _METHODS.get(method.lower(), method[:40])
-        if label in _OF_WHOLE_BITS and not _may_be_width(block.get("bits")):
+        if label in SHARED_NAMES and not _may_be_width(block.get("bits")):
             evidence = f"{key}.quant_method is “{method[:40]}”, and its bits are a width that this method does not have"
             return Packing(PACKED, Provenance.CONFIG, evidence)
         bits = _bits_of(label, scheme, width, words)

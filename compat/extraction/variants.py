@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from compat.architectures import known_model, name_words, read_tables
+from compat.architectures import has_classes, known_model, name_words
 from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
@@ -229,7 +229,7 @@ def _as_known(model: HubModel, packing: Packing) -> tuple[str | None, Provenance
     if packing.known:
         return "safetensors", Provenance.PACKING
     model_type = (model.config or {}).get("model_type")
-    listed = isinstance(model_type, str) and any(model_type in table for table in read_tables().classes.values())
+    listed = isinstance(model_type, str) and has_classes(model_type)
     return (
         (TRANSFORMERS, Provenance.DEFAULT)
         if listed and "gguf" not in name_words(model.name)

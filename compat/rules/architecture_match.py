@@ -12,6 +12,7 @@ from compat.architectures import (
     architecture_of,
     architecture_of_gguf,
     architecture_of_model_type,
+    has_classes,
     read_tables,
 )
 from compat.engines.profile import EngineProfile, Group
@@ -125,7 +126,7 @@ def no_converter_takes(facts: VariantFacts) -> bool:
     Models that see are left open: the converter goes by the class of their language part, which no record tells.
     """
     architecture, tables = architecture_of_model_type(facts.architecture or ""), read_tables()
-    known = any(architecture.name in classes for classes in tables.classes.values())
+    known = has_classes(architecture.name)
     sees = architecture.kind == "vision" or any(architecture.name in tables.classes[use] for use in _SEEING)
     told = (facts.hf_class,) if facts.hf_class else architecture.classes_for(facts.task)
     return known and not sees and bool(told) and not any(name in tables.gguf_of_class for name in told)

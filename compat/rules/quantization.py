@@ -8,7 +8,7 @@ from compat.architectures import architecture_of
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.extraction.quantization import CLOSING, MLX, VAGUE
+from compat.extraction.quantization import CLOSING, MLX, SHARED_NAMES, VAGUE
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
@@ -78,11 +78,12 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
-    if facts.quantization_from in _SECOND_HAND and (packing is None or _why_refused(packing, facts.architecture)):
-        unclear = _by_an_unknown_writer(facts, profile, label)
-        if unclear is not None:
-            yield unclear
-            return
+    refused = _why_refused(packing, facts.architecture) if packing is not None else ""
+    second_hand = facts.quantization_from in _SECOND_HAND
+    unclear = _by_an_unknown_writer(facts, profile, label) if second_hand and (refused or packing is None) else None
+    if unclear is not None:
+        yield unclear
+        return
     if packing is None:
         reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
         if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
@@ -103,9 +104,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         )
         yield _other_packing(profile)
         return
-    refused = _why_refused(packing, facts.architecture)
     method = MLX if label.startswith(f"{MLX} ") else label
-    if packing.refused and packing.name != method and facts.quantization_from in _SECOND_HAND:
+    if packing.refused and packing.name != method and second_hand:
         text = (
             f"The weights are told to be packed with {told}, which was not read from the model's own files: if it is "
             f"right, {profile.name} does not load that: {refused}."
@@ -138,8 +138,6 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     return packing.refused
 
 
-_SHARED_NAMES = frozenset({"AWQ", "GPTQ", "AutoRound"})
-"""Methods after which files are named that llm-compressor wrote with them, as compressed-tensors."""
 _NUMBERS = frozenset({"NVFP4", "MXFP4", "MXFP8", "FP8", "W4AFP8", "W4A8", "W8A8", "W4A16", "W8A16"})
 _WRITERS = ("compressed-tensors", "ModelOpt", "Quark", "AutoRound")
 """Methods that hold numbers of several kinds; a name tells the numbers, and not who wrote them."""
@@ -147,7 +145,7 @@ _WRITERS = ("compressed-tensors", "ModelOpt", "Quark", "AutoRound")
 
 def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str) -> Finding | None:
     """That a name tells numbers which the engine reads of some writers; None where it reads them of nobody."""
-    if told in _SHARED_NAMES:
+    if told in SHARED_NAMES:
         found = {"compressed-tensors": profile.packing("compressed-tensors")}
     else:
         found = {writer: profile.packing(writer, told) for writer in _WRITERS if told in _NUMBERS}

@@ -89,13 +89,7 @@ def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int |
     if not shape.experts:
         return 0
     parts = split_parameters(shape, parameters)
-    counts = _count(shape)
-    routed = counts.routed if counts is not None else 0
-    if not routed:
-        sparse = _sparse_layers(shape)
-        width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
-        if sparse and width and shape.hidden:
-            routed = _matrices(shape) * shape.hidden * width * shape.experts * sparse
+    routed = _routed(shape)
     if routed:
         return routed if parts is None or routed <= parts.body else None
     attention = _attention(shape)
@@ -133,6 +127,15 @@ def _sparse_layers(shape: ModelShape) -> int | None:
     if shape.layers is None:
         return None
     return shape.layers - (shape.dense_layers or 0)
+
+
+def _routed(shape: ModelShape) -> int | None:
+    """Weights of all routed experts together, as the dimensions make them; None where these do not tell."""
+    sparse = _sparse_layers(shape)
+    width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
+    if not (sparse and width and shape.hidden and shape.experts):
+        return None
+    return _matrices(shape) * shape.hidden * width * shape.experts * sparse
 
 
 def _router(shape: ModelShape) -> int | None:
@@ -178,10 +181,9 @@ def _count(shape: ModelShape) -> _Counts | None:
             return None
         ffn = n * shape.hidden * shape.ffn * shape.layers
         return _Counts(*attention, ffn, ffn // n, 0, 0)
-    width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
-    if not width or (shape.dense_layers and not shape.ffn):
+    experts = _routed(shape)
+    if experts is None or (shape.dense_layers and not shape.ffn):
         return None
-    experts = n * shape.hidden * width * shape.experts * sparse
     dense = n * shape.hidden * (shape.ffn or 0) * (shape.dense_layers or 0)
     shared = n * shape.hidden * (shape.shared_ffn or 0) * sparse
     ffn = experts + dense + shared

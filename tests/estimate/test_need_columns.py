@@ -25,7 +25,7 @@ from compat.estimate import (
 )
 from compat.estimate.fit import Fit, rooms_of
 from compat.estimate.launch import Aside
-from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns
+from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns, Shares
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
@@ -270,11 +270,11 @@ SPEEDY = {
 
 def shares(columns, fits, machine, options=None):
     """What accelerators read of each variant, and whether experts alone are aside."""
-    share, experts = np.ones(len(columns)), np.zeros(len(columns), dtype=bool)
+    found = Shares.whole(len(columns))
     partly = np.flatnonzero(fits == FITS.index(Fit.PARTIAL))
     if len(partly):
-        share[partly], experts[partly] = columns.taken(partly).shares_read(machine, options)
-    return share, experts
+        found.put(partly, columns.taken(partly).shares_read(machine, options))
+    return found
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -284,7 +284,7 @@ def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
         some = variants()[number::3]
         columns = NeedColumns.of(some, engine)
         fits = columns.fits(machine, options)
-        found = columns.speeds(fits, *shares(columns, fits, machine, options), machine, options.kv_type)
+        found = columns.speeds(fits, shares(columns, fits, machine, options), machine, options.kv_type)
         for variant, speed in zip(some, found.tolist(), strict=True):
             fit = judge_fit(variant, engine, machine, options)
             expected = estimate_speed(variant, engine, machine, fit, kv_type=options.kv_type).tokens_per_second
@@ -297,7 +297,7 @@ def test_speeds_are_told_of_every_way_to_lie_on_a_machine():
     for engine, name in (("llama-cpp", "a small card and system memory"), ("ollama", "two cards and system memory")):
         columns, machine = NeedColumns.of(variants(), engine), SPEEDY[name]
         fits = columns.fits(machine)
-        share, experts = shares(columns, fits, machine)
-        told = ~np.isnan(columns.speeds(fits, share, experts, machine))
+        share, experts = read = shares(columns, fits, machine)
+        told = ~np.isnan(columns.speeds(fits, read, machine))
         seen |= set(zip((share[told] < 1).tolist(), experts[told].tolist(), strict=True))
     assert seen == {(False, False), (True, False), (True, True)}

@@ -77,7 +77,7 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
         told_packing = packing_of(model, config)
         bare = model.model_copy(update={"config": None, "tags": None, "library_name": None, "siblings": None})
         by_name = packing_of(bare, {})
-        read_packing = told_packing.provenance is Provenance.CONFIG and not goes_by_its_name(model)
+        read_packing = told_packing.provenance is Provenance.CONFIG and not goes_by_its_name(model, told_packing)
         if read_packing and by_name.known and by_name.label not in _NO_METHOD | {_OF_ONE_PACKER}:
             yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
 
