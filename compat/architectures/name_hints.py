@@ -8,14 +8,14 @@ from functools import lru_cache
 from compat.architectures.tables import read_tables
 
 _MAKERS = frozenset({"google", "meta", "qwen", "nvidia", "ibm", "openai", "mistralai", "microsoft", "zai", "org"})
-_BETWEEN_WORDS = re.compile(r"[-_\s/]+")
+_WORD = re.compile(r"[^-_\s/]+")
 _EXPERTS = re.compile(r"\d+x\d+(\.\d+)?b|a\d+(\.\d+)?b")
 
 
 @lru_cache(maxsize=1024)
 def name_words(name: str) -> tuple[str, ...]:
     """A repository or file name as lower-case words, split at dashes, underscores, blanks and slashes."""
-    return tuple(word for word in _BETWEEN_WORDS.split(name.lower()) if word)
+    return tuple(_WORD.findall(name.lower()))
 
 
 def hint_in(name: str) -> tuple[str, str] | None:

@@ -139,7 +139,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         raise NoSuchPage(criteria.page, pages)
     numbers = found.numbers()
     ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
-    named = _named_record(criteria)
+    named = _named_record(criteria) if criteria.page == 1 else []
     return BrowsePage(
         criteria=criteria,
         worker=worker,

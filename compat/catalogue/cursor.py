@@ -98,7 +98,7 @@ class Part:
         return [row.record for row in self.rows]
 
 
-def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str = "", *, newest: bool = False) -> Part:
+def part_of(found: Finding, question: str, limit: int, cursor: str = "", *, newest: bool = False) -> Part:
     """At most so many rows of what is found, from a cursor on. Four queries, or a few more.
 
     Rows that lists showed before are not read again where the index is the ``newest``: see
@@ -106,12 +106,12 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
 
     Raises :class:`QuestionError` for a cursor of another question.
     """
-    index = found.index
+    index, order = found.index, found.order
     place = read_cursor(cursor, question, order) if cursor else None
     named = records_by_id(index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
-        named = [record for record in named if place.named and _is_after(found, order, record, place.values, named)]
-    begin = found.position_after(order, place.values) if place is not None and not place.named else 0
+        named = [record for record in named if place.named and _is_after(found, record, place.values, named)]
+    begin = found.position_after(place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rest = found.rows_from(order, begin, 0, wanted + 1)
     ids = [*(record.pk for record in named[:limit]), *index.ids_at(rest[:wanted])]
@@ -122,16 +122,14 @@ def part_of(found: Finding, order: Order, question: str, limit: int, cursor: str
         rows = rows_of(there, found.worker)
     more = bool(rows) and (len(rest) > wanted or len(named) > limit)
     last = len(rows) <= len(named)
-    return Part(rows, cursor_to(question, found.place(order, rows[-1].record), named=last) if more else "")
+    return Part(rows, cursor_to(question, found.place(rows[-1].record), named=last) if more else "")
 
 
 _READ_ON = 5000
 """So many rows are looked at for one that is still there."""
 
 
-def _is_after(
-    found: Finding, order: Order, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]
-) -> bool:
+def _is_after(found: Finding, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:
     """Whether one of the records that come first stands after another of them, or after where that stood."""
-    places = [found.place(order, one) for one in named]
-    return list(place) in places and places.index(found.place(order, record)) > places.index(list(place))
+    places = [found.place(one) for one in named]
+    return list(place) in places and places.index(found.place(record)) > places.index(list(place))

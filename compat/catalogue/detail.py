@@ -26,7 +26,6 @@ from compat.catalogue.needs import (
     inputs_of_variant,
     plans_of,
     reading_of,
-    speed_told,
 )
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
@@ -345,7 +344,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         alternatives=others,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
-        memory=memory_of(record, row.best, row.fit, at_its_context(worker, row.judged), row.result, variants),
+        memory=memory_of(row, at_its_context(worker, row.judged), variants),
         measured=measured_here(record.repo_id, worker),
     )
 
@@ -361,21 +360,12 @@ def _variant_rows(
     return rows
 
 
-def memory_of(
-    record: ModelRecord,
-    best: RecordVariant | None,
-    fit: FitResult | None,
-    worker: Worker,
-    result: CompatibilityResult,
-    variants: Sequence[RecordVariant] = (),
-) -> MemoryView | None:
-    """The memory picture of the best of the ``variants``; None where the worker's machine is not told.
-
-    What ``result`` refuses has no speed, whatever the memory would allow.
-    """
+def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> MemoryView | None:
+    """The memory picture of the best of the ``variants``; None where the worker's machine is not told."""
+    record, best, result, speed = row.record, row.best, row.result, row.speed
     if best is None or worker.hardware is None:
         return None
-    fit = fit or fit_of(record, best, worker)
+    fit = row.fit or fit_of(record, best, worker)
     if fit is None:
         return None
     rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
@@ -394,7 +384,6 @@ def memory_of(
         for part in fit.estimate.components
         if part.bytes != 0
     )
-    speed = speed_told(record, best, worker, result, fit)
     writes = speed is not None and speed.tokens_per_second is not None
     longest = context_room(record, best, worker)
     plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)

@@ -180,18 +180,18 @@ class Finding:
         """The rows in an order; in that by speed only where it is the one that is asked for."""
         return self.index.order(order) if self.speeds is None or order is not SPEED else self.speeds.order
 
-    def place(self, order: Order, record: ModelRecord) -> list[Any]:
-        """Where a record stands in an order, as values that a cursor can hold."""
-        if self.speeds is None or order is not SPEED:
-            return order.place(record)
+    def place(self, record: ModelRecord) -> list[Any]:
+        """Where a record stands in the order that is asked for, as values that a cursor can hold."""
+        if self.speeds is None:
+            return self.order.place(record)
         speeds = self.speeds.groups[self.index.columns.group[self.index.rows_of([record.pk])]]
         told = [float(speed) for speed in speeds if not np.isnan(speed)]
         return [told[0] if told else None, *ORDERS["popular"].place(record)]
 
-    def position_after(self, order: Order, place: Sequence[Any]) -> int:
-        """The position in an order after a place. One query, or a few where the record there moved or went."""
-        if self.speeds is None or order is not SPEED:
-            return position_after(self.index, order, place)
+    def position_after(self, place: Sequence[Any]) -> int:
+        """The position in that order after a place. One query, or a few where the record there moved or went."""
+        if self.speeds is None:
+            return position_after(self.index, self.order, place)
         speed, *rest = place
         popular = position_after(self.index, ORDERS["popular"], rest)
         before = self.index.places(ORDERS["popular"])[self.speeds.order.rows] < popular

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compat.catalogue.index_columns import CAUSE_CODES, Column
+from compat.catalogue.index_columns import CAUSE_CODES, Column, ranges
 from compat.catalogue.made_for import made_for
 from compat.catalogue.verdict import SheetAnswer
 from compat.engines import Capability, EngineProfile
@@ -85,7 +85,7 @@ class HardwareAnswers:
         sheets = np.concatenate([part.sheets for part in parts])
         sizes = np.concatenate([np.diff(part.first) for part in parts])
         order = np.argsort(sheets, kind="stable")
-        at = _ranges(np.concatenate([[0], np.cumsum(sizes)])[:-1][order], sizes[order])
+        at = ranges(np.concatenate([[0], np.cumsum(sizes)])[:-1][order], sizes[order])
         variants = []
         for part in parts:
             numbers = np.array([facts.setdefault(one, len(facts)) for one in part.facts], dtype=np.int64)
@@ -98,7 +98,7 @@ class HardwareAnswers:
         """Those of its sheets that are among some ids."""
         rows = np.flatnonzero(np.isin(self.sheets, ids))
         sizes = np.diff(self.first)[rows]
-        variants = self.variants[_ranges(self.first[rows], sizes)]
+        variants = self.variants[ranges(self.first[rows], sizes)]
         return HardwareAnswers(self.sheets[rows], np.concatenate([[0], np.cumsum(sizes)]), variants, self.facts)
 
     def on(self, profile: EngineProfile, capability: Capability) -> Judged:
@@ -129,10 +129,3 @@ def _numbers(bound: Bound) -> tuple[int, int]:
     """(limit, rank of the cause) of a bound."""
     limit = _NO_LIMIT if bound.limit is None else int(bound.limit)
     return limit, CAUSES.index(bound.cause) if bound.cause else _NOT_REFUSED
-
-
-def _ranges(starts: Column, sizes: Column) -> Column:
-    """The numbers from each start on, so many of each."""
-    before = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    found: Column = np.repeat(starts, sizes) + np.arange(sizes.sum(), dtype=np.int64) - before
-    return found

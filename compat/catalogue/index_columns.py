@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.facets import FACETS
-from compat.rules.result import CAUSES
+from compat.catalogue.question import ALL_CAUSES
 
 Column = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -25,9 +25,16 @@ INDEXED = tuple(facet for facet in FACETS if not isinstance(facet.column, Verdic
 
 UNJUDGED = -1
 """Stands for the confidence of a fact sheet that an engine has not judged yet."""
-INDEX_CAUSES = ("", *CAUSES[:-1], "memory", "cache", CAUSES[-1])
+INDEX_CAUSES = ("", *ALL_CAUSES)
 """The causes of refusals by their code in a column."""
 CAUSE_CODES = {cause: code for code, cause in enumerate(INDEX_CAUSES)}
+
+
+def ranges(starts: Column, sizes: Column) -> Column:
+    """The numbers from each start on, so many of each."""
+    before = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    found: Column = np.repeat(starts, sizes) + np.arange(sizes.sum(), dtype=np.int64) - before
+    return found
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     index, newest = index_now()
     curated_of(criteria)
     found = Finding(index, criteria, worker)
-    part = part_of(found, found.order, criteria.query(), limit, cursor, newest=newest)
+    part = part_of(found, criteria.query(), limit, cursor, newest=newest)
     return Listing(
         criteria=criteria,
         worker=worker,
@@ -111,7 +111,7 @@ def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Work
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
     loaded = at_its_context(worker, row.judged)
-    return worker, item_of(row), plans_of(record, row.best, loaded, row.result, variants, fit=row.fit)
+    return worker, item_of(row), plans_of(record, row.best, loaded, row.result, variants, fit=row.fit, speed=row.speed)
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compat.catalogue.hardware_answers import HardwareAnswers, Judged
-from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts
+from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts, ranges
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
@@ -68,8 +68,7 @@ class Entries:
     def rows(self, rows: Column) -> tuple[Column, Column, Column, Column]:
         """(size, positions, confidences, contexts) of the entries of some sheets, sheet after sheet."""
         sizes = np.diff(self.first)[rows]
-        start = np.repeat(np.cumsum(sizes) - sizes, sizes)
-        at = np.repeat(self.first[rows], sizes) + np.arange(sizes.sum(), dtype=np.int64) - start
+        at = ranges(self.first[rows], sizes)
         return sizes, self.position[at], self.entry_level[at], self.made_for[at]
 
     def best_made_for(self) -> Column:
@@ -84,8 +83,7 @@ class Entries:
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
         need = np.repeat(np.arange(len(sheet), dtype=np.int64), sizes)
-        start = np.repeat(np.cumsum(sizes) - sizes, sizes)
-        at = self.first[sheet][need] + np.arange(len(need), dtype=np.int64) - start
+        at = ranges(self.first[sheet], sizes)
         position = self.position[at]
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
@@ -162,6 +160,8 @@ class EngineNeeds:
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
             return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
+        if not len(self.depending.sheets):
+            return self.entries
         return _replaced(self.entries, index, self.depending, self.depending.on(worker.profile, worker.capability))
 
 

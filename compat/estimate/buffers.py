@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from compat.architectures import LayerKind
 from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
-from compat.estimate.kv import LLAMA_PAD, WINDOWED, CacheOptions, cache_bits, pad, reserved_cells
+from compat.estimate.kv import LLAMA_PAD, WINDOWED, CacheOptions, cache_bits, is_narrow, pad, reserved_cells
 from compat.estimate.weights import Basis
 from compat.shapes.shape import ModelShape
 
@@ -288,7 +288,7 @@ def _chunked(shape: ModelShape, cache: CacheOptions, engine: str) -> Buffer:
 
 def narrow_on_mlx(cache: CacheOptions, engine: str) -> bool:
     """Whether MLX keeps the cache in fewer than 16 bits, for which it has no attention in one kernel."""
-    return engine == "mlx-lm" and any(bits is not None and bits < 16 for bits in cache_bits(engine, cache))
+    return engine == "mlx-lm" and is_narrow(engine, cache)
 
 
 CHUNK = 2048

@@ -20,7 +20,8 @@ from compat.architectures import LayerKind
 from compat.engines.gpu_capability import generation_name
 from compat.engines.hardware import Hardware
 from compat.estimate.engine_names import ENGINE_WORDS, LLAMA_FAMILY, engine_name
-from compat.estimate.kv import CacheOptions, cache_bits
+from compat.estimate.kv import CacheOptions, is_narrow
+from compat.estimate.quant import kv_bits
 from compat.shapes.shape import ModelShape
 
 
@@ -134,14 +135,10 @@ def cache_bar(attention: Attention, engine: str, hardware: Hardware | None, cach
     """
     name = engine_name(engine)
     rule = _RULES.get(name)
-    if rule is None or attention & Attention.NONE or not _narrow(name, cache):
+    if rule is None or attention & Attention.NONE or not is_narrow(name, cache):
         return None
     found = rule(attention, name, hardware, cache)
     return found._replace(sure=False) if found is not None and attention & Attention.UNTOLD else found
-
-
-def _narrow(engine: str, cache: CacheOptions) -> bool:
-    return any(bits is not None and bits < 16 for bits in cache_bits(engine, cache))
 
 
 def _llama_cpp(attention: Attention, engine: str, hardware: Hardware | None, cache: CacheOptions) -> CacheBar | None:
@@ -158,7 +155,8 @@ def _llama_cpp(attention: Attention, engine: str, hardware: Hardware | None, cac
 
 def _mlx(attention: Attention, engine: str, hardware: Hardware | None, cache: CacheOptions) -> CacheBar | None:
     if cache.kv_type not in _MLX_TYPES:
-        return CacheBar(f"Whether its MLX runtime keeps a cache in {cache.kv_type} was not read.", sure=False)
+        unread = next(one for one in (cache.kv_type, cache.v_type) if one and (kv_bits(one) or 16) < 16)
+        return CacheBar(f"Whether its MLX runtime keeps a cache in {unread} was not read.", sure=False)
     if attention & Attention.ROTATING:
         return CacheBar("Of sliding windows MLX-LM keeps the cache in 16 bits alone: in fewer it stops at once.")
     if attention & (Attention.WIDE | Attention.SINKS):

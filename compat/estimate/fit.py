@@ -221,10 +221,10 @@ def rooms_of(hardware: Hardware, engine: str, options: LoadOptions) -> tuple[int
     usable = hardware.usable()
     if None in usable:
         return None
-    share = memory_share(options, gpu=bool(hardware.accelerators)) if engine in PAGED else 1.0
-    if not hardware.accelerators:
-        # Of the system's memory the share is one of all there is, and what is usable leaves some out already.
-        share = min(share / CPU_FRACTION, 1.0)
+    share, gpu = 1.0, bool(hardware.accelerators)
+    if engine in PAGED:
+        # On a processor the share is one of all there is, and what is usable leaves some out already.
+        share = memory_share(options, gpu=gpu) / (1.0 if gpu else CPU_FRACTION)
     return tuple(round(u * share) for u in usable if u is not None)
 
 

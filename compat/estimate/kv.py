@@ -183,6 +183,11 @@ def cache_bits(engine: str, options: CacheOptions) -> tuple[float | None, float 
     return kv_bits(k_type), kv_bits(options.v_type or k_type)
 
 
+def is_narrow(engine: str, options: CacheOptions) -> bool:
+    """Whether keys or values are kept in fewer than 16 bits."""
+    return any(bits is not None and bits < 16 for bits in cache_bits(engine, options))
+
+
 def layer_widths(layer: LayerCache, shape: ModelShape, engine: str) -> tuple[int, int]:
     """(keys, values) that one layer keeps a token, as the engine stores them."""
     mla = shape.mla

@@ -87,9 +87,9 @@ from compat.estimate.memory import (
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.speed_columns import WORK, Spread, WorkRow, cached_values, decode_speeds, work_row
-from compat.estimate.token_work import experts_held
+from compat.estimate.token_work import LabelRead, experts_held, label_read
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
-from compat.estimate.weights import Weights, output_head
+from compat.estimate.weights import Basis, Weights, output_head
 from compat.estimate.widths import WIDENINGS, Widening, widening_of
 from compat.shapes.shape import LayerCache, ModelShape
 
@@ -238,12 +238,15 @@ class NeedColumns:
         return NeedColumns(self.slug, variants, np.append(self.shapes[kept], self.shapes[-1:]), caches)
 
     def by_runtime(self) -> Iterator[tuple[Column, NeedColumns]]:
-        """The rows that each of the engine's runtimes loads, and these as columns of that runtime alone."""
+        """The rows that each of the engine's runtimes loads, if any, and these as columns of that runtime alone."""
         if not self.variants["runtime"].any():
-            yield np.arange(len(self)), self
+            if len(self):
+                yield np.arange(len(self)), self
             return
         for number, slug in enumerate(runtimes(self.slug)):
             rows = np.flatnonzero(self.variants["runtime"] == number)
+            if not len(rows):
+                continue
             part = self.taken(rows)
             part.variants["runtime"] = 0
             part.shapes[-1] = _shape_row(ModelShape(), None, engine_name(slug))
@@ -252,13 +255,15 @@ class NeedColumns:
     def bars(self, hardware: Hardware, options: LoadOptions | None = None) -> NDArray[np.int8]:
         """Whether each variant's cache is kept as it is asked for: what ``cache_bar`` says of each."""
         options, found = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
-        for rows, part in self.by_runtime():
-            asked = cache_options(options, launch_of(part.slug, options))
-            codes = np.zeros(len(part.shapes), dtype=np.int8)
-            for kind in np.unique(part.shapes["attention"]).tolist():
-                bar = cache_bar(Attention(kind), part.slug, hardware, asked)
-                codes[part.shapes["attention"] == kind] = KEPT if bar is None else BARRED if bar.sure else DOUBTED
-            found[rows] = codes[part.variants["shape"]]
+        attention = self.shapes["attention"]
+        for number, slug in enumerate(runtimes(self.slug)):
+            asked = cache_options(options, launch_of(slug, options))
+            codes = np.zeros(len(attention), dtype=np.int8)
+            for kind in np.unique(attention).tolist():
+                bar = cache_bar(Attention(kind), slug, hardware, asked)
+                codes[attention == kind] = KEPT if bar is None else BARRED if bar.sure else DOUBTED
+            rows = self.variants["runtime"] == number
+            found[rows] = codes[self.variants["shape"][rows]]
         return found
 
     def needs(self, hardware: Hardware, options: LoadOptions | None = None) -> Needs:
@@ -331,8 +336,7 @@ class NeedColumns:
         """What accelerators read of variants that lie in both memories."""
         options, found = options or LoadOptions(), Shares.whole(len(self))
         for rows, part in self.by_runtime():
-            if len(rows):
-                found.put(rows, _shares_read(part, hardware, options))
+            found.put(rows, _shares_read(part, hardware, options))
         return found
 
     def speeds(
@@ -349,8 +353,7 @@ class NeedColumns:
         """
         found = np.full(len(self), np.nan)
         for rows, part in self.by_runtime():
-            if len(rows):
-                found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type)
+            found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type)
         return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -412,7 +415,7 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     """The verdict on the memory alone, of variants that one runtime loads."""
     rooms = rooms_of(hardware, columns.engine, options)
     codes = np.full(len(columns), _CODE[Fit.UNKNOWN], dtype=np.int8)
-    if rooms is None or not len(columns):
+    if rooms is None:
         return codes
     found = columns.needs(hardware, options)
     devices = found.by_device(hardware, columns.engine)
@@ -621,11 +624,13 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     projector = UNKNOWN if size is None else projector_need(size, engine)
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     head = min(output_head(weights), max(on_device, 0))
+    quant = as_held(variant, everywhere).quant
+    label = known.label(variant, weights, quant)
     experts = 0
     if variant.shape is not None and engine in EXPERTS_FIRST:
-        experts = experts_held(variant.shape, weights, engine, variant.quant)
+        experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
     row = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
-    work = work_row(variant.shape, weights, engine, as_held(variant, everywhere).quant)
+    work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work
     wide, wide_held = _as_held(variant, widening, known, engine)
@@ -663,6 +668,7 @@ class _WeightsOnce:
     def __init__(self, engine: str) -> None:
         self._engine = engine
         self._known: dict[tuple[int, int | None, str | None, float | None], Weights] = {}
+        self._labels: dict[tuple[int, int, str | None], LabelRead] = {}
 
     def of(self, variant: VariantInputs, widening: Widening | None) -> Weights:
         if variant.file_bytes is None or widening is not None:
@@ -671,6 +677,18 @@ class _WeightsOnce:
         if key not in self._known:
             self._known[key] = variant_weights(replace(variant, file_bytes=0), self._engine)
         return replace(self._known[key], total=variant.file_bytes)
+
+    def label(self, variant: VariantInputs, weights: Weights, quant: str | None) -> LabelRead | None:
+        """What ``label_read`` says of a variant's weights; None where too little is known of them."""
+        if variant.shape is None or weights.total is None or weights.parts is None:
+            return None
+        key = id(variant.shape), weights.parts.total, quant
+        if weights.basis is Basis.FILE and key in self._labels:
+            return self._labels[key]
+        found = label_read(variant.shape, weights, self._engine, quant)
+        if weights.basis is Basis.FILE and not found.own:
+            self._labels[key] = found
+        return found
 
 
 def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[float | bool, ...]:

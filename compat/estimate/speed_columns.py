@@ -21,6 +21,7 @@ from compat.estimate.speed_constants import calibration
 from compat.estimate.token_work import (
     CODES,
     NEGLIGIBLE,
+    LabelRead,
     Work,
     cache_bytes,
     token_work,
@@ -43,9 +44,11 @@ _UNTOLD = (np.nan, 0.0, 0.0, 0.0, 0, 0, False, 0)
 WorkRow = tuple[float, float, float, float, int, int, bool, int]
 
 
-def work_row(shape: ModelShape | None, weights: Weights, engine: str, quant: str | None) -> WorkRow:
-    """A row of :data:`WORK` for weights as an engine holds them."""
-    work = "" if shape is None else token_work(shape, weights, engine, quant, 0)
+def work_row(
+    shape: ModelShape | None, weights: Weights, engine: str, quant: str | None, label: LabelRead | None = None
+) -> WorkRow:
+    """A row of :data:`WORK` for weights as an engine holds them; ``label`` as :func:`token_work` has it."""
+    work = "" if shape is None else token_work(shape, weights, engine, quant, 0, label=label)
     if isinstance(work, str):
         return _UNTOLD
     return (

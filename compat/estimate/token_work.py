@@ -92,20 +92,29 @@ def values_at_most(shape: ModelShape, depth: int) -> int | None:
 
 
 def token_work(
-    shape: ModelShape, weights: Weights, engine: str, quant: str | None, depth: int, kv_type: str = "f16"
+    shape: ModelShape,
+    weights: Weights,
+    engine: str,
+    quant: str | None,
+    depth: int,
+    kv_type: str = "f16",
+    label: LabelRead | None = None,
 ) -> Work | str:
-    """What one token costs, or the fact that is missing, or in which facts do not agree."""
+    """What one token costs, or the fact that is missing, or in which facts do not agree.
+
+    ``label`` is what :func:`label_read` says of these weights, where that is known already.
+    """
     if weights.total is None:
         return ", ".join(weights.missing) or "size of the weights"
     if shape.layers is None:
         return "number of layers"
     if weights.parts is None:
         return "parameters by tensor class"
-    used = active_parameters(shape, weights.parts.total)
-    if used is None:
+    label = label or label_read(shape, weights, engine, quant)
+    if label.used is None:
         return "how many of its weights one token needs"
-    read = _read(shape, weights, engine, quant, used)
-    if read is None or read.all <= 0 or read.all * 8 < used * LEAST_BITS:
+    read = label.scaled_to(weights.total)
+    if read is None or read.all <= 0 or read.all * 8 < label.used * LEAST_BITS:
         return "size of what one token needs (its size, packing and number of weights do not agree)"
     cached = cache_read(shape, depth, kv_type)
     if cached is None:
@@ -127,12 +136,13 @@ def token_work(
     )
 
 
-def experts_held(shape: ModelShape, weights: Weights, engine: str, quant: str | None) -> int:
+def experts_held(
+    shape: ModelShape, weights: Weights, engine: str, quant: str | None, label: LabelRead | None = None
+) -> int:
     """Bytes that all experts of a mixture take; 0 where there are none, or they cannot be told apart."""
     if weights.total is None or weights.parts is None or not shape.experts:
         return 0
-    used = active_parameters(shape, weights.parts.total)
-    read = _read(shape, weights, engine, quant, used) if used is not None else None
+    read = (label or label_read(shape, weights, engine, quant)).scaled_to(weights.total)
     return 0 if read is None else min(round(read.experts_held), weights.total)
 
 
@@ -149,28 +159,49 @@ _AGREES = (0.6, 1.7)
 """What a file may be of the size that its label tells, with all that mixes keep wider or narrower."""
 
 
-def _read(shape: ModelShape, weights: Weights, engine: str, quant: str | None, used: int) -> _Read | None:
-    """What one token reads: as the label tells, made larger or smaller by as much as the file is."""
-    assert weights.total is not None
+@dataclass(frozen=True)
+class LabelRead:
+    """What one token reads of weights of the size that their label tells, in bytes, for files of other sizes.
+
+    ``used`` are the weights that it needs, None where that is not known. ``own`` says that the label tells no size, and
+    the file's own stands for it: only then it differs from file to file of one label.
+    """
+
+    used: int | None
+    size: int = 0
+    read: _Read = _Read(0.0)
+    own: bool = True
+
+    def scaled_to(self, size: int) -> _Read | None:
+        """The same of a file that is larger or smaller; None where it is too much so, or too little is known."""
+        if self.used is None or (not self.own and not _AGREES[0] <= size / self.size <= _AGREES[1]):
+            return None
+        scale = size / self.size
+        return _Read(self.read.all * scale, self.read.experts * scale, self.read.experts_held * scale)
+
+
+def label_read(shape: ModelShape, weights: Weights, engine: str, quant: str | None) -> LabelRead:
+    """What one token reads of weights whose parameters by class are known."""
     assert weights.parts is not None
     count = weights.parts.total
-    told = weights
+    used = active_parameters(shape, count)
+    if used is None:
+        return LabelRead(None)
+    told, own = weights, True
     if weights.basis is Basis.FILE:
-        told = estimate_weights(shape, parameters=count, quant=quant, engine=engine)
-        if told.total is None or told.parts is None:
-            told = weights
-        elif not _AGREES[0] <= weights.total / told.total <= _AGREES[1]:
-            return None
+        labelled = estimate_weights(shape, parameters=count, quant=quant, engine=engine)
+        if labelled.total is not None and labelled.parts is not None:
+            told, own = labelled, False
     assert told.total is not None
     assert told.parts is not None
     table = told.parts.embed if told.parts.head else 0
     unread = max(told.parts.total - told.parts.lookup - table - used, 0)
     bits = _expert_bits(told, shape, quant)
     stored = told.total - told.lookup - ((told.embed or 0) if table else 0)
-    scale = weights.total / told.total
     routed = routed_parameters(shape, count) or 0
     chosen = routed - min(unread, routed)
-    return _Read((stored - unread * bits / 8) * scale, chosen * bits / 8 * scale, routed * bits / 8 * scale)
+    read = _Read(stored - unread * bits / 8, chosen * bits / 8, routed * bits / 8)
+    return LabelRead(used, told.total, read, own)
 
 
 def _expert_bits(weights: Weights, shape: ModelShape, quant: str | None) -> float:

@@ -39,7 +39,7 @@ class Asked:
 
     def part(self, cursor="", limit=20):
         found = Finding(current.current_index(), self.criteria, self.worker)
-        return part_of(found, found.order, self.question, limit, cursor)
+        return part_of(found, self.question, limit, cursor)
 
     def all(self, limit=20, cursor="", seen=()):
         """Every record from a cursor on, part by part."""

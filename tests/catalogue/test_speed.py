@@ -142,8 +142,8 @@ def test_from_every_place_on_follows_the_rest():
     ids = found.ids(0, 10_000)
     records = ModelRecord.objects.in_bulk(ids)
     for position in range(0, len(ids), 11):
-        place = found.place(found.order, records[ids[position]])
-        assert found.position_after(found.order, place) == position + 1
+        place = found.place(records[ids[position]])
+        assert found.position_after(place) == position + 1
 
 
 def test_without_a_machine_it_says_what_to_tell():
