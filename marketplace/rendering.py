@@ -5,7 +5,7 @@ Templates are Jinja's; the admin's own stay Django's. A new filter or function i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -20,6 +20,7 @@ from markupsafe import Markup
 from compat.catalogue import Row
 from compat.catalogue.columns import license_label
 from compat.catalogue.facets import FacetValue, FacetView
+from compat.catalogue.membership import ModelOf
 from compat.engines import EngineProfile
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -183,15 +184,22 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
             parts += (before, show.count(one.count), after)
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template
 
-    rows: WeakKeyDictionary[Row, dict[tuple[str, str], str]] = WeakKeyDictionary()
+    rows: WeakKeyDictionary[Row, dict[tuple[str, str, ModelOf | None], str]] = WeakKeyDictionary()
 
-    def rows_of_list(found: Iterable[Row], profile: EngineProfile, heading: str) -> Markup:
-        """The models of a list. Each is rendered once, and kept as long as its row is."""
-        form, parts = (heading, edition.page("home")), list[str]()
+    def rows_of_list(
+        found: Iterable[Row], profile: EngineProfile, heading: str, models: Mapping[int, ModelOf]
+    ) -> Markup:
+        """The models of a list. Each is rendered once, and kept as long as its row is.
+
+        In a list of models each row is the best build of one: ``models`` says of which, by the record's key.
+        """
+        parts = list[str]()
         for row in found:
-            known = rows.setdefault(row, {})
+            known, model = rows.setdefault(row, {}), models.get(row.record.pk)
+            form = (heading, edition.page("home"), model)
             if form not in known:
-                item = made.get_template("partials/_row.html").render(row=row, profile=profile, heading=heading)
+                template = made.get_template("partials/_row.html")
+                item = template.render(row=row, profile=profile, heading=heading, model=model)
                 known[form] = f"\n  {item.strip()}\n  "
             parts.append(known[form])
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template

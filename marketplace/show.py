@@ -223,9 +223,12 @@ def dash() -> SafeString:
     return SafeString('<span class="absent" aria-hidden="true">&ndash;</span><span class="vh">not in our record</span>')
 
 
-def untold(record: ModelRecord) -> str:
-    """What a row has to say that its record does not tell: ``Licence and access``; nothing where it tells both."""
-    told = {"licence": record.license, "access": record.gated}
+def untold(record: ModelRecord, license_: str = "") -> str:
+    """What a row has to say that its record does not tell: ``Licence and access``; nothing where it tells both.
+
+    ``license_`` is that of the model that it is a build of.
+    """
+    told = {"licence": record.license or license_, "access": record.gated}
     return " and ".join(name for name, value in told.items() if not value).capitalize()
 
 

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from compat.catalogue.detail import find_record
 from compat.catalogue.measured import compare, kept_fields
+from compat.catalogue.rows import find_record
 from compat.catalogue.workers import workers
 from compat.ingest.measurements import keep
 from compat.logs import read_log

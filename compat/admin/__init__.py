@@ -1,5 +1,6 @@
 """The curators' and operators' view: records come from the Hub and are read-only, lists are made here."""
 
+from .builds import BuildCorrectionAdmin
 from .catalogue import ModelRecordAdmin, RecordVariantAdmin, VerdictAdmin
 from .engines import EngineSettingAdmin, SiteWorkerAdmin, SiteWorkerForm
 from .lists import CuratedListAdmin
@@ -8,6 +9,7 @@ from .operation import HubFetchAdmin, SyncRunAdmin
 from .webhooks import WebhookAdmin, WebhookDeliveryAdmin
 
 __all__ = [
+    "BuildCorrectionAdmin",
     "CuratedListAdmin",
     "EngineSettingAdmin",
     "HubFetchAdmin",

@@ -6,7 +6,7 @@ as they are stored. Every function says how many database queries it takes, and 
 
 from compat.catalogue.browse import PAGE_SIZE, BrowsePage, NoSuchPage, browse
 from compat.catalogue.current import catalogue_state
-from compat.catalogue.detail import DetailPage, detail, find_record
+from compat.catalogue.detail import DetailPage, detail
 from compat.catalogue.overview import (
     HomePage,
     ListPage,
@@ -19,7 +19,7 @@ from compat.catalogue.overview import (
     worker_page,
     workers_page,
 )
-from compat.catalogue.rows import Row, UnknownModel, rows_of, worker_of
+from compat.catalogue.rows import Row, UnknownModel, find_record, rows_of, worker_of
 
 __all__ = [
     "PAGE_SIZE",

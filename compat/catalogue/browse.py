@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from compat.catalogue import facets
 from compat.catalogue.current import index_now
-from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding, finds_words
 from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.question import Problem, Question, QuestionError
-from compat.catalogue.rows import Row, UnknownModel, worker_of
+from compat.catalogue.rows import Row, UnknownModel, find_record, worker_of
 from compat.catalogue.spelling import meant_words
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -92,6 +92,8 @@ class BrowsePage:
     curated: CuratedList | None
     asked: Row | None = None
     """The model that the search names by its id, whatever its verdict, where the list does not begin with it."""
+    models: Mapping[int, ModelOf] = field(default_factory=dict)
+    """The models of the rows, by their records' keys, where the list is one of models."""
     meant: str = ""
     """The words of this list, where nothing has those that were typed."""
 
@@ -133,17 +135,19 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     curated = curated_of(criteria)
     meant = _meant(index, criteria)
     criteria = criteria.changed(q=meant) if meant else criteria
-    found = Finding(index, criteria, worker)
+    found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
     if criteria.page > pages:
         raise NoSuchPage(criteria.page, pages)
     numbers = found.numbers()
     ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
-    named = _named_record(criteria) if criteria.page == 1 else []
+    named = found.answering_for(_named_record(criteria) if criteria.page == 1 else [])
+    rows = index.rows.of([*ids, *named], worker, newest=newest)
+    asked = [row for row in rows if row.record.pk in named and row.record.pk not in ids[:1]]
     return BrowsePage(
         criteria=criteria,
         worker=worker,
-        rows=index.rows.of(ids, worker, newest=newest),
+        rows=[row for row in rows if row.record.pk in ids],
         total=found.total,
         by_confidence=numbers.by_confidence,
         hidden=_hidden(numbers.hidden, criteria),
@@ -153,7 +157,8 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         recorded=index.recorded,
         empty=not len(index),
         curated=curated,
-        asked=next(iter(index.rows.of([one for one in named if one not in ids[:1]], worker, newest=newest)), None),
+        asked=next(iter(asked), None),
+        models=models_of(index, [row.record for row in rows]) if found.models else {},
         meant=meant,
     )
 
@@ -204,6 +209,8 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
         chips.append(Chip(f"“{criteria.q}”", criteria.query(q="")))
     if curated:
         chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
+    if criteria.model:
+        chips.append(Chip(f"builds of {criteria.model}", criteria.query(model="")))
     chips += [
         Chip(CAUSE_WORDS[cause] if cause == "gone" else f"refused for {CAUSE_WORDS[cause]}", query)
         for cause in criteria.cause

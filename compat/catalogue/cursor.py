@@ -115,14 +115,20 @@ def part_of(found: Finding, question: str, limit: int, cursor: str = "", *, newe
     wanted = max(0, limit - len(named))
     rest = found.rows_from(order, begin, 0, wanted + 1)
     ids = [*(record.pk for record in named[:limit]), *index.ids_at(rest[:wanted])]
-    rows = index.rows.of(ids, found.worker, newest=newest)
+    stands = dict(zip(index.ids_at(found.shown_for(index.rows_of(ids))), ids, strict=False)) if found.models else {}
+    rows = index.rows.of(list(stands) or ids, found.worker, newest=newest)
     if len(rest) > wanted and not named and not rows:
         # All of them went since the index was made: the list goes on after them.
         there = records_by_id(index.ids_at(found.rows_from(order, begin, wanted, _READ_ON)))[:limit]
         rows = rows_of(there, found.worker)
     more = bool(rows) and (len(rest) > wanted or len(named) > limit)
     last = len(rows) <= len(named)
-    return Part(rows, cursor_to(question, found.place(rows[-1].record), named=last) if more else "")
+    if not more:
+        return Part(rows, "")
+    shown = rows[-1].record
+    # A model stands where the first of its builds does, which need not be the one that is shown.
+    standing = [shown] if stands.get(shown.pk, shown.pk) == shown.pk else records_by_id([stands[shown.pk]])
+    return Part(rows, cursor_to(question, found.place(next(iter(standing), shown)), named=last))
 
 
 _READ_ON = 5000

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 from django.db.models import Value
-from django.db.models.functions import Lower
 
 from compat.architectures import family_label
-from compat.catalogue.current import index_now
+from compat.catalogue.current import index_now, verdicts_on
 from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
+from compat.catalogue.membership import ModelOf, best_first, models_of, rows_of_model
 from compat.catalogue.needs import (
     asked_of,
     context_room,
@@ -29,7 +29,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, row_of, worker_of
+from compat.catalogue.rows import Row, find_record, row_of, worker_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -55,7 +55,7 @@ from compat.extraction.facts import VariantFacts, parameters_text
 from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
 from compat.hub.documents import kept_record
-from compat.hub.payloads import HubModel, is_repo_id
+from compat.hub.payloads import HubModel
 from compat.models import HubFetch, Measurement, ModelRecord, RecordRelation, RecordVariant
 from compat.models.composed import ComposedQuery
 from compat.models.lineage import extraction_of
@@ -230,6 +230,16 @@ class DetailPage:
     fetch: HubFetch | None
     memory: MemoryView | None
     measured: Sequence[Measurement] = ()
+    model: ModelOf | None = None
+    """The model that it is a build of; None until the index knows it."""
+    builds: Sequence[Row] = ()
+    """The other repositories that have the same model, the best here first."""
+
+    @property
+    def surer(self) -> Row | None:
+        """The other build that is surer here than this one, if there is one."""
+        best = next(iter(self.builds), None)
+        return best if best is not None and best.level > self.row.level else None
 
     @property
     def profile(self) -> EngineProfile:
@@ -303,22 +313,6 @@ def files_of(model: HubModel) -> tuple[FileRow, ...]:
     return tuple(FileRow(one.rfilename, what_is(one.rfilename), one.bytes) for one in model.siblings or ())
 
 
-def find_record(repo_id: str) -> ModelRecord:
-    """The record of this id, or of the repository that had it before it was renamed.
-
-    Case matters only where two records differ by it. Raises :class:`UnknownModel`.
-    """
-    if not is_repo_id(repo_id):
-        raise UnknownModel(repo_id)
-    found: list[ModelRecord] = [*_SPELLED.objects(repo_id.lower())] or _RENAMED.objects(repo_id.lower())
-    spelled = sorted(found, key=lambda one: one.repo_id != repo_id)
-    if not spelled:
-        raise UnknownModel(repo_id)
-    return spelled[0]
-
-
-_SPELLED = ComposedQuery(lambda lowered: ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered=lowered))
-_RENAMED = ComposedQuery(lambda lowered: ModelRecord.objects.filter(former_names__lowered=lowered))
 _VARIANTS = ComposedQuery(lambda record: RecordVariant.objects.filter(record=record))
 
 
@@ -332,7 +326,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
     row = row_of(record, variants, answer, worker, fit_at)
     parsed = kept_record(record.payload)
     extraction = extraction_of(parsed.model)
-    bases, others = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
+    relatives = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
     return DetailPage(
         row=row,
         worker=worker,
@@ -340,13 +334,27 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
         variants=_variant_rows(variants, answer, row, worker, fit_at),
-        bases=[RelatedRow(relation, bases.get(relation.repo_id)) for relation in extraction.relations],
-        alternatives=others,
+        bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
+        alternatives=relatives.instead,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
         memory=memory_of(row, at_its_context(worker, row.judged), variants),
         measured=measured_here(record.repo_id, worker),
+        model=relatives.model,
+        builds=relatives.builds,
     )
+
+
+MOST_BUILDS = 12
+"""Other builds of a model that a page shows; a list shows all."""
+
+
+def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[int]:
+    """The ids of the best here of the other repositories that have a record's model."""
+    rows = rows_of_model(index, record)
+    rows = rows[index.columns.ids[rows] != record.pk]
+    scores = verdicts_on(index, worker).scores[index.columns.group[rows]]
+    return index.ids_at(best_first(index, rows, scores)[:MOST_BUILDS])
 
 
 def _variant_rows(
@@ -436,13 +444,26 @@ _READ_FIRST = 16
 """So many relatives are read at once: seldom are more looked at."""
 
 
-def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> tuple[dict[str, Row], list[Row]]:
-    """The rows of the models it is made from, by id, and of those to take instead of it. Five queries, seldom eight.
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """The rows of the models that a record is made from, by id, of those to take ``instead`` of it, and of the other
+    ``builds`` of its ``model``.
+    """
+
+    bases: Mapping[str, Row]
+    instead: list[Row]
+    model: ModelOf | None
+    builds: list[Row]
+
+
+def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
+    """What is related to a record. Seven queries, seldom ten.
 
     What to take instead does run: its bases and others made from the same ones first, then the same family up to its
     size; of either the best known.
     """
     index, newest = index_now()
+    builds = _builds(index, record, worker)
     known, made = _kin(record, bases)
     most = MOST_ALTERNATIVES * (1 if worker.hardware is None else _SPARE)
     related = _best_known(index, [*made, *known.values()], record, worker, most)
@@ -450,8 +471,8 @@ def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> t
     if record.family and (len(related) < MOST_ALTERNATIVES or worker.hardware is not None):
         family = _of_family(index, record, worker, most + MOST_ALTERNATIVES + 1)
     early = family if len(related) < MOST_ALTERNATIVES else []
-    wanted = [*known.values(), *related[:_READ_FIRST], *early[:_READ_FIRST], *related[_READ_FIRST:], *family]
-    row_of_id = index.rows.reading(wanted, worker, newest=newest, first=len(known) + _READ_FIRST)
+    wanted = [*known.values(), *builds, *related[:_READ_FIRST], *early[:_READ_FIRST], *related[_READ_FIRST:], *family]
+    row_of_id = index.rows.reading(wanted, worker, newest=newest, first=len(known) + len(builds) + _READ_FIRST)
 
     def running(ids: Iterable[int], most: int) -> list[Row]:
         rows = (row for pk in ids if (row := row_of_id(pk)) is not None and row.result.compatible)
@@ -463,7 +484,12 @@ def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> t
         shown = {record.pk, *(row.record.pk for row in found)}
         others = [pk for pk in family if pk not in shown]
         found += running(others[: lacking * most // MOST_ALTERNATIVES], lacking)
-    return {repo_id: row for repo_id, pk in known.items() if (row := row_of_id(pk)) is not None}, found
+    return Relatives(
+        bases={repo_id: row for repo_id, pk in known.items() if (row := row_of_id(pk)) is not None},
+        instead=found,
+        model=models_of(index, [record]).get(record.pk),
+        builds=[row for pk in builds if (row := row_of_id(pk)) is not None],
+    )
 
 
 def _kin(record: ModelRecord, bases: Sequence[str]) -> tuple[dict[str, int], list[int]]:

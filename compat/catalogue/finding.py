@@ -15,9 +15,21 @@ from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import speeds_on, verdicts_on
 from compat.catalogue.facets import FACETS, RANGES, chosen_values
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Column, Mask, OrderColumns, Speeds
+from compat.catalogue.index_columns import (
+    CAUSE_CODES,
+    INDEX_CAUSES,
+    RUNS,
+    SCORES,
+    Column,
+    Mask,
+    OrderColumns,
+    Speeds,
+    Units,
+)
+from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.order import ORDERS, SPEED, Order
 from compat.catalogue.question import Problem, Question, QuestionError
+from compat.catalogue.rows import UnknownModel, find_record
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
@@ -30,7 +42,7 @@ _BLOCK = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How many records a question finds. ``hidden`` counts by cause what passes every filter but does not run."""
+    """How many a question finds. ``hidden`` counts by cause what passes every filter but does not run."""
 
     total: int
     by_confidence: Mapping[int, int]
@@ -45,23 +57,38 @@ class Finding:
     asked; ``names_first`` puts a record first whose whole id or name is searched for. A facet's own counts ignore what
     is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
 
+    Where it finds ``models``, a model is judged by the best of those of its builds that pass every filter, is counted
+    once, and stands where the first of them does.
+
     Raises :class:`~compat.catalogue.question.QuestionError` for an order by speed where no machine is told.
     """
 
-    def __init__(self, index: CatalogueIndex, criteria: Question, worker: Worker, *, names_first: bool = True) -> None:
+    def __init__(
+        self,
+        index: CatalogueIndex,
+        criteria: Question,
+        worker: Worker,
+        *,
+        names_first: bool = True,
+        models: bool = False,
+    ) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
-        self.names_first = names_first
+        self.names_first, self.models = names_first, models
         self.singled = singled_rows(index, criteria)
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
         columns = index.columns
-        self.fails = {facet.name: ~self._having(facet, values) for facet, values in self._chosen()}
+        self.fails = {
+            facet.name: ~self.index.values(facet).having(values)
+            for facet, values in self._chosen()
+            if not isinstance(facet.column, VerdictColumn)
+        }
         self.lost = np.zeros(len(columns.counts), dtype=np.int8)
         for failed in self.fails.values():
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
-        self.shown = self._on_the_side_shown()
+        self.scores = self.verdicts.scores
 
     def narrow(self, facet: str, value: str) -> None:
         """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
@@ -88,11 +115,6 @@ class Finding:
             if values:
                 yield facet, values
 
-    def _having(self, facet: Facet, values: Sequence[str]) -> Mask:
-        if isinstance(facet.column, VerdictColumn):
-            return np.isin(self.verdicts.level, [Confidence[value.upper()].value for value in values])
-        return self.index.values(facet).having(values)
-
     def _in_ranges(self) -> Mask:
         columns, criteria = self.index.columns, self.criteria
         passes = np.ones(len(columns.counts), dtype=bool)
@@ -103,22 +125,34 @@ class Finding:
                 passes &= (numbers >= 0) & (numbers >= value if bound.least else numbers <= value)
         return passes
 
-    def _on_the_side_shown(self) -> Mask:
-        criteria, level = self.criteria, self.verdicts.level
-        shown = np.ones(len(level), dtype=bool)
-        if criteria.cause:
-            shown &= np.isin(self.verdicts.cause, [CAUSE_CODES[cause] for cause in criteria.cause])
-        if criteria.compatible != "false":
-            shown &= (level > 0) == (criteria.compatible == "true")
-        return shown
+    def _asked_for(self, *, confidence: bool = True, side: bool = True) -> Mask:
+        """The scores that are asked for; without what the question says of confidence, or of what runs and why not."""
+        criteria, asked = self.criteria, np.zeros(SCORES, dtype=bool)
+        causes, levels = slice(0, len(INDEX_CAUSES)), slice(RUNS + 1, RUNS + len(Confidence))
+        asked[causes] = asked[levels] = True
+        if side and criteria.cause:
+            asked &= np.isin(np.arange(SCORES), [CAUSE_CODES[cause] for cause in criteria.cause])
+        if side and criteria.compatible != "false":
+            asked[causes if criteria.compatible == "true" else levels] = False
+        if confidence and criteria.confidence:
+            taken = np.zeros(SCORES, dtype=bool)
+            for word in criteria.confidence:
+                level = Confidence[word.upper()]
+                taken[RUNS + level if level else causes] = True
+            asked &= taken
+        return asked
 
     @cached_property
-    def counts(self) -> Column:
-        """How many records every group has, among those that are singled out."""
+    def units(self) -> Units:
+        """What is counted, among the records that are singled out."""
         columns = self.index.columns
+        if self.models and self.singled is None:
+            return columns.models
+        if self.models:
+            return Units.of(columns.model[self.singled], columns.group[self.singled], len(columns.counts))
         if self.singled is None:
-            return columns.counts
-        return np.bincount(columns.group[self.singled], minlength=len(columns.counts))
+            return Units.records(columns.counts)
+        return Units.records(np.bincount(columns.group[self.singled], minlength=len(columns.counts)))
 
     @cached_property
     def among(self) -> Mask | None:
@@ -130,44 +164,75 @@ class Finding:
         return among
 
     @cached_property
+    def good(self) -> Column:
+        """The scores of the groups that pass every filter, negative for the others."""
+        return np.where(self.within & (self.lost == 0), self.scores, np.int8(-1))
+
+    @cached_property
+    def asked(self) -> Mask:
+        """The scores that are asked for."""
+        return self._asked_for()
+
+    @cached_property
     def passing(self) -> Mask:
-        """The groups whose records are found."""
-        found: Mask = self.within & self.shown & (self.lost == 0)
+        """The groups whose records are found; of models, those whose best build is another are to be left out yet."""
+        found: Mask = self.asked[self.good]
         return found
 
     @cached_property
+    def _found_models(self) -> Mask | None:
+        """The models that are found; None where every one is that has a record in :attr:`passing`."""
+        asked = self.asked[_SCORES]
+        if not self.models or not np.any(asked[:-1] > asked[1:]):
+            return None
+        columns = self.index.columns
+        best = np.maximum.reduceat(self._row_scores(columns.model_rows), columns.model_first[:-1])
+        found: Mask = self.asked[best]
+        return found
+
+    def _row_scores(self, rows: Column) -> Column:
+        """The scores of some rows; negative for those that are not singled out or do not pass every filter."""
+        scores: Column = self.good[self.index.columns.group[rows]]
+        return scores if self.among is None else np.where(self.among[rows], scores, -1)
+
+    @cached_property
+    def _by_score(self) -> Column:
+        return self.units.by_score(self.good)
+
+    @cached_property
     def total(self) -> int:
-        """How many records are found."""
-        return int(self.counts[self.passing].sum())
+        """How many are found."""
+        return int(self._by_score[self.asked].sum())
 
     def numbers(self) -> Numbers:
         """All counts of the question."""
-        # Only groups that have a record count, and of a search those are few.
-        there = np.flatnonzero((self.counts > 0) & self.within)
-        lost, shown, counts = self.lost[there], self.shown[there], self.counts
-        good = there[lost == 0]
-        by_level = np.bincount(self.verdicts.level[good], weights=counts[good], minlength=len(Confidence))
+        shown = np.where(self._asked_for(side=False), self._by_score, 0)
+        by_confidence = {level: int(n) for level in range(1, len(Confidence)) if (n := shown[RUNS + level])}
+        refused = int(shown[:RUNS].sum())
         facets: dict[str, Mapping[str, int]] = {}
         for facet in FACETS:
+            if isinstance(facet.column, VerdictColumn):
+                facets[facet.name] = self._by_word()
+                continue
             failed = self.fails.get(facet.name)
-            near = there[shown & ((lost == 0) if failed is None else (lost == failed[there]))]
-            facets[facet.name] = self._count(facet, near)
-        return Numbers(self.total, {level: int(n) for level, n in enumerate(by_level) if n}, self.hidden(), facets)
+            scores = self.good if failed is None else np.where(self.within & (self.lost == failed), self.scores, -1)
+            facets[facet.name] = self.index.values(facet).count(self.units, scores, self.asked)
+        return Numbers(
+            self.total, ({int(Confidence.NONE): refused} if refused else {}) | by_confidence, self.hidden(), facets
+        )
+
+    def _by_word(self) -> Mapping[str, int]:
+        """How many have each verdict, of what the question asks for but for that."""
+        found = np.where(self._asked_for(confidence=False), self._by_score, 0)
+        words = {Confidence.NONE.word: int(found[:RUNS].sum())}
+        words |= {Confidence(level).word: int(found[RUNS + level]) for level in range(1, len(Confidence))}
+        return {word: n for word, n in words.items() if n}
 
     def hidden(self) -> Mapping[str, int]:
-        """How many records pass every filter but do not run, by cause; none where those are asked for as well."""
+        """How many pass every filter but do not run, by cause; none where those are asked for as well."""
         if self.criteria.compatible != "true" or self.criteria.confidence:
             return {}
-        refused = np.flatnonzero(self.within & (self.lost == 0) & (self.verdicts.level == 0))
-        weights = self.counts[refused]
-        by_cause = np.bincount(self.verdicts.cause[refused], weights=weights, minlength=len(INDEX_CAUSES))
-        return {cause: int(n) for cause, n in zip(INDEX_CAUSES, by_cause, strict=True) if n}
-
-    def _count(self, facet: Facet, groups: Column) -> Mapping[str, int]:
-        if isinstance(facet.column, VerdictColumn):
-            level = np.bincount(self.verdicts.level[groups], weights=self.counts[groups], minlength=len(Confidence))
-            return {Confidence(at).word: int(n) for at, n in enumerate(level) if n}
-        return self.index.values(facet).count(groups, self.counts)
+        return {cause: int(n) for cause, n in zip(INDEX_CAUSES, self._by_score, strict=False) if n}
 
     # --- in order ------------------------------------------------------------------------------------------------
 
@@ -211,18 +276,54 @@ class Finding:
         if not self.whole_name:
             return np.zeros(0, dtype=np.int64)
         named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
-        rows = self.index.rows_of([pk for (pk,) in named])
-        rows = rows[self.passing[self.index.columns.group[rows]]]
-        if self.among is not None:
-            rows = rows[self.among[rows]]
+        rows = self._found(self.index.rows_of([pk for (pk,) in named]))
         order = self.columns(self.order)
-        return np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
+        rows = np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
+        return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
+
+    def _found(self, rows: Column) -> Column:
+        """Those of some rows that are found, of models every build that a list of them could show."""
+        rows = rows[self.asked[self._row_scores(rows)]]
+        found = self._found_models
+        return rows if found is None else rows[found[self.index.columns.model[rows]]]
+
+    def _new(self, rows: Column, seen: Mask) -> Column:
+        """The first of some rows of each model that was not seen before; it is from now on."""
+        models = self.index.columns.model[rows]
+        fresh = np.flatnonzero(~seen[models])
+        _, first = np.unique(models[fresh], return_index=True)
+        seen[models[fresh]] = True
+        return rows[fresh[np.sort(first)]]
 
     def ids(self, start: int, most: int) -> list[int]:
         """The ids of a slice of what is found, in order."""
         first = self.named[start : start + most]
         rest = self.rows_from(self.order, 0, max(0, start - len(self.named)), most - len(first))
-        return self.index.ids_at(np.concatenate([first, rest]))
+        return self.index.ids_at(self.shown_for(np.concatenate([first, rest])))
+
+    def answering_for(self, ids: Sequence[int]) -> list[int]:
+        """The records that a list shows for some that are named: of models, the best of all their builds here."""
+        if not self.models or not ids:
+            return list(ids)
+        columns = self.index.columns
+        models = columns.model[self.index.rows_of(ids)]
+        rows = [self._best_build(model, lambda builds: self.scores[columns.group[builds]]) for model in models]
+        return self.index.ids_at(np.array(rows, dtype=np.int64))
+
+    def shown_for(self, rows: Column) -> Column:
+        """The rows that a list shows for those that stand in its order: of models, the best of their builds.
+
+        Of equally good ones that is the best known. In the order by speed it is the fastest, which stands there.
+        """
+        if not self.models or self.speeds is not None:
+            return rows
+        return np.array([self._best_build(m, self._row_scores) for m in self.index.columns.model[rows]], dtype=np.int64)
+
+    def _best_build(self, model: int, scores_of: Callable[[Column], Column]) -> int:
+        """The row of the best of a model's builds."""
+        columns = self.index.columns
+        builds = columns.model_rows[columns.model_first[model] : columns.model_first[model + 1]]
+        return int(best_first(self.index, builds, scores_of(builds))[0])
 
     def rows_from(self, order: Order, begin: int, skip: int, most: int) -> Column:
         """At most so many rows from a position of an order on, ``skip`` of those found passed over.
@@ -242,14 +343,23 @@ class Finding:
 
     def walk(self, order: Order, begin: int = 0) -> Iterator[tuple[int, Column]]:
         """(next position, rows that are found) of every block of a scan along an order."""
-        among = self.among
-        for behind, rows in scan(self.columns(order), self.passing, begin):
-            if among is not None:
-                rows = rows[among[rows]]
-            if len(self.named):
+        columns = self.columns(order)
+        seen = np.zeros(len(self.index.columns.model_self) if self.models else 0, dtype=bool)
+        if self.models:
+            earlier = columns.rows[:begin][self.passing[columns.groups[:begin]]]
+            seen[self.index.columns.model[np.concatenate([self._found(earlier), self.named])]] = True
+        for behind, rows in scan(columns, self.passing, begin):
+            if self.among is not None or self._found_models is not None:
+                rows = self._found(rows)
+            if self.models:
+                rows = self._new(rows, seen)
+            elif len(self.named):
                 rows = rows[~np.isin(rows, self.named)]
             yield behind, rows
 
+
+_SCORES = np.array([*range(len(INDEX_CAUSES)), *(RUNS + level for level in Confidence if level)])
+"""Every score that there is, the best last."""
 
 _OF_NAME, _OF_ID = (
     ComposedQuery(
@@ -299,9 +409,9 @@ def _position(order: OrderColumns, row: int) -> int:
 
 
 def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
-    """The rows of the records that search, author and list single out; None where nothing of that is asked.
+    """The rows of the records that search, author, list and model single out; None where nothing of that is asked.
 
-    A query for the words, and one for author and list.
+    A query for the words, one for author and list, and one for the model.
     """
     found = _with_words(index, criteria.words) if criteria.words else None
     if criteria.author or criteria.list:
@@ -313,7 +423,19 @@ def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
             records = records.filter(list_entries__curated_list__slug=criteria.list)
         rows = index.rows_of(list(records.values_list("id", flat=True)))
         found = rows if found is None else rows[np.isin(rows, found)]
+    if criteria.model:
+        rows = rows_of_model(index, _model_named(criteria))
+        found = rows if found is None else rows[np.isin(rows, found)]
     return found
+
+
+def _model_named(criteria: Question) -> ModelRecord:
+    """A repository of the model that is asked for. One query."""
+    try:
+        return find_record(criteria.model)
+    except UnknownModel:
+        message = f"This catalogue has no repository “{criteria.model}”."
+        raise QuestionError([Problem("model", criteria.model, message)], criteria.changed(model="")) from None
 
 
 def finds_words(index: CatalogueIndex, words: tuple[str, ...]) -> bool:

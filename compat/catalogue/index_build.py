@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import CharField, Max, Min
 from django.db.models.functions import Cast
 
+from compat.catalogue.builds import BuildBy, Candidate, memberships
 from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
 from compat.catalogue.facets import RANGES
 from compat.catalogue.index import CatalogueIndex
@@ -25,13 +26,15 @@ from compat.catalogue.index_columns import (
     Column,
     IndexColumns,
     OrderColumns,
+    Units,
     ids_in_order,
 )
 from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
 from compat.catalogue.spelling import NameWords
 from compat.estimate import find_shape
-from compat.models import Catalogue, FactSheet, ModelRecord, RecordVariant, Verdict
+from compat.extraction.relatives import Relation
+from compat.models import BuildCorrection, Catalogue, FactSheet, ModelRecord, RecordRelation, RecordVariant, Verdict
 
 _AT_ONCE = 5000
 _RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
@@ -98,10 +101,12 @@ def _read() -> IndexColumns:
     facets, texts = _facet_columns(keys, need_sheet[need_of], sheets)
     levels, causes, rules = _verdicts(sheet_row)
     id_column = np.array(ids, dtype=np.int64)
+    orders = _orders(id_column, group)
     return IndexColumns(
         ids=id_column,
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
+        **_models(orders["popular"], group, len(keys)),
         sheet=need_sheet[need_of],
         need=need_of,
         ranges={
@@ -109,7 +114,7 @@ def _read() -> IndexColumns:
             for place, name in enumerate(_RANGED, start=1)
         },
         facets=facets,
-        orders=_orders(id_column, group),
+        orders=orders,
         sheet_ids=np.array(sheets, dtype=np.int64),
         levels=levels,
         causes=causes,
@@ -125,6 +130,34 @@ def _read() -> IndexColumns:
             "words": words.most_used(),
         },
     )
+
+
+def _models(popular: OrderColumns, group: Column, groups: int) -> dict[str, Any]:
+    """The columns that say which model each record is a build of."""
+    rank = np.empty(len(group), dtype=np.int64)
+    rank[popular.rows] = np.arange(len(group))
+    relations = _Beside(RecordRelation.objects.order_by("record_id", "id").values_list("record_id", "base", "kind"))
+    records = ModelRecord.objects.order_by("id").values_list("id", "repo_id", "parameters", "family")
+    candidates = [
+        Candidate(repo_id, tuple(Relation(*told) for told in relations.of(pk)), parameters, family, place)
+        for (pk, repo_id, parameters, family), place in zip(records.iterator(_AT_ONCE), rank.tolist(), strict=True)
+    ]
+    numbers = _Numbers()
+    found = memberships(candidates, BuildCorrection.by_repository())
+    model = np.fromiter((numbers.of(one.model) for one in found), np.int32, len(found))
+    by = np.fromiter((one.by for one in found), np.int8, len(found))
+    rows = np.argsort(model, kind="stable").astype(np.int32)
+    itself = np.full(len(numbers), -1, dtype=np.int32)
+    own = np.flatnonzero(by == BuildBy.ITSELF)
+    itself[model[own]] = own
+    return {
+        "model": model,
+        "model_by": by,
+        "model_rows": rows,
+        "model_first": np.searchsorted(model[rows], np.arange(len(numbers) + 1)).astype(np.int32),
+        "model_self": itself,
+        "models": Units.of(model, group, groups),
+    }
 
 
 def _recorded() -> list[str]:

@@ -5,6 +5,7 @@ A worked example of ten records stands in :mod:`compat.catalogue.index`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,76 @@ def ranges(starts: Column, sizes: Column) -> Column:
     before = np.repeat(np.cumsum(sizes) - sizes, sizes)
     found: Column = np.repeat(starts, sizes) + np.arange(sizes.sum(), dtype=np.int64) - before
     return found
+
+
+def _distinct(first: Column, second: Column, size: int) -> tuple[Column, Column]:
+    """The distinct pairs of two columns, of which the second is below ``size``."""
+    one, other = np.divmod(np.unique(first.astype(np.int64) * max(size, 1) + second), max(size, 1))
+    return one, other
+
+
+@dataclass(frozen=True)
+class Units:
+    """What a list counts as one: records, or the models that records are builds of.
+
+    Of most units all records are in one group: each of the groups ``at`` has ``alone`` of them. Those whose records are
+    in the same several groups are counted together: ``groups`` from ``first[n]`` on are those of the ``n``-th kind, of
+    which there are ``counts[n]``. Three groups with one model each, and two models that have builds in both the first
+    and the last group::
+
+        at      0 1 2
+        alone   1 1 1
+        first   0
+        groups  0 2
+        counts  2
+    """
+
+    at: Column
+    alone: Column
+    first: Column
+    groups: Column
+    counts: Column
+
+    @classmethod
+    def records(cls, counts: Column) -> Units:
+        """Every record by itself, of which each group has so many."""
+        at, nothing = np.flatnonzero(counts), np.zeros(0, dtype=np.int64)
+        return cls(at, counts[at], nothing, nothing, nothing)
+
+    @classmethod
+    def of(cls, units: Column, groups: Column, size: int) -> Units:
+        """The units that some records are of, by number, and their groups, of which there are ``size`` in all."""
+        unit, group = _distinct(units, groups, size)
+        first = np.flatnonzero(np.diff(unit, prepend=-1))
+        sizes = np.diff(first, append=len(unit))
+        alone = np.bincount(group[first[sizes == 1]], minlength=size)
+        several = np.flatnonzero(sizes > 1)
+        kinds = Counter(
+            group[start:end].tobytes()
+            for start, end in zip(first[several].tolist(), (first + sizes)[several].tolist(), strict=True)
+        )
+        lengths = np.array([len(key) // group.itemsize for key in kinds], dtype=np.int64)
+        at = np.flatnonzero(alone)
+        return cls(
+            at,
+            alone[at],
+            np.cumsum(lengths) - lengths,
+            np.frombuffer(b"".join(kinds), dtype=group.dtype),
+            np.fromiter(kinds.values(), np.int64, len(kinds)),
+        )
+
+    def by_score(self, scores: Column) -> Column:
+        """How many units have which largest score, by the scores of their groups; negative ones do not count."""
+        alone = scores[self.at]
+        found = np.bincount(alone[alone >= 0], weights=self.alone[alone >= 0], minlength=SCORES)
+        if len(self.first):
+            best = np.maximum.reduceat(scores[self.groups], self.first)
+            found = found + np.bincount(best[best >= 0], weights=self.counts[best >= 0], minlength=SCORES)
+        return found.astype(np.int64)
+
+
+SCORES = 128
+"""Scores are below this: see :attr:`Verdicts.scores`."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +144,33 @@ class Values:
             allowed[self._codes_of.get(value, [])] = True
         return allowed[self.codes]
 
-    def count(self, groups: Column, counts: Column) -> dict[str, int]:
-        """How many records some groups have, by value; a record with two values counts for both."""
-        by_code = np.bincount(self.codes[groups], weights=counts[groups], minlength=len(self.sets))
+    def count(self, units: Units, scores: Column, allowed: Mask) -> dict[str, int]:
+        """How many units have each value, by the records that have it; a unit with two values counts for both.
+
+        ``scores`` are those of the groups; a unit counts for a value where the best that it has there is ``allowed``.
+        """
+        near = allowed[scores[units.at]]
+        by_code = np.bincount(self.codes[units.at[near]], weights=units.alone[near], minlength=len(self.sets))
         codes, numbers = self._pairs
-        totals = np.bincount(numbers, weights=by_code[codes], minlength=len(self.names)).astype(np.int64)
+        totals = np.bincount(numbers, weights=by_code[codes], minlength=len(self.names))
+        if len(units.first):
+            totals = totals + self._of_several(units, scores, allowed)
         occur = np.flatnonzero(totals)
-        return {self.names[number]: n for number, n in zip(occur.tolist(), totals[occur].tolist(), strict=True)}
+        found = zip(occur.tolist(), totals[occur].astype(np.int64).tolist(), strict=True)
+        return {self.names[number]: n for number, n in found}
+
+    def _of_several(self, units: Units, scores: Column, allowed: Mask) -> Column:
+        """By the value's number, how many of the units whose records are in several groups."""
+        near = np.flatnonzero(scores[units.groups] >= 0)
+        groups = units.groups[near]
+        kind = np.searchsorted(units.first, near, side="right") - 1
+        codes, numbers = self._pairs
+        starts, ends = (np.searchsorted(codes, self.codes[groups], side=side) for side in ("left", "right"))
+        kind, score = np.repeat(kind, ends - starts), np.repeat(scores[groups], ends - starts)
+        pair, score = _distinct(kind * len(self.names) + numbers[ranges(starts, ends - starts)], score, SCORES)
+        best = np.flatnonzero(np.diff(pair, append=-1))
+        kind, number = np.divmod(pair[best], max(len(self.names), 1))
+        return np.bincount(number, weights=units.counts[kind] * allowed[score[best]], minlength=len(self.names))
 
 
 @dataclass(frozen=True)
@@ -88,6 +179,15 @@ class Verdicts:
 
     level: Column
     cause: Column
+
+    @property
+    def scores(self) -> Column:
+        """How good a verdict is, as one number: a refusal's cause, and above all refusals the confidence."""
+        return np.where(self.level > 0, RUNS + self.level, np.where(self.level == 0, self.cause, -1)).astype(np.int8)
+
+
+RUNS = 64
+"""What is added to the confidence of what runs; the scores of refusals are below."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +223,22 @@ class IndexColumns:
     ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``, and when the facts were
     recorded, first and last. A group's ``need`` is the
     number of what it needs of memory, told by ``needs``: ``first`` its first variant, ``member`` a record that has it.
+
+    ``model`` is the number of the model that each record is a build of, ``model_by`` what tells it (see
+    :class:`~compat.catalogue.builds.BuildBy`); ``model_rows`` the rows by model, those of model ``n`` from
+    ``model_first[n]`` on; ``model_self`` the row of the model itself, -1 where the catalogue has only builds of it;
+    ``models`` counts models as :class:`Units` do.
     """
 
     ids: Column
     group: Column
     counts: Column
+    model: Column
+    model_by: Column
+    model_rows: Column
+    model_first: Column
+    model_self: Column
+    models: Units
     sheet: Column
     need: Column
     ranges: Mapping[str, Column]

@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import connection
 
 from compat.catalogue.hardware_answers import HardwareAnswers
-from compat.catalogue.index_columns import IndexColumns, OrderColumns
+from compat.catalogue.index_columns import IndexColumns, OrderColumns, Units
 from compat.catalogue.machine_needs import EngineNeeds, Entries
 from compat.estimate.need_columns import NeedColumns
 from compat.extraction.facts import VariantFacts
@@ -73,6 +73,8 @@ def write_columns(folder: Path, columns: IndexColumns) -> None:
     """Write an index, then drop those of versions long gone."""
     flat: dict[str, Any] = {field.name: getattr(columns, field.name) for field in fields(columns)}
     facets, ranges, orders, texts = (flat.pop(name) for name in ("facets", "ranges", "orders", "texts"))
+    models = flat.pop("models")
+    flat |= {f"models-{field.name}": getattr(models, field.name) for field in fields(Units)}
     flat |= {f"facet-{name}": codes for name, codes in facets.items()}
     flat |= {f"range-{name}": numbers for name, numbers in ranges.items()}
     for name, order in orders.items():
@@ -99,7 +101,8 @@ def read_columns(folder: Path) -> IndexColumns | None:
         for name, rows in flat.items()
         if name.startswith("order-") and not name.endswith("-groups")
     }
-    return IndexColumns(**named, facets=facets, ranges=ranges, orders=orders, texts=texts)
+    models = Units(**_with_prefix(flat, "models-"))
+    return IndexColumns(**named, models=models, facets=facets, ranges=ranges, orders=orders, texts=texts)
 
 
 def _with_prefix(columns: Mapping[str, Any], prefix: str) -> dict[str, Any]:

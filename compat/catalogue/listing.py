@@ -12,12 +12,12 @@ from datetime import datetime
 from compat.catalogue.browse import curated_of
 from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
-from compat.catalogue.detail import find_record
 from compat.catalogue.finding import Finding
 from compat.catalogue.made_for import at_its_context
+from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.needs import plans_of
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, row_of, worker_of
+from compat.catalogue.rows import Row, find_record, row_of, worker_of
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.estimate import Plans
@@ -30,10 +30,14 @@ from compat.models.lineage import ReadRecord, read_with_relatives
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A model in an answer: its row, and the original's six facts of the variant that the verdict is about."""
+    """A model in an answer: its row, and the original's six facts of the variant that the verdict is about.
+
+    ``model`` is what it is a build of, where the answer tells that.
+    """
 
     row: Row
     metadata: ModelMetadata
+    model: ModelOf | None = None
 
     @property
     def guessed(self) -> list[str]:
@@ -64,19 +68,19 @@ class Listing:
 
 
 def list_models(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
-    """So many models of a question from a cursor on. At most nine queries, whatever the limit and the worker.
+    """So many models of a question from a cursor on. At most eleven queries, whatever the limit and the worker.
 
     Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
     """
     worker = worker_of(criteria, available)
     index, newest = index_now()
     curated_of(criteria)
-    found = Finding(index, criteria, worker)
+    found = Finding(index, criteria, worker, models=criteria.unit == "model")
     part = part_of(found, criteria.query(), limit, cursor, newest=newest)
     return Listing(
         criteria=criteria,
         worker=worker,
-        items=items_of(part.rows),
+        items=items_of(part.rows, models_of(index, part.records)),
         total=found.total,
         hidden=found.hidden(),
         next=part.next,
@@ -84,14 +88,14 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     )
 
 
-def items_of(rows: Sequence[Row]) -> list[Item]:
-    """Rows with their six facts."""
-    return [item_of(row) for row in rows]
+def items_of(rows: Sequence[Row], models: Mapping[int, ModelOf] | None = None) -> list[Item]:
+    """Rows with their six facts, and with the ``models`` that they are builds of, by their records' keys."""
+    return [item_of(row, (models or {}).get(row.record.pk)) for row in rows]
 
 
-def item_of(row: Row) -> Item:
-    """A row with its six facts."""
-    return Item(row, _metadata_of(row, row.record.parameters_text))
+def item_of(row: Row, model: ModelOf | None = None) -> Item:
+    """A row with its six facts, and what it is a build of."""
+    return Item(row, _metadata_of(row, row.record.parameters_text), model)
 
 
 def _metadata_of(row: Row, parameters: str) -> ModelMetadata:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from django.db.models import Count
 from compat.catalogue.current import current_index, index_now, verdicts_on
 from compat.catalogue.finding import Finding
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES
+from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, RUNS, Units
+from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, rows_of, worker_of
@@ -23,6 +24,7 @@ from compat.models import (
     CuratedList,
     ListEntry,
 )
+from compat.rules import Confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class HomePage:
     popular: list[Row]
     lists: list[CuratedList]
     recorded: tuple[str, ...]
+    models: Mapping[int, ModelOf] = field(default_factory=dict)
+    """The models of the rows, by their records' keys."""
 
     @property
     def profile(self) -> EngineProfile:
@@ -49,20 +53,22 @@ class HomePage:
 
 
 def home(asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
-    """What the home page shows. At most eight queries."""
+    """What the home page shows. At most ten queries."""
     criteria = (asked or Question()).changed(confidence=("high", "medium"))
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
-    counts, unknown = _by_confidence(index, worker)
-    best_known = Finding(index, criteria, worker).ids(0, 8) if counts else []
+    counts, unknown = _by_confidence(index, worker, models=True)
+    best_known = Finding(index, criteria, worker, models=True).ids(0, 8) if counts else []
+    popular = index.rows.of(best_known, worker, newest=newest)
     return HomePage(
         worker=worker,
         total=sum(counts.values()),
         by_confidence=counts,
         unknown=unknown,
-        popular=index.rows.of(best_known, worker, newest=newest),
+        popular=popular,
         lists=published_lists(),
         recorded=index.recorded,
+        models=models_of(index, [row.record for row in popular]),
     )
 
 
@@ -193,7 +199,7 @@ def report_of(worker: Worker, top: int, found: Mapping[tuple[int, str], int]) ->
 
 @dataclass(frozen=True, slots=True)
 class WorkerCard:
-    """A worker with how many models run on it, by confidence, and how many there are in all."""
+    """A worker with how many models, or repositories, run on it, by confidence, and how many there are in all."""
 
     worker: Worker
     by_confidence: Mapping[int, int]
@@ -210,25 +216,28 @@ class WorkerCard:
         return sum(count for level, count in self.by_confidence.items() if level > 0)
 
 
-def workers_page(available: Mapping[str, Worker]) -> list[WorkerCard]:
-    """Every worker, with its numbers. Two queries, and two more for each engine seen for the first time."""
+def workers_page(available: Mapping[str, Worker], *, models: bool = False) -> list[WorkerCard]:
+    """Every worker, with its numbers, of ``models`` or else of repositories.
+
+    Two queries, and two more for each engine seen for the first time.
+    """
     index = current_index()
-    return [_card(index, worker) for worker in available.values()]
+    return [_card(index, worker, models=models) for worker in available.values()]
 
 
-def worker_page(asked: Question, available: Mapping[str, Worker]) -> WorkerCard:
+def worker_page(asked: Question, available: Mapping[str, Worker], *, models: bool = False) -> WorkerCard:
     """One worker with its numbers."""
-    return _card(current_index(), worker_of(asked, available))
+    return _card(current_index(), worker_of(asked, available), models=models)
 
 
-def _card(index: CatalogueIndex, worker: Worker) -> WorkerCard:
-    return WorkerCard(worker, *_by_confidence(index, worker))
+def _card(index: CatalogueIndex, worker: Worker, *, models: bool) -> WorkerCard:
+    return WorkerCard(worker, *_by_confidence(index, worker, models=models))
 
 
-def _by_confidence(index: CatalogueIndex, worker: Worker) -> tuple[Counter[int], int]:
-    """How many models have which confidence, and how many are refused for want of facts."""
-    verdicts, counts = verdicts_on(index, worker), index.columns.counts
-    judged = np.flatnonzero(verdicts.level >= 0)
-    levels = np.bincount(verdicts.level[judged], weights=counts[judged])
-    unknown = counts[judged][verdicts.cause[judged] == CAUSE_CODES["unknown"]].sum()
-    return Counter({level: int(n) for level, n in enumerate(levels) if n}), int(unknown)
+def _by_confidence(index: CatalogueIndex, worker: Worker, *, models: bool) -> tuple[Counter[int], int]:
+    """How many have which confidence, models by their best builds, and how many are refused for want of facts."""
+    units = index.columns.models if models else Units.records(index.columns.counts)
+    by_score = units.by_score(verdicts_on(index, worker).scores)
+    levels = {int(Confidence.NONE): int(by_score[:RUNS].sum())}
+    levels |= {level: int(by_score[RUNS + level]) for level in range(1, len(Confidence))}
+    return Counter({level: n for level, n in levels.items() if n}), int(by_score[CAUSE_CODES["unknown"]])

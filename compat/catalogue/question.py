@@ -54,6 +54,7 @@ SORTS = {
     "name": "Name",
     "speed": "Fastest here",
 }
+UNITS = {"model": "Models", "repository": "Repositories"}
 SHOWN = {"true": "Runs here", "false": "Everything", "only-incompatible": "Does not run here"}
 GATED = {"true": "Asks for terms", "false": "Open", "unknown": "Not in our record"}
 ALL_CAUSES = (*CAUSES[:-1], "memory", "cache", CAUSES[-1])
@@ -438,6 +439,26 @@ class Question(BaseModel):
     ] = None
     list: Annotated[
         Word, Parameter("The slug of a curated list.", takes="a list's slug", metavar="SLUG", source="lists")
+    ] = ""
+    model: Annotated[
+        Word,
+        Parameter(
+            "The builds of one model: its id, or that of any of its builds.",
+            takes="a repository's id",
+            metavar="ID",
+            noun="the model",
+        ),
+    ] = ""
+    unit: Annotated[
+        str,
+        OneOf(("", *UNITS)),
+        Parameter(
+            "`model`: every model once, with the best of its builds; `repository`: every repository by itself. "
+            "Pages show models if not given, programs get repositories.",
+            group="order",
+            metavar="WHAT",
+            noun="what a list counts as one",
+        ),
     ] = ""
     sort: Annotated[
         str,

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, overload
 
 from django.db import DEFAULT_DB_ALIAS
+from django.db.models.functions import Lower
 
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import speed_told
@@ -18,6 +19,7 @@ from compat.catalogue.verdict import FitAt, SheetAnswer, outcome_of, sheet_answe
 from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult, SpeedEstimate
 from compat.extraction.facts import VariantFacts
+from compat.hub.payloads import is_repo_id
 from compat.models import (
     ModelRecord,
     RecordVariant,
@@ -97,6 +99,24 @@ def records_by_id(ids: Sequence[int]) -> list[ModelRecord]:
 
 
 _RECORDS = ComposedQuery(lambda ids: ModelRecord.objects.filter(pk__in=ids).order_by())
+
+
+def find_record(repo_id: str) -> ModelRecord:
+    """The record of this id, or of the repository that had it before it was renamed.
+
+    Case matters only where two records differ by it. Raises :class:`UnknownModel`.
+    """
+    if not is_repo_id(repo_id):
+        raise UnknownModel(repo_id)
+    found: list[ModelRecord] = [*_SPELLED.objects(repo_id.lower())] or _RENAMED.objects(repo_id.lower())
+    spelled = sorted(found, key=lambda one: one.repo_id != repo_id)
+    if not spelled:
+        raise UnknownModel(repo_id)
+    return spelled[0]
+
+
+_SPELLED = ComposedQuery(lambda lowered: ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered=lowered))
+_RENAMED = ComposedQuery(lambda lowered: ModelRecord.objects.filter(former_names__lowered=lowered))
 
 
 def row_of(

@@ -141,8 +141,13 @@ class Witness:
 
     @property
     def names_a_size(self) -> bool:
-        """Whether its name says which model it is of: ``my-model`` is a name that many chose."""
-        return any(word[:1].isdigit() and word[-1:] in "bm" for word in name_words(self.name))
+        """Whether its name says which model it is of."""
+        return names_a_size(self.name)
+
+
+def names_a_size(name: str) -> bool:
+    """Whether a name in lower case says which model it is of: ``my-model`` is one that many chose."""
+    return any(word[:1].isdigit() and word[-1:] in "bm" for word in name_words(name))
 
 
 @dataclass(frozen=True, slots=True)

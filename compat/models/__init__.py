@@ -1,6 +1,6 @@
 """What the database keeps. Models are data: rules decide, ``compat.ingest`` writes, ``compat.catalogue`` reads."""
 
-from .curation import CuratedList, ListEntry
+from .curation import BuildCorrection, CuratedList, ListEntry
 from .measurement import Measurement
 from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker
 from .record import (
@@ -22,6 +22,7 @@ from .sync import HubSelection, HubWindow, SelectedModel, SyncRun
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
 __all__ = [
+    "BuildCorrection",
     "Catalogue",
     "CuratedList",
     "EngineSetting",

@@ -211,6 +211,17 @@ class Speed(Shape):
     backend: str = Field(description=_BACKEND)
 
 
+class ModelOfOut(Shape):
+    """The model that a repository is a build of: the weights as their author made them, whoever packed them."""
+
+    id: str = Field(description="Its id; what its builds call it where none of them names one.")
+    known: bool = Field(description="Whether the catalogue has the model's own repository.")
+    repositories: int = Field(description="How many repositories have it, this one included.")
+    by: Literal["itself", "relation", "curator", "name"] = Field(
+        description="What tells it: `name` where nothing but the repository's name does."
+    )
+
+
 class ModelItem(Shape):
     """A model in a list."""
 
@@ -236,6 +247,9 @@ class ModelItem(Shape):
     variant: VariantRef | None
     fit: Fit | None
     speed: Speed | None = Field(description="Of `variant` on the worker's machine; null where none is told.")
+    model: ModelOfOut | None = Field(
+        default=None, description="What it is a build of; told of the models of lists and of one model's own answer."
+    )
 
 
 class ModelList(Shape):
@@ -428,6 +442,7 @@ class ModelDetail(ModelItem):
     facts: dict[str, FactOut]
     languages: list[str]
     bases: list[Related]
+    builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[ModelItem]
     files: list[FileOut]
     memory: Memory | None

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
+from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
@@ -146,7 +147,12 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "variant": _variant_ref(row.best),
         "fit": fit(row.fit),
         "speed": _speed(row.speed) if row.speed else None,
+        "model": _model_of(item.model) if item.model else None,
     }
+
+
+def _model_of(model: ModelOf) -> Json:
+    return {"id": model.name, "known": model.known, "repositories": model.repositories, "by": model.by.name.lower()}
 
 
 def listing(found: Listing) -> Json:
@@ -279,7 +285,7 @@ def detail(
 ) -> Json:
     """Everything about one model. ``address`` says where a model's page is."""
     record = page.record
-    item = item_of(page.row)
+    item = item_of(page.row, page.model)
     extraction = page.extraction
     return {
         **model(item, address),
@@ -293,6 +299,7 @@ def detail(
         },
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
+        "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": [model(one, address) for one in alternatives],
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),

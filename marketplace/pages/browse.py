@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from compat import catalogue
 from compat.catalogue.facets import FACETS
-from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, Question, QuestionError
+from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, UNITS, Question, QuestionError
 from compat.catalogue.reading import describe_absences
 from compat.models import ModelRecord
 
@@ -68,4 +68,4 @@ def _pasted(criteria: Question) -> ModelRecord | None:
 
 def _context(**extra: object) -> dict[str, object]:
     empty = {"page": None, "criteria": None, "no_page": None, "ticked": (), "problems": (), "absences": ()}
-    return {**empty, "sorts": SORTS, "shown": SHOWN, **extra}
+    return {**empty, "sorts": SORTS, "units": UNITS, "shown": SHOWN, **extra}

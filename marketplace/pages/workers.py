@@ -22,7 +22,7 @@ def workers(request: HtmxHttpRequest) -> HttpResponse:
     """``/workers/``: every worker, and the form to describe one's own."""
     choice = worker_choice(request)
     context = {
-        "page": catalogue.workers_page(choice.available),
+        "page": catalogue.workers_page(choice.available, models=True),
         "accelerators": accelerator_labels(),
         "stops": CONTEXT_STOPS,
         "kv_types": CACHE_TYPES,
@@ -37,5 +37,5 @@ def worker(request: HtmxHttpRequest, slug: str) -> HttpResponse:
     choice = worker_choice(request)
     if slug not in choice.available:
         raise Http404(f"There is no worker “{slug}”.")
-    context = {"page": catalogue.worker_page(Question(worker=slug), choice.available)}
+    context = {"page": catalogue.worker_page(Question(worker=slug), choice.available, models=True)}
     return render_page(request, "pages/worker.html", context)

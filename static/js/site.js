@@ -122,9 +122,11 @@
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
     const news = detail.target?.id === "main" && one("[data-announce]");
     if (news) one("#announce").textContent = news.textContent;
-    if (detail.target?.id !== "results") return;
+    // Another page may have taken its place meanwhile.
+    const results = one("#results");
+    if (detail.target?.id !== "results" || !results) return;
     if (sheetIsOpen()) setSheet(true);
-    else if (document.activeElement === document.body) one("#results").focus({ preventScroll: true });
+    else if (document.activeElement === document.body) results.focus({ preventScroll: true });
     const announce = one("#announce");
     if (announce) announce.textContent = one("#results-title").textContent;
   });

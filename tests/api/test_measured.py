@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compat.catalogue.detail import find_record
 from compat.catalogue.measured import compare, kept_fields
+from compat.catalogue.rows import find_record
 from compat.catalogue.workers import workers
 from compat.ingest.measurements import keep
 from compat.logs import read_log

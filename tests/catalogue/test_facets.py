@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ import pytest
 from django.http import QueryDict
 
 from compat import catalogue as queries
+from compat.catalogue.current import current_index
 from compat.catalogue.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST
+from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import CONFIDENCES, Question
 from compat.catalogue.workers import workers
@@ -50,6 +53,16 @@ class Plain:
     quantizations: set[str]
     languages: set[str]
     lists: set[str]
+    model: int
+
+    @property
+    def score(self):
+        """How good its verdict is, beside those of other builds of its model: what runs, then the nearest refusal."""
+        return (self.verdict.confidence, 0 if self.verdict.confidence else INDEX_CAUSES.index(self.verdict.cause))
+
+    def sure(self, asked):
+        """Whether its verdict is as sure as asked."""
+        return not asked.confidence or Confidence(self.verdict.confidence).word in asked.confidence
 
     @cached_property
     def values(self):
@@ -76,7 +89,7 @@ class Plain:
         }[asked.compatible]
 
     def passes(self, asked, but=""):
-        """Whether it passes every filter, but for one facet."""
+        """Whether it passes every filter but the verdict, and but one facet."""
         kept, text = self.record, self.record.repo_id.lower()
         bare = "".join(c for c in kept.name.lower() if c.isascii() and c.isalnum())
         return all(
@@ -91,7 +104,7 @@ class Plain:
                 *(
                     not wanted(asked, name) or bool(self.values[name] & wanted(asked, name))
                     for name in self.values
-                    if name != but
+                    if name not in (but, "confidence")
                 ),
             )
         )
@@ -102,9 +115,19 @@ def wanted(asked, name):
     return set(value) if isinstance(value, tuple) else {value} - {""}
 
 
+def model_of_each():
+    """The number of the model that each record is a build of, by the record's key."""
+    columns = current_index().columns
+    return dict(zip(columns.ids.tolist(), columns.model.tolist(), strict=True))
+
+
 def everything(profile):
     verdicts = {verdict.sheet_id: verdict for verdict in Verdict.objects.filter(profile=profile)}
-    rows = {kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set()) for kept in ModelRecord.objects.all()}
+    model = model_of_each()
+    rows = {
+        kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set(), model[kept.pk])
+        for kept in ModelRecord.objects.all()
+    }
     for pk, value in RecordVariant.objects.exclude(quantization="").values_list("record", "quantization"):
         rows[pk].quantizations.add(value)
     for pk, value in RecordLanguage.objects.values_list("record", "code"):
@@ -167,25 +190,54 @@ QUESTIONS = (
 )
 
 
-def assert_page_is_right(asked, rows, page):
-    shown = [row for row in rows if row.passes(asked) and row.shown(asked)]
-    assert page.total == len(shown)
-    by_confidence = {}
+def best(asked, rows):
+    """Of every model, or every repository, of some rows the best one."""
+    found = {}
     for row in rows:
-        if row.passes(asked):
-            by_confidence[row.verdict.confidence] = by_confidence.get(row.verdict.confidence, 0) + 1
-    assert dict(page.by_confidence) == by_confidence
+        unit = row.record.pk if asked.unit == "repository" else row.model
+        if unit not in found or row.score > found[unit].score:
+            found[unit] = row
+    return found
+
+
+def expected(asked, rows):
+    """The best of all that is found, by what is counted."""
+    passing = best(asked, [row for row in rows if row.passes(asked)])
+    return {unit: row for unit, row in passing.items() if row.sure(asked) and row.shown(asked)}
+
+
+def counted(asked, rows, facet):
+    """How many are found with each value of a facet, whatever is chosen of it."""
+    near = [row for row in rows if row.passes(asked, but=facet)]
+    if facet == "confidence":
+        found = [row for row in best(asked, near).values() if row.shown(asked)]
+        return Counter(Confidence(row.verdict.confidence).word for row in found)
+    values = {value for row in near for value in row.values[facet]}
+    having = {value: best(asked, [row for row in near if value in row.values[facet]]) for value in values}
+    return Counter(
+        {
+            value: n
+            for value, rows in having.items()
+            if (n := sum(row.sure(asked) and row.shown(asked) for row in rows.values()))
+        }
+    )
+
+
+def assert_page_is_right(asked, rows, page):
+    assert page.total == len(expected(asked, rows))
+    sure = [row for row in best(asked, [row for row in rows if row.passes(asked)]).values() if row.sure(asked)]
+    assert dict(page.by_confidence) == Counter(row.verdict.confidence for row in sure)
     for view in page.facets:
-        near = [row for row in rows if row.passes(asked, but=view.name) and row.shown(asked)]
+        counts = counted(asked, rows, view.name)
         for value in view.values:
-            assert value.count == sum(value.value in row.values[view.name] for row in near), (view.name, value)
+            assert value.count == counts[value.value], (view.name, value)
             assert value.selected == (value.value in wanted(asked, view.name))
             before, after = wanted(asked, view.name), wanted(read(value.query), view.name)
             assert after == ({value.value} - before if view.name == "gated" else before ^ {value.value})
         offered = {value.value for value in view.values}
-        there = {value for row in near for value in row.values[view.name]} - {""}
+        there = set(counts) - {""}
         if view.name == "architecture":
-            there = {row.record.family for row in near} - {""} | (wanted(asked, view.name) & there)
+            there &= {row.record.family for row in rows} | wanted(asked, view.name)
         assert offered >= there or len(offered) >= SHOWN_AT_MOST
         assert offered >= wanted(asked, view.name)
         counts = [value.count for value in view.values if not value.selected]
@@ -196,21 +248,23 @@ def assert_page_is_right(asked, rows, page):
             assert counts == sorted(counts, reverse=True)
 
 
+@pytest.mark.parametrize("unit", ["", "repository"], ids=["model", "repository"])
 @pytest.mark.parametrize("query", QUESTIONS, ids=lambda q: q or "nothing")
-def test_counts_equal_a_count_by_hand(query):
-    asked = read(query)
+def test_counts_equal_a_count_by_hand(query, unit):
+    asked = read(f"{query}&unit={unit}")
     page = queries.browse(asked)
     assert_page_is_right(asked, everything(page.profile.slug), page)
 
 
 def test_a_gate_is_asked_for_terms_open_or_not_told():
     def ids(gated):
-        return {kept.repo_id for kept in all_rows(Question(compatible="false", gated=gated))}
+        return {kept.repo_id for kept in all_rows(Question(compatible="false", gated=gated, unit="repository"))}
 
     assert ids("true") == {"sample/gated-llama", "sample/gated-phi", "sample/gated-bge"}
     assert ids("false") == {"sample/open-phi", "sample/open-bge"}
     assert ids("unknown") == {kept.repo_id for kept in ModelRecord.objects.all()} - ids("true") - ids("false")
-    view = next(view for view in queries.browse(Question(compatible="false")).facets if view.name == "gated")
+    whole = queries.browse(Question(compatible="false", unit="repository"))
+    view = next(view for view in whole.facets if view.name == "gated")
     assert {value.label: value.count for value in view.values} == {
         "Not in our record": ModelRecord.objects.count() - 5,
         "Asks for terms": 3,
@@ -227,7 +281,7 @@ def test_counts_are_right_on_every_engine():
 
 def all_verdicts(prefix):
     """Confidence and cause of every record as the pages of a worker show them."""
-    asked = read(f"{prefix}&compatible=false")
+    asked = read(f"{prefix}&compatible=false&unit=repository")
     found = {}
     for number in range(1, queries.browse(asked).paging.pages + 1):
         for row in queries.browse(asked.changed(page=number)).rows:
@@ -256,11 +310,22 @@ def test_counts_are_right_on_a_machine_whose_memory_is_told(machine):
         "q=llama&confidence=high&confidence=medium",
         "license=apache-2.0&architecture=qwen",
     ):
-        asked = read(f"{machine}&{query}")
-        page = queries.browse(asked)
-        assert_page_is_right(asked, rows, page)
-        expected = {row.record.pk for row in rows if row.passes(asked) and row.shown(asked)}
-        assert {kept.pk for kept in all_rows(asked)} == expected
+        for unit in ("model", "repository"):
+            asked = read(f"{machine}&{query}&unit={unit}")
+            assert_page_is_right(asked, rows, queries.browse(asked))
+            assert_rows_are_right(asked, rows)
+
+
+def assert_rows_are_right(asked, rows):
+    """Every unit that is found is shown once, and of each one of its best."""
+    of = {row.record.pk: row for row in rows}
+    shown = [of[kept.pk] for kept in all_rows(asked)]
+    wanted_rows = expected(asked, rows)
+    assert len(shown) == len(wanted_rows)
+    for row in shown:
+        unit = row.record.pk if asked.unit == "repository" else row.model
+        assert row.score == wanted_rows[unit].score
+        assert row.passes(asked)
 
 
 def test_a_taken_choice_shows_its_count_however_rare_it_is():
@@ -268,7 +333,7 @@ def test_a_taken_choice_shows_its_count_however_rare_it_is():
     for name in ("quantization", "language"):
         values = sorted({value for row in rows for value in row.values[name]})
         for value in values:
-            asked = Question(compatible="false", **{name: (value,)})
+            asked = Question(compatible="false", unit="repository", **{name: (value,)})
             view = next(view for view in queries.browse(asked).facets if view.name == name)
             chosen = next(choice for choice in view.values if choice.value == value)
             assert chosen.count == sum(value in row.values[name] for row in rows), (name, value)
@@ -305,20 +370,17 @@ def all_rows(asked):
 
 @pytest.mark.parametrize("sort", ORDERS)
 def test_no_row_is_repeated_or_skipped_over_the_pages(sort):
-    records = all_rows(Question(compatible="false", sort=sort))
+    records = all_rows(Question(compatible="false", sort=sort, unit="repository"))
     assert len({kept.pk for kept in records}) == len(records) == ModelRecord.objects.count()
 
 
 @pytest.mark.parametrize(
     "query", ["q=llama&compatible=false", "language=en&language=zh", "format=gguf&sort=name", "q=b"]
 )
-def test_the_pages_hold_exactly_what_passes(query):
-    asked = read(query)
-    rows = everything(queries.browse(asked).profile.slug)
-    expected = {row.record.pk for row in rows if row.passes(asked) and row.shown(asked)}
-    found = all_rows(asked)
-    assert {kept.pk for kept in found} == expected
-    assert len(found) == len(expected)
+@pytest.mark.parametrize("unit", ["", "repository"], ids=["model", "repository"])
+def test_the_pages_hold_exactly_what_passes(query, unit):
+    asked = read(f"{query}&unit={unit}")
+    assert_rows_are_right(asked, everything(queries.browse(asked).profile.slug))
 
 
 @pytest.mark.parametrize(
@@ -333,14 +395,23 @@ def test_the_pages_hold_exactly_what_passes(query):
     ],
 )
 def test_rows_come_in_the_order_asked_for_and_untold_ones_last(sort, key):
-    keys = [key(kept) for kept in all_rows(Question(compatible="false", sort=sort))]
+    keys = [key(kept) for kept in all_rows(Question(compatible="false", sort=sort, unit="repository"))]
     assert keys == sorted(keys, reverse=True)
 
 
 def test_names_come_in_alphabetical_order():
-    names = [kept.name.lower() for kept in all_rows(Question(compatible="false", sort="name"))]
+    names = [kept.name.lower() for kept in all_rows(Question(compatible="false", sort="name", unit="repository"))]
     letters = [name[0] for name in names if name[0].isalpha()]
     assert letters == sorted(letters)
+
+
+@pytest.mark.parametrize("query", ["compatible=false", "worker=vllm", "worker=llama-cpp&q=b&format=gguf"])
+@pytest.mark.parametrize("sort", ORDERS)
+def test_a_model_stands_where_the_first_of_its_builds_does(query, sort):
+    models = model_of_each()
+    one_by_one = all_rows(read(f"{query}&sort={sort}&unit=repository"))
+    together = all_rows(read(f"{query}&sort={sort}"))
+    assert [models[kept.pk] for kept in together] == list(dict.fromkeys(models[kept.pk] for kept in one_by_one))
 
 
 def test_a_model_asked_for_by_its_name_comes_first():

@@ -45,6 +45,8 @@ def equal(one, other):
         elif name in ("facets", "ranges"):
             assert column.keys() == others.keys()
             assert all(np.array_equal(codes, others[facet]) for facet, codes in column.items())
+        elif name == "models":
+            assert all(np.array_equal(part, getattr(others, field)) for field, part in vars(column).items())
         elif name == "texts":
             assert json.loads(json.dumps(column)) == others
         else:

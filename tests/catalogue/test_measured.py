@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from compat.catalogue.detail import detail, find_record
+from compat.catalogue.detail import detail
 from compat.catalogue.measured import compare, kept_fields
 from compat.catalogue.measured_points import memory_lines, speed_lines
 from compat.catalogue.measurements import measured_by_engine, measured_here
 from compat.catalogue.needs import fit_of
 from compat.catalogue.question import Question
+from compat.catalogue.rows import find_record
 from compat.catalogue.same_model import Same
 from compat.catalogue.workers import Machine, workers
 from compat.ingest import measurements

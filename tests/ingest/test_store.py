@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from compat.batches import BATCH
-from compat.catalogue.detail import find_record
+from compat.catalogue.rows import find_record
 from compat.engines import profile
 from compat.extraction.facts import VariantFacts
 from compat.hub.payloads import parse_record

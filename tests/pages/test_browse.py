@@ -50,7 +50,7 @@ def test_every_row_has_a_badge_with_shape_and_word(client):
 
 
 def test_a_search_finds_and_orders(client):
-    page = Page(get(client, "?q=llama&compatible=false"))
+    page = Page(get(client, "?q=llama&compatible=false&unit=repository"))
     found = ids(page)
     assert found
     assert all("llama" in repo_id.lower() for repo_id in found)

@@ -42,7 +42,7 @@ def test_the_newest_models_that_run_come_first(client):
     dates = [entry.findtext(f"{ATOM}published") for entry in found]
     assert dates == sorted(dates, reverse=True)
     titles = [entry.findtext(f"{ATOM}title") for entry in found]
-    rows = queries.browse(Question(sort="created")).rows
+    rows = queries.browse(Question(sort="created", unit="repository")).rows
     assert titles[: len(rows)] == [row.record.repo_id for row in rows if row.record.created]
     assert len(rows) <= len(titles) <= NEWEST
     worker = next(iter(workers().values()))

@@ -340,7 +340,7 @@ def test_the_report_of_a_machine_adds_up(client):
     assert counts["incompatibleMemory"] > 0
     assert "Incompatible: memory" in Page(response).text
     # The best known of all are the whole catalogue here, so the list must say the same.
-    page = client.get("/models/?worker=vllm&memory=16").context["page"]
+    page = client.get("/models/?worker=vllm&memory=16&unit=repository").context["page"]
     assert counts["compatible"] == page.total
     assert counts["incompatibleMemory"] == next(one.count for one in page.hidden if one.cause == "memory")
     assert counts["unknown"] == next(one.count for one in page.hidden if one.cause == "unknown")
@@ -351,7 +351,9 @@ def test_a_cache_that_the_engine_does_not_keep_is_refused_in_list_page_and_repor
     address = f"/models/openai/gpt-oss-20b/?{question}"
     page = client.get(address).context["page"]
     assert not page.result.compatible
-    refused = client.get(f"/models/?{question}&compatible=only-incompatible&cause=cache").context["page"]
+    refused = client.get(f"/models/?{question}&compatible=only-incompatible&cause=cache&unit=repository").context[
+        "page"
+    ]
     report = client.get(f"/report/?{question}&top=5000").context["page"]
     counts = {line.key: line.count for line in report.lines}
     assert counts["incompatibleCache"] == refused.total > 0
