@@ -200,6 +200,8 @@ def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for table in _TABLES_BY_USE.get(use, ()):
         found.update(dict.fromkeys(_classes_in(table, model_type)))
+    if found and entry:
+        found.update(dict.fromkeys(entry.also_class))
     return tuple(found)
 
 

@@ -25,6 +25,7 @@ class Entry(StrictTable):
     gguf: Name | None = None
     written_as: Name | None = None
     hf_class: Name | None = Field(None, alias="class")
+    also_class: list[Name] = []
     layers: LayerStructure | None = None
     experts: bool = False
     plain_attention: bool = False

@@ -14,6 +14,7 @@ from typing import Any
 
 from compat.architectures import (
     architecture_of,
+    architecture_of_model_type,
     has_classes,
     hint_in,
     is_listed,
@@ -166,6 +167,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         architecture=architecture.value,
         architecture_from=architecture.provenance,
         hf_class=hf_class,
+        class_listed=told_by_a_list(model) and _is_of_no_type(hf_class, architecture.value),
         context=context.value if context.value is not None else DEFAULT_CONTEXT,
         context_from=context.provenance,
         task=task.value,
@@ -287,6 +289,13 @@ def _is_of_another_type(hf_class: str, model_type: Any) -> bool:
     """Whether Transformers has the class for other types alone: lists tell one for a family, mixtures included."""
     types = types_of_class(hf_class)
     return isinstance(model_type, str) and bool(types) and model_type not in types and has_classes(model_type)
+
+
+def _is_of_no_type(hf_class: str | None, model_type: str | None) -> bool:
+    """Whether no table has the class, for this type or any."""
+    if hf_class is None or types_of_class(hf_class):
+        return False
+    return hf_class not in architecture_of_model_type(model_type or "").classes_for(None)
 
 
 def _hf_class(config: Mapping[str, Any]) -> str | None:

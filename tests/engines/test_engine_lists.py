@@ -224,7 +224,7 @@ def test_mlx_is_for_apple_silicon_alone():
 
 
 @pytest.mark.parametrize("slug", ["llama-cpp", "ollama", "lm-studio", "transformers", "rbee"])
-@pytest.mark.parametrize("model_type", ["idefics3", "internvl_chat", "bailing_hybrid"])
+@pytest.mark.parametrize("model_type", ["idefics3", "internvl_chat"])
 def test_a_gguf_name_that_no_table_leads_to_is_unknown_until_the_header_is_read(slug, model_type):
     unread = said(slug, model_type, format="gguf")
     assert (unread.compatible, unread.cause, unread.brief) == (False, "unknown", "GGUF header not read")
