@@ -151,6 +151,7 @@ class _QuantizationTable(StrictTable):
     gfx: Names = []
     native_gfx: Names = []
     native_platforms: _Platforms = []
+    elsewhere: str = ""
     dense_alone: bool = False
     architectures: Names = []
     refused: str = ""
@@ -382,6 +383,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             gfx=tuple(row.gfx),
             native_gfx=tuple(row.native_gfx),
             native_platforms=tuple(row.native_platforms),
+            elsewhere=row.elsewhere,
             dense_alone=row.dense_alone,
             architectures=frozenset(row.architectures),
             refused=row.refused,

@@ -80,7 +80,8 @@ class Packing:
     ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``experts`` the least for the weights of a
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
-    that have it built in; empty ``gfx`` means all. ``native_platforms`` are those of which any hardware has it built
+    that have it built in; empty ``gfx`` means all. ``elsewhere`` says why it is not sure on generations of AMD's that
+    ``native_gfx`` does not name. ``native_platforms`` are those of which any hardware has it built
     in, empty where that is not told. ``processor`` is what a processor must have for it, ``processor_experts`` the same
     for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
@@ -98,6 +99,7 @@ class Packing:
     gfx: tuple[str, ...] = ()
     native_gfx: tuple[str, ...] = ()
     native_platforms: tuple[str, ...] = ()
+    elsewhere: str = ""
     dense_alone: bool = False
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()

@@ -202,6 +202,10 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
         having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
+        if packing.elsewhere:
+            text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
+            yield Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
+            return
         yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)

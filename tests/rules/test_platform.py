@@ -143,9 +143,29 @@ def test_vllm_is_built_for_some_of_amds_generations():
 
 
 def test_fp8_is_built_into_some_of_amds_generations():
-    words = {gfx: said("vllm", amd(gfx), "FP8").confidence for gfx in ("gfx90a", "gfx942", "gfx1100", "gfx1201")}
-    assert words == {"gfx90a": "medium", "gfx942": "high", "gfx1100": "medium", "gfx1201": "high"}
-    assert said("vllm", Capability("amd"), "FP8").confidence == "high"
+    for scheme, elsewhere in (("blockwise FP8", "medium"), ("FP8", "low"), ("unblocked FP8", "none")):
+        for method in ("FP8", "compressed-tensors"):
+            words = {
+                gfx: said("vllm", amd(gfx), method, scheme=scheme).confidence
+                for gfx in ("gfx90a", "gfx942", "gfx1100", "gfx1201")
+            }
+            assert words == {"gfx90a": elsewhere, "gfx942": "high", "gfx1100": elsewhere, "gfx1201": "high"}
+            assert said("vllm", Capability("amd"), method, scheme=scheme).compatible
+
+
+@pytest.mark.parametrize(
+    ("method", "scheme"), [("fbgemm_fp8", None), ("Quark", "unblocked FP8"), ("ModelOpt", "unblocked FP8")]
+)
+def test_fp8_without_blocks_has_no_kernel_on_amds_older_generations(method, scheme):
+    assert said("vllm", amd("gfx942"), method, scheme=scheme).compatible
+    for gfx in ("gfx90a", "gfx1100"):
+        result = said("vllm", amd(gfx), method, scheme=scheme)
+        assert (result.cause, result.brief.endswith("not on this GPU")) == ("platform", True)
+
+
+def test_what_quark_holds_is_told_before_it_is_promised_on_amds_older_generations():
+    assert said("vllm", amd("gfx90a"), "Quark").confidence == "low"
+    assert said("vllm", amd("gfx90a"), "Quark", scheme="MXFP4").confidence == "medium"
 
 
 def test_sglang_reads_mxfp4_on_one_of_amds_generations():

@@ -291,3 +291,23 @@ def test_a_class_that_a_list_tells_beside_the_type_of_another_is_not_believed():
 def test_a_model_that_brings_its_draft_is_no_draft(count, task):
     record = {"id": "a/DeepSeek-V4-Flash-DSpark", "safetensors": {"parameters": {"BF16": count}, "total": count}}
     assert extract(parse_record(record).model).task.value == task
+
+
+@pytest.mark.parametrize(
+    ("slug", "undeclared", "unblocked", "blockwise"),
+    [
+        ("transformers", "none", "high", "high"),
+        ("mlx-vlm", "none", "none", "medium"),
+        ("vllm", "medium", "medium", "medium"),
+    ],
+)
+def test_fp8_without_blocks_is_read_where_the_engine_has_code_for_it(slug, undeclared, unblocked, blockwise):
+    fp8 = {"quant_method": "fp8", "activation_scheme": "static"}
+    assert packed(slug, fp8).confidence == undeclared
+    assert packed(slug, fp8 | {"weight_block_size": None}).confidence == unblocked
+    assert packed(slug, fp8 | {"weight_block_size": [128, 128]}).confidence == blockwise
+
+
+def test_fp8_of_which_the_hub_leaves_out_the_blocks_is_not_refused():
+    assert packed("transformers", {"quant_method": "fp8"}).compatible
+    assert packed("mlx-vlm", {"quant_method": "fp8"}).compatible
