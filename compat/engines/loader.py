@@ -23,6 +23,7 @@ from compat.engines.profile import (
     NAME_SPACES,
     POLICIES,
     EngineProfile,
+    Experimental,
     FormatRule,
     GgufTypes,
     Group,
@@ -177,8 +178,15 @@ class _GgufTypesTable(StrictTable):
     note: str = ""
 
 
+class _ExperimentalTable(StrictTable):
+    platform: Annotated[str, one_of(*PLATFORM_LABELS)]
+    note: Annotated[str, Field(min_length=1)]
+    like: Annotated[str, one_of("", *PLATFORM_LABELS)] = ""
+
+
 class _HardwareTable(StrictTable):
     platforms: _Platforms
+    experimental: _ExperimentalTable | None = None
     compute_capability: float | None = None
     gfx: Names = []
 
@@ -258,6 +266,7 @@ class _Reading:
             gguf_types=_gguf_types(table.gguf_types),
             advice=table.advice,
             platforms=tuple(table.hardware.platforms),
+            experimental=_experimental(table.hardware.experimental),
             compute_capability=table.hardware.compute_capability,
             gfx=tuple(table.hardware.gfx),
             context_limit=table.context.limit,
@@ -367,6 +376,10 @@ def _format(row: _FormatTable) -> FormatRule:
         tuple(row.layouts),
         None if row.opens is None else frozenset(row.opens),
     )
+
+
+def _experimental(row: _ExperimentalTable | None) -> Experimental | None:
+    return None if row is None else Experimental(row.platform, row.note, row.like)
 
 
 def _packings(row: _QuantizationTable) -> list[Packing]:

@@ -125,12 +125,25 @@ class GgufTypes:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Experimental:
+    """A platform that an engine runs on beside its own, if not as surely: ``note`` says how.
+
+    ``like`` is the one of its own whose code computes packed weights there; empty: nobody looked.
+    """
+
+    platform: str
+    note: str
+    like: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class EngineProfile:
     """What one engine accepts. ``digest`` changes with anything that can change a verdict.
 
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
-    model behind a file, and not at how weights are packed. ``compute_capability`` is the least of NVIDIA's that it
+    model behind a file, and not at how weights are packed. ``experimental`` is a platform beside ``platforms`` on which
+    it might run. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
     in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
     ``config.json`` it reads without such code; empty where it does not need to know them. ``offered``: whether visitors
@@ -155,6 +168,7 @@ class EngineProfile:
     gguf_types: GgufTypes | None = None
     projector: bool = False
     platforms: tuple[str, ...] = ()
+    experimental: Experimental | None = None
     compute_capability: float | None = None
     gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"

@@ -301,3 +301,30 @@ def test_vllm_computes_fp8_on_processors_with_amx_alone():
         assert any("needs AMX" in text for text in found.warnings)
         told = said("vllm", None, packing, scheme=scheme)
         assert any("the processor alone, with AMX" in text for text in told.warnings)
+
+
+# --- platforms beside an engine's own ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("engine", "how"), [("vllm", "built from source"), ("sglang", "SGLANG_USE_MLX=1")])
+def test_apple_silicon_is_experimental_and_says_how(engine, how):
+    result = said(engine, Capability("apple"))
+    assert (result.confidence, result.brief) == ("low", "experimental on Apple silicon")
+    assert any(how in text for text in result.warnings)
+    assert said(engine, nvidia(9.0)).confidence == said(engine, None).confidence == "high"
+    assert not said("tensorrt-llm", Capability("apple")).compatible
+
+
+def test_packed_weights_run_there_as_on_the_platform_that_the_engine_takes_it_for():
+    mac = Capability("apple")
+    assert said("vllm", mac, "AWQ").confidence == "low"
+    for packing in ("FP8", "NVFP4"):
+        assert said("vllm", mac, packing).cause == "platform"
+    assert said("sglang", mac, "AWQ").cause == "platform"
+
+
+@pytest.mark.parametrize(("engine", "who"), [("vllm", "vLLM-Metal"), ("sglang", "MLX-LM")])
+def test_the_refusal_of_mlx_weights_says_what_reads_them(engine, who):
+    result = said(engine, nvidia(9.0), "MLX 4-bit")
+    assert result.cause == "quantization"
+    assert who in result.reasons[0]
