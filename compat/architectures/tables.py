@@ -88,7 +88,7 @@ class KnownModel(StrictTable):
     ids: list[Name] = Field(min_length=1)
     model_type: Name = Field(alias="type")
     context: Annotated[int, Field(ge=1)] | None = None
-    weights: Literal["transformers", "safetensors", "pytorch"] | None = None
+    weights: Literal["transformers", "safetensors", "pytorch", "adapter"] | None = None
 
 
 class _KnownModels(StrictTable):

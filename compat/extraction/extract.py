@@ -43,7 +43,7 @@ from compat.extraction.relatives import (
 )
 from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
-from compat.extraction.variants import Variant, format_label, variants_of
+from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
 
@@ -369,6 +369,8 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
     for tag in tags:
         if tag.startswith("diffusers:"):
             return tag.removeprefix("diffusers:")[:80]
+    if SINGLE_FILE in tags:
+        return SINGLE_FILE
     found = {tag for tag in tags if is_listed(tag)}
     return found.pop() if len(found) == 1 else None
 
