@@ -154,6 +154,7 @@ class _QuantizationTable(StrictTable):
     native_platforms: _Platforms = []
     elsewhere: str = ""
     dense_alone: bool = False
+    experts_alone: bool = False
     architectures: Names = []
     refused: str = ""
     processor: str = ""
@@ -398,6 +399,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             native_platforms=tuple(row.native_platforms),
             elsewhere=row.elsewhere,
             dense_alone=row.dense_alone,
+            experts_alone=row.experts_alone,
             architectures=frozenset(row.architectures),
             refused=row.refused,
             processor=row.processor,

@@ -83,7 +83,8 @@ class Packing:
     that have it built in; empty ``gfx`` means all. ``elsewhere`` says why it is not sure on generations of AMD's that
     ``native_gfx`` does not name. ``native_platforms`` are those of which any hardware has it built
     in, empty where that is not told. ``processor`` is what a processor must have for it, ``processor_experts`` the same
-    for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts.
+    for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts;
+    ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
     ``refused`` says why the engine knows it and does not load it.
     """
@@ -101,6 +102,7 @@ class Packing:
     native_platforms: tuple[str, ...] = ()
     elsewhere: str = ""
     dense_alone: bool = False
+    experts_alone: bool = False
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""

@@ -138,8 +138,11 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     """Why an engine does not load a packing that it knows, for this architecture; empty where it does."""
     if architecture in packing.excepted:
         return f"it does not read that for {architecture}"
-    if packing.dense_alone and architecture_of(architecture or "").mixture:
+    known = architecture_of(architecture or "")
+    if packing.dense_alone and known.mixture:
         return "it does not read that for mixtures of experts"
+    if packing.experts_alone and known.kind == "text" and not known.mixture:
+        return "it reads that for mixtures of experts alone"
     if packing.architectures and architecture not in packing.architectures:
         return f"it reads that for {join_words(sorted(packing.architectures))} only"
     return packing.refused

@@ -201,12 +201,12 @@ SPARSE = {"sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear
     ("block", "vllm", "sglang", "tgi"),
     [
         (compressed(INT4), 3, 2, 2),
-        (compressed(INT4, FLOAT8), 2, 1, 0),
-        (compressed(INT4, INT8, "int-quantized"), 1, 1, 0),
+        (compressed(INT4, FLOAT8), 2, 0, 0),
+        (compressed(INT4, INT8, "int-quantized"), 1, 0, 0),
         (compressed(INT4, INT4, "int-quantized"), 0, 0, 0),
         (compressed(INT4, kind="marlin-24"), 0, 0, 0),
         (compressed(INT8, INT8, "int-quantized"), 2, 2, 2),
-        (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 1, 2),
+        (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 0, 2),
         (compressed(FLOAT8, FLOAT8, "float-quantized"), 2, 2, 2),
         (compressed(FLOAT8, FLOAT8, "float-quantized", **SPARSE), 0, 0, 0),
         (compressed(FLOAT8, FLOAT8, "float-quantized", sparsity_config={"format": "dense"}), 2, 2, 2),
@@ -311,3 +311,22 @@ def test_fp8_without_blocks_is_read_where_the_engine_has_code_for_it(slug, undec
 def test_fp8_of_which_the_hub_leaves_out_the_blocks_is_not_refused():
     assert packed("transformers", {"quant_method": "fp8"}).compatible
     assert packed("mlx-vlm", {"quant_method": "fp8"}).compatible
+
+
+MIXTURE = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
+
+
+@pytest.mark.parametrize(
+    ("block", "dense", "experts"),
+    [
+        (compressed(INT4), 2, 2),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), 2, 2),
+        (compressed(FLOAT8, FLOAT8, "mxfp8-quantized"), 0, 0),
+        (compressed(INT8, INT8, "int-quantized"), 2, 0),
+        (compressed(INT4, FLOAT8), 0, 1),
+        (compressed(INT4, INT8), 0, 1),
+    ],
+)
+def test_sglang_has_other_kinds_of_compressed_tensors_for_experts(block, dense, experts):
+    of_experts = judged("sglang", MIXTURE | {"quantization_config": block}, id="a/mixture")
+    assert (packed("sglang", block).level, of_experts.level) == (dense, experts)
