@@ -67,6 +67,7 @@ _NAME_WORDS = {
     "svdquant": "SVDQuant",
     "quip": "QuIP",
     "quip#": "QuIP",
+    "1.58": "BitNet",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
 }
@@ -150,6 +151,8 @@ _GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
 _LAYOUT_SCHEMES = frozenset({GEMV, _MARLIN})
 ASYMMETRIC = "asymmetric"
 """What a scheme ends with where the codes have zero points of their own: GPTQ's with ``sym`` set to false."""
+ONLINE = "online"
+"""BitNet's weights in 16 bits, rounded to three values while loading; without this scheme four lie in a byte."""
 BLOCKWISE, UNBLOCKED = "blockwise", "unblocked"
 """What the scheme of FP8 begins with: a scale for each block of 128 x 128 weights, or one for a tensor or a channel."""
 _UNDECLARED = f"undeclared {UNBLOCKED}"
@@ -485,6 +488,8 @@ def _kind_by_method(block: Mapping[str, Any], method: str) -> str | None:
         return _kind_of_compressed(block)
     if _METHODS.get(method) == "AutoRound":
         return _kind_of_rounded(block)
+    if method == "bitnet":
+        return ONLINE if block.get("quantization_mode") == ONLINE else None
     if method == "quark":
         return {"fp8_e4m3": "FP8", "fp4": "MXFP4"}.get(str(_quark_weight(block).get("dtype")))
     return _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())

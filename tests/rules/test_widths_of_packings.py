@@ -330,3 +330,15 @@ MIXTURE = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
 def test_sglang_has_other_kinds_of_compressed_tensors_for_experts(block, dense, experts):
     of_experts = judged("sglang", MIXTURE | {"quantization_config": block}, id="a/mixture")
     assert (packed("sglang", block).level, of_experts.level) == (dense, experts)
+
+
+@pytest.mark.parametrize(("slug", "packed_before", "rounded_while_loading"), [("mlx-lm", 1, 0), ("vllm", 0, 0)])
+def test_bitnets_weights_are_packed_or_rounded_while_loading(slug, packed_before, rounded_while_loading):
+    block = {"quant_method": "bitnet"}
+    assert packed(slug, block).level == packed_before
+    assert packed(slug, block | {"quantization_mode": "online"}).level == rounded_while_loading
+
+
+def test_transformers_reads_both_kinds_of_bitnet():
+    assert packed("transformers", {"quant_method": "bitnet"}).compatible
+    assert packed("transformers", {"quant_method": "bitnet", "quantization_mode": "online"}).compatible
