@@ -278,11 +278,12 @@ def told_by_a_list(model: HubModel) -> bool:
 def goes_by_its_name(model: HubModel, packing: Packing) -> bool:
     """Whether a list tells nothing of the packing but a method that names tell too.
 
-    Lists go by words of the name there: what is called AWQ is written by llm-compressor as often as by AutoAWQ.
+    Lists go by words of the name there: what is called AWQ is written by llm-compressor as often as by AutoAWQ, and
+    so is FP8, as GLM 4.5 to 4.7 are.
     """
     block = (model.config or {}).get("quantization_config")
     alone = isinstance(block, Mapping) and block.keys() == {"quant_method"}
-    return alone and packing.label in SHARED_NAMES and told_by_a_list(model)
+    return alone and packing.label in SHARED_NAMES | {"FP8"} and told_by_a_list(model)
 
 
 def _is_of_another_type(hf_class: str, model_type: Any) -> bool:

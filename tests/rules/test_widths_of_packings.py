@@ -342,3 +342,11 @@ def test_bitnets_weights_are_packed_or_rounded_while_loading(slug, packed_before
 def test_transformers_reads_both_kinds_of_bitnet():
     assert packed("transformers", {"quant_method": "bitnet"}).compatible
     assert packed("transformers", {"quant_method": "bitnet", "quantization_mode": "online"}).compatible
+
+
+@pytest.mark.parametrize("slug", ["transformers", "vllm"])
+def test_fp8_that_a_list_tells_alone_may_be_compressed_tensors(slug):
+    block, by_list = {"quant_method": "fp8"}, {"_source": {"config": "llmfit 1.1.17, 2026-10"}}
+    assert packed(slug, block, **by_list).level == 1
+    assert packed(slug, block | {"weight_block_size": [128, 128]}, **by_list).level > 1
+    assert packed(slug, block).level > 1
