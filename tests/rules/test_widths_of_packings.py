@@ -325,6 +325,7 @@ MIXTURE = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
         (compressed(INT8, INT8, "int-quantized"), 2, 0),
         (compressed(INT4, FLOAT8), 0, 1),
         (compressed(INT4, INT8), 0, 1),
+        (compressed({"type": "float", "num_bits": 4}, kind="mxfp4-pack-quantized"), 0, 2),
     ],
 )
 def test_sglang_has_other_kinds_of_compressed_tensors_for_experts(block, dense, experts):
