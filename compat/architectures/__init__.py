@@ -10,6 +10,7 @@ from compat.source_digest import digest_sources
 
 from .architecture import (
     AUDIO_TASKS,
+    EXTRACTIVE,
     IMAGE_TASKS,
     KIND_WORDS,
     Architecture,
@@ -30,6 +31,7 @@ from .tables import known_model, known_models, known_shapes, read_tables
 
 __all__ = [
     "AUDIO_TASKS",
+    "EXTRACTIVE",
     "IMAGE_TASKS",
     "KIND_WORDS",
     "Architecture",

@@ -31,13 +31,15 @@ _TABLES_BY_USE = {
     "classify": ("sequence_classification", "token_classification"),
     "speech": ("speech", "multimodal", "vision"),
 }
+EXTRACTIVE = "question-answering"
+"""What encoders do by marking words of a text, and models that write by writing."""
 _TASK_USE = {
     "text-generation": "text",
     "conversational": "text",
     "text2text-generation": "text",
     "summarization": "text",
     "translation": "text",
-    "question-answering": "text",
+    EXTRACTIVE: "text",
     "image-text-to-text": "vision",
     "image-to-text": "vision",
     "visual-question-answering": "vision",
@@ -84,6 +86,12 @@ class Architecture:
         """Whether its models are known to take text alone; an unlisted architecture is not known to."""
         known = self.kind in ("text", "moe") or self.name in read_tables().classes["causal"]
         return known and not self.reads_more_than_text
+
+    @property
+    def marks_answers(self) -> bool:
+        """Whether it answers questions by marking words of a text, as encoders do that cannot write."""
+        reads = self.name in read_tables().classes["masked"]
+        return self.kind == "embed" or (reads and self.kind not in ("text", "moe"))
 
     def classes_for(self, task: str | None) -> tuple[str, ...]:
         """The classes its ``config.json`` may name for this task, likeliest first; empty if none is known."""
@@ -196,10 +204,15 @@ def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     entry = tables.entries.get(model_type)
     if entry and entry.hf_class:
         return (entry.hf_class,)
-    use = _TASK_USE.get(task or "") or _usual_use(_joined(model_type))
+    architecture = _joined(model_type)
+    use = _TASK_USE.get(task or "") or _usual_use(architecture)
+    if task == EXTRACTIVE and architecture.marks_answers:
+        use = "embed"
     found: dict[str, None] = {}
     for table in _TABLES_BY_USE.get(use, ()):
         found.update(dict.fromkeys(_classes_in(table, model_type)))
+    if found and entry:
+        found.update(dict.fromkeys(entry.also_class))
     return tuple(found)
 
 

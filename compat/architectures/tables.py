@@ -25,6 +25,7 @@ class Entry(StrictTable):
     gguf: Name | None = None
     written_as: Name | None = None
     hf_class: Name | None = Field(None, alias="class")
+    also_class: list[Name] = []
     layers: LayerStructure | None = None
     experts: bool = False
     plain_attention: bool = False
@@ -87,7 +88,7 @@ class KnownModel(StrictTable):
     ids: list[Name] = Field(min_length=1)
     model_type: Name = Field(alias="type")
     context: Annotated[int, Field(ge=1)] | None = None
-    weights: Literal["transformers", "safetensors", "pytorch"] | None = None
+    weights: Literal["transformers", "safetensors", "pytorch", "adapter"] | None = None
 
 
 class _KnownModels(StrictTable):

@@ -17,12 +17,14 @@ from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexC
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.verdict import SheetAnswer, accepted_answers, refusal_of_hardware
+from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
+from compat.engines import EngineProfile
 from compat.estimate import Fit, LoadOptions, VariantInputs
 from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
+from compat.rules.judge import bound_of_engine
 from compat.rules.platform import depends_on_hardware
 
 _AT_ONCE = 5000
@@ -64,6 +66,11 @@ class Entries:
         told = np.array(flat, dtype=np.int64).reshape(-1, 3)
         first = np.concatenate([[0], np.cumsum(sizes)])
         return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2])
+
+    def at_most(self, limit: Confidence) -> Entries:
+        """The same, none surer than a limit. The variants of a sheet stand in the order they have then."""
+        level, entry_level = (np.minimum(column, int(limit)) for column in (self.level, self.entry_level))
+        return replace(self, level=level, entry_level=entry_level)
 
     def rows(self, rows: Column) -> tuple[Column, Column, Column, Column]:
         """(size, positions, confidences, contexts) of the entries of some sheets, sheet after sheet."""
@@ -154,15 +161,17 @@ class EngineNeeds:
         """The entries as the rules give them on the worker's accelerators, where those are named."""
         if worker.capability is None:
             return self.entries
-        refusal = refusal_of_hardware(worker)
-        if refusal is not None:
+        engine = bound_of_engine(worker.profile, worker.capability)
+        if engine.cause:
             accepted = self.entries.level > 0
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
-            cause = np.where(accepted, CAUSE_CODES[refusal], self.entries.cause)
+            cause = np.where(accepted, CAUSE_CODES[engine.cause], self.entries.cause)
             return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
-        if not len(self.depending.sheets):
-            return self.entries
-        return _replaced(self.entries, index, self.depending, self.depending.on(worker.profile, worker.capability))
+        entries = self.entries
+        if len(self.depending.sheets):
+            judged = self.depending.on(worker.profile, worker.capability)
+            entries = _replaced(entries, index, self.depending, judged)
+        return entries if engine.limit is None else entries.at_most(engine.limit)
 
 
 @dataclass(frozen=True)
@@ -299,7 +308,7 @@ def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tupl
     accepted, asking = {}, {}
     for pk, answer in accepted_answers(worker, list(row_of)):
         accepted[row_of[pk]] = answer
-        if any(depends_on_hardware(facts, worker.profile) for facts in answer.facts):
+        if _depends(answer, worker.profile):
             asking[pk] = answer
     depending = HardwareAnswers.of(asking, worker.profile)
     entries = Entries.of(stored, accepted)
@@ -310,6 +319,13 @@ def _entries(index: IndexColumns, worker: Worker, before: Before | None) -> tupl
         entries = _joined(stored, ~told, entries, needs.entries, old_rows)
         depending = HardwareAnswers.joined([depending, needs.depending.among(index.sheet_ids)])
     return entries, depending
+
+
+def _depends(answer: SheetAnswer, profile: EngineProfile) -> bool:
+    """Whether hardware may change the answer to a sheet, or the order of its variants."""
+    if any(depends_on_hardware(facts, profile) for facts in answer.facts):
+        return True
+    return profile.experimental is not None and len({result.level for result in answer.results}) > 1
 
 
 def _stored(index: IndexColumns, engine: str) -> Verdicts:

@@ -18,7 +18,7 @@ from compat.estimate import Fit, FitResult
 from compat.extraction.facts import VariantFacts
 from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
 from compat.models.composed import ComposedQuery
-from compat.rules import CompatibilityResult, Confidence, Severity, judge_all, order_of, platform
+from compat.rules import CompatibilityResult, Confidence, judge_all, order_of
 from compat.timestamps import Json
 
 
@@ -70,12 +70,6 @@ def accepted_answers(worker: Worker, sheets: Sequence[int]) -> Iterator[tuple[in
     for some in batched(sheets, BATCH):
         for verdict in stored.filter(sheet__in=some):
             yield verdict.sheet_id, _as_stored(verdict.results, _facts(verdict.sheet.facts), worker)
-
-
-def refusal_of_hardware(worker: Worker) -> str | None:
-    """The cause for which the engine runs nothing at all on the worker's accelerators, if it does not."""
-    findings = platform.check(VariantFacts(), worker.profile, worker.capability)
-    return next((finding.code for finding in findings if finding.severity is Severity.BLOCKS), None)
 
 
 def _stored(confidence: int, results: Sequence[Json], facts: Sequence[Json], worker: Worker) -> SheetAnswer:

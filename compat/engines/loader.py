@@ -23,6 +23,7 @@ from compat.engines.profile import (
     NAME_SPACES,
     POLICIES,
     EngineProfile,
+    Experimental,
     FormatRule,
     GgufTypes,
     Group,
@@ -151,7 +152,9 @@ class _QuantizationTable(StrictTable):
     gfx: Names = []
     native_gfx: Names = []
     native_platforms: _Platforms = []
+    elsewhere: str = ""
     dense_alone: bool = False
+    experts_alone: bool = False
     architectures: Names = []
     refused: str = ""
     processor: str = ""
@@ -176,8 +179,15 @@ class _GgufTypesTable(StrictTable):
     note: str = ""
 
 
+class _ExperimentalTable(StrictTable):
+    platform: Annotated[str, one_of(*PLATFORM_LABELS)]
+    note: Annotated[str, Field(min_length=1)]
+    like: Annotated[str, one_of("", *PLATFORM_LABELS)] = ""
+
+
 class _HardwareTable(StrictTable):
     platforms: _Platforms
+    experimental: _ExperimentalTable | None = None
     compute_capability: float | None = None
     gfx: Names = []
 
@@ -257,6 +267,7 @@ class _Reading:
             gguf_types=_gguf_types(table.gguf_types),
             advice=table.advice,
             platforms=tuple(table.hardware.platforms),
+            experimental=_experimental(table.hardware.experimental),
             compute_capability=table.hardware.compute_capability,
             gfx=tuple(table.hardware.gfx),
             context_limit=table.context.limit,
@@ -368,6 +379,10 @@ def _format(row: _FormatTable) -> FormatRule:
     )
 
 
+def _experimental(row: _ExperimentalTable | None) -> Experimental | None:
+    return None if row is None else Experimental(row.platform, row.note, row.like)
+
+
 def _packings(row: _QuantizationTable) -> list[Packing]:
     return [
         Packing(
@@ -382,7 +397,9 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             gfx=tuple(row.gfx),
             native_gfx=tuple(row.native_gfx),
             native_platforms=tuple(row.native_platforms),
+            elsewhere=row.elsewhere,
             dense_alone=row.dense_alone,
+            experts_alone=row.experts_alone,
             architectures=frozenset(row.architectures),
             refused=row.refused,
             processor=row.processor,

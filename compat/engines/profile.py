@@ -80,9 +80,11 @@ class Packing:
     ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``experts`` the least for the weights of a
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
-    that have it built in; empty ``gfx`` means all. ``native_platforms`` are those of which any hardware has it built
+    that have it built in; empty ``gfx`` means all. ``elsewhere`` says why it is not sure on generations of AMD's that
+    ``native_gfx`` does not name. ``native_platforms`` are those of which any hardware has it built
     in, empty where that is not told. ``processor`` is what a processor must have for it, ``processor_experts`` the same
-    for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts.
+    for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts;
+    ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
     ``refused`` says why the engine knows it and does not load it.
     """
@@ -98,7 +100,9 @@ class Packing:
     gfx: tuple[str, ...] = ()
     native_gfx: tuple[str, ...] = ()
     native_platforms: tuple[str, ...] = ()
+    elsewhere: str = ""
     dense_alone: bool = False
+    experts_alone: bool = False
     architectures: frozenset[str] = frozenset()
     excepted: frozenset[str] = frozenset()
     refused: str = ""
@@ -123,12 +127,25 @@ class GgufTypes:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Experimental:
+    """A platform that an engine runs on beside its own, if not as surely: ``note`` says how.
+
+    ``like`` is the one of its own whose code computes packed weights there; empty: nobody looked.
+    """
+
+    platform: str
+    note: str
+    like: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class EngineProfile:
     """What one engine accepts. ``digest`` changes with anything that can change a verdict.
 
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
-    model behind a file, and not at how weights are packed. ``compute_capability`` is the least of NVIDIA's that it
+    model behind a file, and not at how weights are packed. ``experimental`` is a platform beside ``platforms`` on which
+    it might run. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
     in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
     ``config.json`` it reads without such code; empty where it does not need to know them. ``offered``: whether visitors
@@ -153,6 +170,7 @@ class EngineProfile:
     gguf_types: GgufTypes | None = None
     projector: bool = False
     platforms: tuple[str, ...] = ()
+    experimental: Experimental | None = None
     compute_capability: float | None = None
     gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"

@@ -14,6 +14,7 @@ from typing import Any
 
 from compat.architectures import (
     architecture_of,
+    architecture_of_model_type,
     has_classes,
     hint_in,
     is_listed,
@@ -42,7 +43,7 @@ from compat.extraction.relatives import (
 )
 from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import task_of
-from compat.extraction.variants import Variant, format_label, variants_of
+from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
 
@@ -166,6 +167,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         architecture=architecture.value,
         architecture_from=architecture.provenance,
         hf_class=hf_class,
+        class_listed=told_by_a_list(model) and _is_of_no_type(hf_class, architecture.value),
         context=context.value if context.value is not None else DEFAULT_CONTEXT,
         context_from=context.provenance,
         task=task.value,
@@ -276,17 +278,25 @@ def told_by_a_list(model: HubModel) -> bool:
 def goes_by_its_name(model: HubModel, packing: Packing) -> bool:
     """Whether a list tells nothing of the packing but a method that names tell too.
 
-    Lists go by words of the name there: what is called AWQ is written by llm-compressor as often as by AutoAWQ.
+    Lists go by words of the name there: what is called AWQ is written by llm-compressor as often as by AutoAWQ, and
+    so is FP8, as GLM 4.5 to 4.7 are.
     """
     block = (model.config or {}).get("quantization_config")
     alone = isinstance(block, Mapping) and block.keys() == {"quant_method"}
-    return alone and packing.label in SHARED_NAMES and told_by_a_list(model)
+    return alone and packing.label in SHARED_NAMES | {"FP8"} and told_by_a_list(model)
 
 
 def _is_of_another_type(hf_class: str, model_type: Any) -> bool:
     """Whether Transformers has the class for other types alone: lists tell one for a family, mixtures included."""
     types = types_of_class(hf_class)
     return isinstance(model_type, str) and bool(types) and model_type not in types and has_classes(model_type)
+
+
+def _is_of_no_type(hf_class: str | None, model_type: str | None) -> bool:
+    """Whether no table has the class, for this type or any."""
+    if hf_class is None or types_of_class(hf_class):
+        return False
+    return hf_class not in architecture_of_model_type(model_type or "").classes_for(None)
 
 
 def _hf_class(config: Mapping[str, Any]) -> str | None:
@@ -360,6 +370,8 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
     for tag in tags:
         if tag.startswith("diffusers:"):
             return tag.removeprefix("diffusers:")[:80]
+    if SINGLE_FILE in tags:
+        return SINGLE_FILE
     found = {tag for tag in tags if is_listed(tag)}
     return found.pop() if len(found) == 1 else None
 

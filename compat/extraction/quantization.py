@@ -67,6 +67,7 @@ _NAME_WORDS = {
     "svdquant": "SVDQuant",
     "quip": "QuIP",
     "quip#": "QuIP",
+    "1.58": "BitNet",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
 }
@@ -150,6 +151,12 @@ _GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
 _LAYOUT_SCHEMES = frozenset({GEMV, _MARLIN})
 ASYMMETRIC = "asymmetric"
 """What a scheme ends with where the codes have zero points of their own: GPTQ's with ``sym`` set to false."""
+ONLINE = "online"
+"""BitNet's weights in 16 bits, rounded to three values while loading; without this scheme four lie in a byte."""
+BLOCKWISE, UNBLOCKED = "blockwise", "unblocked"
+"""What the scheme of FP8 begins with: a scale for each block of 128 x 128 weights, or one for a tensor or a channel."""
+_UNDECLARED = f"undeclared {UNBLOCKED}"
+"""Without blocks, and the settings do not say so: a reader that takes blocks for the usual expects them."""
 _LAYOUTS = {
     AWQ: "AWQ",
     AWQ_GEMV: "AWQ",
@@ -415,8 +422,40 @@ def _width_alone(tags: tuple[str, ...], words: tuple[str, ...], told_in: str) ->
 
 
 def _scheme(block: Mapping[str, Any]) -> str | None:
-    """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it."""
+    """The numbers a packing method holds (``NVFP4``, ``FP8``, ``INT4``...), or their layout, where fields tell it; of
+    FP8 with what shares a scale before it."""
     method = str(block.get("quant_method")).lower()
+    found = _numbers_or_layout(block, method)
+    scales = _scales_of_fp8(block, method) if found == "FP8" else ""
+    return f"{scales} {found}" if scales else found
+
+
+def _scales_of_fp8(block: Mapping[str, Any], method: str) -> str:
+    """What shares a scale in FP8, empty where that is not told. The Hub leaves out the fields that tell it."""
+    if method == "fp8":
+        if "weight_block_size" in block:
+            size = block["weight_block_size"]
+            return BLOCKWISE if size in ([128, 128], (128, 128)) else UNBLOCKED if size is None else ""
+        return _UNDECLARED if "activation_scheme" in block else ""
+    if method == "quark":
+        return BLOCKWISE if _quark_weight(block).get("qscheme") == "per_block" else UNBLOCKED
+    if method == "compressed-tensors":
+        strategies = {weights.get("strategy") for weights in _weights_of_groups(block)}
+        return {"block": BLOCKWISE, "tensor": UNBLOCKED, "channel": UNBLOCKED}.get(
+            str(strategies.pop()) if len(strategies) == 1 else "", ""
+        )
+    algorithm = str(block.get("quant_algo")).lower()
+    return {"fp8": UNBLOCKED, "fp8_per_channel_per_token": UNBLOCKED, "fp8_pb_wo": BLOCKWISE}.get(algorithm, "")
+
+
+def _quark_weight(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How Quark packed weights, where it packed all layers alike but for some."""
+    told = block.get("global_quant_config")
+    weight = told.get("weight") if isinstance(told, Mapping) else None
+    return weight if isinstance(weight, Mapping) else {}
+
+
+def _numbers_or_layout(block: Mapping[str, Any], method: str) -> str | None:
     kind = _kind_by_method(block, method)
     if kind:
         return kind
@@ -449,6 +488,10 @@ def _kind_by_method(block: Mapping[str, Any], method: str) -> str | None:
         return _kind_of_compressed(block)
     if _METHODS.get(method) == "AutoRound":
         return _kind_of_rounded(block)
+    if method == "bitnet":
+        return ONLINE if block.get("quantization_mode") == ONLINE else None
+    if method == "quark":
+        return {"fp8_e4m3": "FP8", "fp4": "MXFP4"}.get(str(_quark_weight(block).get("dtype")))
     return _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
 
 
@@ -499,13 +542,19 @@ def _is_width(bits: Any) -> bool:
 
 def _bits_of_groups(block: Mapping[str, Any]) -> int | None:
     """The width that all groups of compressed-tensors' weights have; None where they differ or do not tell."""
-    groups = block.get("config_groups")
-    if not isinstance(groups, Mapping):
-        return None
-    weights = [group.get("weights") if isinstance(group, Mapping) else None for group in groups.values()]
-    widths = [one.get("num_bits") if isinstance(one, Mapping) else None for one in weights]
+    widths = [weights.get("num_bits") for weights in _weights_of_groups(block)]
     first = widths[0] if widths else None
     return first if _is_width(first) and all(width == first for width in widths) else None
+
+
+def _weights_of_groups(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """How each group of compressed-tensors packs its weights."""
+    groups = block.get("config_groups")
+    weights = [
+        group.get("weights") if isinstance(group, Mapping) else None
+        for group in (groups.values() if isinstance(groups, Mapping) else ())
+    ]
+    return [one if isinstance(one, Mapping) else {} for one in weights]
 
 
 def _numbers_in(scheme: str | None) -> str | None:

@@ -221,6 +221,10 @@ def _tagged_variants(
         yield Variant(format_, format_label(format_), facts)
 
 
+SINGLE_FILE = "diffusion-single-file"
+"""The Hub's library name for what makes images from one file, which names no pipeline."""
+
+
 def _as_known(model: HubModel, packing: Packing) -> tuple[str | None, Provenance]:
     """The format that follows from something else: a well-known id, a packing, a model type of Transformers."""
     known = known_model(model.id)
@@ -230,6 +234,7 @@ def _as_known(model: HubModel, packing: Packing) -> tuple[str | None, Provenance
         return "safetensors", Provenance.PACKING
     model_type = (model.config or {}).get("model_type")
     listed = isinstance(model_type, str) and has_classes(model_type)
+    listed = listed or any(tag.startswith("diffusers:") or tag == SINGLE_FILE for tag in model.tags or ())
     return (
         (TRANSFORMERS, Provenance.DEFAULT)
         if listed and "gguf" not in name_words(model.name)

@@ -46,7 +46,15 @@ class ArchitectureMatch:
 
 def match_architecture(facts: VariantFacts, profile: EngineProfile) -> ArchitectureMatch:
     """Where the engine puts this variant."""
-    return _place(profile, facts.architecture or "", facts.gguf_architecture, facts.hf_class, facts.format, facts.task)
+    return _place(
+        profile,
+        facts.architecture or "",
+        facts.gguf_architecture,
+        facts.hf_class,
+        facts.format,
+        facts.task,
+        facts.class_listed,
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -57,6 +65,7 @@ def _place(
     hf_class: str | None,
     format_: str | None,
     task: str | None,
+    class_listed: bool,
 ) -> ArchitectureMatch:
     rule = profile.format(format_ or "")
     by = rule.by if rule else "gguf" if format_ == "gguf" and profile.criteria else profile.formats[0].by
@@ -64,6 +73,9 @@ def _place(
     if by == "gguf" and profile.criteria and _experts_hidden(architecture, gguf, profile):
         by = "model_type"
     names, limit, doubt = _names(profile, by, architecture, gguf, hf_class, task)
+    if class_listed and not gguf and not _any_runs(profile, by, names):
+        others, *_ = _names(profile, by, architecture, gguf, None, task)
+        names = tuple(dict.fromkeys((*names, *others)))
     placed = [(name, _group(profile, by, name, format_, task)) for name in names]
     known = [(name, group) for name, group in placed if group and not group.refused]
     if not known:
@@ -85,6 +97,10 @@ def _place(
             f"Its exact class is not told; from “{architecture}” it is {_either(names)}, and {profile.name} runs each."
         )
     return ArchitectureMatch(by, name, names, group, limit, doubt, more)
+
+
+def _any_runs(profile: EngineProfile, by: str, names: tuple[str, ...]) -> bool:
+    return any(not group.refused for name in names for group in profile.groups_of(by, name))
 
 
 def _either(names: tuple[str, ...] | list[str]) -> str:
@@ -128,7 +144,9 @@ def no_converter_takes(facts: VariantFacts) -> bool:
     architecture, tables = architecture_of_model_type(facts.architecture or ""), read_tables()
     known = has_classes(architecture.name)
     sees = architecture.kind == "vision" or any(architecture.name in tables.classes[use] for use in _SEEING)
-    told = (facts.hf_class,) if facts.hf_class else architecture.classes_for(facts.task)
+    told = architecture.classes_for(facts.task)
+    if facts.hf_class:
+        told = (facts.hf_class, *(told if facts.class_listed else ()))
     return known and not sees and bool(told) and not any(name in tables.gguf_of_class for name in told)
 
 
@@ -158,7 +176,10 @@ def runs_as_gguf(facts: VariantFacts, profile: EngineProfile) -> bool:
     likely = facts.format == TRANSFORMERS and facts.format_from.guessed
     if profile.formats[0].name != "gguf" or facts.format in ("gguf", None) or likely or facts.architecture is None:
         return False
-    names = architecture_of(facts.architecture).gguf_names(facts.hf_class)
+    architecture = architecture_of(facts.architecture)
+    names = architecture.gguf_names(facts.hf_class)
+    if facts.class_listed:
+        names = tuple(dict.fromkeys((*names, *architecture.gguf_names(None))))
     groups = [_group(profile, "gguf", name, "gguf", facts.task) for name in names]
     return any(group and not group.refused and (facts.task or "") in {"", *group.tasks} for group in groups)
 

@@ -83,6 +83,11 @@ def bound_on_hardware(facts: VariantFacts, profile: EngineProfile, capability: C
     return _bound(found)
 
 
+def bound_of_engine(profile: EngineProfile, capability: Capability | None) -> Bound:
+    """What the engine itself leaves of every verdict on given hardware, whatever the model."""
+    return _bound(list(platform.check(VariantFacts(), profile, capability)))
+
+
 def _bound(findings: Sequence[Finding]) -> Bound:
     causes = [finding.code for finding in findings if finding.severity is _BLOCKS]
     limit = min((finding.limits for finding in findings if finding.limits is not None), default=None)

@@ -12,7 +12,7 @@ from compat.engines.gpu_capability import (
     amd_generation_name,
     generation_name,
 )
-from compat.engines.profile import EngineProfile, FormatRule, Packing, join_words
+from compat.engines.profile import EngineProfile, Experimental, FormatRule, Packing, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import VariantFacts
 from compat.rules import known_failures
@@ -138,7 +138,19 @@ def _condition(platform: str, packing: Packing, least: float, processor: str) ->
     return PLATFORM_LABELS[platform]
 
 
+def _experimental_on(hardware: Capability, profile: EngineProfile) -> Experimental | None:
+    """What tells that the engine might run on this hardware, which is none of its own; None where nothing does."""
+    tried = profile.experimental
+    own = set(hardware.platforms) & set(profile.platforms)
+    return tried if tried is not None and not own and tried.platform in hardware.platforms else None
+
+
 def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding]:
+    tried = _experimental_on(hardware, profile)
+    if tried is not None:
+        label = PLATFORM_LABELS[tried.platform]
+        yield Finding(CODE, Severity.WARNS, f"{tried.note}.", f"experimental on {label}", Confidence.LOW)
+        return
     if not set(hardware.platforms) & set(profile.platforms):
         runs_on = _named(profile.platforms)
         yield Finding(
@@ -166,7 +178,14 @@ def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding
 def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
     what = f"{packing.name} in {profile.name}"
     least = packing.least(mixture=mixture)
-    if packing.platforms and not set(hardware.platforms) & set(packing.platforms):
+    tried = _experimental_on(hardware, profile)
+    there = {tried.platform, tried.like} if tried is not None else set(hardware.platforms)
+    if tried is not None and tried.like == "cpu" and packing.of_processor(mixture=mixture):
+        needed = packing.of_processor(mixture=mixture)
+        text = f"{what} needs {needed}; this worker has {VENDOR_LABELS[hardware.vendor]}."
+        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on this GPU")
+        yield _other_packing()
+    elif packing.platforms and not there & set(packing.platforms):
         runs_on = _named(packing.platforms)
         yield Finding(
             CODE,
@@ -202,10 +221,14 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
         having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
+        if packing.elsewhere:
+            text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
+            yield Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
+            return
         yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)
-    elif packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
+    elif tried is None and packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
         yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)

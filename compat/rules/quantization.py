@@ -77,6 +77,8 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
     packing = profile.packing(label, facts.scheme)
+    if label == MLX and packing is not None and packing.refused:
+        packing = None  # made for MLX, and perhaps not packed at all
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
     refused = _why_refused(packing, facts.architecture) if packing is not None else ""
     second_hand = facts.quantization_from in _SECOND_HAND
@@ -85,7 +87,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield unclear
         return
     if packing is None:
-        reads_neither = facts.scheme == CLOSING and not (profile.packing("MLX") or profile.packing("bitsandbytes"))
+        reads_neither = facts.scheme == CLOSING and not any(_reads(profile, one) for one in ("MLX", "bitsandbytes"))
         if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
             yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
             return
@@ -127,12 +129,20 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
     yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
 
 
+def _reads(profile: EngineProfile, method: str) -> bool:
+    packing = profile.packing(method)
+    return packing is not None and not packing.refused
+
+
 def _why_refused(packing: Packing, architecture: str | None) -> str:
     """Why an engine does not load a packing that it knows, for this architecture; empty where it does."""
     if architecture in packing.excepted:
         return f"it does not read that for {architecture}"
-    if packing.dense_alone and architecture_of(architecture or "").mixture:
+    known = architecture_of(architecture or "")
+    if packing.dense_alone and known.mixture:
         return "it does not read that for mixtures of experts"
+    if packing.experts_alone and known.kind == "text" and not known.mixture:
+        return "it reads that for mixtures of experts alone"
     if packing.architectures and architecture not in packing.architectures:
         return f"it reads that for {join_words(sorted(packing.architectures))} only"
     return packing.refused

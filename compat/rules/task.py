@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compat.architectures import AUDIO_TASKS, IMAGE_TASKS, architecture_of
+from compat.architectures import AUDIO_TASKS, EXTRACTIVE, IMAGE_TASKS, architecture_of
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.task import task_label
@@ -50,7 +50,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield Finding("unknown", Severity.BLOCKS, text, "task not told")
         return
     made_for = f"It is made for {task_label(task).lower()} ({facts.task_from.label})"
-    if task in profile.tasks and group is not None:
+    if task == EXTRACTIVE and task in profile.tasks and architecture_of(facts.architecture or "").marks_answers:
+        text = (
+            f"{made_for}, and marks the answer in a text that it is given, as encoders do; {profile.name} answers by "
+            "writing alone."
+        )
+    elif task in profile.tasks and group is not None:
         text = f"{made_for}, which {profile.name} does not serve with this architecture."
     elif len(profile.tasks) > _MANY_TASKS:
         text = f"{made_for}, which {profile.name} does not serve."

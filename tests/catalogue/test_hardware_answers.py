@@ -8,10 +8,11 @@ import pytest
 from compat.catalogue.hardware_answers import HardwareAnswers
 from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.made_for import made_for
-from compat.catalogue.verdict import accepted_answers, answer_to, refusal_of_hardware
+from compat.catalogue.verdict import accepted_answers, answer_to
 from compat.catalogue.workers import Worker, choose_worker, workers
 from compat.models import FactSheet
 from compat.rules import platform
+from compat.rules.judge import bound_of_engine
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,8 @@ def machines(engine):
     """Workers of an engine that its hardware does not refuse as a whole."""
     found = [choose_worker(workers(), engine, accelerator=card, count=n) for card in CARDS for n in (1, 2)]
     found.append(choose_worker(workers(), engine, ram=64.0))
-    return [one for one in found if one.capability is not None and refusal_of_hardware(one) is None]
+    named = [one for one in found if one.capability is not None]
+    return [one for one in named if not bound_of_engine(one.profile, one.capability).cause]
 
 
 def asking(engine):

@@ -286,7 +286,7 @@ def test_a_packing_needs_a_generation_that_computes_it():
 
 
 def test_an_engine_does_not_run_on_another_makers_hardware():
-    page = queries.browse(Question(worker="vllm", accelerator="Apple M2 Ultra", memory=64.0))
+    page = queries.browse(Question(worker="tensorrt-llm", accelerator="Apple M2 Ultra", memory=64.0))
     assert page.total == 0
     assert {hidden.cause for hidden in page.hidden} >= {"platform"}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from compat.catalogue.verdict import refusal_of_hardware
 from compat.catalogue.workers import (
     MOST_ACCELERATORS,
     Machine,
@@ -26,6 +25,7 @@ from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.models import EngineSetting, SiteWorker
 from compat.models.engines import engines
+from compat.rules.judge import bound_of_engine
 
 OFFERED = [slug for slug, profile in all_profiles().items() if profile.offered]
 """The engines that visitors can pick before the operator decides."""
@@ -338,4 +338,4 @@ def test_a_label_names_engine_and_machine():
 def test_system_memory_alone_is_the_processor(engine, runs):
     one = choose_worker(workers(), engine, ram=64)
     assert one.capability == Capability("cpu")
-    assert (refusal_of_hardware(one) is None) is runs
+    assert (not bound_of_engine(one.profile, one.capability).cause) is runs

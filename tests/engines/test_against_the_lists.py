@@ -86,7 +86,8 @@ def test_no_false_compatible(snapshot, slug):
                 from_header = facts.gguf_architecture == facts.architecture
                 model_type = by_gguf.get(facts.architecture) if from_header else None
                 told = {facts.hf_class} if facts.hf_class else set()
-                told = told or _possible(model_type or facts.architecture, names, entries)
+                if facts.class_listed or not told:
+                    told |= _possible(model_type or facts.architecture, names, entries)
                 alike = _alike(facts.architecture or "", listed["class"])
                 if not (told or alike) & listed["class"]:
                     wrong.append((repo_id, "class", facts.architecture))
@@ -101,7 +102,8 @@ def _entries() -> dict[str, dict]:
 
 
 def _possible(model_type: str | None, names: dict, entries: dict) -> set[str]:
-    found = {row["class"] for row in [entries.get(model_type or "", {})] if "class" in row}
+    entry = entries.get(model_type or "", {})
+    found = {entry["class"]} if "class" in entry else set(entry.get("also_class", ()))
     for table in names.values():
         if isinstance(table, dict) and model_type in table:
             value = table[model_type]

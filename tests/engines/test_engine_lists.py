@@ -224,7 +224,7 @@ def test_mlx_is_for_apple_silicon_alone():
 
 
 @pytest.mark.parametrize("slug", ["llama-cpp", "ollama", "lm-studio", "transformers", "rbee"])
-@pytest.mark.parametrize("model_type", ["idefics3", "internvl_chat", "bailing_hybrid"])
+@pytest.mark.parametrize("model_type", ["idefics3", "internvl_chat"])
 def test_a_gguf_name_that_no_table_leads_to_is_unknown_until_the_header_is_read(slug, model_type):
     unread = said(slug, model_type, format="gguf")
     assert (unread.compatible, unread.cause, unread.brief) == (False, "unknown", "GGUF header not read")
@@ -449,7 +449,9 @@ def test_vllm_also_takes_classes_of_settable_attention_and_forgets_removed_ones_
         "_LATE_INTERACTION_MODELS", "_SEQUENCE_CLASSIFICATION_MODELS", "_TOKEN_CLASSIFICATION_MODELS", "_REWARD_MODELS",
         "_SPECULATIVE_DECODING_MODELS",
     )  # fmt: skip
-    registry = "\n".join(f'{table} = {{"OwnForCausalLM": ("own", "X")}}' for table in tables)
+    registry = "\n".join(f'{table} = {{"OwnForCausalLM": ("own", "X")}}' for table in tables[1:])
+    registry += '\n_TEXT_GENERATION_MODELS = {"OwnForCausalLM": ("own", "X"), "Sees": ("sees", "SeesModel")}'
+    (models / "sees.py").write_text("class SeesModel(Base, SupportsMultiModal): ...\nclass X(Base): ...")
     registry += '\n_PREVIOUSLY_SUPPORTED_MODELS = {"ToyForCausalLM": "0.1", "GoneForCausalLM": "0.2"}'
     (models / "registry.py").write_text(registry)
     (models.parents[1] / "transformers_utils").mkdir()
@@ -458,6 +460,7 @@ def test_vllm_also_takes_classes_of_settable_attention_and_forgets_removed_ones_
     )
     lists = {key: list(found) for key, found in readers.vllm(tmp_path / "vllm-package", pinned).items()}
     assert lists["config_types"] == ["own", "own-ocr"]
+    assert (lists["text"], lists["multimodal"]) == (["OwnForCausalLM"], ["OwnForCausalLM", "Sees"])
     assert lists["fallback_settable"] == ["NewForCausalLM"]
     assert lists["fallback_text"] == ["ToyForCausalLM"]
     assert lists["removed"] == ["GoneForCausalLM"]

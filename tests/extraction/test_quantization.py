@@ -125,13 +125,41 @@ def test_odd_types_tell_nothing(config):
     assert not _of(config=config).known
 
 
+def _compressed(*strategies):
+    groups = {
+        f"group_{n}": {"weights": {"type": "float", "num_bits": 8, "strategy": strategy}}
+        for n, strategy in enumerate(strategies)
+    }
+    return {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": groups}
+
+
+def _quark(dtype, qscheme):
+    return {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": dtype, "qscheme": qscheme}}}
+
+
 @pytest.mark.parametrize(
     ("block", "scheme", "bits"),
     [
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "NVFP4", 4.5),
         ({"quant_method": "modelopt_fp4"}, "NVFP4", 4.5),
-        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "FP8", 8 + 32 / 128**2),
-        ({"quant_algo": "FP8"}, "FP8", 8 + 32 / 128**2),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, "unblocked FP8", 8 + 32 / 128**2),
+        ({"quant_algo": "FP8"}, "unblocked FP8", 8 + 32 / 128**2),
+        ({"quant_method": "modelopt", "quant_algo": "FP8_PB_WO"}, "blockwise FP8", 8 + 32 / 128**2),
+        ({"quant_method": "fp8"}, "FP8", 8 + 32 / 128**2),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, "blockwise FP8", 8 + 32 / 128**2),
+        ({"quant_method": "fp8", "weight_block_size": [1, 32]}, "FP8", 8 + 32 / 128**2),
+        ({"quant_method": "fp8", "weight_block_size": None}, "unblocked FP8", 8 + 32 / 128**2),
+        ({"quant_method": "fp8", "activation_scheme": "static"}, "undeclared unblocked FP8", 8 + 32 / 128**2),
+        (_compressed("channel"), "unblocked FP8", 8 + 32 / 128**2),
+        (_compressed("tensor"), "unblocked FP8", 8 + 32 / 128**2),
+        (_compressed("block"), "blockwise FP8", 8 + 32 / 128**2),
+        (_compressed("block", "channel"), "FP8", 8 + 32 / 128**2),
+        (_quark("fp8_e4m3", "per_tensor"), "unblocked FP8", 8 + 32 / 128**2),
+        (_quark("fp8_e4m3", "per_block"), "blockwise FP8", 8 + 32 / 128**2),
+        (_quark("fp4", "per_group"), "MXFP4", 4.25),
+        ({"quant_method": "quark"}, None, None),
+        ({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "online"}, "online", None),
+        ({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "offline"}, None, None),
         ({"quant_method": "compressed-tensors", "format": "float-quantized"}, "FP8", 8 + 32 / 128**2),
         ({"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}, "NVFP4", 4.5),
         ({"quant_method": "gptq", "bits": 4}, "INT4", 4 + 20 / 128),
@@ -399,6 +427,7 @@ def test_mlx_computes_with_groups_of_certain_sizes(key, block, odd):
         ("a/Qwen3.6-27B-MXFP416-MTP", PACKED),
         ("a/Thinking-27B-PARO5", PACKED),
         ("a/Llama-8B-fp8dyn", "FP8"),
+        ("HF1BitLLM/Llama3-8B-1.58-100B-tokens", "BitNet"),
         ("a/Llama-8B-int4wo", "INT4"),
         ("a/GLM-5.2-W4AFP8", "W4AFP8"),
         ("a/Paroli-7B", None),

@@ -143,9 +143,29 @@ def test_vllm_is_built_for_some_of_amds_generations():
 
 
 def test_fp8_is_built_into_some_of_amds_generations():
-    words = {gfx: said("vllm", amd(gfx), "FP8").confidence for gfx in ("gfx90a", "gfx942", "gfx1100", "gfx1201")}
-    assert words == {"gfx90a": "medium", "gfx942": "high", "gfx1100": "medium", "gfx1201": "high"}
-    assert said("vllm", Capability("amd"), "FP8").confidence == "high"
+    for scheme, elsewhere in (("blockwise FP8", "medium"), ("FP8", "low"), ("unblocked FP8", "none")):
+        for method in ("FP8", "compressed-tensors"):
+            words = {
+                gfx: said("vllm", amd(gfx), method, scheme=scheme).confidence
+                for gfx in ("gfx90a", "gfx942", "gfx1100", "gfx1201")
+            }
+            assert words == {"gfx90a": elsewhere, "gfx942": "high", "gfx1100": elsewhere, "gfx1201": "high"}
+            assert said("vllm", Capability("amd"), method, scheme=scheme).compatible
+
+
+@pytest.mark.parametrize(
+    ("method", "scheme"), [("fbgemm_fp8", None), ("Quark", "unblocked FP8"), ("ModelOpt", "unblocked FP8")]
+)
+def test_fp8_without_blocks_has_no_kernel_on_amds_older_generations(method, scheme):
+    assert said("vllm", amd("gfx942"), method, scheme=scheme).compatible
+    for gfx in ("gfx90a", "gfx1100"):
+        result = said("vllm", amd(gfx), method, scheme=scheme)
+        assert (result.cause, result.brief.endswith("not on this GPU")) == ("platform", True)
+
+
+def test_what_quark_holds_is_told_before_it_is_promised_on_amds_older_generations():
+    assert said("vllm", amd("gfx90a"), "Quark").confidence == "low"
+    assert said("vllm", amd("gfx90a"), "Quark", scheme="MXFP4").confidence == "medium"
 
 
 def test_sglang_reads_mxfp4_on_one_of_amds_generations():
@@ -281,3 +301,30 @@ def test_vllm_computes_fp8_on_processors_with_amx_alone():
         assert any("needs AMX" in text for text in found.warnings)
         told = said("vllm", None, packing, scheme=scheme)
         assert any("the processor alone, with AMX" in text for text in told.warnings)
+
+
+# --- platforms beside an engine's own ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("engine", "how"), [("vllm", "built from source"), ("sglang", "SGLANG_USE_MLX=1")])
+def test_apple_silicon_is_experimental_and_says_how(engine, how):
+    result = said(engine, Capability("apple"))
+    assert (result.confidence, result.brief) == ("low", "experimental on Apple silicon")
+    assert any(how in text for text in result.warnings)
+    assert said(engine, nvidia(9.0)).confidence == said(engine, None).confidence == "high"
+    assert not said("tensorrt-llm", Capability("apple")).compatible
+
+
+def test_packed_weights_run_there_as_on_the_platform_that_the_engine_takes_it_for():
+    mac = Capability("apple")
+    assert said("vllm", mac, "AWQ").confidence == "low"
+    for packing in ("FP8", "NVFP4"):
+        assert said("vllm", mac, packing).cause == "platform"
+    assert said("sglang", mac, "AWQ").cause == "platform"
+
+
+@pytest.mark.parametrize(("engine", "who"), [("vllm", "vLLM-Metal"), ("sglang", "MLX-LM")])
+def test_the_refusal_of_mlx_weights_says_what_reads_them(engine, who):
+    result = said(engine, nvidia(9.0), "MLX 4-bit")
+    assert result.cause == "quantization"
+    assert who in result.reasons[0]

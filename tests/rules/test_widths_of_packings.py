@@ -201,12 +201,12 @@ SPARSE = {"sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear
     ("block", "vllm", "sglang", "tgi"),
     [
         (compressed(INT4), 3, 2, 2),
-        (compressed(INT4, FLOAT8), 2, 1, 0),
-        (compressed(INT4, INT8, "int-quantized"), 1, 1, 0),
+        (compressed(INT4, FLOAT8), 2, 0, 0),
+        (compressed(INT4, INT8, "int-quantized"), 1, 0, 0),
         (compressed(INT4, INT4, "int-quantized"), 0, 0, 0),
         (compressed(INT4, kind="marlin-24"), 0, 0, 0),
         (compressed(INT8, INT8, "int-quantized"), 2, 2, 2),
-        (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 1, 2),
+        (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 0, 2),
         (compressed(FLOAT8, FLOAT8, "float-quantized"), 2, 2, 2),
         (compressed(FLOAT8, FLOAT8, "float-quantized", **SPARSE), 0, 0, 0),
         (compressed(FLOAT8, FLOAT8, "float-quantized", sparsity_config={"format": "dense"}), 2, 2, 2),
@@ -291,3 +291,63 @@ def test_a_class_that_a_list_tells_beside_the_type_of_another_is_not_believed():
 def test_a_model_that_brings_its_draft_is_no_draft(count, task):
     record = {"id": "a/DeepSeek-V4-Flash-DSpark", "safetensors": {"parameters": {"BF16": count}, "total": count}}
     assert extract(parse_record(record).model).task.value == task
+
+
+@pytest.mark.parametrize(
+    ("slug", "undeclared", "unblocked", "blockwise"),
+    [
+        ("transformers", "none", "high", "high"),
+        ("mlx-vlm", "none", "none", "medium"),
+        ("vllm", "medium", "medium", "medium"),
+    ],
+)
+def test_fp8_without_blocks_is_read_where_the_engine_has_code_for_it(slug, undeclared, unblocked, blockwise):
+    fp8 = {"quant_method": "fp8", "activation_scheme": "static"}
+    assert packed(slug, fp8).confidence == undeclared
+    assert packed(slug, fp8 | {"weight_block_size": None}).confidence == unblocked
+    assert packed(slug, fp8 | {"weight_block_size": [128, 128]}).confidence == blockwise
+
+
+def test_fp8_of_which_the_hub_leaves_out_the_blocks_is_not_refused():
+    assert packed("transformers", {"quant_method": "fp8"}).compatible
+    assert packed("mlx-vlm", {"quant_method": "fp8"}).compatible
+
+
+MIXTURE = {"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}
+
+
+@pytest.mark.parametrize(
+    ("block", "dense", "experts"),
+    [
+        (compressed(INT4), 2, 2),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), 2, 2),
+        (compressed(FLOAT8, FLOAT8, "mxfp8-quantized"), 0, 0),
+        (compressed(INT8, INT8, "int-quantized"), 2, 0),
+        (compressed(INT4, FLOAT8), 0, 1),
+        (compressed(INT4, INT8), 0, 1),
+        (compressed({"type": "float", "num_bits": 4}, kind="mxfp4-pack-quantized"), 0, 2),
+    ],
+)
+def test_sglang_has_other_kinds_of_compressed_tensors_for_experts(block, dense, experts):
+    of_experts = judged("sglang", MIXTURE | {"quantization_config": block}, id="a/mixture")
+    assert (packed("sglang", block).level, of_experts.level) == (dense, experts)
+
+
+@pytest.mark.parametrize(("slug", "packed_before", "rounded_while_loading"), [("mlx-lm", 1, 0), ("vllm", 0, 0)])
+def test_bitnets_weights_are_packed_or_rounded_while_loading(slug, packed_before, rounded_while_loading):
+    block = {"quant_method": "bitnet"}
+    assert packed(slug, block).level == packed_before
+    assert packed(slug, block | {"quantization_mode": "online"}).level == rounded_while_loading
+
+
+def test_transformers_reads_both_kinds_of_bitnet():
+    assert packed("transformers", {"quant_method": "bitnet"}).compatible
+    assert packed("transformers", {"quant_method": "bitnet", "quantization_mode": "online"}).compatible
+
+
+@pytest.mark.parametrize("slug", ["transformers", "vllm"])
+def test_fp8_that_a_list_tells_alone_may_be_compressed_tensors(slug):
+    block, by_list = {"quant_method": "fp8"}, {"_source": {"config": "llmfit 1.1.17, 2026-10"}}
+    assert packed(slug, block, **by_list).level == 1
+    assert packed(slug, block | {"weight_block_size": [128, 128]}, **by_list).level > 1
+    assert packed(slug, block).level > 1

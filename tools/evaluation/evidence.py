@@ -79,7 +79,8 @@ def cases_of(models: Mapping[str, HubModel]) -> Iterator[Case]:
         by_name = packing_of(bare, {})
         read_packing = told_packing.provenance is Provenance.CONFIG and not goes_by_its_name(model, told_packing)
         if read_packing and by_name.known and by_name.label not in _NO_METHOD | {_OF_ONE_PACKER}:
-            yield "quantization", Provenance.NAME, by_name.label in (told_packing.label, told_packing.scheme)
+            names = (told_packing.label, *(told_packing.scheme or "").split())
+            yield "quantization", Provenance.NAME, by_name.label in names
 
 
 def _formats_of_packed(model: HubModel) -> Iterator[Case]:

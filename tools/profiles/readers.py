@@ -380,11 +380,15 @@ _VLLM_TABLES = {
 
 def vllm(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
     """The registry's tables, the classes that an earlier version had, and those it falls back to Transformers for."""
-    tree = _tree(_one(root, "vllm/model_executor/models/registry.py"))
+    registry = _one(root, "vllm/model_executor/models/registry.py")
+    tree, package = _tree(registry), registry.parents[2]
     lists: dict[str, Iterable[str]] = {
         name: _filled((key for table in tables for key in _keys(_assigned(tree, table))), name)
         for name, tables in _VLLM_TABLES.items()
     }
+    seeing = set(_vllm_seeing(_assigned(tree, _VLLM_TABLES["text"][0]), package))
+    lists["text"] = [name for name in lists["text"] if name not in seeing]
+    lists["multimodal"] = [*lists["multimodal"], *seeing]
     lists |= _fallbacks(pinned, {name for names in lists.values() for name in names})
     known = {name for names in lists.values() for name in names}
     removed = _keys(_assigned(tree, "_PREVIOUSLY_SUPPORTED_MODELS"))
@@ -393,6 +397,21 @@ def vllm(root: Path, pinned: Path) -> dict[str, Iterable[str]]:
         "removed": _filled((name for name in removed if name not in known), "removed classes"),
         "config_types": _filled(_named_arguments(own), "types of configurations"),
     }
+
+
+def _vllm_seeing(table: ast.expr, package: Path) -> Iterator[str]:
+    """The names in the table of text models whose class takes pictures or sound: not all stand among those that do."""
+    classes = {
+        node.name
+        for folder in ("model_executor/models", "models")
+        for path in (package / folder).rglob("*.py")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == "SupportsMultiModal" for base in node.bases)
+    }
+    for key, value in zip(table.keys, table.values, strict=True) if isinstance(table, ast.Dict) else ():
+        if isinstance(key, ast.Constant) and _texts(value)[-1:] and _texts(value)[-1] in classes:
+            yield str(key.value)
 
 
 def _named_arguments(call: ast.expr) -> Iterator[str]:
