@@ -22,6 +22,7 @@ from compat.catalogue.columns import license_label
 from compat.catalogue.facets import FacetValue, FacetView
 from compat.catalogue.membership import ModelOf
 from compat.engines import EngineProfile
+from compat.estimate.quality import quality_of
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
@@ -69,6 +70,7 @@ FILTERS = {
 }
 
 FUNCTIONS = {
+    "quality_of": quality_of,
     "absent": show.absent,
     "bar": show.bar,
     "card_bar": show.card_bar,

@@ -81,7 +81,9 @@ def test_a_page_names_the_build_that_runs_and_lists_all(client):
     assert "This model runs here as TheBloke/phi-2-GGUF" in Page(response).text
     build = client.get("/models/TheBloke/phi-2-GGUF/?worker=llama-cpp")
     assert build.context["page"].surer is None
-    assert "A build of microsoft/phi-2, which 3 repositories have" in Page(build).text
+    told = build.content.decode().split('class="build-of"')[1].split("</p>")[0]
+    assert 'href="/models/microsoft/phi-2/"' in told
+    assert "which 3 repositories have" in told
 
 
 def test_the_answer_of_a_program_tells_the_model(client):
