@@ -241,7 +241,7 @@ def test_pages_and_json_say_what_the_site_says(site):
 
 
 def test_json_of_a_model_is_what_the_api_answers(site, client):
-    """But for its address here, and what one alone says: alternatives, builds and measurements there, all verdicts here."""
+    """But for its address, and what one alone says: alternatives, builds, measurements there; here all verdicts."""
     known = []
     for record in ModelRecord.objects.order_by("-popularity", "repo_id")[:MOST:3]:
         told = json.loads((site / model_path(record.repo_id) / "model.json").read_text("utf-8"))

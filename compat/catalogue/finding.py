@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class Finding:
     ) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.names_first, self.models = names_first, models
-        self.singled = singled_rows(index, criteria)
+        self.singled = singled_rows(index, criteria, models=models)
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
@@ -272,11 +272,12 @@ class Finding:
 
     @cached_property
     def named(self) -> Column:
-        """The rows of the found records whose whole id or name was searched for, in order. One query, or none."""
+        """The rows of what is found whose whole id or name was searched for, in order. One query, or none."""
         if not self.whole_name:
             return np.zeros(0, dtype=np.int64)
         named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
-        rows = self._found(self.index.rows_of([pk for (pk,) in named]))
+        rows = self.index.rows_of([pk for (pk,) in named])
+        rows = self._found(_of_models(self.index, rows, models=self.models) if len(rows) else rows)
         order = self.columns(self.order)
         rows = np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
         return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
@@ -408,25 +409,35 @@ def _position(order: OrderColumns, row: int) -> int:
     return int(np.flatnonzero(order.rows == row)[0])
 
 
-def singled_rows(index: CatalogueIndex, criteria: Question) -> Column | None:
+def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> Column | None:
     """The rows of the records that search, author, list and model single out; None where nothing of that is asked.
 
-    A query for the words, one for author and list, and one for the model.
+    Where ``models`` are found, one whose words are searched for in any of its builds is, by all of them, and so is one
+    that a list holds in any. A query for each.
     """
-    found = _with_words(index, criteria.words) if criteria.words else None
-    if criteria.author or criteria.list:
-        records = ModelRecord.objects.order_by()
-        if criteria.author:
-            owners = [author.lower() for author in criteria.author]
-            records = records.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=owners)
-        if criteria.list:
-            records = records.filter(list_entries__curated_list__slug=criteria.list)
-        rows = index.rows_of(list(records.values_list("id", flat=True)))
-        found = rows if found is None else rows[np.isin(rows, found)]
+    found = []
+    if criteria.words:
+        found.append(_of_models(index, _with_words(index, criteria.words), models=models))
+    if criteria.list:
+        listed = ModelRecord.objects.filter(list_entries__curated_list__slug=criteria.list).order_by()
+        rows = index.rows_of(list(listed.values_list("id", flat=True)))
+        found.append(_of_models(index, rows, models=models))
+    if criteria.author:
+        owners = [author.lower() for author in criteria.author]
+        owned = ModelRecord.objects.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=owners).order_by()
+        found.append(index.rows_of(list(owned.values_list("id", flat=True))))
     if criteria.model:
-        rows = rows_of_model(index, _model_named(criteria))
-        found = rows if found is None else rows[np.isin(rows, found)]
-    return found
+        found.append(rows_of_model(index, _model_named(criteria)))
+    return reduce(lambda one, other: one[np.isin(one, other)], found) if found else None
+
+
+def _of_models(index: CatalogueIndex, rows: Column, *, models: bool) -> Column:
+    """The rows of all builds of the models that some rows are builds of; where repositories are asked for, the rows."""
+    if not models:
+        return rows
+    taken = np.zeros(len(index.columns.model_self), dtype=bool)
+    taken[index.columns.model[rows]] = True
+    return np.flatnonzero(taken[index.columns.model])
 
 
 def _model_named(criteria: Question) -> ModelRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -54,6 +54,8 @@ class Plain:
     languages: set[str]
     lists: set[str]
     model: int
+    alike: list[Plain]
+    """All builds of its model."""
 
     @property
     def score(self):
@@ -88,19 +90,25 @@ class Plain:
             "false": True,
         }[asked.compatible]
 
+    def said(self, asked):
+        """Whether its own id holds the words."""
+        text = self.record.repo_id.lower()
+        bare = "".join(c for c in self.record.name.lower() if c.isascii() and c.isalnum())
+        return all(word in f"{text} {bare}" for word in asked.words)
+
     def passes(self, asked, but=""):
         """Whether it passes every filter but the verdict, and but one facet."""
-        kept, text = self.record, self.record.repo_id.lower()
-        bare = "".join(c for c in kept.name.lower() if c.isascii() and c.isalnum())
+        kept = self.record
+        whole = asked.unit == "repository"
         return all(
             (
-                all(word in f"{text} {bare}" for word in asked.words),
+                self.said(asked) if whole else any(other.said(asked) for other in self.alike),
                 not asked.author or kept.owner.lower() in {a.lower() for a in asked.author},
                 asked.min_params is None or (kept.parameters or -1) >= asked.min_params * 10**9,
                 asked.max_params is None
                 or (kept.parameters is not None and kept.parameters <= asked.max_params * 10**9),
                 asked.min_context is None or (kept.context or -1) >= asked.min_context,
-                not asked.list or asked.list in self.lists,
+                not asked.list or asked.list in self.lists.union(*(() if whole else (o.lists for o in self.alike))),
                 *(
                     not wanted(asked, name) or bool(self.values[name] & wanted(asked, name))
                     for name in self.values
@@ -123,11 +131,13 @@ def model_of_each():
 
 def everything(profile):
     verdicts = {verdict.sheet_id: verdict for verdict in Verdict.objects.filter(profile=profile)}
-    model = model_of_each()
+    model, alike = model_of_each(), defaultdict(list)
     rows = {
-        kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set(), model[kept.pk])
+        kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set(), model[kept.pk], alike[model[kept.pk]])
         for kept in ModelRecord.objects.all()
     }
+    for row in rows.values():
+        row.alike.append(row)
     for pk, value in RecordVariant.objects.exclude(quantization="").values_list("record", "quantization"):
         rows[pk].quantizations.add(value)
     for pk, value in RecordLanguage.objects.values_list("record", "code"):
@@ -405,7 +415,7 @@ def test_names_come_in_alphabetical_order():
     assert letters == sorted(letters)
 
 
-@pytest.mark.parametrize("query", ["compatible=false", "worker=vllm", "worker=llama-cpp&q=b&format=gguf"])
+@pytest.mark.parametrize("query", ["compatible=false", "worker=vllm", "worker=llama-cpp&format=gguf"])
 @pytest.mark.parametrize("sort", ORDERS)
 def test_a_model_stands_where_the_first_of_its_builds_does(query, sort):
     models = model_of_each()

@@ -44,7 +44,7 @@ def test_a_model_is_one_row_that_names_its_build(client):
 
 
 def test_a_build_by_its_name_alone_is_marked(client):
-    ids, page, found = names(client, "q=phi-2-awq&worker=vllm&compatible=false")
+    ids, page, found = names(client, "author=other&worker=vllm&compatible=false")
     assert ids == ["other/phi-2-AWQ"]
     assert found.models[found.rows[0].record.pk].by_name
     assert "by its name" in page.text
