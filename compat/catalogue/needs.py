@@ -35,6 +35,7 @@ from compat.extraction.facts import Provenance
 from compat.extraction.variants import TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult
+from compat.shapes.tensor_bytes import TensorBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,10 @@ _FILLED = (
 def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
     """What the estimate needs of one variant, and what had to be assumed for it."""
     if isinstance(variant, Variant):
-        format_, quantization = variant.facts.format, variant.facts.quantization
+        format_, quantization, tensors = variant.facts.format, variant.facts.quantization, variant.tensors
     else:
         format_, quantization = variant.format, variant.quantization
+        tensors = TensorBytes.from_text(variant.tensors) if variant.tensors else None
     size, width_assumed = variant.size_bytes, False
     assumed: tuple[str, ...] = ()
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
@@ -122,6 +124,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             bits=variant.bits,
             width_assumed=width_assumed,
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
+            tensors=tensors,
         ),
         (*assumed, *shape.assumed),
     )

@@ -671,7 +671,7 @@ class _WeightsOnce:
         self._labels: dict[tuple[int, int, str | None], LabelRead] = {}
 
     def of(self, variant: VariantInputs, widening: Widening | None) -> Weights:
-        if variant.file_bytes is None or widening is not None:
+        if variant.file_bytes is None or variant.tensors is not None or widening is not None:
             return variant_weights(variant, self._engine, widening)
         key = id(variant.shape), variant.parameters, variant.quant, variant.bits
         if key not in self._known:
@@ -683,10 +683,11 @@ class _WeightsOnce:
         if variant.shape is None or weights.total is None or weights.parts is None:
             return None
         key = id(variant.shape), weights.parts.total, quant
-        if weights.basis is Basis.FILE and key in self._labels:
+        by_label = weights.basis is Basis.FILE and weights.tensors is None
+        if by_label and key in self._labels:
             return self._labels[key]
         found = label_read(variant.shape, weights, self._engine, quant)
-        if weights.basis is Basis.FILE and not found.own:
+        if by_label and not found.own:
             self._labels[key] = found
         return found
 

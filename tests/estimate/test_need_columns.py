@@ -29,6 +29,7 @@ from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, N
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
+from compat.shapes.tensor_bytes import TensorBytes
 from tests.samples import GEMMA_3, every_record
 
 ENGINES = (
@@ -103,6 +104,8 @@ def variants():
             size = chance.choice([None, chance.randrange(10**8, 10**11)])
             projector = chance.choice([0, 0, 900_000_000, None])
             format_ = chance.choice(["gguf", "safetensors"])
+            head, embed = chance.choice([0, 10**8]), chance.randrange(10**7, 10**8)
+            listed = TensorBytes(chance.randrange(10**9, 10**11), embed, head, 0, chance.choice([0, 7 * 10**8]))
             found.append(
                 VariantInputs(
                     shape,
@@ -114,6 +117,7 @@ def variants():
                     bits=chance.choice([None, None, 4.5]),
                     width_assumed=quant == "BF16" and chance.random() < 0.5,
                     doubt=chance.choice(["", "", "", "how many there are"]),
+                    tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
                 )
             )
     return found

@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from compat.estimate import Basis, ModelShape, estimate_weights, find_shape, known_shape
+from compat.estimate.memory import place_weights
 from compat.estimate.quant import MEASURED_BPW, gguf_mix, packed_mix
+from compat.estimate.token_work import experts_held, token_work
+from compat.estimate.weights import output_head
+from compat.shapes.tensor_bytes import TensorBytes
 
 GIB = 1024**3
 
@@ -104,3 +108,28 @@ def test_labels_of_two_worlds():
     assert packed_mix("bf16").body == 16
     assert gguf_mix("AWQ") is None
     assert packed_mix("Q4_K_M") is None
+
+
+def test_what_the_files_list_is_believed_before_their_size_and_the_label():
+    shape = known_shape("Qwen/Qwen3-8B")
+    listed = TensorBytes(5_020_000_000, 350_000_000, 510_000_000)
+    weights = estimate_weights(shape, file_bytes=5_027_783_488, quant="Q8_0", tensors=listed)
+    assert (weights.total, weights.basis) == (5_020_000_000, Basis.FILE)
+    assert place_weights(weights) == (5_020_000_000 - 350_000_000, 350_000_000)
+    assert output_head(weights) == 510_000_000
+
+
+def test_a_table_that_is_the_output_head_too_is_in_both_memories():
+    weights = estimate_weights(None, tensors=TensorBytes(2_000_000_000, 300_000_000))
+    assert place_weights(weights) == (2_000_000_000, 300_000_000)
+    assert output_head(weights) == 300_000_000
+
+
+def test_listed_experts_are_what_goes_aside_and_what_a_token_reads():
+    shape = known_shape("Qwen/Qwen3-30B-A3B")
+    listed = TensorBytes(18_500_000_000, 170_000_000, 260_000_000, experts=17_000_000_000)
+    weights = estimate_weights(shape, quant="Q4_K_M", tensors=listed)
+    assert experts_held(shape, weights, "llama.cpp", "Q4_K_M") == 17_000_000_000
+    work = token_work(shape, weights, "llama.cpp", "Q4_K_M", 0)
+    assert work.expert_bytes == pytest.approx(17_000_000_000 * 8 / 128, rel=1e-6)
+    assert work.weight_bytes == pytest.approx(18_500_000_000 - 170_000_000 - 17_000_000_000 * 120 / 128, rel=1e-3)
