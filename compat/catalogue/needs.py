@@ -256,6 +256,14 @@ def asked_of(plan: Plan, worker: Worker) -> dict[str, object] | None:
         "slots": options.parallel,
         "ubatch": options.ubatch,
     }
-    if count == worker.machine.count or not count:
+    machine = worker.machine
+    if count == machine.total or not count:
         return told
-    return None if worker.registered else {**told, "count": count}
+    if worker.registered:
+        return None
+    if not machine.beside:
+        return {**told, "count": count}
+    # Of unlike cards a plan leaves all but one aside.
+    first = plan.hardware.accelerators[0]
+    kind = next(one for one in machine.kinds if one.hardware and one.hardware.accelerators[:1] == (first,))
+    return {**told, "accelerator": kind.accelerator, "memory": kind.memory, "count": count, "beside": ""}

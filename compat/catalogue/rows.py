@@ -40,6 +40,7 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         memory=criteria.memory,
         ram=criteria.ram,
         ram_bandwidth=criteria.ram_bandwidth,
+        beside=criteria.beside,
         context=criteria.context,
         kv=criteria.kv,
         kv_values=criteria.kv_values,
