@@ -76,7 +76,7 @@ def values_read(shape: ModelShape, depth: int) -> int | None:
     total = 0
     for layer in shape.caches:
         seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
-        total += (layer.k_width + layer.v_width) * seen
+        total += (layer.k_width + layer.v_width + layer.index) * seen
     return total
 
 

@@ -68,6 +68,14 @@ OPTIONS = (
 QUANTS = (None, None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
 
 
+LATENT = {
+    "num_hidden_layers": 27, "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 16,
+    "kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 128, "vocab_size": 102_400,
+    "intermediate_size": 10_944, "moe_intermediate_size": 1408, "n_routed_experts": 64, "num_experts_per_tok": 6,
+    "first_k_dense_replace": 1, "n_shared_experts": 2, "max_position_embeddings": 163_840,
+}  # fmt: skip
+
+
 @cache
 def variants():
     """Every kind of model there is among the records, in builds of every kind, with and without the files' sizes."""
@@ -81,6 +89,10 @@ def variants():
             shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))
     for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3"):
         shapes[name] = known_shape(name)
+    # Sparse attention, whose indexer keeps keys in layers of its own, and latent attention kept as full heads.
+    latent = {**LATENT, "index_head_dim": 128, "index_topk_freq": 4}
+    shapes["indexed"] = from_config({**latent, "model_type": "glm_moe_dsa"})
+    shapes["full heads"] = from_config({**LATENT, "model_type": "deepseek_v2"})
     # Of a repository whose files are not listed, any of them may be taken.
     some_files = [
         VariantInputs(known_shape(name), None, known_shape(name).parameters, None, 0, "gguf")
