@@ -131,7 +131,7 @@ def _fitted(mix: Mix, shape: ModelShape) -> Mix:
     if shape.hidden and shape.hidden % 256:
         mix = replace(wide, ffn_down=mix.ffn_down, attn_o=mix.attn_o)
     row = shape.expert_ffn if shape.experts else shape.ffn
-    if row and row % 256 and mix.k_types:
+    if row and row % 256 and (mix.k_types or mix.measured):
         mix = replace(mix, ffn_down=wide.ffn_down if wide.ffn_down is not None else wide.body)
     return mix
 

@@ -133,3 +133,24 @@ def test_listed_experts_are_what_goes_aside_and_what_a_token_reads():
     work = token_work(shape, weights, "llama.cpp", "Q4_K_M", 0)
     assert work.expert_bytes == pytest.approx(17_000_000_000 * 8 / 128, rel=1e-6)
     assert work.weight_bytes == pytest.approx(18_500_000_000 - 170_000_000 - 17_000_000_000 * 120 / 128, rel=1e-3)
+
+
+@pytest.mark.parametrize("label", ["IQ1_S", "IQ2_XXS", "IQ2_M", "IQ3_XXS", "Q2_K"])
+def test_rows_that_are_no_whole_blocks_take_a_wider_type(label):
+    """Experts of Gemma 4 26B are 704 wide, and Nemotron 3 Nano is 2,688: no multiples of 256."""
+    whole = known_shape("Qwen/Qwen3-30B-A3B")
+    narrow = estimate_weights(whole, quant=label).total
+    down = estimate_weights(replace(whole, expert_ffn=704), quant=label, parameters=whole.parameters)
+    all_rows = estimate_weights(replace(whole, hidden=2016), quant=label, parameters=whole.parameters)
+    assert narrow * 1.05 < down.total < all_rows.total
+    assert down.mix.ffn_down == 4.5
+    assert all_rows.mix.body == 4.5
+
+
+def test_a_hybrid_of_odd_width_is_as_large_as_its_files_are():
+    """Sizes of unsloth's files of Nemotron 3 Nano 30B, in GB."""
+    shape = find_shape("NVIDIA-Nemotron-3-Nano-30B-A3B")
+    assert shape.hidden % 256
+    for label, size in (("IQ2_M", 18.0), ("IQ3_XXS", 18.2)):
+        found = estimate_weights(shape, quant=label, engine="llama.cpp").total
+        assert found == pytest.approx(size * 1e9, rel=0.06), label
