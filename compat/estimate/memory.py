@@ -244,13 +244,18 @@ LEAST_PACKED_BITS = 4
 
 
 def _widened(weights: Weights, variant: VariantInputs, widening: Widening) -> Weights:
+    if widening.pads is not None:
+        added = widening.padding(variant.shape) if variant.shape is not None else 0
+        if weights.total is None or not added:
+            return weights
+        return replace(weights, total=weights.total + added, detail="experts rounded up to what the kernels take")
     count = variant.parameters or (variant.shape.parameters if variant.shape is not None else None)
     if count is None and weights.parts is not None:
         count = weights.parts.total
     if count is None:
         least = weights.least if weights.total is None else weights.total
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), least=least)
-    detail, total = f"every weight in {widening.bits} bits", count * widening.bits // 8
+    detail, total = f"every weight in {widening.bits} bits", int(count * widening.bits // 8)
     least = 0 if widening.everywhere else weights.least
     return replace(weights, total=total, basis=Basis.FORMULA, detail=detail, missing=(), least=least, tensors=None)
 

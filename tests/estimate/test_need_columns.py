@@ -102,8 +102,9 @@ def variants():
     shapes["groups"] = replace(known_shape("Qwen/Qwen2.5-72B-Instruct"), ffn=29568, pack_group=128)
     shapes["blocks"] = replace(known_shape("Qwen/Qwen3-30B-A3B"), expert_ffn=640, shared_ffn=512, pack_block=128)
     shapes["no float16"] = from_config(GEMMA_3)
+    shapes["experts rounded up"] = known_shape("openai/gpt-oss-120b")
     found = [*some_files, VariantInputs(None, None, 7_000_000_000, None, 0, "gguf")]
-    for name in ("groups", "blocks", "no float16"):
+    for name in ("groups", "blocks", "no float16", "experts rounded up"):
         shape = shapes.pop(name)
         found += [
             VariantInputs(shape, size, shape.parameters, quant, 0, "safetensors")
