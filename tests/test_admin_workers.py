@@ -9,6 +9,7 @@ from django.urls import reverse
 from compat.catalogue.workers import Machine, workers
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import accelerator_labels
+from compat.engines.cards import Cards
 from compat.models import SiteWorker
 from tests.markup import Page
 
@@ -57,6 +58,23 @@ def test_a_worker_is_registered_and_offered_to_visitors(operator, client):
     page = client.get("/models/", {"worker": "big-box"}).context["page"]
     assert page.worker.registered
     assert client.get("/workers/big-box/").status_code == 200
+
+
+def test_a_machine_of_unlike_cards_is_registered(operator):
+    worker, errors = added(operator, count=1, beside="2x3060 12GB; 3050 8gb")
+    assert not errors
+    assert worker.beside == "2x RTX 3060 12 GB, RTX 3050 8 GB"
+    machine = workers()["big-box"].machine
+    assert machine.beside == (Cards("RTX 3060 12 GB", 2), Cards("RTX 3050 8 GB"))
+    assert "RTX 4090 + 2 \u00d7 RTX 3060 12 GB" in Page(operator.get(reverse(LIST))).text
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"), [("toaster", "not an accelerator"), ("RX 7600", "several makers"), ("16x3060", "are 18")]
+)
+def test_cards_that_do_not_go_with_the_others_are_refused(operator, beside, words):
+    _, errors = added(operator, beside=beside)
+    assert words in " ".join(errors["beside"])
 
 
 def test_the_list_says_engine_and_machine(operator, django_assert_max_num_queries):

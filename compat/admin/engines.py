@@ -11,9 +11,10 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from compat.catalogue.question import MOST_SLOTS
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, too_many
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, not_together, too_many
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import near_names, read_name
+from compat.engines.cards import read_cards
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
@@ -118,8 +119,8 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
     class Meta:
         model = SiteWorker
         fields = (
-            "name", "slug", "engine", "accelerator", "count", "memory_gb", "ram_gb", "ram_bandwidth", "context", "kv",
-            "slots", "published", "position",
+            "name", "slug", "engine", "accelerator", "count", "memory_gb", "beside", "ram_gb", "ram_bandwidth",
+            "context", "kv", "slots", "published", "position",
         )  # fmt: skip
 
     def clean_accelerator(self) -> str:
@@ -139,6 +140,18 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
         if message:
             raise forms.ValidationError(message)
         return count
+
+    def clean_beside(self) -> str:
+        """Only what goes together with the first kind, by the names of the list."""
+        told, given = self.cleaned_data["beside"].strip(), self.cleaned_data
+        cards, unread = read_cards(told)
+        if unread:
+            raise forms.ValidationError(f"“{unread[0][:60]}” is not an accelerator this site knows.")
+        machine = Machine(given.get("accelerator", ""), given.get("count", 1), given.get("memory_gb"), beside=cards)
+        message = not_together(machine)
+        if message:
+            raise forms.ValidationError(message)
+        return ", ".join(one.words for one in cards)
 
     def clean_memory_gb(self) -> float | None:
         """More than nothing, where it is told."""
@@ -209,4 +222,8 @@ class SiteWorkerAdmin(admin.ModelAdmin[SiteWorker]):
     @admin.display(description="machine")
     def machine(self, worker: SiteWorker) -> str:
         """The machine in a few words."""
-        return Machine(worker.accelerator, worker.count, worker.memory_gb, worker.ram_gb).label or "not told"
+        beside = read_cards(worker.beside)[0]
+        return (
+            Machine(worker.accelerator, worker.count, worker.memory_gb, worker.ram_gb, beside=beside).label
+            or "not told"
+        )

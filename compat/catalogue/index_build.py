@@ -66,7 +66,7 @@ def _snapshot() -> Iterator[None]:
             cursor.execute("COMMIT")
 
 
-_WEIGHED = ("record_id", "size_bytes", "bits")
+_WEIGHED = ("record_id", "size_bytes", "bits", "tensors")
 """What of a variant beside its facts decides how large its weights are."""
 
 

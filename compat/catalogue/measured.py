@@ -6,6 +6,7 @@ load that it tells of: its context, its cache, its slots, its machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,9 +15,10 @@ from typing import Any
 from compat.catalogue.detail import PART_WORDS
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.same_model import Match, Same, match_of
-from compat.catalogue.workers import Machine, Worker
+from compat.catalogue.workers import Machine, Worker, not_together
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import accelerator_labels, find_accelerator
+from compat.engines.cards import Cards
 from compat.engines.hardware import Accelerator, Hardware
 from compat.estimate import (
     FitResult,
@@ -252,14 +254,17 @@ def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
     known = [find_accelerator(name) for name in load.accelerators]
     used = len(load.devices) if load.devices else len(known)
     named = [one for one in known if one is not None][:used] if used else []
-    if not named or len({one.name for one in named}) > 1:
-        if len({one.name for one in named}) > 1:
-            notes.append("The log names unlike devices: it is compared with your worker's machine.")
+    kinds = Counter(label for one in named if (label := _label(one)) is not None)
+    if not kinds or kinds.total() < len(named):
         return mine
-    label = _label(named[0])
-    if label is None or (label == mine.accelerator and len(named) == mine.count):
+    if kinds == Counter({kind.accelerator: kind.count for kind in mine.kinds}):
         return mine
-    found = Machine(label, len(named), None, mine.ram, mine.ram_bandwidth)
+    (label, count), *others = kinds.items()
+    beside = tuple(Cards(name, number) for name, number in others)
+    found = Machine(label, count, None, mine.ram, mine.ram_bandwidth, beside)
+    if not_together(found):
+        notes.append("The log names devices of several makers: it is compared with your worker's machine.")
+        return mine
     if mine.told:
         notes.append(
             f"The log is of {found.label}, and your worker has {mine.label}: it is compared with {found.label}."
@@ -493,6 +498,7 @@ def kept_fields(record: ModelRecord, found: Comparison) -> dict[str, object]:
         "accelerator": machine.accelerator[:120],
         "count": machine.count,
         "memory_gb": machine.memory,
+        "beside": machine.others[:400],
         "ram_gb": machine.ram,
         "options": dict(found.options or {}),
         "parts": [

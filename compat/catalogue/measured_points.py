@@ -14,8 +14,8 @@ _COLUMNS = {"weights": "weights_mib", "kv": "kv_mib", "state": "state_mib"}
 
 
 def memory_lines(measurements: Iterable[Measurement]) -> Iterator[Json]:
-    """A memory point of each load that told sizes."""
-    for one in measurements:
+    """A memory point of each load that told sizes, on accelerators of one kind: points tell of no others."""
+    for one in (one for one in measurements if not one.beside):
         sizes: Json = {}
         for part in one.parts:
             if part["name"] in _COLUMNS:
@@ -35,8 +35,8 @@ def memory_lines(measurements: Iterable[Measurement]) -> Iterator[Json]:
 
 
 def speed_lines(measurements: Iterable[Measurement]) -> Iterator[Json]:
-    """A speed point of each speed of writing and of reading."""
-    for one in measurements:
+    """A speed point of each speed of writing and of reading, on accelerators of one kind."""
+    for one in (one for one in measurements if not one.beside):
         for measures, speed in (("decode", one.decode), ("prefill", one.prompt)):
             if speed:
                 yield _line({"model": one.repo_id, "measures": measures, "tok_s": round(speed, 3), **_run(one)})

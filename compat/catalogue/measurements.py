@@ -15,6 +15,7 @@ def measured_here(repo_id: str, worker: Worker, most: int = 5) -> list[Measureme
     """The newest measurements of a model on this worker's engine and machine; without a machine, on any. One query."""
     found = Measurement.objects.filter(repo_id=repo_id, engine=worker.profile.slug)
     machine = worker.machine
+    found = found.filter(beside=machine.others) if machine.told else found
     if machine.accelerator:
         # Kept under what its accelerator was called then.
         same = [one for one in found.filter(count=machine.count) if _label(one.accelerator) == machine.accelerator]

@@ -35,6 +35,7 @@ from compat.extraction.facts import Provenance
 from compat.extraction.variants import TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult
+from compat.shapes.tensor_bytes import TensorBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,10 @@ _FILLED = (
 def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
     """What the estimate needs of one variant, and what had to be assumed for it."""
     if isinstance(variant, Variant):
-        format_, quantization = variant.facts.format, variant.facts.quantization
+        format_, quantization, tensors = variant.facts.format, variant.facts.quantization, variant.tensors
     else:
         format_, quantization = variant.format, variant.quantization
+        tensors = TensorBytes.from_text(variant.tensors) if variant.tensors else None
     size, width_assumed = variant.size_bytes, False
     assumed: tuple[str, ...] = ()
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
@@ -122,6 +124,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             bits=variant.bits,
             width_assumed=width_assumed,
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
+            tensors=tensors,
         ),
         (*assumed, *shape.assumed),
     )
@@ -253,6 +256,14 @@ def asked_of(plan: Plan, worker: Worker) -> dict[str, object] | None:
         "slots": options.parallel,
         "ubatch": options.ubatch,
     }
-    if count == worker.machine.count or not count:
+    machine = worker.machine
+    if count == machine.total or not count:
         return told
-    return None if worker.registered else {**told, "count": count}
+    if worker.registered:
+        return None
+    if not machine.beside:
+        return {**told, "count": count}
+    # Of unlike cards a plan leaves all but one aside.
+    first = plan.hardware.accelerators[0]
+    kind = next(one for one in machine.kinds if one.hardware and one.hardware.accelerators[:1] == (first,))
+    return {**told, "accelerator": kind.accelerator, "memory": kind.memory, "count": count, "beside": ""}

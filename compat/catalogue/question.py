@@ -32,8 +32,9 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
-from compat.catalogue.workers import MOST_ACCELERATORS, Worker, too_many
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, not_together, too_many
 from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
+from compat.engines.cards import read_cards
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -249,6 +250,16 @@ class Question(BaseModel):
         Memory | None,
         Parameter("Memory of one accelerator, in GB.", group="worker", takes="GB", metavar="GB", noun="GB of memory"),
     ] = None
+    beside: Annotated[
+        str,
+        Parameter(
+            "Other accelerators of the same maker in the same machine, where they are not all of one kind.",
+            group="worker",
+            takes="names such as `RTX 3060` or `2x3060, 3050`",
+            metavar="NAMES",
+            noun="list of other accelerators",
+        ),
+    ] = ""
     ram: Annotated[
         Memory | None,
         Parameter("System memory, in GB.", group="worker", takes="GB", metavar="GB", noun="GB of system memory"),
@@ -520,6 +531,7 @@ class Question(BaseModel):
         problems = [
             *_repeated(query),
             *_name_accelerator(good),
+            *_name_beside(good),
             *_mistyped(cls, good),
             *_unknown(good, tuple(workers), wrong),
         ]
@@ -657,6 +669,23 @@ def _name_accelerator(given: dict[str, Any]) -> Iterator[Problem]:
         )
 
 
+def _name_beside(given: dict[str, Any]) -> Iterator[Problem]:
+    """Put labels in place of the names of accelerators of other kinds."""
+    told = given.get("beside", "")
+    cards, unread = read_cards(told[:_MOST_BESIDE])
+    if unread or len(told) > _MOST_BESIDE:
+        del given["beside"]
+        message = (
+            _no_accelerator(unread[0]) if unread else f"beside is {len(told):,} characters long: that is too much."
+        )
+        yield Problem("beside", _told(told), message.replace(" Give its memory instead.", ""))
+    elif told:
+        given["beside"] = ", ".join(one.words for one in cards)
+
+
+_MOST_BESIDE = 400
+
+
 def _mistyped(question: type[Question], given: dict[str, Any]) -> Iterator[Problem]:
     """What the declaration refuses, each taken out of what was given."""
     try:
@@ -709,6 +738,10 @@ def _not_of_machine(asked: Question) -> Iterator[Problem]:
     message = too_many(asked.accelerator, asked.count)
     if message:
         yield Problem("count", str(asked.count), f"count is {asked.count}. {message}")
+    machine = Machine(asked.accelerator, asked.count, asked.memory, beside=read_cards(asked.beside)[0])
+    message = not_together(machine)
+    if message:
+        yield Problem("beside", asked.beside, message)
 
 
 def _take_out(given: dict[str, Any], name: str, value: object) -> None:

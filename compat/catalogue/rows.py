@@ -42,6 +42,7 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         memory=criteria.memory,
         ram=criteria.ram,
         ram_bandwidth=criteria.ram_bandwidth,
+        beside=criteria.beside,
         context=criteria.context,
         kv=criteria.kv,
         kv_values=criteria.kv_values,
@@ -155,7 +156,10 @@ def _row(
     )
 
 
-_COLUMNS = ("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards")
+_COLUMNS = (
+    *("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards"),
+    "tensors",
+)
 _RECORD, _QUANTIZATION, _SIZE = (_COLUMNS.index(name) for name in ("record_id", "quantization", "size_bytes"))
 _VARIANTS = ComposedQuery(lambda records: RecordVariant.objects.filter(record__id__in=records).values_list(*_COLUMNS))
 

@@ -5,12 +5,13 @@ Without hardware a worker is an engine alone: verdicts then say what the engine 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from compat.engines import Capability, EngineProfile
 from compat.engines.accelerator_names import accelerator_named, general_names, read_name
+from compat.engines.cards import Cards, read_cards
 from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Hardware, LoadOptions
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
@@ -30,6 +31,7 @@ class Machine:
 
     ``ram_bandwidth`` is how many GB of system memory the processor reads in a second. ``accelerator`` is a label or a
     general name of :mod:`compat.engines.accelerator_names`, or empty for one of which only the memory is told.
+    ``beside`` are accelerators of other kinds, which come after these.
     """
 
     accelerator: str = ""
@@ -37,6 +39,7 @@ class Machine:
     memory: float | None = None
     ram: float | None = None
     ram_bandwidth: float | None = None
+    beside: tuple[Cards, ...] = ()
 
     @property
     def told(self) -> bool:
@@ -50,8 +53,26 @@ class Machine:
             return None
         ram = round(self.ram * GIB) if self.ram is not None else None
         rate = self.ram_bandwidth * 1e9 if self.ram_bandwidth is not None else None
-        one = self._one()
-        return Hardware(accelerators=(one,) * self.count if one else (), system_memory=ram, system_bandwidth=rate)
+        found = [one for kind in self.kinds if (one := kind._one()) is not None for _ in range(kind.count)]  # noqa: SLF001 - its own kind
+        return Hardware(accelerators=tuple(found), system_memory=ram, system_bandwidth=rate)
+
+    @property
+    def kinds(self) -> tuple[Machine, ...]:
+        """The machine for each kind of accelerator, as if there were no others."""
+        if not self.beside:
+            return (self,)
+        others = (replace(self, accelerator=one.accelerator, count=one.count, memory=one.memory) for one in self.beside)
+        return tuple(replace(one, beside=()) for one in (self, *others))
+
+    @property
+    def others(self) -> str:
+        """The accelerators of other kinds, as an address tells them."""
+        return ", ".join(one.words for one in self.beside)
+
+    @property
+    def total(self) -> int:
+        """How many accelerators it has, of whatever kind."""
+        return sum(kind.count for kind in self.kinds)
 
     def _one(self) -> Accelerator | None:
         known = accelerator_named(self.accelerator) if self.accelerator else None
@@ -83,7 +104,11 @@ class Machine:
 
     @property
     def assumed(self) -> str:
-        """Which of several machines this one is taken for, as a sentence; empty where it is told."""
+        """Which of several machines this one is taken for, in sentences; empty where it is told."""
+        return " ".join(filter(None, (kind._taken for kind in self.kinds)))  # noqa: SLF001 - its own kind
+
+    @property
+    def _taken(self) -> str:
         names = list(self.choices)
         if not names:
             return ""
@@ -99,7 +124,7 @@ class Machine:
         known = accelerator_named(self.accelerator)
         kind = "" if known is not None and known.unified else " VRAM"
         memory = f"{self.memory:g} GB{kind}" if self.memory is not None else ""
-        named = f"{self.accelerator} {memory}".strip()
+        named = " + ".join([f"{self.accelerator} {memory}".strip(), *(one.words for one in self.beside)])
         ram = f"{self.ram:g} GB RAM" if self.ram is not None else ""
         rate = f"{self.ram_bandwidth:g} GB/s" if self.ram_bandwidth is not None else ""
         return ", ".join(filter(None, (times + named if named else "", f"{ram} at {rate}" if ram and rate else ram)))
@@ -108,10 +133,11 @@ class Machine:
     def label(self) -> str:
         """In a few words: ``2 x RTX 4090``, ``24 GB``, ``64 GB of system memory``."""
         times = f"{self.count} × " if self.count > 1 else ""  # noqa: RUF001 - the multiplication sign is meant
+        beside = "".join(f" + {kind.label}" for kind in self.kinds[1:])
         if self.accelerator:
-            return f"{times}{self.accelerator}" + (f", {self.memory:g} GB" if self.memory is not None else "")
+            return f"{times}{self.accelerator}" + (f", {self.memory:g} GB" if self.memory is not None else "") + beside
         if self.memory is not None:
-            return f"{times}{self.memory:g} GB"
+            return f"{times}{self.memory:g} GB" + beside
         return f"{self.ram:g} GB of system memory" if self.ram is not None else ""
 
 
@@ -193,8 +219,38 @@ class Worker:
         """What its accelerators can do; None where they are not named. With system memory alone it is the processor."""
         if self.machine.ram is not None and self.machine.memory is None and not self.machine.accelerator:
             return Capability("cpu")
-        one = accelerator_named(self.machine.accelerator) if self.machine.accelerator else None
-        return Capability(one.vendor, one.compute_capability, one.gfx, self.machine.count) if one else None
+        named = [accelerator_named(kind.accelerator) for kind in self.machine.kinds if kind.accelerator]
+        known = [one for one in named if one is not None]
+        if not known or len(known) < len(self.machine.kinds):
+            return None
+        return Capability(known[0].vendor, _least_capability(known), _generation(known), self.machine.total)
+
+
+def _least_capability(cards: Sequence[Accelerator]) -> float | None:
+    """What all cards compute, as a model is shared out to all; None where one's is not known."""
+    told = [card.compute_capability for card in cards]
+    return None if None in told else min(one for one in told if one is not None)
+
+
+def _generation(cards: Sequence[Accelerator]) -> str | None:
+    """AMD's generation of all cards; None where they are of several, of which no single name tells."""
+    return cards[0].gfx if len({card.gfx for card in cards}) == 1 else None
+
+
+def not_together(machine: Machine) -> str:
+    """Why accelerators of several kinds are not judged as one machine, as a sentence; empty where they are."""
+    known = [accelerator_named(kind.accelerator) if kind.accelerator else None for kind in machine.kinds]
+    if len(known) < 2:
+        return ""
+    if any(one is None for one in known):
+        return "Accelerators of several kinds are judged together where all are named: name the first as well."
+    if any(one is not None and one.unified for one in known):
+        return "One of them shares its memory with the system, and is not judged together with others."
+    if len({one.vendor for one in known if one is not None}) > 1:
+        return "Accelerators of several makers are not judged together, as few engines use both at once."
+    if machine.total > MOST_ACCELERATORS:
+        return f"Together they are {machine.total}: {MOST_ACCELERATORS} are the most."
+    return ""
 
 
 def too_many(name: str, count: int) -> str:
@@ -221,6 +277,7 @@ _OWN = ComposedQuery(
         "memory_gb",
         "ram_gb",
         "ram_bandwidth",
+        "beside",
         "context",
         "kv",
         "slots",
@@ -232,12 +289,13 @@ def workers() -> Mapping[str, Worker]:
     """Every worker a visitor can pick, by slug: the engines alone, default first, then the site's own. Two queries."""
     available = engines()
     found = {slug: Worker(slug, profile.name, profile) for slug, profile in available.items()}
-    for slug, name, engine, accelerator, count, memory, ram, bandwidth, context, kv, slots in _OWN.rows():
+    for slug, name, engine, accelerator, count, memory, ram, bandwidth, beside, context, kv, slots in _OWN.rows():
         if engine in available:
             # One registered before some values were refused is judged as the one computer that there is, and as the
             # engine starts by itself.
             accelerator = read_name(accelerator).label or accelerator
-            machine = Machine(accelerator, 1 if too_many(accelerator, count) else count, memory, ram, bandwidth)
+            one_kind = 1 if too_many(accelerator, count) else count
+            machine = Machine(accelerator, one_kind, memory, ram, bandwidth, read_cards(beside)[0])
             kept = kv if cache_types(engine).takes(kv) else SIXTEEN_BITS
             found[slug] = Worker(slug, name, available[engine], machine, context, kept, slots=slots, registered=True)
     return found
@@ -252,6 +310,7 @@ def choose_worker(
     memory: float | None = None,
     ram: float | None = None,
     ram_bandwidth: float | None = None,
+    beside: str = "",
     context: int | None = None,
     kv: str = "",
     kv_values: str = "",
@@ -260,7 +319,7 @@ def choose_worker(
 ) -> Worker:
     """The worker a visitor picked, changed by what they said of its machine and use; the first one by default."""
     worker = available[slug] if slug else next(iter(available.values()))
-    machine = Machine(accelerator, count, memory, ram, ram_bandwidth)
+    machine = Machine(accelerator, count, memory, ram, ram_bandwidth, read_cards(beside)[0])
     own = replace(worker.machine, ram_bandwidth=ram_bandwidth) if ram_bandwidth is not None else worker.machine
     return replace(
         worker,

@@ -20,6 +20,7 @@ from compat.engines.accelerator_names import (
     read_name,
     suggested_names,
 )
+from compat.engines.cards import Cards
 from compat.engines.hardware import GIB
 from compat.engines.system_memory import processor_bandwidth
 
@@ -38,7 +39,8 @@ class MachineText:
 
     ``memory`` is that of one accelerator and ``ram`` the system's, in GB; ``ram_bandwidth`` in GB a second. ``bare`` is
     a size alone, of which it is not told whether it is the one or the other. ``said`` are sentences on what was taken
-    how, ``unread`` the parts that nobody understands, and ``near`` the accelerators that come near to those.
+    how, ``unread`` the parts that nobody understands, and ``near`` the accelerators that come near to those. ``beside``
+    are accelerators of other kinds.
     """
 
     accelerator: str = ""
@@ -51,6 +53,7 @@ class MachineText:
     said: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
+    beside: tuple[Cards, ...] = ()
 
     @property
     def told(self) -> bool:
@@ -68,6 +71,7 @@ class MachineText:
         numbers = {"memory": self.memory, "ram": self.ram, "ram_bandwidth": self.ram_bandwidth}
         found = {"accelerator": self.accelerator, "count": str(self.count) if self.count > 1 else ""}
         found |= {name: f"{value:.10g}" for name, value in numbers.items() if value is not None}
+        found["beside"] = ", ".join(cards.words for cards in self.beside)
         return {name: value for name, value in found.items() if value}
 
 
@@ -313,6 +317,12 @@ def _typed(text: str) -> MachineText:
         text = f"{text[: rate.start()]} {text[rate.end() :]}"
     beside = False
     for part, between in _parts(text):
+        card = read_name(part)
+        if card.label:
+            # A size that stands with a name is that of this accelerator, whatever else there is.
+            told.devices.append(_Device(card.label, card.memory, card.count))
+            beside = _BESIDE.search(between) is not None
+            continue
         processor = _PROCESSOR.search(part)
         if processor and not read_name(part).label:
             told.processor = told.processor or processor[0].strip()
@@ -436,9 +446,11 @@ def _machine(told: _Told) -> MachineText:
         if label or memory is not None:
             kinds[label, memory] += device.count
     best = max(kinds, key=lambda kind: _rank(kind, kinds[kind]), default=("", None))
-    left = ", ".join(_counted_words(kind, count) for kind, count in kinds.items() if kind != best)
+    others = [kind for kind in kinds if kind != best]
+    beside = [kind for kind in others if _go_together(best[0], kind[0])]
+    left = ", ".join(_counted_words(kind, kinds[kind]) for kind in others if kind not in beside)
     if left:
-        said.append(f"Accelerators of one kind are judged together: {left} is left out.")
+        said.append(f"Accelerators of several makers are not judged together: {left} is left out.")
     if told.processor:
         said.append(_processor_words(told.processor))
     unread = list(dict.fromkeys(unread))[:_MOST_UNREAD]
@@ -452,7 +464,14 @@ def _machine(told: _Told) -> MachineText:
         said=tuple(dict.fromkeys(said)),
         unread=tuple(unread),
         near=tuple(dict.fromkeys(near for one in unread for near in near_names(one))),
+        beside=tuple(Cards(name, kinds[name, memory], _told_gb(memory)) for name, memory in beside),
     )
+
+
+def _go_together(label: str, other: str) -> bool:
+    """Whether an engine can share a model out to both: cards of one maker, each with a memory of its own."""
+    known = [accelerator_named(label), accelerator_named(other)]
+    return all(one is not None and not one.unified for one in known) and len({one.vendor for one in known if one}) == 1
 
 
 def _labelled(device: _Device, said: list[str], unread: list[str]) -> tuple[str, float | None]:

@@ -116,6 +116,7 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
         query_width(shape),
         routed_width(shape),
         cells // (1 if cache.unified else cache.parallel),
+        int(is_indexed(shape)),
     )
     total = llama_compute(widths, cache, options, options.devices)
     return Buffer(total, Basis.FORMULA, "largest of output, feed-forward and attention buffers")
@@ -127,7 +128,7 @@ class LlamaWidths:
 
     ``kv`` is the width of one layer's keys, ``widest`` that of the widest layer's keys and values together, ``query``
     of its queries, ``routed`` of what all chosen experts give. ``window_cells`` are the tokens that a windowed layer
-    keeps of one stream.
+    keeps of one stream. ``indexed`` is 1 where an indexer chooses the tokens that layers attend to.
     """
 
     hidden: Amount
@@ -139,6 +140,7 @@ class LlamaWidths:
     query: Amount
     routed: Amount
     window_cells: Amount
+    indexed: Amount = 0
 
 
 def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptions, devices: Amount) -> Amount:
@@ -151,7 +153,9 @@ def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptio
     streams = 1 if cache.unified else cache.parallel
     tokens = pad(-(-cache.context // streams), LLAMA_PAD)
     masked = cache.ubatch * (2 if options.flash_attention else 4)
-    mask = (tokens + widths.window_cells) * masked
+    # An indexer has a mask of its own and scores every token in 32 bits; then two masks are made of those it chose.
+    chosen = widths.indexed * tokens * cache.ubatch
+    mask = (tokens + widths.window_cells) * masked + 2 * chosen
     rows = cache.ubatch if options.output_rows is None else min(options.output_rows, cache.ubatch)
     output = widths.vocab * rows * 4 + 2 * hidden + (mask if options.gpu else 0)
     # What experts give goes where their gates were, if it is no wider.
@@ -160,9 +164,9 @@ def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptio
     feed = either(widths.feed_forward > 0, steps + 2 * hidden + query + mask, 0)
     attention: Amount = 0
     if not options.flash_attention:
-        attention = widths.heads * tokens * row + mask + 5 * hidden + 2 * widths.kv * row
+        attention = widths.heads * tokens * row + mask + 5 * hidden + 2 * widths.kv * row + 4 * chosen
     elif options.gpu:
-        attention = _dequantised(widths.widest, cache, tokens * streams) + mask + 2 * hidden + 2 * query
+        attention = _dequantised(widths.widest, cache, tokens * streams) + mask + 2 * hidden + 2 * query + 4 * chosen
     # Layers split over several cards are pipelined: four input copies on each, and of what one card gives the next.
     piped = 3 * mask + 4 * hidden if options.gpu else 0
     return largest(output, feed, attention) + either(devices > 1, piped, 0)
@@ -172,6 +176,11 @@ def _dequantised(widest: Amount, cache: CacheOptions, tokens: int) -> Amount:
     """16-bit copy of one layer's cache that flash attention on a GPU makes of a quantised cache."""
     narrow = [bits for bits in cache_bits("llama.cpp", cache) if bits is not None and bits < 16]
     return tokens * widest * 2 if narrow else 0
+
+
+def is_indexed(shape: ModelShape) -> bool:
+    """Whether an indexer chooses the tokens that layers attend to."""
+    return any(layer.index for layer, _ in shape.layer_counts)
 
 
 def widest_full_layer(shape: ModelShape) -> int:
@@ -217,6 +226,7 @@ def _batched(shape: ModelShape, cache: CacheOptions, options: BufferOptions, eng
     sequences, tokens = batch_sizes(options)
     detail = f"largest of the sampler for {sequences} sequences and {tokens} prompt tokens in one layer"
     total = batched_compute(shape.vocab, each, options, engine, max(options.devices, 1))
+    total += int(is_indexed(shape)) * indexer_compute(cache, engine)
     return Buffer(total, Basis.DEFAULT, detail)
 
 
@@ -241,6 +251,22 @@ def batched_compute(vocab: Amount, each: Amount, options: BufferOptions, engine:
     sampler = rounded(SAMPLER_COPIES * sequences * vocab * 4) if engine == "vllm" else 0
     logits = sequences * vocab * 4 if engine != "vllm" else 0
     return largest(sampler, tokens * each // devices + logits)
+
+
+INDEXER_SCORES = 512
+"""MiB that vLLM sets aside for the scores of an indexer (``VLLM_SPARSE_INDEXER_MAX_LOGITS_MB``)."""
+
+
+def indexer_compute(cache: CacheOptions, engine: str) -> int:
+    """Bytes that an indexer takes beside a layer's activations, on each device.
+
+    vLLM reserves a workspace for keys by the longest context (``get_max_prefill_buffer_size``); SGLang takes what is
+    free, and others are not known to plan for one.
+    """
+    if engine != "vllm":
+        return 0
+    factor = 5 if cache.context <= 256 * 1024 else 2
+    return INDEXER_SCORES * MIB + cache.context * (576 * 2 // 132) * factor * 132
 
 
 def _transformers(shape: ModelShape, cache: CacheOptions) -> Buffer:

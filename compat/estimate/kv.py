@@ -3,6 +3,10 @@
 Per token and layer ``n_kv_heads x (head_dim_k + head_dim_v) x bits / 8``, summed over the layers that
 keep keys and values, each with the cells the engine gives it. llama.cpp pads and bounds as in
 ``llama-kv-cache.cpp``; vLLM and SGLang page by blocks.
+
+Sparse attention of DeepSeek V3.2 and GLM 5 keeps the keys of an indexer beside them. Read in vLLM 0.33.0
+(``DeepseekV32IndexerCache``), SGLang 0.5.23 (``DSATokenToKVPool``), llama.cpp 0c1e57098 (``llama_kv_cache_dsa``) and
+mlx-lm 0.32.2 (``deepseek_v32.py``, whose second cache holds zeros in place of values).
 """
 
 from dataclasses import dataclass
@@ -69,7 +73,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     per_token = 0.0
     for layer, count in shape.layer_counts:
         k, v = layer_widths(layer, shape, engine)
-        each = count * (k * bits_k + v * bits_v) / 8
+        each = count * ((k * bits_k + v * bits_v) / 8 + index_bytes(layer, engine))
         kv += each * reserved_cells(layer, engine, options)
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
     state = state_bytes(shape, options)
@@ -191,9 +195,26 @@ def is_narrow(engine: str, options: CacheOptions) -> bool:
 def layer_widths(layer: LayerCache, shape: ModelShape, engine: str) -> tuple[int, int]:
     """(keys, values) that one layer keeps a token, as the engine stores them."""
     mla = shape.mla
-    if mla is not None and layer.k_width and engine in FULL_HEADS and shape.heads and mla.nope and mla.v_dim:
+    full = engine in FULL_HEADS or (engine == "mlx-lm" and shape.model_type in _FULL_ON_MLX)
+    if mla is not None and layer.k_width and full and shape.heads and mla.nope and mla.v_dim:
         return shape.heads * (mla.nope + mla.rope), shape.heads * mla.v_dim
-    return layer.k_width, layer.v_width
+    if not layer.index or engine in _INDEX_IN_BYTES or (layer.index_shared and engine in LLAMA_FAMILY):
+        return layer.k_width, layer.v_width
+    return layer.k_width + layer.index, layer.v_width + (layer.index if engine == "mlx-lm" else 0)
+
+
+_FULL_ON_MLX = frozenset({"deepseek_v2", "minicpm3", "youtu_llm"})
+"""Model types whose code in mlx-lm 0.32.2 keeps the full heads of a latent attention; of others the latent form."""
+_INDEX_IN_BYTES = frozenset({"vllm", "sglang"})
+"""Engines that keep an indexer's keys in eight bits, with a scale of 32 for every 128, whatever the cache's type."""
+_INDEX_GROUP = 128
+
+
+def index_bytes(layer: LayerCache, engine: str) -> int:
+    """Bytes that one layer keeps a token of an indexer's keys, where those are not of the cache's type."""
+    if not layer.index or layer.index_shared or engine not in _INDEX_IN_BYTES:
+        return 0
+    return layer.index + layer.index // _INDEX_GROUP * 4
 
 
 def _lacking(shape: ModelShape) -> str:

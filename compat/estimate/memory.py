@@ -26,6 +26,7 @@ from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights, output_head
 from compat.estimate.widths import Widening, widening_of
 from compat.shapes.shape import ModelShape
+from compat.shapes.tensor_bytes import TensorBytes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class VariantInputs:
     ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other. ``bits`` is
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
     usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
+    ``tensors`` is what the files list, where their headers were read.
     """
 
     shape: ModelShape | None = None
@@ -46,6 +48,12 @@ class VariantInputs:
     bits: float | None = None
     width_assumed: bool = False
     doubt: str = ""
+    tensors: TensorBytes | None = None
+
+    @property
+    def sized(self) -> bool:
+        """Whether the files tell how large the weights are."""
+        return self.file_bytes is not None or self.tensors is not None
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ SMALLEST_FILE, LARGEST_FILE = "IQ1_S", "BF16"
 
 def with_largest_file(variant: VariantInputs) -> VariantInputs | None:
     """A GGUF repository whose files are not listed, as its largest file; None where a variant is told better."""
-    told = variant.quant or variant.bits or variant.doubt or variant.file_bytes is not None
+    told = variant.quant or variant.bits or variant.doubt or variant.sized
     return None if told or variant.format != "gguf" else replace(variant, quant=LARGEST_FILE)
 
 
@@ -222,10 +230,11 @@ def variant_weights(variant: VariantInputs, engine: str, widening: Widening | No
         quant=variant.quant,
         engine=engine,
         bits=variant.bits,
+        tensors=variant.tensors,
     )
-    if variant.file_bytes is None and variant.doubt:
+    if not variant.sized and variant.doubt:
         return Weights(None, Basis.UNKNOWN, missing=(variant.doubt,))
-    if variant.width_assumed and variant.file_bytes is None and weights.total is not None:
+    if variant.width_assumed and not variant.sized and weights.total is not None:
         weights = replace(weights, basis=Basis.DEFAULT, least=round(weights.total * LEAST_PACKED_BITS / 16))
     return weights if widening is None else _widened(weights, variant, widening)
 
@@ -235,15 +244,20 @@ LEAST_PACKED_BITS = 4
 
 
 def _widened(weights: Weights, variant: VariantInputs, widening: Widening) -> Weights:
+    if widening.pads is not None:
+        added = widening.padding(variant.shape) if variant.shape is not None else 0
+        if weights.total is None or not added:
+            return weights
+        return replace(weights, total=weights.total + added, detail="experts rounded up to what the kernels take")
     count = variant.parameters or (variant.shape.parameters if variant.shape is not None else None)
     if count is None and weights.parts is not None:
         count = weights.parts.total
     if count is None:
         least = weights.least if weights.total is None else weights.total
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), least=least)
-    detail, total = f"every weight in {widening.bits} bits", count * widening.bits // 8
+    detail, total = f"every weight in {widening.bits} bits", int(count * widening.bits // 8)
     least = 0 if widening.everywhere else weights.least
-    return replace(weights, total=total, basis=Basis.FORMULA, detail=detail, missing=(), least=least)
+    return replace(weights, total=total, basis=Basis.FORMULA, detail=detail, missing=(), least=least, tensors=None)
 
 
 def _torch_scratch(
@@ -355,7 +369,7 @@ def place_weights(weights: Weights) -> tuple[int, int]:
     """
     host = weights.lookup + (weights.embed or 0)
     on_device = (weights.total or 0) - weights.lookup
-    if weights.parts is not None and weights.parts.head:
+    if weights.tied is False:
         on_device -= weights.embed or 0
     return max(on_device, 0), host
 

@@ -10,8 +10,8 @@ variants of one model, with shapes of 32 layers that keep 1,024 keys and 1,024 v
                0      8,540,770,304  7,982,272,512  558,497,792        Q8_0
     shapes     hidden  vocab    heads  layers  ...
                4,096   128,256  32     32
-    caches     shape  window  k       v
-               0      -1      32,768  32,768                           all layers together; -1: no window
+    caches     shape  window  k       v       index
+               0      -1      32,768  32,768  0                        all layers together; -1: no window
 
 At 8,192 tokens of 16 bits llama.cpp then keeps ``(32,768 x 16 + 32,768 x 16) / 8 x 8,192`` bytes of cache for both.
 
@@ -41,6 +41,8 @@ from compat.estimate.buffers import (
     compute_buffer,
     driver_overhead,
     feed_forward_width,
+    indexer_compute,
+    is_indexed,
     llama_compute,
     narrow_on_mlx,
     projector_need,
@@ -67,6 +69,7 @@ from compat.estimate.kv import (
     HybridPages,
     cache_bits,
     hybrid_pages,
+    index_bytes,
     layer_widths,
     reserved_cells,
     state_bytes,
@@ -125,11 +128,11 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
-        *((name, "?") for name in ("cached", "latent", "computes")),
+        *((name, "?") for name in ("cached", "latent", "computes", "indexed")),
         *((name, "f8") for name in ("values", "most_values")),
     ]
 )
-_CACHE = np.dtype([("shape", "i4"), ("window", "i8"), ("k", "i8"), ("v", "i8")])
+_CACHE = np.dtype([("shape", "i4"), ("window", "i8"), ("k", "i8"), ("v", "i8"), ("index", "i8")])
 
 Column = NDArray[np.int64]
 
@@ -363,7 +366,7 @@ class NeedColumns:
         if bits_k is None or bits_v is None:
             return (np.full(len(shapes), UNKNOWN),) * 2
         slots = _cells(self.caches["window"], self.engine, asked)
-        each = (self.caches["k"] * bits_k + self.caches["v"] * bits_v) / 8 * slots
+        each = ((self.caches["k"] * bits_k + self.caches["v"] * bits_v) / 8 + self.caches["index"]) * slots
         total = np.bincount(self.caches["shape"], weights=each, minlength=len(self.shapes))
         kv = np.rint(total).astype(np.int64)
         state = np.where(shapes["state"] >= 0, shapes["state"] * asked.parallel, UNKNOWN)
@@ -395,10 +398,12 @@ class NeedColumns:
                 shapes["query"],
                 shapes["routed"],
                 seen // (1 if asked.unified else asked.parallel),
+                shapes["indexed"].astype(np.int64),
             )
             found = llama_compute(widths, asked, buffers, ranks)
         elif self.engine in PAGED:
             found = batched_compute(vocab, each, buffers, self.engine, ranks)
+            found = found + shapes["indexed"] * indexer_compute(asked, self.engine)
         elif self.engine in ("transformers", "tgi"):
             found = transformers_compute(each, asked)
         elif self.engine == "rbee":
@@ -671,7 +676,7 @@ class _WeightsOnce:
         self._labels: dict[tuple[int, int, str | None], LabelRead] = {}
 
     def of(self, variant: VariantInputs, widening: Widening | None) -> Weights:
-        if variant.file_bytes is None or widening is not None:
+        if variant.file_bytes is None or variant.tensors is not None or widening is not None:
             return variant_weights(variant, self._engine, widening)
         key = id(variant.shape), variant.parameters, variant.quant, variant.bits
         if key not in self._known:
@@ -683,10 +688,11 @@ class _WeightsOnce:
         if variant.shape is None or weights.total is None or weights.parts is None:
             return None
         key = id(variant.shape), weights.parts.total, quant
-        if weights.basis is Basis.FILE and key in self._labels:
+        by_label = weights.basis is Basis.FILE and weights.tensors is None
+        if by_label and key in self._labels:
             return self._labels[key]
         found = label_read(variant.shape, weights, self._engine, quant)
-        if weights.basis is Basis.FILE and not found.own:
+        if by_label and not found.own:
             self._labels[key] = found
         return found
 
@@ -716,21 +722,26 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
         shape.caches is not None,
         shape.mla is not None,
         computes,
+        is_indexed(shape),
         *cached_values(shape),
     )
 
 
-def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int]]:
-    """(window, keys, values) of a shape's layers, those of one window added up; -1 where they see all tokens."""
-    found: dict[int, tuple[int, int]] = {}
+def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int]]:
+    """(window, keys, values, bytes of an indexer) of a shape's layers, those of one window added up.
+
+    The window is -1 where they see all tokens.
+    """
+    found: dict[int, tuple[int, int, int]] = {}
     for layer, count in shape.layer_counts:
         if layer.kind in (LayerKind.STATE, LayerKind.NONE):
             continue
         window = layer.window if layer.kind in WINDOWED and layer.window is not None else UNKNOWN
         k, v = layer_widths(layer, shape, engine)
-        before = found.get(window, (0, 0))
-        found[window] = before[0] + count * k, before[1] + count * v
-    return [(window, k, v) for window, (k, v) in found.items()]
+        before = found.get(window, (0, 0, 0))
+        index = before[2] + count * index_bytes(layer, engine)
+        found[window] = before[0] + count * k, before[1] + count * v, index
+    return [(window, *widths) for window, widths in found.items()]
 
 
 def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:

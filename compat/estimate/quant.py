@@ -59,8 +59,12 @@ class Mix:
     k_types: bool = False
 
     def narrow(self) -> "Mix":
-        """The widths of tensors whose rows are no multiple of 256: K types step up to a 32-block type."""
-        if self.measured or not self.k_types:
+        """The widths of tensors whose rows are no multiple of 256: types in such blocks step up to one of 32."""
+        if self.measured:
+            # Below four bits there is one such type for all of them.
+            wide = max(self.body, BITS_PER_WEIGHT["IQ4_NL"])
+            return replace(self, embed=max(self.embed, wide), head=_stepped(self.head), body=wide)
+        if not self.k_types:
             return self
         return Mix(
             _stepped(self.embed),

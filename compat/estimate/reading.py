@@ -18,7 +18,7 @@ from compat.estimate.fit import FitResult
 from compat.estimate.memory import VariantInputs
 from compat.estimate.placement import Placement, Way
 from compat.estimate.speed import backend_words, placement_for, work_of
-from compat.estimate.speed_constants import CLASS_WORDS, Calibration, Constants, Reading, calibration, kernels_of
+from compat.estimate.speed_constants import Calibration, Constants, Reading, calibration, class_words, kernels_of
 from compat.estimate.token_work import Work
 from compat.shapes.counting import active_parameters
 from compat.shapes.shape import ModelShape
@@ -96,7 +96,7 @@ def estimate_prompt(
     kernels, first = kernels_of(engine), placement.portions[0]
     pair = f"{kernels}|{first.hardware}"
     own, constants = found.reading.get(pair), found.classes.get(pair)
-    words, kind = ENGINE_WORDS.get(kernels, kernels), CLASS_WORDS[first.hardware]
+    words, kind = ENGINE_WORDS.get(kernels, kernels), class_words(first.hardware)
     if placement.way is not Way.ONE:
         reason = "How fast several devices, or accelerator and processor, read a prompt together was not measured."
         return ReadingEstimate(prompt, None, reason=reason)

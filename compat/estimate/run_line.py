@@ -498,7 +498,14 @@ def _tgi(start: Start) -> RunLine | str:
         told += ["--num-shard", str(len(start.used))]
     if options.parallel is not None:
         told += ["--max-batch-total-tokens", str(options.context * options.parallel)]
-    return RunLine(((Command(tuple(told), _visible(start)),),))
+    note = ""
+    if start.stretched:
+        # Neither launcher/src/main.rs nor warmup in models/flash_causal_lm.py compares it with the model's own.
+        note = (
+            f"The model says it is made for {start.model.context:,} tokens, and TGI starts beyond without a check; "
+            "that answers stay sensible there takes RoPE scaling in its config.json."
+        )
+    return RunLine(((Command(tuple(told), _visible(start)),),), note)
 
 
 _TGI_LEAST = 2

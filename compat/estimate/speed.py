@@ -23,11 +23,11 @@ from compat.estimate.memory import VariantInputs, as_held, variant_weights
 from compat.estimate.placement import Placement, Portion, Way, place
 from compat.estimate.speed_constants import (
     BACKENDS,
-    CLASS_WORDS,
     Calibration,
     Constants,
     Spread,
     calibration,
+    class_words,
     kernels_of,
 )
 from compat.estimate.token_work import Work, token_work
@@ -129,7 +129,7 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
     shared = found.shared.get(kernels, {})
     for portion in placement.portions:
         if f"{kernels}|{portion.hardware}" not in found.classes:
-            kind = CLASS_WORDS[portion.hardware]
+            kind = class_words(portion.hardware)
             return f"No measured runs of {words} on {kind}, so a number would have no basis."
     own = [found.classes[f"{kernels}|{portion.hardware}"] for portion in placement.portions]
     if placement.way is Way.TOGETHER:
@@ -229,7 +229,7 @@ def spread_of(work: Work, engine: str, placement: Placement, found: Calibration)
 def _basis(engine: str, placement: Placement, spread: Spread) -> str:
     words = ENGINE_WORDS.get(kernels_of(engine), kernels_of(engine))
     where = {
-        Way.ONE: f"on {CLASS_WORDS[placement.portions[0].hardware]}",
+        Way.ONE: f"on {class_words(placement.portions[0].hardware)}",
         Way.SPLIT: "with its layers on several accelerators",
         Way.OFFLOAD: "with layers in system memory",
         Way.TOGETHER: "on several accelerators at once",

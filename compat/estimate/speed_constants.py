@@ -54,6 +54,12 @@ CLASS_WORDS = {
 }
 """What people call a class, where there are devices of it."""
 
+
+def class_words(hardware: str) -> str:
+    """What people call a class; of a device of which only memory and bandwidth are told there is no name."""
+    return CLASS_WORDS.get(hardware, "accelerators of such a kind")
+
+
 BACKENDS = {
     **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-unified"), "CUDA"),
     **dict.fromkeys(("amd", "amd-unified"), "ROCm or Vulkan"),

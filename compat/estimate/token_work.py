@@ -76,7 +76,7 @@ def values_read(shape: ModelShape, depth: int) -> int | None:
     total = 0
     for layer in shape.caches:
         seen = min(depth, layer.window) if layer.kind in _WINDOWED and layer.window else depth
-        total += (layer.k_width + layer.v_width) * seen
+        total += (layer.k_width + layer.v_width + layer.index) * seen
     return total
 
 
@@ -140,6 +140,8 @@ def experts_held(
     shape: ModelShape, weights: Weights, engine: str, quant: str | None, label: LabelRead | None = None
 ) -> int:
     """Bytes that all experts of a mixture take; 0 where there are none, or they cannot be told apart."""
+    if weights.tensors is not None:
+        return weights.tensors.experts
     if weights.total is None or weights.parts is None or not shape.experts:
         return 0
     read = (label or label_read(shape, weights, engine, quant)).scaled_to(weights.total)
@@ -188,7 +190,7 @@ def label_read(shape: ModelShape, weights: Weights, engine: str, quant: str | No
     if used is None:
         return LabelRead(None)
     told, own = weights, True
-    if weights.basis is Basis.FILE:
+    if weights.basis is Basis.FILE and weights.tensors is None:
         labelled = estimate_weights(shape, parameters=count, quant=quant, engine=engine)
         if labelled.total is not None and labelled.parts is not None:
             told, own = labelled, False
@@ -197,8 +199,10 @@ def label_read(shape: ModelShape, weights: Weights, engine: str, quant: str | No
     table = told.parts.embed if told.parts.head else 0
     unread = max(told.parts.total - told.parts.lookup - table - used, 0)
     bits = _expert_bits(told, shape, quant)
-    stored = told.total - told.lookup - ((told.embed or 0) if table else 0)
+    stored = told.total - told.lookup - ((told.embed or 0) if told.tied is False else 0)
     routed = routed_parameters(shape, count) or 0
+    if told.tensors is not None and routed:
+        bits = 8 * told.tensors.experts / routed
     chosen = routed - min(unread, routed)
     read = _Read(stored - unread * bits / 8, chosen * bits / 8, routed * bits / 8)
     return LabelRead(used, told.total, read, own)

@@ -7,6 +7,7 @@ from compat.estimate.label_sizes import ModelKind, kind_of, size_factor
 from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
 from compat.shapes.counting import Split, routed_parameters, split_by_dimensions, split_parameters
 from compat.shapes.shape import ModelShape
+from compat.shapes.tensor_bytes import TensorBytes
 
 
 class Basis(StrEnum):
@@ -24,7 +25,7 @@ class Weights:
 
     ``embed`` is the token embedding table as stored, ``lookup`` per-layer embedding tables: an engine
     may leave both in system memory. ``least`` is what the weights take in any case where ``total`` is unknown, or rests
-    on an assumption.
+    on an assumption. ``tensors`` is what the files list, where they were read: nothing of it is reckoned then.
     """
 
     total: int | None
@@ -36,6 +37,14 @@ class Weights:
     parts: Split | None = None
     mix: Mix | None = None
     least: int = 0
+    tensors: TensorBytes | None = None
+
+    @property
+    def tied(self) -> bool | None:
+        """Whether the output head is the embedding itself; None where nothing tells it."""
+        if self.tensors is not None:
+            return not self.tensors.head
+        return None if self.parts is None else not self.parts.head
 
 
 LEAST_BITS = 1
@@ -50,10 +59,11 @@ def estimate_weights(
     quant: str | None = None,
     engine: str | None = None,
     bits: float | None = None,
+    tensors: TensorBytes | None = None,
 ) -> Weights:
     """Bytes of the weights as the engine holds them.
 
-    ``file_bytes``: summed size of the variant's weight files, believed before anything else.
+    ``tensors``: what the variant's files list, believed before anything else. ``file_bytes``: their summed size.
     ``parameters``: the files' own count. ``quant``: the label of the scheme. ``bits``: what it packs a weight in,
     where the label does not say.
     """
@@ -65,6 +75,18 @@ def estimate_weights(
         mix = _fitted(mix, shape)
     embed = round(parts.embed * _embed_bits(parts, mix) / 8) if parts and mix else None
     lookup = round(parts.lookup * _lookup_bits(mix) / 8) if parts and mix else 0
+    if tensors is not None:
+        detail = "tensors that its files list"
+        return Weights(
+            tensors.total,
+            Basis.FILE,
+            tensors.embed or None,
+            tensors.lookup,
+            detail,
+            parts=parts,
+            mix=mix,
+            tensors=tensors,
+        )
     if file_bytes is not None:
         return Weights(file_bytes, Basis.FILE, embed, lookup, "size of the weight files", parts=parts, mix=mix)
     count = parameters or (shape.parameters if shape is not None else None)
@@ -94,6 +116,8 @@ def output_head(weights: Weights) -> int:
     0 where the weights cannot be told apart.
     """
     parts, total = weights.parts, weights.total
+    if weights.tensors is not None:
+        return weights.tensors.head or weights.tensors.embed
     if parts is None or total is None:
         return 0
     if weights.mix is None:
@@ -107,7 +131,7 @@ def _fitted(mix: Mix, shape: ModelShape) -> Mix:
     if shape.hidden and shape.hidden % 256:
         mix = replace(wide, ffn_down=mix.ffn_down, attn_o=mix.attn_o)
     row = shape.expert_ffn if shape.experts else shape.ffn
-    if row and row % 256 and mix.k_types:
+    if row and row % 256 and (mix.k_types or mix.measured):
         mix = replace(mix, ffn_down=wide.ffn_down if wide.ffn_down is not None else wide.body)
     return mix
 

@@ -1,7 +1,8 @@
 """Weights that an engine holds wider in memory than they are stored, and on which hardware.
 
 Read in the sources of the versions that the profiles name (28 November 2026): vLLM 0.33.0 ``config/model.py``
-(``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``) and ``platforms/cuda.py`` (``supported_dtypes``),
+(``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``), ``platforms/cuda.py`` (``supported_dtypes``) and
+``fused_moe/oracle/mxfp4.py`` (Hopper's Triton kernels take experts as they are, Marlin and FlashInfer round them up),
 Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
 of the modules that know ``weight_scale_inv``, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
 """
@@ -9,6 +10,7 @@ of the modules that know ``weight_scale_inv``, ExLlamaV3 1.6.5 ``modules/linear.
 from dataclasses import dataclass
 
 from compat.engines.hardware import Hardware
+from compat.shapes.counting import routed_parameters
 from compat.shapes.shape import ModelShape
 
 _PLAIN = frozenset({"", "bf16", "f16"})
@@ -21,11 +23,13 @@ class Widening:
 
     ``quants`` are the labels of the packing, in lower case (empty: any). On ``vendors`` they are always wide, on
     NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never); ``everywhere``: on any hardware. ``cache``
-    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits.
+    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``pads``: only experts
+    are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs but those of
+    the generations ``spares``.
     """
 
     engine: str
-    bits: int
+    bits: float
     quants: frozenset[str]
     formats: frozenset[str] = frozenset({"safetensors", "pytorch"})
     types: frozenset[str] = frozenset()
@@ -33,6 +37,8 @@ class Widening:
     keeps_from: float | None = None
     everywhere: bool = False
     cache: int = 1
+    pads: tuple[int, int] | None = None
+    spares: frozenset[int] = frozenset()
 
     def concerns(self, engine: str, format_: str | None, quant: str | None, shape: ModelShape | None) -> bool:
         """Whether it is about these weights, on whatever hardware."""
@@ -56,7 +62,18 @@ class Widening:
         first = hardware.accelerators[0]
         known = first.compute_capability
         older = self.keeps_from is not None and known is not None and known < self.keeps_from
+        if self.pads is not None and known is not None:
+            older = int(known) not in self.spares
         return first.vendor in self.vendors or (first.vendor == "nvidia" and older)
+
+    def padding(self, shape: ModelShape) -> int:
+        """Bytes that rounding up the experts adds, of one device that holds them whole."""
+        width, routed = shape.expert_ffn or shape.ffn, routed_parameters(shape)
+        if self.pads is None or not (shape.hidden and width and routed):
+            return 0
+        wide = [-(-size // step) * step for size, step in zip((width, shape.hidden), self.pads, strict=True)]
+        added = routed * (wide[0] * wide[1] - width * shape.hidden) // (width * shape.hidden)
+        return round(added * self.bits / 8)
 
 
 WIDENINGS = (
@@ -64,6 +81,15 @@ WIDENINGS = (
     Widening("exllamav3", 16, frozenset({"fp8", "mxfp4"}), everywhere=True),
     Widening("mlx-lm", 16, frozenset({"fp8"}), everywhere=True),
     Widening("vllm", 32, _PLAIN, types=_NO_FLOAT16, keeps_from=8.0, cache=2),
+    Widening(
+        "vllm",
+        4.25,
+        frozenset({"mxfp4"}),
+        formats=frozenset({"safetensors"}),
+        types=frozenset({"gpt_oss"}),
+        pads=(128, 256),
+        spares=frozenset({9}),
+    ),
     Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),

@@ -19,7 +19,7 @@ from typing import Any
 
 from compat.architectures import name_words, published_parameters
 from compat.extraction.facts import Fact, Provenance, parameters_text
-from compat.extraction.filenames import read_name
+from compat.extraction.filenames import FileName, missing_shards, read_name
 from compat.extraction.quantization import Packing
 from compat.extraction.typed_counts import (
     INTEGER_BYTES,
@@ -149,8 +149,12 @@ def parameters_of(model: HubModel, config: Mapping[str, Any], packing: Packing, 
         if header and header.total_bytes and not counted.contradiction:
             counted = replace(counted, size_bytes=header.total_bytes)
         return counted if part else _held_against_files(model, counted, packing)
+    listed = _listed_in_gguf(model)
+    if listed is not None:
+        return Counted(_of_gguf(listed, expected))
     if model.gguf and model.gguf.total:
-        return Counted(_of_gguf(model.gguf.total, expected))
+        evidence = "the Hub counted the parameters of a GGUF file"
+        return Counted(_of_gguf(Fact(model.gguf.total, Provenance.HUB, evidence), expected))
     fact = _as_expected(expected)
     sizes = [one.count for one in expected if one.provenance is Provenance.NAME]
     if (
@@ -285,11 +289,27 @@ def _as_expected(expected: Sequence[Expectation]) -> Fact[int]:
     return Fact.unknown()
 
 
-def _of_gguf(total: int, expected: Sequence[Expectation]) -> Fact[int]:
-    """The Hub's count of one GGUF file, which may be the one of a projector or of a part."""
+def _listed_in_gguf(model: HubModel) -> Fact[int] | None:
+    """The weights that the tensors of each GGUF variant are, where all that were read agree."""
+    if model.gguf_tensors is None:
+        return None
+    read, sets = model.gguf_tensors.files, dict[str, list[FileName]]()
+    for name in (read_name(file) for file in read):
+        sets.setdefault(name.stem, []).append(name)
+    whole = [names for names in sets.values() if not missing_shards(names)]
+    counts = [sum(read[name.path].weights for name in names) for names in whole]
+    if not counts or not counts[0] or not all(_same(max(counts), count) for count in counts):
+        return None
+    first = min(name.path for name in whole[0])
+    return Fact(counts[0], Provenance.GGUF_HEADER, f"{first} lists tensors of {parameters_text(counts[0])} weights")
+
+
+def _of_gguf(counted: Fact[int], expected: Sequence[Expectation]) -> Fact[int]:
+    """The count of one GGUF file, which may be the one of a projector or of a part."""
+    total = counted.value or 0
     near = [one.count for one in expected if _alike(total, one.count)]
     if not expected or any(one.agrees(total) for one in expected) or (near and total > expected[0].count):
-        return Fact(total, Provenance.HUB, "the Hub counted the parameters of a GGUF file")
+        return counted
     return _as_expected(expected)
 
 

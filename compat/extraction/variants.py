@@ -18,7 +18,8 @@ from compat.extraction.filenames import FileName, missing_shards, opens_no_safet
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
 from compat.extraction.relatives import WEAK
-from compat.hub.payloads import HubModel
+from compat.hub.payloads import GgufTensors, HubModel
+from compat.shapes.tensor_bytes import TensorBytes
 
 _FORMAT_TAGS = {
     "safetensors": "safetensors",
@@ -80,7 +81,8 @@ class Variant:
 
     ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
     size is told, ``missing_shards`` counts parts of a split file that the record does not list. ``bits`` is what a
-    packed weight takes where the packing tells it; None for GGUF files, whose label does.
+    packed weight takes where the packing tells it; None for GGUF files, whose label does. ``tensors`` is what its files
+    list, None unless all of them were read.
     """
 
     key: str
@@ -90,6 +92,7 @@ class Variant:
     size_bytes: int | None = None
     missing_shards: int = 0
     bits: float | None = None
+    tensors: TensorBytes | None = None
 
 
 def variants_of(
@@ -129,7 +132,7 @@ def variants_of(
     block = None if only_helpers else model.gguf
     gguf = partial(replace, common, **_gguf_facts(model, names, common))
     if ggufs:
-        yield from _gguf_variants(ggufs, sizes, gguf, counted)
+        yield from _gguf_variants(ggufs, sizes, gguf, counted, model.gguf_tensors)
     elif block is not None:
         label = read_name(f"{model.name}.gguf").quantization
         facts = gguf(
@@ -314,7 +317,11 @@ def _gguf_facts(model: HubModel, names: Sequence[FileName], common: VariantFacts
 
 
 def _gguf_variants(
-    files: Sequence[FileName], sizes: Mapping[str, int | None], gguf: _Facts, counted: Counted
+    files: Sequence[FileName],
+    sizes: Mapping[str, int | None],
+    gguf: _Facts,
+    counted: Counted,
+    read: GgufTensors | None,
 ) -> Iterator[Variant]:
     groups: dict[str, list[FileName]] = {}
     for name in files:
@@ -326,7 +333,9 @@ def _gguf_variants(
         paths = tuple(sorted(name.path for name in group))
         missing = missing_shards(group)
         size = None if missing else _total(paths, sizes)
-        odd = size is not None and not holds(size, counted)
+        tensors = None if missing or read is None else _tensors_of(paths, read)
+        weighed = tensors.total if tensors is not None else size
+        odd = weighed is not None and not holds(weighed, counted)
         yield Variant(
             f"gguf:{stem}",
             f"GGUF {shown}, to be joined" if group[0].cut else f"GGUF {shown}",
@@ -341,4 +350,12 @@ def _gguf_variants(
             paths,
             None if odd else size,
             missing,
+            tensors=None if odd else tensors,
         )
+
+
+def _tensors_of(paths: Sequence[str], read: GgufTensors) -> TensorBytes | None:
+    """What the tensors of some files take together; None where one was not read, or all list none."""
+    listed = [read.files[path].bytes for path in paths if path in read.files]
+    found = TensorBytes.sum_of(TensorBytes(**one.model_dump()) for one in listed)
+    return found if len(listed) == len(paths) and found.total else None

@@ -25,6 +25,7 @@ from compat.hub.transport import Answer, Question, Span, Transport
 
 MAX_PAGE_SIZE = 500
 """The most models the Hub is asked for at once."""
+MOST_LARGE_READS = 2
 MOST_TREE_PAGES = 10
 MOST_FILES = 10_000
 """The largest file tree that is read; a Hub lists a thousand files a page."""
@@ -57,6 +58,8 @@ class HubClient:
         self.settings = settings or HubSettings.from_environ()
         pace = Pace(self.settings.host, clock, sleep, ledger=ledger, party=party, share=share, waiting=waiting)
         self._transport = Transport(self.settings, pace, transport=transport)
+        self.large_reads = asyncio.Semaphore(MOST_LARGE_READS)
+        """Whoever holds many megabytes of a file at once takes one of these, so that memory stays bounded."""
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()

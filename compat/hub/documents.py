@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
     CONFIG = "config"
     GGUF = "gguf"
+    GGUF_TENSORS = "gguf-tensors"
     SAFETENSORS = "safetensors"
     TREE = "tree"
     DETAIL = "detail"

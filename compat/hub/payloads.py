@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    model_validator,
 )
 
 from compat.hub.errors import HubBadPayload
@@ -142,6 +143,42 @@ class GgufFileHeader(_Block):
         return length if isinstance(length, int) and not isinstance(length, bool) and 0 < length < 10**15 else None
 
 
+class GgufBytes(_Block):
+    """What a GGUF file's tensors take: all, and by what they are for; see :mod:`compat.shapes.tensor_bytes`."""
+
+    total: Count
+    embed: Count = 0
+    head: Count = 0
+    lookup: Count = 0
+    experts: Count = 0
+
+    @model_validator(mode="after")
+    def parts_are_of_the_whole(self) -> Self:
+        """The parts are told apart, and so are never more than all."""
+        if self.embed + self.head + self.lookup + self.experts > self.total:
+            raise ValueError("the parts take more than the whole")
+        return self
+
+
+class GgufFileTensors(_Block):
+    """What this site itself read from the tensors of one GGUF file: how many, of how many weights, in how many bytes.
+
+    ``types`` are the bytes by ggml's tensor types. :mod:`compat.extraction.gguf_tensors` sums them up.
+    """
+
+    tensors: Count
+    layers: Count
+    weights: Count
+    bytes: GgufBytes
+    types: Annotated[dict[Annotated[StrictStr, Field(max_length=32)], Count], Field(max_length=64)]
+
+
+class GgufTensors(_Block):
+    """The tensors of a repository's GGUF files, by the path of each that was read."""
+
+    files: Annotated[dict[StrictStr, GgufFileTensors], Field(max_length=1000)]
+
+
 _UNEQUAL = 2
 """How many times as large as the first file of a set the others may be on average."""
 DataTypes = Annotated[dict[Annotated[StrictStr, Field(max_length=32)], Count], Field(max_length=64)]
@@ -216,6 +253,7 @@ class HubModel(_Block):
     card_data: Annotated[dict[str, Any] | None, Field(alias="cardData")] = None
     source: Annotated[dict[str, Any] | None, Field(alias="_source")] = None
     gguf_header: Annotated[GgufFileHeader | None, Field(alias="_gguf_header")] = None
+    gguf_tensors: Annotated[GgufTensors | None, Field(alias="_gguf_tensors")] = None
     departure: Annotated[Departure | None, Field(alias="_gone")] = None
     safetensors_header: Annotated[SafetensorsFileHeaders | None, Field(alias="_safetensors_header")] = None
 

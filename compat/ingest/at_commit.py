@@ -19,14 +19,14 @@ from compat.hub import HubBadPayload, HubClient, HubError, HubFileNotFound, HubG
 from compat.hub.documents import Document, Kind, Told, kept_record, merged, with_more
 from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.ingest.file_tree import lacks_sizes, tree_of
-from compat.ingest.gguf_metadata import file_to_read, gguf_header_of
+from compat.ingest.gguf_metadata import file_to_read, gguf_header_of, gguf_tensors_of
 from compat.ingest.safetensors_metadata import files_to_read, needs_headers, safetensors_headers_of
 
 log = logging.getLogger(__name__)
 
 Kept = Container[tuple[str, ...]]
 """Repository, commit and kind of documents that need not be asked for again."""
-HEADERS = (Kind.GGUF, Kind.SAFETENSORS)
+HEADERS = (Kind.GGUF, Kind.GGUF_TENSORS, Kind.SAFETENSORS)
 _CONFIG = "config.json"
 
 
@@ -64,7 +64,8 @@ def lacks_own_answer(model: HubModel, kept: Kept) -> bool:
 def lacks_headers(model: HubModel, kept: Kept) -> bool:
     """Whether headers of its weight files tell more than is known of it, and were not read."""
     weights = (*place_of(model), Kind.SAFETENSORS) not in kept and needs_headers(model) and bool(files_to_read(model))
-    return weights or ((*place_of(model), Kind.GGUF) not in kept and file_to_read(model) is not None)
+    lacking = any((*place_of(model), kind) not in kept for kind in (Kind.GGUF, Kind.GGUF_TENSORS))
+    return weights or (lacking and file_to_read(model) is not None)
 
 
 def with_known(found: Told, documents: Iterable[Document]) -> Told:
@@ -122,20 +123,21 @@ async def with_headers(client: HubClient, found: Told, kept: Kept) -> Completed:
     read, more, failures = timezone.now(), dict[Kind, Mapping[str, Any]](), list[HubError]()
     known = known_by(found)
     place = place_of(known.model)
+
+    async def add(kind: Kind, field: str, reading: Awaitable[dict[str, Any] | None]) -> None:
+        try:
+            headers = await reading
+        except HubError as error:
+            failures.append(error)
+        else:
+            more.update({} if headers is None else {kind: {field: headers} if headers else {}})
+
     if found.whole or (*place, Kind.GGUF) not in kept:
-        try:
-            header = await gguf_header_of(client, known.payload)
-        except HubError as error:
-            failures.append(error)
-        else:
-            more |= {} if header is None else {Kind.GGUF: {"_gguf_header": header} if header else {}}
+        await add(Kind.GGUF, "_gguf_header", gguf_header_of(client, known.payload))
+    if (*place, Kind.GGUF_TENSORS) not in kept:
+        await add(Kind.GGUF_TENSORS, "_gguf_tensors", gguf_tensors_of(client, known.model))
     if (*place, Kind.SAFETENSORS) not in kept and needs_headers(known.model):
-        try:
-            headers = await safetensors_headers_of(client, known.model)
-        except HubError as error:
-            failures.append(error)
-        else:
-            more |= {} if headers is None else {Kind.SAFETENSORS: {"_safetensors_header": headers} if headers else {}}
+        await add(Kind.SAFETENSORS, "_safetensors_header", safetensors_headers_of(client, known.model))
     return _completed(found, more, failures, read)
 
 

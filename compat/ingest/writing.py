@@ -124,6 +124,7 @@ def _write_parts(read: Sequence[ReadRecord], ids: Mapping[str, int]) -> None:
             quantization=(variant.facts.quantization or "")[:40],
             size_bytes=_storable(variant.size_bytes),
             bits=variant.bits,
+            tensors=variant.tensors.as_text() if variant.tensors else None,
             files=list(variant.files),
             missing_shards=variant.missing_shards,
         )

@@ -25,6 +25,7 @@ class Measurement(models.Model):
     accelerator = models.CharField(max_length=120, blank=True)
     count = models.PositiveSmallIntegerField(default=1)
     memory_gb = models.FloatField("memory of one accelerator, GB", null=True, blank=True)
+    beside = models.CharField("accelerators of other kinds", max_length=400, blank=True)
     ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
     options = models.JSONField(default=dict)
     parts = models.JSONField(default=list)
@@ -60,7 +61,7 @@ class Measurement(models.Model):
         """The machine in a few words."""
         times = f"{self.count} × " if self.count > 1 else ""  # noqa: RUF001 - the multiplication sign is meant
         if self.accelerator:
-            return f"{times}{self.accelerator}"
+            return f"{times}{self.accelerator}" + (f" + {self.beside}" if self.beside else "")
         if self.memory_gb is not None:
             return f"{times}{self.memory_gb:g} GB"
         return "" if self.ram_gb is None else f"{self.ram_gb:g} GB of system memory"

@@ -93,6 +93,12 @@ class SiteWorker(models.Model):
     memory_gb = models.FloatField(
         "memory of one accelerator, GB", null=True, blank=True, help_text="Only where the accelerator does not tell it."
     )
+    beside = models.CharField(
+        "other accelerators",
+        max_length=400,
+        blank=True,
+        help_text="Of the same maker, where not all are of one kind, such as 2x RTX 3060, RTX 3050.",
+    )
     ram_gb = models.FloatField("system memory, GB", null=True, blank=True)
     ram_bandwidth = models.FloatField(
         "system memory, GB a second",

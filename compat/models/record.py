@@ -189,6 +189,7 @@ class RecordDocument(models.Model):
     KIND_CHOICES: ClassVar = [
         (Kind.CONFIG.value, "config.json"),
         (Kind.GGUF.value, "header of a GGUF file"),
+        (Kind.GGUF_TENSORS.value, "tensors of GGUF files"),
         (Kind.SAFETENSORS.value, "headers of safetensors files"),
         (Kind.TREE.value, "file tree"),
         (Kind.DETAIL.value, "the model's own answer"),
@@ -337,6 +338,12 @@ class RecordVariant(models.Model):
     quantization = models.CharField(max_length=40, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Empty unless every file's size is told.")
     bits = models.FloatField(null=True, blank=True, help_text="Bits a packed weight takes; empty where not told.")
+    tensors = models.CharField(  # noqa: DJ001 - SQLite copies a large table for a column that cannot be empty
+        max_length=120,
+        null=True,
+        blank=True,
+        help_text="Bytes of the tensors that its files list: all, embedding, output head, looked up by layer, experts.",
+    )
     files = models.JSONField(default=list)
     missing_shards = models.PositiveIntegerField(default=0)
 

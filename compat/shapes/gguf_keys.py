@@ -14,6 +14,7 @@ _RENAMED: dict[str, str] = {
     "attention.key_length": "head_dim",
     "attention.sliding_window": "sliding_window",
     "attention.kv_lora_rank": "kv_lora_rank",
+    "attention.indexer.key_length": "index_head_dim",
     "attention.shared_kv_layers": "num_kv_shared_layers",
     "feed_forward_length": "intermediate_size",
     "expert_feed_forward_length": "moe_intermediate_size",
@@ -51,6 +52,7 @@ def config_from_gguf(metadata: Mapping[str, Any], model_type: str | None) -> dic
         config["qk_rope_head_dim"] = key("rope.dimension_count")
         # Files written before the latent form was described store every head's keys and values.
         config["full_heads"] = key("attention.key_length_mla") is None
+    _index_layers(config, arch, key("attention.indexer.types"))
     if key("attention.value_length") != key("attention.key_length"):
         config["value_head_dim"] = key("attention.value_length")
     return config
@@ -75,6 +77,18 @@ def _windows(config: dict[str, Any], swa: Any, narrow: Any) -> None:
         config["sliding_window_pattern"] = swa
     if isinstance(narrow, int) and "head_dim" in config:
         config["global_head_dim"], config["head_dim"] = config["head_dim"], narrow
+
+
+def _index_layers(config: dict[str, Any], arch: Any, types: Any) -> None:
+    """Which layers choose tokens for sparse attention themselves; GLM 5.2 has one pattern where none is told."""
+    if isinstance(types, Sequence) and not isinstance(types, str):
+        config["indexer_types"] = ["full" if one else "shared" for one in types]
+    elif arch == "glm-dsa" and (config.get("max_position_embeddings") or 0) >= _GLM_5_2:
+        config |= {"index_topk_freq": 4, "index_skip_topk_offset": 3}
+
+
+_GLM_5_2 = 1_048_576
+"""From so many tokens on llama.cpp takes a file for one of GLM 5.2 (``glm-dsa.cpp``)."""
 
 
 def _recurrence(config: dict[str, Any], key: Any) -> None:

@@ -13,6 +13,7 @@ _KEYS = """
     expert_intermediate_size expert_layer_offset expert_layer_period
     ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs full_heads global_attn_every_n_layers
     global_head_dim head_dim hidden_size hidden_size_per_layer_input hybrid_override_pattern index_head_dim
+    index_skip_topk_offset index_topk_freq index_topk_pattern indexer_types
     intermediate_size kv_heads_per_layer kv_lora_rank layer_types layers_block_type linear_conv_kernel_dim
     linear_key_head_dim linear_num_key_heads linear_num_value_heads linear_value_head_dim mamba_d_conv mamba_d_head
     mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_inner mamba_n_groups mamba_n_heads mamba_num_heads

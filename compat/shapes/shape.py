@@ -6,7 +6,7 @@ names it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -27,7 +27,9 @@ _MOST = 10**13
 class LayerCache:
     """What one layer stores per token: ``k_width`` and ``v_width`` in values, ``window`` in tokens.
 
-    ``q_width`` is the width of its queries, which are not stored but have weights.
+    ``q_width`` is the width of its queries, which are not stored but have weights. ``index`` is the width of the keys
+    by which sparse attention chooses tokens, stored beside the others; ``index_shared``: the layer takes what the one
+    before it chose, so that some engines store none for it.
     """
 
     kind: LayerKind
@@ -35,6 +37,8 @@ class LayerCache:
     v_width: int
     window: int | None = None
     q_width: int = 0
+    index: int = 0
+    index_shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -311,6 +315,30 @@ def _kinds(text: Mapping[str, Any], layers: int, structure: LayerStructure) -> t
     return layer_kinds(structure, layers)
 
 
+def _latent_layers(
+    kinds: Sequence[LayerKind], mla: LatentAttention, text: Mapping[str, Any], structure: LayerStructure
+) -> Iterator[LayerCache]:
+    index = _int(text, "index_head_dim") or structure.index
+    shares = _shares_index(text, len(kinds)) if index else [False] * len(kinds)
+    for kind, shared in zip(kinds, shares, strict=True):
+        yield LayerCache(kind, mla.rank + mla.rope, 0, index=index, index_shared=shared)
+
+
+def _shares_index(text: Mapping[str, Any], layers: int) -> list[bool]:
+    """Which layers take the tokens that the one before them chose, as ``GlmMoeDsaConfig`` of Transformers has it."""
+    pattern = text.get("index_topk_pattern")
+    if isinstance(pattern, str):
+        return [pattern[layer : layer + 1] == "S" for layer in range(layers)]
+    every = _int(text, "index_topk_freq")
+    if every is None:
+        types = text.get("indexer_types")
+        listed = isinstance(types, Sequence) and not isinstance(types, str) and len(types) == layers
+        return [word == "shared" for word in types] if listed and types is not None else [False] * layers
+    told = text.get("index_skip_topk_offset")
+    offset = told if isinstance(told, int) and 0 <= told <= _MOST_LAYERS else 2
+    return [max(layer - offset + 1, 0) % every != 0 for layer in range(layers)]
+
+
 def _caches(shape: ModelShape, text: Mapping[str, Any], structure: LayerStructure) -> tuple[LayerCache, ...] | None:
     kinds = _kinds(text, shape.layers, structure) if shape.layers else None
     if kinds is None:
@@ -318,8 +346,7 @@ def _caches(shape: ModelShape, text: Mapping[str, Any], structure: LayerStructur
     if not any(k not in (LayerKind.STATE, LayerKind.NONE) for k in kinds):
         return tuple(LayerCache(k, 0, 0) for k in kinds)
     if shape.mla is not None:
-        width = shape.mla.rank + shape.mla.rope + (_int(text, "index_head_dim") or structure.index)
-        return tuple(LayerCache(k, width, 0) for k in kinds)
+        return tuple(_latent_layers(kinds, shape.mla, text, structure))
     window = _int(text, "sliding_window", "attention_chunk_size", "sliding_window_size") or structure.window
     windowed = any(k in (LayerKind.WINDOW, LayerKind.CHUNK) for k in kinds)
     if windowed and structure.window is None and text.get("sliding_window", 0) is None:

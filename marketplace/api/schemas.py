@@ -101,15 +101,25 @@ Guessed = Annotated[
 ]
 
 
+class CardsOut(Shape):
+    """Accelerators of one kind."""
+
+    accelerator: str
+    count: int
+    memory_gb: float | None
+
+
 class MachineOut(Shape):
     """What a worker runs on.
 
-    ``assumed`` says which of several machines it is taken for, where the accelerator's name leaves that open.
+    ``beside`` are accelerators of other kinds than the first. ``assumed`` says which of several machines it is taken
+    for, where the accelerator's name leaves that open.
     """
 
     accelerator: str
     count: int
     memory_gb: float | None
+    beside: list[CardsOut]
     ram_gb: float | None
     ram_bandwidth_gb_s: float | None
     assumed: str
@@ -413,6 +423,7 @@ class MeasurementOut(Shape):
     accelerator: str | None
     count: int
     memory_gb: float | None = Field(description="Of one accelerator.")
+    beside: str | None = Field(description="Accelerators of other kinds.")
     ram_gb: float | None
     variant: str | None
     format: str | None

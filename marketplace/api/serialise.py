@@ -35,6 +35,9 @@ def worker(one: Worker) -> Json:
             "accelerator": machine.accelerator,
             "count": machine.count,
             "memoryGb": machine.memory,
+            "beside": [
+                {"accelerator": one.accelerator, "count": one.count, "memoryGb": one.memory} for one in machine.beside
+            ],
             "ramGb": machine.ram,
             "ramBandwidthGbS": machine.ram_bandwidth,
             "assumed": machine.assumed,
@@ -322,6 +325,7 @@ def _measurement(one: Measurement) -> Json:
         "accelerator": one.accelerator or None,
         "count": one.count,
         "memoryGb": one.memory_gb,
+        "beside": one.beside or None,
         "ramGb": one.ram_gb,
         "variant": one.variant or None,
         "format": one.format or None,

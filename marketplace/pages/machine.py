@@ -27,7 +27,7 @@ from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kep
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page
 
-MACHINE = ("accelerator", "count", "memory", "ram", "ram_bandwidth")
+MACHINE = ("accelerator", "count", "memory", "beside", "ram", "ram_bandwidth")
 """The worker's parameters that describe the machine."""
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40

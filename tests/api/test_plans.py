@@ -17,6 +17,8 @@ MACHINES = [
     (GGUF, {"worker": "llama-cpp", "accelerator": "RTX 4070", "ram": 64, "ram_bandwidth": 80}),
     (GGUF, {"worker": "llama-cpp", "memory": 24, "context": 262_144}),
     (GGUF, {"worker": "ollama", "memory": 12, "count": 2, "ram": 32, "context": 65_536}),
+    (GGUF, {"worker": "llama-cpp", "accelerator": "RTX 4090", "beside": "3060 12GB"}),
+    (LLAMA, {"worker": "vllm", "accelerator": "RTX 4090", "beside": "RTX 3090"}),
     (GGUF, {"worker": "llama-cpp", "ram": 64}),
     (GGUF, {"worker": "lm-studio", "accelerator": "Apple M4 Max", "memory": 36}),
 ]
@@ -37,6 +39,7 @@ def test_asking_for_a_plan_gives_that_plan(client, repo_id, machine):
         asked = {**machine, "context": options["context"], "kv": options["kvType"], "slots": options["slots"]}
         if "fewer cards" in plan["changes"]:
             asked["count"] = len(plan["cards"])
+            asked |= {"accelerator": plan["cards"][0]["name"], "beside": ""} if "beside" in machine else {}
         again = told(client, repo_id, asked)
         assert again["fit"]["fit"] == plan["fit"]
         assert any(one["cards"] == plan["cards"] for one in again["plans"])
@@ -50,6 +53,29 @@ def test_a_plan_says_all_of_it(client):
     assert all(card["needBytes"] == sum(card["parts"].values()) <= card["roomBytes"] for card in first["cards"])
     assert first["lines"] == [" ".join(first["flags"])]
     assert first["lines"][0].startswith(f"vllm serve {LLAMA} --max-model-len 8192 --tensor-parallel-size 2 ")
+
+
+def test_unlike_cards_are_told_apart_everywhere(client):
+    machine = {"worker": "llama-cpp", "accelerator": "RTX 4090", "beside": "3060 12gb"}
+    found = told(client, GGUF, machine)
+    assert found["worker"]["machine"]["beside"] == [{"accelerator": "RTX 3060 12 GB", "count": 1, "memoryGb": None}]
+    both = found["plans"][0]["cards"]
+    assert [card["name"] for card in both] == ["RTX 4090", "RTX 3060"]
+    assert both[0]["roomBytes"] == 2 * both[1]["roomBytes"]
+    assert both[0]["needBytes"] > both[1]["needBytes"]
+    page = client.get(f"/models/{GGUF}/", machine).content.decode()
+    assert "RTX 4090 + RTX 3060 12 GB" in page
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [("toaster", "not an accelerator"), ("RX 7600", "several makers"), ("M3 Max", "shares its memory")],
+)
+def test_cards_that_are_no_one_machine_are_refused_in_words(client, beside, words):
+    asked = {"worker": "llama-cpp", "accelerator": "RTX 4090", "beside": beside}
+    response = client.get(f"/api/v1/models/{GGUF}/compatibility", asked)
+    assert response.status_code == 400
+    assert words in response.content.decode()
 
 
 def test_the_whole_answer_has_the_same_plans(client):

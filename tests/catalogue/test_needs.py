@@ -237,7 +237,7 @@ def test_of_nothing_nothing_is_known():
 
 
 def variant(format_="safetensors", quantization="", size=None):
-    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=None)
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=None, tensors=None)
 
 
 def model(config=LLAMA, parameters=None, name="sample"):

@@ -13,10 +13,12 @@ from compat.catalogue.workers import (
     Machine,
     Worker,
     choose_worker,
+    not_together,
     workers,
 )
 from compat.engines import all_profiles, default_profile
 from compat.engines.accelerator_names import accelerator_labels, accelerator_named
+from compat.engines.cards import Cards
 from compat.engines.gpu_capability import Capability
 from compat.engines.hardware import GIB
 from compat.engines.machine_text import read_machine
@@ -53,6 +55,51 @@ def test_a_named_accelerator_is_the_bundled_one():
     assert hardware.accelerators[0].memory == 24 * GIB
     assert hardware.accelerators[0].bandwidth
     assert hardware.system_memory is None
+
+
+UNLIKE = Machine("RTX 4090", ram=64.0, beside=(Cards("RTX 3060 12 GB", 2), Cards("GTX 1080 Ti")))
+
+
+def test_unlike_accelerators_are_each_what_they_are():
+    hardware = UNLIKE.hardware
+    assert [one.memory // GIB for one in hardware.accelerators] == [24, 12, 12, 11]
+    assert len({one.bandwidth for one in hardware.accelerators}) == 3
+    assert (UNLIKE.total, hardware.system_memory) == (4, 64 * GIB)
+    assert UNLIKE.label == "RTX 4090 + 2 \u00d7 RTX 3060 12 GB + GTX 1080 Ti"
+
+
+def test_unlike_accelerators_are_written_as_they_are_read():
+    read = read_machine(UNLIKE.words)
+    assert (read.accelerator, read.beside, read.ram) == ("RTX 4090", UNLIKE.beside, 64.0)
+
+
+def test_unlike_accelerators_compute_what_the_oldest_does():
+    assert alone(UNLIKE).capability == Capability("nvidia", 6.1, None, 4)
+    amd = Machine("RX 7900 XTX", beside=(Cards("RX 7600"),))
+    assert alone(amd).capability == Capability("amd", None, None, 2)
+
+
+def test_what_is_taken_of_each_kind_is_said():
+    taken = Machine("RTX 4090", beside=(Cards("RTX 3060"),)).assumed
+    assert taken.startswith("RTX 3060 may be")
+    assert UNLIKE.assumed == ""
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (UNLIKE, ""),
+        (Machine("RTX 4090", 4), ""),
+        (Machine(memory=24, beside=(Cards("RTX 3060"),)), "name the first"),
+        (Machine("RTX 4090", beside=(Cards("RX 7600"),)), "several makers"),
+        (Machine("Apple M3 Max", memory=64, beside=(Cards("RTX 4090"),)), "shares its memory"),
+        (Machine("RTX 4090", 10, beside=(Cards("RTX 3060", 7),)), "are 17"),
+    ],
+)
+def test_only_what_works_together_is_one_machine(machine, words):
+    found = not_together(machine)
+    assert words in found
+    assert bool(words) == bool(found)
 
 
 def test_several_accelerators_are_counted():

@@ -226,3 +226,66 @@ def test_pages_of_a_hybrid_close_as_vllm_counts_them():
     assert unified_pool(replace(pages, recurrent=14), CacheOptions(1), (16, 16))[0] == 14 * 1056 * 2048
     assert hybrid_pages(known_shape("Qwen/Qwen3.6-35B-A3B"), "llama.cpp") is None
     assert hybrid_pages(known_shape("Qwen/Qwen3-8B"), "vllm") is None
+
+
+V32 = {
+    "model_type": "deepseek_v32", "num_hidden_layers": 61, "hidden_size": 7168, "num_attention_heads": 128,
+    "num_key_value_heads": 128, "kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128,
+    "v_head_dim": 128, "index_head_dim": 128, "vocab_size": 129280,
+}  # fmt: skip
+GLM_5_2 = {**V32, "model_type": "glm_moe_dsa", "num_hidden_layers": 78}
+
+
+@pytest.mark.parametrize(
+    ("engine", "kv_type", "each"),
+    [
+        ("llama.cpp", "f16", 2 * (576 + 128)),
+        ("llama.cpp", "q8_0", (576 + 128) * 34 / 32),
+        ("vllm", "f16", 2 * 576 + 132),
+        ("vllm", "fp8", 576 + 132),
+        ("sglang", "f16", 2 * 576 + 132),
+        ("mlx-lm", "f16", 2 * (576 + 2 * 128)),
+    ],
+)
+def test_an_indexers_keys_are_kept_as_each_engine_keeps_them(engine, kv_type, each):
+    found = estimate_cache(from_config(V32), engine, CacheOptions(4096, kv_type))
+    assert found.kv == 61 * each * 4096
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"index_topk_freq": 4, "index_skip_topk_offset": 3},
+        {"index_topk_pattern": "FFF" + "SSSF" * 18 + "SSS"},
+        {"indexer_types": ["full"] * 3 + ["shared", "shared", "shared", "full"] * 18 + ["shared"] * 3},
+    ],
+)
+def test_layers_that_take_what_another_chose_keep_no_keys_for_it(config):
+    shape = from_config({**GLM_5_2, **config})
+    own = sum(not layer.index_shared for layer in shape.caches)
+    assert own == 21
+    cache = {engine: estimate_cache(shape, engine, CacheOptions(4096)).kv for engine in ("vllm", "llama.cpp", "mlx-lm")}
+    assert cache["vllm"] == (78 * 2 * 576 + own * 132) * 4096
+    assert cache["llama.cpp"] == 2 * (78 * 576 + own * 128) * 4096
+    assert cache["mlx-lm"] == 78 * 2 * (576 + 256) * 4096, "which runs an indexer in every layer"
+
+
+@pytest.mark.parametrize(("context", "own"), [(202_752, 78), (1_048_576, 21)])
+def test_a_gguf_header_tells_which_layers_have_an_indexer(context, own):
+    told = {
+        "block_count": 78, "context_length": context, "embedding_length": 6144, "attention.head_count": 64,
+        "attention.head_count_kv": 1, "attention.kv_lora_rank": 512, "rope.dimension_count": 64,
+        "attention.key_length_mla": 256, "attention.indexer.key_length": 128,
+    }  # fmt: skip
+    header = {"general.architecture": "glm-dsa", **{f"glm-dsa.{key}": value for key, value in told.items()}}
+    assert sum(not layer.index_shared for layer in from_gguf(header).caches) == own
+    types = {"glm-dsa.attention.indexer.types": (True, False) * 39}
+    assert sum(not layer.index_shared for layer in from_gguf({**header, **types}).caches) == 39
+
+
+@pytest.mark.parametrize("model_type", ["deepseek_v2", "deepseek_v3"])
+def test_mlx_keeps_full_heads_of_deepseek_v2_alone(model_type):
+    shape = from_config({**V32, "model_type": model_type, "index_head_dim": None})
+    full = 128 * (128 + 64 + 128) if model_type == "deepseek_v2" else 576
+    assert estimate_cache(shape, "mlx-lm", CacheOptions(100)).kv == 61 * 2 * full * 100
+    assert estimate_cache(shape, "vllm", CacheOptions(16)).kv == 61 * 2 * 576 * 16

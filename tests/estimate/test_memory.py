@@ -20,7 +20,8 @@ from compat.estimate import (
     known_shape,
     largest_context,
 )
-from compat.estimate.buffers import BufferOptions, batch_sizes
+from compat.estimate.buffers import BufferOptions, batch_sizes, compute_buffer
+from compat.estimate.kv import CacheOptions
 
 
 def card(gib, vendor="nvidia"):
@@ -335,3 +336,29 @@ def test_unified_memory_leaves_room_for_the_system():
     assert Hardware((apple,), 24 * GIB).usable() == (16 * GIB,)
     assert Hardware((apple,), 24 * GIB, unified_fraction=0.9).usable() == (round(21.6 * GIB),)
     assert unified_share(apple, 64 * GIB)[0] == 0.75
+
+
+def test_vllm_sets_memory_aside_for_an_indexers_keys_and_scores():
+    config = {
+        "model_type": "deepseek_v32", "num_hidden_layers": 61, "hidden_size": 7168, "num_attention_heads": 128,
+        "kv_lora_rank": 512, "qk_rope_head_dim": 64, "vocab_size": 129_280, "intermediate_size": 18_432,
+    }  # fmt: skip
+    told = {
+        name: compute_buffer(
+            from_config({**config, "model_type": name}), "vllm", CacheOptions(163_840), BufferOptions()
+        )
+        for name in ("deepseek_v3", "deepseek_v32")
+    }
+    # 825 MB of workspace, as the engine's own comment reckons, and 512 MiB of scores.
+    assert told["deepseek_v32"].bytes - told["deepseek_v3"].bytes == 865_075_200 + 512 * 2**20
+
+
+def test_llama_cpp_scores_every_token_for_sparse_attention():
+    config = {
+        "model_type": "deepseek_v3", "num_hidden_layers": 61, "hidden_size": 7168, "num_attention_heads": 128,
+        "kv_lora_rank": 512, "qk_rope_head_dim": 64, "vocab_size": 129_280, "intermediate_size": 18_432,
+    }  # fmt: skip
+    plain = compute_buffer(from_config(config), "llama.cpp", CacheOptions(131_072), BufferOptions(output_rows=1))
+    sparse = from_config({**config, "index_head_dim": 128})
+    found = compute_buffer(sparse, "llama.cpp", CacheOptions(131_072), BufferOptions(output_rows=1))
+    assert 4 * 131_072 * 512 <= found.bytes - plain.bytes <= 6 * 131_072 * 512

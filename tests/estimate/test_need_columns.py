@@ -29,6 +29,7 @@ from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, N
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
+from compat.shapes.tensor_bytes import TensorBytes
 from tests.samples import GEMMA_3, every_record
 
 ENGINES = (
@@ -67,6 +68,14 @@ OPTIONS = (
 QUANTS = (None, None, "Q4_K_M", "Q8_0", "IQ2_XXS", "BF16", "AWQ", "GPTQ-Int4", "GPTQ-Int8", "FP8", "MXFP4", "AutoRound")
 
 
+LATENT = {
+    "num_hidden_layers": 27, "hidden_size": 2048, "num_attention_heads": 16, "num_key_value_heads": 16,
+    "kv_lora_rank": 512, "qk_rope_head_dim": 64, "qk_nope_head_dim": 128, "v_head_dim": 128, "vocab_size": 102_400,
+    "intermediate_size": 10_944, "moe_intermediate_size": 1408, "n_routed_experts": 64, "num_experts_per_tok": 6,
+    "first_k_dense_replace": 1, "n_shared_experts": 2, "max_position_embeddings": 163_840,
+}  # fmt: skip
+
+
 @cache
 def variants():
     """Every kind of model there is among the records, in builds of every kind, with and without the files' sizes."""
@@ -80,6 +89,10 @@ def variants():
             shapes[facts, parameters] = complete(from_config(json.loads(facts), parameters))
     for name in ("mistralai/Mistral-7B-v0.1", "google/gemma-2-9b", "openai/gpt-oss-20b", "deepseek-ai/DeepSeek-V3"):
         shapes[name] = known_shape(name)
+    # Sparse attention, whose indexer keeps keys in layers of its own, and latent attention kept as full heads.
+    latent = {**LATENT, "index_head_dim": 128, "index_topk_freq": 4}
+    shapes["indexed"] = from_config({**latent, "model_type": "glm_moe_dsa"})
+    shapes["full heads"] = from_config({**LATENT, "model_type": "deepseek_v2"})
     # Of a repository whose files are not listed, any of them may be taken.
     some_files = [
         VariantInputs(known_shape(name), None, known_shape(name).parameters, None, 0, "gguf")
@@ -89,8 +102,9 @@ def variants():
     shapes["groups"] = replace(known_shape("Qwen/Qwen2.5-72B-Instruct"), ffn=29568, pack_group=128)
     shapes["blocks"] = replace(known_shape("Qwen/Qwen3-30B-A3B"), expert_ffn=640, shared_ffn=512, pack_block=128)
     shapes["no float16"] = from_config(GEMMA_3)
+    shapes["experts rounded up"] = known_shape("openai/gpt-oss-120b")
     found = [*some_files, VariantInputs(None, None, 7_000_000_000, None, 0, "gguf")]
-    for name in ("groups", "blocks", "no float16"):
+    for name in ("groups", "blocks", "no float16", "experts rounded up"):
         shape = shapes.pop(name)
         found += [
             VariantInputs(shape, size, shape.parameters, quant, 0, "safetensors")
@@ -103,6 +117,8 @@ def variants():
             size = chance.choice([None, chance.randrange(10**8, 10**11)])
             projector = chance.choice([0, 0, 900_000_000, None])
             format_ = chance.choice(["gguf", "safetensors"])
+            head, embed = chance.choice([0, 10**8]), chance.randrange(10**7, 10**8)
+            listed = TensorBytes(chance.randrange(10**9, 10**11), embed, head, 0, chance.choice([0, 7 * 10**8]))
             found.append(
                 VariantInputs(
                     shape,
@@ -114,6 +130,7 @@ def variants():
                     bits=chance.choice([None, None, 4.5]),
                     width_assumed=quant == "BF16" and chance.random() < 0.5,
                     doubt=chance.choice(["", "", "", "how many there are"]),
+                    tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
                 )
             )
     return found

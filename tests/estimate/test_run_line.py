@@ -313,6 +313,16 @@ def test_a_context_beyond_the_model_s_own_is_allowed_by_the_variable_that_the_en
     assert not read(plan.line.lines[0])[0].environment
 
 
+def test_tgi_starts_beyond_the_model_s_own_context_and_says_so():
+    model = replace(STRANGE, format="safetensors", context=16_384)
+    for context, told in ((16_384, False), (16_385, True)):
+        options = LoadOptions(context=context)
+        (plan, *_) = make_plans(HALVES, "tgi", cards(80), options, model=model).plans
+        (typed,) = read(plan.line.lines[0])
+        assert not typed.environment
+        assert ("made for 16,384 tokens, and TGI starts beyond" in plan.line.note) == told
+
+
 @pytest.mark.parametrize(
     ("accelerator", "type_"),
     [

@@ -11,6 +11,7 @@ from compat.estimate import (
     Accelerator,
     Hardware,
     VariantInputs,
+    estimate_reading,
     estimate_speed,
     estimate_weights,
     find_accelerator,
@@ -208,6 +209,20 @@ def test_without_basis_there_is_no_estimate(engine, device, words):
     assert found.tokens_per_second is None
     assert found.reason.startswith(words)
     assert found.reason.endswith(".")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("engine", ["llama.cpp", "vllm"])
+def test_an_accelerator_that_only_its_memory_and_bandwidth_tell_of_has_no_basis(engine, count):
+    some = Accelerator("24 GB accelerator", "", "gpu", 24 * GIB, bandwidth=900e9)
+    hardware = Hardware((some,) * count)
+    quant = "Q4_K_M" if engine == "llama.cpp" else "AWQ"
+    needed = VariantInputs(known_shape("Llama-3.1-8B"), quant=quant, format="gguf" if engine == "llama.cpp" else None)
+    fit = judge_fit(needed, engine, hardware)
+    found = estimate_speed(needed, engine, hardware, fit)
+    assert found.tokens_per_second is None
+    assert "no basis" in found.reason
+    assert estimate_reading(needed, engine, hardware, fit, prompt=1000).seconds is None
 
 
 def test_engines_that_run_expert_by_expert_get_no_number_for_mixtures():

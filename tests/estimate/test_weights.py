@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from compat.estimate import Basis, ModelShape, estimate_weights, find_shape, known_shape
+from compat.estimate.memory import place_weights
 from compat.estimate.quant import MEASURED_BPW, gguf_mix, packed_mix
+from compat.estimate.token_work import experts_held, token_work
+from compat.estimate.weights import output_head
+from compat.shapes.tensor_bytes import TensorBytes
 
 GIB = 1024**3
 
@@ -104,3 +108,49 @@ def test_labels_of_two_worlds():
     assert packed_mix("bf16").body == 16
     assert gguf_mix("AWQ") is None
     assert packed_mix("Q4_K_M") is None
+
+
+def test_what_the_files_list_is_believed_before_their_size_and_the_label():
+    shape = known_shape("Qwen/Qwen3-8B")
+    listed = TensorBytes(5_020_000_000, 350_000_000, 510_000_000)
+    weights = estimate_weights(shape, file_bytes=5_027_783_488, quant="Q8_0", tensors=listed)
+    assert (weights.total, weights.basis) == (5_020_000_000, Basis.FILE)
+    assert place_weights(weights) == (5_020_000_000 - 350_000_000, 350_000_000)
+    assert output_head(weights) == 510_000_000
+
+
+def test_a_table_that_is_the_output_head_too_is_in_both_memories():
+    weights = estimate_weights(None, tensors=TensorBytes(2_000_000_000, 300_000_000))
+    assert place_weights(weights) == (2_000_000_000, 300_000_000)
+    assert output_head(weights) == 300_000_000
+
+
+def test_listed_experts_are_what_goes_aside_and_what_a_token_reads():
+    shape = known_shape("Qwen/Qwen3-30B-A3B")
+    listed = TensorBytes(18_500_000_000, 170_000_000, 260_000_000, experts=17_000_000_000)
+    weights = estimate_weights(shape, quant="Q4_K_M", tensors=listed)
+    assert experts_held(shape, weights, "llama.cpp", "Q4_K_M") == 17_000_000_000
+    work = token_work(shape, weights, "llama.cpp", "Q4_K_M", 0)
+    assert work.expert_bytes == pytest.approx(17_000_000_000 * 8 / 128, rel=1e-6)
+    assert work.weight_bytes == pytest.approx(18_500_000_000 - 170_000_000 - 17_000_000_000 * 120 / 128, rel=1e-3)
+
+
+@pytest.mark.parametrize("label", ["IQ1_S", "IQ2_XXS", "IQ2_M", "IQ3_XXS", "Q2_K"])
+def test_rows_that_are_no_whole_blocks_take_a_wider_type(label):
+    """Experts of Gemma 4 26B are 704 wide, and Nemotron 3 Nano is 2,688: no multiples of 256."""
+    whole = known_shape("Qwen/Qwen3-30B-A3B")
+    narrow = estimate_weights(whole, quant=label).total
+    down = estimate_weights(replace(whole, expert_ffn=704), quant=label, parameters=whole.parameters)
+    all_rows = estimate_weights(replace(whole, hidden=2016), quant=label, parameters=whole.parameters)
+    assert narrow * 1.05 < down.total < all_rows.total
+    assert down.mix.ffn_down == 4.5
+    assert all_rows.mix.body == 4.5
+
+
+def test_a_hybrid_of_odd_width_is_as_large_as_its_files_are():
+    """Sizes of unsloth's files of Nemotron 3 Nano 30B, in GB."""
+    shape = find_shape("NVIDIA-Nemotron-3-Nano-30B-A3B")
+    assert shape.hidden % 256
+    for label, size in (("IQ2_M", 18.0), ("IQ3_XXS", 18.2)):
+        found = estimate_weights(shape, quant=label, engine="llama.cpp").total
+        assert found == pytest.approx(size * 1e9, rel=0.06), label

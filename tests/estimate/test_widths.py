@@ -116,3 +116,39 @@ def test_where_weights_are_not_counted_what_they_take_wide_is_at_least_their_fil
     variant = VariantInputs(None, 13 * 10**9, None, "MXFP4", 0, "safetensors")
     found = weights(variant, "transformers", on("apple"))
     assert (found.bytes, found.least) == (None, 13 * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("hardware", "padded"),
+    [
+        (on("nvidia", 8.0), True),
+        (on("nvidia", 8.9), True),
+        (on("nvidia", 9.0), False),
+        (on("nvidia", 10.0), True),
+        (on("nvidia", 12.0), True),
+        (on("nvidia"), False),
+        (on("amd", 9.4), False),
+        (None, False),
+    ],
+)
+def test_vllm_rounds_up_the_experts_of_gpt_oss_but_on_hopper(hardware, padded):
+    """Experts of 2,880 by 2,880 become 2,944 by 3,072: an A100's log says 13.72 GiB of a model of 12.82."""
+    found = weights(GPT_OSS, "vllm", hardware)
+    experts = 24 * 32 * 3 * 2880 * 2880
+    more = round(experts * (2944 * 3072 - 2880 * 2880) / 2880**2 * 4.25 / 8) if padded else 0
+    assert abs(found.bytes - GPT_OSS.file_bytes - more) <= 1
+    assert ("rounded up" in found.detail) is padded
+
+
+def test_nothing_is_rounded_up_for_other_engines_models_and_packings():
+    card = on("nvidia", 8.0)
+    assert weights(GPT_OSS, "sglang", card).bytes == GPT_OSS.file_bytes
+    plain = replace(GPT_OSS, quant="BF16")
+    assert weights(plain, "vllm", card).bytes == GPT_OSS.file_bytes
+    other = replace(QWEN_FP8, quant="MXFP4")
+    assert weights(other, "vllm", card).bytes == QWEN_FP8.file_bytes
+
+
+def test_experts_that_cannot_be_counted_are_not_rounded_up():
+    shape = replace(GPT_OSS.shape, experts=None)
+    assert weights(replace(GPT_OSS, shape=shape), "vllm", on("nvidia", 8.0)).bytes == GPT_OSS.file_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,6 +36,19 @@ def pair(key: str, kind: int, content: Any) -> bytes:
 
 def tensor(name: str, shape: Sequence[int], kind: int = F32_TENSOR) -> bytes:
     return text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, 0)
+
+
+def gguf_file(
+    pairs: Mapping[str, Typed], tensors: Mapping[str, tuple[Sequence[int], int]], *, moved: int = 0, data: bool = True
+) -> bytes:
+    """A whole file of F32 and Q4_K tensors, each ``(shape, type)``, one after another; ``moved`` of them lie wrong."""
+    names, end = b"", 0
+    for name, (shape, kind) in tensors.items():
+        start = -(-end // 32) * 32
+        names += text(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, start + moved)
+        end = start + (4 * math.prod(shape) if kind == F32_TENSOR else math.prod(shape) // 256 * 144)
+    header = gguf(pairs, names, tensor_count=len(tensors))
+    return header + bytes(-len(header) % 32 + end if data else 0)
 
 
 def gguf(pairs: Mapping[str, Typed] | bytes = b"", tensors: bytes = b"", **counts: int) -> bytes:

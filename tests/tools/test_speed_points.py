@@ -8,7 +8,7 @@ from compat.estimate.placement import Way
 from compat.estimate.speed_constants import BACKENDS, calibration
 from tools.evaluation.point_rows import SpeedPoint
 from tools.evaluation.points import speed_points
-from tools.evaluation.speed_points import speed_accuracy, usable, usable_runs
+from tools.evaluation.speed_points import slow_reports, speed_accuracy, usable, usable_runs
 
 POINT = {
     "accelerator": "RTX 4090",
@@ -68,6 +68,25 @@ def test_what_pages_cannot_be_asked_or_do_not_answer_is_left_out_with_its_reason
     table = speed_accuracy([point(**change)]).table
     assert table.skipped == {reason: 1}
     assert (table.points, table.asked, table.answered) == (1, asked, 0)
+
+
+def test_a_report_three_times_slower_than_another_of_its_setup_is_of_something_else():
+    told = [point(tok_s=120.0), point(tok_s=40.0), point(tok_s=41.0), point(tok_s=30.0, ctx=65_536)]
+    assert slow_reports(told) == {told[1]}
+    table = speed_accuracy(told).table
+    assert (table.asked, table.answered) == (3, 3)
+    [reason] = table.skipped
+    assert "the same setup" in reason
+    assert len(usable_runs(told)[0]) == 3
+
+
+@pytest.mark.parametrize("change", [{"accelerator_gb": 25.0}, {"count": 2}, {"engine": "ollama"}, {"quant": "Q8_0"}])
+def test_setups_that_differ_in_anything_say_nothing_of_each_other(change):
+    assert slow_reports([point(), point(tok_s=10.0, **change)]) == set()
+
+
+def test_a_run_whose_layers_are_told_is_held_against_none():
+    assert slow_reports([point(), point(tok_s=10.0, gpu_layers=5), point(tok_s=9.0, offload=True)]) == set()
 
 
 def test_a_number_that_is_far_off_is_compared_all_the_same():

@@ -48,8 +48,9 @@ def speed_accuracy(points: Iterable[SpeedPoint], records: Records | None = None)
     skipped: Counter[str] = Counter()
     comparable = 0
     listed = list(points)
+    slow = slow_reports(listed)
     for point in listed:
-        refused = _refused(point)
+        refused = _refused(point) or (_SLOW if point in slow else None)
         question = refused or asked(point, records)
         if isinstance(question, str):
             skipped[question] += 1
@@ -61,6 +62,27 @@ def speed_accuracy(points: Iterable[SpeedPoint], records: Records | None = None)
         else:
             comparisons.append(answer)
     return evaluate_comparisons(len(listed), comparisons, skipped, (), comparable, len(comparisons))
+
+
+_SLOW = "a third of another report of the same setup: not wholly on the accelerator, which neither tells"
+
+
+def slow_reports(points: Iterable[SpeedPoint]) -> frozenset[SpeedPoint]:
+    """Of reports of one machine, model, packing, engine and context, those that are three times slower than another.
+
+    They cannot all be of a model that lies where the others' lies, and nothing but the speeds is looked at: an estimate
+    has no say in what it is compared with.
+    """
+    best: dict[tuple[object, ...], float] = {}
+    told = [point for point in points if _refused(point) is None and not point.offload and not point.gpu_layers]
+    for point in told:
+        best[_setup(point)] = max(best.get(_setup(point), 0.0), point.tok_s)
+    return frozenset(point for point in told if point.tok_s * 3 <= best[_setup(point)])
+
+
+def _setup(point: SpeedPoint) -> tuple[object, ...]:
+    machine = (point.accelerator, point.accelerator_gb, point.count, point.processor, point.backend, point.ctx)
+    return (*machine, point.model, point.quant, point.engine)
 
 
 def _refused(point: SpeedPoint) -> str | None:
@@ -193,27 +215,15 @@ def _kind(placement: Placement) -> str:
 
 
 def usable_runs(points: Iterable[SpeedPoint]) -> tuple[list[Run], Counter[str]]:
-    """All runs to calibrate on, and why the others are none.
-
-    Reports of one machine, model, quantization and engine that differ threefold cannot all be of a model
-    that is wholly on the card: the slow ones are left out.
-    """
+    """All runs to calibrate on, and why the others are none."""
+    listed = list(points)
     found: list[Run] = []
     skipped: Counter[str] = Counter()
-    for point in points:
-        run = usable(point)
+    slow = slow_reports(listed)
+    for point in listed:
+        run = _SLOW if point in slow else usable(point)
         if isinstance(run, str):
             skipped[run] += 1
         else:
             found.append(run)
-    best: dict[tuple[str, ...], float] = {}
-    for run in found:
-        best[_setup(run)] = max(best.get(_setup(run), 0.0), run.measured)
-    kept = [r for r in found if r.measured * 3 > best[_setup(r)] or (r.point.depth or 0) > DEEPEST]
-    if len(kept) < len(found):
-        skipped["a third of another report of the same setup: not wholly on the card"] = len(found) - len(kept)
-    return kept, skipped
-
-
-def _setup(run: Run) -> tuple[str, ...]:
-    return run.machine, run.model, str(run.point.quant), run.engine
+    return found, skipped
