@@ -18,7 +18,7 @@ from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
 from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.ingest.judging import reevaluate
-from compat.models import HubFetch, RecordDocument, documents_kept
+from compat.models import HubFetch, RecordDocument
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,8 @@ def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
         raise
     found = answer.record.model.id
     note_outcome(found, None)
+    if found != repo_id:
+        HubFetch.objects.filter(repo_id=repo_id).delete()
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
 
 
@@ -92,19 +94,18 @@ MOST_SECONDS = 60.0
 
 async def _all_told(repo_id: str, party: Party) -> Told:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
-    from compat.ingest.at_commit import all_told, with_known
+    from compat.ingest.at_commit import all_told, kept_of, with_known
 
     client = hub_client(party, most_seconds=MOST_SECONDS, total_timeout=MOST_SECONDS / 2)
     async with client:
         found = told(Kind.DETAIL, await client.model(repo_id), timezone.now())
         name = found.record.model.id
-        known, kept = await sync_to_async(_known_of)(name)
-        return await all_told(client, with_known(found, known), kept)
+        known = await sync_to_async(_known_of)(name)
+        return await all_told(client, with_known(found, known), kept_of(name, known))
 
 
-def _known_of(repo_id: str) -> tuple[list[Document], set[tuple[str, ...]]]:
-    rows = RecordDocument.objects.filter(record__repo_id=repo_id)
-    return [row.document for row in rows], documents_kept([repo_id])
+def _known_of(repo_id: str) -> list[Document]:
+    return [row.document for row in RecordDocument.objects.filter(record__repo_id=repo_id)]
 
 
 @task()

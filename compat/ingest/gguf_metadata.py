@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
 from compat.extraction.filenames import read_name
 from compat.extraction.gguf_header import gguf_header_reads
-from compat.extraction.header_bytes import HeaderError
-from compat.hub import HubClient, HubError
-from compat.hub.errors import HubBadPayload, HubFileNotFound
+from compat.hub import HubClient
 from compat.hub.headers import read_header
-from compat.hub.payloads import HubModel, parse_record
-
-log = logging.getLogger(__name__)
+from compat.hub.payloads import HubModel
 
 MOST_BYTES = 2 * 1024 * 1024
 """The most that is read of one file. A header without its vocabulary is a few kilobytes."""
-LASTING = (HeaderError, HubBadPayload, HubFileNotFound)
-"""What reading a header again at the same commit would end with as well."""
 _LONGEST = 200
 _MOST_VALUES = 500
 
@@ -33,21 +26,17 @@ def file_to_read(model: HubModel) -> str | None:
     return min((name.path for name in weights), default=None)
 
 
-async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str, Any] | None:
-    """What the header of one of a record's GGUF files says; None where it cannot be had, empty where there is none."""
-    try:
-        model = parse_record(record).model
-    except HubBadPayload:
-        return None  # whoever stores it says what is wrong with it
+async def gguf_header_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
+    """What the header of one of a model's GGUF files says; None where it has no such file.
+
+    Raises :class:`~compat.extraction.header_bytes.HeaderError` where it is none that can be read, and errors of the
+    Hub's tree where it cannot be had.
+    """
     file = file_to_read(model)
-    if file is None or (model.gated and not client.settings.token):
+    if file is None:
         return None
     reads = gguf_header_reads(tensors=False)
-    try:
-        header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
-    except (HubError, HeaderError) as error:
-        log.debug("the header of %s in %s could not be read: %s", file, model.id, error)
-        return {} if isinstance(error, LASTING) else None
+    header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
     return {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}
 
 

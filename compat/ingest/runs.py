@@ -59,8 +59,9 @@ _COUNTED = ("new", "changed", "unchanged", "rejected", "completed", "gone", "ren
 
 
 def _count(run: SyncRun, counts: Counts) -> None:
-    run.new, run.changed, run.unchanged = counts.new, counts.changed, counts.unchanged + counts.older
-    run.rejected, run.completed, run.gone, run.renamed = counts.rejected, counts.completed, counts.gone, counts.renamed
+    for name in _COUNTED:
+        setattr(run, name, getattr(counts, name))
+    run.unchanged += counts.older
 
 
 def finish_run(run: SyncRun, counts: Counts, error: str = "") -> None:

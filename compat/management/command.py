@@ -239,7 +239,8 @@ def _error(sentence: str, code: int) -> Json:
 
 
 def _refuse(program: str, message: str) -> NoReturn:
-    raise CommandError(f"{message.rstrip('.')}. See {program} --help.", returncode=Exit.USAGE)
+    sentence = message if message.endswith("?") else f"{message.rstrip('.')}."
+    raise CommandError(f"{sentence} See {program} --help.", returncode=Exit.USAGE)
 
 
 def _value(value: object) -> str:

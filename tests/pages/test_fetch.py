@@ -108,6 +108,13 @@ def test_a_fetch_whose_process_died_is_asked_for_again(client, hub):
     assert ModelRecord.objects.filter(repo_id=NEW).exists()
 
 
+def test_a_model_asked_for_in_another_spelling_is_waited_for_no_longer_than_the_fetch(client, hub):
+    hub.renames[NEW.upper()] = NEW
+    client.get(f"/models/{NEW.upper()}/")
+    assert list(HubFetch.objects.values_list("repo_id", "state")) == [(NEW, "done")]
+    assert client.get(f"/models/{NEW.upper()}/")["Location"] == PLACE
+
+
 def test_a_missing_model_is_remembered_as_missing_for_a_while(client, hub):
     client.get("/models/nobody/nothing/")
     assert HubFetch.objects.get().state == "missing"
