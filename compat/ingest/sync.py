@@ -36,7 +36,7 @@ from compat.hub.client import MAX_PAGE_SIZE
 from compat.hub.documents import Kind, Told, kept_record, told
 from compat.hub.payloads import HubModel
 from compat.hub.rate_limit_budget import Party, Wait
-from compat.ingest import lease
+from compat.ingest import jobs, lease
 from compat.ingest.at_commit import (
     HEADERS,
     Completed,
@@ -56,7 +56,7 @@ from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.ingest.runs import finish_run, note_sign, start_run
 from compat.ingest.selection import Selection, changed_before
 from compat.ingest.store import Counts, store_told
-from compat.models import HubSelection, SelectedModel, SyncRun, documents_kept, in_any_case, read_documents
+from compat.models import HubSelection, Job, SelectedModel, VisitorAddition, documents_kept, in_any_case, read_documents
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,25 @@ class Teller(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _NotingTeller:
+    """Tells another one, and has how far a run is noted with its next sign."""
+
+    teller: Teller
+    run: Job
+
+    def begin(self, what: str, total: int | None) -> None:
+        jobs.begin_stage(self.run, what, total)
+        self.teller.begin(what, total)
+
+    def advance(self, more: int) -> None:
+        self.run.done += more
+        self.teller.advance(more)
+
+    def say(self, text: str) -> None:
+        self.teller.say(text)
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """How much is read: documents at all, and headers of so many models, best known first (None: of all)."""
 
@@ -114,7 +133,7 @@ class _Sync:
     extent: Extent
     teller: Teller
     row: HubSelection
-    run: SyncRun
+    run: Job
     client: HubClient = field(init=False)
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
@@ -188,7 +207,9 @@ class _Sync:
         def held() -> Result:
             with transaction.atomic():
                 lease.renew(self.row.pk)
-                return step()
+                done = step()
+                jobs.note_now_and_then(self.run)
+                return done
 
         if self.lost:
             raise lease.LostError
@@ -311,6 +332,7 @@ class _Sync:
             fresh[key] = item
         self.counts.add(store_told(list(fresh.values()), origin="hub"))
         self._note_members(list(fresh.values()), ids)
+        VisitorAddition.objects.filter(record__in=[ids[key] for key in fresh if key in ids]).delete()
         return len(fresh)
 
     def _note_members(self, items: Sequence[Told], known: Mapping[str, int]) -> None:
@@ -536,7 +558,7 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     row, _ = HubSelection.objects.get_or_create(key=key, defaults={"name": str(selection)[:300]})
     dead = lease.take_patiently(row)
     run = start_run(f"{settings.HUB.host}: {selection}", "hub", selection=row, dead=dead)
-    doing = _Sync(selection, extent, teller, row, run)
+    doing = _Sync(selection, extent, _NotingTeller(teller, run), row, run)
     error = "It was interrupted."
     try:
         run_to_end(doing.go)

@@ -14,8 +14,8 @@ import os
 import sys
 import textwrap
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -153,9 +153,18 @@ class CatalogueCommand(BaseCommand):
         if found.problem:
             raise CommandError(found.problem, returncode=found.code)
 
-    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar or lines on standard error; nothing with ``--verbosity 0``."""
-        return progress(what, total, quiet=self._quiet)
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A bar or lines on standard error; nothing with ``--verbosity 0``. Noted on the job that goes on, if any."""
+        from compat.ingest.jobs import stage
+
+        with progress(what, total, quiet=self._quiet) as shown, stage(what, total) as noted:
+
+            def advance(more: int) -> None:
+                shown(more)
+                noted(more)
+
+            yield advance
 
     def stages(self) -> Stages:
         """The same for a run of several stages, which also says why it waits."""

@@ -142,7 +142,7 @@ def test_curators_find_it(client, known):
     client.force_login(get_user_model().objects.create_superuser("boss", password="x"))
     assert PHI in Page(client.get("/admin/compat/modelrecord/?gone__exact=missing")).text
     assert PHI not in Page(client.get("/admin/compat/modelrecord/?gone__exact=disabled")).text
-    for name in ("hubselection", "syncrun", "hubwindow", "hubfetch"):
+    for name in ("hubselection", "job", "hubwindow", "hubfetch"):
         assert client.get(f"/admin/compat/{name}/").status_code == 200
     assert client.get(f"/admin/compat/modelrecord/{known.pk}/change/").status_code == 200
 

@@ -44,7 +44,7 @@ QUERIES = {
                " JOIN compat_modelrecord r ON r.id = record_id",
     "names": "SELECT lowered, r.repo_id FROM compat_formername f JOIN compat_modelrecord r ON r.id = f.record_id",
     "selection": "SELECT is_open, cursor, listed, holder FROM compat_hubselection",
-    "runs": "SELECT DISTINCT state FROM compat_syncrun WHERE state = 'running'",
+    "runs": "SELECT DISTINCT state FROM compat_job WHERE state = 'running'",
     "entries": "SELECT repo_id, note FROM compat_listentry JOIN compat_modelrecord r ON r.id = record_id",
 }
 

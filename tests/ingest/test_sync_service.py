@@ -12,11 +12,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from compat.ingest import lease, sync
-from compat.ingest.runs import give_up_lost_runs, start_run
+from compat.ingest.jobs import give_up_lost
+from compat.ingest.runs import start_run
 from compat.ingest.selection import Selection
 from compat.ingest.sync import Extent
 from compat.management.command import Exit
-from compat.models import HubSelection, ModelRecord, RecordDocument, SelectedModel, SyncRun
+from compat.models import HubSelection, Job, ModelRecord, RecordDocument, SelectedModel
 from compat.tasks import fetch_now
 from tests.extraction.header_files import llama
 from tests.hub_server import HubServer
@@ -99,7 +100,7 @@ def test_the_next_run_goes_on_at_the_page_where_the_last_one_stopped(at, small):
         assert (counts.new, error) == (15, "")
         assert len(lists(hub)) == 2
         assert ModelRecord.objects.filter(context=2048).count() == 35
-    assert list(SyncRun.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "done"]
+    assert list(Job.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "done"]
 
 
 @pytest.mark.django_db
@@ -385,7 +386,7 @@ def test_two_syncs_of_one_selection_do_not_run_at_once_and_a_killed_one_holds_no
         done = own.run("sync_models")
         assert done.returncode == 0, done.stderr
         assert time.monotonic() - begun < 60
-        states = own.rows("SELECT state, error FROM compat_syncrun ORDER BY id")
+        states = own.rows("SELECT state, error FROM compat_job ORDER BY id")
         assert states[0][0] == "failed"
         assert "Its process was killed" in states[0][1]
 
@@ -406,9 +407,9 @@ def test_a_lease_that_ran_out_may_be_taken_and_its_holder_writes_nothing_more():
 @pytest.mark.django_db
 def test_a_run_that_gave_no_sign_for_a_day_counts_as_failed():
     start_run("a file", "file")
-    SyncRun.objects.update(holder="process 1 on elsewhere/x.1", heard=timezone.now() - timedelta(days=2))
-    give_up_lost_runs()
-    assert SyncRun.objects.get().state == "failed"
+    Job.objects.update(holder="process 1 on elsewhere/x.1", heard=timezone.now() - timedelta(days=2))
+    give_up_lost()
+    assert Job.objects.get().state == "failed"
 
 
 @pytest.mark.parametrize(

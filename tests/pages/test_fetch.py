@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 PHI = "/models/microsoft/phi-2/"
 NEW = "sample/phi-new"
 PLACE = f"/models/{NEW}/"
-NEVER = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+NEVER = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend", "QUEUES": []}}
 """A tasks process that does not come round to its work."""
 
 
