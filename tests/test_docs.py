@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -579,23 +578,3 @@ def test_healthcheck_asks_as_the_proxy_would():
             server.shutdown()
             thread.join()
     assert check("models.example.org") == 1, "nothing listens any more"
-
-
-def test_backup_of_sqlite_is_whole_while_others_write(tmp_path):
-    source, target = tmp_path / "site.sqlite3", tmp_path / "copy.sqlite3"
-    database = sqlite3.connect(source)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("CREATE TABLE model (id TEXT)")
-    database.execute("INSERT INTO model VALUES ('microsoft/phi-2')")
-    database.commit()
-    database.execute("INSERT INTO model VALUES ('not yet committed')")
-    command = [ROOT / "deploy/backup.sh", target]
-    environ = {**os.environ, "DATABASE_URL": f"sqlite:///{source}"}
-    subprocess.run(command, env=environ, check=True, capture_output=True)
-    again = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
-    assert "exists already" in again.stderr
-    database.rollback()
-    database.close()
-    copy = sqlite3.connect(target)
-    assert copy.execute("SELECT id FROM model").fetchall() == [("microsoft/phi-2",)]
-    copy.close()

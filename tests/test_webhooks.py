@@ -528,8 +528,10 @@ def test_a_failed_run_is_told_and_a_good_one_is_not(site):
 def test_a_run_that_never_ended_is_told_once_when_the_next_one_begins(site):
     hook = hook_for("sync.failed")
     now = timezone.now()
-    lost = Job.objects.create(kind="load", source="killed.jsonl", origin="file", wanted=now - timedelta(hours=25))
-    slow = Job.objects.create(kind="load", source="slow.jsonl", origin="file", wanted=now - timedelta(hours=23))
+    lost, slow = (
+        Job.objects.create(kind="load", source=name, origin="file", attempts=1, wanted=now - timedelta(hours=hours))
+        for name, hours in (("killed.jsonl", 25), ("slow.jsonl", 23))
+    )
     for _ in range(2):
         finish_run(start_run("next.jsonl", "file"), sync.Counts())
     data = only(hook)

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from compat.hub.errors import HubError, HubNotFound
-from compat.models import HubFetch, ModelRecord, VisitorAddition
+from compat.models import HubFetch, ModelRecord, RecordDocument, VisitorAddition
 
 WAITS = {
     "queued": timedelta(minutes=10),
@@ -106,8 +106,8 @@ def asker_of(address: str) -> str:
 def out_of_date() -> QuerySet[ModelRecord]:
     """The records that :func:`is_stale` says are stale, and that the Hub still has as far as is known."""
     old = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
-    stale = Q(fetched__isnull=True) | Q(fetched__lt=old) | Q(lacks_documents=True)
-    return ModelRecord.objects.filter(stale, gone="")
+    older = RecordDocument.objects.filter(record=OuterRef("pk")).exclude(sha="").exclude(sha=OuterRef("sha"))
+    return ModelRecord.objects.filter(Q(fetched__isnull=True) | Q(fetched__lt=old) | Exists(older), gone="")
 
 
 def forget_old_requests() -> int:

@@ -177,7 +177,10 @@ def working_at(job: Job) -> Iterator[None]:
 
 @contextmanager
 def noted(kind: str, source: str = "") -> Iterator[Job]:
-    """Work that is noted from here to its end; as a part of the job that this process is at, if there is one."""
+    """Work that is noted from here to its end; as a part of the job that this process took, if there is one.
+
+    What cannot be raised as an exception is told as its ``error``.
+    """
     job = begin(kind, source)
     if job is _taken.get():
         yield job
@@ -185,7 +188,7 @@ def noted(kind: str, source: str = "") -> Iterator[Job]:
     error = "It was stopped."
     try:
         yield job
-        error = ""
+        error = job.error
     except Exception as problem:
         error = words_of(problem)
         raise

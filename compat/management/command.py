@@ -221,9 +221,8 @@ class CatalogueCommand(BaseCommand):
             if told.traceback or not _is_about_the_database(error):
                 raise
             reason = " ".join(str(error).split()).rstrip(".")
-            return self._ends(
-                f"The database cannot be used: {reason}. If it is new, run manage.py prepare first.", Exit.FAILED, told
-            )
+            advice = next((advice for words, advice in _ADVICE if words in reason), _ADVICE_FOR_NEW)
+            return self._ends(f"The database cannot be used: {reason}. {advice}", Exit.FAILED, told)
         except OSError as error:
             if told.traceback or error.filename or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
                 raise
@@ -239,6 +238,15 @@ class CatalogueCommand(BaseCommand):
                 self.stdout.flush()
         self.stderr.write(f"Error: {sentence}" if code != Exit.STOPPED else f"\n{sentence}")
         return code
+
+
+_ADVICE_FOR_NEW = "If it is new, run manage.py prepare first."
+_ADVICE = (
+    ("locked", "Another process writes to it for long. Try again."),
+    ("full", "Make room on the disk, then try again."),
+    ("No space left", "Make room on the disk, then try again."),
+    ("malformed", "Its file is damaged: restore a backup."),
+)
 
 
 def _error(sentence: str, code: int) -> Json:

@@ -41,13 +41,13 @@ class Command(CatalogueCommand):
         chosen = names[: options["limit"]]
         counts = {"changed": 0, "unchanged": 0, "failed": 0}
         problem = ""
-        with noted("refresh"), self.progress("Fetching", len(chosen)) as advance:
+        with noted("refresh") as job, self.progress("Fetching", len(chosen)) as advance:
             for name in chosen:
                 try:
                     _, outcome = fetch_now(name)
                     counts["unchanged" if outcome == "unchanged" else "changed"] += 1
                 except (HubOffline, HubRateLimited, HubUnauthorized, HubUnavailable) as error:
-                    problem = f"{error} What was fetched before that is kept."
+                    problem = job.error = f"{error} What was fetched before that is kept."
                     break
                 except HubError:
                     counts["failed"] += 1
