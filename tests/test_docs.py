@@ -309,7 +309,9 @@ def small_world(monkeypatch, tmp_path, settings):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "server.log").write_text(log("ollama-0.9-deepseek-r1-8b-journald"), "utf-8")
     monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
-    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT, settings.BACKUP_ROOT = tmp_path / "static", tmp_path / "backups"
+    # The database of these tests lies in memory, or in a transaction that nobody else sees.
+    monkeypatch.setattr("compat.management.commands.backup._copy_sqlite", lambda _, to: to.write_bytes(b"a copy"))
     with RecordFile(RECORDS) as lines:
         records = [json.loads(line) for _, line in lines]
     with HubServer(records[:40]) as hub:
@@ -444,7 +446,7 @@ def test_compose_has_the_services_its_documentation_names():
 def test_compose_variables_are_documented():
     known = set(settings_told())
     assert set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT)) <= known
-    for service in ("prepare", "web", "tasks", "sync"):
+    for service in ("prepare", "web", "tasks"):
         environment = COMPOSE["services"][service]["environment"]
         assert {name.removesuffix("_FILE") for name in environment} <= known
 
@@ -480,7 +482,7 @@ def test_compose_holds_together():
 
 def test_compose_runs_things_that_exist():
     processes = {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines() if line}
-    for name in ("prepare", "web", "tasks", "sync"):
+    for name in ("prepare", "web", "tasks"):
         command = COMPOSE["services"][name]["command"]
         if command[:2] == ["python", "manage.py"]:
             assert command[2] in get_commands()

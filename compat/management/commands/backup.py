@@ -49,7 +49,7 @@ class Command(CatalogueCommand):
         database = settings.DATABASES[DEFAULT_DB_ALIAS]
         is_sqlite = database["ENGINE"].endswith("sqlite3")
         ending = "sqlite3" if is_sqlite else "dump"
-        target: Path = options["file"] or settings.BACKUP_ROOT / f"runshere-{timezone.now():%Y%m%dT%H%M%SZ}.{ending}"
+        target: Path = options["file"] or settings.BACKUP_ROOT / f"runshere-{timezone.now():%Y%m%dT%H%M%S%fZ}.{ending}"
         if target.exists():
             raise CommandError(f"{target} exists already.")
         partial = target.with_name(f"{target.name}.partial")
