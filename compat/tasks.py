@@ -1,4 +1,4 @@
-"""Background work, done by the ``db_worker`` process. Each task can be run again without harm."""
+"""Fetching single models, done by the ``tasks`` process. Each task can be run again without harm."""
 
 from __future__ import annotations
 
@@ -13,53 +13,54 @@ from django_tasks import task
 from compat.hub import HubError, HubNotFound
 from compat.hub.documents import Document, Kind, Told, told
 from compat.hub.rate_limit_budget import Party
-from compat.ingest import task_results
 from compat.ingest.departures import note_gone, note_whereabouts, why_gone
-from compat.ingest.freshness import may_ask, note_outcome, queue_is_full
+from compat.ingest.freshness import may_ask, note_outcome, refusal_to
 from compat.ingest.hub_quota import hub_client, run_to_end
-from compat.ingest.judging import reevaluate
-from compat.models import HubFetch, RecordDocument, documents_kept
+from compat.models import HubFetch, ModelRecord, RecordDocument, VisitorAddition, in_any_case
 
 log = logging.getLogger(__name__)
 
-URGENT = 50
-"""The priority of a fetch that somebody waits for; one that only makes a record newer has none."""
+OPERATOR, URGENT, LATER = 75, 50, 0
+"""Priorities of a fetch: for the operator's people, for a visitor who waits, and only to make a record newer."""
+QUEUE = "fetches"
 
 
-def request_fetch(repo_id: str, *, urgent: bool = True, insisting: bool = False, bounded: bool = True) -> bool:
-    """Ask for one repository to be fetched; False where it was asked for a moment ago, or too many others were.
+def request_fetch(repo_id: str, *, asker: str = "", urgent: bool = True, insisting: bool = False) -> bool:
+    """Ask for one repository to be fetched; False where it was asked for a moment ago, or visitors may not now.
 
-    ``urgent`` where somebody waits for it, ``insisting`` where somebody pressed a button, ``bounded`` unless the
-    operator asks: visitors cannot fill the queue.
+    ``asker`` is the visitor, empty for the operator's people; ``urgent`` where somebody waits for it, ``insisting``
+    where somebody pressed a button.
     """
     # Looked at before anything is locked: most visitors find that it is too early.
     if not may_ask(HubFetch.objects.filter(repo_id=repo_id).first(), insisting=insisting):
         return False
-    if bounded and queue_is_full():
+    if refusal_to(asker, new=not in_any_case([repo_id]).exists()):
         return False
     now = timezone.now()
     with transaction.atomic():
-        request, new = HubFetch.objects.select_for_update().get_or_create(repo_id=repo_id, defaults={"requested": now})
+        request, new = HubFetch.objects.select_for_update().get_or_create(
+            repo_id=repo_id, defaults={"requested": now, "asker": asker}
+        )
         if not new:
             if not may_ask(request, insisting=insisting):
                 return False
             request.state, request.requested, request.finished, request.error = "queued", now, None, ""
+            request.asker = asker
             request.save()
-        fetch_record.using(priority=URGENT if urgent else 0).enqueue(repo_id)
+        priority = LATER if not urgent else URGENT if asker else OPERATOR
+        fetch_record.using(priority=priority).enqueue(repo_id)
     return True
 
 
-@task()
+@task(queue_name=QUEUE)
 def fetch_record(repo_id: str) -> str:
     """Fetch one repository from the Hub into the catalogue; a failure is kept in words on its request."""
-    task_results.prune_daily()
     if HubFetch.objects.filter(repo_id=repo_id).exclude(state="queued").exists():
         return "answered meanwhile"
     try:
-        _, outcome = fetch_now(repo_id, for_visitors=True)
+        return fetch_now(repo_id, for_visitors=True)[1]
     except HubError:
         return "failed"
-    return outcome
 
 
 def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
@@ -71,7 +72,7 @@ def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
     party = Party.VISITORS if for_visitors else Party.OPERATOR
     try:
         answer = run_to_end(partial(_all_told, repo_id, party))
-        counts = note_whereabouts(repo_id, answer)
+        return _kept(repo_id, answer)
     except HubError as problem:
         if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
             note_gone(repo_id, why)
@@ -81,8 +82,19 @@ def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
     except Exception:
         note_outcome(repo_id, HubError("What the Hub told could not be kept here. The site's log tells why."))
         raise
+
+
+def _kept(repo_id: str, answer: Told) -> tuple[str, str]:
+    """Keep what the Hub told, what came of the request for it, and that a visitor had it added: all or nothing."""
     found = answer.record.model.id
-    note_outcome(found, None)
+    with transaction.atomic():
+        counts = note_whereabouts(repo_id, answer)
+        asked = HubFetch.objects.filter(repo_id=repo_id).exclude(asker="")
+        if counts.new and asked.exists():
+            VisitorAddition.objects.create(record=ModelRecord.objects.get(repo_id=found), added=timezone.now())
+        if found != repo_id:
+            HubFetch.objects.filter(repo_id=repo_id).delete()
+        note_outcome(found, None)
     return found, "new" if counts.new else "changed" if counts.changed else "unchanged"
 
 
@@ -92,23 +104,15 @@ MOST_SECONDS = 60.0
 
 async def _all_told(repo_id: str, party: Party) -> Told:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
-    from compat.ingest.at_commit import all_told, with_known
+    from compat.ingest.at_commit import all_told, kept_of, with_known
 
     client = hub_client(party, most_seconds=MOST_SECONDS, total_timeout=MOST_SECONDS / 2)
     async with client:
         found = told(Kind.DETAIL, await client.model(repo_id), timezone.now())
         name = found.record.model.id
-        known, kept = await sync_to_async(_known_of)(name)
-        return await all_told(client, with_known(found, known), kept)
+        known = await sync_to_async(_known_of)(name)
+        return await all_told(client, with_known(found, known), kept_of(name, known))
 
 
-def _known_of(repo_id: str) -> tuple[list[Document], set[tuple[str, ...]]]:
-    rows = RecordDocument.objects.filter(record__repo_id=repo_id)
-    return [row.document for row in rows], documents_kept([repo_id])
-
-
-@task()
-def reevaluate_all() -> str:
-    """Judge everything again."""
-    done = reevaluate(everything=True)
-    return f"{done.verdicts} verdicts on {done.sheets} fact sheets"
+def _known_of(repo_id: str) -> list[Document]:
+    return [row.document for row in RecordDocument.objects.filter(record__repo_id=repo_id)]

@@ -17,9 +17,11 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from compat.hub.payloads import is_repo_id
-from compat.ingest.freshness import asked_again_at, is_stale, may_ask, queue_is_full
+from compat.ingest.freshness import Refusal, asked_again_at, asker_of, is_stale, may_ask, refusal_to
 from compat.models import HubFetch, ModelRecord
 from compat.tasks import request_fetch
+
+from .api.clients import address_of
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +79,11 @@ def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch 
     """
     if settings.HUB.offline or not settings.FETCH_ON_DEMAND or not is_stale(record) or not may_ask(fetch):
         return False
-    if queue_is_full():
+    asker = asker_of(address_of(request))
+    if refusal_to(asker, new=False):
         return False
     if _reads_all(request):
-        run_after_response(request, partial(request_fetch, record.repo_id, urgent=False))
+        run_after_response(request, partial(request_fetch, record.repo_id, asker=asker, urgent=False))
     return True
 
 
@@ -93,22 +96,23 @@ def _reads_all(request: HttpRequest) -> bool:
 class Absence:
     """What this site can say of a model it has no record of.
 
-    ``state`` is ``impossible`` (no id), ``offline``, ``closed`` (visitors may not add models), ``busy`` (too many
-    requests wait), ``fetching``, ``missing`` (not on the Hub), ``failed`` or ``gone`` (fetched a moment ago, and taken
-    out since); ``fetch`` is the request, if there is one.
+    ``state`` is ``impossible`` (no id), ``offline``, ``closed`` (visitors may not add models), ``refused`` (they may
+    not now, and ``refusal`` says why), ``fetching``, ``missing`` (not on the Hub), ``failed`` or ``gone`` (fetched a
+    moment ago, and taken out since); ``fetch`` is the request, if there is one.
     """
 
     repo_id: str
     state: str
     fetch: HubFetch | None = None
+    refusal: Refusal | None = None
 
     @property
     def retry_after(self) -> int | None:
         """Seconds after which asking again may bring another answer; None where nobody knows."""
         if self.state == "fetching":
             return POLL
-        if self.state == "busy":
-            return 60
+        if self.refusal:
+            return self.refusal.wait
         if self.state in ("missing", "failed", "gone") and self.fetch:
             return max(1, ceil((asked_again_at(self.fetch) - timezone.now()).total_seconds()))
         return None
@@ -122,11 +126,12 @@ class Absence:
     def words(self) -> str:
         """The same in a sentence or two."""
         said = self.fetch.error if self.fetch else ""
+        if self.refusal:
+            return words_of_refusal(self.refusal)
         return {
             "impossible": "This cannot be the id of a model: ids look like author/name.",
             "offline": "This site works offline, so the Hub was not asked.",
             "closed": "Only this site's operator can add models to its catalogue.",
-            "busy": "Many models are being fetched from the Hub at the moment. Try again in a minute.",
             "fetching": "It is being fetched from the Hub. Ask again in a few seconds.",
             "gone": "It was fetched a moment ago, and taken out of the catalogue since.",
             "missing": said,
@@ -137,7 +142,7 @@ class Absence:
 def absence_of(request: HttpRequest, repo_id: str) -> Absence:
     """What is known of a model that the catalogue lacks. If it may exist, it is fetched after the response.
 
-    Two queries at most, and what :func:`run_after_response` does later.
+    Three queries at most, and what :func:`run_after_response` does later.
     """
     if not is_repo_id(repo_id):
         return Absence(repo_id, "impossible")
@@ -149,8 +154,20 @@ def absence_of(request: HttpRequest, repo_id: str) -> Absence:
         return Absence(repo_id, state, fetch)
     if not settings.FETCH_ON_DEMAND:
         return Absence(repo_id, "closed", fetch)
-    if queue_is_full():
-        return Absence(repo_id, "busy", fetch)
+    asker = asker_of(address_of(request))
+    if refusal := refusal_to(asker, new=True):
+        return Absence(repo_id, "refused", fetch, refusal)
     if _reads_all(request):
-        run_after_response(request, partial(request_fetch, repo_id))
+        run_after_response(request, partial(request_fetch, repo_id, asker=asker))
     return Absence(repo_id, "fetching")
+
+
+def words_of_refusal(refusal: Refusal) -> str:
+    """Why a visitor's fetch is not made, in a sentence or two."""
+    if refusal.why == "full":
+        return "Visitors have added as many models to this catalogue as they may. Its operator can add more."
+    minutes = ceil((refusal.wait or 60) / 60)
+    when = "in a minute" if minutes == 1 else f"in {minutes} minutes"
+    if refusal.why == "spent":
+        return f"You have had as many models fetched from the Hub as one visitor may in an hour. Try again {when}."
+    return f"Many models are being fetched from the Hub at the moment. Try again {when}."

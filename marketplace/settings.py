@@ -125,7 +125,8 @@ CACHES = {
 PAGE_CACHE_MB = env.number("PAGE_CACHE_MB", 32)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+# Tasks of any queue: compat/management/lanes.py says which there are.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -177,6 +178,15 @@ SYNC_HEADERS = env.number("SYNC_HEADERS", 200)
 HUB_VISITOR_SHARE = env.number("HUB_VISITOR_SHARE", 20, least=0, most=90)
 # Whether visitors make the site ask the Hub: for a model it lacks, and for a newer record than it has.
 FETCH_ON_DEMAND = env.flag("FETCH_ON_DEMAND", default=True)
+
+# How many models one visitor's address may make it ask for in an hour, and all visitors together; and how many models
+# visitors may have added to the catalogue at all.
+FETCH_PER_ADDRESS = env.number("FETCH_PER_ADDRESS", 60)
+FETCH_PER_HOUR = env.number("FETCH_PER_HOUR", 1000)
+FETCH_MOST_NEW = env.number("FETCH_MOST_NEW", 20_000)
+
+# Where the command `backup` puts its copies.
+BACKUP_ROOT = BASE_DIR / env.text("BACKUP_ROOT", "var/backups")
 
 # Where webhooks may be sent; without hosts there are none.
 try:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -310,7 +309,9 @@ def small_world(monkeypatch, tmp_path, settings):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "server.log").write_text(log("ollama-0.9-deepseek-r1-8b-journald"), "utf-8")
     monkeypatch.setattr("compat.ingest.from_files.BUNDLED", RECORDS)
-    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT, settings.BACKUP_ROOT = tmp_path / "static", tmp_path / "backups"
+    # The database of these tests lies in memory, or in a transaction that nobody else sees.
+    monkeypatch.setattr("compat.management.commands.backup._copy_sqlite", lambda _, to: to.write_bytes(b"a copy"))
     with RecordFile(RECORDS) as lines:
         records = [json.loads(line) for _, line in lines]
     with HubServer(records[:40]) as hub:
@@ -445,7 +446,7 @@ def test_compose_has_the_services_its_documentation_names():
 def test_compose_variables_are_documented():
     known = set(settings_told())
     assert set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT)) <= known
-    for service in ("prepare", "web", "tasks", "sync"):
+    for service in ("prepare", "web", "tasks"):
         environment = COMPOSE["services"][service]["environment"]
         assert {name.removesuffix("_FILE") for name in environment} <= known
 
@@ -481,7 +482,7 @@ def test_compose_holds_together():
 
 def test_compose_runs_things_that_exist():
     processes = {line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines() if line}
-    for name in ("prepare", "web", "tasks", "sync"):
+    for name in ("prepare", "web", "tasks"):
         command = COMPOSE["services"][name]["command"]
         if command[:2] == ["python", "manage.py"]:
             assert command[2] in get_commands()
@@ -579,23 +580,3 @@ def test_healthcheck_asks_as_the_proxy_would():
             server.shutdown()
             thread.join()
     assert check("models.example.org") == 1, "nothing listens any more"
-
-
-def test_backup_of_sqlite_is_whole_while_others_write(tmp_path):
-    source, target = tmp_path / "site.sqlite3", tmp_path / "copy.sqlite3"
-    database = sqlite3.connect(source)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("CREATE TABLE model (id TEXT)")
-    database.execute("INSERT INTO model VALUES ('microsoft/phi-2')")
-    database.commit()
-    database.execute("INSERT INTO model VALUES ('not yet committed')")
-    command = [ROOT / "deploy/backup.sh", target]
-    environ = {**os.environ, "DATABASE_URL": f"sqlite:///{source}"}
-    subprocess.run(command, env=environ, check=True, capture_output=True)
-    again = subprocess.run(command, env=environ, check=False, capture_output=True, text=True)
-    assert "exists already" in again.stderr
-    database.rollback()
-    database.close()
-    copy = sqlite3.connect(target)
-    assert copy.execute("SELECT id FROM model").fetchall() == [("microsoft/phi-2",)]
-    copy.close()

@@ -119,6 +119,6 @@ def test_a_whole_database_moves_to_another_one(tmp_path):
         assert piped.returncode == 0, piped.stderr
         loaded = two.run("load_records", "-", input=piped.stdout)
         assert loaded.returncode == 0, loaded.stderr
-        assert two.rows("SELECT source, state FROM compat_syncrun") == [("standard input", "done")]
+        assert two.rows("SELECT source, state FROM compat_job") == [("standard input", "done")]
         digests = "SELECT repo_id, digest, popularity FROM compat_modelrecord"
         assert sorted(one.rows(digests)) == sorted(two.rows(digests))

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from compat.hub.payloads import MAX_RECORD_BYTES
 from compat.management.command import Exit
-from compat.models import ModelRecord, SyncRun
+from compat.models import Job, ModelRecord
 from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, every_record, renamed, write_lines
 
@@ -35,7 +35,7 @@ def test_a_plain_file_is_loaded_and_counted(tmp_path, capsys):
     assert out.startswith("30 records in ")
     assert "30 new, 0 changed, 0 unchanged, 0 rejected." in out
     assert stored() == 30
-    run = SyncRun.objects.latest("pk")
+    run = Job.objects.latest("pk")
     assert (run.source, run.state, run.new, run.error) == ("new.jsonl", "done", 30, "")
 
 
@@ -66,7 +66,7 @@ def test_a_malformed_line_is_named_and_skipped(tmp_path, capsys):
     assert "3 new, 0 changed, 0 unchanged, 2 rejected." in out
     assert "rejected: line 2: not valid JSON" in out
     assert "rejected: line 4: a record should be a JSON object" in out
-    assert SyncRun.objects.latest("pk").rejected == 2
+    assert Job.objects.latest("pk").rejected == 2
 
 
 def test_empty_lines_windows_line_ends_and_a_missing_last_one_are_fine(tmp_path, capsys):
@@ -108,7 +108,7 @@ def test_a_cut_off_gzip_file_keeps_what_stands_before_the_cut(tmp_path, capsys):
     assert 0 < kept < 600
     assert f"after line {kept:,}" in message
     assert f"{kept} new" in capsys.readouterr().out
-    run = SyncRun.objects.latest("pk")
+    run = Job.objects.latest("pk")
     assert (run.state, run.new) == ("failed", kept)
     assert "damaged" in run.error
 
@@ -161,7 +161,7 @@ def test_an_empty_file_says_that_it_held_nothing(tmp_path, capsys):
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
     assert load(path, capsys).startswith("0 records in ")
-    assert SyncRun.objects.latest("pk").error == ""
+    assert Job.objects.latest("pk").error == ""
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path, capsys):

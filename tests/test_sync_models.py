@@ -30,7 +30,7 @@ def run(own, hub, *arguments):
 
 
 def last_run(own):
-    return own.rows("SELECT state, new, error FROM compat_syncrun ORDER BY id DESC")[0]
+    return own.rows("SELECT state, new, error FROM compat_job ORDER BY id DESC")[0]
 
 
 def test_the_best_known_come_first_and_asking_again_changes_nothing(own):

@@ -438,13 +438,13 @@ def test_a_tasks_process_killed_halfway_does_not_lose_the_event(tmp_path):
         assert told.returncode == 0, told.stderr
         assert own.run("load_records", write_lines(tmp_path / "new.jsonl", [record("microsoft/phi-2")])).returncode == 0
         receiver.answer_next(delay=9)
-        worker = own.start("db_worker", "--batch", "--no-startup-delay")
+        worker = own.start("work", "--batch")
         assert receiver.arrived.wait(60)
         worker.kill()
         worker.communicate()
         assert own.value("SELECT state FROM compat_webhookdelivery") == "pending"
         assert own.run("shell", "-c", LATER).returncode == 0
-        assert own.run("db_worker", "--batch", "--no-startup-delay").returncode == 0
+        assert own.run("work", "--batch").returncode == 0
         assert own.rows("SELECT state, attempts FROM compat_webhookdelivery") == [("delivered", 2)]
         first, second = receiver.requests
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -488,7 +488,7 @@ def test_two_workers_share_the_deliveries_and_send_each_once(tmp_path):
         )
         told = own.run("shell", "-c", many)
         assert told.returncode == 0, told.stderr
-        workers = [own.start("db_worker", "--batch", "--no-startup-delay") for _ in range(2)]
+        workers = [own.start("work", "--batch") for _ in range(2)]
         waiting = [threading.Thread(target=worker.communicate) for worker in workers]
         for thread in waiting:
             thread.start()

@@ -27,10 +27,10 @@ from compat.models import (
     EngineSetting,
     FactSheet,
     GatheredModel,
+    Job,
     ListEntry,
     ModelRecord,
     SiteWorker,
-    SyncRun,
     Verdict,
     Webhook,
     WebhookDelivery,
@@ -522,14 +522,16 @@ def test_a_failed_run_is_told_and_a_good_one_is_not(site):
     assert (data["source"], data["error"]) == ("bad.jsonl", "The file ends in the middle of a record.")
     assert (data["new"], data["unchanged"]) == (2, 3)
     assert data["startedAt"] <= data["finishedAt"]
-    assert SyncRun.objects.get(pk=bad.pk).state == "failed"
+    assert Job.objects.get(pk=bad.pk).state == "failed"
 
 
 def test_a_run_that_never_ended_is_told_once_when_the_next_one_begins(site):
     hook = hook_for("sync.failed")
     now = timezone.now()
-    lost = SyncRun.objects.create(source="killed.jsonl", origin="file", started=now - timedelta(hours=25))
-    slow = SyncRun.objects.create(source="slow.jsonl", origin="file", started=now - timedelta(hours=23))
+    lost, slow = (
+        Job.objects.create(kind="load", source=name, origin="file", attempts=1, wanted=now - timedelta(hours=hours))
+        for name, hours in (("killed.jsonl", 25), ("slow.jsonl", 23))
+    )
     for _ in range(2):
         finish_run(start_run("next.jsonl", "file"), sync.Counts())
     data = only(hook)

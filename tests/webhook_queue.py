@@ -5,29 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import F
-from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult, get_date_max
 
+from compat.management.lanes import do_task
 from compat.models import WebhookDelivery
 
-BACKEND = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+BACKEND = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 
 def work() -> None:
-    """Do all tasks that are due, as the ``tasks`` process does; its loop alone would close the test's transaction."""
-    worker = Worker(
-        queue_names=["default"],
-        interval=0,
-        batch=True,
-        backend_name="default",
-        startup_delay=False,
-        max_tasks=None,
-        worker_id="test",
-        excluded_queue_names=[],
-    )
-    while task := DBTaskResult.objects.ready().first():
-        task.claim("test")
-        worker.run_task(task)
+    """Do all tasks that are due, as the ``tasks`` process does."""
+    while do_task("default") or do_task("fetches"):
+        pass
     failed = DBTaskResult.objects.failed().first()
     assert failed is None, failed.traceback
 

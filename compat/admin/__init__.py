@@ -5,7 +5,7 @@ from .catalogue import ModelRecordAdmin, RecordVariantAdmin, VerdictAdmin
 from .engines import EngineSettingAdmin, SiteWorkerAdmin, SiteWorkerForm
 from .lists import CuratedListAdmin
 from .measurements import MeasurementAdmin
-from .operation import HubFetchAdmin, SyncRunAdmin
+from .operation import HubFetchAdmin, JobAdmin, ScheduleAdmin
 from .webhooks import WebhookAdmin, WebhookDeliveryAdmin
 
 __all__ = [
@@ -13,12 +13,13 @@ __all__ = [
     "CuratedListAdmin",
     "EngineSettingAdmin",
     "HubFetchAdmin",
+    "JobAdmin",
     "MeasurementAdmin",
     "ModelRecordAdmin",
     "RecordVariantAdmin",
+    "ScheduleAdmin",
     "SiteWorkerAdmin",
     "SiteWorkerForm",
-    "SyncRunAdmin",
     "VerdictAdmin",
     "WebhookAdmin",
     "WebhookDeliveryAdmin",

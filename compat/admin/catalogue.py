@@ -13,11 +13,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.jobs import want
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.search import matching_records, words_of
 from compat.rules import Confidence
-from compat.tasks import reevaluate_all, request_fetch
+from compat.tasks import request_fetch
 
 from .read_only import ReadOnly
 
@@ -133,7 +134,7 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         if len(chosen) > MANY:
             self.message_user(request, f"Choose at most {MANY} records at once, or use sync_models.", messages.ERROR)
             return
-        asked = sum(request_fetch(repo_id, insisting=True, bounded=False) for repo_id in chosen)
+        asked = sum(request_fetch(repo_id, insisting=True) for repo_id in chosen)
         self.message_user(
             request, f"{asked} of {len(chosen)} are being refreshed; the others were asked for a moment ago."
         )
@@ -212,6 +213,6 @@ class VerdictAdmin(ReadOnly, admin.ModelAdmin[Verdict]):
 
     @admin.action(description="Judge everything again, in the background", permissions=["judge"])
     def judge_again(self, request: HttpRequest, queryset: QuerySet[Verdict]) -> None:
-        """Enqueue a re-evaluation of the whole catalogue."""
-        reevaluate_all.enqueue()
+        """Want it: the tasks process does it."""
+        want("judge", "--all", why="asked for in the admin")
         self.message_user(request, "Everything is being judged again in the background.")

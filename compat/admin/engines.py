@@ -18,8 +18,8 @@ from compat.engines.cards import read_cards
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.jobs import want
 from compat.models import EngineSetting, SiteWorker
-from compat.tasks import reevaluate_all
 
 
 @admin.register(EngineSetting)
@@ -59,7 +59,7 @@ class EngineSettingAdmin(admin.ModelAdmin[EngineSetting]):
         super().save_model(request, obj, form, change)
         if form.changed_data:
             raise_catalogue_version()
-            reevaluate_all.enqueue()
+            want("judge", why=f"{obj} was changed")
             self.message_user(request, "The verdicts are being made again in the background.")
 
     @admin.display(description="name")

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from compat.hub.errors import HubBadPayload, HubFileNotFound, HubNotFound, HubUnavailable
-from compat.hub.failures import Subject
+from compat.hub.errors import HubBadPayload, HubFileNotFound, HubNotFound
+from compat.hub.failures import Subject, login_page
 from compat.hub.payloads import decode_json, files_of_tree, is_repo_id
 from compat.hub.rate_limit_budget import Clock, Ledger, Pace, Party, Sleep, Waiting
 from compat.hub.settings import HubSettings
@@ -70,44 +70,6 @@ class HubClient:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    async def list_models(
-        self,
-        *,
-        search: str | None = None,
-        author: str | None = None,
-        task: str | None = None,
-        filter: str | Sequence[str] | None = None,  # noqa: A002 - the Hub's own word
-        sort: str = "downloads",
-        limit: int | None = None,
-        page_size: int = MAX_PAGE_SIZE,
-        expand: Sequence[str] = (),
-    ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Pages of raw list records, best first, ``limit`` records in all (None: all there are).
-
-        ``filter`` is a tag, or several that must all hold. ``expand`` names the fields wanted (with ``id``);
-        without it the Hub sends its short form. A page may hold fewer records than ``page_size``.
-        """
-        if limit is not None and limit <= 0:
-            return
-        wanted = page_size if limit is None else min(page_size, limit)
-        url: str | None = self.list_address(
-            search=search, author=author, task=task, filter=filter, sort=sort, page_size=wanted, expand=expand
-        )
-        seen: set[str] = set()
-        left = limit
-        while url is not None:
-            seen.add(url)
-            page, following = await self.list_page(url)
-            if left is not None:
-                page = page[:left]
-                left -= len(page)
-            if not page:
-                return
-            yield page
-            url = None if left == 0 else following
-            if url in seen:
-                raise self._unusable(Subject(), "its next page is one that was read already")
-
     def list_address(
         self,
         *,
@@ -119,7 +81,11 @@ class HubClient:
         page_size: int = MAX_PAGE_SIZE,
         expand: Sequence[str] = (),
     ) -> str:
-        """The address of the first page of a list; see :meth:`list_models`."""
+        """The address of a list's first page, best models first.
+
+        ``filter`` is a tag, or several that must all hold. ``expand`` names the fields wanted (with ``id``);
+        without it the Hub sends its short form. A page may hold fewer records than ``page_size``.
+        """
         if not 1 <= page_size <= MAX_PAGE_SIZE:
             raise ValueError(f"page_size must be between 1 and {MAX_PAGE_SIZE}")
         query: list[tuple[str, str]] = [("sort", _SORTS.get(sort, sort)), ("limit", str(page_size))]
@@ -130,13 +96,14 @@ class HubClient:
         query += [("expand[]", name) for name in expand]
         return f"{self.settings.endpoint}/api/models?{urlencode(query)}"
 
-    async def list_page(self, url: str) -> tuple[list[dict[str, Any]], str | None]:
+    async def list_page(self, url: str, seen: set[str]) -> tuple[list[dict[str, Any]], str | None]:
         """The raw records of one page of a list, and the address of the next; None at the end.
 
-        Whoever follows these has to see for himself that the pages come to an end.
+        ``seen`` are the addresses read so far, to which this one is added: a next page among them is refused.
         """
+        seen.add(url)
         answer = await self._transport.get(Question(url, "api", Subject()))
-        return self._page(answer, Subject()), self._next(answer, set(), Subject())
+        return self._page(answer, Subject()), self._next(answer, seen, Subject())
 
     async def model(self, repo_id: str, *, blobs: bool = True) -> dict[str, Any]:
         """One model's raw detail record; ``blobs`` adds the sizes of its files.
@@ -161,10 +128,6 @@ class HubClient:
             answer = await self._transport.get(Question(self._file_url(subject), "resolvers", subject))
         except HubFileNotFound:
             return None
-        if answer.body.lstrip()[:1] == b"<":
-            raise HubUnavailable(
-                f"{self.settings.host} sent a web page for {subject}. Check whether this network asks for a login."
-            )
         found = self._decoded(answer, subject, constants=True)
         if not isinstance(found, dict):
             raise self._unusable(subject, "it is not a JSON object")
@@ -231,6 +194,8 @@ class HubClient:
         return str(url)
 
     def _decoded(self, answer: Answer, subject: Subject, *, constants: bool = False) -> Any:
+        if answer.body.lstrip()[:1] == b"<":
+            raise login_page(subject, self.settings)
         try:
             return decode_json(answer.body, constants=constants)
         except HubBadPayload as error:

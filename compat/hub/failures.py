@@ -158,6 +158,13 @@ def error_of_answer(refusal: Refusal, subject: Subject, settings: HubSettings) -
     return HubError(f"{host} refused the request for {subject}: {status}{because}.")
 
 
+def login_page(subject: Subject, settings: HubSettings) -> HubUnavailable:
+    """The error for a web page in place of data: a network that asks for a login answers so, whatever was asked."""
+    return HubUnavailable(
+        f"{settings.host} sent a web page for {subject}. Check whether this network asks for a login, and HF_ENDPOINT."
+    )
+
+
 def _passing(refusal: Refusal, settings: HubSettings) -> HubError:
     if refusal.status == 429:
         return rate_limited(settings.host, refusal.bucket, refusal.pause)

@@ -18,8 +18,9 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Protocol, TypeVar
 
 from compat.hub.errors import HubError, HubRateLimited, HubUnavailable
@@ -271,28 +272,27 @@ class Pace:
         await first.acquire()
         known = True
         try:
-            while (wait := await self.ledger.turn(name, self._turn)) is not True:
+            while (wait := await self.ledger.turn(name, partial(self._turn, name))) is not True:
                 if wait is False:
                     known = False
                     break
-                told = replace(wait, bucket=name)
                 if wait.seconds > patience.left:
-                    raise self._refusal(told)
+                    raise self._refusal(wait)
                 patience.left -= wait.seconds
                 if self._waiting:
-                    await self._waiting(told)
+                    await self._waiting(wait)
                 await self._sleep(wait.seconds)
             return Slot(self, name, None if known else first)
         finally:
             if known:
                 first.release()
 
-    def _turn(self, window: Window) -> Wait | bool:
+    def _turn(self, bucket: str, window: Window) -> Wait | bool:
         """The wait that there is; else whether it is known how many requests are left, with one of them booked."""
         seconds = window.wait(self._party, self._share, self.clock())
         if seconds > 0:
             failure = window.held_by_failure and window.held_until > self.clock()
-            return Wait("", seconds, window.quota, window.seconds, failure)
+            return Wait(bucket, seconds, window.quota, window.seconds, failure)
         window.book(self._party)
         return window.left is not None or window.tells_nothing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Self
 import httpx
 
 from compat.hub.errors import HubBadPayload, HubOffline, HubUnavailable
-from compat.hub.failures import HANDLED, Refusal, Subject, error_of_answer, error_of_exception
+from compat.hub.failures import HANDLED, Refusal, Subject, error_of_answer, error_of_exception, login_page
 from compat.hub.payloads import decode_json
 from compat.hub.rate_limit_budget import Pace, Patience, Slot, parse_allowance
 from compat.hub.retry import retry_after, with_retries
@@ -23,6 +24,7 @@ _FILE_HOSTS = ("huggingface.co", "hf.co")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _MAX_REASON_BYTES = 16 * 1024
+_WEB_PAGE = re.compile(rb"\s*<(?:!doctype|!--|html|head|\?xml)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Transport:
             raise HubBadPayload(f"{self._settings.host} redirects {question.subject} to no web address.") from None
         if self.is_home(url) or (question.bucket == "resolvers" and _is_file_host(url)):
             return url
-        raise HubBadPayload(
+        raise HubUnavailable(
             f"{self._settings.host} redirects {question.subject} to {url.host[:100]!r}, which is not "
             "followed. Check HF_ENDPOINT, or whether this network asks for a login."
         )
@@ -222,7 +224,10 @@ class Transport:
             return body
         if span.start:
             raise HubUnavailable(f"{host} cannot send parts of {subject}: it ignores the Range header.")
-        return await _read(response, span.length)
+        body = await _read(response, span.length)
+        if _WEB_PAGE.match(body):
+            raise login_page(subject, self._settings)
+        return body
 
 
 def _port(url: httpx.URL) -> int:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
 from compat.extraction.filenames import read_name
-from compat.hub import HubBadPayload, HubClient, HubError, HubFileNotFound, HubGated, HubNotFound
+from compat.hub import HubBadPayload, HubClient, HubError, HubGated, HubNotFound
 from compat.hub.documents import Document, Kind, Told, kept_record, merged, with_more
 from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.ingest.file_tree import lacks_sizes, tree_of
 from compat.ingest.gguf_metadata import file_to_read, gguf_header_of, gguf_tensors_of
+from compat.ingest.lasting import LASTING
 from compat.ingest.safetensors_metadata import files_to_read, needs_headers, safetensors_headers_of
+
+if TYPE_CHECKING:
+    from compat.hub import HubSettings
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +42,51 @@ class Completed:
     failure: HubError | None = None
 
 
+@dataclass(slots=True)
+class _Reading:
+    """What is read of one model at its commit, and why some of it could not be."""
+
+    name: str
+    more: dict[Kind, Mapping[str, Any]] = field(default_factory=dict)
+    failures: list[HubError] = field(default_factory=list)
+
+    async def add(
+        self, kind: Kind, answer: Awaitable[Mapping[str, Any] | None], lasting: tuple[type[Exception], ...] = LASTING
+    ) -> None:
+        """Wait for an answer. One that fails for good tells nothing, which is kept; None is kept as not asked for.
+
+        Raises :class:`~compat.hub.errors.HubNotFound` where the Hub says that it has no such repository any more.
+        """
+        try:
+            told = await answer
+        except lasting as error:
+            log.debug("%s comes without %s for good: %s", self.name, kind, error)
+            told = {}
+        except HubGated:
+            return  # Closed to this site: it is not lacking at this commit.
+        except HubError as error:
+            if isinstance(error, HubNotFound) and error.is_told:
+                raise
+            log.debug("%s comes without %s: %s", self.name, kind, error)
+            self.failures.append(error)
+            return
+        if told is not None:
+            self.more[kind] = told
+
+
+def is_closed(model: HubModel, hub: HubSettings) -> bool:
+    """Whether this site cannot have a model's files: whoever wants them needs an account, and it has no token."""
+    return bool(model.gated) and not hub.token
+
+
 def place_of(model: HubModel) -> tuple[str, str]:
     """Repository and commit, as documents that are kept name them."""
     return model.id, str(model.sha)
+
+
+def kept_of(repo_id: str, documents: Iterable[Document]) -> set[tuple[str, ...]]:
+    """Which documents of a repository need not be asked for again: those that tell a commit."""
+    return {(repo_id, one.sha, one.kind) for one in documents if one.sha}
 
 
 def lacks_config(model: HubModel, kept: Kept) -> bool:
@@ -87,58 +133,42 @@ async def with_documents(client: HubClient, found: Told, kept: Kept) -> Complete
 
     Raises :class:`~compat.hub.errors.HubNotFound` where the Hub says that it has no such repository any more.
     """
-    read, more, failures = timezone.now(), dict[Kind, Mapping[str, Any]](), list[HubError]()
-
-    async def add(kind: Kind, reading: Awaitable[dict[str, Any] | None]) -> None:
-        try:
-            answer = await reading
-        except HubNotFound as error:
-            if error.is_told:
-                raise
-            failures.append(error)
-        except HubError as error:
-            failures.append(error)
-        else:
-            if answer is not None:
-                more[kind] = answer
-
-    model = found.record.model
-    if lacks_config(model, kept):
-        await add(Kind.CONFIG, _config_of(client, model))
+    read, model = timezone.now(), found.record.model
+    reading = _Reading(model.id)
+    if lacks_config(model, kept) and not is_closed(model, client.settings):
+        await reading.add(Kind.CONFIG, _config_of(client, model))
     own = found.documents[0].kind is Kind.DETAIL
     if not own and lacks_own_answer(model, kept):
-        await add(Kind.DETAIL, _own_answer(client, model))
-    if own or Kind.DETAIL in more:
-        sized = parse_record(more[Kind.DETAIL]).model if Kind.DETAIL in more else model
+        await reading.add(Kind.DETAIL, _own_answer(client, model), lasting=())
+    if own or Kind.DETAIL in reading.more:
+        sized = parse_record(reading.more[Kind.DETAIL]).model if Kind.DETAIL in reading.more else model
         if (*place_of(model), Kind.TREE) not in kept and lacks_sizes(sized):
-            await add(Kind.TREE, tree_of(client, sized))
-    return _completed(found, more, failures, read)
+            await reading.add(Kind.TREE, tree_of(client, sized))
+    return _completed(found, reading, read)
 
 
 async def with_headers(client: HubClient, found: Told, kept: Kept) -> Completed:
     """The same with the headers of its weight files, as far as they tell more than the Hub and are lacking.
 
     That there is no header that can be read is kept as well, as a document that tells nothing: nobody asks again.
+    Raises as :func:`with_documents` does.
     """
-    read, more, failures = timezone.now(), dict[Kind, Mapping[str, Any]](), list[HubError]()
-    known = known_by(found)
-    place = place_of(known.model)
+    read, model = timezone.now(), known_by(found).model
+    reading = _Reading(model.id)
+    if is_closed(model, client.settings):
+        return Completed(found)
+    if found.whole or (*place_of(model), Kind.GGUF) not in kept:
+        await reading.add(Kind.GGUF, _under("_gguf_header", gguf_header_of(client, model)))
+    if (*place_of(model), Kind.GGUF_TENSORS) not in kept:
+        await reading.add(Kind.GGUF_TENSORS, _under("_gguf_tensors", gguf_tensors_of(client, model)))
+    if (*place_of(model), Kind.SAFETENSORS) not in kept and needs_headers(model):
+        await reading.add(Kind.SAFETENSORS, _under("_safetensors_header", safetensors_headers_of(client, model)))
+    return _completed(found, reading, read)
 
-    async def add(kind: Kind, field: str, reading: Awaitable[dict[str, Any] | None]) -> None:
-        try:
-            headers = await reading
-        except HubError as error:
-            failures.append(error)
-        else:
-            more.update({} if headers is None else {kind: {field: headers} if headers else {}})
 
-    if found.whole or (*place, Kind.GGUF) not in kept:
-        await add(Kind.GGUF, "_gguf_header", gguf_header_of(client, known.payload))
-    if (*place, Kind.GGUF_TENSORS) not in kept:
-        await add(Kind.GGUF_TENSORS, "_gguf_tensors", gguf_tensors_of(client, known.model))
-    if (*place, Kind.SAFETENSORS) not in kept and needs_headers(known.model):
-        await add(Kind.SAFETENSORS, "_safetensors_header", safetensors_headers_of(client, known.model))
-    return _completed(found, more, failures, read)
+async def _under(key: str, header: Awaitable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+    told = await header
+    return None if told is None else {key: told} if told else {}
 
 
 async def all_told(client: HubClient, found: Told, kept: Kept) -> Told:
@@ -147,29 +177,19 @@ async def all_told(client: HubClient, found: Told, kept: Kept) -> Told:
     return (await with_headers(client, documents.told, kept)).told
 
 
-def _completed(
-    found: Told, more: Mapping[Kind, Mapping[str, Any]], failures: list[HubError], read: datetime
-) -> Completed:
-    for kind, answer in more.items():
+def _completed(found: Told, reading: _Reading, read: datetime) -> Completed:
+    for kind, answer in reading.more.items():
         try:
             found = with_more(found, {kind: answer}, read)
         except HubBadPayload as error:
             log.debug("%s of %s cannot be kept: %s", kind, found.record.model.id, error)
             found = with_more(found, {kind: {}}, read)
-    return Completed(found, next(iter(failures), None))
+    return Completed(found, next(iter(reading.failures), None))
 
 
-async def _config_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
-    """The ``config.json`` of its commit; empty where there is none that can be read, None where it is closed to us."""
-    if model.gated and not client.settings.token:
-        return None
-    try:
-        config = await client.config_json(model.id, model.sha or "main")
-    except HubGated:
-        return None
-    except (HubBadPayload, HubFileNotFound) as error:
-        log.debug("%s comes without its configuration: %s", model.id, error)
-        return {}
+async def _config_of(client: HubClient, model: HubModel) -> dict[str, Any]:
+    """The ``config.json`` of its commit; empty where there is none."""
+    config = await client.config_json(model.id, model.sha or "main")
     return {"config": config} if config else {}
 
 

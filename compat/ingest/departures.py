@@ -28,7 +28,7 @@ class Departure:
 
 
 departed = Signal()
-"""Repositories went, ``departures``; inside the transaction that notes it."""
+"""A repository went, ``departure``; inside the transaction that notes it."""
 
 
 def why_gone(error: HubNotFound) -> str:
@@ -60,7 +60,7 @@ def note_gone(repo_id: str, why: str) -> bool:
         store_told([told(Kind.REFUSAL, word, now)], origin="hub")
         news = known.gone != why
         if news:
-            departed.send(ModelRecord, departures=[Departure(known.repo_id, why, now)])
+            departed.send(ModelRecord, departure=Departure(known.repo_id, why, now))
     return news
 
 
@@ -78,21 +78,20 @@ def note_renamed(old_id: str, found: Told) -> Counts:
             found = _moved(old, found)
         counts = store_told([found], origin="hub")
         record = ModelRecord.objects.get(repo_id=new_id)
-        FormerName.objects.filter(record=record, lowered=new_id.lower()).delete()
         FormerName.objects.update_or_create(
             lowered=old_id.lower(), defaults={"repo_id": old_id, "record": record, "noticed": now}
         )
         HubFetch.objects.filter(repo_id=old_id).delete()
         raise_catalogue_version(now)
         if old is not None:
-            departed.send(ModelRecord, departures=[Departure(old_id, "renamed", now, new_id)])
+            departed.send(ModelRecord, departure=Departure(old_id, "renamed", now, new_id))
     return counts
 
 
 def _moved(old: ModelRecord, found: Told) -> Told:
     """Give what belongs to an old record to the one of the new id; what was told, with what the old one's told."""
     new_id = found.record.model.id
-    new = in_any_case([new_id]).exclude(pk=old.pk).first()
+    new = in_any_case([new_id]).first()
     _move_measurements(old.repo_id, new_id)
     if new is None:
         ModelRecord.objects.filter(pk=old.pk).update(repo_id=new_id)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from typing import Any
 
 from compat.extraction.filenames import FileName, missing_shards, read_name
-from compat.hub import HubClient, HubError
-from compat.hub.errors import HubBadPayload
+from compat.hub import HubClient
 from compat.hub.payloads import HubModel, parse_record
-
-log = logging.getLogger(__name__)
 
 
 def lacks_sizes(model: HubModel) -> bool:
@@ -30,15 +26,12 @@ def _lacks_parts(names: list[FileName]) -> bool:
     return any(map(missing_shards, sets.values()))
 
 
-async def tree_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
+async def tree_of(client: HubClient, model: HubModel) -> dict[str, Any]:
     """The files of a model at its commit, as ``siblings``.
 
-    None where they cannot be had, empty where they are more than is read and kept, at this commit for good.
+    Raises :class:`~compat.hub.errors.HubBadPayload` where they are more than is read and kept, and other errors of the
+    Hub's tree where they cannot be had.
     """
-    try:
-        tree = {"siblings": await client.tree(model.id, model.sha or "main")}
-        parse_record({"id": model.id, **tree})
-    except HubError as error:
-        log.debug("%s comes without its file tree: %s", model.id, error)
-        return {} if isinstance(error, HubBadPayload) else None
+    tree = {"siblings": await client.tree(model.id, model.sha or "main")}
+    parse_record({"id": model.id, **tree})
     return tree

@@ -6,14 +6,17 @@ answered, nobody asks again. A repository that the Hub does not have is remember
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from compat.hub.errors import HubError, HubNotFound
-from compat.models import HubFetch, ModelRecord
+from compat.models import HubFetch, ModelRecord, RecordDocument, VisitorAddition
 
 WAITS = {
     "queued": timedelta(minutes=10),
@@ -24,6 +27,8 @@ WAITS = {
 """How long each state of a request keeps others from asking: a fetch that never ended counts as lost after its wait."""
 MOST_QUEUED = 200
 """Beyond so many requests under way, only staff and commands can ask for more."""
+BUDGET_OF = timedelta(hours=1)
+"""The time that visitors' budgets are for: one for each address, and one for all of them together."""
 
 
 def is_stale(record: ModelRecord) -> bool:
@@ -51,19 +56,71 @@ def under_way(fetch: HubFetch | None) -> bool:
     return fetch is not None and fetch.state == "queued" and not may_ask(fetch)
 
 
-def queue_is_full() -> bool:
-    """Whether as many fetches wait as visitors may ask for. One query."""
-    since = timezone.now() - WAITS["queued"]
-    return HubFetch.objects.filter(state="queued", requested__gt=since).count() >= MOST_QUEUED
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a visitor's fetch has to wait, or is not made: ``busy`` (too many wait, or were asked for by all visitors),
+    ``spent`` (by this one), ``full`` (visitors may add no more models). ``wait`` is in seconds, None for good.
+    """
+
+    why: str
+    wait: int | None
+
+
+def refusal_to(asker: str, *, new: bool) -> Refusal | None:
+    """Why a visitor may not have a model fetched now; ``new`` where the catalogue lacks it. One query, or two.
+
+    An empty ``asker`` is the operator, who always may.
+    """
+    if not asker:
+        return None
+    now = timezone.now()
+    theirs = HubFetch.objects.filter(requested__gt=now - BUDGET_OF)
+    numbers = theirs.aggregate(
+        queued=Count("pk", filter=Q(state="queued", requested__gt=now - WAITS["queued"])),
+        all=Count("pk", filter=~Q(asker="")),
+        own=Count("pk", filter=Q(asker=asker)),
+        first=Min("requested", filter=~Q(asker="")),
+        own_first=Min("requested", filter=Q(asker=asker)),
+    )
+    if numbers["queued"] >= MOST_QUEUED:
+        return Refusal("busy", 60)
+    if numbers["own"] >= settings.FETCH_PER_ADDRESS:
+        return Refusal("spent", _until(numbers["own_first"], now))
+    if numbers["all"] >= settings.FETCH_PER_HOUR:
+        return Refusal("busy", _until(numbers["first"], now))
+    if new and VisitorAddition.objects.count() >= settings.FETCH_MOST_NEW:
+        return Refusal("full", None)
+    return None
+
+
+def _until(first: datetime | None, now: datetime) -> int:
+    """Seconds until the first of those counted counts no more."""
+    return max(1, ceil(((first or now) + BUDGET_OF - now).total_seconds()))
+
+
+def asker_of(address: str) -> str:
+    """How a visitor's address is kept: as a digest that nobody without the site's key can make again."""
+    return salted_hmac("compat.fetch", address, algorithm="sha256").hexdigest()[:24]
+
+
+def out_of_date() -> QuerySet[ModelRecord]:
+    """The records that :func:`is_stale` says are stale, and that the Hub still has as far as is known."""
+    old = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
+    older = RecordDocument.objects.filter(record=OuterRef("pk")).exclude(sha="").exclude(sha=OuterRef("sha"))
+    return ModelRecord.objects.filter(Q(fetched__isnull=True) | Q(fetched__lt=old) | Exists(older), gone="")
+
+
+def forget_old_requests() -> int:
+    """Drop requests that nobody needs any more. Returns how many."""
+    old = timezone.now() - timedelta(seconds=settings.RECORD_TTL) - max(WAITS.values())
+    return HubFetch.objects.filter(Q(finished__lt=old) | Q(state="queued", requested__lt=old)).delete()[0]
 
 
 def note_outcome(repo_id: str, error: HubError | None) -> HubFetch:
-    """Keep what came of asking for a repository, in words; requests that nobody needs any more are dropped."""
+    """Keep what came of asking for a repository, in words."""
     now = timezone.now()
     state = "done" if error is None else "missing" if isinstance(error, HubNotFound) else "failed"
     words = str(error or "")
-    old = now - timedelta(seconds=settings.RECORD_TTL) - max(WAITS.values())
-    HubFetch.objects.filter(Q(finished__lt=old) | Q(state="queued", requested__lt=old)).delete()
     outcome = {"state": state, "finished": now, "error": words}
     fetch, _ = HubFetch.objects.update_or_create(
         repo_id=repo_id, defaults=outcome, create_defaults={**outcome, "requested": now}

@@ -16,11 +16,11 @@ from typing import Any
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.gguf_header import GgufHeader, data_bytes, gguf_header_reads, tensor_list_reads
 from compat.extraction.gguf_tensors import sums_of_tensors
-from compat.extraction.header_bytes import HeaderError, HeaderReads
-from compat.hub import HubClient, HubError
-from compat.hub.errors import HubBadPayload, HubFileNotFound
+from compat.extraction.header_bytes import HeaderReads
+from compat.hub import HubClient
 from compat.hub.headers import read_header
-from compat.hub.payloads import HubModel, parse_record
+from compat.hub.payloads import HubModel
+from compat.ingest.lasting import LASTING
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ MOST_WHOLE_BYTES = 24 * 1024 * 1024
 MOST_WHOLE = 2
 """So many files of a repository are read so; of the others the vocabulary is passed over."""
 MOST_FILES = 64
-LASTING = (HeaderError, HubBadPayload, HubFileNotFound)
-"""What reading a header again at the same commit would end with as well."""
 _LONGEST = 200
 _MOST_VALUES = 500
 
@@ -49,44 +47,37 @@ def _weight_files(model: HubModel) -> list[FileName]:
     return [name for name in names if name.format == "gguf" and name.role == "weights"]
 
 
-async def gguf_header_of(client: HubClient, record: dict[str, Any]) -> dict[str, Any] | None:
-    """What the header of one of a record's GGUF files says; None where it cannot be had, empty where there is none."""
-    try:
-        model = parse_record(record).model
-    except HubBadPayload:
-        return None  # whoever stores it says what is wrong with it
+async def gguf_header_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
+    """What the header of one of a model's GGUF files says; None where it has no such file.
+
+    Raises :class:`~compat.extraction.header_bytes.HeaderError` where it is none that can be read, and errors of the
+    Hub's tree where it cannot be had.
+    """
     file = file_to_read(model)
-    if file is None or (model.gated and not client.settings.token):
+    if file is None:
         return None
     reads = gguf_header_reads(tensors=False)
-    try:
-        header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
-    except (HubError, HeaderError) as error:
-        log.debug("the header of %s in %s could not be read: %s", file, model.id, error)
-        return {} if isinstance(error, LASTING) else None
+    header = await read_header(client, model.id, file, reads, revision=model.sha or "main", max_bytes=MOST_BYTES)
     return {"file": file, "values": _short(header.values), "vocab_size": header.vocab_size}
 
 
 async def gguf_tensors_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
     """What the tensors of a model's GGUF files take, file by file, of those that could be read.
 
-    None where they cannot be had now, empty where none can be read at this commit.
+    None where it has no such files, empty where none can be read at this commit. Raises errors of the Hub's tree where
+    they cannot be had.
     """
     # Files in one part first: they have all tensors, and say where those of others are.
     files = sorted(_weight_files(model), key=lambda name: (name.shards is not None, name.path))
-    if not files or (model.gated and not client.settings.token):
+    if not files:
         return None
     sizes = {sibling.rfilename: sibling.bytes for sibling in model.siblings or ()}
     reading = _TensorLists(client, model.id, model.sha or "main")
     found: dict[str, dict[str, Any]] = {}
-    try:
-        for name in files[:MOST_FILES]:
-            header = await reading.header_of(name)
-            sums = sums_of_tensors(header.tensors) if header and _fills(header, sizes[name.path]) else None
-            found |= {name.path: sums} if sums else {}
-    except HubError as error:
-        log.debug("the tensors of %s could not be read: %s", model.id, error)
-        return None
+    for name in files[:MOST_FILES]:
+        header = await reading.header_of(name)
+        sums = sums_of_tensors(header.tensors) if header and _fills(header, sizes[name.path]) else None
+        found |= {name.path: sums} if sums else {}
     return {"files": found} if found else {}
 
 

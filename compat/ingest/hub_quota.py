@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
 from functools import cache
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+REDIS_PAUSE = 30.0
 _KEPT = 86_400
 """Seconds that Redis keeps a window: longer than any lasts."""
 
@@ -61,15 +63,17 @@ class DatabaseLedger:
 
 
 class RedisLedger(DatabaseLedger):
-    """Windows in Redis; one that does not answer is done without."""
+    """Windows in Redis; one that does not answer is done without for ``REDIS_PAUSE`` seconds, and then asked again."""
 
     def __init__(self, hub: HubSettings, url: str) -> None:
         super().__init__(hub)
-        self._redis = _redis(url)
+        self._url, self._redis = url, _redis(url)
 
     def _turn(self, bucket: str, change: Callable[[Window], Result]) -> Result:
         from redis import RedisError
 
+        if time.monotonic() < _left_alone.get(self._url, 0.0):
+            return super()._turn(bucket, change)
         key = f"hub-quota:{self.key(bucket)}"
 
         def changed(pipe: Any) -> Result:
@@ -83,9 +87,14 @@ class RedisLedger(DatabaseLedger):
         try:
             result: Result = self._redis.transaction(changed, key, value_from_callable=True)
         except RedisError as error:
-            log.warning("Redis does not keep the Hub's quota at the moment, so the database does: %s", error)
+            log.warning("Redis does not keep the Hub's quota for now, so the database does: %s", error)
+            _left_alone[self._url] = time.monotonic() + REDIS_PAUSE
             return super()._turn(bucket, change)
         return result
+
+
+_left_alone: dict[str, float] = {}
+"""Until when a Redis that did not answer is not asked, by its address; of the clock that never goes back."""
 
 
 @cache

@@ -11,10 +11,10 @@ from operator import itemgetter
 from django.db import transaction
 
 from compat.architectures import architecture_of
-from compat.batches import BATCH, batched
+from compat.batches import BATCH
 from compat.engines import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.ingest.changes import raise_catalogue_version, sheets_judged
+from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
 from compat.models.engines import engines
 from compat.rules import judge_all
@@ -65,7 +65,9 @@ def refresh_sheets() -> None:
     """Drop sheets that no record uses; give the others the columns that today's tables make of their facts."""
     drop_unused_sheets()
     columns = ["task", "family", "architecture", "formats", "gated"]
-    for chunk in batched(FactSheet.objects.order_by("id").iterator(BATCH), BATCH):
+    last = 0
+    while chunk := _sheets_after(last):
+        last = chunk[-1].pk
         changed = []
         for sheet in chunk:
             fresh = _sheet(sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
@@ -75,9 +77,19 @@ def refresh_sheets() -> None:
         FactSheet.objects.bulk_update(changed, columns)
 
 
+def _sheets_after(last: int) -> list[FactSheet]:
+    """A batch of sheets in the order of their keys, each batch with a query of its own.
+
+    A query that stays open while others write would forbid SQLite to write.
+    """
+    return list(FactSheet.objects.filter(pk__gt=last).order_by("pk")[:BATCH])
+
+
 def drop_unused_sheets() -> int:
     """Delete the sheets that no record uses, with their verdicts. Returns how many there were."""
-    _, deleted = FactSheet.objects.filter(records__isnull=True).delete()
+    with transaction.atomic():
+        lock_records()
+        _, deleted = FactSheet.objects.filter(records__isnull=True).delete()
     return deleted.get("compat.FactSheet", 0)
 
 
@@ -108,6 +120,21 @@ def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Itera
     return len(verdicts)
 
 
+def _judge_stale(chunk: Sequence[FactSheet], profiles: Iterable[EngineProfile], *, everything: bool) -> int:
+    judged = Verdict.objects.filter(sheet__in=[sheet.pk for sheet in chunk])
+    current = set(judged.values_list("sheet_id", "profile", "rules"))
+    verdicts = 0
+    for profile in profiles:
+        version = rules_version(profile)
+        stale = [
+            (sheet.pk, [VariantFacts.from_json(fact) for fact in sheet.facts])
+            for sheet in chunk
+            if everything or (sheet.pk, profile.slug, version) not in current
+        ]
+        verdicts += _judge(stale, [profile])
+    return verdicts
+
+
 @dataclass(frozen=True, slots=True)
 class Reevaluation:
     """What judging again did: sheets judged, verdicts written, and sheets dropped that no record uses any more."""
@@ -120,24 +147,19 @@ class Reevaluation:
 def reevaluate(*, everything: bool = False, progress: Callable[[int], None] | None = None) -> Reevaluation:
     """Judge again what was judged by other rules, profiles or tables (or everything). Needs no network."""
     profiles = list(engines().values())
-    versions = {profile.slug: rules_version(profile) for profile in profiles}
     dropped = drop_unused_sheets()
-    Verdict.objects.exclude(profile__in=versions).delete()
-    sheets = verdicts = 0
-    for chunk in batched(FactSheet.objects.order_by("id").values_list("id", "facts").iterator(BATCH), BATCH):
-        with transaction.atomic(), sheets_judged.around([sheet_id for sheet_id, _ in chunk]):
-            current = set(
-                Verdict.objects.filter(sheet_id__in=[sheet_id for sheet_id, _ in chunk]).values_list(
-                    "sheet_id", "profile", "rules"
-                )
-            )
-            for profile in profiles:
-                stale = [
-                    (sheet_id, [VariantFacts.from_json(fact) for fact in facts])
-                    for sheet_id, facts in chunk
-                    if everything or (sheet_id, profile.slug, versions[profile.slug]) not in current
-                ]
-                verdicts += _judge(stale, [profile])
+    Verdict.objects.exclude(profile__in=[profile.slug for profile in profiles]).delete()
+    sheets = verdicts = last = 0
+    while True:
+        with transaction.atomic():
+            # Others who write records might drop a sheet that is just being judged.
+            lock_records()
+            chunk = _sheets_after(last)
+            if not chunk:
+                break
+            last = chunk[-1].pk
+            with sheets_judged.around([sheet.pk for sheet in chunk]):
+                verdicts += _judge_stale(chunk, profiles, everything=everything)
         sheets += len(chunk)
         if progress:
             progress(len(chunk))

@@ -1,4 +1,4 @@
-"""One process at a time reads a selection: a lease that its holder renews, and that ends with it.
+"""One process at a time reads a selection or does a job: a lease that its holder renews, and that ends with it.
 
 A holder that was killed renews nothing. On its own machine it is seen at once that there is no such process any more;
 elsewhere its lease has to run out.
@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from compat.models import HubSelection
+from compat.models.lease import Leased
 
 LASTS = timedelta(minutes=2)
 """How long a lease holds that is not renewed; longer than a page takes to be stored."""
@@ -25,7 +26,7 @@ RENEWED_EVERY = 20.0
 
 
 class TakenError(Exception):
-    """Another process reads the selection; ``until`` is when its lease ends if it gives no further sign."""
+    """Another process is at it; ``until`` is when its lease ends if it gives no further sign."""
 
     def __init__(self, holder: str, until: datetime) -> None:
         super().__init__(f"Another process is at it ({holder.partition('/')[0]}).")
@@ -48,45 +49,51 @@ def _machine() -> str:
 
 def this_process() -> str:
     """This process as holders are called: its number and host for people, then what tells whether it is alive."""
-    return f"process {os.getpid()} on {socket.gethostname()[:50]}/{_machine()}.{os.getpid()}"
+    number = os.getpid()
+    return f"process {number} on {socket.gethostname()[:30]}/{_machine()}.{number}.{_began(number)}"
+
+
+def _began(number: int) -> str:
+    """When a process began, in the machine's ticks, as numbers are given again; empty for one that is over."""
+    try:
+        told = Path(f"/proc/{number}/stat").read_text("ascii", "replace")
+    except OSError:
+        return ""
+    state, *numbers = told.rpartition(")")[2].split()
+    return "" if state in ("Z", "X") else numbers[18]
 
 
 def has_died(holder: str) -> bool:
     """Whether it is certain that a holder is no process any more."""
-    machine, _, number = holder.partition("/")[2].rpartition(".")
-    if machine != _machine() or machine == "unknown" or not number.isdecimal():
+    machine, number, began = [*holder.partition("/")[2].rsplit(".", 2), "", ""][:3]
+    if machine != _machine() or machine == "unknown" or not (number.isdecimal() and began):
         return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+    return _began(int(number)) != began
 
 
-def take(selection: HubSelection) -> str:
-    """Take the lease of a selection for this process; returns the holder that had died with it, else nothing.
+def take(leased: Leased) -> str:
+    """Take the lease of a row for this process; returns the holder that had died with it, else nothing.
 
     Raises :class:`TakenError` where another process holds it.
     """
     now, me = timezone.now(), this_process()
     with transaction.atomic():
-        row = HubSelection.objects.select_for_update().get(pk=selection.pk)
+        rows = type(leased)._default_manager  # noqa: SLF001 - documented by Django as public
+        row = rows.select_for_update().get(pk=leased.pk)
         held = bool(row.holder) and row.held_until is not None and row.held_until > now
         if held and row.holder != me and not has_died(row.holder):
             assert row.held_until is not None
             raise TakenError(row.holder, row.held_until)
-        HubSelection.objects.filter(pk=row.pk).update(holder=me, held_until=now + LASTS)
+        rows.filter(pk=row.pk).update(holder=me, held_until=now + LASTS)
     return "" if row.holder == me else row.holder
 
 
-def take_patiently(selection: HubSelection) -> str:
+def take_patiently(leased: Leased) -> str:
     """The same, waiting for the lease of a holder that may have died elsewhere: one that is alive renews it."""
     first: TakenError | None = None
     while True:
         try:
-            return take(selection)
+            return take(leased)
         except TakenError as error:
             if first is not None and error.until > first.until:
                 raise

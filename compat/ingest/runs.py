@@ -2,76 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from django.db import transaction
-from django.utils import timezone
-
-from compat.ingest.changes import run_finished, run_started
-from compat.ingest.lease import has_died, this_process
+from compat.ingest import jobs
+from compat.ingest.changes import run_started
 from compat.ingest.store import Counts
-from compat.models import Catalogue, HubSelection, SyncRun
-
-LOST_AFTER = timedelta(days=1)
-"""A run that gave no sign for so long counts as failed; should it end after all, it is what it then says."""
+from compat.models import Catalogue, HubSelection, Job
 
 
-def start_run(source: str, origin: str, *, selection: HubSelection | None = None, dead: str = "") -> SyncRun:
+def start_run(source: str, origin: str, *, selection: HubSelection | None = None, dead: str = "") -> Job:
     """Note that a filling of the catalogue has begun; ``dead`` is the process that was at the same selection before."""
-    now = timezone.now()
-    run = SyncRun.objects.create(
-        source=source[:300], origin=origin, selection=selection, started=now, heard=now, holder=this_process()
-    )
-    give_up_lost_runs(dead)
-    run_started.send(SyncRun, run=run)
+    run = jobs.begin("sync" if origin == "hub" else "load", source, origin=origin, selection=selection)
+    jobs.give_up_lost(dead)
+    run_started.send(Job, run=run)
     return run
 
 
-def give_up_lost_runs(dead: str = "") -> None:
-    """Runs whose process was killed cannot note so themselves; the next run, and the next start, notice it.
-
-    ``dead`` is a process that is known to be none any more.
-    """
-    now = timezone.now()
-    for run in SyncRun.objects.filter(state="running"):
-        if run.holder == this_process():
-            continue
-        killed = bool(run.holder) and (run.holder == dead or has_died(run.holder))
-        if not killed and (run.heard or run.started) > now - LOST_AFTER:
-            continue
-        run.state, run.finished = "failed", now
-        sign = "" if killed else " It gave no sign for a day."
-        run.error = f"Its process was killed; what it had read until then is kept.{sign}"
-        with transaction.atomic():
-            lost = SyncRun.objects.filter(pk=run.pk, state="running")
-            if lost.update(state=run.state, finished=run.finished, error=run.error):
-                run_finished.send(SyncRun, run=run)
-
-
-def note_sign(run: SyncRun, counts: Counts) -> None:
+def note_sign(run: Job, counts: Counts) -> None:
     """Note that a run goes on, and how far it came."""
     _count(run, counts)
-    run.heard = timezone.now()
-    run.save(update_fields=["heard", "doing", *_COUNTED])
+    jobs.save_sign(run, *_COUNTED)
 
 
 _COUNTED = ("new", "changed", "unchanged", "rejected", "completed", "gone", "renamed")
 
 
-def _count(run: SyncRun, counts: Counts) -> None:
-    run.new, run.changed, run.unchanged = counts.new, counts.changed, counts.unchanged + counts.older
-    run.rejected, run.completed, run.gone, run.renamed = counts.rejected, counts.completed, counts.gone, counts.renamed
+def _count(run: Job, counts: Counts) -> None:
+    for name in _COUNTED:
+        setattr(run, name, getattr(counts, name))
+    run.unchanged += counts.older
 
 
-def finish_run(run: SyncRun, counts: Counts, error: str = "") -> None:
+def finish_run(run: Job, counts: Counts, error: str = "") -> None:
     """Note what came of it."""
     _count(run, counts)
-    run.problems, run.error, run.doing = counts.problems, error, ""
-    run.state = "failed" if error else "done"
-    run.heard = run.finished = timezone.now()
-    with transaction.atomic():
-        run.save()
-        run_finished.send(SyncRun, run=run)
+    run.problems = counts.problems
+    jobs.finish(run, error)
 
 
 def begin_filling() -> None:

@@ -6,7 +6,6 @@ the index beside them, which tells how large all are together.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
@@ -14,13 +13,10 @@ from compat.extraction.header_bytes import HeaderError
 from compat.extraction.parameters import WIDE_FLOATS
 from compat.extraction.safetensors_header import MAX_TENSORS, Tensor, safetensors_header_reads
 from compat.extraction.tensor_facts import facts_of_tensors
-from compat.hub import HubClient, HubError
+from compat.hub import HubClient
 from compat.hub.headers import read_header
 from compat.hub.payloads import HubModel
-from compat.ingest.gguf_metadata import LASTING
 from compat.shapes.layer_facts import NESTED_CONFIGS
-
-log = logging.getLogger(__name__)
 
 MOST_BYTES = 16 * 1024 * 1024
 """The most that is read of one file; the header of a file of 5 GB is some 100 KB."""
@@ -61,24 +57,20 @@ def needs_headers(model: HubModel) -> bool:
 
 
 async def safetensors_headers_of(client: HubClient, model: HubModel) -> dict[str, Any] | None:
-    """What the headers of a model's safetensors files say together.
+    """What the headers of a model's safetensors files say together; None where it is not clear which files to read.
 
-    None where they cannot be had, empty where they are none that can be read, at this commit for good.
+    Raises :class:`~compat.extraction.header_bytes.HeaderError` where they are none that can be read, and errors of the
+    Hub's tree where they cannot be had.
     """
     files = files_to_read(model)
-    if not files or (model.gated and not client.settings.token):
+    if not files:
         return None
     read = files if len(files) <= MOST_SHARDS else files[:1]
     revision = model.sha or "main"
-    try:
-        tensors = await _tensors(client, model.id, read, revision)
-        total = None if read == files else await _total_size(client, model.id, files[0], revision)
-    except (HubError, HeaderError) as error:
-        log.debug("the headers of the safetensors files of %s could not be read: %s", model.id, error)
-        return {} if isinstance(error, LASTING) else None
+    tensors = await _tensors(client, model.id, read, revision)
     if not tensors:
-        log.debug("%s of %s lists no tensors", files[0], model.id)
-        return {}
+        raise HeaderError(f"{files[0]} lists no tensors")
+    total = None if read == files else await _total_size(client, model.id, files[0], revision)
     told = {} if total is None else {"total_size": total}
     return {"file": files[0], "files": len(read), "shards": len(files), **facts_of_tensors(tensors).as_json(), **told}
 

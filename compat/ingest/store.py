@@ -167,8 +167,11 @@ def _settle_former_names(latest: dict[str, Told], origin: str) -> None:
         return
     for key, repo_id in former.values_list("lowered", "record__repo_id"):
         told = latest.pop(key)
-        renamed = replace(told, record=kept_record({**told.record.payload, "id": repo_id}))
-        latest.setdefault(repo_id.lower(), renamed)
+        latest.setdefault(repo_id.lower(), _under(repo_id, told))
+
+
+def _under(repo_id: str, told: Told) -> Told:
+    return replace(told, record=kept_record({**told.record.payload, "id": repo_id}))
 
 
 def _key(told: Told) -> str:
@@ -194,7 +197,7 @@ def _spelled(told: Told, known: ModelRecord | None, origin: str) -> Told:
         ModelRecord.objects.filter(pk=known.pk).update(repo_id=repo_id)
         known.repo_id = repo_id
         return told
-    return replace(told, record=kept_record({**told.record.payload, "id": known.repo_id}))
+    return _under(known.repo_id, told)
 
 
 @dataclass(frozen=True, slots=True)

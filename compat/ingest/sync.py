@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -32,13 +32,17 @@ from django.utils import timezone
 
 from compat.batches import BATCH, batched
 from compat.hub import HubBadPayload, HubClient, HubError, HubNotFound, HubRateLimited
-from compat.hub.documents import Document, Kind, Told, kept_record, told
+from compat.hub.client import MAX_PAGE_SIZE
+from compat.hub.documents import Kind, Told, kept_record, told
+from compat.hub.payloads import HubModel
 from compat.hub.rate_limit_budget import Party, Wait
-from compat.ingest import lease
+from compat.ingest import jobs, lease
 from compat.ingest.at_commit import (
     HEADERS,
     Completed,
     Kept,
+    is_closed,
+    kept_of,
     known_by,
     lacks_config,
     lacks_headers,
@@ -52,7 +56,7 @@ from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.ingest.runs import finish_run, note_sign, start_run
 from compat.ingest.selection import Selection, changed_before
 from compat.ingest.store import Counts, store_told
-from compat.models import HubSelection, RecordDocument, SelectedModel, SyncRun, documents_kept, in_any_case
+from compat.models import HubSelection, Job, SelectedModel, VisitorAddition, documents_kept, in_any_case, read_documents
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +68,7 @@ BEGUN_ANEW = timedelta(days=1)
 """A pass that did not end within so long is begun again: the order of a list moves."""
 LONGEST_WAIT = 3600.0
 """Seconds that one request waits for the Hub's quota; the Hub's windows are of 300."""
-PAGE = 500
+PAGE = MAX_PAGE_SIZE
 """Models that one page of the list may hold."""
 AT_ONCE = 50
 """Models whose documents are stored together."""
@@ -95,6 +99,25 @@ class Teller(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _NotingTeller:
+    """Tells another one, and has how far a run is noted with its next sign."""
+
+    teller: Teller
+    run: Job
+
+    def begin(self, what: str, total: int | None) -> None:
+        jobs.begin_stage(self.run, what, total)
+        self.teller.begin(what, total)
+
+    def advance(self, more: int) -> None:
+        self.run.done += more
+        self.teller.advance(more)
+
+    def say(self, text: str) -> None:
+        self.teller.say(text)
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """How much is read: documents at all, and headers of so many models, best known first (None: of all)."""
 
@@ -110,10 +133,12 @@ class _Sync:
     extent: Extent
     teller: Teller
     row: HubSelection
-    run: SyncRun
+    run: Job
     client: HubClient = field(init=False)
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
+    _addresses: set[str] = field(default_factory=set)
+    _page_before: frozenset[str] = frozenset()
     _in_vain: int = 0
     _left_alone_until: float = 0.0
 
@@ -182,7 +207,9 @@ class _Sync:
         def held() -> Result:
             with transaction.atomic():
                 lease.renew(self.row.pk)
-                return step()
+                done = step()
+                jobs.note_now_and_then(self.run)
+                return done
 
         if self.lost:
             raise lease.LostError
@@ -199,13 +226,14 @@ class _Sync:
         while row.is_open and url is not None:
             here = url
             try:
-                page, following = await self._patiently(partial(self.client.list_page, here))
+                page, following = await self._patiently(partial(self.client.list_page, here, self._addresses))
             except HubError as error:
                 # A refusal that is none of the particular ones: the Hub does not know the place any more.
                 if not resumed or type(error) is not HubError:
                     raise
                 log.info("the list is read from its beginning again: %s", error)
                 await self._commit(self._begin_pass)
+                self._addresses.clear()
                 url, resumed = first, False
                 continue
             resumed = False
@@ -252,7 +280,6 @@ class _Sync:
     def _store_page(self, page: Sequence[dict[str, Any]], following: str | None) -> int:
         """Store a page's rows and what the next is; returns how many models were found that the pass had not yet."""
         row, read = self.row, timezone.now()
-        row.refresh_from_db()
         items: list[Told] = []
         ended = following is None or not page
         for raw in page:
@@ -279,7 +306,9 @@ class _Sync:
             row.current = row.began
             if not row.only_changes:
                 row.whole, row.whole_number = row.began, row.number
-        self._in_vain = self._in_vain + 1 if items and not found else 0
+        names = frozenset(str(raw.get("id")) for raw in page)
+        self._in_vain = self._in_vain + 1 if names == self._page_before or (items and not found) else 0
+        self._page_before = names
         if row.is_open and self._in_vain >= MOST_IN_VAIN:
             raise HubBadPayload(
                 f"The list of {settings.HUB.host} brings the same models again on page {row.pages}: it has no end."
@@ -302,12 +331,15 @@ class _Sync:
                 break
             fresh[key] = item
         self.counts.add(store_told(list(fresh.values()), origin="hub"))
-        self._note_members(list(fresh.values()))
+        self._note_members(list(fresh.values()), ids)
+        VisitorAddition.objects.filter(record__in=[ids[key] for key in fresh if key in ids]).delete()
         return len(fresh)
 
-    def _note_members(self, items: Sequence[Told]) -> None:
+    def _note_members(self, items: Sequence[Told], known: Mapping[str, int]) -> None:
+        """Have models in the selection; ``known`` are keys of those that had a record, by their ids in lower case."""
         names = [item.record.model.id for item in items]
-        ids, kept = _record_ids(names), documents_kept(names)
+        ids = {**known, **_record_ids(name for name in names if name.lower() not in known)}
+        kept = documents_kept(names)
         SelectedModel.objects.bulk_create(
             [
                 SelectedModel(
@@ -315,7 +347,7 @@ class _Sync:
                     record_id=ids[item.record.model.id.lower()],
                     seen=self.row.number,
                     lacks_documents=_lacks_documents(item, kept),
-                    lacks_headers=lacks_headers(item.record.model, kept),
+                    lacks_headers=_lacks_headers(item.record.model, kept),
                 )
                 for item in items
             ],
@@ -365,10 +397,9 @@ class _Sync:
         """Read what models lack, the best known first, and store it by ``AT_ONCE``."""
         in_a_row: list[HubError] = []
         async for batch in _batches(lacking, AT_ONCE, most):
-            items = await sync_to_async(_as_told)(batch)
-            kept = await sync_to_async(documents_kept)([item.record.model.id for item in items])
-            done = await asyncio.gather(*(self._one(read, item, kept) for item in items))
-            await self._commit(partial(self._store_completed, batch, done))
+            known = await sync_to_async(_known)(batch)
+            done = await asyncio.gather(*(self._one(read, one.told, one.kept) for one in known))
+            await self._commit(partial(self._store_completed, known, done))
             self.teller.advance(len(batch))
             for one in done:
                 failure = one.failure if isinstance(one, Completed) else None
@@ -394,25 +425,35 @@ class _Sync:
         except HubError as error:
             return Completed(item, error)
 
-    def _store_completed(self, batch: Sequence[SelectedModel], done: Sequence[Completed | str]) -> None:
-        here: list[tuple[SelectedModel, Completed]] = []
-        for member, one in zip(batch, done, strict=True):
+    def _store_completed(self, known: Sequence[_Known], done: Sequence[Completed | str]) -> None:
+        here: list[tuple[_Known, Completed]] = []
+        for before, one in zip(known, done, strict=True):
             if isinstance(one, str):
-                member.delete()
-                self.counts.gone += note_gone(member.record.repo_id, one)
+                before.member.delete()
+                self.counts.gone += note_gone(before.member.record.repo_id, one)
             else:
-                here.append((member, one))
+                here.append((before, one))
         more = [one.told for _, one in here if len(one.told.documents) > 1]
         store_told(more, origin="hub")
         self.counts.completed += len(more)
         self.counts.headers += sum(any(one.kind in HEADERS and one.data for one in item.documents) for item in more)
-        kept = documents_kept([one.told.record.model.id for _, one in here])
-        for member, one in here:
+        for before, one in here:
             if one.failure is None:
                 # What is closed to this site is not lacking: there is no asking for it at this commit.
+                member, name = before.member, one.told.record.model.id
                 member.lacks_documents = member.lacks_documents and not self.extent.documents
-                member.lacks_headers = lacks_headers(known_by(one.told).model, kept)
-        SelectedModel.objects.bulk_update([member for member, _ in here], ["lacks_documents", "lacks_headers"])
+                kept = before.kept | kept_of(name, one.told.documents)
+                member.lacks_headers = _lacks_headers(known_by(one.told).model, kept)
+        SelectedModel.objects.bulk_update([before.member for before, _ in here], ["lacks_documents", "lacks_headers"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the catalogue knows of a model: what the Hub told of it last, and which documents are kept."""
+
+    member: SelectedModel
+    told: Told
+    kept: set[tuple[str, ...]]
 
 
 Read = Callable[[HubClient, Told, Kept], Awaitable[Completed]]
@@ -469,17 +510,28 @@ def _lacks_documents(item: Told, kept: Kept) -> bool:
     return lacks_config(model, kept) or lacks_own_answer(model, kept)
 
 
-def _as_told(batch: Sequence[SelectedModel]) -> list[Told]:
-    """What the list told of some models last, with all that is known at its commit."""
-    documents: dict[int, list[Document]] = {member.record_id: [] for member in batch}
-    for row in RecordDocument.objects.filter(record__in=documents):
-        documents[row.record_id].append(row.document)
+def _lacks_headers(model: HubModel, kept: Kept) -> bool:
+    """Whether headers are to be read: what is closed to this site would only take the place of others."""
+    return not is_closed(model, settings.HUB) and lacks_headers(model, kept)
+
+
+def _known(batch: Sequence[SelectedModel]) -> list[_Known]:
+    """What is known of some models, with all that was told at the commit that the Hub told last.
+
+    A model that was fetched by itself meanwhile may have lost the row of its list to its own answer, and one that a
+    file brought since has neither: that one is left to the next list.
+    """
+    read_documents([member.record for member in batch])
     found = []
     for member in batch:
-        known = documents[member.record_id]
-        first = next(one for one in known if one.kind is Kind.LIST)
-        listed = kept_record({"id": member.record.repo_id, **first.data})
-        found.append(with_known(Told(listed, (first,)), known))
+        documents = [row.document for row in member.record.kept_documents]
+        by_kind = {one.kind: one for one in documents}
+        first = by_kind.get(Kind.LIST) or by_kind.get(Kind.DETAIL)
+        if first is None:
+            continue
+        name = member.record.repo_id
+        item = with_known(Told(kept_record({"id": name, **first.data}), (first,)), documents)
+        found.append(_Known(member, item, kept_of(name, documents)))
     return found
 
 
@@ -506,7 +558,7 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     row, _ = HubSelection.objects.get_or_create(key=key, defaults={"name": str(selection)[:300]})
     dead = lease.take_patiently(row)
     run = start_run(f"{settings.HUB.host}: {selection}", "hub", selection=row, dead=dead)
-    doing = _Sync(selection, extent, teller, row, run)
+    doing = _Sync(selection, extent, _NotingTeller(teller, run), row, run)
     error = "It was interrupted."
     try:
         run_to_end(doing.go)

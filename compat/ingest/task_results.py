@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.core.cache import cache
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 KEPT = timedelta(days=7)
-_A_DAY = 24 * 60 * 60
 
 
 def prune_results() -> int:
     """Drop results of tasks that ended longer than ``KEPT`` ago; those that wait or go on stay. Returns how many."""
     return DBTaskResult.objects.finished().filter(finished_at__lt=timezone.now() - KEPT).delete()[0]
-
-
-def prune_daily() -> None:
-    """The same, at most once a day in each process that asks."""
-    if cache.add("task-results-pruned", True, _A_DAY):
-        prune_results()

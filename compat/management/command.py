@@ -14,8 +14,8 @@ import os
 import sys
 import textwrap
 from argparse import Namespace
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -153,9 +153,18 @@ class CatalogueCommand(BaseCommand):
         if found.problem:
             raise CommandError(found.problem, returncode=found.code)
 
-    def progress(self, what: str, total: int | None) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar or lines on standard error; nothing with ``--verbosity 0``."""
-        return progress(what, total, quiet=self._quiet)
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A bar or lines on standard error; nothing with ``--verbosity 0``. Noted on the job that goes on, if any."""
+        from compat.ingest.jobs import stage
+
+        with progress(what, total, quiet=self._quiet) as shown, stage(what, total) as noted:
+
+            def advance(more: int) -> None:
+                shown(more)
+                noted(more)
+
+            yield advance
 
     def stages(self) -> Stages:
         """The same for a run of several stages, which also says why it waits."""
@@ -212,9 +221,8 @@ class CatalogueCommand(BaseCommand):
             if told.traceback or not _is_about_the_database(error):
                 raise
             reason = " ".join(str(error).split()).rstrip(".")
-            return self._ends(
-                f"The database cannot be used: {reason}. If it is new, run manage.py prepare first.", Exit.FAILED, told
-            )
+            advice = next((advice for words, advice in _ADVICE if words in reason), _ADVICE_FOR_NEW)
+            return self._ends(f"The database cannot be used: {reason}. {advice}", Exit.FAILED, told)
         except OSError as error:
             if told.traceback or error.filename or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
                 raise
@@ -232,6 +240,15 @@ class CatalogueCommand(BaseCommand):
         return code
 
 
+_ADVICE_FOR_NEW = "If it is new, run manage.py prepare first."
+_ADVICE = (
+    ("locked", "Another process writes to it for long. Try again."),
+    ("full", "Make room on the disk, then try again."),
+    ("No space left", "Make room on the disk, then try again."),
+    ("malformed", "Its file is damaged: restore a backup."),
+)
+
+
 def _error(sentence: str, code: int) -> Json:
     # An argument that is not UTF-8 may be quoted in it.
     sentence = sentence.encode("utf-8", "backslashreplace").decode()
@@ -239,7 +256,8 @@ def _error(sentence: str, code: int) -> Json:
 
 
 def _refuse(program: str, message: str) -> NoReturn:
-    raise CommandError(f"{message.rstrip('.')}. See {program} --help.", returncode=Exit.USAGE)
+    sentence = message if message.endswith("?") else f"{message.rstrip('.')}."
+    raise CommandError(f"{sentence} See {program} --help.", returncode=Exit.USAGE)
 
 
 def _value(value: object) -> str:

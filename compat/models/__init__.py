@@ -1,8 +1,9 @@
 """What the database keeps. Models are data: rules decide, ``compat.ingest`` writes, ``compat.catalogue`` reads."""
 
 from .curation import BuildCorrection, CuratedList, ListEntry
+from .job import Job, Schedule
 from .measurement import Measurement
-from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker
+from .operation import Catalogue, EngineSetting, HubFetch, SiteWorker, VisitorAddition
 from .record import (
     FactSheet,
     FormerName,
@@ -18,7 +19,7 @@ from .record import (
     payloads_of,
     read_documents,
 )
-from .sync import HubSelection, HubWindow, SelectedModel, SyncRun
+from .sync import HubSelection, HubWindow, SelectedModel
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "HubFetch",
     "HubSelection",
     "HubWindow",
+    "Job",
     "ListEntry",
     "Measurement",
     "ModelRecord",
@@ -40,10 +42,11 @@ __all__ = [
     "RecordRelation",
     "RecordTags",
     "RecordVariant",
+    "Schedule",
     "SelectedModel",
     "SiteWorker",
-    "SyncRun",
     "Verdict",
+    "VisitorAddition",
     "Webhook",
     "WebhookDelivery",
     "documents_kept",

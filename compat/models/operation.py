@@ -1,4 +1,4 @@
-"""What keeps the site running: the catalogue's version, engine settings, sync runs, and requests to the Hub."""
+"""What keeps the site running: the catalogue's version, engine settings, workers, and requests to the Hub."""
 
 from __future__ import annotations
 
@@ -139,10 +139,14 @@ class HubFetch(models.Model):
     requested = models.DateTimeField()
     finished = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True, help_text="What the Hub answered, in words.")
+    asker = models.CharField(
+        max_length=24, blank=True, help_text="Digest of the address that a visitor asked from; empty for the operator."
+    )
 
     class Meta:
         verbose_name = "Hub request"
         ordering = ["-requested"]
+        indexes = [models.Index(fields=["requested"], name="fetch_by_time")]
 
     def __str__(self) -> str:
         """Repository and state."""
@@ -152,6 +156,20 @@ class HubFetch(models.Model):
     def of(cls, repo_id: str) -> HubFetch | None:
         """The request for a repository, if there is one. One query."""
         return next(iter(_FETCHES.objects(repo_id)), None)
+
+
+class VisitorAddition(models.Model):
+    """A record that is in the catalogue because a visitor asked for it; there is a most of these."""
+
+    record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    added = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "visitor's addition"
+
+    def __str__(self) -> str:
+        """The record's number."""
+        return str(self.record_id)
 
 
 _FETCHES = ComposedQuery(lambda repo_id: HubFetch.objects.filter(repo_id=repo_id).order_by())

@@ -1,18 +1,19 @@
-"""Filling the catalogue: the selections of a Hub's models, how far each was read, the runs, and the Hub's quota."""
+"""Filling the catalogue from a Hub: the selections of its models, how far each was read, and the Hub's quota."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from django.db import models
 
+from .lease import Leased
 from .record import ModelRecord
 
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
 
-class HubSelection(models.Model):
+class HubSelection(Leased):
     """Which of a Hub's models one kind of run takes, and how far it is read: what the next run goes on from.
 
     A *pass* reads the list once, page by page. ``cursor`` is the address of the page that comes next, as the Hub gave
@@ -35,8 +36,6 @@ class HubSelection(models.Model):
     current = models.DateTimeField(
         "current as of", null=True, blank=True, help_text="What changed before is known: when the last pass began."
     )
-    holder = models.CharField(max_length=100, blank=True, help_text="The process that reads it; empty for none.")
-    held_until = models.DateTimeField(null=True, blank=True, help_text="Until when, unless it says so again.")
 
     members: RelatedManager[SelectedModel]
 
@@ -72,41 +71,6 @@ class SelectedModel(models.Model):
     def __str__(self) -> str:
         """Record and selection, by their numbers."""
         return f"{self.record_id} of {self.selection_id}"
-
-
-class SyncRun(models.Model):
-    """One filling of the catalogue, with what came of it."""
-
-    STATE_CHOICES: ClassVar = [("running", "running"), ("done", "done"), ("failed", "failed")]
-
-    source = models.CharField(max_length=300, help_text="A file name, or what is selected of the Hub.")
-    origin = models.CharField(max_length=8)
-    selection = models.ForeignKey(
-        HubSelection, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs", editable=False
-    )
-    state = models.CharField(max_length=8, choices=STATE_CHOICES, default="running")
-    started = models.DateTimeField()
-    heard = models.DateTimeField("last heard of", null=True, blank=True, help_text="When its process last gave a sign.")
-    doing = models.CharField(max_length=300, blank=True, help_text="What it did then.")
-    holder = models.CharField("process", max_length=100, blank=True)
-    finished = models.DateTimeField(null=True, blank=True)
-    new = models.PositiveIntegerField(default=0)
-    changed = models.PositiveIntegerField(default=0)
-    unchanged = models.PositiveIntegerField(default=0)
-    rejected = models.PositiveIntegerField(default=0)
-    completed = models.PositiveIntegerField(default=0, help_text="Models of which more than the list was read.")
-    gone = models.PositiveIntegerField(default=0, help_text="Models that the Hub does not have any more.")
-    renamed = models.PositiveIntegerField(default=0)
-    problems = models.JSONField(default=list, help_text="The first rejected records, with reasons.")
-    error = models.TextField(blank=True)
-
-    class Meta:
-        verbose_name = "sync run"
-        ordering = ["-started"]
-
-    def __str__(self) -> str:
-        """Source and time."""
-        return f"{self.source} ({self.state})"
 
 
 class HubWindow(models.Model):

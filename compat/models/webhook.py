@@ -18,7 +18,7 @@ class Webhook(models.Model):
     EVENT_CHOICES: ClassVar = [
         ("models.newly_runnable", "models run that did not run before"),
         ("list.changed", "a published list got or lost models, or another title"),
-        ("models.gone", "the Hub does not have models any more, or under another name"),
+        ("model.gone", "the Hub does not have a model any more, or under another name"),
         ("sync.failed", "filling the catalogue failed"),
     ]
 

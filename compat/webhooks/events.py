@@ -18,7 +18,7 @@ from compat.timestamps import Json, iso_timestamp
 NEWLY_RUNNABLE = "models.newly_runnable"
 LIST_CHANGED = "list.changed"
 SYNC_FAILED = "sync.failed"
-GONE = "models.gone"
+GONE = "model.gone"
 PING = "ping"
 
 MOST_TOLD = 100

@@ -1,8 +1,7 @@
-"""Repositories that the Hub does not have any more, or under another name."""
+"""A repository that the Hub does not have any more, or under another name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from compat.ingest.departures import Departure
@@ -12,13 +11,11 @@ from compat.timestamps import Json, iso_timestamp
 from . import events, outbox
 
 
-def tell_departures(departures: Sequence[Departure], **_: Any) -> None:
-    """Tell of repositories that went, in the transaction that notes it."""
+def tell_departure(departure: Departure, **_: Any) -> None:
+    """Tell of a repository that went, in the transaction that notes it."""
     for hook in outbox.hooks_wanting(events.GONE):
-        own = [one for one in departures if _concerns(hook, one)]
-        if own:
-            told = [_told(one) for one in own[: events.MOST_TOLD]]
-            outbox.put_event(hook, events.GONE, {"count": len(own), "models": told})
+        if _concerns(hook, departure):
+            outbox.put_event(hook, events.GONE, _told(departure))
 
 
 def _concerns(hook: Webhook, departure: Departure) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from compat.models import Catalogue, SyncRun
+from compat.models import Catalogue, Job
 from compat.timestamps import Json, iso_timestamp
 
 from . import events, outbox
@@ -29,13 +29,13 @@ class _Run:
 _current: ContextVar[_Run | None] = ContextVar("run", default=None)
 
 
-def note_start(run: SyncRun, **_: Any) -> None:
+def note_start(run: Job, **_: Any) -> None:
     """A run goes on from here. Into an empty catalogue it brings a thousand models, of which none is news."""
     if settings.WEBHOOK_HOSTS:
         _current.set(_Run(run.pk, first_fill=not Catalogue.is_filled()))
 
 
-def note_end(run: SyncRun, **_: Any) -> None:
+def note_end(run: Job, **_: Any) -> None:
     """A run is over: what it gathered is sent, and its failure told."""
     current = _current.get()
     if current is not None and current.pk == run.pk:
@@ -47,12 +47,12 @@ def note_end(run: SyncRun, **_: Any) -> None:
         outbox.put_event(hook, events.SYNC_FAILED, _told(run))
 
 
-def _told(run: SyncRun) -> Json:
+def _told(run: Job) -> Json:
     return {
         "run": run.pk,
         "source": run.source,
         "error": run.error,
-        "startedAt": iso_timestamp(run.started, "seconds"),
+        "startedAt": iso_timestamp(run.started or run.wanted, "seconds"),
         "finishedAt": run.finished and iso_timestamp(run.finished, "seconds"),
         "new": run.new,
         "changed": run.changed,

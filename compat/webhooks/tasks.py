@@ -1,4 +1,4 @@
-"""Sending what the outbox holds, done by the ``db_worker`` process: at least once, with the same id every time."""
+"""Sending what the outbox holds, done by the ``tasks`` process: at least once, with the same id every time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_tasks import task, task_backends
 
-from compat.ingest.task_results import prune_daily
 from compat.models import Webhook, WebhookDelivery
 
 from . import signing
@@ -49,7 +48,6 @@ KEPT_EACH = 1000
 @task(priority=-10)
 def deliver(delivery: int) -> str:
     """Make the next attempt of a delivery if it is due. Returns what came of it, in a few words."""
-    prune_daily()
     _wake_overdue(delivery)
     waiting = WebhookDelivery.objects.filter(pk=delivery, state="gathering").values_list("next_attempt", flat=True)
     for until in waiting:
@@ -177,13 +175,14 @@ def _stop(pk: int, reason: str) -> None:
     Webhook.objects.filter(pk=pk).update(active=False, stopped=reason[:300])
 
 
-def prune_deliveries(hook: int) -> None:
-    """Drop deliveries of a webhook that are over and old, or too many."""
+def prune_deliveries(hook: int) -> int:
+    """Drop deliveries of a webhook that are over and old, or too many. Returns how many."""
     over = WebhookDelivery.objects.filter(webhook=hook, state__in=("delivered", "failed"))
-    over.filter(created__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()
+    dropped = over.filter(created__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()[0]
     newest: Iterable[int] = (
         WebhookDelivery.objects.filter(webhook=hook).order_by("-id").values_list("id", flat=True)[KEPT_EACH:]
     )
     last = next(iter(newest), None)
     if last is not None:
-        over.filter(pk__lte=last).delete()
+        dropped += over.filter(pk__lte=last).delete()[0]
+    return dropped

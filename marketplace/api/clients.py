@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
 
+from django.conf import settings
+from django.http import HttpRequest
+
 UNKNOWN = "unknown"
 _LONGEST = 60
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address that a request comes from; see :func:`client_address`."""
+    meta = request.META
+    return client_address(meta.get("REMOTE_ADDR") or "", meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES)
 
 
 def client_address(remote: str, forwarded: str, proxies: int) -> str:

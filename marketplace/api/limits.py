@@ -25,7 +25,7 @@ from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import decode_json
 
 from . import problems
-from .clients import client_address
+from .clients import address_of
 from .rates import Rate
 from .tokens import UNKNOWN, TokenRefused, is_remembered, secret_of, token_of
 from .v1 import MOST_BYTES
@@ -206,7 +206,7 @@ def forget_counts() -> None:
 def refuse_over_limit(request: HttpRequest) -> tuple[HttpResponse | None, dict[str, str]]:
     """The answer to a request that must not go on, None for one that may; and the headers for whatever is answered."""
     counts = shared_counter(settings.REDIS_URL)
-    policy, client, rate = "default", f"address/{_address(request)}", settings.API_RATE
+    policy, client, rate = "default", f"address/{address_of(request)}", settings.API_RATE
     token, refused = None, ""
     secret = secret_of(request)
     # Wrong tokens count for the address they come from, so that trying many is slow, but by themselves: who has a good
@@ -234,11 +234,6 @@ def refuse_over_limit(request: HttpRequest) -> tuple[HttpResponse | None, dict[s
         if not taken.granted:
             return problems.too_many(request.path_info, rate, taken.wait, cost), headers
     return (problems.unauthorized(request, refused) if refused else None), headers
-
-
-def _address(request: HttpRequest) -> str:
-    meta = request.META
-    return client_address(meta.get("REMOTE_ADDR") or "", meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES)
 
 
 def _is_long(request: HttpRequest) -> bool:

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from compat import catalogue
 from compat.catalogue.workers import Worker
 from compat.hub.payloads import is_repo_id
-from compat.ingest.freshness import is_stale, queue_is_full, under_way
-from compat.models import ModelRecord, RecordVariant
+from compat.ingest.freshness import asker_of, is_stale, refusal_to, under_way
+from compat.models import ModelRecord, RecordVariant, in_any_case
 from compat.rules import CompatibilityResult
 from compat.tasks import request_fetch
-from marketplace.freshness import absence_of, refresh_if_stale
+from marketplace.api.clients import address_of
+from marketplace.freshness import absence_of, refresh_if_stale, words_of_refusal
 
 from .address import takes
 from .errors import bad_request
@@ -125,14 +126,15 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
         record = ModelRecord.objects.filter(repo_id=repo_id).first()
         context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
         return _unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
+    asker = "" if request.user.is_staff else asker_of(address_of(request))
     if settings.HUB.offline:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")
     elif not may_fetch(request):
         messages.error(request, "Only this site's operator can have models fetched from the Hub.")
-    elif request_fetch(repo_id, insisting=True, bounded=not request.user.is_staff):
+    elif request_fetch(repo_id, asker=asker, insisting=True):
         messages.success(request, f"{repo_id} is being fetched from the Hub. This page shows it when it is there.")
-    elif queue_is_full():
-        messages.info(request, "Many models are being fetched from the Hub at the moment. Try again in a minute.")
+    elif refusal := refusal_to(asker, new=not in_any_case([repo_id]).exists()):
+        messages.info(request, words_of_refusal(refusal))
     else:
         messages.info(request, f"{repo_id} was asked for a moment ago. Give it a little time.")
     return redirect("detail", repo_id)

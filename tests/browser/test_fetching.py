@@ -35,7 +35,7 @@ def site(tmp_path_factory, hub):
 @contextmanager
 def tasks_process(environment):
     worker = subprocess.Popen(
-        [sys.executable, "manage.py", "db_worker", "--interval", "0.2"],
+        [sys.executable, "manage.py", "work"],
         cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -123,9 +123,9 @@ def test_the_web_process_alone_is_a_site(image):
 
 def test_the_tasks_process_does_what_is_asked_for(image):
     folder, environment, own = image
-    ask = "from compat.tasks import reevaluate_all; reevaluate_all.enqueue()"
+    ask = "from compat.ingest.jobs import want; want('judge')"
     run = [sys.executable, "manage.py", "shell", "-c", ask]
     subprocess.run(run, cwd=folder, env=environment, capture_output=True, check=True)
-    status = "SELECT status FROM django_tasks_database_dbtaskresult"
+    state = "SELECT state FROM compat_job WHERE kind = 'judge'"
     with started(image, "tasks") as (process, log):
-        wait_until(lambda: own.value(status) == "SUCCESSFUL", process, log)
+        wait_until(lambda: own.value(state) == "done", process, log)

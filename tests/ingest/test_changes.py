@@ -11,7 +11,7 @@ from compat.ingest import store as sync
 from compat.ingest.changes import Change
 from compat.ingest.judging import reevaluate
 from compat.ingest.runs import finish_run, start_run
-from compat.models import Catalogue, FactSheet, ModelRecord, SyncRun, Verdict
+from compat.models import Catalogue, FactSheet, Job, ModelRecord, Verdict
 from tests.samples import record, whole
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +126,7 @@ def test_a_run_is_told_when_it_starts_and_when_it_ends():
         seen.append(("started", run.pk, run.state))
 
     def finished(run, **_):
-        seen.append(("finished", run.pk, SyncRun.objects.get(pk=run.pk).state))
+        seen.append(("finished", run.pk, Job.objects.get(pk=run.pk).state))
 
     changes.run_started.connect(started)
     changes.run_finished.connect(finished)

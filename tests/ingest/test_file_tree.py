@@ -164,7 +164,7 @@ def test_a_hub_that_tells_sizes_is_not_asked_for_the_tree(at):
         ({"status": 500}, True),
         ({"status": 403}, True),
         ({"cut_after": 5}, True),
-        ({"body": b"<html>"}, False),
+        ({"body": b"<html>"}, True),
         ({"body": b"{}"}, False),
         ({"body": b'[{"type": "file"}]'}, False),
         ({"body": b'[{"type": "file", "path": "a", "size": -1}]'}, False),

@@ -8,13 +8,16 @@ import struct
 from contextlib import contextmanager
 
 import pytest
+from django.utils import timezone
 
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance
 from compat.hub import HubClient, HubSettings
+from compat.hub.documents import Kind, told
 from compat.hub.payloads import MAX_RECORD_BYTES, HubModel, parse_record
 from compat.ingest import store as sync
-from compat.ingest.gguf_metadata import MOST_BYTES, file_to_read, gguf_header_of
+from compat.ingest.at_commit import with_headers
+from compat.ingest.gguf_metadata import MOST_BYTES, file_to_read
 from compat.models import HubFetch, ModelRecord, Verdict
 from compat.tasks import fetch_now, fetch_record
 from tests.extraction.header_files import ARRAY, STRING, U8, U32, U64, gguf, llama, llama_pairs, pair
@@ -37,13 +40,14 @@ def hub_with(content=REAL, file=FILE, **more):
 
 
 def asked(hub, item, **changes):
-    """What becomes of a record."""
+    """What becomes of a record whose tensors are known, or cannot be."""
     before = copy.deepcopy(item)
+    kept = {(item["id"], str(item.get("sha")), Kind.GGUF_TENSORS)}
 
     async def run():
         async with HubClient(HubSettings(**{"endpoint": hub.url, **NO_WAITING, **changes})) as client:
-            header = await gguf_header_of(client, item)
-            return {**item, "_gguf_header": header} if header else item
+            done = await with_headers(client, told(Kind.DETAIL, item, timezone.now()), kept)
+            return item | {key: value for one in done.told.documents[1:] for key, value in one.data.items()}
 
     found = asyncio.run(run())
     assert item == before
@@ -182,7 +186,7 @@ def test_a_missing_file_leaves_the_record_as_it_was():
 
 def test_a_repository_without_gguf_files_is_not_asked():
     with hub_with() as hub:
-        for siblings in (None, [], [{"rfilename": "model.safetensors"}]):
+        for siblings in (None, [], [{"rfilename": "model.bin"}]):
             assert asked(hub, plain(siblings=siblings)) == plain(siblings=siblings)
         assert hub.requests == []
 
@@ -212,12 +216,6 @@ def test_a_hub_in_trouble_leaves_the_record_as_it_was(fault):
     with hub_with() as hub:
         hub.fail_next(9, path="resolve", **fault)
         assert asked(hub, plain(), max_response_bytes=2**20) == plain()
-
-
-@pytest.mark.parametrize("item", [{"id": TINY, "downloads": "many"}, {"id": 5}, {"siblings": 7}], ids=str)
-def test_what_is_no_record_is_left_to_whoever_stores_it(item):
-    with hub_with() as hub:
-        assert asked(hub, item) == item
 
 
 # --- bounds ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from compat.catalogue.needs import inputs_of_variant
 from compat.estimate.weights import estimate_weights
-from compat.hub import HubClient, HubSettings
+from compat.hub import HubClient, HubError, HubSettings, HubUnavailable
 from compat.hub.documents import Kind
 from compat.hub.payloads import parse_record
 from compat.ingest.gguf_metadata import MOST_FILES, MOST_WHOLE, gguf_tensors_of
@@ -118,14 +118,16 @@ def test_what_lists_no_tensors_is_remembered_as_that(content):
 def test_what_the_hub_does_not_send_now_is_asked_for_another_time(fault, where):
     with hub_with() as hub:
         hub.fail_next(9, path=where, **fault)
-        assert asked(hub) is None
+        with pytest.raises(HubError):
+            asked(hub)
 
 
 def test_a_hub_that_ignores_ranges_does_not_send_whole_files():
     files = {"m.gguf": FILES["m-F32.gguf"] + bytes(20 * 2**20)}
     with hub_with(files) as hub:
         hub.ignore_ranges = True
-        assert asked(hub, record(files), max_response_bytes=2**20) is None
+        with pytest.raises(HubUnavailable):
+            asked(hub, record(files), max_response_bytes=2**20)
         assert hub.bytes_sent < 4 * 2**20
 
 
@@ -145,11 +147,9 @@ def test_not_every_file_of_many_unlike_ones_is_read_whole():
         assert len({path for path in hub.paths() if "resolve" in path}) <= MOST_FILES
 
 
-def test_a_gated_repository_is_asked_with_a_token_only():
+def test_a_gated_repository_is_read_with_a_token():
     held = [{"id": REPO, "sha": SHA, "gated": "manual"}]
     with HubServer(held, files={REPO: FILES}, tokens=["hf_good"], granted=[REPO]) as hub:
-        assert asked(hub, record(gated="manual")) is None
-        assert hub.requests == []
         assert asked(hub, record(gated="manual"), token="hf_good")["files"]
 
 

@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+from redis import ConnectionError as RedisConnectionError
 
 from compat.hub import HubRateLimited
 from compat.hub.rate_limit_budget import Party, Window
+from compat.ingest import hub_quota
 from compat.ingest.hub_quota import DatabaseLedger, RedisLedger, hub_client, run_to_end
 from compat.models import HubWindow
 from compat.tasks import fetch_now
@@ -155,14 +158,24 @@ def test_another_token_has_a_quota_of_its_own_and_is_written_nowhere(settings):
 
 
 @pytest.mark.django_db
-def test_a_redis_that_is_not_there_is_done_without(settings):
+def test_a_redis_that_is_not_there_is_done_without_and_asked_again_after_a_while(settings, monkeypatch):
+    monkeypatch.setattr(hub_quota, "REDIS_PAUSE", 0.05)
     ledger = RedisLedger(settings.HUB, "redis://127.0.0.1:1/0")
+    asked = []
+    monkeypatch.setattr(ledger, "_redis", SimpleNamespace(transaction=lambda *_, **__: asked.append(refuse())))
+
+    def refuse():
+        asked.append(1)
+        raise RedisConnectionError
 
     async def turn():
         return await ledger.turn("api", lambda window: window.wait(Party.OPERATOR, 0.0, 0.0))
 
-    assert run_to_end(turn) == 0.0
-    assert HubWindow.objects.count() == 1
+    assert [run_to_end(turn) for _ in range(5)] == [0.0] * 5
+    assert (len(asked), HubWindow.objects.count()) == (1, 1)
+    time.sleep(0.06)
+    run_to_end(turn)
+    assert len(asked) == 2
 
 
 def test_a_window_of_a_clock_that_was_set_back_is_forgotten():

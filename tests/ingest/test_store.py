@@ -24,10 +24,10 @@ from compat.models import (
     Catalogue,
     EngineSetting,
     FactSheet,
+    Job,
     ModelRecord,
     RecordDocument,
     RecordVariant,
-    SyncRun,
     Verdict,
 )
 from compat.models.engines import engines
@@ -414,11 +414,11 @@ def test_a_run_is_noted_with_what_came_of_it():
     assert run.state == "running"
     counts = store(record(PHI, likes=1), {"id": "bad id"}, record("BAAI/bge-m3"))
     finish_run(run, counts)
-    kept = SyncRun.objects.get(pk=run.pk)
+    kept = Job.objects.get(pk=run.pk)
     assert (kept.state, kept.changed, kept.unchanged, kept.rejected) == ("done", 1, 1, 1)
     assert len(kept.problems) == 1
     finish_run(run, counts, "the Hub is down")
-    assert SyncRun.objects.get(pk=run.pk).state == "failed"
+    assert Job.objects.get(pk=run.pk).state == "failed"
 
 
 # --- several processes -----------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def test_a_load_ended_by_ctrl_c_leaves_whole_batches_and_can_be_repeated(tmp_pat
         stored = own.records()
         assert stored % BATCH == 0
         assert BATCH <= stored < total
-        assert own.rows("SELECT state, error FROM compat_syncrun") == [("failed", "interrupted")]
+        assert own.rows("SELECT state, error FROM compat_job") == [("failed", "interrupted")]
         again = own.run("load_records", file)
         assert again.returncode == 0, again.stderr
         assert own.records() == total

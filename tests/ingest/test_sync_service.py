@@ -8,14 +8,18 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from compat.ingest import lease, sync
-from compat.ingest.runs import give_up_lost_runs, start_run
+from compat.ingest.jobs import give_up_lost
+from compat.ingest.runs import start_run
 from compat.ingest.selection import Selection
 from compat.ingest.sync import Extent
 from compat.management.command import Exit
-from compat.models import HubSelection, ModelRecord, RecordDocument, SyncRun
+from compat.models import HubSelection, Job, ModelRecord, RecordDocument, SelectedModel
+from compat.tasks import fetch_now
+from tests.extraction.header_files import llama
 from tests.hub_server import HubServer
 from tests.own_database import OwnDatabase
 from tests.samples import record
@@ -65,6 +69,12 @@ def lists(hub):
     return [request for request in hub.requests if request.path == "/api/models"]
 
 
+def stops_after(hub, pages):
+    """The Hub gives so many pages of the list to the next run, and then fails it."""
+    hub.fail_next(pages, path="/api/models", delay=0)
+    hub.fail_next(2, path="/api/models", status=500)
+
+
 def configs(hub):
     return [path for path in hub.paths() if path.endswith("config.json")]
 
@@ -81,8 +91,7 @@ def test_the_next_run_goes_on_at_the_page_where_the_last_one_stopped(at, small):
     empty()
     with HubServer(models(35)) as hub:
         at(hub)
-        hub.fail_next(2, path="/api/models", delay=0)
-        hub.fail_next(2, path="/api/models", status=500)
+        stops_after(hub, 2)
         counts, error, _ = run()
         assert (counts.new, bool(error)) == (20, True)
         assert HubSelection.objects.get().is_open
@@ -91,7 +100,7 @@ def test_the_next_run_goes_on_at_the_page_where_the_last_one_stopped(at, small):
         assert (counts.new, error) == (15, "")
         assert len(lists(hub)) == 2
         assert ModelRecord.objects.filter(context=2048).count() == 35
-    assert list(SyncRun.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "done"]
+    assert list(Job.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "done"]
 
 
 @pytest.mark.django_db
@@ -113,8 +122,7 @@ def test_a_place_that_the_hub_does_not_know_any_more_is_begun_again(at, small):
     empty()
     with HubServer(models(25)) as hub:
         at(hub)
-        hub.fail_next(1, path="/api/models", delay=0)
-        hub.fail_next(2, path="/api/models", status=500)
+        stops_after(hub, 1)
         run()
         hub.fail_next(1, path="/api/models", status=400, body=b'{"error": "Invalid cursor"}')
         counts, error, _ = run()
@@ -220,9 +228,9 @@ def test_a_refusal_without_a_word_of_how_long_is_waited_for_too(at, small, monke
         at(hub)
         hub.fail_next(3, status=429, path="/api/models")
         hub.fail_next(3, status=429, headers={"Retry-After": "0"}, path="config.json")
-        counts, error, told = run()
+        counts, error, _ = run()
         assert (counts.new, counts.completed, error) == (5, 5, "")
-        assert told.words or told.stages
+        assert (len(lists(hub)), len(configs(hub))) == (1 + 3, 5 + 3)
 
 
 # --- documents that fail -------------------------------------------------------------------------------------------
@@ -257,6 +265,52 @@ def test_a_document_that_fails_costs_neither_its_row_nor_the_others(at, small, m
 
 
 @pytest.mark.django_db
+def test_a_model_that_lost_the_row_of_its_list_is_read_by_its_own_answer(at, small):
+    """As one does that a visitor has fetched while the list was read."""
+    empty()
+    with HubServer(models(3)) as hub:
+        at(hub)
+        run(extent=Extent(documents=False))
+        fetch_now("sample/phi-1")
+        RecordDocument.objects.filter(record__repo_id="sample/phi-1", kind="list").delete()
+        RecordDocument.objects.filter(record__repo_id="sample/phi-2").delete()
+        SelectedModel.objects.update(lacks_documents=True)
+        SelectedModel.objects.filter(record__repo_id="sample/phi-0").delete()
+        HubSelection.objects.update(is_open=True, cursor=f"{hub.url}/api/models?cursor=x")
+        hub.fail_next(1, path="/api/models", body=b"[]")
+        counts, error, _ = run()
+        assert (error, counts.gone) == ("", 0)
+        assert not SelectedModel.objects.filter(record__repo_id="sample/phi-1").get().lacks_documents
+
+
+@pytest.mark.django_db
+def test_headers_that_are_closed_to_this_site_take_no_place_of_others(at, small):
+    empty()
+    best = {"gated": "manual", "downloads": 10**6, "siblings": [{"rfilename": "a.gguf"}]}
+    files = {f"sample/phi-{n}": {"a.gguf": llama()} for n in range(4)}
+    listed = models(4, siblings=[{"rfilename": "a.gguf"}], config=None)
+    with HubServer([*listed[:2], *(one | best for one in listed[2:])], files=files, tokens=["hf_good"]) as hub:
+        at(hub)
+        counts, error, _ = run(extent=Extent(most_headers=2))
+        assert (counts.headers, error) == (2, "")
+        assert not any(path.startswith(("/sample/phi-2/", "/sample/phi-3/")) for path in hub.paths())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fault", [{"status": 500}, {"body": b"<!doctype html><html>log in</html>", "status": 200}])
+def test_a_header_that_could_not_be_had_for_now_is_asked_for_by_the_next_run(at, small, fault):
+    empty()
+    listed = models(2, siblings=[{"rfilename": "a.gguf"}], config=None)
+    with HubServer(listed, files={one["id"]: {"a.gguf": llama()} for one in listed}) as hub:
+        at(hub)
+        hub.fail_next(9, path="phi-0/resolve", **fault)
+        assert run(extent=Extent(most_headers=9))[0].headers == 1
+        hub._faults.clear()
+        counts, error, _ = run(extent=Extent(most_headers=9))
+        assert (counts.headers, error) == (1, "")
+
+
+@pytest.mark.django_db
 def test_a_hub_that_gives_no_documents_at_all_is_left_alone(at, small):
     empty()
     with HubServer(models(60)) as hub:
@@ -269,20 +323,29 @@ def test_a_hub_that_gives_no_documents_at_all_is_left_alone(at, small):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("same", [True, False])
-def test_a_list_without_end_ends(at, small, same):
+@pytest.mark.parametrize(
+    ("cursor", "selected", "words", "asked"),
+    [
+        (0, {}, "read already", 2),
+        (1, {}, "it has no end", 1 + sync.MOST_IN_VAIN),
+        (0, {"least_likes": 5}, "read already", 2),
+        (1, {"least_likes": 5}, "it has no end", 1 + sync.MOST_IN_VAIN),
+    ],
+    ids=["the same page", "new addresses", "the same page, nothing taken", "new addresses, nothing taken"],
+)
+def test_a_list_without_end_ends(at, small, cursor, selected, words, asked):
     """Its pages name themselves as the next, or new addresses with the same models."""
     empty()
     page = json.dumps([{"id": f"sample/m-{n}"} for n in range(10)]).encode()
     with HubServer() as hub:
         at(hub)
         for number in range(30):
-            link = f'<{hub.url}/api/models?cursor={0 if same else number}>; rel="next"'
+            link = f'<{hub.url}/api/models?cursor={number * cursor}>; rel="next"'
             hub.fail_next(body=page, headers={"Link": link})
-        counts, error, _ = run()
-        assert "it has no end" in error
-        assert counts.new == 10
-        assert len(hub.requests) == 1 + sync.MOST_IN_VAIN
+        counts, error, _ = run(**selected)
+        assert words in error
+        assert counts.new == (0 if selected else 10)
+        assert len(hub.requests) == asked
 
 
 @pytest.mark.django_db
@@ -290,8 +353,7 @@ def test_an_order_that_moves_meanwhile_loses_and_doubles_nothing(at, small):
     empty()
     with HubServer(models(30)) as hub:
         at(hub)
-        hub.fail_next(1, path="/api/models", delay=0)
-        hub.fail_next(2, path="/api/models", status=500)
+        stops_after(hub, 1)
         run()
         hub.put(hub.records["sample/phi-25"] | {"downloads": 10**6})  # it moves before the place where the run stopped
         assert run()[1] == ""
@@ -324,7 +386,7 @@ def test_two_syncs_of_one_selection_do_not_run_at_once_and_a_killed_one_holds_no
         done = own.run("sync_models")
         assert done.returncode == 0, done.stderr
         assert time.monotonic() - begun < 60
-        states = own.rows("SELECT state, error FROM compat_syncrun ORDER BY id")
+        states = own.rows("SELECT state, error FROM compat_job ORDER BY id")
         assert states[0][0] == "failed"
         assert "Its process was killed" in states[0][1]
 
@@ -345,9 +407,9 @@ def test_a_lease_that_ran_out_may_be_taken_and_its_holder_writes_nothing_more():
 @pytest.mark.django_db
 def test_a_run_that_gave_no_sign_for_a_day_counts_as_failed():
     start_run("a file", "file")
-    SyncRun.objects.update(holder="process 1 on elsewhere/x.1", heard=timezone.now() - timedelta(days=2))
-    give_up_lost_runs()
-    assert SyncRun.objects.get().state == "failed"
+    Job.objects.update(holder="process 1 on elsewhere/x.1", heard=timezone.now() - timedelta(days=2))
+    give_up_lost()
+    assert Job.objects.get().state == "failed"
 
 
 @pytest.mark.parametrize(
@@ -355,12 +417,15 @@ def test_a_run_that_gave_no_sign_for_a_day_counts_as_failed():
     [
         ["--author", "a b"], ["--task", "text-generatoin"], ["--license", "a,b"], ["--min-params", "x"],
         ["--max-params", "0"], ["--min-params", "8", "--max-params", "7"], ["--all", "--limit", "5"],
-        ["--min-downloads", "-1"],
+        ["--min-downloads", "-1"], ["--search", "\udcff"], ["--search", "a\0b"],
     ],
 )  # fmt: skip
 def test_a_selection_that_makes_no_sense_is_refused(arguments):
-    from django.core.management import CommandError, call_command
-
     with pytest.raises(CommandError) as caught:
         call_command("sync_models", *arguments)
     assert caught.value.returncode == Exit.USAGE
+
+
+def test_a_misspelt_task_leads_to_the_right_one():
+    with pytest.raises(CommandError, match=r"Did you mean text-generation or .*\? See"):
+        call_command("sync_models", "--task", "text-generatoin")

@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from compat.catalogue.current import current_index
 from compat.ingest.freshness import MOST_QUEUED, WAITS
-from compat.models import HubFetch, ModelRecord, Verdict
+from compat.models import HubFetch, ModelRecord, Verdict, VisitorAddition
 from marketplace import freshness
 from tests.hub_server import HubServer
 from tests.markup import Page
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db
 PHI = "/models/microsoft/phi-2/"
 NEW = "sample/phi-new"
 PLACE = f"/models/{NEW}/"
-NEVER = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+NEVER = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend", "QUEUES": []}}
 """A tasks process that does not come round to its work."""
 
 
@@ -108,6 +109,13 @@ def test_a_fetch_whose_process_died_is_asked_for_again(client, hub):
     assert ModelRecord.objects.filter(repo_id=NEW).exists()
 
 
+def test_a_model_asked_for_in_another_spelling_is_waited_for_no_longer_than_the_fetch(client, hub):
+    hub.renames[NEW.upper()] = NEW
+    client.get(f"/models/{NEW.upper()}/")
+    assert list(HubFetch.objects.values_list("repo_id", "state")) == [(NEW, "done")]
+    assert client.get(f"/models/{NEW.upper()}/")["Location"] == PLACE
+
+
 def test_a_missing_model_is_remembered_as_missing_for_a_while(client, hub):
     client.get("/models/nobody/nothing/")
     assert HubFetch.objects.get().state == "missing"
@@ -157,12 +165,77 @@ def test_looking_with_head_asks_nobody(client, hub):
     assert hub.requests == []
 
 
-def test_old_requests_are_forgotten(client, hub):
-    HubFetch.objects.create(
-        repo_id="a/old", state="missing", requested=timezone.now(), finished=timezone.now() - timedelta(days=3)
-    )
-    client.get(PLACE)
-    assert list(HubFetch.objects.values_list("repo_id", flat=True)) == [NEW]
+# --- visitors' budgets ---------------------------------------------------------------------------------------------
+
+
+def put_many(hub, count):
+    names = [f"sample/m-{n}" for n in range(count)]
+    for name in names:
+        hub.put(record("microsoft/phi-2", id=name))
+    return names
+
+
+def test_one_address_has_a_budget_of_its_own_and_others_are_not_held_up(client, hub, settings):
+    settings.FETCH_PER_ADDRESS = 3
+    names = put_many(hub, 6)
+    answers = [client.get(f"/models/{name}/") for name in names]
+    assert [answer.status_code for answer in answers] == [202] * 3 + [404] * 3
+    assert "as many models fetched from the Hub as one visitor may" in Page(answers[3]).text
+    assert 3500 < int(answers[3]["Retry-After"]) <= 3600
+    assert client.get(f"/models/{names[3]}/", REMOTE_ADDR="203.0.113.9").status_code == 202
+    client.force_login(get_user_model().objects.create_user("curator", is_staff=True))
+    client.post("/fetch/", {"id": names[4]})
+    assert ModelRecord.objects.filter(repo_id=names[4]).exists(), "the operator's people are not counted"
+    rewind(hours=1)
+    assert Client().get(f"/models/{names[5]}/").status_code == 202
+
+
+def test_an_address_is_kept_as_a_digest_alone(client, hub):
+    client.get(PLACE, REMOTE_ADDR="203.0.113.9")
+    fetch = HubFetch.objects.get()
+    assert fetch.asker
+    assert "203" not in fetch.asker
+
+
+def test_what_is_out_of_date_is_refreshed_from_the_same_budget(client, hub, settings):
+    settings.FETCH_PER_ADDRESS = 0
+    page = Page(client.get(PHI))
+    assert "may be out of date" in page.text
+    assert "the Hub is being asked" not in page.text
+    assert hub.requests == []
+
+
+def test_all_visitors_together_have_a_budget(client, hub, settings):
+    settings.FETCH_PER_HOUR = 2
+    first, second, third = put_many(hub, 3)
+    for number, name in enumerate((first, second)):
+        assert client.get(f"/models/{name}/", REMOTE_ADDR=f"203.0.113.{number}").status_code == 202
+    refused = client.get(f"/models/{third}/", REMOTE_ADDR="203.0.113.77")
+    assert (refused.status_code, "Many models are being fetched" in Page(refused).text) == (404, True)
+    assert int(refused["Retry-After"]) > 3500
+
+
+def test_visitors_add_no_more_than_so_many_models_and_make_room_for_none_by_asking_again(client, hub, settings):
+    settings.FETCH_MOST_NEW = 2
+    names = put_many(hub, 4)
+    assert [client.get(f"/models/{name}/").status_code for name in names[:3]] == [202, 202, 404]
+    refused = client.get(f"/models/{names[2]}/")
+    assert "Visitors have added as many models to this catalogue as they may" in Page(refused).text
+    assert "Retry-After" not in refused
+    assert VisitorAddition.objects.count() == 2
+    rewind(hours=1)
+    assert "Retry-After" not in client.get(f"/models/{names[3]}/")
+    assert client.get(PHI).status_code == 200
+    assert [path for path in questions(hub) if "phi-2" in path], "a record that is there is refreshed all the same"
+    call_command("sync_models", "--limit", "9", "--no-config", verbosity=0)
+    assert VisitorAddition.objects.count() == 0, "what the operator selects is the operator's"
+
+
+def test_programs_are_told_the_same(client, hub, settings):
+    settings.FETCH_PER_ADDRESS = 0
+    told = client.get(f"/api/v1/models/{NEW}")
+    assert (told.status_code, "as one visitor may in an hour" in told.json()["detail"]) == (404, True)
+    assert int(told["Retry-After"]) > 0
 
 
 def test_a_full_queue_opens_again_when_what_is_in_it_is_lost(client, hub):

@@ -95,23 +95,20 @@ def load(file: Path | None, progress: Progress, without: Container[str] = ()) ->
     path, origin = (file, "file") if file else (from_files.BUNDLED, "snapshot")
     started = time.monotonic()
     try:
-        with (
-            at_rest(path) as whole,
-            RecordFile(whole) as lines,
-            progress(f"Loading {whole.name}", lines.size) as advance,
-        ):
+        with at_rest(path) as whole, RecordFile(whole) as lines:
             ensure_settings()
             run = start_run(lines.path.name, origin)
             counts, error = store.Counts(), "interrupted"
-            before = 0
-
-            def step(_: int) -> None:
-                nonlocal before
-                advance(lines.position - before)
-                before = lines.position
-
             try:
-                counts = store.store_raw(lines, origin=origin, progress=step, without=without)
+                with progress(f"Loading {whole.name}", lines.size) as advance:
+                    before = 0
+
+                    def step(_: int) -> None:
+                        nonlocal before
+                        advance(lines.position - before)
+                        before = lines.position
+
+                    counts = store.store_raw(lines, origin=origin, progress=step, without=without)
                 error = lines.error
                 if not (file or error):
                     note_taken_in()

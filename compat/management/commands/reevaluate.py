@@ -34,17 +34,19 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Read again what was read by other code or tables, then judge."""
+        from compat.ingest.jobs import noted
         from compat.ingest.judging import reevaluate
         from compat.ingest.reading import extract_again, facts_are_current
         from compat.models import FactSheet, ModelRecord
 
         started = time.monotonic()
         read: int | None = None
-        if options["extract"] or not facts_are_current():
-            with self.progress("Reading records", ModelRecord.objects.count()) as advance:
-                read = extract_again(advance)
-        with self.progress("Judging", FactSheet.objects.count()) as advance:
-            done = reevaluate(everything=options["all"], progress=advance)
+        with noted("judge"):
+            if options["extract"] or not facts_are_current():
+                with self.progress("Reading records", ModelRecord.objects.count()) as advance:
+                    read = extract_again(advance)
+            with self.progress("Judging", FactSheet.objects.count()) as advance:
+                done = reevaluate(everything=options["all"], progress=advance)
         seconds = time.monotonic() - started
 
         def show(screen: Screen) -> None:

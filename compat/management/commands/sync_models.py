@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import time
 from argparse import ArgumentTypeError
@@ -54,7 +53,9 @@ class Command(CatalogueCommand):
             "--sort", default="downloads", choices=["downloads", "likes", "trending_score", "last_modified"],
             help="which models come first (downloads)",
         )  # fmt: skip
-        which.add_argument("--search", metavar="WORDS", default="", help="only models whose name holds this")
+        which.add_argument(
+            "--search", metavar="WORDS", type=_words, default="", help="only models whose name holds this"
+        )
         which.add_argument("--author", metavar="NAME", type=_account, help="only models of this account")
         which.add_argument("--task", metavar="TASK", type=_task, help="only models for this task")
         which.add_argument(
@@ -153,12 +154,17 @@ def _account(text: str) -> str:
 
 
 def _task(text: str) -> str:
+    from compat.catalogue.question import did_you_mean
     from compat.extraction.task import TASKS
 
     if text not in TASKS:
-        near = difflib.get_close_matches(text, TASKS, 2)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ArgumentTypeError(f"{text[:60]!r} is not a task that this site knows{meant}")
+        raise ArgumentTypeError(f"{text[:60]!r} is not a task that this site knows.{did_you_mean(text, TASKS, 2)}")
+    return text
+
+
+def _words(text: str) -> str:
+    if len(text) > 250 or not text.isprintable():
+        raise ArgumentTypeError(f"{text[:60]!r} cannot be part of a model's name")
     return text
 
 

@@ -79,10 +79,11 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Export, then say what was done."""
+        from compat.ingest.jobs import noted
         from marketplace.static_site import FolderError, export
 
         started = time.monotonic()
-        with ExitStack() as stack:
+        with noted("export", f"to {options['output']}"), ExitStack() as stack:
 
             def counted(total: int) -> Progress:
                 return stack.enter_context(self.progress("Pages", total))

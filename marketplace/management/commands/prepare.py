@@ -47,7 +47,7 @@ class Command(CatalogueCommand):
         """Each step looks first whether it is needed."""
         done: Json = {"migrated": self._migrate(), "read": 0, "loaded": None, "verdicts": 0}
         told = ["The database is up to date."] if done["migrated"] else []
-        self._prune()
+        self._look_after()
         bundle = not options["no_snapshot"]
         renewal = self._renew() if bundle else None
         done["read"] = self._read()
@@ -79,22 +79,22 @@ class Command(CatalogueCommand):
             call_command("migrate", verbosity=0, interactive=False)
         return needed
 
-    def _prune(self) -> None:
-        """Old results of tasks, and runs whose process was killed."""
-        from compat.ingest.runs import give_up_lost_runs
-        from compat.ingest.task_results import prune_results
+    def _look_after(self) -> None:
+        """Jobs whose process was killed, and schedules that a new site has."""
+        from compat.ingest.jobs import ensure_schedules, give_up_lost
 
-        prune_results()
-        give_up_lost_runs()
+        give_up_lost()
+        ensure_schedules()
 
     def _read(self) -> int:
         """Read again what other code or tables read; returns how many records. An empty catalogue is noted as new."""
+        from compat.ingest.jobs import noted
         from compat.ingest.reading import extract_again, facts_are_current
         from compat.models import ModelRecord
 
         if facts_are_current():
             return 0
-        with self.progress("Reading records", ModelRecord.objects.count()) as advance:
+        with noted("judge", "at the start"), self.progress("Reading records", ModelRecord.objects.count()) as advance:
             return extract_again(advance)
 
     def _renew(self) -> Loaded | None:
@@ -128,6 +128,7 @@ class Command(CatalogueCommand):
 
     def _judge(self) -> int:
         """Judge where rules, engines or tables are others than before; returns how many verdicts were made."""
+        from compat.ingest.jobs import noted
         from compat.ingest.judging import reevaluate
         from compat.models import FactSheet, ModelRecord, Verdict
         from compat.models.engines import engines, ensure_settings
@@ -139,7 +140,7 @@ class Command(CatalogueCommand):
         complete = Verdict.objects.count() == FactSheet.objects.count() * len(versions)
         if (stored == set(versions.items()) and complete) or not ModelRecord.objects.exists():
             return 0
-        with self.progress("Judging", FactSheet.objects.count()) as advance:
+        with noted("judge", "at the start"), self.progress("Judging", FactSheet.objects.count()) as advance:
             return reevaluate(progress=advance).verdicts
 
     def _index(self) -> bool:

@@ -7,7 +7,7 @@ import compat.models.curation
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compat", "0017_sync_and_departures"),
+        ("compat", "0020_jobs_schedules_and_visitors"),
     ]
 
     operations = [
