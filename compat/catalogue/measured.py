@@ -16,8 +16,8 @@ from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.same_model import Match, Same, match_of
 from compat.catalogue.workers import Machine, Worker
 from compat.engines import all_profiles
-from compat.engines.accelerator_names import accelerator_labels, find_accelerator
-from compat.engines.hardware import Accelerator, Hardware
+from compat.engines.accelerator_names import find_accelerator, label_of
+from compat.engines.hardware import Hardware
 from compat.estimate import (
     FitResult,
     LoadOptions,
@@ -256,8 +256,8 @@ def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
         if len({one.name for one in named}) > 1:
             notes.append("The log names unlike devices: it is compared with your worker's machine.")
         return mine
-    label = _label(named[0])
-    if label is None or (label == mine.accelerator and len(named) == mine.count):
+    label = label_of(named[0])
+    if not label or (label == mine.accelerator and len(named) == mine.count):
         return mine
     found = Machine(label, len(named), None, mine.ram, mine.ram_bandwidth)
     if mine.told:
@@ -265,10 +265,6 @@ def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
             f"The log is of {found.label}, and your worker has {mine.label}: it is compared with {found.label}."
         )
     return found
-
-
-def _label(one: Accelerator) -> str | None:
-    return next((label for label, known in accelerator_labels().items() if known == one), None)
 
 
 def _hardware(asked: Worker, load: Load) -> Hardware | None:

@@ -19,6 +19,7 @@ from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
 from compat.extraction.variants import TRANSFORMERS
 from compat.rules.result import Confidence
+from compat.wording import or_
 
 _CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
 
@@ -88,7 +89,7 @@ def _place(
 
 
 def _either(names: tuple[str, ...] | list[str]) -> str:
-    return " or ".join(f"“{name}”" for name in names)
+    return or_([f"“{name}”" for name in names])
 
 
 def _names(

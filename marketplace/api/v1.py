@@ -27,6 +27,7 @@ from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.logs import LogError, read_log
 from compat.models import CuratedList
 from compat.timestamps import Json
+from marketplace.addresses import with_query
 from marketplace.freshness import refresh_if_stale
 
 from . import parameters, problems, schemas, serialise
@@ -190,7 +191,7 @@ def _model(request: HttpRequest, repo_id: str) -> Json | HttpResponse:
         # It was renamed: its record is found under its old id too.
         address = request.path.removesuffix(repo_id) + page.record.repo_id
         query = request.GET.urlencode()
-        return HttpResponsePermanentRedirect(address + (f"?{query}" if query else ""))
+        return HttpResponsePermanentRedirect(with_query(address, query))
     made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, listing.items_of(page.alternatives))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.show import day, gib, margin_share, margin_words, size, speed_number
+from marketplace.show import day, gib, margin_share, margin_words, pace_words, rate_words, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line
@@ -156,12 +156,11 @@ def _speed(speed: Json | None) -> str:
         return ""
     if speed["tokensPerSecond"] is None:
         return f" Speed: no number. {speed['reason']}"
-    low, high = (f"{speed[name]:.{0 if speed['low'] >= 10 else 1}f}" for name in ("low", "high"))
-    return f" Speed: {_rate(speed)}, {low} to {high} tokens a second (by {speed['basis']})."
+    return f" Speed: {_rate(speed)}, {pace_words(speed['low'], speed['high'])} (by {speed['basis']})."
 
 
 def _rate(speed: Json) -> str:
-    return f"about {speed_number(speed['tokensPerSecond'])} tokens/s on {speed['backend']}"
+    return rate_words(speed["tokensPerSecond"], speed["backend"])
 
 
 def _read(fact: Json) -> str:

@@ -19,11 +19,12 @@ from compat.ingest.freshness import is_stale, queue_is_full, under_way
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult
 from compat.tasks import request_fetch
+from marketplace.addresses import with_query
 from marketplace.freshness import absence_of, refresh_if_stale
 
 from .address import takes
 from .errors import bad_request
-from .htmx import HtmxHttpRequest, render_page
+from .htmx import HtmxHttpRequest, render_page, unkept
 from .worker import remember, worker_choice
 
 
@@ -69,7 +70,7 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     if page.record.repo_id != repo_id:
         query = request.GET.urlencode()
         renamed = page.record.repo_id.lower() != repo_id.lower()
-        return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""), permanent=renamed)
+        return redirect(with_query(page.record.get_absolute_url(), query), permanent=renamed)
     context = {
         **answered(page, [Answer(page.worker, page.result, page.row.best)]),
         "stale": is_stale(page.record),
@@ -81,10 +82,10 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     response = render_page(request, "pages/detail.html", context)
     if request.htmx and not request.htmx.boosted:
         # The controls send every field; the address keeps only what was told.
-        response["HX-Push-Url"] = request.path + (f"?{choice.query}" if choice.query else "")
+        response["HX-Push-Url"] = with_query(request.path, choice.query)
     remember(request, response)
     # A page that waits for a newer record asks again and again.
-    return _unkept(response) if context["under_way"] else response
+    return unkept(response) if context["under_way"] else response
 
 
 def may_fetch(request: HtmxHttpRequest) -> bool:
@@ -104,14 +105,7 @@ def _unknown(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     response = render_page(request, "pages/unknown_model.html", context, status=202 if waiting else 404)
     if absence.retry_after:
         response["Retry-After"] = str(absence.retry_after)
-    return _unkept(response)
-
-
-def _unkept(response: HttpResponse) -> HttpResponse:
-    """An answer that the next one may differ from at any moment: no cache may keep it."""
-    response["Cache-Control"] = "no-store"
-    del response["CDN-Cache-Control"]
-    return response
+    return unkept(response)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,7 +118,7 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
     if request.method != "POST":
         record = ModelRecord.objects.filter(repo_id=repo_id).first()
         context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
-        return _unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
+        return unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
     if settings.HUB.offline:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")
     elif not may_fetch(request):

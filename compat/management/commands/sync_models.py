@@ -16,6 +16,7 @@ from compat.hub.payloads import is_repo_id
 from compat.management.command import MEANINGS, Answer, CatalogueCommand, Exit
 from compat.management.console import counts_json, summary
 from compat.management.questions import not_negative, positive
+from compat.wording import or_
 
 if TYPE_CHECKING:
     from compat.ingest.selection import Selection
@@ -157,7 +158,7 @@ def _task(text: str) -> str:
 
     if text not in TASKS:
         near = difflib.get_close_matches(text, TASKS, 2)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        meant = f"; did you mean {or_(near)}?" if near else ""
         raise ArgumentTypeError(f"{text[:60]!r} is not a task that this site knows{meant}")
     return text
 
