@@ -25,6 +25,7 @@ from compat.architectures import architecture_of, family_label
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
+    MadeColumn,
     Range,
     RecordColumn,
     SheetColumns,
@@ -32,6 +33,7 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
+from compat.catalogue.uses import USES, use_names
 from compat.catalogue.workers import MOST_ACCELERATORS, Worker, too_many
 from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
@@ -334,6 +336,12 @@ class Question(BaseModel):
         tuple[Annotated[str, OneOf(ALL_CAUSES)], ...],
         Field(max_length=MOST_VALUES),
         Parameter("Why a model does not run.", metavar="WORD"),
+    ] = ()
+    use: Annotated[
+        tuple[Annotated[str, OneOf(USES)], ...],
+        Field(max_length=MOST_VALUES),
+        Parameter("What it is used for, as its task, tags or name tell.", metavar="USE"),
+        Facet("Use", MadeColumn(("name", "task", "architecture", "projector"), use_names), USES.__getitem__, place=2),
     ] = ()
     task: Annotated[
         Names,

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 
 from compat import catalogue
-from compat.catalogue import listing
+from compat.catalogue import ladder, listing
 from compat.catalogue.measured import compare
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
@@ -103,6 +103,17 @@ def models(request: HttpRequest) -> Any:
     limit = parameters.read_whole_number(request, "limit", parameters.DEFAULT, parameters.MOST)
     cursor = request.GET.get("cursor", "")
     return serialise.listing(listing.list_models(criteria, parameters.available_workers(request), limit, cursor))
+
+
+@api.get(
+    "/machine", response={200: schemas.MachineLadders, **_ASKED}, by_alias=True, tags=["Models"],
+    operation_id="whatRuns", summary="What to run on a machine", openapi_extra=_takes(*WORKER),
+)  # fmt: skip
+@decorate_view(answer_conditionally)
+def machine(request: HttpRequest) -> Any:
+    """For each use the biggest comfortable build, the best, the fastest and the one that reads most, each with why."""
+    criteria = parameters.read_api_question(request, WORKER)
+    return serialise.ladders(ladder.what_runs(criteria, parameters.available_workers(request)))
 
 
 @api.get(

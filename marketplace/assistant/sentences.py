@@ -168,6 +168,28 @@ def _read(fact: Json) -> str:
     return f"{label}: {fact['evidence']}" if fact["evidence"] else label
 
 
+def what_runs(told: Json, _given: a.OneMachine) -> str:
+    """The rungs, one a line."""
+    where = _on(told["worker"])
+    if told["refused"]:
+        return f"{told['worker']['label']}: the engine does not run on this machine. Take another one (list_workers)."
+    lines = [f"What to look at first on {where}:"]
+    for one in told["ladders"]:
+        left = one["leftOut"]
+        lines.append(f"{one['label']}: {left['running']:,} run or should run, {left['unsure']:,} might.")
+        lines += [f"- {' '.join(rung['why'].values())} {_rung(rung)}" for rung in one["rungs"]]
+        if one["unlocked"]:
+            lines.append(f"- With {one['unlocked']['words']} also: {_rung(one['unlocked']['rung'])}")
+    return "\n".join(lines)
+
+
+def _rung(rung: Json) -> str:
+    build = f"{rung['id']}, {line(rung['variant']['label'])}, {rung['parameters']} parameters"
+    plan = rung["plan"]
+    typed = f" Start it with: {' ; then: '.join(plan['lines'])}" if plan and plan["lines"] else ""
+    return f"{build}: {_verdict(rung['compatibility'])}. {rung['fit']['sentence']}{_speed(rung['speed'])}{typed}"
+
+
 def alternatives(told: Json, _given: a.OneModel) -> str:
     """What to take instead, each with its reason."""
     where = _on(told["worker"])

@@ -32,7 +32,7 @@ MACHINE = ("accelerator", "count", "memory", "ram", "ram_bandwidth")
 """The worker's parameters that describe the machine."""
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
-PLACES = ("your-machine", "home-machine")
+PLACES = ("your-machine", "home-machine", "this-machine")
 """The ids of the fields."""
 
 
