@@ -91,6 +91,11 @@ class Rung:
     bits: float
 
     @property
+    def query(self) -> str:
+        """The query string that asks the model's own page for this build."""
+        return build_query(self.question, self.variant)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """What to type to start it; empty where that is not known."""
         return () if self.plan is None or isinstance(self.plan.line, str) else self.plan.line.lines
@@ -186,6 +191,11 @@ def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -
                 asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine)),
                 suits,
             )
+
+
+def build_query(question: Question, variant: RecordVariant) -> str:
+    """The query string that asks a model's page for one of its builds."""
+    return "&".join(filter(None, (question.query(), f"build={variant.position}")))
 
 
 def told_machine(machine: Machine) -> dict[str, object]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compat.catalogue.detail import find_record
-from compat.catalogue.ladder import COMFORTABLE, ENOUGH_BITS, NARROW, told_machine
+from compat.catalogue.ladder import COMFORTABLE, ENOUGH_BITS, NARROW, build_query, told_machine
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
@@ -70,6 +70,11 @@ class LeastMachine:
     fit: FitResult
     speed: SpeedEstimate | None
     plan: Plan | None
+
+    @property
+    def query(self) -> str:
+        """The query string that asks the model's own page for this build there."""
+        return build_query(self.question, self.variant)
 
 
 @dataclass(frozen=True, slots=True)

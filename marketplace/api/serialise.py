@@ -251,7 +251,7 @@ def _rung(rung: Rung) -> Json:
     return {
         "why": dict(rung.why),
         "id": rung.record.repo_id,
-        "url": with_query(rung.record.get_absolute_url(), rung.question.query()),
+        "url": with_query(rung.record.get_absolute_url(), rung.query),
         "use": {"provenance": str(rung.use.provenance), "evidence": rung.use.evidence},
         "parameters": rung.record.parameters_text,
         "bitsPerWeight": round(rung.bits, 2),

@@ -51,20 +51,25 @@ def answered(page: catalogue.DetailPage, answers: Sequence[Answer]) -> dict[str,
         "page": page,
         "answers": answers,
         "takes": [takes[position] for position in sorted(takes)],
-        "best_on": {position: slugs for position, (_, slugs) in takes.items()},
+        "best_on": {page.best.position: [page.worker.slug]}
+        if page.best
+        else {position: slugs for position, (_, slugs) in takes.items()},
         "refused": [answer.worker.slug for answer in answers if not answer.result.compatible],
     }
 
 
 @require_safe
-@takes()
+@takes(build=())
 def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
-    """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address."""
+    """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address.
+
+    ``build`` is the position of the variant to look at, where that is not the best one.
+    """
     if "--" in repo_id and "/" not in repo_id:
         return redirect("detail", repo_id.replace("--", "/", 1), permanent=True)
     choice = worker_choice(request)
     try:
-        page = catalogue.detail(repo_id, choice.asked, choice.available)
+        page = catalogue.detail(repo_id, choice.asked, choice.available, _build(request))
     except catalogue.UnknownModel:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
@@ -86,6 +91,12 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     remember(request, response)
     # A page that waits for a newer record asks again and again.
     return unkept(response) if context["under_way"] else response
+
+
+def _build(request: HtmxHttpRequest) -> int | None:
+    """The build that is asked for; one that there is not is the best one, as a newer record may have others."""
+    told = request.GET.get("build", "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 6 else None
 
 
 def may_fetch(request: HtmxHttpRequest) -> bool:

@@ -103,14 +103,16 @@ def test_each_kind_of_rung_is_what_it_says(page):
 
 def test_a_rung_s_numbers_are_those_of_its_model_s_page(page):
     for _, rung in rungs_of(page):
-        shown = detail(rung.record.repo_id, rung.question)
+        shown = detail(rung.record.repo_id, rung.question, build=rung.variant.position)
         row = next(one for one in shown.variants if one.variant == rung.variant)
-        assert row.result == rung.result
-        assert (row.fit.need, row.fit.room, row.fit.sentence) == (rung.fit.need, rung.fit.room, rung.fit.sentence)
-        if row.best:
-            assert shown.row.speed == rung.speed
-            assert shown.memory.longest == rung.longest
-            assert shown.memory.plans.plans[0].line == rung.plan.line
+        assert shown.row.best == rung.variant
+        assert row.result == shown.result == rung.result
+        for fit in (row.fit, shown.memory.fit):
+            assert (fit.need, fit.room, fit.sentence) == (rung.fit.need, rung.fit.room, rung.fit.sentence)
+        assert shown.row.speed == shown.memory.speed == rung.speed
+        assert shown.memory.longest == rung.longest
+        assert shown.memory.plans.plans[0].line == rung.plan.line
+        assert row.best == (shown.best is None)
 
 
 def test_what_a_larger_machine_brings_is_larger_and_is_on_its_own_page(page):

@@ -23,7 +23,7 @@ def test_a_machine_s_ladder_says_what_to_run_why_and_how_to_start_it(client):
     assert rungs
     for rung in rungs:
         assert rung.fit.sentence in page.text
-        assert f"{rung.record.get_absolute_url()}?{rung.question.query()}" in page.links
+        assert f"{rung.record.get_absolute_url()}?{rung.query}" in page.links
         for line in rung.lines:
             assert line in page.text
         for why in rung.why.values():
