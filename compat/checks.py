@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from compat.architectures import known_models, known_shapes, published_facts, read_tables
+from compat.architectures import known_models, known_shapes, model_lines, published_facts, read_tables
 from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.engines.hardware import accelerators
@@ -25,6 +25,7 @@ DATA_FILES: tuple[Callable[[], object], ...] = (
     known_shapes,
     known_models,
     published_facts,
+    model_lines,
     all_profiles,
     accelerators,
     processors,

@@ -13,7 +13,7 @@ MOST = 8
 """So many machines are kept; one more takes the place of the oldest."""
 LONGEST_NAME = 30
 _LONGEST = 3000
-"""Characters of a cookie that is read; browsers keep 4,096 bytes."""
+"""Characters of the cookie, beyond which the oldest machines go; browsers keep 4,096 bytes."""
 _YEAR = 365 * 24 * 3600
 
 
@@ -38,8 +38,10 @@ def forget_machine(request: HttpRequest, response: HttpResponse, name: str) -> N
 
 
 def _set(request: HttpRequest, response: HttpResponse, machines: Mapping[str, str]) -> None:
-    told = urlencode(list(machines.items()))
-    if machines and len(told) <= _LONGEST:
+    kept = list(machines.items())
+    while len(told := urlencode(kept)) > _LONGEST:
+        kept.pop()
+    if told:
         response.set_cookie(MACHINES, told, max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure())
-    elif not machines:
+    else:
         response.delete_cookie(MACHINES, samesite="Lax")

@@ -27,6 +27,7 @@ from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
 from compat.rules import CompatibilityResult
+from marketplace.addresses import with_query
 
 from . import show
 
@@ -117,7 +118,7 @@ class Site:
 
     def browse(self, query: str) -> str:
         """The address of a list of models, by its query string."""
-        return self.page("browse") + (f"?{query}" if query else "")
+        return with_query(self.page("browse"), query)
 
     def file(self, path: str) -> str:
         """The address of a static file."""

@@ -124,18 +124,24 @@ def deviation(share: float) -> str:
 
 def pace(speed: SpeedEstimate) -> str:
     """A range of tokens a second: ``64 to 94 tokens a second``; blank where there is no number."""
-    if speed.low is None or speed.high is None:
-        return ""
-    digits = 0 if speed.low >= 10 else 1 if speed.low >= 1 else 2
-    low, high = f"{speed.low:,.{digits}f}", f"{speed.high:,.{digits}f}"
+    return "" if speed.low is None or speed.high is None else pace_words(speed.low, speed.high)
+
+
+def pace_words(least: float, most: float) -> str:
+    """The same of two numbers."""
+    digits = 0 if least >= 10 else 1 if least >= 1 else 2
+    low, high = f"{least:,.{digits}f}", f"{most:,.{digits}f}"
     return f"{low if low == high else f'{low} to {high}'} tokens a second"
 
 
 def rate(speed: SpeedEstimate) -> str:
     """Tokens a second, and what is assumed to compute: ``about 78 tokens/s on CUDA``; blank without a number."""
-    if speed.tokens_per_second is None:
-        return ""
-    return f"about {speed_number(speed.tokens_per_second)} tokens/s on {speed.backend}"
+    return "" if speed.tokens_per_second is None else rate_words(speed.tokens_per_second, speed.backend)
+
+
+def rate_words(number: float, backend: str) -> str:
+    """The same of a number of tokens a second."""
+    return f"about {speed_number(number)} tokens/s on {backend}"
 
 
 def speed_number(rate: float) -> str:

@@ -8,7 +8,7 @@ from django.views.decorators.cache import cache_control
 from .api import docs, hub
 from .api.v1 import api
 from .feeds import ListModels, NewModels
-from .pages import accuracy, browse, compare, detail, health, home, lists, log, machine, report, workers
+from .pages import accuracy, browse, compare, detail, health, home, lists, log, machine, report, what_runs, workers
 from .sitemaps import SITEMAPS, robots
 
 handler400 = "marketplace.pages.errors.bad_request"
@@ -24,6 +24,8 @@ urlpatterns = [
     path("compare/", compare.compared, name="compare"),
     path("fetch/", detail.fetch, name="fetch"),
     path("log/", log.log, name="log"),
+    path("machine/", what_runs.what_runs, name="machine"),
+    path("machine/for/", what_runs.what_it_needs, name="machine-for"),
     path("machine/read/", machine.machine_field, name="machine-field"),
     path("workers/", workers.workers, name="workers"),
     path("workers/<slug:slug>/", workers.worker, name="worker"),

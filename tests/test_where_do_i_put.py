@@ -25,6 +25,9 @@ ROWS = {
     "architecture": "tests/architectures/test_add_architecture.py::test_one_entry_adds_an_architecture_everywhere",
     "name table": "::test_a_name_table_leads_from_model_type_to_class_and_gguf_name",
     "well-known model's published shape": "::test_a_known_shape_is_what_the_memory_need_is_worked_out_from",
+    "line of models that are for something by their plain name": (
+        "tests/catalogue/test_uses.py::test_one_line_of_the_table_tells_of_all_models_of_a_line"
+    ),
     "failure that the public reported": (
         "tests/rules/test_known_failures.py::test_it_is_told_of_what_it_is_about_with_its_report"
     ),

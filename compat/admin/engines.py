@@ -20,6 +20,7 @@ from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
 from compat.ingest.jobs import want
 from compat.models import EngineSetting, SiteWorker
+from compat.wording import or_
 
 
 @admin.register(EngineSetting)
@@ -170,7 +171,7 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
         kv: str = self.cleaned_data["kv"]
         types = cache_types(self.cleaned_data.get("engine", ""))
         if "engine" in self.cleaned_data and not types.takes(kv):
-            raise forms.ValidationError(f"This engine has no such type: take {' or '.join(types.names)}.")
+            raise forms.ValidationError(f"This engine has no such type: take {or_(types.names)}.")
         return kv
 
     def clean_slots(self) -> int | None:

@@ -18,6 +18,11 @@ def name_words(name: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(name.lower()))
 
 
+def without_maker(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a name without its maker's before them, as packagers write it."""
+    return words[1:] if words and words[0] in _MAKERS else words
+
+
 def hint_in(name: str) -> tuple[str, str] | None:
     """The ``model_type`` that the name's own first words hint at, with those words; None if they do not.
 
@@ -26,9 +31,7 @@ def hint_in(name: str) -> tuple[str, str] | None:
     experts (``30B-A3B``) have hints of their own.
     """
     tables = read_tables()
-    words = name_words(name)
-    if words and words[0] in _MAKERS:
-        words = words[1:]
+    words = without_maker(name_words(name))
     experts = any(_EXPERTS.fullmatch(word) for word in words)
     hints = tables.hints[experts]
     for length in range(len(next(iter(hints), ())), 0, -1):

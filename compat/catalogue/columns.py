@@ -36,6 +36,17 @@ class BesideColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeColumn:
+    """No column: made of several of the record, and of its tags, a line each, when an index is built.
+
+    ``read`` gets the columns in the order of ``names``, and the tags last.
+    """
+
+    names: tuple[str, ...]
+    read: Callable[..., tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictColumn:
     """The verdict on the worker that is asked about, which is in no column of the record."""
 
@@ -50,7 +61,7 @@ class Facet:
     """
 
     label: str
-    column: RecordColumn | SheetColumns | BesideColumn | VerdictColumn
+    column: RecordColumn | SheetColumns | BesideColumn | MadeColumn | VerdictColumn
     word: Callable[[str], str] = str
     place: int = 99
     shown: Callable[[str], bool] = lambda _: True

@@ -29,7 +29,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, find_record, row_of, worker_of
+from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -241,6 +241,9 @@ class DetailPage:
         best = next(iter(self.builds), None)
         return best if best is not None and best.level > self.row.level else None
 
+    best: RecordVariant | None = None
+    """The best variant here, where the page is about another build that was asked for."""
+
     @property
     def profile(self) -> EngineProfile:
         """The worker's engine."""
@@ -316,14 +319,24 @@ def files_of(model: HubModel) -> tuple[FileRow, ...]:
 _VARIANTS = ComposedQuery(lambda record: RecordVariant.objects.filter(record=record))
 
 
-def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> DetailPage:
-    """Everything about one model. At most twelve queries, seldom fifteen; raises :class:`UnknownModel`."""
+def detail(
+    repo_id: str,
+    asked: Question | None = None,
+    available: Mapping[str, Worker] | None = None,
+    build: int | None = None,
+) -> DetailPage:
+    """Everything about one model. At most twelve queries, seldom fifteen; raises :class:`UnknownModel`.
+
+    The page is about its best variant here, or about the one in the position ``build``, if there is one.
+    """
     record = find_record(repo_id)
     worker = worker_of(asked or Question(), available or workers())
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = _VARIANTS.objects(record.pk)
     fit_at = cache(lambda place: fit_of(record, variants[place], at_its_context(worker, answer.facts[place])))
-    row = row_of(record, variants, answer, worker, fit_at)
+    best = row_of(record, variants, answer, worker, fit_at)
+    other = build is not None and build < len(variants) and best.best is not None and build != best.best.position
+    row = row_of_build(record, variants, answer, worker, build or 0, fit_at) if other else best
     parsed = kept_record(record.payload)
     extraction = extraction_of(parsed.model)
     relatives = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
@@ -333,7 +346,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         extraction=extraction,
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
-        variants=_variant_rows(variants, answer, row, worker, fit_at),
+        variants=_variant_rows(variants, answer, best, worker, fit_at),
         bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=relatives.instead,
         rules=rules_version(worker.profile),
@@ -342,6 +355,7 @@ def detail(repo_id: str, asked: Question | None = None, available: Mapping[str, 
         measured=measured_here(record.repo_id, worker),
         model=relatives.model,
         builds=relatives.builds,
+        best=best.best if other else None,
     )
 
 

@@ -16,7 +16,7 @@ from django.db.models import CharField, Max, Min
 from django.db.models.functions import Cast
 
 from compat.catalogue.builds import BuildBy, Candidate, memberships
-from compat.catalogue.columns import BesideColumn, RecordColumn, SheetColumns
+from compat.catalogue.columns import BesideColumn, MadeColumn, RecordColumn, SheetColumns
 from compat.catalogue.facets import RANGES
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import (
@@ -32,9 +32,19 @@ from compat.catalogue.index_columns import (
 from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
 from compat.catalogue.spelling import NameWords
+from compat.catalogue.well_known import well_known_ids
 from compat.estimate import find_shape
 from compat.extraction.relatives import Relation
-from compat.models import BuildCorrection, Catalogue, FactSheet, ModelRecord, RecordRelation, RecordVariant, Verdict
+from compat.models import (
+    BuildCorrection,
+    Catalogue,
+    FactSheet,
+    ModelRecord,
+    RecordRelation,
+    RecordTags,
+    RecordVariant,
+    Verdict,
+)
 
 _AT_ONCE = 5000
 _RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
@@ -115,6 +125,7 @@ def _read() -> IndexColumns:
         },
         facets=facets,
         orders=orders,
+        well_known=np.searchsorted(id_column, well_known_ids()).astype(np.int32),
         sheet_ids=np.array(sheets, dtype=np.int64),
         levels=levels,
         causes=causes,
@@ -184,10 +195,17 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
         _Beside(column.model._default_manager.order_by("record_id", column.name).values_list("record_id", column.name))  # noqa: SLF001 - Django's public name for it
         for column in beside
     ]
+    made = [facet.column for facet in INDEXED if isinstance(facet.column, MadeColumn)]
+    tags = _Beside(RecordTags.objects.order_by("record_id").values_list("record_id", "lines"))
     variants = _Beside(RecordVariant.objects.order_by("record_id", "position").values_list(*_WEIGHED))
     # As text, which needs no converting of every row.
     records = ModelRecord.objects.annotate(seeing=Cast("projector", CharField())).order_by("id")
-    columns = ("id", *_NEED_COLUMNS, *_RANGED, *(column.name for column in own))
+    columns = (
+        *("id", *_NEED_COLUMNS, *_RANGED),
+        *(column.name for column in own),
+        *(name for column in made for name in column.names),
+    )
+    kept = len(_RANGED) + len(own)
     published = _Published()
     texts: dict[Any, Any] = {}
     for pk, owner, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
@@ -199,7 +217,17 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
         shape = published.shape_of(facts, parameters, name, sheet)
         need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
-        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in (*rest, *several))
+        lines = "".join(line for (line,) in tags.of(pk))
+        further = _made(made, rest[kept:], lines)
+        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in (*rest[:kept], *several, *further))
+
+
+def _made(columns: Sequence[MadeColumn], values: Sequence[Any], tags: str) -> Iterator[tuple[str, ...]]:
+    """What is made of the values of some columns, one column's behind the other's, and of the tags."""
+    begin = 0
+    for column in columns:
+        yield column.read(*values[begin : begin + len(column.names)], tags)
+        begin += len(column.names)
 
 
 class _Beside:
@@ -254,7 +282,7 @@ def _facet_columns(
     columns: dict[str, Column] = {}
     texts: dict[str, list[list[str]]] = {}
     # What a group's key holds behind its need and its numbers: the records' own columns, then those beside them.
-    kinds = (RecordColumn, BesideColumn)
+    kinds = (RecordColumn, BesideColumn, MadeColumn)
     in_key = [facet for kind in kinds for facet in INDEXED if isinstance(facet.column, kind)]
     for place, facet in enumerate(in_key, start=1 + len(_RANGED)):
         codes = _Numbers()

@@ -221,8 +221,9 @@ class IndexColumns:
     """What is written to files; see the module's docstring for what each column holds.
 
     ``texts`` are values by facet and code, engines by row of ``levels`` and ``causes``, and when the facts were
-    recorded, first and last. A group's ``need`` is the
-    number of what it needs of memory, told by ``needs``: ``first`` its first variant, ``member`` a record that has it.
+    recorded, first and last. ``well_known`` are the rows of the builds of well-known models, the best known first. A
+    group's ``need`` is the number of what it needs of memory, told by ``needs``: ``first`` its first variant,
+    ``member`` a record that has it.
 
     ``model`` is the number of the model that each record is a build of, ``model_by`` what tells it (see
     :class:`~compat.catalogue.builds.BuildBy`); ``model_rows`` the rows by model, those of model ``n`` from
@@ -244,6 +245,7 @@ class IndexColumns:
     ranges: Mapping[str, Column]
     facets: Mapping[str, Column]
     orders: Mapping[str, OrderColumns]
+    well_known: Column
     sheet_ids: Column
     levels: Column
     causes: Column

@@ -135,6 +135,31 @@ class EngineNeeds:
         taken = Best(need[starts], rows[best], fits[best], context[best])
         return Verdicts(level[index.need], cause[index.need]), taken
 
+    def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
+        """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
+        assert worker.hardware is not None
+        need, variant, sure, made = self._on_hardware(index, worker).of_needs(index)
+        at = np.flatnonzero(np.isin(need, needs))
+        rows, made = np.searchsorted(self.variants, variant[at]), made[at]
+        own = replace(self, variants=variant[at], columns=self.columns.taken(rows))
+        context = _loaded(worker, made)
+        fits = own._fits(worker, np.arange(len(at)), context)  # noqa: SLF001 - of the same class
+        doubted = own.columns.bars(worker.hardware, worker.options) == DOUBTED
+        level, _ = _with_fit(np.where(doubted, np.minimum(sure[at], int(Confidence.MEDIUM)), sure[at]), fits, worker)
+        # Only what lies on the accelerators whole is asked for its speed here.
+        whole = np.where(np.isin(fits, [_FIT_CODES[Fit.FITS], _FIT_CODES[Fit.TIGHT]]), fits, _FIT_CODES[Fit.UNKNOWN])
+        speed = own.columns.speeds(whole, Shares.whole(len(at)), worker.hardware, worker.kv)
+        return Builds(
+            need[at],
+            variant[at] - index.need_first[need[at]],
+            _at_context(level, made, worker),
+            fits == _FIT_CODES[Fit.FITS],
+            speed,
+            own.columns.variants["weights"],
+            made,
+            own.columns,
+        )
+
     def _fits(self, worker: Worker, rows: Column, context: Column) -> Column:
         """The verdict on the memory of some rows of the columns, each at its context."""
         assert worker.hardware is not None
@@ -172,6 +197,32 @@ class EngineNeeds:
             judged = self.depending.on(worker.profile, worker.capability)
             entries = _replaced(entries, index, self.depending, judged)
         return entries if engine.limit is None else entries.at_most(engine.limit)
+
+
+@dataclass(frozen=True)
+class Builds:
+    """Builds of some memory needs on one machine, need after need, of each the one that an engine prefers first.
+
+    ``position`` is the variant's in its record, ``level`` its verdict, ``spare`` whether it fits with room to spare,
+    ``speed`` tokens a second (NaN: no number), ``weights`` its bytes (-1: not known), ``made_for`` the tokens that it
+    was made for (0: not read). ``columns`` has a row for each.
+    """
+
+    need: Column
+    position: Column
+    level: Column
+    spare: Mask
+    speed: Column
+    weights: Column
+    made_for: Column
+    columns: NeedColumns
+
+    def spare_at(self, worker: Worker, at: Column, context: int) -> Mask:
+        """Whether some of them fit with room to spare at another context."""
+        assert worker.hardware is not None
+        fits = self.columns.taken(at).fits(worker.hardware, replace(worker.options, context=context))
+        found: Mask = fits == _FIT_CODES[Fit.FITS]
+        return found
 
 
 @dataclass(frozen=True)

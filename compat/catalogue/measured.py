@@ -17,9 +17,9 @@ from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.same_model import Match, Same, match_of
 from compat.catalogue.workers import Machine, Worker, not_together
 from compat.engines import all_profiles
-from compat.engines.accelerator_names import accelerator_labels, find_accelerator
+from compat.engines.accelerator_names import find_accelerator, label_of
 from compat.engines.cards import Cards
-from compat.engines.hardware import Accelerator, Hardware
+from compat.engines.hardware import Hardware
 from compat.estimate import (
     FitResult,
     LoadOptions,
@@ -254,7 +254,7 @@ def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
     known = [find_accelerator(name) for name in load.accelerators]
     used = len(load.devices) if load.devices else len(known)
     named = [one for one in known if one is not None][:used] if used else []
-    kinds = Counter(label for one in named if (label := _label(one)) is not None)
+    kinds = Counter(label for one in named if (label := label_of(one)))
     if not kinds or kinds.total() < len(named):
         return mine
     if kinds == Counter({kind.accelerator: kind.count for kind in mine.kinds}):
@@ -270,10 +270,6 @@ def _machine(mine: Machine, load: Load, notes: list[str]) -> Machine:
             f"The log is of {found.label}, and your worker has {mine.label}: it is compared with {found.label}."
         )
     return found
-
-
-def _label(one: Accelerator) -> str | None:
-    return next((label for label, known in accelerator_labels().items() if known == one), None)
 
 
 def _hardware(asked: Worker, load: Load) -> Hardware | None:

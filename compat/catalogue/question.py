@@ -25,6 +25,7 @@ from compat.architectures import architecture_of, family_label
 from compat.catalogue.columns import (
     BesideColumn,
     Facet,
+    MadeColumn,
     Range,
     RecordColumn,
     SheetColumns,
@@ -32,6 +33,7 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
+from compat.catalogue.uses import USES, use_names
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, not_together, too_many
 from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
 from compat.engines.cards import read_cards
@@ -44,6 +46,7 @@ from compat.models.asked import Asked, read_search
 from compat.models.search import MAX_QUERY
 from compat.rules import Confidence
 from compat.rules.result import CAUSES
+from compat.wording import or_
 
 SORTS = {
     "popular": "Best known",
@@ -345,6 +348,12 @@ class Question(BaseModel):
         tuple[Annotated[str, OneOf(ALL_CAUSES)], ...],
         Field(max_length=MOST_VALUES),
         Parameter("Why a model does not run.", metavar="WORD"),
+    ] = ()
+    use: Annotated[
+        tuple[Annotated[str, OneOf(USES)], ...],
+        Field(max_length=MOST_VALUES),
+        Parameter("What it is used for, as its task, tags or name tell.", metavar="USE"),
+        Facet("Use", MadeColumn(("name", "task", "architecture", "projector"), use_names), USES.__getitem__, place=2),
     ] = ()
     task: Annotated[
         Names,
@@ -776,13 +785,12 @@ def _message(parameter: Parameter, error: ErrorDetails) -> str:
     return f"A value of {name} is not one this catalogue could hold."
 
 
-def _not_among(parameter: Parameter, value: str, known: Iterable[str]) -> str:
+def _not_among(parameter: Parameter, value: str, known: Sequence[str]) -> str:
     """What to say of a value that is not one of the known ones; nothing of one that is."""
-    known = tuple(known) if not isinstance(known, Mapping) else known
     if value in known:
         return ""
     what = f" ({parameter.noun})" if parameter.noun else ""
-    return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(tuple(known))}."
+    return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(known)}."
 
 
 def _no_accelerator(name: str) -> str:
@@ -803,15 +811,10 @@ def near_values(value: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [lowered[one] for one in found][:most]
 
 
-def did_you_mean(value: str, known: Iterable[str], most: int = 3, ask: str = "Did you mean") -> str:
+def did_you_mean(value: str, known: Iterable[str], most: int = 3) -> str:
     """`` Did you mean a or b?``, or nothing where no known value is near."""
     found = near_values(value, known, most)
-    return f" {ask} {or_(found)}?" if found else ""
-
-
-def or_(values: Sequence[str]) -> str:
-    """``a, b or c``"""
-    return ", ".join(values[:-1]) + f" or {values[-1]}" if len(values) > 1 else "".join(values)
+    return f" Did you mean {or_(found)}?" if found else ""
 
 
 class DictQuery(Mapping[str, Any]):

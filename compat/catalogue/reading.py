@@ -30,7 +30,6 @@ from compat.catalogue.question import (
     QuestionError,
     did_you_mean,
     near_values,
-    or_,
 )
 from compat.catalogue.workers import Worker
 from compat.extraction.filenames import GGUF_LABELS
@@ -41,6 +40,7 @@ from compat.extraction.task import TASKS
 from compat.extraction.variants import FORMATS
 from compat.hub.payloads import is_repo_id
 from compat.models import CuratedList, ModelRecord
+from compat.wording import or_
 
 BROWSE = tuple(name for name in PARAMETERS if name != "page")
 """What a list can be asked by programs; pages take the page as well."""

@@ -15,7 +15,7 @@ from django.db.models.functions import Lower
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.needs import speed_told
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import FitAt, SheetAnswer, outcome_of, sheet_answers
+from compat.catalogue.verdict import FitAt, Outcome, SheetAnswer, on_machine, outcome_of, sheet_answers
 from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult, SpeedEstimate
 from compat.extraction.facts import VariantFacts
@@ -128,8 +128,27 @@ def row_of(
     fit_at: FitAt | None = None,
 ) -> Row:
     """One record as a row; ``fit_at`` where fits are known. No query."""
-    quantizations = [variant.quantization for variant in variants]
-    return _row(record, variants, quantizations, [variant.size_bytes for variant in variants], answer, worker, fit_at)
+    return _row(
+        record, variants, *_told(variants), answer, worker, outcome_of(record, variants, answer, worker, fit_at)
+    )
+
+
+def row_of_build(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    answer: SheetAnswer,
+    worker: Worker,
+    place: int,
+    fit_at: FitAt,
+) -> Row:
+    """The same about one of its builds, whichever is the best. No query."""
+    fit = fit_at(place) if answer.results[place].compatible else None
+    outcome = Outcome(on_machine(answer.results[place], answer.facts[place], fit, worker), place, fit)
+    return _row(record, variants, *_told(variants), answer, worker, outcome)
+
+
+def _told(variants: Sequence[RecordVariant]) -> tuple[list[str], list[int | None]]:
+    return [variant.quantization for variant in variants], [variant.size_bytes for variant in variants]
 
 
 def _row(
@@ -139,9 +158,8 @@ def _row(
     sizes: Iterable[int | None],
     answer: SheetAnswer,
     worker: Worker,
-    fit_at: FitAt | None = None,
+    outcome: Outcome,
 ) -> Row:
-    outcome = outcome_of(record, variants, answer, worker, fit_at)
     best = variants[outcome.best] if outcome.best < len(variants) else None
     return Row(
         record,
@@ -202,7 +220,19 @@ def _makers(records: Sequence[ModelRecord], worker: Worker) -> Iterator[tuple[Mo
         told = variants.get(record.pk, [])
         quantizations = [one[_QUANTIZATION] for one in told]
         sizes = [one[_SIZE] for one in told]
-        yield record, partial(_row, record, _Stored(told), quantizations, sizes, found[record.sheet_id], worker)
+        yield record, partial(_judged, record, _Stored(told), quantizations, sizes, found[record.sheet_id], worker)
+
+
+def _judged(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    quantizations: Iterable[str],
+    sizes: Iterable[int | None],
+    answer: SheetAnswer,
+    worker: Worker,
+) -> Row:
+    outcome = outcome_of(record, variants, answer, worker)
+    return _row(record, variants, quantizations, sizes, answer, worker, outcome)
 
 
 MOST_KEPT = 4096

@@ -19,6 +19,7 @@ from compat.extraction.facts import VariantFacts
 from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
 from compat.models.composed import ComposedQuery
 from compat.rules import CompatibilityResult, Confidence, judge_all, order_of
+from compat.rules.judge import bound_of_engine
 from compat.timestamps import Json
 
 
@@ -70,6 +71,11 @@ def accepted_answers(worker: Worker, sheets: Sequence[int]) -> Iterator[tuple[in
     for some in batched(sheets, BATCH):
         for verdict in stored.filter(sheet__in=some):
             yield verdict.sheet_id, _as_stored(verdict.results, _facts(verdict.sheet.facts), worker)
+
+
+def runs_nothing(worker: Worker) -> bool:
+    """Whether the engine runs nothing at all on the worker's accelerators, where those are known."""
+    return bool(bound_of_engine(worker.profile, worker.capability).cause)
 
 
 def _stored(confidence: int, results: Sequence[Json], facts: Sequence[Json], worker: Worker) -> SheetAnswer:

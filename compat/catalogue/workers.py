@@ -20,6 +20,7 @@ from compat.estimate.launch import DEFAULT_CONTEXT, Launch, launch_of
 from compat.models import SiteWorker
 from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
+from compat.wording import or_
 
 CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
 MOST_ACCELERATORS = 16
@@ -78,26 +79,25 @@ class Machine:
         known = accelerator_named(self.accelerator) if self.accelerator else None
         memory = round(self.memory * GIB) if self.memory is not None else None
         if known is not None:
-            memory = self.least if memory is None else memory
+            memory = next(iter(self._sizes), None) if memory is None else memory
             return replace(known, memory=memory) if memory is not None else known
         if memory is None:
             return None
         return Accelerator(name=f"{self.memory:g} GB accelerator", vendor="", kind="gpu", memory=memory)
 
     @property
-    def least(self) -> int | None:
-        """Bytes of the smallest memory that a shared one is sold with, where nobody told how large this one is."""
+    def _sizes(self) -> tuple[int, ...]:
+        """Bytes a shared memory is sold with, the least first, where nobody told how large this one is."""
         known = accelerator_named(self.accelerator) if self.accelerator else None
-        asks = known is not None and known.memory is None and self.memory is None and self.ram is None
-        return min(known.memory_options, default=None) if asks and known is not None else None
+        if known is None or known.memory is not None or self.memory is not None or self.ram is not None:
+            return ()
+        return tuple(sorted(known.memory_options))
 
     @property
     def choices(self) -> Mapping[str, Machine]:
         """The machines that this one may be, by what tells them apart, where its name leaves open which is meant."""
-        if self.least is not None:
-            known = accelerator_named(self.accelerator)
-            sizes = [one / GIB for one in sorted(known.memory_options)] if known is not None else []
-            return {f"{size:g} GB": replace(self, memory=size) for size in sizes}
+        if self._sizes:
+            return {f"{size / GIB:g} GB": replace(self, memory=size / GIB) for size in self._sizes}
         if self.memory is not None:
             return {}
         return {label: replace(self, accelerator=label) for label in general_names().get(self.accelerator, ())}
@@ -112,18 +112,16 @@ class Machine:
         names = list(self.choices)
         if not names:
             return ""
-        others = f"{', '.join(names[:-1])} or {names[-1]}"
-        if self.least is not None:
-            return f"{self.accelerator} is sold with {others}: {names[0]} is taken, the least. Tell yours."
-        return f"{self.accelerator} may be {others}: {names[0]} is taken, the least. Tell yours."
+        may = "is sold with" if self._sizes else "may be"
+        return f"{self.accelerator} {may} {or_(names)}: {names[0]} is taken, the least. Tell yours."
 
     @property
     def words(self) -> str:
         """All of it, as :func:`compat.engines.machine_text.read_machine` reads it: ``2x RTX 3090, 64 GB RAM``."""
         times = f"{self.count}x " if self.count > 1 else ""
         known = accelerator_named(self.accelerator)
-        kind = "" if known is not None and known.unified else " VRAM"
-        memory = f"{self.memory:g} GB{kind}" if self.memory is not None else ""
+        kind = "unified memory" if known is not None and known.unified else "VRAM"
+        memory = f"{self.memory:g} GB {kind}" if self.memory is not None else ""
         named = " + ".join([f"{self.accelerator} {memory}".strip(), *(one.words for one in self.beside)])
         ram = f"{self.ram:g} GB RAM" if self.ram is not None else ""
         rate = f"{self.ram_bandwidth:g} GB/s" if self.ram_bandwidth is not None else ""

@@ -36,11 +36,14 @@ _SPLITS = (
     (re.compile(r"\b(m\d)(pro|max|ultra)\b"), r"\1 \2"),
     (re.compile(r"\bmobile\b"), "laptop"),
 )
-_SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?gi?b\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b)?\b")
+_SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?g(?:i?b|i)\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b|i)?\b")
 _CHIP = re.compile(r"(?:ad10|ga10|tu1[01]|gp10|gb20)\d")
 """What a chip is called, which tables put behind the names of cards."""
-_TIMES_FIRST = re.compile(r"^\(?(\d{1,2}) ?x ?(?=[a-z]|\d{3})|^(\d{1,2}) (?=[a-z])")
-_TIMES_LAST = re.compile(r"(?<=[\w)])(?: \(?|(?<=\d))x ?(\d{1,2})\)?$")
+TIMES = "[x\u00d7*]"
+"""The signs that stand between how many and what: ``2x``, ``x2``, ``2 * RTX 3090``."""
+_TIMES_FIRST = re.compile(rf"^\(?(\d{{1,2}}) ?{TIMES} ?(?=[a-z]|\d{{3}})|^(\d{{1,2}}) (?=[a-z])", re.IGNORECASE)
+_TIMES_LAST = re.compile(rf"(?<=[\w)])(?: \(?{TIMES} ?|(?<=\d){TIMES})(\d{{1,2}})\)?$", re.IGNORECASE)
+_TIMES_ALONE = re.compile(rf"(\d{{1,2}}) ?{TIMES}|{TIMES} ?(\d{{1,2}})", re.IGNORECASE)
 _TIMES_WORDS = {"dual": 2, "two": 2, "twin": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "eight": 8}
 
 
@@ -73,8 +76,13 @@ def general_names() -> Mapping[str, tuple[str, ...]]:
         for name in filter(None, (_without_size(label), one.gfx)):
             found.setdefault(name, []).append(label)
     taken = {*labels, *(name for one in labels.values() for name in one.also)}
-    several = {name: tuple(sorted(ones, key=_power)) for name, ones in found.items() if len(ones) > 1}
+    several = {name: tuple(sorted(ones, key=power)) for name, ones in found.items() if len(ones) > 1}
     return MappingProxyType({name: ones for name, ones in several.items() if name not in taken})
+
+
+def label_of(one: Accelerator) -> str:
+    """The label of a bundled accelerator; empty for any other."""
+    return next((label for label, known in accelerator_labels().items() if known == one), "")
 
 
 def accelerator_named(label: str) -> Accelerator | None:
@@ -148,7 +156,7 @@ def _begin_in_order(starts: Sequence[str], words: Sequence[str]) -> bool:
 def _plain(name: str) -> str:
     """Lower case, without signs that mean nothing, and with what is written together in parts."""
     plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", name[:MOST_LETTERS].lower())
-    plain = re.sub(r"[\u00d7*]", "x", re.sub(r"[-_,/()\[\]|]", " ", plain))
+    plain = re.sub(r"[-_,/()\[\]|]", " ", plain)
     for pattern, parts in _SPLITS:
         plain = pattern.sub(parts, " ".join(plain.split()))
     return " ".join(plain.split())
@@ -168,22 +176,32 @@ def _counted(plain: str) -> tuple[int, str]:
     if first in _TIMES_WORDS and rest:
         return _TIMES_WORDS[first], rest
     found = _TIMES_FIRST.search(plain) or _TIMES_LAST.search(plain)
-    if not found:
-        return 1, plain
-    number = next(int(one) for one in found.groups() if one)
-    return (number, plain[: found.start()] + plain[found.end() :]) if number else (1, plain)
+    number = _number_in(found)
+    return (number, plain[: found.start()] + plain[found.end() :]) if found and number else (1, plain)
 
 
-def _power(label: str) -> tuple[float, float, float]:
-    return power(accelerator_labels()[label])
+def times_alone(text: str) -> int:
+    """How many a text tells that says nothing else (``2x``, ``x 2``); 0 for any other."""
+    return _number_in(_TIMES_ALONE.fullmatch(text.strip()))
+
+
+def times_first(text: str) -> int:
+    """Where the name begins in a text that may tell how many before it."""
+    found = _TIMES_FIRST.search(text)
+    return found.end() if found else 0
+
+
+def _number_in(found: re.Match[str] | None) -> int:
+    return next((int(one) for one in found.groups() if one), 0) if found else 0
 
 
 def _without_size(label: str) -> str:
     return re.sub(r" \d+(?:\.\d+)? ?GB$", "", label)
 
 
-def power(one: Accelerator) -> tuple[float, float, float]:
-    """What an accelerator holds, reads and computes, to find the least; what is not known counts as nothing."""
+def power(label: str) -> tuple[float, float, float]:
+    """What the accelerator of a label holds, reads and computes, to find the least; unknown counts as nothing."""
+    one = accelerator_labels()[label]
     return one.memory or min(one.memory_options, default=0), one.bandwidth or 0.0, one.tflops or 0.0
 
 
@@ -237,8 +255,8 @@ def _picked(labels: Sequence[str], told: float | None, count: int) -> ReadName:
         shared = [label for label in labels if known[label].memory_options]
         sized = [label for label in labels if _is_about(known[label].memory, told)]
         if sized:
-            return ReadName(min(sized, key=lambda label: (_off(known[label].memory, told), _power(label))), count)
-        return ReadName(min(shared, key=_power), count, told) if shared else ReadName()
+            return ReadName(min(sized, key=lambda label: (_off(known[label].memory, told), power(label))), count)
+        return ReadName(min(shared, key=power), count, told) if shared else ReadName()
     if len(labels) == 1:
         return ReadName(labels[0], count)
     general = next((name for name, ones in general_names().items() if set(ones) == set(labels)), "")

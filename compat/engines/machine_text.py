@@ -12,13 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from compat.engines.accelerator_names import (
-    accelerator_labels,
+    TIMES,
+    ReadName,
     accelerator_named,
     general_names,
     near_names,
     power,
     read_name,
     suggested_names,
+    times_alone,
+    times_first,
 )
 from compat.engines.cards import Cards
 from compat.engines.hardware import GIB
@@ -39,8 +42,7 @@ class MachineText:
 
     ``memory`` is that of one accelerator and ``ram`` the system's, in GB; ``ram_bandwidth`` in GB a second. ``bare`` is
     a size alone, of which it is not told whether it is the one or the other. ``said`` are sentences on what was taken
-    how, ``unread`` the parts that nobody understands, and ``near`` the accelerators that come near to those. ``beside``
-    are accelerators of other kinds.
+    how, and ``unread`` the parts that nobody understands. ``beside`` are accelerators of other kinds.
     """
 
     accelerator: str = ""
@@ -52,7 +54,6 @@ class MachineText:
     bare: float | None = None
     said: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
-    near: tuple[str, ...] = ()
     beside: tuple[Cards, ...] = ()
 
     @property
@@ -67,12 +68,16 @@ class MachineText:
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """The same as the parameters of an address."""
+        """The same as the parameters of an address: GB to a tenth, never more than there is."""
         numbers = {"memory": self.memory, "ram": self.ram, "ram_bandwidth": self.ram_bandwidth}
         found = {"accelerator": self.accelerator, "count": str(self.count) if self.count > 1 else ""}
-        found |= {name: f"{value:.10g}" for name, value in numbers.items() if value is not None}
+        found |= {name: f"{_tenths(value):.10g}" for name, value in numbers.items() if value is not None}
         found["beside"] = ", ".join(cards.words for cards in self.beside)
         return {name: value for name, value in found.items() if value}
+
+    def near(self) -> dict[str, list[str]]:
+        """The accelerators that come near to each part that nobody understands: a search through all names."""
+        return {part: near_names(part) for part in self.unread}
 
 
 @dataclass(slots=True)
@@ -116,8 +121,8 @@ def completions(text: str, most: int = 6) -> list[str]:
     """What somebody may be about to type: the text with its last part as an accelerator's label."""
     typed = text[-_MOST_TYPED:]
     start = max((one.end() for one in _BETWEEN.finditer(typed)), default=0)
-    count = re.match(r"\s*\d{1,2} ?[x\u00d7] ?(?=\S)", typed[start:])
-    start += count.end() if count else 0
+    start += len(typed[start:]) - len(typed[start:].lstrip())
+    start += times_first(typed[start:])
     labels = suggested_names(typed[start:], most)
     return [f"{typed[:start]}{label}" for label in labels if label.lower() != typed[start:].strip().lower()]
 
@@ -203,9 +208,7 @@ def _lspci(text: str, told: _Told) -> None:
     """``lspci``, with or without ``-nn``."""
     left: list[str] = []
     for line in _LSPCI.findall(_SLOT.sub("\n", text)):
-        names = [
-            one for one in _BRACKETS.findall(line) if not re.fullmatch(r"[0-9a-f]{4}(?::[0-9a-f]{4})?|AMD/ATI", one)
-        ]
+        names = [one for one in _BRACKETS.findall(line) if not _NO_NAME.fullmatch(one)]
         label = _least_of(names[-1]) if names else ""
         if label:
             told.devices.append(_Device(label))
@@ -224,7 +227,7 @@ def _least_of(names: str) -> str:
     spelled = [first, *others, *(" ".join([*begin, one]) for one in others)]
     labels = [read.label for read in map(read_name, spelled) if read.label]
     meant = [one for label in labels for one in general_names().get(label, (label,))]
-    return min(meant, key=lambda label: power(accelerator_labels()[label]), default="")
+    return min(meant, key=power, default="")
 
 
 def _mac(text: str, told: _Told) -> None:
@@ -273,10 +276,13 @@ _RATE = re.compile(
 _CARDS = r"vram|(?:video|gpu|graphics) (?:memory|ram)"
 _KIND = rf"(?:system |main )?(?:memory|ram)|(?:unified|shared) memory|lpddr\w*|ddr\w*|{_CARDS}"
 _SIZE = re.compile(
-    rf"(?:\b({_KIND})[:= ] ?)?(?<![\w.-])(?:(\d{{1,2}}) ?x ?)?(\d{{1,7}}(?:\.\d{{1,3}})?) ?"
-    rf"(?:(t|g|m)(?:i?b|igs?|igabytes?)?)\b(?:(?: of)? ((?:\w+ )?(?:{_KIND}))\b)?",
+    rf"(?:\b({_KIND})[:= ] ?)?(?<![\w.-])(?:(\d{{1,2}}) ?{TIMES} ?)?(\d{{1,7}}(?:\.\d{{1,3}})?) ?"
+    # A card may be called 780M: so many megabytes are written out.
+    rf"(?:(t|g|m(?=i|b|eg))(?:i?b|i|igs?|egs?|[ei][gr]abytes?)?)\b(?:(?: of)? ((?:\w+ )?(?:{_KIND}))\b)?",
     re.IGNORECASE,
 )
+_SIZE_LAST = re.compile(r"(?<![\w.])\d{1,4} ?(?:g|gi|gi?b)$", re.IGNORECASE)
+_KIND_NEXT = re.compile(rf"(?:of )?(?:{_KIND})\b", re.IGNORECASE)
 _PROCESSOR = re.compile(
     r"\b(?:(?:intel|amd)\s+)?(?:(?:core\s+)?i[3579][\s-]?\d{4,5}\w{0,3}|(?:core\s+)?ultra\s+[3579]\s+\d{3}\w{0,3}"
     r"|ryzen\s+(?:threadripper\s+)?(?:pro\s+)?(?:[3579]\s+)?(?:pro\s+)?\d{4}\w{0,3}"
@@ -311,10 +317,6 @@ def _typed(text: str) -> MachineText:
     whole = read_name(text)
     if whole.label:
         return _machine(_Told(devices=[_Device(whole.label, whole.memory, whole.count)]))
-    rate = _RATE.search(text)
-    if rate:
-        told.bandwidth = float(rate[1])
-        text = f"{text[: rate.start()]} {text[rate.end() :]}"
     beside = False
     for part, between in _parts(text):
         card = read_name(part)
@@ -327,10 +329,16 @@ def _typed(text: str) -> MachineText:
         if processor and not read_name(part).label:
             told.processor = told.processor or processor[0].strip()
             part = f"{part[: processor.start()]} {part[processor.end() :]}"
-        sizes += _sizes(part, told)
-        if sizes:
-            sizes[-1].beside = sizes[-1].beside or (beside and not _SIZE.sub(" ", part).strip())
-        _names(_SIZE.sub(" ", part), told)
+        rest = _names(part, told)
+        rate = _RATE.search(rest)
+        if rate:
+            told.bandwidth = told.bandwidth or float(rate[1])
+            rest = f"{rest[: rate.start()]} {rest[rate.end() :]}"
+        found, words = list(_sizes(rest, told)), _SIZE.sub(" ", rest).split()
+        if found:
+            found[-1].beside = beside and not words
+        sizes += found
+        _leave(words, told)
         beside = _BESIDE.search(between) is not None
     return _with_sizes(told, sizes)
 
@@ -339,9 +347,19 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
     """The parts of a text, each with what parts it from the next."""
     begin = 0
     for between in _BETWEEN.finditer(text):
+        if between[0].strip().isalpha() and _is_in_name(text, between):
+            continue
         yield text[begin : between.start()], between[0]
         begin = between.end()
     yield text[begin:], ""
+
+
+def _is_in_name(text: str, between: re.Match[str]) -> bool:
+    """Whether a word between two parts is one of a name's own: ``Snapdragon X Plus X1P-64-100``."""
+    word = between[0].strip()
+    before, after = text[: between.start()].split()[-2:], text[between.end() :].split()[:1]
+    label = read_name(" ".join([*before, word, *after])).label
+    return word.lower() in label.lower().split()
 
 
 def _sizes(part: str, told: _Told) -> Iterator[_Size]:
@@ -361,37 +379,44 @@ def _kind(words: str) -> str:
     return "system" if words else ""
 
 
-def _names(part: str, told: _Told) -> None:
-    """The accelerators that a part names: the longest rows of words that are a name."""
-    words = part.replace("(", " ").replace(")", " ").split()[:_MOST_WORDS]
+def _names(part: str, told: _Told) -> str:
+    """Take the accelerators that a part names out of it: the longest rows of words that are a name."""
+    words = part.replace("(", " ").replace(")", " ").split()
     rest: list[str] = []
     at = 0
     while at < len(words):
-        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1):
-            row = " ".join(words[at : at + length])
-            read = read_name(row)
-            if not read.label and row.endswith("s"):
-                read = read_name(row[:-1])
+        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1) if at < _MOST_WORDS else ():
+            read = _name(words[at : at + length], " ".join(words[at + length : at + length + 2]))
             if read.label:
                 told.devices.append(_Device(read.label, read.memory, read.count))
                 at += length
+                # What stood on both sides of a name does not belong together.
+                rest.append("\n")
                 break
         else:
             rest.append(words[at])
             at += 1
-    _heed_counts(rest, told)
+    return " ".join(rest)
+
+
+def _name(words: Sequence[str], after: str) -> ReadName:
+    """The accelerator that these words name. A size that is said to be one of memory is none of the name's own."""
+    row = " ".join(words)
+    if _KIND_NEXT.match(after) and _SIZE_LAST.search(row):
+        return ReadName()
+    read = read_name(row)
+    return read if read.label or not row.endswith("s") else read_name(row[:-1])
+
+
+def _leave(words: Sequence[str], told: _Told) -> None:
+    """What is left of a part: how many there are of the only accelerator, else what nobody understands."""
+    left = " ".join(words)
+    count = times_alone(left)
+    if count and len(told.devices) == 1 and told.devices[0].count == 1:
+        told.devices[0].count = count
     # Words that say nothing by themselves belong to what they stand in: "Pro 6000".
-    if any(word.lower().strip(".:!?") not in _SAYING_NOTHING for word in rest):
-        told.unread.append(" ".join(rest)[:60])
-
-
-def _heed_counts(rest: list[str], told: _Told) -> None:
-    """``2x`` or ``x2`` that stands alone is how many there are of the only accelerator."""
-    for word in list(rest):
-        times = re.fullmatch(r"(?:(\d{1,2})x|x(\d{1,2}))", word.lower())
-        if times and len(told.devices) == 1 and told.devices[0].count == 1:
-            told.devices[0].count = int(times[1] or times[2]) or 1
-            rest.remove(word)
+    elif any(word.lower().strip(".:!?") not in _SAYING_NOTHING for word in words):
+        told.unread.append(left[:60])
 
 
 def _with_sizes(told: _Told, sizes: Sequence[_Size]) -> MachineText:
@@ -457,14 +482,13 @@ def _machine(told: _Told) -> MachineText:
     return MachineText(
         accelerator=best[0],
         count=kinds[best] or 1,
-        memory=_told_gb(best[1]),
-        ram=_told_gb(told.ram),
+        memory=best[1],
+        ram=told.ram,
         ram_bandwidth=told.bandwidth,
         processor=told.processor,
         said=tuple(dict.fromkeys(said)),
         unread=tuple(unread),
-        near=tuple(dict.fromkeys(near for one in unread for near in near_names(one))),
-        beside=tuple(Cards(name, kinds[name, memory], _told_gb(memory)) for name, memory in beside),
+        beside=tuple(Cards(name, kinds[name, memory], memory) for name, memory in beside),
     )
 
 
@@ -479,8 +503,8 @@ def _labelled(device: _Device, said: list[str], unread: list[str]) -> tuple[str,
     name = device.name.removesuffix("...").strip()
     if device.memory is not None and name:
         sized = read_name(name, device.memory)
-        if sized.label and sized.label not in general_names():
-            return sized.label, sized.memory
+        if sized.label and sized.memory is None:
+            return sized.label, None
     read = read_name(name)
     if read.label:
         return read.label, device.memory
@@ -517,6 +541,5 @@ def _processor_words(name: str) -> str:
     )
 
 
-def _told_gb(gb: float | None) -> float | None:
-    """GB to a tenth, never more than there is."""
-    return None if gb is None else int(gb * 10 + 1e-6) / 10 or None
+def _tenths(gb: float) -> float:
+    return int(gb * 10 + 1e-6) / 10

@@ -19,6 +19,7 @@ from compat.estimate.memory import (
 )
 from compat.estimate.offload import Offload, experts_aside, layers_aside
 from compat.estimate.token_work import experts_held
+from compat.wording import or_
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
@@ -297,9 +298,7 @@ def _left_out(estimate: MemoryEstimate, count: int) -> str:
 
 def _times(sizes: tuple[int, ...]) -> str:
     """``1, 2 or 4 GPUs``."""
-    words = [str(size) for size in sizes]
-    listed = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-    return f"{listed} GPU" if sizes == (1,) else f"{listed} GPUs"
+    return f"{or_([str(size) for size in sizes])} GPU{'' if sizes == (1,) else 's'}"
 
 
 def _gib(size: int, beside: int | None = None) -> str:

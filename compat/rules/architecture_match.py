@@ -19,6 +19,7 @@ from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import VariantFacts
 from compat.extraction.variants import TRANSFORMERS
 from compat.rules.result import Confidence
+from compat.wording import or_
 
 _CLOSING_WORDS = re.compile(r"(forcausallm|forconditionalgeneration|lmheadmodel|forquestionanswering|model)$")
 
@@ -104,7 +105,7 @@ def _any_runs(profile: EngineProfile, by: str, names: tuple[str, ...]) -> bool:
 
 
 def _either(names: tuple[str, ...] | list[str]) -> str:
-    return " or ".join(f"“{name}”" for name in names)
+    return or_([f"“{name}”" for name in names])
 
 
 def _names(

@@ -17,6 +17,7 @@ from compat.extraction.extract import format_label
 from compat.extraction.facts import VariantFacts
 from compat.rules import known_failures
 from compat.rules.result import Confidence, Finding, Severity
+from compat.wording import or_
 
 CODE = "platform"
 
@@ -102,7 +103,7 @@ def _format_on(hardware: Capability, rule: FormatRule, profile: EngineProfile) -
     )
     others = [format_label(other.name) for other in profile.formats if not other.platforms]
     if others:
-        yield Finding(CODE, Severity.RECOMMENDS, f"Look for a {' or '.join(others)} version of this model.")
+        yield Finding(CODE, Severity.RECOMMENDS, f"Look for a {or_(others)} version of this model.")
 
 
 def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
@@ -134,7 +135,7 @@ def _condition(platform: str, packing: Packing, least: float, processor: str) ->
     if platform == "cuda" and least:
         return f"NVIDIA GPUs of the {generation_name(least)} generation or newer"
     if platform == "rocm" and packing.gfx:
-        return "AMD's " + " or ".join(amd_generation_name(gfx) for gfx in packing.gfx)
+        return "AMD's " + or_([amd_generation_name(gfx) for gfx in packing.gfx])
     return PLATFORM_LABELS[platform]
 
 
@@ -195,7 +196,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
         )
         yield _other_packing()
     elif _lacks(hardware, packing.gfx):
-        needed = " or ".join(amd_generation_name(gfx) for gfx in packing.gfx)
+        needed = or_([amd_generation_name(gfx) for gfx in packing.gfx])
         have = amd_generation_name(hardware.gfx or "")
         yield Finding(
             CODE,

@@ -22,6 +22,7 @@ _EXAMPLES = {
     "listModels": "?q=qwen&limit=2",
     "getCompatibility": "?worker=rbee",
     "getReport": "?top=100",
+    "whatRuns": "?worker=llama-cpp&accelerator=RTX+3090",
 }
 _PLACES = {"org": "microsoft", "name": "phi-2", "slug": "small-and-open"}
 

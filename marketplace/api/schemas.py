@@ -381,6 +381,70 @@ class ModelCompatibility(Compatibility, PlansOut):
     """Whether a model of the catalogue runs, why, and in which ways."""
 
 
+class UseOut(Shape):
+    """What tells of a use: where that was read, and what it says."""
+
+    provenance: str
+    evidence: str
+
+
+class RungOut(Shape):
+    """A build on a machine's ladder, with the numbers of its own page."""
+
+    why: dict[str, str] = Field(description="Why it is there, by kind: `biggest`, `quality`, `fastest`, `longest`.")
+    id: str
+    url: str = Field(description="The model's page, asked for the same.")
+    use: UseOut
+    parameters: str
+    bits_per_weight: float
+    variant: VariantRef
+    compatibility: Verdict
+    context: int = Field(description="The tokens that it is loaded for.")
+    fit: Fit
+    speed: Speed | None
+    longest_context: int | None = Field(description="The most tokens that fit; null where that cannot be told.")
+    plan: PlanOut | None = Field(description="The best way to start it; null where none is known.")
+
+
+class UnlockedOut(Shape):
+    """What a larger machine would bring onto the ladder."""
+
+    words: str = Field(description="What is larger, such as `one more card`.")
+    machine: str
+    url: str = Field(description="The page of that machine.")
+    rung: RungOut
+
+
+class LeftOutOut(Shape):
+    """How many models of a use are on no ladder."""
+
+    all: int
+    running: int = Field(description="Those that run or should run there.")
+    unsure: int = Field(description="Those that only might run.")
+    little_known: int = Field(description="Of those running: of models that few use, or that somebody altered.")
+
+
+class LadderOut(Shape):
+    """What to look at first for one use."""
+
+    use: str
+    label: str
+    rungs: list[RungOut]
+    left_out: LeftOutOut
+    unlocked: UnlockedOut | None
+
+
+class MachineLadders(Shape):
+    """What a machine can run. `ladders` is empty where no machine is told, or the engine does not run on it."""
+
+    worker: WorkerOut
+    refused: bool = Field(description="Whether the engine does not run on the machine at all.")
+    assumed_rate: float | None = Field(
+        description="GB a second of system memory by which slow builds were left out, where that was not told."
+    )
+    ladders: list[LadderOut]
+
+
 class Memory(PlansOut):
     """The memory need of the best variant on the worker's machine."""
 

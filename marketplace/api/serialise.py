@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
+from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
@@ -19,6 +21,7 @@ from compat.extraction.facts import Fact
 from compat.models import CuratedList, Measurement, ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
 from compat.timestamps import Json
+from marketplace.addresses import with_query
 
 LEVELS = {level.word: level for level in reversed(Confidence)}
 
@@ -251,6 +254,58 @@ def _plan(plan: Plan) -> Json:
 def plans(found: Plans) -> Json:
     """The ways to run a model, or what is lacking for any."""
     return {"plans": [_plan(plan) for plan in found.plans], "lacks": found.lacks or None}
+
+
+def _rung(rung: Rung) -> Json:
+    return {
+        "why": dict(rung.why),
+        "id": rung.record.repo_id,
+        "url": with_query(rung.record.get_absolute_url(), rung.query),
+        "use": {"provenance": str(rung.use.provenance), "evidence": rung.use.evidence},
+        "parameters": rung.record.parameters_text,
+        "bitsPerWeight": round(rung.bits, 2),
+        "variant": _variant_ref(rung.variant),
+        "compatibility": verdict(rung.result),
+        "context": rung.worker.context,
+        "fit": fit(rung.fit),
+        "speed": _speed(rung.speed) if rung.speed else None,
+        "longestContext": rung.longest,
+        "plan": _plan(rung.plan) if rung.plan else None,
+    }
+
+
+def _ladder(one: Ladder, address: str) -> Json:
+    left, more = one.left_out, one.unlocked
+    return {
+        "use": one.use,
+        "label": one.label,
+        "rungs": [_rung(rung) for rung in one.rungs],
+        "leftOut": {
+            "all": left.all,
+            "running": left.running,
+            "unsure": left.unsure,
+            "littleKnown": left.little_known,
+        },
+        "unlocked": None
+        if more is None
+        else {
+            "words": more.words,
+            "machine": more.machine.words,
+            "url": with_query(address, more.question.query()),
+            "rung": _rung(more.rung),
+        },
+    }
+
+
+def ladders(page: MachinePage) -> Json:
+    """What a machine can run."""
+    address = reverse("machine")
+    return {
+        "worker": worker(page.worker),
+        "refused": page.refused,
+        "assumedRate": page.assumed_rate,
+        "ladders": [_ladder(one, address) for one in page.ladders],
+    }
 
 
 def _memory(page: DetailPage) -> Json | None:

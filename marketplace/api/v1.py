@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 
 from compat import catalogue
-from compat.catalogue import listing
+from compat.catalogue import ladder, listing
 from compat.catalogue.measured import compare
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
@@ -27,6 +27,7 @@ from compat.hub.payloads import ParsedRecord, decode_json, parse_record
 from compat.logs import LogError, read_log
 from compat.models import CuratedList
 from compat.timestamps import Json
+from marketplace.addresses import with_query
 from marketplace.freshness import refresh_if_stale
 
 from . import parameters, problems, schemas, serialise
@@ -102,6 +103,17 @@ def models(request: HttpRequest) -> Any:
     limit = parameters.read_whole_number(request, "limit", parameters.DEFAULT, parameters.MOST)
     cursor = request.GET.get("cursor", "")
     return serialise.listing(listing.list_models(criteria, parameters.available_workers(request), limit, cursor))
+
+
+@api.get(
+    "/machine", response={200: schemas.MachineLadders, **_ASKED}, by_alias=True, tags=["Models"],
+    operation_id="whatRuns", summary="What to run on a machine", openapi_extra=_takes(*WORKER),
+)  # fmt: skip
+@decorate_view(answer_conditionally)
+def machine(request: HttpRequest) -> Any:
+    """For each use the biggest comfortable build, the best, the fastest and the one that reads most, each with why."""
+    criteria = parameters.read_api_question(request, WORKER)
+    return serialise.ladders(ladder.what_runs(criteria, parameters.available_workers(request)))
 
 
 @api.get(
@@ -190,7 +202,7 @@ def _model(request: HttpRequest, repo_id: str) -> Json | HttpResponse:
         # It was renamed: its record is found under its old id too.
         address = request.path.removesuffix(repo_id) + page.record.repo_id
         query = request.GET.urlencode()
-        return HttpResponsePermanentRedirect(address + (f"?{query}" if query else ""))
+        return HttpResponsePermanentRedirect(with_query(address, query))
     made_of(request, page.record)
     refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, listing.items_of(page.alternatives))

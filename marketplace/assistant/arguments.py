@@ -125,6 +125,11 @@ class OneModel(Arguments):
     model: ModelId
 
 
+@asking(*WORKER)
+class OneMachine(Arguments):
+    """A machine, and the engine on it."""
+
+
 class Nothing(Arguments):
     """No argument."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compat import catalogue
-from compat.catalogue import listing
+from compat.catalogue import ladder, listing
 from compat.catalogue.detail import DetailPage
 from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import Worker
@@ -51,6 +51,14 @@ def does_it_run(given: a.OneModel, available: Available) -> Json:
         if best is not None and page.result.compatible
         else None,
     }
+
+
+def what_runs(given: a.OneMachine, available: Available) -> Json:
+    """The ladders of a machine, which must be told."""
+    page = ladder.what_runs(given.question(available), available)
+    if not page.worker.machine.told:
+        raise NotAnsweredError("Tell the machine: accelerator, memory or ram.")
+    return serialise.ladders(page)
 
 
 def alternatives(given: a.OneModel, available: Available) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from compat.extraction.facts import Provenance
 from compat.timestamps import Json
 from marketplace.api.serialise import LEVELS
-from marketplace.show import day, gib, margin_share, margin_words, size, speed_number
+from marketplace.show import day, gib, margin_share, margin_words, pace_words, rate_words, size
 
 from . import arguments as a
 from .plain import MOST_QUOTED, line
@@ -156,17 +156,38 @@ def _speed(speed: Json | None) -> str:
         return ""
     if speed["tokensPerSecond"] is None:
         return f" Speed: no number. {speed['reason']}"
-    low, high = (f"{speed[name]:.{0 if speed['low'] >= 10 else 1}f}" for name in ("low", "high"))
-    return f" Speed: {_rate(speed)}, {low} to {high} tokens a second (by {speed['basis']})."
+    return f" Speed: {_rate(speed)}, {pace_words(speed['low'], speed['high'])} (by {speed['basis']})."
 
 
 def _rate(speed: Json) -> str:
-    return f"about {speed_number(speed['tokensPerSecond'])} tokens/s on {speed['backend']}"
+    return rate_words(speed["tokensPerSecond"], speed["backend"])
 
 
 def _read(fact: Json) -> str:
     label = Provenance(fact["provenance"]).label
     return f"{label}: {fact['evidence']}" if fact["evidence"] else label
+
+
+def what_runs(told: Json, _given: a.OneMachine) -> str:
+    """The rungs, one a line."""
+    where = _on(told["worker"])
+    if told["refused"]:
+        return f"{told['worker']['label']}: the engine does not run on this machine. Take another one (list_workers)."
+    lines = [f"What to look at first on {where}:"]
+    for one in told["ladders"]:
+        left = one["leftOut"]
+        lines.append(f"{one['label']}: {left['running']:,} run or should run, {left['unsure']:,} might.")
+        lines += [f"- {' '.join(rung['why'].values())} {_rung(rung)}" for rung in one["rungs"]]
+        if one["unlocked"]:
+            lines.append(f"- With {one['unlocked']['words']} also: {_rung(one['unlocked']['rung'])}")
+    return "\n".join(lines)
+
+
+def _rung(rung: Json) -> str:
+    build = f"{rung['id']}, {line(rung['variant']['label'])}, {rung['parameters']} parameters"
+    plan = rung["plan"]
+    typed = f" Start it with: {' ; then: '.join(plan['lines'])}" if plan and plan["lines"] else ""
+    return f"{build}: {_verdict(rung['compatibility'])}. {rung['fit']['sentence']}{_speed(rung['speed'])}{typed}"
 
 
 def alternatives(told: Json, _given: a.OneModel) -> str:

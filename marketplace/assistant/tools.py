@@ -86,6 +86,17 @@ TOOLS: tuple[Tool[Any], ...] = (
         sentences.does_it_run,
     ),
     Tool(
+        "what_runs",
+        "What can I run?",
+        "For a machine and an engine: what to look at first for chat, code, reasoning, vision, embeddings and speech "
+        "(the biggest comfortable build, the best, the fastest, the longest context), each with its memory need, its "
+        "speed, what to type and why it is named; and what one more card or more memory would bring.",
+        a.OneMachine,
+        api_schemas.MachineLadders,
+        questions.what_runs,
+        sentences.what_runs,
+    ),
+    Tool(
         "alternatives",
         "What to take instead",
         "Models that run on a worker in place of one model, each with the reason it is offered: made from the same "

@@ -17,8 +17,10 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
-from compat.catalogue.question import PARAMETERS, WORKER, Part, Problem, Question, QuestionError, or_
+from compat.catalogue.question import PARAMETERS, WORKER, Part, Problem, Question, QuestionError
 from compat.catalogue.reading import read_question
+from compat.wording import or_
+from marketplace.addresses import with_query
 
 from .htmx import HtmxHttpRequest, render_page
 from .worker import keep_others, worker_choice
@@ -126,4 +128,4 @@ def _is_about(problem: Problem, name: str, value: str) -> bool:
 
 
 def _address(request: HttpRequest, pairs: list[tuple[str, str]]) -> str:
-    return request.path + (f"?{urlencode(pairs)}" if pairs else "")
+    return with_query(request.path, urlencode(pairs))

@@ -12,6 +12,7 @@ from compat.catalogue.facets import FACETS
 from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, UNITS, Question, QuestionError
 from compat.catalogue.reading import describe_absences
 from compat.models import ModelRecord
+from marketplace.addresses import with_query
 
 from .address import read_address, refusal
 from .htmx import HtmxHttpRequest, render_page
@@ -31,7 +32,7 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         if named is not None:
             choice = worker_choice(request)
             query = choice.query if choice.told else ""
-            return redirect(named.get_absolute_url() + (f"?{query}" if query else ""))
+            return redirect(with_query(named.get_absolute_url(), query))
         page = catalogue.browse(criteria, worker_choice(request).available)
     except QuestionError as error:
         rest = error.rest or Question()
@@ -49,7 +50,7 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
             status=404,
         )
     query = criteria.query(page=criteria.page)
-    address = reverse("browse") + (f"?{query}" if query else "")
+    address = with_query(reverse("browse"), query)
     context = _context(page=page, criteria=criteria, absences=[] if page.rows else describe_absences(criteria))
     return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
 

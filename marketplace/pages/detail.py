@@ -19,12 +19,13 @@ from compat.ingest.freshness import asker_of, is_stale, refusal_to, under_way
 from compat.models import ModelRecord, RecordVariant, in_any_case
 from compat.rules import CompatibilityResult
 from compat.tasks import request_fetch
+from marketplace.addresses import with_query
 from marketplace.api.clients import address_of
 from marketplace.freshness import absence_of, refresh_if_stale, words_of_refusal
 
 from .address import takes
 from .errors import bad_request
-from .htmx import HtmxHttpRequest, render_page
+from .htmx import HtmxHttpRequest, render_page, unkept
 from .worker import remember, worker_choice
 
 
@@ -51,26 +52,31 @@ def answered(page: catalogue.DetailPage, answers: Sequence[Answer]) -> dict[str,
         "page": page,
         "answers": answers,
         "takes": [takes[position] for position in sorted(takes)],
-        "best_on": {position: slugs for position, (_, slugs) in takes.items()},
+        "best_on": {page.best.position: [page.worker.slug]}
+        if page.best
+        else {position: slugs for position, (_, slugs) in takes.items()},
         "refused": [answer.worker.slug for answer in answers if not answer.result.compatible],
     }
 
 
 @require_safe
-@takes()
+@takes(build=())
 def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
-    """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address."""
+    """``/models/<org>/<name>/``; ``<org>--<name>`` and other spellings lead to the one address.
+
+    ``build`` is the position of the variant to look at, where that is not the best one.
+    """
     if "--" in repo_id and "/" not in repo_id:
         return redirect("detail", repo_id.replace("--", "/", 1), permanent=True)
     choice = worker_choice(request)
     try:
-        page = catalogue.detail(repo_id, choice.asked, choice.available)
+        page = catalogue.detail(repo_id, choice.asked, choice.available, _build(request))
     except catalogue.UnknownModel:
         return _unknown(request, repo_id)
     if page.record.repo_id != repo_id:
         query = request.GET.urlencode()
         renamed = page.record.repo_id.lower() != repo_id.lower()
-        return redirect(page.record.get_absolute_url() + (f"?{query}" if query else ""), permanent=renamed)
+        return redirect(with_query(page.record.get_absolute_url(), query), permanent=renamed)
     context = {
         **answered(page, [Answer(page.worker, page.result, page.row.best)]),
         "stale": is_stale(page.record),
@@ -82,10 +88,16 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     response = render_page(request, "pages/detail.html", context)
     if request.htmx and not request.htmx.boosted:
         # The controls send every field; the address keeps only what was told.
-        response["HX-Push-Url"] = request.path + (f"?{choice.query}" if choice.query else "")
+        response["HX-Push-Url"] = with_query(request.path, choice.query)
     remember(request, response)
     # A page that waits for a newer record asks again and again.
-    return _unkept(response) if context["under_way"] else response
+    return unkept(response) if context["under_way"] else response
+
+
+def _build(request: HtmxHttpRequest) -> int | None:
+    """The build that is asked for; one that there is not is the best one, as a newer record may have others."""
+    told = request.GET.get("build", "")
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 6 else None
 
 
 def may_fetch(request: HtmxHttpRequest) -> bool:
@@ -105,14 +117,7 @@ def _unknown(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     response = render_page(request, "pages/unknown_model.html", context, status=202 if waiting else 404)
     if absence.retry_after:
         response["Retry-After"] = str(absence.retry_after)
-    return _unkept(response)
-
-
-def _unkept(response: HttpResponse) -> HttpResponse:
-    """An answer that the next one may differ from at any moment: no cache may keep it."""
-    response["Cache-Control"] = "no-store"
-    del response["CDN-Cache-Control"]
-    return response
+    return unkept(response)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -125,7 +130,7 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
     if request.method != "POST":
         record = ModelRecord.objects.filter(repo_id=repo_id).first()
         context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
-        return _unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
+        return unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
     asker = "" if request.user.is_staff else asker_of(address_of(request))
     if settings.HUB.offline:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")

@@ -13,6 +13,7 @@ from .worker import remember, worker_choice
 
 SAMPLES = (
     ("qwen 7b instruct", "q=qwen+7b+instruct"),
+    ("Made for code", "use=code"),
     ("Small: under 4B", "max_params=4&sort=popular"),
     ("Apache 2.0 only", "license=apache-2.0"),
     ("GGUF files", "format=gguf"),

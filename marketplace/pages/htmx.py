@@ -58,6 +58,13 @@ def render_page(
     return _labelled(request, response)
 
 
+def unkept(response: HttpResponse) -> HttpResponse:
+    """An answer that the next one may differ from at any moment: no cache may keep it."""
+    response["Cache-Control"] = "no-store"
+    del response["CDN-Cache-Control"]
+    return response
+
+
 SHARED = "public, max-age=0, s-maxage=60"
 """Browsers ask each time (an unchanged page costs them a 304); a cache in front may answer for a minute."""
 BEHIND = "public, max-age=60, stale-while-revalidate=172800"

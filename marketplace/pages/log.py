@@ -22,10 +22,11 @@ from compat.hub.payloads import is_repo_id
 from compat.ingest.measurements import MAY_KEEP, keep
 from compat.logs import MOST_BYTES, TOO_LONG, LogError, engines_read, read_log
 from compat.models import ModelRecord
+from marketplace.addresses import with_query
 
 from .address import takes
 from .errors import bad_request
-from .htmx import HtmxHttpRequest, render_page
+from .htmx import HtmxHttpRequest, render_page, unkept
 from .worker import worker_choice
 
 _SALT = "measurement"
@@ -79,7 +80,7 @@ def _answer(request: HtmxHttpRequest, too_long: bool = False) -> HttpResponse:
             context["problem"] = str(error)
     # htmx shows what is answered with success alone.
     status = 422 if context["problem"] and not request.htmx else 200
-    return _unkept(render_page(request, "pages/log.html", context, status=status))
+    return unkept(render_page(request, "pages/log.html", context, status=status))
 
 
 def _given(request: HttpRequest, too_long: bool) -> str | bytes:
@@ -107,10 +108,4 @@ def _keep(request: HtmxHttpRequest, record: ModelRecord) -> HttpResponse:
             kept = keep(fields, request.user)  # type: ignore[arg-type] # nobody else has the right
             messages.success(request, f"Kept as a measurement: {kept}.")
     query = worker_choice(request).query
-    return redirect(record.get_absolute_url() + (f"?{query}" if query else ""))
-
-
-def _unkept(response: HttpResponse) -> HttpResponse:
-    response["Cache-Control"] = "no-store"
-    del response["CDN-Cache-Control"]
-    return response
+    return redirect(with_query(record.get_absolute_url(), query))

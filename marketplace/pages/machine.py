@@ -22,16 +22,17 @@ from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, DictQuery, Problem, Question, QuestionError
 from compat.catalogue.workers import Worker, workers
 from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
+from marketplace.addresses import with_query
 from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kept_machines
 
 from .errors import bad_request
-from .htmx import HtmxHttpRequest, render_page
+from .htmx import HtmxHttpRequest, render_page, unkept
 
 MACHINE = ("accelerator", "count", "memory", "beside", "ram", "ram_bandwidth")
 """The worker's parameters that describe the machine."""
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
-PLACES = ("your-machine", "home-machine")
+PLACES = ("your-machine", "home-machine", "this-machine")
 """The ids of the fields."""
 
 
@@ -39,7 +40,7 @@ PLACES = ("your-machine", "home-machine")
 class ReadBack:
     """What was read of a text: the worker that it makes, and where to go with it.
 
-    ``choices`` are addresses by what they take a size for that is not told, ``near`` addresses of what may be meant.
+    ``choices`` are addresses by what they take a size for that is not told.
     """
 
     text: str
@@ -48,7 +49,6 @@ class ReadBack:
     problems: tuple[Problem, ...]
     address: str
     choices: Mapping[str, str]
-    near: Mapping[str, str]
 
     @property
     def whole(self) -> bool:
@@ -78,10 +78,16 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
             "completions": {one: _again(told, one) for one in found},
             "place": place if place in PLACES else PLACES[0],
         }
-        return _unkept(render_page(request, "partials/_machine_back.html", context))
+        return unkept(render_page(request, "partials/_machine_back.html", context))
     if not back.whole:
-        context = {"back": back, "others": _others(told), "next": _next(told), "asked": _rest(told)}
-        return _unkept(render_page(request, "pages/machine_field.html", context, status=200 if back.read.told else 422))
+        context = {
+            "back": back,
+            "near": _near(told, back),
+            "others": _others(told),
+            "next": _next(told),
+            "asked": _rest(told),
+        }
+        return unkept(render_page(request, "pages/machine_field.html", context, status=200 if back.read.told else 422))
     response = HttpResponseRedirect(back.address)
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:
@@ -106,7 +112,6 @@ def _kept(request: HttpRequest, told: QueryDict) -> HttpResponse:
 def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
     read, available = read_machine(text), workers()
     asked, problems = _checked({**_rest(told), **read.parameters}, available)
-    near = {label: _again(told, text.replace(wrong, label, 1)) for wrong in read.unread[:1] for label in read.near}
     choices: dict[str, str] = {}
     if read.bare is not None:
         size = f"{read.bare:g}"
@@ -119,8 +124,16 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
         problems,
         _address(told, {**_rest(told), **read.parameters}),
         choices,
-        near,
     )
+
+
+def _near(told: QueryDict, back: ReadBack) -> dict[str, str]:
+    """What may be meant by the parts that nobody understands, each with the address that reads it so."""
+    return {
+        label: _again(told, back.text.replace(part, label, 1))
+        for part, labels in back.read.near().items()
+        for label in labels
+    }
 
 
 def _checked(parameters: Mapping[str, str], available: Mapping[str, Worker]) -> tuple[Question, tuple[Problem, ...]]:
@@ -150,17 +163,10 @@ def _next(told: QueryDict) -> str:
 
 
 def _address(told: QueryDict, worker: Mapping[str, str]) -> str:
-    query = urlencode([*_others(told), *worker.items()])
-    return _next(told) + (f"?{query}" if query else "")
+    return with_query(_next(told), urlencode([*_others(told), *worker.items()]))
 
 
 def _again(told: QueryDict, text: str) -> str:
     """The address that reads another text in the same place."""
     query = [*_others(told), *_rest(told).items(), ("next", _next(told)), ("machine", text[:400])]
     return f"{reverse('machine-field')}?{urlencode(query)}"
-
-
-def _unkept(response: HttpResponse) -> HttpResponse:
-    response["Cache-Control"] = "no-store"
-    del response["CDN-Cache-Control"]
-    return response

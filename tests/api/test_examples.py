@@ -41,7 +41,7 @@ def test_the_documentation_page_shows_commands_that_work(client):
     starter.create_lists()
     text = client.get("/api/docs").content.decode()
     shown = re.findall(r"<code id=\"curl-\w+\">(curl .*?)</code>", text, re.DOTALL)
-    assert len(shown) == 11
+    assert len(shown) == 12
     for command in shown:
         plain = html.unescape(command)
         assert run(client, plain).status_code == 200, plain

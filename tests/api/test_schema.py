@@ -31,6 +31,7 @@ def test_the_document_is_openapi_3_1(document):
         "/api/v1/models/{org}/{name}",
         "/api/v1/models/{org}/{name}/compatibility",
         "/api/v1/models/{org}/{name}/log",
+        "/api/v1/machine",
         "/api/v1/compatibility/check",
         "/api/v1/compatibility/filter",
         "/api/v1/workers",

@@ -27,6 +27,7 @@ MACHINES = ({}, {"worker": "llama-cpp", "memory": 8, "context": 16384}, {"accele
 EVERY = {
     "find_models": {"q": "phi", "memory": 24},
     "does_it_run": {"model": "microsoft/phi-2", "memory": 24},
+    "what_runs": {"accelerator": "RTX 3090"},
     "alternatives": {"model": "microsoft/phi-2"},
     "list_workers": {},
     "curated_lists": {},
@@ -237,6 +238,19 @@ def test_an_answer_has_the_shape_that_is_promised_and_changes_nothing(name):
     asked = [query["sql"].lstrip("(") for query in queries.captured_queries]
     assert all(sql.startswith(("SELECT", "DECLARE")) for sql in asked)
     assert answer.text
+
+
+def test_what_runs_on_a_machine_is_what_the_api_says(client):
+    asked = {"worker": "llama-cpp", "accelerator": "RTX 3090"}
+    answer = tools.call_tool("what_runs", asked)
+    assert answer.structured == api(client, "machine", **asked)
+    for ladder in answer.structured["ladders"]:
+        for rung in ladder["rungs"]:
+            assert rung["id"] in answer.text
+            assert rung["fit"]["sentence"] in answer.text
+    assert "Tell the machine" in refusal("what_runs", {"worker": "llama-cpp"})
+    refused = tools.call_tool("what_runs", {"worker": "tensorrt-llm", "accelerator": "M4 Max 64GB"})
+    assert "does not run on this machine" in refused.text
 
 
 def test_every_tool_is_called_above():

@@ -44,6 +44,10 @@ PAGES = {
     "nothing to compare": "/compare/",
     "browse by memory": "/models/?worker=llama-cpp&memory=8&context=16384&compatible=false&format=gguf",
     "detail with memory": "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&context=16384",
+    "what can I run": "/machine/?worker=llama-cpp&accelerator=RTX+3090",
+    "no machine told": "/machine/?worker=rbee",
+    "an engine that does not run there": "/machine/?worker=tensorrt-llm&accelerator=Apple+M4+Max&memory=64",
+    "what a model needs": "/machine/for/?m=unsloth/Qwen3.5-35B-A3B-GGUF&worker=llama-cpp",
     "accuracy": "/accuracy/",
     "no such page": "/no-such-page/",
 }

@@ -670,3 +670,23 @@ def test_models_are_put_side_by_side(visit):
     expect(page.locator(".compare thead a")).to_have_count(2)
     page.get_by_role("link", name="Leave out microsoft/phi-2").click()
     expect(page.locator(".compare thead a")).to_have_count(1)
+
+
+def test_from_one_s_machine_to_what_it_can_run_and_to_the_model(visit, watch):
+    page = visit("/")
+    page.get_by_role("link", name="My machine").click()
+    page.get_by_label("Your machine", exact=True).last.fill("2x3090 and 64 GB RAM")
+    page.locator("main").get_by_label("Engine or worker").select_option("llama-cpp")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/machine/\?.*accelerator=RTX\+3090&count=2&ram=64"))
+    chat = page.locator("#chat")
+    expect(chat.get_by_role("heading", name="Chat")).to_be_visible()
+    rung = chat.locator(".rung").first
+    expect(rung).to_contain_text("llama-server -hf")
+    need = rung.locator(".rung-need").inner_text().strip()
+    rung.locator(".rung-name").click()
+    expect(page).to_have_url(re.compile(r"/models/[^?]+/\?.*accelerator=RTX\+3090"))
+    assert need in page.locator("main").inner_text()
+    page.get_by_role("link", name="What it needs").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("well?")
+    expect(page.locator(".rung").first).to_contain_text("Needs")

@@ -16,9 +16,10 @@ from compat.catalogue.facets import FACETS, SHOWN_AT_FIRST, SHOWN_AT_MOST
 from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import CONFIDENCES, Question
+from compat.catalogue.uses import uses_of
 from compat.catalogue.workers import workers
 from compat.ingest import store as sync
-from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordVariant, Verdict
+from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, RecordTags, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.rules import Confidence
 from marketplace import starter
@@ -53,6 +54,7 @@ class Plain:
     quantizations: set[str]
     languages: set[str]
     lists: set[str]
+    tags: set[str]
     model: int
     alike: list[Plain]
     """All builds of its model."""
@@ -78,6 +80,16 @@ class Plain:
             "gated": {GATES[self.record.gated]},
             "quantization": self.quantizations,
             "language": self.languages,
+            "use": {
+                use.name
+                for use in uses_of(
+                    self.record.name,
+                    self.record.task,
+                    self.tags,
+                    self.record.architecture,
+                    projector=self.record.projector,
+                )
+            },
         }
 
     def shown(self, asked):
@@ -133,11 +145,13 @@ def everything(profile):
     verdicts = {verdict.sheet_id: verdict for verdict in Verdict.objects.filter(profile=profile)}
     model, alike = model_of_each(), defaultdict(list)
     rows = {
-        kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set(), model[kept.pk], alike[model[kept.pk]])
+        kept.pk: Plain(kept, verdicts[kept.sheet_id], set(), set(), set(), set(), model[kept.pk], alike[model[kept.pk]])
         for kept in ModelRecord.objects.all()
     }
     for row in rows.values():
         row.alike.append(row)
+    for pk, lines in RecordTags.objects.values_list("record", "lines"):
+        rows[pk].tags.update(lines.split("\n"))
     for pk, value in RecordVariant.objects.exclude(quantization="").values_list("record", "quantization"):
         rows[pk].quantizations.add(value)
     for pk, value in RecordLanguage.objects.values_list("record", "code"):
@@ -180,6 +194,8 @@ QUESTIONS = (
     "quantization=Q4_K_M&quantization=AWQ&quantization=Q8_0&compatible=false",
     "language=en",
     "language=en&language=zh&language=de&compatible=false",
+    "use=code&compatible=false",
+    "use=chat&use=embedding&architecture=qwen&compatible=false",
     "language=en&quantization=Q4_K_M&format=gguf&compatible=false",
     "min_params=1&max_params=8",
     "min_params=0&compatible=false",

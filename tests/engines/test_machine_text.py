@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.engines.accelerator_names import accelerator_named
+from compat.engines.accelerator_names import accelerator_labels, accelerator_named, general_names
 from compat.engines.machine_text import MOST_CHARACTERS, completions, read_machine
 
 NVIDIA_SMI = """
@@ -145,6 +145,14 @@ TYPED = [
     ("4070, 64 GB DDR5 at 80 GB/s", {"accelerator": "RTX 4070", "ram": "64", "ram_bandwidth": "80"}),
     ("32 GB RAM", {"ram": "32"}),
     ("2x 24 GB VRAM", {"count": "2", "memory": "24"}),
+    ("2 * RTX 3090", {"accelerator": "RTX 3090", "count": "2"}),
+    ("2\u00d7 24Gi VRAM", {"count": "2", "memory": "24"}),
+    ("RTX 3090 x 2, 2 \u00d7 16 GB RAM", {"accelerator": "RTX 3090", "count": "2", "ram": "32"}),
+    ("RTX 3090, 2 \u00d7", {"accelerator": "RTX 3090", "count": "2"}),
+    ("RTX 3060 12Gi and 32Gi", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
+    ("RTX 3060 12 GB RAM", {"accelerator": "RTX 3060", "ram": "12"}),
+    ("12288 MiB VRAM", {"memory": "12"}),
+    ("MI300X 64 GB RAM", {"accelerator": "MI300X", "ram": "64"}),
 ]
 PRINTED = [
     (NVIDIA_SMI, {"accelerator": "RTX 4060 Ti 16 GB", "count": "2"}),
@@ -173,6 +181,26 @@ def test_a_machine_is_read(text, told):
     read = read_machine(text)
     assert dict(read.parameters) == told
     assert read.whole
+
+
+@pytest.mark.parametrize("memory", [", 64 GB RAM", " 64GB RAM", " and 64 GB", " + 64 GB DDR5 at 60 GB/s"])
+def test_every_accelerator_is_read_with_memory_said_beside_it(memory):
+    for label in (*accelerator_labels(), *general_names()):
+        read = read_machine(f"{label}{memory}")
+        assert (read.accelerator, read.count, read.unread) == (label, 1, ())
+        assert (read.memory, read.ram) in {(64.0, None), (None, 64.0)}
+        assert read.ram or accelerator_named(label).unified
+
+
+def test_a_size_is_kept_as_it_is_and_told_to_a_tenth():
+    read = read_machine(FREE)
+    assert read.ram == 65739884 / 1024**2
+    assert read.parameters == {"ram": "62.6"}
+
+
+@pytest.mark.parametrize("text", ["780 m", "RX 9999M", "64m"])
+def test_a_bare_m_is_no_unit(text):
+    assert not read_machine(text).parameters
 
 
 @pytest.mark.parametrize("text", [text for text, _ in PRINTED if "Mem" not in text and "name, " not in text])
@@ -222,7 +250,7 @@ def test_what_is_not_understood_is_named(text, unread, near):
     read = read_machine(text)
     assert unread in read.unread
     assert not read.whole
-    assert near is None or near in read.near
+    assert near is None or near in read.near()[unread]
 
 
 def test_a_size_alone_is_asked_about():

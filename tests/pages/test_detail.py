@@ -141,3 +141,20 @@ def test_what_authors_write_stays_text(client):
         page = Page(response)
         assert not page.forbidden
         assert not [tag for tag, _ in page.tags if tag == "img"]
+
+
+def test_a_build_that_is_asked_for_is_what_the_page_is_about(client):
+    address = "/models/unsloth/Qwen3.6-35B-A3B-GGUF/?worker=llama-cpp&accelerator=RTX+3090"
+    best = client.get(address).context["page"]
+    other = next(row for row in best.variants if row.result.compatible and not row.best)
+    response = client.get(f"{address}&build={other.variant.position}")
+    page, text = response.context["page"], Page(response).text
+    assert (page.row.best, page.result, page.memory.fit) == (other.variant, other.result, other.fit)
+    assert page.best == best.row.best
+    assert [row.best for row in page.variants] == [row.best for row in best.variants]
+    assert "The build you look at" in text
+    assert f"The one to take by itself here is {best.row.best.label}" in text
+    for build in (best.row.best.position, 9999, "x", "-1"):
+        same = client.get(f"{address}&build={build}")
+        assert same.context["page"].row.best == best.row.best
+        assert "best here" in Page(same).text

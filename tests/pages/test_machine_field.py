@@ -74,6 +74,7 @@ def test_a_machine_that_may_be_several_is_the_least_and_offers_the_others(client
     small = client.get("/models/?worker=ollama&accelerator=RTX+3060+8+GB&q=qwen")
     assert response.context["page"].total == small.context["page"].total
     assert "is taken, the least" not in Page(chosen).text
+    assert "M3 Max 64 GB unified memory" in Page(client.get("/models/?worker=mlx-lm&accelerator=M3+Max&memory=64")).text
     mac = Page(client.get("/models/?worker=mlx-lm&accelerator=M3+Max"))
     assert "36 GB is taken, the least" in mac.text
 
@@ -87,6 +88,13 @@ def test_what_is_not_understood_is_named_and_kept_with_near_ones(client):
     assert led_to(client.get(near)) == ("/report/", {"worker": "vllm", "accelerator": "RTX 4070", "ram": "32"})
     assert "RTX 4071 and 32 GB" in page.text
     assert page.forbidden == []
+
+
+def test_each_part_that_is_not_understood_has_near_ones_of_its_own(client):
+    page = Page(client.post(FIELD, {"machine": "RTX 4071, RX 7901 XTX", "next": "/models/"}))
+    offered = " ".join(page.links)
+    assert "machine=RTX+4071%2C+RX+7900+XTX" in offered
+    assert "machine=RTX+4070%2C+RX+7901+XTX" in offered
 
 
 def test_what_was_understood_of_more_can_be_used(client):
@@ -179,6 +187,16 @@ def test_no_more_machines_are_kept_than_a_cookie_holds(client):
         client.post(FIELD, {"machine": "4070", "keep_as": f"machine {number}"})
     kept = client.get("/").context["worker"].kept
     assert list(kept) == [f"machine {number}" for number in range(MOST + 2, 2, -1)]
+
+
+def test_the_oldest_machines_give_way_where_a_cookie_is_full(client):
+    long = {"machine": "1x Snapdragon X Elite X1E-00-1DE, 64 GB at 135.5 GB/s", "next": "/"}
+    names = ["\U0001f5a5" * 29 + str(number) for number in range(MOST)]
+    for name in names:
+        client.post(FIELD, {**long, "keep_as": name})
+    kept = list(client.get("/").context["worker"].kept)
+    assert 1 < len(kept) < MOST
+    assert kept == names[::-1][: len(kept)]
 
 
 @pytest.mark.parametrize(

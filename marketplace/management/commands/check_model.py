@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from compat.catalogue.question import or_
 from compat.engines.confidence import Confidence
 from compat.management.command import Answer, CatalogueCommand, Exit
 from compat.management.console import Cell, PlainScreen, Screen, Told, verdict_cell
 from compat.management.questions import add_worker, question_of_options
 from compat.timestamps import Json
+from compat.wording import or_
 
 if TYPE_CHECKING:
     from compat.catalogue.detail import DetailPage, MemoryPart, MemoryView

@@ -1,0 +1,467 @@
+"""What can I run? For one machine and each use, the builds worth looking at first, and why each.
+
+A rung is a build of a well-known model whose memory need is known, that fits with room to spare and that *runs* or
+*should run*; a guess is no rung, and what was left out is counted. Rungs are found in the columns of the index; every
+number of one that is shown is then worked out as its own page does it, by the same functions.
+
+What a rung is taken for rests on these, and on nothing else:
+
+- A build keeps enough of its model from :data:`ENOUGH_BITS` bits a weight on. Of Llama 3 8B the llama.cpp project
+  measured how far the probabilities of the next word move (root mean square): by 2.3 % at 6.6 bits, by 5.5 % at 4.9,
+  and by 15.5 % at 3.6.
+- From :data:`NEARLY_ALL_BITS` on it keeps nearly all.
+- :data:`COMFORTABLE` tokens a second are about as fast as people read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from compat.catalogue.current import engine_needs, index_now, verdicts_on
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_columns import Column, Mask
+from compat.catalogue.machine_needs import Builds
+from compat.catalogue.made_for import at_its_context
+from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
+from compat.catalogue.question import Question
+from compat.catalogue.rows import records_by_id, worker_of
+from compat.catalogue.uses import USES, Use, uses_of
+from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
+from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, workers
+from compat.engines.accelerator_names import accelerator_named
+from compat.engines.hardware import GIB
+from compat.engines.system_memory import USUAL_MEMORY
+from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
+from compat.models import ModelRecord, RecordTags, RecordVariant
+from compat.rules import CompatibilityResult, Confidence
+
+ENOUGH_BITS = 4.2
+"""Bits a weight from which on a build keeps enough of its model: all layers in four bits or more."""
+NEARLY_ALL_BITS = 6.0
+"""Bits a weight from which on it keeps nearly all."""
+COMFORTABLE = 5.0
+"""Tokens a second that a person waits for without getting bored."""
+AS_LARGE, AS_FAST = 0.75, 0.9
+"""The shares of the most weights and of the most speed that count as as much: of those the best known is taken."""
+_OF_THE_BIGGEST = 0.25
+"""A model with less than so much of the biggest one's weights is no rung for being fast or reading far."""
+_MORE = 1.25
+"""A machine unlocks something where a model with so many times the weights comes onto it."""
+CONTEXTS = (16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_048_576)
+"""The contexts that are tried for the longest."""
+NARROW = re.compile(r"(?:MLX )?[IT]?Q?[123](?:_|-?bit|$)", re.IGNORECASE)
+"""Packings that keep fewer than four bits of most weights, whatever a large table of words adds."""
+_LOOKED_AT = 10
+"""So many builds are looked at for a rung, where some may be no rung after all."""
+KINDS = {
+    "biggest": "Biggest comfortable",
+    "quality": "Best quality",
+    "fastest": "Fastest",
+    "longest": "Longest context",
+}
+"""The rungs of a ladder, in order, with what people call them."""
+_WRITING = ("chat", "code", "reasoning", "vision")
+"""The uses in which somebody waits for each word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A build on the ladder, for one or several of :data:`KINDS`, each with why it is the one.
+
+    ``worker`` is as it loads the build, and ``question`` asks the model's own page for the same. ``bits`` are those a
+    weight takes. ``plan`` is the best way to start it; None where none is known.
+    """
+
+    why: Mapping[str, str]
+    use: Use
+    record: ModelRecord
+    variant: RecordVariant
+    worker: Worker
+    question: Question
+    result: CompatibilityResult
+    fit: FitResult
+    speed: SpeedEstimate | None
+    plan: Plan | None
+    longest: int | None
+    bits: float
+
+    @property
+    def query(self) -> str:
+        """The query string that asks the model's own page for this build."""
+        return build_query(self.question, self.variant)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What to type to start it; empty where that is not known."""
+        return () if self.plan is None or isinstance(self.plan.line, str) else self.plan.line.lines
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """What a larger machine would bring onto the ladder: in words what is larger, and the biggest comfortable there."""
+
+    words: str
+    machine: Machine
+    question: Question
+    rung: Rung
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many records of a use are on no ladder: that only might run, that few people use, that are no rung else.
+
+    ``all`` are those of the use, and ``running`` those that run or should run.
+    """
+
+    all: int
+    running: int
+    unsure: int
+    little_known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The rungs of one use, and what was left out."""
+
+    use: str
+    rungs: tuple[Rung, ...]
+    left_out: LeftOut
+    unlocked: Unlocked | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call the use."""
+        return USES[self.use]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """Another engine for the same machine: the question that asks for it, and whether it runs there at all."""
+
+    worker: Worker
+    question: Question
+    suits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePage:
+    """What one machine can run. ``ladders`` are empty where no machine is told, or the engine does not run on it.
+
+    ``assumed_rate`` are the GB a second of system memory by which slow builds are left out where nobody told them.
+    """
+
+    worker: Worker
+    asked: Question
+    ladders: tuple[Ladder, ...]
+    engines: tuple[EngineChoice, ...]
+    refused: bool = False
+    assumed_rate: float | None = None
+
+
+def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) -> MachinePage:
+    """The ladders of the machine that a question tells. At most eleven queries, whatever the catalogue's size."""
+    available = available or workers()
+    worker = worker_of(asked, available)
+    engines = tuple(_engines(asked, worker, available))
+    if worker.hardware is None:
+        return MachinePage(worker, asked, (), engines)
+    if runs_nothing(worker):
+        return MachinePage(worker, asked, (), engines, refused=True)
+    index, _ = index_now()
+    here = _Machine.of(index, worker)
+    picks = {use: dict(here.picks(use)) for use in USES}
+    reader = _Reader(worker, asked, [one for found in picks.values() for some in found.values() for one in some])
+    ladders = [_ladder(use, found, reader, here) for use, found in picks.items()]
+    ladders = list(_with_unlocked(ladders, index, worker, asked))
+    return MachinePage(worker, asked, tuple(ladders), engines, assumed_rate=here.assumed_rate)
+
+
+def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -> Iterator[EngineChoice]:
+    for slug, one in available.items():
+        if not one.registered:
+            there = replace(one, machine=worker.machine)
+            suits = there.hardware is None or not runs_nothing(there)
+            yield EngineChoice(
+                there,
+                asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine)),
+                suits,
+            )
+
+
+def build_query(question: Question, variant: RecordVariant) -> str:
+    """The query string that asks a model's page for one of its builds."""
+    return "&".join(filter(None, (question.query(), f"build={variant.position}")))
+
+
+def told_machine(machine: Machine) -> dict[str, object]:
+    """The parameters that tell a machine."""
+    return {
+        "accelerator": machine.accelerator,
+        "count": machine.count,
+        "memory": machine.memory,
+        "ram": machine.ram,
+        "ram_bandwidth": machine.ram_bandwidth,
+    }
+
+
+# --- which builds ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pick:
+    """A build that may be a rung: its record's key, the variant's position, and the context it is taken at."""
+
+    record: int
+    position: int
+    bits: float
+    context: int
+    why: str
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """The builds of well-known models on one machine, as columns; ``parameters`` and ``bits`` have a row for each."""
+
+    index: CatalogueIndex
+    worker: Worker
+    rows: Column
+    groups: Column
+    builds: Builds
+    parameters: Column
+    assumed_rate: float | None
+
+    @classmethod
+    def of(cls, index: CatalogueIndex, worker: Worker) -> _Machine:
+        """What the index tells of well-known models on a worker's machine, which must be told."""
+        columns = index.columns
+        rows, groups = columns.well_known, columns.group[columns.well_known]
+        assumed = None
+        if worker.hardware is not None and not worker.hardware.accelerators and worker.machine.ram_bandwidth is None:
+            assumed = min(USUAL_MEMORY.values())
+            worker = replace(worker, machine=replace(worker.machine, ram_bandwidth=assumed))
+        needs = np.unique(columns.need[groups])
+        builds = engine_needs(index, [worker])[worker.profile.slug].builds(columns, worker, needs)
+        of_need = np.full(len(columns.need_sheet), -1, dtype=np.int64)
+        of_need[columns.need[groups]] = columns.ranges["parameters"][groups]
+        return cls(index, worker, rows, groups, builds, of_need[builds.need], assumed)
+
+    @cached_property
+    def bits(self) -> Column:
+        """Bits a weight of every build; NaN where they are not known."""
+        known = (self.builds.weights > 0) & (self.parameters > 0)
+        return np.where(known, 8 * self.builds.weights / np.maximum(self.parameters, 1), np.nan)
+
+    @cached_property
+    def good(self) -> Mask:
+        """The builds that may be a rung: sure to run, with room to spare, and not packed too tightly."""
+        found: Mask = (self.builds.level >= Confidence.MEDIUM) & self.builds.spare & (self.bits >= ENOUGH_BITS)
+        return found
+
+    @cached_property
+    def preferred(self) -> Mask:
+        """Of the good builds of a record, the one that the engine prefers, and no narrower one."""
+        at = np.flatnonzero(self.good)
+        found = np.zeros(len(self.good), dtype=bool)
+        found[at[np.diff(self.builds.need[at], prepend=-1) != 0]] = True
+        return found
+
+    @cached_property
+    def comfortable(self) -> Mask:
+        """Those that are not known to be slower than people read."""
+        found: Mask = self.good & ~(self.builds.speed < COMFORTABLE)
+        return found
+
+    @cached_property
+    def reach(self) -> Column:
+        """The longest of :data:`CONTEXTS` at which each good build still fits with room to spare; 0 for none."""
+        found = np.zeros(len(self.good), dtype=np.int64)
+        at = np.flatnonzero(self.comfortable)
+        for context in CONTEXTS:
+            at = at[self.builds.made_for[at] >= context]
+            if context > self.worker.context and len(at):
+                at = at[self.builds.spare_at(self.worker, at, context)]
+                found[at] = context
+        return found
+
+    def places(self, use: str) -> Column:
+        """Of every build, where the best-known record of the use stands that has it; past the end where none does."""
+        places = np.full(len(self.index.columns.need_sheet), len(self.rows), dtype=np.int64)
+        at = np.flatnonzero(self.index.values("use").having([use])[self.groups])
+        # From the least known to the best, so that the best is put last.
+        places[self.index.columns.need[self.groups[at[::-1]]]] = at[::-1]
+        return places[self.builds.need]
+
+    def picks(self, use: str) -> Iterator[tuple[str, list[_Pick]]]:
+        """For every kind of rung the builds to take, the first one first."""
+        places = self.places(use)
+        there = places < len(self.rows)
+        writes = use in _WRITING
+        able = there & (self.comfortable if writes else self.good)
+        if not able.any():
+            return
+        biggest = self.parameters[able].max()
+        yield (
+            "biggest",
+            self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
+        )
+        near = able & (self.bits >= NEARLY_ALL_BITS)
+        why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
+        yield "quality", self._most(near, self.parameters, places, why)
+        large = able & (self.parameters >= _OF_THE_BIGGEST * biggest)
+        if use != "embedding" and self.assumed_rate is None:
+            why = "Writes fastest of those with a quarter of the biggest one's weights or more."
+            told = large & self.preferred & ~np.isnan(self.builds.speed)
+            yield "fastest", self._most(told, self.builds.speed, places, why, near=AS_FAST)
+        if writes:
+            far = large & (self.reach > self.worker.context)
+            if far.any():
+                most = self.reach[far].max()
+                why = "Reads the most of those with a quarter of the biggest one's weights or more."
+                yield "longest", self._most(far & (self.reach == most), self.parameters, places, why, context=int(most))
+
+    def _most(
+        self, among: Mask, numbers: Column, places: Column, why: str, *, near: float = AS_LARGE, context: int = 0
+    ) -> list[_Pick]:
+        """Of the builds that come near to the most of something, the best known first."""
+        at = np.flatnonzero(among)
+        if not len(at):
+            return []
+        at = at[numbers[at] >= near * numbers[at].max()]
+        at = at[np.argsort(places[at], kind="stable")][:_LOOKED_AT]
+        keys = self.index.ids_at(self.rows[places[at]])
+        return [
+            _Pick(key, int(self.builds.position[one]), float(self.bits[one]), context, why)
+            for key, one in zip(keys, at, strict=True)
+        ]
+
+    def left_out(self, use: str) -> LeftOut:
+        """How many records of a use are on no ladder, and why."""
+        columns = self.index.columns
+        verdicts = verdicts_on(self.index, self.worker)
+        groups = self.index.values("use").having([use])
+        sure = groups & (verdicts.level >= Confidence.MEDIUM)
+        known = int(np.count_nonzero(sure[self.groups]))
+        running = int(columns.counts[sure].sum())
+        unsure = int(columns.counts[groups & (verdicts.level == Confidence.LOW)].sum())
+        return LeftOut(int(columns.counts[groups].sum()), running, unsure, running - known)
+
+
+# --- the same builds as their pages have them --------------------------------------------------------------------
+
+
+class _Reader:
+    """Reads the records of some picks at once, and makes rungs of them. Four queries."""
+
+    def __init__(self, worker: Worker, asked: Question, picks: Sequence[_Pick]) -> None:
+        self.worker, self.asked = worker, asked
+        keys = list(dict.fromkeys(one.record for one in picks))
+        self.records = {record.pk: record for record in records_by_id(keys)}
+        self.variants: dict[int, list[RecordVariant]] = {}
+        for variant in RecordVariant.objects.filter(record__in=keys).order_by("record_id", "position"):
+            self.variants.setdefault(variant.record_id, []).append(variant)
+        sheets = [record.sheet_id for record in self.records.values()]
+        self.answers: Mapping[int, SheetAnswer] = sheet_answers(sheets, worker)
+        tags = RecordTags.objects.filter(record__in=keys).values_list("record_id", "lines")
+        self.tags = {key: lines.split("\n") for key, lines in tags}
+
+    def first(self, use: str, kind: str, picks: Sequence[_Pick]) -> Rung | None:
+        """The first of some picks that is a rung; one that is known how to start goes before others."""
+        found: Rung | None = None
+        for one in picks:
+            rung = self._rung(use, kind, one)
+            if rung is not None and rung.lines:
+                return rung
+            found = found or rung
+        return found
+
+    def _rung(self, use: str, kind: str, pick: _Pick) -> Rung | None:
+        record = self.records.get(pick.record)
+        variants = self.variants.get(pick.record, [])
+        if record is None or pick.position >= len(variants):
+            return None
+        variant, answer = variants[pick.position], self.answers[record.sheet_id]
+        if NARROW.match(variant.quantization):
+            return None
+        facts = answer.facts[pick.position]
+        asked = self.asked.changed(context=pick.context) if pick.context else self.asked
+        wanted = replace(self.worker, context=pick.context) if pick.context else self.worker
+        worker = at_its_context(wanted, facts)
+        fit = fit_of(record, variant, worker)
+        result = on_machine(answer.results[pick.position], facts, fit, wanted)
+        told = uses_of(
+            record.name, record.task, self.tags.get(record.pk, ()), record.architecture, projector=record.projector
+        )
+        found = next((one for one in told if one.name == use), None)
+        if fit is None or fit.fit is not Fit.FITS or result.level < Confidence.MEDIUM or found is None:
+            return None
+        speed = speed_told(record, variant, worker, result, fit)
+        plans = plans_of(record, variant, worker, result, variants, fit=fit, speed=speed).plans
+        longest = context_room(record, variant, worker)
+        plan = plans[0] if plans else None
+        return Rung(
+            {kind: pick.why}, found, record, variant, worker, asked, result, fit, speed, plan, longest, pick.bits
+        )
+
+
+def _ladder(use: str, picks: Mapping[str, Sequence[_Pick]], reader: _Reader, here: _Machine) -> Ladder:
+    """The rungs of a use; a build that is on it for several reasons stands there once."""
+    found: dict[tuple[int, int, int], Rung] = {}
+    for kind in KINDS:
+        rung = reader.first(use, kind, picks.get(kind, ()))
+        if rung is not None:
+            key = (rung.record.pk, rung.variant.position, rung.worker.context)
+            same = found.get(key)
+            found[key] = rung if same is None else replace(same, why={**same.why, **rung.why})
+    return Ladder(use, tuple(found.values()), here.left_out(use))
+
+
+# --- larger machines ---------------------------------------------------------------------------------------------
+
+
+def larger_machines(machine: Machine) -> Iterator[tuple[str, Machine]]:
+    """The next larger machines that one can be made into or bought instead, in words, the nearest first."""
+    known = accelerator_named(machine.accelerator) if machine.accelerator else None
+    if known is not None and known.unified:
+        now = (machine.hardware.usable()[0] if machine.hardware is not None else None) or 0
+        for size in sorted(known.memory_options):
+            if size * 0.9 > now and size > (machine.memory or 0) * GIB:
+                yield f"{size / GIB:g} GB of memory", replace(machine, memory=size / GIB, ram=None)
+    elif machine.accelerator or machine.memory is not None:
+        for count in dict.fromkeys((machine.count + 1, 2 * machine.count)):
+            if count <= MOST_ACCELERATORS:
+                more = count - machine.count
+                yield "one more card" if more == 1 else f"{more} more cards", replace(machine, count=count)
+    elif machine.ram is not None:
+        yield f"{2 * machine.ram:g} GB of memory", replace(machine, ram=2 * machine.ram)
+
+
+def _with_unlocked(
+    ladders: Sequence[Ladder], index: CatalogueIndex, worker: Worker, asked: Question
+) -> Iterator[Ladder]:
+    """The ladders, each with what the nearest larger machine brings onto it."""
+    missing = {ladder.use: ladder for ladder in ladders}
+    done = dict(missing)
+    for words, machine in list(larger_machines(worker.machine))[:2]:
+        there = replace(worker, machine=machine, registered=False)
+        question = asked.changed(worker=worker.slug, **told_machine(machine))
+        bigger = _Machine.of(index, there)
+        picks = {use: dict(bigger.picks(use)).get("biggest", []) for use in missing}
+        reader = _Reader(there, question, [one for some in picks.values() for one in some])
+        for use, some in picks.items():
+            rung = reader.first(use, "biggest", some)
+            if rung is not None and (rung.record.parameters or 0) >= _MORE * _weights(missing[use]):
+                done[use] = replace(missing[use], unlocked=Unlocked(words, machine, question, rung))
+        missing = {use: ladder for use, ladder in missing.items() if done[use].unlocked is None}
+        if not missing:
+            break
+    yield from done.values()
+
+
+def _weights(ladder: Ladder) -> int:
+    """The weights of the biggest rung."""
+    return max((rung.record.parameters or 0 for rung in ladder.rungs), default=0)

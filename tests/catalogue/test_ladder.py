@@ -1,0 +1,232 @@
+"""What can I run? The rules of a ladder, on machines that people have, and its numbers beside those of the pages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from compat.catalogue.detail import detail
+from compat.catalogue.ladder import (
+    AS_FAST,
+    AS_LARGE,
+    COMFORTABLE,
+    ENOUGH_BITS,
+    KINDS,
+    NEARLY_ALL_BITS,
+    larger_machines,
+    what_runs,
+)
+from compat.catalogue.least_hardware import what_it_needs
+from compat.catalogue.question import Question
+from compat.catalogue.uses import USES, uses_of
+from compat.catalogue.well_known import is_altered, well_known_ids
+from compat.catalogue.workers import Machine
+from compat.estimate import Fit
+from compat.models import ModelRecord
+from compat.rules import Confidence
+
+pytestmark = pytest.mark.django_db
+
+MACHINES = {
+    "8 GB": Question(worker="vllm", accelerator="RTX 4060"),
+    "12 GB": Question(worker="transformers", accelerator="RTX 3060 12 GB", ram=32),
+    "24 GB": Question(worker="llama-cpp", accelerator="RTX 3090"),
+    "24 GB, 32k": Question(worker="llama-cpp", accelerator="RTX 3090", context=32768),
+    "24 GB, vLLM": Question(worker="vllm", accelerator="RTX 4090"),
+    "2x24": Question(worker="llama-cpp", accelerator="RTX 3090", count=2),
+    "8x80": Question(worker="vllm", accelerator="H100 SXM", count=8),
+    "64 GB Mac": Question(worker="mlx-lm", accelerator="Apple M4 Max", memory=64),
+    "processor": Question(worker="llama-cpp", ram=64),
+    "told processor": Question(worker="llama-cpp", ram=64, ram_bandwidth=89.6),
+    "unnamed card": Question(worker="llama-cpp", memory=24),
+}
+WRITING = {"chat", "code", "reasoning", "vision"}
+
+
+def rungs_of(page):
+    return [(ladder, rung) for ladder in page.ladders for rung in ladder.rungs]
+
+
+@pytest.fixture(params=MACHINES.values(), ids=MACHINES)
+def page(request):
+    return what_runs(request.param)
+
+
+def test_every_machine_has_something_to_run(page):
+    assert [ladder.use for ladder in page.ladders] == list(USES)
+    assert rungs_of(page)
+
+
+def test_no_rung_is_a_guess(page):
+    known = set(well_known_ids())
+    for ladder, rung in rungs_of(page):
+        assert rung.result.level >= Confidence.MEDIUM
+        assert rung.fit.fit is Fit.FITS
+        assert rung.fit.need is not None
+        assert rung.bits >= ENOUGH_BITS
+        assert not rung.variant.quantization.upper().startswith(("Q2", "Q3", "IQ1", "IQ2", "IQ3"))
+        assert rung.record.pk in known
+        assert not is_altered(rung.record.name)
+        assert set(rung.why) <= set(KINDS)
+        assert rung.use.name == ladder.use
+        speed = rung.speed.tokens_per_second if rung.speed else None
+        assert speed is None or speed >= COMFORTABLE or ladder.use not in WRITING
+
+
+def test_each_kind_of_rung_is_what_it_says(page):
+    for ladder in page.ladders:
+        rungs = {kind: rung for rung in ladder.rungs for kind in rung.why}
+        if not rungs:
+            continue
+        assert "biggest" in rungs
+        weights = {kind: rung.record.parameters for kind, rung in rungs.items()}
+        largest = max(weights.values())
+        assert weights["biggest"] >= AS_LARGE * largest
+        if "quality" in rungs:
+            assert rungs["quality"].bits >= NEARLY_ALL_BITS
+        if "fastest" in rungs:
+            speeds = [rung.speed.tokens_per_second for rung in rungs.values() if rung.speed.tokens_per_second]
+            assert rungs["fastest"].speed.tokens_per_second >= AS_FAST * rungs["biggest"].speed.tokens_per_second
+            assert speeds
+        for kind in ("fastest", "longest"):
+            if kind in rungs:
+                assert weights[kind] >= 0.25 * largest
+        if "longest" in rungs:
+            longest = rungs["longest"]
+            assert longest.worker.context > page.worker.context
+            assert longest.longest >= longest.worker.context
+            assert longest.record.context >= longest.worker.context
+
+
+def test_a_rung_s_numbers_are_those_of_its_model_s_page(page):
+    for _, rung in rungs_of(page):
+        shown = detail(rung.record.repo_id, rung.question, build=rung.variant.position)
+        row = next(one for one in shown.variants if one.variant == rung.variant)
+        assert shown.row.best == rung.variant
+        assert row.result == shown.result == rung.result
+        for fit in (row.fit, shown.memory.fit):
+            assert (fit.need, fit.room, fit.sentence) == (rung.fit.need, rung.fit.room, rung.fit.sentence)
+        assert shown.row.speed == shown.memory.speed == rung.speed
+        assert shown.memory.longest == rung.longest
+        assert shown.memory.plans.plans[0].line == rung.plan.line
+        assert row.best == (shown.best is None)
+
+
+def test_what_a_larger_machine_brings_is_larger_and_is_on_its_own_page(page):
+    for ladder in page.ladders:
+        if ladder.unlocked is None:
+            continue
+        here = max((rung.record.parameters for rung in ladder.rungs), default=0)
+        assert ladder.unlocked.rung.record.parameters >= 1.25 * here
+        there = {one.use: one for one in what_runs(ladder.unlocked.question).ladders}
+        biggest = next(rung for rung in there[ladder.use].rungs if "biggest" in rung.why)
+        assert biggest.record == ladder.unlocked.rung.record
+        assert biggest.variant == ladder.unlocked.rung.variant
+
+
+def test_the_same_question_has_the_same_answer():
+    asked = MACHINES["24 GB"]
+    first, second = (
+        [(rung.record.repo_id, rung.variant.position, tuple(rung.why)) for _, rung in rungs_of(what_runs(asked))]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_coder_is_no_chat_and_a_model_that_finishes_texts_is_none():
+    for asked in MACHINES.values():
+        for ladder, rung in rungs_of(what_runs(asked)):
+            words = rung.record.name.lower()
+            assert ladder.use == "code" or "coder" not in words
+            assert "base" not in words.split("-")
+
+
+def test_a_larger_card_never_has_a_smaller_biggest():
+    @cache
+    def biggest(accelerator):
+        page = what_runs(Question(worker="vllm", accelerator=accelerator))
+        return max(rung.record.parameters for ladder, rung in rungs_of(page) if ladder.use == "chat")
+
+    assert biggest("RTX 4060") <= biggest("RTX 3060 12 GB") <= biggest("RTX 3090") <= biggest("RTX 5090")
+
+
+def test_what_was_left_out_is_counted():
+    records = list(ModelRecord.objects.all())
+    for ladder in what_runs(MACHINES["24 GB"]).ladders:
+        left = ladder.left_out
+        assert left.running + left.unsure <= left.all
+        assert left.little_known <= left.running
+        told = [uses_of(one.name, one.task, (), one.architecture, projector=one.projector) for one in records]
+        # Tags, which are not looked at here, tell of more.
+        assert left.all >= sum(ladder.use in {use.name for use in some} for some in told) > 0
+
+
+def test_where_nobody_told_how_fast_memory_is_nothing_slow_is_called_comfortable():
+    page = what_runs(MACHINES["processor"])
+    slow = what_runs(Question(worker="llama-cpp", ram=64, ram_bandwidth=page.assumed_rate))
+    assert page.assumed_rate < 50
+    for kind in ("biggest", "quality"):
+        told, assumed = (
+            {ladder.use: rung.record for ladder, rung in rungs_of(one) if kind in rung.why} for one in (slow, page)
+        )
+        assert told == assumed
+    assert all("fastest" not in rung.why for _, rung in rungs_of(page))
+
+
+def test_without_a_machine_there_is_no_ladder():
+    assert what_runs(Question(worker="vllm")).ladders == ()
+
+
+def test_an_engine_that_does_not_run_there_is_told_and_others_are_offered():
+    page = what_runs(Question(worker="tensorrt-llm", accelerator="Apple M4 Max", memory=64))
+    assert page.refused
+    assert page.ladders == ()
+    suits = {one.worker.slug: one.suits for one in page.engines}
+    assert (suits["tensorrt-llm"], suits["mlx-lm"]) == (False, True)
+
+
+def test_it_asks_the_database_a_few_times_whatever_the_catalogue_holds():
+    asked = MACHINES["2x24"]
+    what_runs(asked)
+    with CaptureQueriesContext(connection) as queries:
+        what_runs(asked)
+    assert len(queries) <= 15
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (Machine("RTX 3090"), ["one more card"]),
+        (Machine("RTX 3090", 4), ["one more card", "4 more cards"]),
+        (Machine("RTX 3090", 16), []),
+        (Machine(memory=24.0), ["one more card"]),
+        (Machine(ram=64.0), ["128 GB of memory"]),
+        (Machine("Apple M4 Max", memory=64.0), ["128 GB of memory"]),
+        (Machine(), []),
+    ],
+)
+def test_a_larger_machine_is_the_next_that_one_can_have(machine, words):
+    assert [word for word, _ in larger_machines(machine)] == words
+
+
+def test_the_least_hardware_is_enough_and_the_next_smaller_is_not():
+    page = what_it_needs("unsloth/Qwen3.5-35B-A3B-GGUF", Question(worker="llama-cpp"))
+    assert {one.kind for one in page.least} == {"Graphics cards", "Macs", "Processor alone"}
+    for one in page.least:
+        shown = detail(page.record.repo_id, one.question)
+        row = next(row for row in shown.variants if row.variant == one.variant)
+        assert (row.result, row.fit.need) == (one.result, one.fit.need)
+        assert row.fit.fit is Fit.FITS
+    card = next(one for one in page.least if one.kind == "Graphics cards")
+    assert card.machine == Machine("RTX 3090")
+    small = detail(page.record.repo_id, Question(worker="llama-cpp", accelerator="RTX 4060 Ti 16 GB"))
+    assert not [row for row in small.variants if row.variant.quantization[:2] == "Q4" and row.fit.fit is Fit.FITS]
+
+
+def test_the_least_hardware_is_of_kinds_that_the_engine_runs_on():
+    page = what_it_needs("Qwen/Qwen2.5-Coder-7B-Instruct", Question(worker="tensorrt-llm"))
+    assert [one.kind for one in page.least] == ["Graphics cards"]
+    assert page.unfit == ("Macs", "Processor alone")
