@@ -146,12 +146,12 @@ def test_a_row_is_rendered_once_and_forgotten_with_it(worker):
     rows = rows_by_id(first_ids(worker), worker)
     show = engines["jinja2"].env.globals["rows_of_list"]
     found = []
-    first = calls_of(lambda: found.append(show(rows, worker.profile, "h2")))
-    again = calls_of(lambda: found.append(show(rows, worker.profile, "h2")))
+    first = calls_of(lambda: found.append(show(rows, worker.profile, "h2", {})))
+    again = calls_of(lambda: found.append(show(rows, worker.profile, "h2", {})))
     assert found[0] == found[1]
     assert found[0].count("<li") == len(rows)
     assert again < first / 10
-    assert str(show(rows, worker.profile, "h3")) == str(found[0]).replace("<h2", "<h3").replace("</h2", "</h3")
+    assert str(show(rows, worker.profile, "h3", {})) == str(found[0]).replace("<h2", "<h3").replace("</h2", "</h3")
     gone = weakref.ref(rows[0])
     rows.clear()
     gc.collect()

@@ -48,7 +48,7 @@ def told(row):
 def rows_of_all_pages(criteria):
     found, page = [], 1
     while True:
-        answer = queries.browse(criteria.changed(page=page))
+        answer = queries.browse(criteria.changed(page=page, unit="repository"))
         found += answer.rows
         if page >= answer.paging.pages:
             return found

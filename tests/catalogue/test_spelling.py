@@ -95,6 +95,6 @@ def test_a_model_named_by_its_id_comes_first_whatever_its_verdict():
 @pytest.mark.parametrize("dashed", ["llama-3.1", "qwen-2.5", "phi-2"])
 def test_a_dash_changes_nothing_of_what_is_found(dashed):
     plain = dashed.replace("-", "")
-    found = browse(Question(q=plain, compatible="false"))
-    assert found.total == browse(Question(q=dashed, compatible="false")).total > 0
+    found = browse(Question(q=plain, compatible="false", unit="repository"))
+    assert found.total == browse(Question(q=dashed, compatible="false", unit="repository")).total > 0
     assert ModelRecord.objects.filter(search_text__contains=plain).count() <= found.total

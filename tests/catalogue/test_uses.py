@@ -119,7 +119,8 @@ def test_a_build_that_nobody_is_known_to_use_is_well_known_by_its_model():
 
 @pytest.mark.django_db
 def test_a_list_is_narrowed_by_use():
-    facet = next(view for view in browse(Question(compatible="false")).facets if view.name == "use")
+    whole = browse(Question(compatible="false", unit="repository"))
+    facet = next(view for view in whole.facets if view.name == "use")
     counts = {value.value: value.count for value in facet.values}
     tags = {one.record_id: one.lines.split("\n") for one in RecordTags.objects.all()}
     told = {
@@ -128,6 +129,6 @@ def test_a_list_is_narrowed_by_use():
     }
     for use in USES:
         having = {repo_id for repo_id, uses in told.items() if use in {one.name for one in uses}}
-        page = browse(Question(use=(use,), compatible="false"))
+        page = browse(Question(use=(use,), compatible="false", unit="repository"))
         assert page.total == counts[use] == len(having)
         assert {row.record.repo_id for row in page.rows} <= having

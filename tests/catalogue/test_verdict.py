@@ -81,7 +81,7 @@ def stored(name, files, config=None, **more):
 
 @pytest.mark.parametrize("criteria", MACHINES, ids=NAMES)
 def test_list_counts_and_standings_agree_for_every_record(criteria):
-    worker = worker_of(criteria)
+    worker, criteria = worker_of(criteria), criteria.changed(unit="repository")
     everything = criteria.changed(compatible="false")
     rows = rows_of_all_pages(everything)
     assert len(rows) == len({row.record.pk for row in rows}) == ModelRecord.objects.count()
@@ -118,6 +118,7 @@ def test_row_and_page_agree_for_every_record(criteria):
 
 @pytest.mark.parametrize("criteria", MACHINES, ids=NAMES)
 def test_the_report_adds_up_and_says_what_the_list_says(criteria):
+    criteria = criteria.changed(unit="repository")
     report = queries.report(10_000, criteria)
     counts = {line.key: line.count for line in report.lines}
     assert sum(counts.values()) == report.total == sum(report.by_confidence.values()) == ModelRecord.objects.count()
