@@ -16,11 +16,13 @@ It is worked out for the whole catalogue whenever the index is made, so that it 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from compat.architectures import name_words
 from compat.extraction.original_name import original_name
 from compat.extraction.relatives import CONVERTED, UNLIKE, Relation, names_a_size
 
@@ -62,11 +64,17 @@ class Membership:
     by: BuildBy
 
 
-_UNPACKED_COUNTS = 0.25
-"""How far apart the parameters of a build and its model may be: counts of packed weights leave out or add tables."""
+_UNPACKED_COUNTS = 1.0
+"""How far apart the parameters of a build and its model may be: of packed weights, tables or halves are left out."""
 _COPIED_COUNTS = 0.005
 """And those of two copies of the same weights."""
 _TWO = 2
+_MAKER = re.compile(r"(?:meta|google|nvidia|microsoft|ibm)[-_ ]")
+"""A maker's name before that of a model, which some write and others do not."""
+_ANOTHER = frozenset({"instruct", "chat", "it", "pt", "base", "thinking", "reasoning", "coder", "vision", "vl"})
+"""Words that one model of a family is told from another by."""
+_MOVED = {"cohereforai": "coherelabs", "zhipuai": "zai-org", "thudm": "zai-org"}
+"""Accounts of the Hub that were given other names, and their names now."""
 
 
 def memberships(candidates: Sequence[Candidate], corrected: Mapping[str, str] | None = None) -> list[Membership]:
@@ -83,6 +91,7 @@ class _Grouping:
         self.candidates, self.corrected = candidates, corrected
         self.by_id = {one.repo_id.lower(): one for one in candidates}
         self.packed = {one.name: original_name(one.name) for one in candidates}
+        self.keys = {name: _key(packed or name) for name, packed in self.packed.items()}
         self.votes = Counter(relation.repo_id.lower() for one in candidates for relation in one.relations)
         self.makers = _makers(self.votes)
         self.packers = self._packers()
@@ -90,7 +99,7 @@ class _Grouping:
         for repo_id in {*self.by_id, *self.votes}:
             name = repo_id.rpartition("/")[2]
             if self.packed.get(name, name) in (None, name):
-                self.named[name].append(repo_id)
+                self.named[_key(name)].append(repo_id)
         self.of = {one.repo_id.lower(): self._of(one) for one in candidates}
         self._drop_lonely()
         self.found = [self._root(one.repo_id.lower()) for one in candidates]
@@ -105,37 +114,53 @@ class _Grouping:
         alike = [told for told in one.relations if told.kind not in UNLIKE]
         if len(one.relations) == len(alike) == 1:
             base = alike[0].repo_id.lower()
-            name = base.rpartition("/")[2]
-            if alike[0].kind == CONVERTED or packed == name:
+            if self._converts(one, base, alike[0].kind):
                 return Membership(base, BuildBy.RELATION)
-            return Membership(base, BuildBy.NAME) if self._copies(one, base) else own
-        if one.relations:
+            if self._copies(one, base):
+                return Membership(base, BuildBy.NAME)
+        if one.relations and not (packed and alike):
             return own
         model = self._by_name(one, packed) if packed else self._copied(one)
-        return Membership(model, BuildBy.NAME) if model else own
+        return Membership(model, BuildBy.NAME) if model and not (one.relations and "/" not in model) else own
+
+    def _converts(self, one: Candidate, base: str, kind: str) -> bool:
+        """Whether one that says it was made from a base has its weights, and none of another model of the family."""
+        own, other = self.keys[one.name], _key(base.rpartition("/")[2])
+        packed = self.packed[one.name] is not None
+        if own == other:
+            return packed or kind == CONVERTED
+        if kind != CONVERTED or not _ANOTHER.isdisjoint(set(name_words(own)) ^ set(name_words(other))):
+            return False
+        return packed or own.startswith(other)
 
     def _by_name(self, one: Candidate, packed: str) -> str:
         """The model that packed weights are named after; what they are called where the catalogue has no such."""
         owner, _, rest = packed.partition("_")
         if f"{owner}/{rest}" in self.by_id or f"{owner}/{rest}" in self.votes:
             return f"{owner}/{rest}"
-        return self._best(repo_id for repo_id in self.named[packed] if self._agrees(one, repo_id)) or packed
+        named = self.named[_key(packed)]
+        return self._best(repo_id for repo_id in named if self._agrees(one, repo_id)) or _key(packed)
 
     def _copied(self, one: Candidate) -> str:
         """The model that plain weights of the same name are a copy of, or nothing."""
-        if len(self.named[one.name]) < _TWO:
-            return ""
         own = one.repo_id.lower()
-        best = self._best(repo_id for repo_id in self.named[one.name] if repo_id == own or self._copies(one, repo_id))
+        owner, _, name = own.rpartition("/")
+        moved = f"{_MOVED.get(owner, owner)}/{name}"
+        if moved != own and moved in self.by_id:
+            return moved
+        named = self.named[self.keys[one.name]]
+        if len(named) < _TWO:
+            return ""
+        best = self._best(repo_id for repo_id in named if repo_id == own or self._copies(one, repo_id))
         return best if best != own else ""
 
     def _best(self, ids: Iterable[str]) -> str:
         """The one whose owner is no packer but makes what others are made from, and that is the best known."""
 
         def key(repo_id: str) -> tuple[bool, int, int, int, str]:
-            known, owner = self.by_id.get(repo_id), repo_id.partition("/")[0]
+            known, owner = self.by_id.get(repo_id), repo_id.rpartition("/")[0]
             rank = known.rank if known else len(self.by_id)
-            return owner in self.packers, -self.makers[owner], -self.votes[repo_id], rank, repo_id
+            return owner in self.packers or not owner, -self.makers[owner], -self.votes[repo_id], rank, repo_id
 
         return min(ids, key=key, default="")
 
@@ -152,13 +177,18 @@ class _Grouping:
         other = self.by_id.get(repo_id)
         if other is None:
             return True
-        alike = not one.family or not other.family or one.family == other.family
+        alike = not one.family or not other.family or _plain(one.family) == _plain(other.family)
         return alike and _near(one.parameters, other.parameters, _UNPACKED_COUNTS, unknown=True)
 
     def _copies(self, one: Candidate, repo_id: str) -> bool:
-        """Whether both are one model by all that is known: a name that says which model it is, family and count."""
+        """Whether both are one model by all that is known: a name that says which model it is, family and count.
+
+        An id without an owner is that of a model which was given one since.
+        """
         other = self.by_id.get(repo_id)
-        if other is None or other.name != one.name or not names_a_size(one.name):
+        if other is None or self.keys[other.name] != self.keys[one.name]:
+            return False
+        if not names_a_size(one.name) and "/" in one.repo_id and "/" in other.repo_id:
             return False
         return one.family == other.family != "" and _near(
             one.parameters, other.parameters, _COPIED_COUNTS, unknown=False
@@ -181,6 +211,15 @@ class _Grouping:
                 return Membership(first, by if first != repo_id else BuildBy.ITSELF)
             seen.append(step.model)
         return Membership(seen[-1], by)
+
+
+def _key(name: str) -> str:
+    """A name in lower case as models are told apart by it."""
+    return _MAKER.sub("", name, count=1) if _MAKER.match(name) else name
+
+
+def _plain(family: str) -> str:
+    return family.replace("-", "_")
 
 
 def _makers(votes: Mapping[str, int]) -> Counter[str]:

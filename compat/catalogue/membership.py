@@ -53,14 +53,16 @@ def models_of(index: CatalogueIndex, records: Sequence[ModelRecord]) -> dict[int
     itself = {model: int(columns.model_self[model]) for model in models.values()}
     keys = {model: int(columns.ids[row]) for model, row in itself.items() if row >= 0}
     elsewhere = sorted({key for key in keys.values() if key not in named})
-    named |= {key: told for key, *told in _NAMES.rows(elsewhere)} if elsewhere else {}
     lacking = sorted(model for model, row in itself.items() if row < 0)
+    first = {model: int(columns.ids[columns.model_rows[columns.model_first[model]]]) for model in lacking}
+    elsewhere += sorted({key for key in first.values() if key not in named})
+    named |= {key: told for key, *told in _NAMES.rows(elsewhere)} if elsewhere else {}
     told = _told_names(index, lacking)
     found = {}
     for record in records:
         if record.pk in models:
             model = models[record.pk]
-            own = told.get(model) or _cut(record.name)
+            own = told.get(model) or _cut(named[first[model]][0].rpartition("/")[2]) if model in first else ""
             name, license_, created = named.get(keys.get(model, -1)) or (own, "", None)
             count = int(columns.model_first[model + 1] - columns.model_first[model])
             by = BuildBy(int(columns.model_by[rows[record.pk]]))

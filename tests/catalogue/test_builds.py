@@ -23,9 +23,11 @@ def of(*candidates, corrected=None):
 
 
 def test_a_conversion_says_whose_it_is_through_others_too():
-    found = of(QWEN, quantized("Qwen/Qwen3-8B-AWQ", "Qwen/Qwen3-8B"), quantized("x/again", "Qwen/Qwen3-8B-AWQ"))
+    found = of(
+        QWEN, quantized("Qwen/Qwen3-8B-AWQ", "Qwen/Qwen3-8B"), quantized("x/Qwen3-8B-AWQ-GEMM", "Qwen/Qwen3-8B-AWQ")
+    )
     assert found["Qwen/Qwen3-8B"] == ("qwen/qwen3-8b", BuildBy.ITSELF)
-    assert found["x/again"] == found["Qwen/Qwen3-8B-AWQ"] == ("qwen/qwen3-8b", BuildBy.RELATION)
+    assert found["x/Qwen3-8B-AWQ-GEMM"] == found["Qwen/Qwen3-8B-AWQ"] == ("qwen/qwen3-8b", BuildBy.RELATION)
 
 
 def test_a_base_is_the_model_where_the_name_is_the_same_and_else_another():
@@ -46,7 +48,32 @@ def test_where_nothing_is_said_the_name_may_tell_and_is_marked():
     assert found["TheBloke/Qwen3-8B-GGUF"] == found["b/Qwen_Qwen3-8B-GGUF"] == ("qwen/qwen3-8b", BuildBy.NAME)
 
 
-@pytest.mark.parametrize("other", [{"family": "llama"}, {"parameters": 14_000_000_000, "family": "qwen"}])
+def test_what_says_it_was_converted_and_is_another_model_is_none():
+    found = of(
+        QWEN,
+        Candidate("maker/Apertus-8B"),
+        Candidate("maker/Apertus-8B-Instruct"),
+        quantized("unsloth/Apertus-8B-Instruct-bnb-4bit", "maker/Apertus-8B"),
+        quantized("lab/SmolDocling-256M", "maker/SmolVLM-256M"),
+    )
+    assert found["unsloth/Apertus-8B-Instruct-bnb-4bit"] == ("maker/apertus-8b-instruct", BuildBy.NAME)
+    assert found["lab/SmolDocling-256M"] == ("lab/smoldocling-256m", BuildBy.ITSELF)
+
+
+def test_a_model_under_its_old_name_is_the_same():
+    new = Candidate("meta-llama/Llama-3.1-8B", parameters=8_030_261_248, family="llama")
+    old = Candidate("meta-llama/Meta-Llama-3.1-8B", parameters=8_030_261_248, family="llama")
+    gpt2 = Candidate("openai-community/gpt2", parameters=137_022_720, family="gpt2")
+    bare = Candidate("gpt2", parameters=137_022_720, family="gpt2")
+    moved = Candidate("CohereForAI/c4ai-command-r-plus"), Candidate("CohereLabs/c4ai-command-r-plus")
+    found = of(new, old, gpt2, bare, *moved, quantized("x/Meta-Llama-3.1-8B-GGUF", "meta-llama/Meta-Llama-3.1-8B"))
+    assert found["meta-llama/Llama-3.1-8B"][0] == found["meta-llama/Meta-Llama-3.1-8B"][0]
+    assert found["x/Meta-Llama-3.1-8B-GGUF"][0] == found["meta-llama/Llama-3.1-8B"][0]
+    assert found["gpt2"] == ("openai-community/gpt2", BuildBy.NAME)
+    assert found["CohereForAI/c4ai-command-r-plus"] == ("coherelabs/c4ai-command-r-plus", BuildBy.NAME)
+
+
+@pytest.mark.parametrize("other", [{"family": "llama"}, {"parameters": 32_000_000_000, "family": "qwen"}])
 def test_a_name_is_not_believed_against_what_was_read(other):
     found = of(QWEN, Candidate("x/Qwen3-8B-GGUF", **other))
     assert found["x/Qwen3-8B-GGUF"] == ("x/qwen3-8b-gguf", BuildBy.ITSELF)
