@@ -98,7 +98,7 @@ class CatalogueIndex:
         name = facet if isinstance(facet, str) else facet.name
         if name not in self._facets:
             sets = [tuple(values) for values in self.columns.texts["facets"][name]]
-            self._facets[name] = Values(self.columns.facets[name], sets)
+            self._facets[name] = Values(self.columns.facets[name], sets, self.columns.models)
         return self._facets[name]
 
     def rows_of(self, ids: Iterable[int] | Column) -> Column:

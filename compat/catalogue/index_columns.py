@@ -110,10 +110,14 @@ SCORES = 128
 
 @dataclass(frozen=True)
 class Values:
-    """The values that groups have of one facet: ``codes`` one a group, and for every code its values."""
+    """The values that groups have of one facet: ``codes`` one a group, and for every code its values.
+
+    ``whole`` are the units of the whole catalogue, of which what they have is looked up once.
+    """
 
     codes: Column
     sets: Sequence[tuple[str, ...]]
+    whole: Units | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -161,16 +165,39 @@ class Values:
 
     def _of_several(self, units: Units, scores: Column, allowed: Mask) -> Column:
         """By the value's number, how many of the units whose records are in several groups."""
-        near = np.flatnonzero(scores[units.groups] >= 0)
-        groups = units.groups[near]
-        kind = np.searchsorted(units.first, near, side="right") - 1
+        pairs = self._of_whole if units is self.whole else self._pairs_of(units)
+        best = np.maximum.reduceat(scores[pairs.groups], pairs.first) if len(pairs.first) else pairs.first
+        weights = units.counts[pairs.kind] * allowed[best]
+        return np.bincount(pairs.number, weights=weights, minlength=len(self.names))
+
+    @cached_property
+    def _of_whole(self) -> _Pairs:
+        assert self.whole is not None
+        return self._pairs_of(self.whole)
+
+    def _pairs_of(self, units: Units) -> _Pairs:
         codes, numbers = self._pairs
-        starts, ends = (np.searchsorted(codes, self.codes[groups], side=side) for side in ("left", "right"))
-        kind, score = np.repeat(kind, ends - starts), np.repeat(scores[groups], ends - starts)
-        pair, score = _distinct(kind * len(self.names) + numbers[ranges(starts, ends - starts)], score, SCORES)
-        best = np.flatnonzero(np.diff(pair, append=-1))
-        kind, number = np.divmod(pair[best], max(len(self.names), 1))
-        return np.bincount(number, weights=units.counts[kind] * allowed[score[best]], minlength=len(self.names))
+        starts, ends = (np.searchsorted(codes, self.codes[units.groups], side=side) for side in ("left", "right"))
+        sizes = ends - starts
+        kinds = np.repeat(np.arange(len(units.first)), np.diff(units.first, append=len(units.groups)))
+        pair = np.repeat(kinds, sizes) * len(self.names) + numbers[ranges(starts, sizes)]
+        order = np.argsort(pair, kind="stable")
+        first = np.flatnonzero(np.diff(pair[order], prepend=-1))
+        kind, number = np.divmod(pair[order][first], max(len(self.names), 1))
+        groups = np.repeat(units.groups, sizes)[order]
+        return _Pairs(groups.astype(np.int32), first, kind.astype(np.int32), number.astype(np.int32))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The values that kinds of units have: the ``n``-th is ``number[n]`` of ``kind[n]``, in the groups from
+    ``first[n]`` on.
+    """
+
+    groups: Column
+    first: Column
+    kind: Column
+    number: Column
 
 
 @dataclass(frozen=True)
