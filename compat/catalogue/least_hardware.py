@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from compat.catalogue.current import index_now
+from compat.catalogue.index_columns import RUNS
 from compat.catalogue.ladder import COMFORTABLE, ENOUGH_BITS, NARROW, build_query, told_machine
 from compat.catalogue.made_for import at_its_context
+from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.needs import fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
-from compat.catalogue.rows import find_record, worker_of
+from compat.catalogue.rows import find_record, records_by_id, worker_of
 from compat.catalogue.verdict import SheetAnswer, answer_to, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import Machine, Worker, workers
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
@@ -80,21 +85,24 @@ class LeastMachine:
 class NeedsPage:
     """What hardware a model needs on a worker's engine; ``none`` are the kinds of which no usual machine is enough.
 
-    ``unfit`` are those on which the engine does not run at all.
+    ``build`` is the repository that is looked at: another one with the same model where the engine does not take
+    ``record``. ``unfit`` are the kinds on which the engine does not run at all.
     """
 
     worker: Worker
     record: ModelRecord
+    build: ModelRecord
     least: tuple[LeastMachine, ...]
     none: tuple[str, ...]
     unfit: tuple[str, ...]
 
 
 def what_it_needs(repo_id: str, asked: Question, available: Mapping[str, Worker] | None = None) -> NeedsPage:
-    """The least hardware for a model. At most six queries; raises :class:`~compat.catalogue.UnknownModel`."""
+    """The least hardware for a model. At most eight queries; raises :class:`~compat.catalogue.UnknownModel`."""
     available = available or workers()
-    record = find_record(repo_id)
+    asked_for = find_record(repo_id)
     worker = replace(worker_of(asked, available), machine=Machine(), registered=False)
+    record = _build_taken(asked_for, worker)
     variants = list(record.variants.all())
     facts = sheet_answers([record.sheet_id], worker)[record.sheet_id].facts
     least, none, unfit = list[LeastMachine](), list[str](), list[str]()
@@ -109,7 +117,18 @@ def what_it_needs(repo_id: str, asked: Question, available: Mapping[str, Worker]
             least.append(found)
         else:
             (none if suited else unfit).append(kind)
-    return NeedsPage(worker, record, tuple(least), tuple(none), tuple(unfit))
+    return NeedsPage(worker, asked_for, record, tuple(least), tuple(none), tuple(unfit))
+
+
+def _build_taken(record: ModelRecord, worker: Worker) -> ModelRecord:
+    """The record, or the best build of its model where the engine does not take it and takes that. Two queries."""
+    index, _ = index_now()
+    scores = index.stored(worker.profile.slug).scores[index.columns.group]
+    own, builds = index.rows_of([record.pk]), rows_of_model(index, record)
+    if not len(own) or scores[own[0]] > RUNS or not np.any(scores[builds] > RUNS):
+        return record
+    best = index.ids_at(best_first(index, builds, scores[builds])[:1])
+    return next(iter(records_by_id(best)), record)
 
 
 def _well(

@@ -86,6 +86,16 @@ def test_a_page_names_the_build_that_runs_and_lists_all(client):
     assert "which 3 repositories have" in told
 
 
+def test_what_it_needs_is_told_of_the_build_that_the_engine_takes(client):
+    response = client.get("/machine/for/?m=microsoft/phi-2&worker=llama-cpp")
+    page = response.context["page"]
+    assert (page.record.repo_id, page.build.repo_id) == ("microsoft/phi-2", "TheBloke/phi-2-GGUF")
+    assert page.least
+    assert "takes this model as" in Page(response).text
+    own = client.get("/machine/for/?m=microsoft/phi-2&worker=vllm").context["page"]
+    assert own.build == own.record
+
+
 def test_the_answer_of_a_program_tells_the_model(client):
     found = client.get("/api/v1/models?model=microsoft/phi-2&compatible=false").json()
     told = {item["id"]: item["model"] for item in found["items"]}
