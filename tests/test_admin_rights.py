@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import RequestFactory
 from django.urls import reverse
 
+from compat.management.lanes import Lanes
 from compat.models import (
     CuratedList,
     HubFetch,
@@ -95,6 +96,7 @@ def test_a_curator_cannot_have_everything_judged_again_but_an_operator_can(clien
     assert old.filter(rules="0.old").exists()
     curator.user_permissions.add(Permission.objects.get(codename="change_enginesetting"))
     assert "being judged again" in act(client, "judge_again", Verdict.objects.first())
+    assert Lanes().work_off() == 1
     assert not old.filter(rules="0.old").exists()
 
 
