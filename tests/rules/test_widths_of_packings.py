@@ -446,6 +446,12 @@ def test_packed_integers_of_rare_widths_are_nvidias_alone_on_vllm(bits):
 def test_gptq_laid_out_for_other_kernels_is_no_sure_thing_on_vllm(kind):
     assert on("vllm", gptq(checkpoint_format=kind), NVIDIA) == Confidence.LOW
     assert on("vllm", gptq(**{f"is_{kind}_format": True}), NVIDIA) == Confidence.LOW
+    assert on("vllm", gptq(checkpoint_format=kind), AMD) == Confidence.LOW
+
+
+def test_groups_of_other_sizes_are_unsure_on_intels_gpus_with_sglang():
+    assert on("sglang", gptq(group_size=256), INTEL) == Confidence.LOW
+    assert on("sglang", gptq(group_size=256), PROCESSOR) == Confidence.MEDIUM
 
 
 def test_what_is_not_told_of_gptq_and_autoround_refuses_nothing():
@@ -464,6 +470,7 @@ def test_autoround_of_untold_numbers_is_unsure_on_a_processor_with_vllm():
 
 def test_autoround_needs_marlin_on_sglang():
     assert on("sglang", rounded(), Capability("nvidia", 7.5)) == 0
+    assert on("sglang", {"quant_method": "auto-round"}, Capability("nvidia", 7.5)) > 0
     assert on("sglang", rounded(packing_format="auto_round:auto_awq"), Capability("nvidia", 7.5)) > 0
 
 
