@@ -145,6 +145,7 @@ class _QuantizationTable(StrictTable):
     confidence: _Sureness | None = None
     note: str = ""
     platforms: _Platforms = []
+    experts_platforms: _Platforms = []
     compute_capability: float | None = None
     experts: float | None = None
     below: float | None = None
@@ -153,6 +154,7 @@ class _QuantizationTable(StrictTable):
     native_gfx: Names = []
     native_platforms: _Platforms = []
     elsewhere: str = ""
+    unsure: dict[Annotated[str, one_of(*PLATFORM_LABELS)], str] = {}
     dense_alone: bool = False
     experts_alone: bool = False
     architectures: Names = []
@@ -390,6 +392,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             Confidence[row.confidence.upper()] if row.confidence else Confidence.NONE,
             row.note,
             platforms=tuple(row.platforms),
+            experts_platforms=tuple(row.experts_platforms),
             compute_capability=row.compute_capability,
             experts=row.experts,
             below=row.below,
@@ -398,6 +401,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             native_gfx=tuple(row.native_gfx),
             native_platforms=tuple(row.native_platforms),
             elsewhere=row.elsewhere,
+            unsure=row.unsure,
             dense_alone=row.dense_alone,
             experts_alone=row.experts_alone,
             architectures=frozenset(row.architectures),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache
@@ -75,13 +75,15 @@ class FormatRule:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """A quantization an engine loads: how sure, and on which hardware. Empty ``platforms`` means all of the engine's.
+    """A quantization an engine loads: how sure, and on which hardware. Empty ``platforms`` means all of the engine's,
+    and ``experts_platforms`` are those for the weights of a mixture of experts, where they are others.
 
     ``compute_capability`` is the least of NVIDIA's it needs (8.9: Ada), ``experts`` the least for the weights of a
     mixture of experts, where that is more, ``below`` the one from which on it is not computed any more, and ``native``
     the one from which it runs at full speed. ``gfx`` and ``native_gfx`` name AMD's generations that it needs and
     that have it built in; empty ``gfx`` means all. ``elsewhere`` says why it is not sure on generations of AMD's that
-    ``native_gfx`` does not name. ``native_platforms`` are those of which any hardware has it built
+    ``native_gfx`` does not name, and ``unsure`` the same of whole platforms. ``native_platforms`` are those of which
+    any hardware has it built
     in, empty where that is not told. ``processor`` is what a processor must have for it, ``processor_experts`` the same
     for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts;
     ``experts_alone``: for nothing else.
@@ -93,6 +95,7 @@ class Packing:
     confidence: Confidence
     note: str = ""
     platforms: tuple[str, ...] = ()
+    experts_platforms: tuple[str, ...] = ()
     compute_capability: float | None = None
     experts: float | None = None
     below: float | None = None
@@ -101,6 +104,7 @@ class Packing:
     native_gfx: tuple[str, ...] = ()
     native_platforms: tuple[str, ...] = ()
     elsewhere: str = ""
+    unsure: Mapping[str, str] = field(default_factory=dict)
     dense_alone: bool = False
     experts_alone: bool = False
     architectures: frozenset[str] = frozenset()
@@ -108,6 +112,10 @@ class Packing:
     refused: str = ""
     processor: str = ""
     processor_experts: str = ""
+
+    def runs_on(self, *, mixture: bool) -> tuple[str, ...]:
+        """The platforms that compute it, for a mixture of experts or not; empty: all of the engine's."""
+        return self.experts_platforms or self.platforms if mixture else self.platforms
 
     def of_processor(self, *, mixture: bool) -> str:
         """What a processor must have for it, for a mixture of experts or not; empty: any will do."""
@@ -262,11 +270,18 @@ def _doubted(group: Group) -> bool:
 def packing_names(label: str, scheme: str | None = None) -> tuple[str, ...]:
     """The names that an entry may have for weights packed this way, the most telling first.
 
-    A scheme of several words, as ``INT4 asymmetric``, is also what each word says. ``MLX`` stands for all its widths.
+    A scheme of several words, as ``INT4 asymmetric``, is also what fewer of them say, with its first word before
+    without. ``MLX`` stands for all its widths.
     """
-    schemes = dict.fromkeys((scheme, *scheme.split())) if scheme else {}
-    own = (*(f"{label} {one}" for one in schemes), label)
+    own = (*(f"{label} {one}" for one in _readings(scheme.split() if scheme else [])), label)
     return (*own, *packing_names("MLX", scheme)) if label.startswith("MLX ") else own
+
+
+def _readings(words: Sequence[str]) -> list[str]:
+    if not words:
+        return []
+    rest = _readings(words[1:])
+    return [*(f"{words[0]} {one}" for one in rest), words[0], *rest]
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -35,6 +35,7 @@ class Share:
             confidence=min(found.confidence, self.confidence),
             note="; ".join(filter(None, (found.note, self.note))),
             platforms=self.platforms or found.platforms,
+            experts_platforms=() if self.platforms else found.experts_platforms,
             excepted=found.excepted | self.excepted,
         )
 

@@ -412,9 +412,15 @@ def _vllm(start: Start) -> RunLine | str:
         told += ["--kv-cache-dtype", options.kv_type]
     if options.parallel is not None:
         told += ["--max-num-seqs", str(options.parallel)]
+    if start.model.quantization in _VLLM_DEPRECATED:
+        told.append("--allow-deprecated-quantization")
     # _get_and_verify_max_len in config/model.py stops without it.
     environment = {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"} if start.stretched else {}
     return RunLine(((Command(tuple(told), environment),),), _stretching(start))
+
+
+_VLLM_DEPRECATED = frozenset({"fbgemm_fp8", "fp_quant"})
+"""Its DEPRECATED_QUANTIZATION_METHODS, which it does not load unless it is told so."""
 
 
 def _stretching(start: Start) -> str:

@@ -109,7 +109,9 @@ VAGUE = frozenset(
 
 _MODES = ("mxfp4", "mxfp8", "nvfp4")
 ODD_GROUPS = "odd-groups"
-"""MLX weights in groups of a size that its kernels of their mode do not have."""
+"""Weights in groups of a size that MLX's kernels of their mode, or GPTQ's Marlin kernels, do not have."""
+_MARLIN_GROUP_SIZES = (-1, 32, 64, 128)
+"""The group sizes of the Marlin kernels, which all servers compute GPTQ with on NVIDIA's GPUs; -1 is a whole row."""
 _GROUP_SIZES = {"affine": (32, 64, 128), "mxfp4": (32,), "mxfp8": (32,), "nvfp4": (16,)}
 """mlx 0.32.4, ops.cpp: the group sizes of ``quantize``'s modes."""
 SHARED_NAMES = frozenset({"AWQ", "GPTQ", "AutoRound"})
@@ -148,9 +150,20 @@ _SCHEME_WORDS = ("nvfp4", "mxfp4", "mxfp8", "fp8")
 GEMV = "GEMV"
 """AWQ's layout for its GEMV kernels, which packs along the inputs where all other kernels expect the outputs."""
 _GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
-_LAYOUT_SCHEMES = frozenset({GEMV, _MARLIN})
 ASYMMETRIC = "asymmetric"
 """What a scheme ends with where the codes have zero points of their own: GPTQ's with ``sym`` set to false."""
+_BITBLAS = "BitBLAS"
+"""What a scheme begins with where GPTQ's codes are laid out for the BitBLAS kernels."""
+ODD_LAYOUT = "odd-layout"
+"""What a scheme begins with where AutoRound names a layout or a kernel that no server has."""
+_AWQ_LAYOUT = "AWQ"
+"""What a scheme ends with where AutoRound's integers are laid out as AWQ's, and not as GPTQ's."""
+_ASIDE = frozenset({ASYMMETRIC, ODD_GROUPS, _AWQ_LAYOUT})
+"""Words behind the numbers of a scheme."""
+_LAYOUT_WORDS = frozenset(
+    {GEMV, _MARLIN, _BITBLAS, ODD_LAYOUT, *(name for name, label in _METHODS.items() if label == "AutoRound")}
+)
+"""Words of a scheme that may stand alone, before numbers that are not told."""
 ONLINE = "online"
 """BitNet's weights in 16 bits, rounded to three values while loading; without this scheme four lie in a byte."""
 BLOCKWISE, UNBLOCKED = "blockwise", "unblocked"
@@ -366,7 +379,7 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
 
 def _bits_of(label: str, scheme: str | None, width: float | None, words: tuple[str, ...]) -> float | None:
     """What a weight takes under a method, by what it holds; the name may tell a width where the fields do not."""
-    numbers = None if scheme in _LAYOUT_SCHEMES else _numbers_in(scheme)
+    numbers = _numbers_in(scheme)
     if numbers is None:
         return packed_bits(label, width or _width_told((), words)) or packed_bits(label, width)
     own = label if numbers.startswith("INT") else numbers
@@ -426,8 +439,56 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
     FP8 with what shares a scale before it."""
     method = str(block.get("quant_method")).lower()
     found = _numbers_or_layout(block, method)
-    scales = _scales_of_fp8(block, method) if found == "FP8" else ""
-    return f"{scales} {found}" if scales else found
+    before, behind = _scales_of_fp8(block, method) if found == "FP8" else "", ""
+    if method in _GPTQ_METHODS:
+        before, behind = _layout_of_gptq(block), _codes_of_gptq(block)
+    elif _METHODS.get(method) == "AutoRound":
+        before, behind = _layout_of_rounded(block, method, found), _codes_of_rounded(block, found)
+    return " ".join(filter(None, (before, found, behind))) or None
+
+
+def _layout_of_gptq(block: Mapping[str, Any]) -> str:
+    """The kernels that GPTQ's codes are laid out for, empty where they lie as usual."""
+    told = block.get("checkpoint_format")
+    if told == "marlin" or block.get("is_marlin_format") is True:
+        return _MARLIN
+    return _BITBLAS if told == "bitblas" or block.get("is_bitblas_format") is True else ""
+
+
+def _codes_of_gptq(block: Mapping[str, Any]) -> str:
+    """What of GPTQ's codes keeps them from the usual kernels, as words; empty where nothing does."""
+    group = block.get("group_size")
+    odd = isinstance(group, int) and not isinstance(group, bool) and group not in _MARLIN_GROUP_SIZES
+    return " ".join([ASYMMETRIC] * (block.get("sym") is False) + [ODD_GROUPS] * odd)
+
+
+_AUTO_ROUND = "auto-round"
+_GPTQ_LAYOUT = "auto_round:auto_gptq"
+_ROUNDED_LAYOUTS = {
+    "INT": (_GPTQ_LAYOUT, "auto_round:auto_awq"),
+    "MXFP": ("auto_round:llm_compressor",),
+    "FP": ("auto_round:fp8",),
+}
+"""The layouts of each kind of AutoRound's numbers that any server reads."""
+_ROUNDED_BACKENDS = ("auto", "gptq", "gptq:marlin", "awq", "awq:marlin", "marlin")
+
+
+def _layout_of_rounded(block: Mapping[str, Any], method: str, numbers: str | None) -> str:
+    """Another name of AutoRound's than the usual one, and a layout or kernel that no server has, as words."""
+    layout, backend = block.get("packing_format"), block.get("backend")
+    known = _ROUNDED_LAYOUTS.get((numbers or "INT").rstrip("12345678"), (layout,))
+    odd = (layout is not None and layout not in known) or (backend is not None and backend not in _ROUNDED_BACKENDS)
+    return " ".join([method] * (method != _AUTO_ROUND) + [ODD_LAYOUT] * odd)
+
+
+def _codes_of_rounded(block: Mapping[str, Any], numbers: str | None) -> str:
+    """That AutoRound's integers lie as AWQ's, or what the layout of GPTQ says of them, as words."""
+    if numbers is not None and not numbers.startswith("INT"):
+        return ""
+    told = " ".join(str(block.get(key)) for key in ("packing_format", "backend"))
+    if "gptq" not in told and "awq" in told:
+        return _AWQ_LAYOUT
+    return _codes_of_gptq(block)
 
 
 def _scales_of_fp8(block: Mapping[str, Any], method: str) -> str:
@@ -471,10 +532,7 @@ def _numbers_or_layout(block: Mapping[str, Any], method: str) -> str | None:
         bits = _bits_of_groups(block)
         if bits == 8:
             return "W8A16"
-    integers = f"INT{bits}" if _is_width(bits) else None
-    if method in _GPTQ_METHODS and block.get("sym") is False:
-        return f"{integers} {ASYMMETRIC}" if integers else ASYMMETRIC
-    return integers
+    return f"INT{bits}" if _is_width(bits) else None
 
 
 def _kind_by_method(block: Mapping[str, Any], method: str) -> str | None:
@@ -558,9 +616,9 @@ def _weights_of_groups(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _numbers_in(scheme: str | None) -> str | None:
-    """The numbers that a scheme of one or several words holds: ``INT4`` of ``INT4 asymmetric``."""
-    words = scheme.removesuffix(ASYMMETRIC).split() if scheme else []
-    return words[-1] if words else None
+    """The numbers that a scheme of one or several words holds: ``INT4`` of ``INT4 asymmetric``; None of a layout."""
+    words = [word for word in (scheme or "").split() if word not in _ASIDE]
+    return words[-1] if words and words[-1] not in _LAYOUT_WORDS else None
 
 
 def _bits(label: str, tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:

@@ -110,10 +110,10 @@ def _told(packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterato
     """What a packing needs beyond what the engine needs anyway."""
     least = packing.least(mixture=mixture) or 0
     newer, processor = least > (profile.compute_capability or 0), packing.of_processor(mixture=mixture)
-    fewer = bool(packing.platforms) and set(packing.platforms) != set(profile.platforms)
+    platforms = packing.runs_on(mixture=mixture) or profile.platforms
+    fewer = set(platforms) != set(profile.platforms)
     if not newer and not fewer and packing.below is None and not packing.gfx and not packing.processor:
         return
-    platforms = packing.platforms or profile.platforms
     words = [_condition(platform, packing, least if newer else 0, processor) for platform in platforms]
     brief = f"needs {generation_name(least)} or newer" if newer and platforms == ("cuda",) else "needs certain hardware"
     yield Finding(
@@ -178,6 +178,7 @@ def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding
 
 def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, *, mixture: bool) -> Iterator[Finding]:
     what = f"{packing.name} in {profile.name}"
+    platforms = packing.runs_on(mixture=mixture)
     least = packing.least(mixture=mixture)
     tried = _experimental_on(hardware, profile)
     there = {tried.platform, tried.like} if tried is not None else set(hardware.platforms)
@@ -186,15 +187,11 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
         text = f"{what} needs {needed}; this worker has {VENDOR_LABELS[hardware.vendor]}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on this GPU")
         yield _other_packing()
-    elif packing.platforms and not there & set(packing.platforms):
-        runs_on = _named(packing.platforms)
-        yield Finding(
-            CODE,
-            Severity.BLOCKS,
-            f"{profile.name} reads {packing.name} on {runs_on} only; this worker has {VENDOR_LABELS[hardware.vendor]}.",
-            f"{packing.name} not on this GPU",
-        )
+    elif platforms and not there & set(platforms):
+        yield _not_on(hardware, platforms, packing, profile)
         yield _other_packing()
+    elif there & set(packing.unsure):
+        yield _unsure_on(hardware, packing, there)
     elif _lacks(hardware, packing.gfx):
         needed = or_([amd_generation_name(gfx) for gfx in packing.gfx])
         have = amd_generation_name(hardware.gfx or "")
@@ -221,18 +218,38 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif packing.native and _older(hardware, packing.native):
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
-        having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
-        if packing.elsewhere:
-            text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
-            yield Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
-            return
-        yield _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+        yield _on_another_generation(packing)
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)
     elif tried is None and packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
         yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
+
+
+def _not_on(hardware: Capability, platforms: Iterable[str], packing: Packing, profile: EngineProfile) -> Finding:
+    experts = " of mixtures of experts" if platforms != packing.platforms else ""
+    return Finding(
+        CODE,
+        Severity.BLOCKS,
+        f"{profile.name} reads {packing.name}{experts} on {_named(platforms)} only; this worker has "
+        f"{VENDOR_LABELS[hardware.vendor]}.",
+        f"{packing.name} not on this GPU",
+    )
+
+
+def _on_another_generation(packing: Packing) -> Finding:
+    having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
+    if packing.elsewhere:
+        text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
+        return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
+    return _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+
+
+def _unsure_on(hardware: Capability, packing: Packing, there: Iterable[str]) -> Finding:
+    reason = next(packing.unsure[platform] for platform in there if platform in packing.unsure)
+    text = f"This worker has {VENDOR_LABELS[hardware.vendor]}: {reason}."
+    return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure there", Confidence.LOW)
 
 
 def _on_some_processors(packing: Packing, what: str, *, mixture: bool) -> Finding:

@@ -191,6 +191,13 @@ def test_servers_of_whole_cards_are_told_context_cards_and_slots(engine, context
     assert several
 
 
+@pytest.mark.parametrize(("packing", "told"), [("fbgemm_fp8", True), ("fp_quant", True), ("FP8", False)])
+def test_vllm_is_told_to_load_deprecated_packings(packing, told):
+    model = replace(STRANGE, format="safetensors", quantization=packing)
+    (plan, *_) = make_plans(HALVES, "vllm", cards(24, ram=64), LoadOptions(), model=model).plans
+    assert ("--allow-deprecated-quantization" in plan.line.arguments) is told
+
+
 @pytest.mark.parametrize(
     ("engine", "option", "default", "before"),
     [

@@ -54,8 +54,8 @@ def test_vllm_computes_gptq_of_four_and_eight_bits_alone(bits):
 
 
 @pytest.mark.parametrize("bits", range(1, 9))
-def test_sglang_computes_gptq_of_two_three_four_and_eight_bits(bits):
-    assert refuses(packed("sglang", {"quant_method": "gptq", "bits": bits})) is (bits not in (2, 3, 4, 8))
+def test_sglang_computes_gptq_of_four_and_eight_bits(bits):
+    assert refuses(packed("sglang", {"quant_method": "gptq", "bits": bits})) is (bits not in (4, 8))
 
 
 @pytest.mark.parametrize("sym", [True, None, 0, "false"])
@@ -70,7 +70,7 @@ def test_vllm_refuses_asymmetric_gptq(bits):
     assert any("sym = false" in reason for reason in result.reasons)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug != "vllm"])
+@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug not in ("vllm", "sglang")])
 def test_asymmetric_gptq_is_gptq_to_the_others(slug):
     symmetric, not_so = (packed(slug, {"quant_method": "gptq", "bits": 4, "sym": sym}) for sym in (True, False))
     assert (symmetric.level, symmetric.cause) == (not_so.level, not_so.cause)
@@ -230,7 +230,7 @@ def test_integers_of_four_bits_with_activations_in_fp8_are_hoppers_alone_on_vllm
     [("int", 4, True, True), (None, 4, True, True), ("nv_fp", 4, False, False), ("mx_fp", 4, True, False)],
 )
 def test_numbers_of_autoround_that_an_engine_does_not_read_are_refused(numbers, bits, vllm, sglang):
-    block = {"quant_method": "auto-round", "bits": bits, "group_size": 16, "data_type": numbers}
+    block = {"quant_method": "auto-round", "bits": bits, "group_size": 32, "data_type": numbers}
     assert [packed(slug, block).compatible for slug in ("vllm", "sglang")] == [vllm, sglang]
 
 
@@ -351,3 +351,179 @@ def test_fp8_that_a_list_tells_alone_may_be_compressed_tensors(slug):
     assert packed(slug, block, **by_list).level == 1
     assert packed(slug, block | {"weight_block_size": [128, 128]}, **by_list).level > 1
     assert packed(slug, block).level > 1
+
+
+NVIDIA, AMD, INTEL, PROCESSOR = (Capability(*one) for one in (("nvidia", 8.9), ("amd",), ("intel",), ("cpu",)))
+DENSE = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
+
+
+def on(slug, block, hardware, model=DENSE):
+    """How sure it is there, from 0 (refused) to 3."""
+    record = {"id": "a/model", "pipeline_tag": "text-generation", "tags": ["safetensors"]}
+    parsed = parse_record({**record, "config": {**model, "quantization_config": block}}).model
+    result = judge_all(extract(parsed).judged, all_profiles()[slug], hardware).result
+    assert result.cause in ("", "quantization", "platform")
+    return int(result.level)
+
+
+def gptq(**more):
+    return {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": False, **more}
+
+
+def rounded(**more):
+    layout = {"packing_format": "auto_round:auto_gptq", "backend": "auto"}
+    return {"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True, **layout, **more}
+
+
+def on_each(slug, block, model=DENSE):
+    return tuple(on(slug, block, hardware, model) > 0 for hardware in (NVIDIA, AMD, INTEL, PROCESSOR))
+
+
+YES, NO = True, False
+
+
+@pytest.mark.parametrize(
+    ("block", "dense", "mixture"),
+    [
+        (gptq(), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (gptq(bits=8), (YES, NO, NO, NO), (YES, NO, NO, NO)),
+        (gptq(bits=3), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (gptq(sym=False), (NO, NO, YES, YES), (NO, NO, NO, YES)),
+        (gptq(group_size=256), (NO, NO, YES, YES), (NO, NO, NO, YES)),
+        (gptq(group_size=-1), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (gptq(bits=8, sym=False), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (gptq(bits=8, group_size=16), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (gptq(checkpoint_format="marlin"), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (gptq(is_marlin_format=True), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (gptq(checkpoint_format="gptq"), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (rounded(), (YES, NO, YES, YES), (YES, NO, YES, YES)),
+        (rounded(bits=2), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (rounded(bits=3), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (rounded(bits=8), (YES, NO, NO, NO), (YES, NO, NO, NO)),
+        (rounded(sym=False), (NO, NO, NO, YES), (YES, NO, NO, YES)),
+        (rounded(group_size=256), (NO, NO, NO, YES), (YES, NO, NO, YES)),
+        (rounded(sym=False, packing_format="auto_round:auto_awq"), (YES, NO, YES, YES), (YES, NO, YES, YES)),
+        (rounded(bits=8, packing_format="auto_round:auto_awq"), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+    ],
+)
+def test_sglang_computes_gptq_and_autoround_where_it_has_kernels(block, dense, mixture):
+    assert on_each("sglang", block) == dense
+    assert on_each("sglang", block, MIXTURE) == mixture
+
+
+@pytest.mark.parametrize(
+    ("block", "dense", "mixture"),
+    [
+        (gptq(), (YES, YES, YES, YES), (YES, YES, YES, YES)),
+        (gptq(group_size=256), (NO, NO, NO, NO), (YES, YES, NO, NO)),
+        (gptq(group_size=16, bits=8), (NO, NO, NO, NO), (YES, YES, NO, NO)),
+        (gptq(checkpoint_format="marlin", sym=False), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (rounded(), (YES, YES, YES, YES), (YES, YES, YES, NO)),
+        (rounded(bits=8), (YES, YES, NO, NO), (YES, YES, NO, NO)),
+        (rounded(bits=3, sym=False), (YES, NO, NO, NO), (YES, NO, NO, NO)),
+        (rounded(bits=2), (YES, NO, YES, NO), (YES, NO, YES, NO)),
+        (rounded(bits=2, sym=False), (YES, NO, NO, NO), (YES, NO, NO, NO)),
+        (rounded(sym=False), (NO, NO, NO, NO), (YES, YES, NO, NO)),
+        (rounded(bits=8, sym=False), (NO, NO, NO, NO), (YES, YES, NO, NO)),
+        (rounded(group_size=256), (NO, NO, YES, NO), (YES, YES, YES, NO)),
+        (rounded(sym=False, packing_format="auto_round:auto_awq"), (YES, YES, YES, NO), (YES, YES, YES, NO)),
+        (rounded(bits=8, packing_format="auto_round:auto_awq"), (NO, NO, NO, NO), (NO, NO, NO, NO)),
+        (pack_quantized(3), (YES, NO, NO, NO), (YES, NO, NO, NO)),
+        (pack_quantized(4), (YES, YES, YES, YES), (YES, YES, YES, YES)),
+    ],
+)
+def test_vllm_computes_integers_where_it_has_kernels(block, dense, mixture):
+    assert on_each("vllm", block) == dense
+    assert on_each("vllm", block, MIXTURE) == mixture
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, 6, 7])
+def test_packed_integers_of_rare_widths_are_nvidias_alone_on_vllm(bits):
+    assert on_each("vllm", pack_quantized(bits)) == (bits > 1, NO, NO, NO)
+
+
+@pytest.mark.parametrize("kind", ["marlin", "bitblas"])
+def test_gptq_laid_out_for_other_kernels_is_no_sure_thing_on_vllm(kind):
+    assert on("vllm", gptq(checkpoint_format=kind), NVIDIA) == Confidence.LOW
+    assert on("vllm", gptq(**{f"is_{kind}_format": True}), NVIDIA) == Confidence.LOW
+    assert on("vllm", gptq(checkpoint_format=kind), AMD) == Confidence.LOW
+
+
+def test_groups_of_other_sizes_are_unsure_on_intels_gpus_with_sglang():
+    assert on("sglang", gptq(group_size=256), INTEL) == Confidence.LOW
+    assert on("sglang", gptq(group_size=256), PROCESSOR) == Confidence.MEDIUM
+
+
+def test_what_is_not_told_of_gptq_and_autoround_refuses_nothing():
+    for method in ("gptq", "auto-round"):
+        assert on("vllm", {"quant_method": method}, NVIDIA) >= Confidence.MEDIUM
+        assert on("sglang", {"quant_method": method}, NVIDIA) >= Confidence.MEDIUM
+        odd = {"quant_method": method, "bits": 4, "group_size": None, "sym": None, "packing_format": None}
+        assert on("vllm", odd, NVIDIA) >= Confidence.MEDIUM
+
+
+def test_autoround_of_untold_numbers_is_unsure_on_a_processor_with_vllm():
+    assert on("vllm", {"quant_method": "auto-round"}, PROCESSOR) == Confidence.LOW
+    assert on("vllm", rounded(), PROCESSOR) == Confidence.MEDIUM
+    assert on("vllm", {"quant_method": "auto-round"}, PROCESSOR, MIXTURE) == 0
+
+
+def test_autoround_needs_marlin_on_sglang():
+    assert on("sglang", rounded(), Capability("nvidia", 7.5)) == 0
+    assert on("sglang", {"quant_method": "auto-round"}, Capability("nvidia", 7.5)) > 0
+    assert on("sglang", rounded(packing_format="auto_round:auto_awq"), Capability("nvidia", 7.5)) > 0
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"packing_format": "auto_round:exllamav2"},
+        {"packing_format": "gguf:q4_0"},
+        {"packing_format": "auto_round:llm_compressor"},
+        {"packing_format": "auto_round:exllamav2", "sym": False},
+        {"packing_format": ["auto_round:auto_gptq"]},
+        {"backend": "auto_round:tritonv2"},
+        {"backend": "exllamav2", "bits": 8},
+    ],
+)
+def test_layouts_and_kernels_of_autoround_that_servers_do_not_have_are_refused(slug, more):
+    assert refuses(packed(slug, rounded(**more)))
+    assert packed("transformers", rounded(**more)).compatible
+
+
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [
+        ({"data_type": "mx_fp", "packing_format": "auto_round:llm_compressor"}, False),
+        ({"data_type": "mx_fp", "packing_format": "auto_round:auto_gptq"}, True),
+        ({"data_type": "fp", "bits": 8, "packing_format": "auto_round:fp8"}, False),
+        ({"data_type": "fp", "bits": 8, "packing_format": "auto_round:llm_compressor"}, True),
+    ],
+)
+def test_each_of_autorounds_numbers_has_a_layout_on_vllm(more, refused):
+    assert refuses(packed("vllm", rounded(**more))) is refused
+
+
+@pytest.mark.parametrize(("method", "read_by"), [("intel/auto-round", ()), ("inc", ("vllm",)), ("auto-round", None)])
+def test_autoround_goes_by_the_name_that_the_engine_knows(method, read_by):
+    for slug in ("vllm", "sglang", "transformers"):
+        for more in ({}, {"sym": False, "bits": 8}):
+            result = packed(slug, rounded(quant_method=method, **more), id="a/m")
+            if read_by is not None and slug not in read_by:
+                assert refuses(result)
+                assert "auto-round" in result.reasons[0]
+        assert packed(slug, rounded(quant_method=method)).compatible is (read_by is None or slug in read_by)
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+def test_a_method_called_nvfp4_is_none(slug):
+    assert refuses(packed(slug, {"quant_method": "nvfp4"}))
+    assert named(slug, "Qwen3-8B-NVFP4").compatible
+
+
+@pytest.mark.parametrize("method", ["fbgemm_fp8", "fp_quant"])
+def test_vllm_says_how_it_starts_with_a_deprecated_method(method):
+    result = packed("vllm", {"quant_method": method})
+    assert result.compatible
+    assert any("--allow-deprecated-quantization" in reason for reason in result.reasons)
