@@ -30,6 +30,7 @@ class Command(CatalogueCommand):
         ("backup", "a new copy in BACKUP_ROOT"),
         ("backup --keep 7", "the same, and keep no more than the seven newest there"),
         ("backup runshere.sqlite3", "a copy with a name of yours; one that exists is left alone"),
+        ("backup --json", "a new copy, and say for a program where it is"),
     )
     stopped = "No copy was made."
 

@@ -22,6 +22,7 @@ class Command(CatalogueCommand):
     examples = (
         ("work", "the tasks process, as the Procfile starts it"),
         ("work --batch", "do what is due now, then end"),
+        ("work --batch --json", "the same, and say for a program how much it was"),
     )
     stopped = "What was not ended is gone on with by the next one."
 
