@@ -16,10 +16,12 @@ DEFAULT_CONTEXT = 2048
 """Tokens assumed where nothing tells a model's context length, as the original does."""
 
 PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK = "prefixed", "indexed", "renamed", "in a folder", "by rank"
-FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK)
-"""Names of weight files that are not Transformers' own: ``model-x.safetensors``; others that an index lists; others
-that none lists (of PyTorch files ``.pth`` and ``.ckpt``); in folders alone; ``model-rank-0-part-0.safetensors``, of
-tensors cut for several GPUs."""
+PICKLED = "pickled"
+FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK, PICKLED)
+"""Names of weight files that are not Transformers' own: ``model-x.safetensors`` that no index lists; others that an
+index lists; others that none lists (of PyTorch files ``.pth`` and ``.ckpt``); in folders alone;
+``model-rank-0-part-0.safetensors``, of tensors cut for several GPUs; PyTorch's ``.bin`` and ``.pt`` that are neither
+``pytorch_model.bin`` nor parts that its index lists."""
 
 
 class Provenance(StrEnum):
