@@ -48,6 +48,15 @@ def shape_facts(config: Mapping[str, Any] | None) -> str:
     return _CANONICAL.encode(kept) if kept else ""
 
 
+_WIDTHS = frozenset({"hidden_size", "num_hidden_layers", "d_model", "n_embd", "n_layer", "num_layers"})
+
+
+def is_whole(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is a whole config.json: what the Hub answers of one has no dimensions."""
+    nested = [config[name] for name in NESTED_CONFIGS if isinstance(config.get(name), Mapping)]
+    return any(not _WIDTHS.isdisjoint(scope) for scope in (config, *nested))
+
+
 def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     kept = {
         key: value

@@ -351,3 +351,17 @@ def test_fp8_that_a_list_tells_alone_may_be_compressed_tensors(slug):
     assert packed(slug, block, **by_list).level == 1
     assert packed(slug, block | {"weight_block_size": [128, 128]}, **by_list).level > 1
     assert packed(slug, block).level > 1
+
+
+@pytest.mark.parametrize(("slug", "level"), [("mlx-lm", 0), ("mlx-vlm", 1)])
+def test_mlx_weights_whose_whole_configuration_lacks_mlxs_own_block_are_not_promised(slug, level):
+    config = {"hidden_size": 4096, "quantization_config": {"bits": 4, "group_size": 64}}
+    assert judged(slug, config).level == level
+    assert judged(slug, {**config, "quantization": {"bits": 4, "group_size": 64}}).level > 1
+
+
+@pytest.mark.parametrize("field", [{"desc_act": True}, {"head_bits": 6}])
+@pytest.mark.parametrize("slug", ["mlx-lm", "vllm"])
+def test_a_packing_by_fields_of_a_tool_that_is_not_named_might_run(slug, field):
+    config = {"hidden_size": 4096, "quantization_config": {"bits": 4, "group_size": 128, **field}}
+    assert judged(slug, config).level is Confidence.LOW
