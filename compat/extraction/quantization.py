@@ -216,16 +216,9 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     key, block = _block(config)
     if isinstance(block, Mapping):
         told = _told_by_block(block, words, key)
-        if (
-            told
-            and told.label
-            and told.label.startswith(f"{MLX} ")
-            and is_whole(config)
-            and "quantization" not in config
-        ):
-            return replace(told, scheme=told.scheme or UNMARKED)
         if told:
-            return told
+            of_mlx = (told.label or "").startswith(f"{MLX} ") and "quantization" not in config and is_whole(config)
+            return replace(told, scheme=told.scheme or UNMARKED) if of_mlx else told
     mlx = config.get("quantization")
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:

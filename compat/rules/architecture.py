@@ -27,6 +27,11 @@ _FETCH = Finding(
 _FETCH_CLASS = Finding(
     "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the class."
 )
+_READ_TYPE = Finding(
+    "unknown",
+    Severity.RECOMMENDS,
+    "Look for model_type in its config.json on the Hub; fetching the model here reads it where it stands there.",
+)
 _FETCH_HEADER = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: that reads its header.")
 
 
@@ -50,8 +55,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     Only a name that was told, or that a table leads to, is refused.
     """
     if facts.architecture is None:
-        yield _NOT_TOLD
-        yield _FETCH
+        yield from _by_class_alone(facts, profile)
         return
     if facts.format == TRANSFORMERS and profile.format(TRANSFORMERS) is None and profile.format("safetensors"):
         # The one of its two formats that the engine reads; whether they are in that one is for the rule on formats.
@@ -74,6 +78,23 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         words, brief = _REACHED[facts.architecture_from]
         text = f"The architecture “{facts.architecture}” {words}."
         yield Finding("guess", Severity.WARNS, text, "" if limit is Confidence.HIGH else brief, limit)
+
+
+def _by_class_alone(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """What a class tells where the ``model_type`` is not told: enough to try, for an engine that goes by class."""
+    if facts.hf_class is None or facts.format == "gguf":
+        yield _NOT_TOLD
+        yield _FETCH
+        return
+    where = match_architecture(facts, profile)
+    if where.by == "class" and where.group is not None and not where.group.refused:
+        yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} knows the class “{facts.hf_class}”.")
+        text = f"The record tells the class “{facts.hf_class}” and not the model's type, which config.json has to name."
+        yield Finding("guess", Severity.WARNS, text, "type not told", Confidence.LOW)
+        return
+    text = f"The record tells the model's class, “{facts.hf_class}”, and not its type, so nothing can be promised."
+    yield Finding("unknown", Severity.BLOCKS, text, "type not told")
+    yield _READ_TYPE
 
 
 def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
