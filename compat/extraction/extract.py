@@ -46,6 +46,7 @@ from compat.extraction.task import task_of
 from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
+from compat.shapes.layer_facts import bits_of_type
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
 
@@ -163,6 +164,9 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
+    plain_bits = None if packing.label else bits_of_type(config)
+    if plain_bits:
+        packing = replace(packing, bits=plain_bits)
     common = VariantFacts(
         architecture=architecture.value,
         architecture_from=architecture.provenance,

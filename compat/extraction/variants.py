@@ -81,8 +81,8 @@ class Variant:
 
     ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
     size is told, ``missing_shards`` counts parts of a split file that the record does not list. ``bits`` is what a
-    packed weight takes where the packing tells it; None for GGUF files, whose label does. ``tensors`` is what its files
-    list, None unless all of them were read.
+    weight takes where the packing or the configuration's data type tells it; None for GGUF files, whose label does.
+    ``tensors`` is what its files list, None unless all of them were read.
     """
 
     key: str
@@ -233,7 +233,8 @@ def _tagged_variants(
         formats = dict.fromkeys([format_] if format_ else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
         facts = (gguf if format_ == "gguf" else plain)(format=format_, format_from=origin)
-        yield Variant(format_, format_label(format_), facts)
+        bits = packing.bits if format_ in EITHER or format_ == TRANSFORMERS else None
+        yield Variant(format_, format_label(format_), facts, bits=bits)
 
 
 SINGLE_FILE = "diffusion-single-file"
