@@ -184,17 +184,17 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     if tried is not None and tried.like == "cpu" and packing.of_processor(mixture=mixture):
         needed = packing.of_processor(mixture=mixture)
         text = f"{what} needs {needed}; this worker has {VENDOR_LABELS[hardware.vendor]}."
-        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on this GPU")
-        yield _other_packing()
+        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on {_device(hardware)}")
+        yield _other_packing(hardware)
     elif packing.platforms and not there & set(packing.platforms):
         runs_on = _named(packing.platforms)
         yield Finding(
             CODE,
             Severity.BLOCKS,
             f"{profile.name} reads {packing.name} on {runs_on} only; this worker has {VENDOR_LABELS[hardware.vendor]}.",
-            f"{packing.name} not on this GPU",
+            f"{packing.name} not on {_device(hardware)}",
         )
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif _lacks(hardware, packing.gfx):
         needed = or_([amd_generation_name(gfx) for gfx in packing.gfx])
         have = amd_generation_name(hardware.gfx or "")
@@ -202,13 +202,13 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             CODE,
             Severity.BLOCKS,
             f"{what} needs AMD's {needed}; this GPU is {have}.",
-            f"{packing.name} not on this GPU",
+            f"{packing.name} not on {_device(hardware)}",
         )
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif least and _older(hardware, least):
         more = mixture and least != packing.compute_capability
         yield _too_old(hardware, least, f"{what}, with the weights of a mixture of experts," if more else what)
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif packing.below and hardware.compute_capability and hardware.compute_capability >= packing.below:
         have = generation_name(hardware.compute_capability)
         yield Finding(
@@ -217,7 +217,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             f"{what} runs on NVIDIA GPUs older than {generation_name(packing.below)} only; this one is {have}.",
             f"{packing.name} not on {have}",
         )
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif packing.native and _older(hardware, packing.native):
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
@@ -230,7 +230,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)
     elif tried is None and packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
-        yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
+        like = "processor" if hardware.vendor == "cpu" else f"hardware like {VENDOR_LABELS[hardware.vendor]}"
+        yield _unpacked(f"No {like} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
 
@@ -279,9 +280,14 @@ def _too_old(hardware: Capability, least: float, what: str) -> Finding:
     )
 
 
-def _other_packing() -> Finding:
+def _device(hardware: Capability) -> str:
+    """What a worker computes with, in words."""
+    return "a processor" if hardware.vendor == "cpu" else "this GPU"
+
+
+def _other_packing(hardware: Capability) -> Finding:
     return Finding(
         CODE,
         Severity.RECOMMENDS,
-        "Take the unpacked original, or a version packed in a way this GPU can read.",
+        f"Take the unpacked original, or a version packed in a way {_device(hardware)} can read.",
     )
