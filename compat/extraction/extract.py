@@ -46,7 +46,7 @@ from compat.extraction.task import task_of
 from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
-from compat.shapes.layer_facts import bits_of_type
+from compat.shapes.layer_facts import bits_of_type, is_whole
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
 
@@ -164,6 +164,8 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
+    if packing.provenance is Provenance.NAME and is_whole(config) and not told_by_a_list(model):
+        packing = replace(packing, provenance=Provenance.CONTRADICTED)  # packers write what they did there
     plain_bits = None if packing.label else bits_of_type(config)
     if plain_bits:
         packing = replace(packing, bits=plain_bits)

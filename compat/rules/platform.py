@@ -14,7 +14,7 @@ from compat.engines.gpu_capability import (
 )
 from compat.engines.profile import EngineProfile, Experimental, FormatRule, Packing, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import known_failures
 from compat.rules.result import Confidence, Finding, Severity
 from compat.wording import or_
@@ -52,7 +52,7 @@ def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
     return VariantFacts(
         architecture=facts.architecture,
         format=facts.format,
-        quantization=facts.quantization,
+        quantization=None if facts.quantization_from is Provenance.CONTRADICTED else facts.quantization,
         scheme=facts.scheme,
         sharded=facts.sharded,
     )
@@ -70,7 +70,8 @@ def _bound_format_of(facts: VariantFacts, profile: EngineProfile) -> FormatRule 
 
 def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
     """How weights are packed, as far as an engine's profile knows it; None for plain weights and GGUF files."""
-    if facts.quantization and facts.format != "gguf" and not profile.criteria:
+    contradicted = facts.quantization_from is Provenance.CONTRADICTED
+    if facts.quantization and facts.format != "gguf" and not profile.criteria and not contradicted:
         return profile.packing(facts.quantization, facts.scheme)
     return None
 

@@ -62,15 +62,12 @@ _BITS_OF_TYPE = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16}
 
 def bits_of_type(config: Mapping[str, Any]) -> float | None:
     """The bits of a weight that is not packed, by the data type in a configuration; None where it tells none."""
-    scopes = [
-        config,
-        *[config[name] for name in NESTED_CONFIGS if name in config and isinstance(config[name], Mapping)],
-    ]
-    for key in ("dtype", "torch_dtype"):
-        for scope in scopes:
-            name = scope[key] if key in scope else None
-            if isinstance(name, str) and name.removeprefix("torch.") in _BITS_OF_TYPE:
-                return float(_BITS_OF_TYPE[name.removeprefix("torch.")])
+    nested = [config[name] for name in NESTED_CONFIGS if name in config and isinstance(config[name], Mapping)]
+    told = [scope[key] for scope in (config, *nested) for key in ("dtype", "torch_dtype") if key in scope]
+    for name in told:
+        plain = name.removeprefix("torch.") if isinstance(name, str) else ""
+        if plain in _BITS_OF_TYPE:
+            return float(_BITS_OF_TYPE[plain])
     return None
 
 

@@ -365,3 +365,27 @@ def test_mlx_weights_whose_whole_configuration_lacks_mlxs_own_block_are_not_prom
 def test_a_packing_by_fields_of_a_tool_that_is_not_named_might_run(slug, field):
     config = {"hidden_size": 4096, "quantization_config": {"bits": 4, "group_size": 128, **field}}
     assert judged(slug, config).level is Confidence.LOW
+
+
+@pytest.mark.parametrize("method", ["gemma", "fouroversix"])
+def test_transformers_has_quantizers_that_no_other_engine_has(method):
+    assert not refuses(packed("transformers", {"quant_method": method}))
+    assert refuses(packed("vllm", {"quant_method": method}))
+
+
+WHOLE = {"hidden_size": 4096, "num_hidden_layers": 32}
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"),
+    [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ"), ("vllm", "llama-AWQ"), ("sglang", "llama-exl3")],
+)
+def test_a_whole_configuration_without_a_packing_outweighs_the_name(slug, name):
+    result = judged(slug, WHOLE, id=f"a/{name}")
+    assert result.level is Confidence.LOW
+    assert any("config.json" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(("slug", "name"), [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ")])
+def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_whole(slug, name):
+    assert refuses(judged(slug, {}, id=f"a/{name}"))
