@@ -173,6 +173,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         architecture=architecture.value,
         architecture_from=architecture.provenance,
         hf_class=hf_class,
+        more_classes=None if hf_class is None or told_by_a_list(model) else _more_classes(config),
         class_listed=told_by_a_list(model) and _is_of_no_type(hf_class, architecture.value),
         context=context.value if context.value is not None else DEFAULT_CONTEXT,
         context_from=context.provenance,
@@ -310,6 +311,17 @@ def _hf_class(config: Mapping[str, Any]) -> str | None:
     if isinstance(classes, list) and classes and isinstance(classes[0], str):
         return classes[0][:120]
     return None
+
+
+_MOST_CLASSES = 4
+"""Behind the first; more are none that anybody means."""
+
+
+def _more_classes(config: Mapping[str, Any]) -> str | None:
+    """The classes behind the first; None for the usual configuration, which names one."""
+    classes = config["architectures"][1 : 1 + _MOST_CLASSES]
+    told = [name[:120] for name in classes if isinstance(name, str) and name.isidentifier()]
+    return " ".join(told) or None
 
 
 def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:

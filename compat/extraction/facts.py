@@ -109,6 +109,7 @@ class VariantFacts:
 
     ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told), ``gguf_architecture`` the
     header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``;
+    ``more_classes`` the others there, in their order with blanks between, where these were read;
     ``class_listed``: not read there, but told by somebody's list of models, and no table has it.
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
     model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
@@ -127,6 +128,7 @@ class VariantFacts:
     architecture_from: Provenance = Provenance.UNKNOWN
     gguf_architecture: str | None = None
     hf_class: str | None = None
+    more_classes: str | None = None
     class_listed: bool = False
     format: str | None = None
     format_from: Provenance = Provenance.UNKNOWN

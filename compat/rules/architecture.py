@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compat.architectures import KIND_WORDS, architecture_of
+from compat.architectures import KIND_WORDS, architecture_of, has_classes, types_of_class
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
@@ -73,6 +73,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "it loads only with Python code from the repository, and the record has none."
         )
         yield Finding(CODE, Severity.WARNS, text, "unknown type", Confidence.LOW)
+    if where.by == "class" and _is_of_another_type(where.name, facts):
+        text = (
+            f"The class “{where.name}” is none of the type “{facts.architecture}”, which its config.json names beside "
+            "it: one of them is wrong."
+        )
+        yield Finding(CODE, Severity.WARNS, text, "class and type disagree", Confidence.LOW)
     limit = Confidence.LOW if guessed else sureness(CODE, facts.architecture_from)
     if limit is not None and not told_by_header:
         words, brief = _REACHED[facts.architecture_from]
@@ -103,6 +109,14 @@ def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
     if not told or facts.layout or facts.format == "gguf" or not profile.config_types:
         return False
     return facts.architecture not in profile.config_types
+
+
+def _is_of_another_type(hf_class: str, facts: VariantFacts) -> bool:
+    """Whether Transformers has the class that was read for other types alone than the one that was read."""
+    told = facts.architecture_from in (Provenance.CONFIG, Provenance.HUB) and hf_class == facts.hf_class
+    types, model_type = types_of_class(hf_class), facts.architecture or ""
+    plain = told and not facts.remote_code and facts.format != "gguf"
+    return plain and bool(types) and model_type not in types and has_classes(model_type)
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

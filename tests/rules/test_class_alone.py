@@ -1,4 +1,4 @@
-"""Records that tell a model's class and not its ``model_type``, as lists of models do."""
+"""Records whose class stands alone, among others, or beside a ``model_type`` that is not its own."""
 
 from __future__ import annotations
 
@@ -34,3 +34,26 @@ def test_what_is_not_told_is_the_type_and_not_the_class(slug, hf_class):
     assert (result.cause, result.brief) == ("unknown", "type not told")
     assert hf_class in result.reasons[0]
     assert "model_type" in result.recommendations[0]
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+def test_of_several_classes_the_first_that_the_engine_knows_counts(slug):
+    def said(*classes):
+        return judged(slug, "", config={"model_type": "llama", "architectures": list(classes)})
+
+    assert said("ThingForCausalLM", "LlamaForCausalLM").compatible
+    assert said("LlamaForCausalLM", "ThingForCausalLM").confidence == "high"
+    assert said("ThingForCausalLM", "OtherForCausalLM").cause == "architecture"
+
+
+def test_an_engine_that_looks_at_the_first_class_alone_refuses_it():
+    config = {"model_type": "llama", "architectures": ["ThingForCausalLM", "LlamaForCausalLM"]}
+    assert judged("exllamav3", "", config=config).cause == "architecture"
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang"])
+def test_a_class_of_another_type_than_the_one_beside_it_promises_nothing(slug):
+    config = {"model_type": "bert", "architectures": ["LlamaForCausalLM"]}
+    result = judged(slug, "", config=config)
+    assert (result.confidence, result.compatible) == ("low", True)
+    assert any("one of them is wrong" in warning for warning in result.warnings)
