@@ -70,7 +70,7 @@ def test_vllm_refuses_asymmetric_gptq(bits):
     assert any("sym = false" in reason for reason in result.reasons)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug != "vllm"])
+@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug not in ("vllm", "lmdeploy")])
 def test_asymmetric_gptq_is_gptq_to_the_others(slug):
     symmetric, not_so = (packed(slug, {"quant_method": "gptq", "bits": 4, "sym": sym}) for sym in (True, False))
     assert (symmetric.level, symmetric.cause) == (not_so.level, not_so.cause)
@@ -389,3 +389,9 @@ def test_a_whole_configuration_without_a_packing_outweighs_the_name(slug, name):
 @pytest.mark.parametrize(("slug", "name"), [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ")])
 def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_whole(slug, name):
     assert refuses(judged(slug, {}, id=f"a/{name}"))
+
+
+@pytest.mark.parametrize(("sym", "refused"), [(False, True), (True, False)])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_lmdeploy_takes_symmetric_gptq_alone(bits, sym, refused):
+    assert refuses(packed("lmdeploy", {"quant_method": "gptq", "bits": bits, "sym": sym})) is refused
