@@ -94,6 +94,10 @@ _FILLED = (
 )
 
 
+_OF_BITS = {16.0: "BF16", 32.0: "F32"}
+"""What weights that are not packed are held in, by the bits that their data type has."""
+
+
 def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
     """What the estimate needs of one variant, and what had to be assumed for it."""
     if isinstance(variant, Variant):
@@ -101,11 +105,12 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
     else:
         format_, quantization = variant.format, variant.quantization
         tensors = TensorBytes.from_text(variant.tensors) if variant.tensors else None
-    size, width_assumed = variant.size_bytes, False
+    size, width_assumed, packed = variant.size_bytes, False, bool(quantization)
     assumed: tuple[str, ...] = ()
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
-        quantization = "BF16"
-        width_assumed = True
+        quantization = _OF_BITS.get(variant.bits or 0.0, "BF16")
+        width_assumed = variant.bits not in _OF_BITS
+    if width_assumed:
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
@@ -121,7 +126,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             quant=quantization or None,
             projector_bytes=projector or 0,
             format=format_ or None,
-            bits=variant.bits,
+            bits=variant.bits if packed else None,
             width_assumed=width_assumed,
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
             tensors=tensors,

@@ -215,6 +215,7 @@ class _ProfileTable(StrictTable):
     criteria: bool = False
     remote_code: Annotated[str, one_of("ignores", "runs")] = "ignores"
     config_types: Names = []
+    every_class: bool = False
     projector: bool = False
     architectures: list[_GroupTable] = []
     formats: list[_FormatTable] = []
@@ -258,6 +259,7 @@ class _Reading:
             offered=table.offered,
             criteria=table.criteria,
             remote_code=table.remote_code,
+            every_class=table.every_class,
             config_types=frozenset(
                 name for reference in table.config_types for name in self._listed(reference, "config_types")
             ),

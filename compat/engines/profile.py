@@ -156,8 +156,9 @@ class EngineProfile:
     it might run. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
     in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
-    ``config.json`` it reads without such code; empty where it does not need to know them. ``offered``: whether visitors
-    can pick it before the operator decides; what is not offered costs a site nothing.
+    ``config.json`` it reads without such code; empty where it does not need to know them. ``every_class``: of several
+    classes in ``config.json`` it takes the first that it knows. ``offered``: whether visitors can pick it before the
+    operator decides; what is not offered costs a site nothing.
     """
 
     slug: str
@@ -183,6 +184,7 @@ class EngineProfile:
     gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"
     config_types: frozenset[str] = frozenset()
+    every_class: bool = False
     advice: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 

@@ -46,6 +46,7 @@ from compat.extraction.task import task_of
 from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
+from compat.shapes.layer_facts import bits_of_type, is_whole
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
 
@@ -163,10 +164,16 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
+    if packing.provenance is Provenance.NAME and is_whole(config) and not told_by_a_list(model):
+        packing = replace(packing, provenance=Provenance.CONTRADICTED)  # packers write what they did there
+    plain_bits = None if packing.label else bits_of_type(config)
+    if plain_bits:
+        packing = replace(packing, bits=plain_bits)
     common = VariantFacts(
         architecture=architecture.value,
         architecture_from=architecture.provenance,
         hf_class=hf_class,
+        more_classes=None if hf_class is None or told_by_a_list(model) else _more_classes(config),
         class_listed=told_by_a_list(model) and _is_of_no_type(hf_class, architecture.value),
         context=context.value if context.value is not None else DEFAULT_CONTEXT,
         context_from=context.provenance,
@@ -304,6 +311,17 @@ def _hf_class(config: Mapping[str, Any]) -> str | None:
     if isinstance(classes, list) and classes and isinstance(classes[0], str):
         return classes[0][:120]
     return None
+
+
+_MOST_CLASSES = 4
+"""Behind the first; more are none that anybody means."""
+
+
+def _more_classes(config: Mapping[str, Any]) -> str | None:
+    """The classes behind the first; None for the usual configuration, which names one."""
+    classes = config["architectures"][1 : 1 + _MOST_CLASSES]
+    told = [name[:120] for name in classes if isinstance(name, str) and name.isidentifier()]
+    return " ".join(told) or None
 
 
 def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:

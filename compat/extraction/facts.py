@@ -16,10 +16,12 @@ DEFAULT_CONTEXT = 2048
 """Tokens assumed where nothing tells a model's context length, as the original does."""
 
 PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK = "prefixed", "indexed", "renamed", "in a folder", "by rank"
-FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK)
-"""Names of weight files that are not Transformers' own: ``model-x.safetensors``; others that an index lists; others
-that none lists (of PyTorch files ``.pth`` and ``.ckpt``); in folders alone; ``model-rank-0-part-0.safetensors``, of
-tensors cut for several GPUs."""
+PICKLED = "pickled"
+FILE_NAMES = (PREFIXED, INDEXED, RENAMED, IN_FOLDER, BY_RANK, PICKLED)
+"""Names of weight files that are not Transformers' own: ``model-x.safetensors`` that no index lists; others that an
+index lists; others that none lists (of PyTorch files ``.pth`` and ``.ckpt``); in folders alone;
+``model-rank-0-part-0.safetensors``, of tensors cut for several GPUs; PyTorch's ``.bin`` and ``.pt`` that are neither
+``pytorch_model.bin`` nor parts that its index lists."""
 
 
 class Provenance(StrEnum):
@@ -107,6 +109,7 @@ class VariantFacts:
 
     ``architecture`` is the exact ``model_type`` (the GGUF name where only that is told), ``gguf_architecture`` the
     header's ``general.architecture`` where it was read, ``hf_class`` the first of config.json's ``architectures``;
+    ``more_classes`` the others there, in their order with blanks between, where these were read;
     ``class_listed``: not read there, but told by somebody's list of models, and no table has it.
     ``scheme`` is what a packing method holds where it can hold several (``NVFP4`` in ModelOpt). ``context`` is what the
     model was made for, in tokens. ``task`` is a Hub task name or None. ``gated``: its authors ask for terms before a
@@ -125,6 +128,7 @@ class VariantFacts:
     architecture_from: Provenance = Provenance.UNKNOWN
     gguf_architecture: str | None = None
     hf_class: str | None = None
+    more_classes: str | None = None
     class_listed: bool = False
     format: str | None = None
     format_from: Provenance = Provenance.UNKNOWN

@@ -13,7 +13,7 @@ from compat.extraction.filenames import read_name
 from compat.extraction.tensor_facts import AWQ, AWQ_GEMV, BITSANDBYTES, COMPRESSED, FP8, GPTQ, MXFP4, NVFP4
 from compat.extraction.tensor_facts import MLX as TENSORS_OF_MLX
 from compat.hub.payloads import HubModel, SafetensorsFileHeaders
-from compat.shapes.layer_facts import NESTED_CONFIGS
+from compat.shapes.layer_facts import NESTED_CONFIGS, is_whole
 from compat.shapes.packed_bits import packed_bits
 
 _METHODS = {
@@ -112,6 +112,9 @@ ODD_GROUPS = "odd-groups"
 """Weights in groups of a size that MLX's kernels of their mode, or GPTQ's Marlin kernels, do not have."""
 _MARLIN_GROUP_SIZES = (-1, 32, 64, 128)
 """The group sizes of the Marlin kernels, which all servers compute GPTQ with on NVIDIA's GPUs; -1 is a whole row."""
+UNMARKED = "unmarked"
+"""MLX weights as a whole config.json tells them that lacks ``quantization``, which MLX's own tools always write."""
+_MLX_FIELDS = frozenset({"bits", "group_size", "mode", "quant_method"})
 _GROUP_SIZES = {"affine": (32, 64, 128), "mxfp4": (32,), "mxfp8": (32,), "nvfp4": (16,)}
 """mlx 0.32.4, ops.cpp: the group sizes of ``quantize``'s modes."""
 SHARED_NAMES = frozenset({"AWQ", "GPTQ", "AutoRound"})
@@ -227,7 +230,8 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     if isinstance(block, Mapping):
         told = _told_by_block(block, words, key)
         if told:
-            return told
+            of_mlx = (told.label or "").startswith(f"{MLX} ") and "quantization" not in config and is_whole(config)
+            return replace(told, scheme=told.scheme or UNMARKED) if of_mlx else told
     mlx = config.get("quantization")
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
@@ -372,9 +376,18 @@ def _told_by_block(block: Mapping[str, Any], words: tuple[str, ...], key: str) -
         evidence = f"{key}.quant_algo is “{algorithm[:40]}”"
         return Packing("ModelOpt", Provenance.CONFIG, evidence, scheme, packed_bits(_numbers_in(scheme) or ""))
     if width:
+        other = next((name for name, value in block.items() if _is_of_no_mlx(name, value)), None)
+        if other is not None:
+            evidence = f"{key} has bits, no method, and “{other[:40]}”, which MLX does not write"
+            return Packing(PACKED, Provenance.CONFIG, evidence)
         # Only MLX writes a width and no method, and the Hub keeps of its block what is in this one.
         return _mlx(block, width, f"{key} has no method, and bits")
     return None
+
+
+def _is_of_no_mlx(name: str, value: Any) -> bool:
+    """Whether a field beside ``bits`` is none of MLX's, which writes settings of its own for single layers too."""
+    return name not in _MLX_FIELDS and "." not in name and name != "lm_head" and not isinstance(value, Mapping)
 
 
 def _bits_of(label: str, scheme: str | None, width: float | None, words: tuple[str, ...]) -> float | None:

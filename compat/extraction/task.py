@@ -73,6 +73,12 @@ _CLASS_TASKS = (
     ("ForQuestionAnswering", "question-answering"),
     ("ForRewardModel", "text-classification"),
     ("ForMaskedLM", "fill-mask"),
+    ("ForImageClassification", "image-classification"),
+    ("ForSemanticSegmentation", "image-segmentation"),
+    ("ForInstanceSegmentation", "image-segmentation"),
+    ("ForUniversalSegmentation", "image-segmentation"),
+    ("ForDepthEstimation", "depth-estimation"),
+    ("ForVideoClassification", "video-classification"),
     ("Bidirectional", "feature-extraction"),
 )
 _NAME_TASKS = {

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from compat.architectures import has_classes, known_model, name_words
-from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, packing_of_file
@@ -81,8 +81,8 @@ class Variant:
 
     ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
     size is told, ``missing_shards`` counts parts of a split file that the record does not list. ``bits`` is what a
-    packed weight takes where the packing tells it; None for GGUF files, whose label does. ``tensors`` is what its files
-    list, None unless all of them were read.
+    weight takes where the packing or the configuration's data type tells it; None for GGUF files, whose label does.
+    ``tensors`` is what its files list, None unless all of them were read.
     """
 
     key: str
@@ -146,8 +146,8 @@ def variants_of(
         told = True
         paths = tuple(name.path for name in files)
         facts = plain(format=format_, format_from=Provenance.HUB)
-        if format_ == "pytorch" and model.lists_all_files and _no_engine_opens(paths):
-            facts = replace(facts, file_names=RENAMED)
+        if format_ == "pytorch":
+            facts = replace(facts, file_names=_pytorch_names(model, sizes, files))
         yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
     if told:
         return
@@ -164,15 +164,16 @@ def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Colle
     return listed and bool(weights) and all(name.stem == _CONSOLIDATED for name in weights)
 
 
-_INDEX = "model.safetensors.index.json"
+_INDEX_ENDING = ".index.json"
+_INDEX = f"model.safetensors{_INDEX_ENDING}"
 _OF_A_RANK = re.compile(r"model-rank-\d+-part-\d+")
 
 
 def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
     """How the files of a set of safetensors weights are named; None: as usual, or the list is not the Hub's own."""
     stems = {name.stem for name in weights}
-    elsewhere = "model_index.json" in siblings or "transformers_weights" in (model.config or {})
-    if stems <= {"model"} or elsewhere or not model.lists_all_files:
+    usual = stems <= {"model"} and (_INDEX in siblings or not all(name.shard for name in weights))
+    if usual or _lie_elsewhere(model, siblings):
         return None
     if all(_OF_A_RANK.fullmatch(stem) for stem in stems):
         return BY_RANK
@@ -184,9 +185,20 @@ def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[Fi
     return PREFIXED if prefixed else RENAMED
 
 
-def _no_engine_opens(paths: Sequence[str]) -> bool:
-    """Whether all PyTorch files are named as programs of their authors name them, such as ``consolidated.00.pth``."""
-    return bool(paths) and all(path.lower().endswith((".pth", ".ckpt")) for path in paths)
+def _lie_elsewhere(model: HubModel, siblings: Collection[str]) -> bool:
+    """Whether names tell nothing: another file says which are opened, or the list is not the Hub's own."""
+    told = "model_index.json" in siblings or "transformers_weights" in (model.config or {})
+    return told or not model.lists_all_files
+
+
+def _pytorch_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
+    """How the files of PyTorch weights are named; None: as usual, in folders, or the list is not the Hub's own."""
+    if model.lists_all_files and all(name.path.lower().endswith((".pth", ".ckpt")) for name in weights):
+        return RENAMED
+    if _lie_elsewhere(model, siblings) or all("/" in name.path for name in weights):
+        return None
+    usual = not {"pytorch_model.bin", f"pytorch_model.bin{_INDEX_ENDING}"}.isdisjoint(siblings)
+    return None if usual else PICKLED
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:
@@ -221,7 +233,8 @@ def _tagged_variants(
         formats = dict.fromkeys([format_] if format_ else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
         facts = (gguf if format_ == "gguf" else plain)(format=format_, format_from=origin)
-        yield Variant(format_, format_label(format_), facts)
+        bits = packing.bits if format_ in EITHER or format_ == TRANSFORMERS else None
+        yield Variant(format_, format_label(format_), facts, bits=bits)
 
 
 SINGLE_FILE = "diffusion-single-file"

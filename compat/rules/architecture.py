@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compat.architectures import KIND_WORDS, architecture_of
+from compat.architectures import KIND_WORDS, architecture_of, has_classes, types_of_class
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Group
 from compat.extraction.facts import Provenance, VariantFacts
@@ -26,6 +26,11 @@ _FETCH = Finding(
 )
 _FETCH_CLASS = Finding(
     "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the class."
+)
+_READ_TYPE = Finding(
+    "unknown",
+    Severity.RECOMMENDS,
+    "Look for model_type in its config.json on the Hub; fetching the model here reads it where it stands there.",
 )
 _FETCH_HEADER = Finding("unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: that reads its header.")
 
@@ -50,8 +55,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     Only a name that was told, or that a table leads to, is refused.
     """
     if facts.architecture is None:
-        yield _NOT_TOLD
-        yield _FETCH
+        yield from _by_class_alone(facts, profile)
         return
     if facts.format == TRANSFORMERS and profile.format(TRANSFORMERS) is None and profile.format("safetensors"):
         # The one of its two formats that the engine reads; whether they are in that one is for the rule on formats.
@@ -69,11 +73,34 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "it loads only with Python code from the repository, and the record has none."
         )
         yield Finding(CODE, Severity.WARNS, text, "unknown type", Confidence.LOW)
+    if where.by == "class" and _is_of_another_type(where.name, facts):
+        text = (
+            f"The class “{where.name}” is none of the type “{facts.architecture}”, which its config.json names beside "
+            "it: one of them is wrong."
+        )
+        yield Finding(CODE, Severity.WARNS, text, "class and type disagree", Confidence.LOW)
     limit = Confidence.LOW if guessed else sureness(CODE, facts.architecture_from)
     if limit is not None and not told_by_header:
         words, brief = _REACHED[facts.architecture_from]
         text = f"The architecture “{facts.architecture}” {words}."
         yield Finding("guess", Severity.WARNS, text, "" if limit is Confidence.HIGH else brief, limit)
+
+
+def _by_class_alone(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    """What a class tells where the ``model_type`` is not told: enough to try, for an engine that goes by class."""
+    if facts.hf_class is None or facts.format == "gguf":
+        yield _NOT_TOLD
+        yield _FETCH
+        return
+    where = match_architecture(facts, profile)
+    if where.by == "class" and where.group is not None and not where.group.refused:
+        yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} knows the class “{facts.hf_class}”.")
+        text = f"The record tells the class “{facts.hf_class}” and not the model's type, which config.json has to name."
+        yield Finding("guess", Severity.WARNS, text, "type not told", Confidence.LOW)
+        return
+    text = f"The record tells the model's class, “{facts.hf_class}”, and not its type, so nothing can be promised."
+    yield Finding("unknown", Severity.BLOCKS, text, "type not told")
+    yield _READ_TYPE
 
 
 def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
@@ -82,6 +109,14 @@ def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
     if not told or facts.layout or facts.format == "gguf" or not profile.config_types:
         return False
     return facts.architecture not in profile.config_types
+
+
+def _is_of_another_type(hf_class: str, facts: VariantFacts) -> bool:
+    """Whether Transformers has the class that was read for other types alone than the one that was read."""
+    told = facts.architecture_from in (Provenance.CONFIG, Provenance.HUB) and hf_class == facts.hf_class
+    types, model_type = types_of_class(hf_class), facts.architecture or ""
+    plain = told and not facts.remote_code and facts.format != "gguf"
+    return plain and bool(types) and model_type not in types and has_classes(model_type)
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

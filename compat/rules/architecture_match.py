@@ -55,6 +55,7 @@ def match_architecture(facts: VariantFacts, profile: EngineProfile) -> Architect
         facts.format,
         facts.task,
         facts.class_listed,
+        facts.more_classes,
     )
 
 
@@ -67,6 +68,7 @@ def _place(
     format_: str | None,
     task: str | None,
     class_listed: bool,
+    more_classes: str | None,
 ) -> ArchitectureMatch:
     rule = profile.format(format_ or "")
     by = rule.by if rule else "gguf" if format_ == "gguf" and profile.criteria else profile.formats[0].by
@@ -74,6 +76,8 @@ def _place(
     if by == "gguf" and profile.criteria and _experts_hidden(architecture, gguf, profile):
         by = "model_type"
     names, limit, doubt = _names(profile, by, architecture, gguf, hf_class, task)
+    if by == "class" and more_classes and profile.every_class and not _any_runs(profile, by, names):
+        names = next(((name,) for name in more_classes.split() if _any_runs(profile, by, (name,))), names)
     if class_listed and not gguf and not _any_runs(profile, by, names):
         others, *_ = _names(profile, by, architecture, gguf, None, task)
         names = tuple(dict.fromkeys((*names, *others)))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED, Provenance, VariantFacts
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
@@ -147,7 +147,12 @@ _NAMED = {
 
 def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Iterator[Finding]:
     if format_ != "safetensors":
-        text = f"Its PyTorch weights are .pth or .ckpt files, of which {profile.name} opens none by itself."
+        are = (
+            "neither pytorch_model.bin nor parts that pytorch_model.bin.index.json lists; other names"
+            if file_names == PICKLED
+            else ".pth or .ckpt files; those"
+        )
+        text = f"Its PyTorch weights are {are} {profile.name} does not open by itself."
         yield Finding(CODE, Severity.BLOCKS, text, "names of files")
         yield Finding(CODE, Severity.RECOMMENDS, "Look for a version of it in the layout of Transformers.")
         return

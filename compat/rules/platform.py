@@ -14,7 +14,7 @@ from compat.engines.gpu_capability import (
 )
 from compat.engines.profile import EngineProfile, Experimental, FormatRule, Packing, join_words
 from compat.extraction.extract import format_label
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import known_failures
 from compat.rules.result import Confidence, Finding, Severity
 from compat.wording import or_
@@ -52,7 +52,7 @@ def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
     return VariantFacts(
         architecture=facts.architecture,
         format=facts.format,
-        quantization=facts.quantization,
+        quantization=None if facts.quantization_from is Provenance.CONTRADICTED else facts.quantization,
         scheme=facts.scheme,
         sharded=facts.sharded,
     )
@@ -70,7 +70,8 @@ def _bound_format_of(facts: VariantFacts, profile: EngineProfile) -> FormatRule 
 
 def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
     """How weights are packed, as far as an engine's profile knows it; None for plain weights and GGUF files."""
-    if facts.quantization and facts.format != "gguf" and not profile.criteria:
+    contradicted = facts.quantization_from is Provenance.CONTRADICTED
+    if facts.quantization and facts.format != "gguf" and not profile.criteria and not contradicted:
         return profile.packing(facts.quantization, facts.scheme)
     return None
 
@@ -185,11 +186,11 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     if tried is not None and tried.like == "cpu" and packing.of_processor(mixture=mixture):
         needed = packing.of_processor(mixture=mixture)
         text = f"{what} needs {needed}; this worker has {VENDOR_LABELS[hardware.vendor]}."
-        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on this GPU")
-        yield _other_packing()
+        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on {_device(hardware)}")
+        yield _other_packing(hardware)
     elif platforms and not there & set(platforms):
         yield _not_on(hardware, platforms, packing, profile)
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif there & set(packing.unsure):
         yield _unsure_on(hardware, packing, there)
     elif _lacks(hardware, packing.gfx):
@@ -199,13 +200,13 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             CODE,
             Severity.BLOCKS,
             f"{what} needs AMD's {needed}; this GPU is {have}.",
-            f"{packing.name} not on this GPU",
+            f"{packing.name} not on {_device(hardware)}",
         )
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif least and _older(hardware, least):
         more = mixture and least != packing.compute_capability
         yield _too_old(hardware, least, f"{what}, with the weights of a mixture of experts," if more else what)
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif packing.below and hardware.compute_capability and hardware.compute_capability >= packing.below:
         have = generation_name(hardware.compute_capability)
         yield Finding(
@@ -214,7 +215,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             f"{what} runs on NVIDIA GPUs older than {generation_name(packing.below)} only; this one is {have}.",
             f"{packing.name} not on {have}",
         )
-        yield _other_packing()
+        yield _other_packing(hardware)
     elif packing.native and _older(hardware, packing.native):
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
@@ -222,7 +223,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)
     elif tried is None and packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
-        yield _unpacked(f"No hardware like {VENDOR_LABELS[hardware.vendor]} has", packing)
+        like = "processor" if hardware.vendor == "cpu" else f"hardware like {VENDOR_LABELS[hardware.vendor]}"
+        yield _unpacked(f"No {like} has", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
 
@@ -234,7 +236,7 @@ def _not_on(hardware: Capability, platforms: Iterable[str], packing: Packing, pr
         Severity.BLOCKS,
         f"{profile.name} reads {packing.name}{experts} on {_named(platforms)} only; this worker has "
         f"{VENDOR_LABELS[hardware.vendor]}.",
-        f"{packing.name} not on this GPU",
+        f"{packing.name} not on {_device(hardware)}",
     )
 
 
@@ -242,7 +244,7 @@ def _on_another_generation(packing: Packing) -> Finding:
     having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
     if packing.elsewhere:
         text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
-        return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
+        return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on {_device(hardware)}", Confidence.LOW)
     return _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
 
 
@@ -296,9 +298,14 @@ def _too_old(hardware: Capability, least: float, what: str) -> Finding:
     )
 
 
-def _other_packing() -> Finding:
+def _device(hardware: Capability) -> str:
+    """What a worker computes with, in words."""
+    return "a processor" if hardware.vendor == "cpu" else "this GPU"
+
+
+def _other_packing(hardware: Capability) -> Finding:
     return Finding(
         CODE,
         Severity.RECOMMENDS,
-        "Take the unpacked original, or a version packed in a way this GPU can read.",
+        f"Take the unpacked original, or a version packed in a way {_device(hardware)} can read.",
     )

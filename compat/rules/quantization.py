@@ -76,6 +76,13 @@ def _gguf(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 
 
 def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator[Finding]:
+    if facts.quantization_from is Provenance.CONTRADICTED:
+        text = (
+            f"Its name tells of weights packed with {label}, and its config.json, which was read whole, of no packing: "
+            f"whether {profile.name} reads them depends on which is right."
+        )
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        return
     packing = profile.packing(label, facts.scheme)
     if label == MLX and packing is not None and packing.refused:
         packing = None  # made for MLX, and perhaps not packed at all

@@ -20,6 +20,11 @@ _SUGGESTED = "text-generation"
 _EMBEDDING = frozenset({"feature-extraction", "sentence-similarity", "text-ranking"})
 """What models of such a class are made for as well."""
 _WRITING = frozenset({"text-generation", "conversational"})
+_HEADED = _WRITING | {
+    *("image-classification", "image-segmentation", "object-detection", "depth-estimation"),
+    *("video-classification", "audio-classification"),
+}
+"""Tasks that ask for an output layer beside the model without one."""
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
 
@@ -35,10 +40,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         served = not architecture_of(facts.architecture or "").reads_only_text
     if task in profile.tasks and served:
         yield Finding(CODE, Severity.SUPPORTS, f"It is made for {task_label(task).lower()}.")
-        if task in _WRITING and group is not None and group.by == "model_type" and _is_bare(facts):
+        if task in _HEADED and group is not None and group.by == "model_type" and _is_bare(facts):
+            shared = ", which only models that share it with their embeddings do without" if task in _WRITING else ""
             text = (
-                f"Its class “{facts.hf_class}” has no output layer; {profile.name} goes by the type and expects one, "
-                "which only models that share it with their embeddings do without."
+                f"Its class “{facts.hf_class}” has no output layer; {profile.name} goes by the type and expects "
+                f"one{shared}."
             )
             yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
         return

@@ -48,6 +48,29 @@ def shape_facts(config: Mapping[str, Any] | None) -> str:
     return _CANONICAL.encode(kept) if kept else ""
 
 
+_WIDTHS = frozenset({"hidden_size", "num_hidden_layers", "d_model", "n_embd", "n_layer", "num_layers"})
+
+
+def is_whole(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is a whole config.json: what the Hub answers of one has no dimensions."""
+    nested = [config[name] for name in NESTED_CONFIGS if isinstance(config.get(name), Mapping)]
+    return any(not _WIDTHS.isdisjoint(scope) for scope in (config, *nested))
+
+
+_BITS_OF_TYPE = {"float64": 64, "float32": 32, "float16": 16, "bfloat16": 16}
+
+
+def bits_of_type(config: Mapping[str, Any]) -> float | None:
+    """The bits of a weight that is not packed, by the data type in a configuration; None where it tells none."""
+    nested = [config[name] for name in NESTED_CONFIGS if name in config and isinstance(config[name], Mapping)]
+    told = [scope[key] for scope in (config, *nested) for key in ("dtype", "torch_dtype") if key in scope]
+    for name in told:
+        plain = name.removeprefix("torch.") if isinstance(name, str) else ""
+        if plain in _BITS_OF_TYPE:
+            return float(_BITS_OF_TYPE[plain])
+    return None
+
+
 def _kept(config: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     kept = {
         key: value

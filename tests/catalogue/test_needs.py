@@ -236,8 +236,8 @@ def test_of_nothing_nothing_is_known():
 # --- inputs ----------------------------------------------------------------------------------------------------
 
 
-def variant(format_="safetensors", quantization="", size=None):
-    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=None, tensors=None)
+def variant(format_="safetensors", quantization="", size=None, bits=None):
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=bits, tensors=None)
 
 
 def model(config=LLAMA, parameters=None, name="sample"):
@@ -250,6 +250,12 @@ def model(config=LLAMA, parameters=None, name="sample"):
         name=name,
         context=131072,
     )
+
+
+@pytest.mark.parametrize(("bits", "quant"), [(16, "BF16"), (32, "F32")])
+def test_a_told_data_type_is_not_assumed(bits, quant):
+    needed, assumed = inputs_of_variant(model(parameters=10**9), variant(bits=bits))
+    assert (needed.quant, needed.width_assumed, assumed) == (quant, False, ())
 
 
 def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():

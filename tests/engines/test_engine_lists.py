@@ -155,9 +155,10 @@ def test_transformers_serves_speech_by_its_pipelines_and_says_which_tasks_are_le
     assert said("transformers", "wav2vec2", "Wav2Vec2ForCTC", task="automatic-speech-recognition").confidence == "high"
     untold = said("transformers", "wav2vec2", "Wav2Vec2Model")  # perhaps a base model without a head
     assert (untold.confidence, untold.brief) == ("low", "may be a base model")
-    seeing = said("transformers", "vit", "ViTForImageClassification")
-    assert seeing.cause == "task"
-    assert "other tasks" in seeing.reasons[0]
+    assert said("transformers", "vit", "ViTForImageClassification", task="image-classification").confidence == "high"
+    untold = said("transformers", "vit", "ViTModel")
+    assert untold.cause == "task"
+    assert "no task that its record names" in untold.reasons[0]
     assert said("transformers", "nobody_knows", "NobodyForCausalLM").cause == "architecture"
 
 

@@ -272,3 +272,27 @@ def test_a_context_that_yarn_stretches_counts_as_stretched(scaling, context):
     config = {"model_type": "qwen2", "max_position_embeddings": 32768, "rope_scaling": scaling}
     found = extract(HubModel(id="a/Some", config=config)).context
     assert (found.value, found.provenance) == (context, Provenance.CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("config", "bits"),
+    [
+        ({"torch_dtype": "float32"}, 32),
+        ({"dtype": "bfloat16"}, 16),
+        ({"text_config": {"torch_dtype": "float16"}}, 16),
+        ({"torch_dtype": "torch.float32"}, 32),
+        ({"torch_dtype": "auto"}, None),
+        ({"torch_dtype": 5}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("files", [["model.safetensors"], None])
+def test_the_data_type_of_a_configuration_tells_what_an_unpacked_weight_takes(config, bits, files):
+    found = _of(config={"model_type": "llama", **config}, **({"files": files} if files else {}))
+    assert [variant.bits for variant in found.variants] == [bits]
+
+
+def test_the_data_type_of_a_configuration_is_not_that_of_packed_weights():
+    block = {"quant_method": "gptq", "bits": 4}
+    found = _of(config={"model_type": "llama", "torch_dtype": "float16", "quantization_config": block})
+    assert found.variants[0].bits < 5

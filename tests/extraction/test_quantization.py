@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from compat.engines import all_profiles
 from compat.extraction.facts import Provenance
-from compat.extraction.quantization import ODD_GROUPS, PACKED, VAGUE, packing_of
+from compat.extraction.quantization import ODD_GROUPS, PACKED, UNMARKED, VAGUE, packing_of
 from compat.hub.payloads import HubModel
 
 
@@ -444,3 +444,30 @@ def test_mlx_computes_with_groups_of_certain_sizes(key, block, odd):
 )
 def test_words_of_a_packers_own_making_are_no_plain_weights(name, label):
     assert _of(name).label == label
+
+
+WIDE = {"hidden_size": 4096, "num_hidden_layers": 32}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"desc_act": False}, {"damp_percent": 0.01}, {"head_bits": 6}, {"zero_point": True, "group_size": 128}],
+)
+@pytest.mark.parametrize("dimensions", [WIDE, {}])
+def test_a_width_beside_another_tools_fields_is_not_mlxs(fields, dimensions):
+    found = _of(config={"quantization_config": {"bits": 4, **fields}, **dimensions})
+    assert (found.label, found.provenance) == (PACKED, Provenance.CONFIG)
+
+
+def test_mlxs_own_settings_of_single_layers_are_no_other_tools():
+    block = {"bits": 4, "group_size": 64, "model.embed_tokens": {"bits": 8}, "lm_head": False, "model.layers.0": False}
+    assert _of(config={"quantization": block, "quantization_config": block, **WIDE}).scheme is None
+
+
+@pytest.mark.parametrize("nest", [None, "text_config"])
+def test_a_whole_configuration_without_mlxs_own_block_is_told_apart(nest):
+    block = {"bits": 4, "group_size": 64}
+    config = {"quantization_config": block, **({nest: WIDE} if nest else WIDE)}
+    assert (_of(config=config).label, _of(config=config).scheme) == ("MLX 4-bit", UNMARKED)
+    assert _of(config={**config, "quantization": block}).scheme is None
+    assert _of(config={"quantization_config": {"bits": 4}}).scheme is None

@@ -6,11 +6,12 @@ import pytest
 
 from compat.engines import all_profiles
 from compat.extraction.extract import extract
-from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PREFIXED, RENAMED
+from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all
 
 INDEX = "model.safetensors.index.json"
+PICKLED_SHARDS = [f"pytorch_model-{n:05d}-of-00002.bin" for n in (1, 2)]
 SHARDS = [f"{{}}-{n:05d}-of-00002.safetensors" for n in (1, 2)]
 
 
@@ -42,7 +43,17 @@ def sharded(stem):
         (["consolidated.00.pth", "params.json"], RENAMED),
         (["model.ckpt"], RENAMED),
         (["pytorch_model.bin"], None),
-        (["model.pt"], None),
+        (sharded("model"), PREFIXED),
+        (
+            ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "pytorch_model.bin.index.json"],
+            None,
+        ),
+        (["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"], PICKLED),
+        (["pytorch_model.bin", "pytorch_model.fp16.bin"], None),
+        (["pytorch_model.fp16.bin"], PICKLED),
+        (["model.pt"], PICKLED),
+        (["model.bin"], PICKLED),
+        (["0_Transformer/pytorch_model.bin"], None),
         (["transformer/diffusion.safetensors", "model_index.json"], None),
     ],
 )
@@ -96,6 +107,14 @@ def test_an_engine_runs_what_it_opens_and_says_what_it_does_not(slug, named):
 def test_pytorch_files_under_names_of_their_authors_are_opened_by_none(slug, file, opened):
     result = judge_all(read(file).judged, all_profiles()[slug]).result
     assert result.compatible == opened
+
+
+@pytest.mark.parametrize(("slug", "opened"), [("vllm", True), ("transformers", False)])
+@pytest.mark.parametrize("files", [["model.pt"], ["model.bin"], ["pytorch_model.fp16.bin"], sharded("model")])
+def test_transformers_opens_its_own_names_and_what_its_index_lists(slug, opened, files):
+    result = judge_all(read(*files).judged, all_profiles()[slug]).result
+    assert result.compatible == opened
+    assert opened or result.brief == "names of files"
 
 
 def test_an_engine_that_nobody_looked_into_refuses_no_name():

@@ -328,3 +328,10 @@ def test_the_refusal_of_mlx_weights_says_what_reads_them(engine, who):
     result = said(engine, nvidia(9.0), "MLX 4-bit")
     assert result.cause == "quantization"
     assert who in result.reasons[0]
+
+
+def test_a_machine_without_a_gpu_is_told_of_its_processor():
+    result = said("vllm", Capability("cpu"), "GPTQ", scheme="INT8")
+    assert (result.cause, result.brief) == ("platform", "GPTQ INT8 not on a processor")
+    assert not any("GPU" in text for text in result.recommendations)
+    assert said("vllm", Capability("apple"), "GPTQ", scheme="INT8").brief == "GPTQ INT8 not on this GPU"

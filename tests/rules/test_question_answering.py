@@ -20,7 +20,7 @@ def judged(slug, model_type, **config):
     return judge_all(extract(parse_record(record).model).judged, all_profiles()[slug]).result
 
 
-@pytest.mark.parametrize("slug", ["transformers", "vllm", "openvino-genai"])
+@pytest.mark.parametrize("slug", ["vllm", "openvino-genai"])
 @pytest.mark.parametrize("model_type", ["bert", "roberta"])
 def test_an_encoder_is_refused_for_how_it_answers(slug, model_type):
     result = judged(slug, model_type)
@@ -31,3 +31,10 @@ def test_an_encoder_is_refused_for_how_it_answers(slug, model_type):
 @pytest.mark.parametrize("slug", ["transformers", "vllm", "mlx-lm"])
 def test_a_model_that_writes_answers_by_writing(slug):
     assert judged(slug, "llama").compatible
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+def test_transformers_loads_an_encoder_that_marks_answers_without_a_pipeline(model_type):
+    result = judged("transformers", model_type)
+    assert (result.compatible, result.confidence) == (True, "low")
+    assert "AutoModelForQuestionAnswering loads it" in " ".join(result.warnings)

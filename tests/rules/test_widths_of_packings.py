@@ -70,7 +70,7 @@ def test_vllm_refuses_asymmetric_gptq(bits):
     assert any("sym = false" in reason for reason in result.reasons)
 
 
-@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug not in ("vllm", "sglang")])
+@pytest.mark.parametrize("slug", [slug for slug in all_profiles() if slug not in ("vllm", "sglang", "lmdeploy")])
 def test_asymmetric_gptq_is_gptq_to_the_others(slug):
     symmetric, not_so = (packed(slug, {"quant_method": "gptq", "bits": 4, "sym": sym}) for sym in (True, False))
     assert (symmetric.level, symmetric.cause) == (not_so.level, not_so.cause)
@@ -527,3 +527,47 @@ def test_vllm_says_how_it_starts_with_a_deprecated_method(method):
     result = packed("vllm", {"quant_method": method})
     assert result.compatible
     assert any("--allow-deprecated-quantization" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize(("slug", "level"), [("mlx-lm", 0), ("mlx-vlm", 1)])
+def test_mlx_weights_whose_whole_configuration_lacks_mlxs_own_block_are_not_promised(slug, level):
+    config = {"hidden_size": 4096, "quantization_config": {"bits": 4, "group_size": 64}}
+    assert judged(slug, config).level == level
+    assert judged(slug, {**config, "quantization": {"bits": 4, "group_size": 64}}).level > 1
+
+
+@pytest.mark.parametrize("field", [{"desc_act": True}, {"head_bits": 6}])
+@pytest.mark.parametrize("slug", ["mlx-lm", "vllm"])
+def test_a_packing_by_fields_of_a_tool_that_is_not_named_might_run(slug, field):
+    config = {"hidden_size": 4096, "quantization_config": {"bits": 4, "group_size": 128, **field}}
+    assert judged(slug, config).level is Confidence.LOW
+
+
+@pytest.mark.parametrize("method", ["gemma", "fouroversix"])
+def test_transformers_has_quantizers_that_no_other_engine_has(method):
+    assert not refuses(packed("transformers", {"quant_method": method}))
+    assert refuses(packed("vllm", {"quant_method": method}))
+
+
+WHOLE = {"hidden_size": 4096, "num_hidden_layers": 32}
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"),
+    [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ"), ("vllm", "llama-AWQ"), ("sglang", "llama-exl3")],
+)
+def test_a_whole_configuration_without_a_packing_outweighs_the_name(slug, name):
+    result = judged(slug, WHOLE, id=f"a/{name}")
+    assert result.level is Confidence.LOW
+    assert any("config.json" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(("slug", "name"), [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ")])
+def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_whole(slug, name):
+    assert refuses(judged(slug, {}, id=f"a/{name}"))
+
+
+@pytest.mark.parametrize(("sym", "refused"), [(False, True), (True, False)])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_lmdeploy_takes_symmetric_gptq_alone(bits, sym, refused):
+    assert refuses(packed("lmdeploy", {"quant_method": "gptq", "bits": bits, "sym": sym})) is refused

@@ -98,7 +98,26 @@ _TASK_MAPPINGS = {
     "base": "",
 }
 
-_MORE_MAPPINGS = {"waveform": "TEXT_TO_WAVEFORM", "spectrogram": "TEXT_TO_SPECTROGRAM", "ctc": "CTC"}
+_MORE_MAPPINGS = {
+    "waveform": "TEXT_TO_WAVEFORM",
+    "spectrogram": "TEXT_TO_SPECTROGRAM",
+    "ctc": "CTC",
+    "question_answering": "QUESTION_ANSWERING",
+    "table_question_answering": "TABLE_QUESTION_ANSWERING",
+    "image": "IMAGE",
+    "image_classification": "IMAGE_CLASSIFICATION",
+    "zero_shot_image_classification": "ZERO_SHOT_IMAGE_CLASSIFICATION",
+    "image_segmentation": "IMAGE_SEGMENTATION",
+    "semantic_segmentation": "SEMANTIC_SEGMENTATION",
+    "instance_segmentation": "INSTANCE_SEGMENTATION",
+    "universal_segmentation": "UNIVERSAL_SEGMENTATION",
+    "mask_generation": "MASK_GENERATION",
+    "object_detection": "OBJECT_DETECTION",
+    "zero_shot_object_detection": "ZERO_SHOT_OBJECT_DETECTION",
+    "depth_estimation": "DEPTH_ESTIMATION",
+    "video_classification": "VIDEO_CLASSIFICATION",
+    "audio_classification": "AUDIO_CLASSIFICATION",
+}
 """Mappings that tell what a model can do, but no class that another engine goes by."""
 
 _GGUF_SPELLING = {

@@ -1,0 +1,59 @@
+"""Tasks beside text that Transformers has pipelines for."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines import all_profiles
+from compat.extraction.extract import extract
+from compat.hub.payloads import parse_record
+from compat.rules import judge_all
+
+
+def judged(task, model_type, hf_class, slug="transformers"):
+    record = {
+        "id": "a/b",
+        "config": {"model_type": model_type, "architectures": [hf_class]},
+        "siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}],
+    }
+    if task:
+        record["pipeline_tag"] = task
+    return judge_all(extract(parse_record(record).model).judged, all_profiles()[slug]).result
+
+
+@pytest.mark.parametrize(
+    ("task", "model_type", "hf_class"),
+    [
+        ("image-classification", "vit", "ViTForImageClassification"),
+        ("zero-shot-image-classification", "clip", "CLIPModel"),
+        ("image-segmentation", "segformer", "SegformerForSemanticSegmentation"),
+        ("image-segmentation", "mask2former", "Mask2FormerForUniversalSegmentation"),
+        ("mask-generation", "sam", "SamModel"),
+        ("object-detection", "detr", "DetrForObjectDetection"),
+        ("zero-shot-object-detection", "owlvit", "OwlViTForObjectDetection"),
+        ("depth-estimation", "depth_anything", "DepthAnythingForDepthEstimation"),
+        ("image-feature-extraction", "dinov2", "Dinov2Model"),
+        ("video-classification", "videomae", "VideoMAEForVideoClassification"),
+        ("audio-classification", "audio-spectrogram-transformer", "ASTForAudioClassification"),
+        ("zero-shot-classification", "bart", "BartForSequenceClassification"),
+        ("table-question-answering", "tapas", "TapasForQuestionAnswering"),
+    ],
+)
+def test_a_model_of_a_pipelines_mapping_runs(task, model_type, hf_class):
+    assert judged(task, model_type, hf_class).confidence == "high"
+
+
+def test_a_model_of_another_pipelines_mapping_is_refused():
+    assert judged("object-detection", "vit", "ViTForImageClassification").cause == "task"
+
+
+def test_a_model_without_the_layer_that_the_task_needs_might_run():
+    result = judged("image-classification", "vit", "ViTModel")
+    assert result.confidence == "low"
+    assert "has no output layer" in " ".join(result.warnings)
+
+
+def test_a_model_of_no_told_task_is_not_promised():
+    result = judged(None, "vit", "ViTModel")
+    assert result.cause == "task"
+    assert "for no task that its record names" in result.reasons[0]
