@@ -244,7 +244,7 @@ def _on_another_generation(packing: Packing) -> Finding:
     having = " and ".join(amd_generation_name(gfx) for gfx in packing.native_gfx)
     if packing.elsewhere:
         text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
-        return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on {_device(hardware)}", Confidence.LOW)
+        return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
     return _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
 
 
