@@ -603,7 +603,7 @@ seen["check card"] = run("check_model", "acme/Toyshape-3B-GGUF", "--worker", "ll
 called = tools.call_tool("makers", {})
 seen["tool"] = [called.structured, called.text, [tool.name for tool in tools.TOOLS]]
 tasks.count_lists.enqueue()
-call_command("work", batch=True, verbosity=0)
+run("work", "--batch")
 seen["task"] = [[one.task_path, one.status, one.return_value] for one in DBTaskResult.objects.all()]
 seen["setting"] = settings.DOOR_COLOUR
 seen["checks"] = [f"{one.id} {one.msg}" for one in checks.run_checks()]
