@@ -63,10 +63,10 @@ def test_confidences_add_up_to_what_runs():
 
 def test_the_whole_catalogues_report_agrees_with_browse():
     found = queries.report(5000)
-    page = queries.browse(Question(compatible="false"))
+    page = queries.browse(Question(compatible="false", unit="repository"))
     assert found.total == page.total
     assert dict(found.by_confidence) == dict(page.by_confidence)
-    assert found.lines[0].count == queries.browse(Question()).total
+    assert found.lines[0].count == queries.browse(Question(unit="repository")).total
 
 
 def test_the_table_in_words(capsys):
