@@ -1,4 +1,4 @@
-"""The admin's part that concerns the site itself: tokens of the API."""
+"""The admin's part that concerns the site itself: its name, and tokens of the API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from django.utils import timezone
 
 from .api import tokens
 from .models import ApiToken
+
+
+admin.site.site_header = admin.site.site_title = "RunsHere"
+admin.site.index_title = "Keep the catalogue"
 
 
 class ApiTokenForm(ModelForm[ApiToken]):
