@@ -208,7 +208,7 @@ def test_verdicts_are_listed_from_sure_to_unsure(visit):
 def test_paging(visit):
     page = visit("/models/?compatible=false")
     names = page.locator(".row-name").all_inner_texts()
-    page.get_by_role("link", name="Next").click()
+    page.get_by_role("link", name="Next", exact=True).click()
     expect(page).to_have_url(re.compile("compatible=false&page=2$"))
     expect(page.locator(".pager [aria-current=page]")).to_have_text(re.compile("2"))
     assert not set(names) & set(page.locator(".row-name").all_inner_texts())
@@ -499,7 +499,7 @@ def test_everything_without_javascript(visit):
     assert "sort=params" in page.url
     expect(page.locator("#q")).to_have_value("qwen")
     expect(page.locator("#f-license-apache-2\\.0")).to_be_checked()
-    page.get_by_role("link", name="Next").click()
+    page.get_by_role("link", name="Next", exact=True).click()
     page.wait_for_url(re.compile("page=2"))
     assert "q=qwen" in page.url
     name = first_row(page).inner_text()
