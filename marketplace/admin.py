@@ -14,7 +14,6 @@ from django.utils import timezone
 from .api import tokens
 from .models import ApiToken
 
-
 admin.site.site_header = admin.site.site_title = "RunsHere"
 admin.site.index_title = "Keep the catalogue"
 

@@ -55,6 +55,13 @@ def test_what_was_reported_is_what_is_told(report, capsys):
     assert sizes.items() >= expected.get("variants", {}).items(), report["why"]
 
 
+def test_a_name_that_closes_with_its_width_tells_the_packing_whoever_published_it(capsys):
+    report = next(one for one in REPORTS if one["name"] == "mlx-org-4bit-on-vllm")
+    record = {**report["record"], "id": "somebody/DeepSeek-R1-Distill-Qwen-32B-4bit"}
+    found = answer({**report, "record": record}, capsys)
+    assert (found["compatible"], found["cause"]) == (False, "quantization")
+
+
 def test_every_report_says_what_is_expected_and_why():
     assert len({report["name"] for report in REPORTS}) == len(REPORTS) >= 25
     checked = {"compatible", "cause", "weights_gb", "at_most", "no_need_below_gb", "warns", "variants"}

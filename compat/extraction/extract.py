@@ -164,7 +164,12 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
     packing = packing if counted.packing is None else counted.packing
-    if packing.provenance is Provenance.NAME and is_whole(config) and not told_by_a_list(model):
+    if (
+        packing.provenance is Provenance.NAME
+        and not told_by_a_list(model)
+        and bits_of_type(config)
+        and is_whole(config)
+    ):
         packing = replace(packing, provenance=Provenance.CONTRADICTED)  # packers write what they did there
     plain_bits = None if packing.label else bits_of_type(config)
     if plain_bits:

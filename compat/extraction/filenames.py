@@ -122,12 +122,12 @@ def gguf_label(name: str) -> str | None:
 
 
 def _gguf_role(base: str) -> str:
-    words = name_words(base)
-    if "mmproj" in words or any(word.startswith("mmproj") for word in words):
+    lowered, words = base.lower(), name_words(base)
+    if "mmproj" in lowered and any(word.startswith("mmproj") for word in words):
         return "projector"
     if words and (words[0] in _HELPER_WORDS or words[-1].rpartition(".")[2] == "imatrix"):
         return "adapter" if words[0] in ("lora", "adapter") else "helper"
-    if any(word.startswith("dflash") or word == "draft" for word in words):
+    if "draft" in words or ("dflash" in lowered and any(word.startswith("dflash") for word in words)):
         return "helper"
     before_label = name_words(_LABEL.sub("", base).replace(".", "-"))
     if before_label and (before_label[-1] == "adapter" or _LORA_WORD.fullmatch(before_label[-1])):

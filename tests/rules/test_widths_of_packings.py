@@ -549,7 +549,7 @@ def test_transformers_has_quantizers_that_no_other_engine_has(method):
     assert refuses(packed("vllm", {"quant_method": method}))
 
 
-WHOLE = {"hidden_size": 4096, "num_hidden_layers": 32}
+WHOLE = {"hidden_size": 4096, "num_hidden_layers": 32, "torch_dtype": "bfloat16"}
 
 
 @pytest.mark.parametrize(
@@ -565,6 +565,7 @@ def test_a_whole_configuration_without_a_packing_outweighs_the_name(slug, name):
 @pytest.mark.parametrize(("slug", "name"), [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ")])
 def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_whole(slug, name):
     assert refuses(judged(slug, {}, id=f"a/{name}"))
+    assert refuses(judged(slug, {"hidden_size": 4096, "num_hidden_layers": 32}, id=f"a/{name}"))
 
 
 @pytest.mark.parametrize(("sym", "refused"), [(False, True), (True, False)])
