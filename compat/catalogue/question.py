@@ -72,6 +72,8 @@ MOST_VALUES = 20
 MOST_LETTERS = 120
 _MOST_WHOLE = 999_999_999
 _MOST_NUMBER = 1_000_000
+_BLANKS = " \t\r\n"
+"""What a keyboard leaves around a value; any other blank is part of it."""
 _TOLD = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -634,7 +636,7 @@ def _repeated(query: Query) -> list[Problem]:
     """What is given several times, each time with another value, where one value counts."""
     found = []
     for name in query:
-        values = dict.fromkeys(value.strip() for value in query.getlist(name) if value.strip())
+        values = dict.fromkeys(text for value in query.getlist(name) if (text := value.strip(_BLANKS)))
         if len(values) > 1 and name in PARAMETERS and not PARAMETERS[name].many:
             told = or_([f"“{value[:_TOLD]}”" for value in values])
             found.append(Problem(name, "", f"{name} is given several times: which is meant, {told}?"))
@@ -648,7 +650,7 @@ def _given(query: Query) -> dict[str, Any]:
         parameter = PARAMETERS.get(name)
         if parameter is None:
             continue
-        values = [value.strip() for value in query.getlist(name) if value.strip()]
+        values = [text for value in query.getlist(name) if (text := value.strip(_BLANKS))]
         if name == "q" and values:
             values = [" ".join(values[-1].replace("\0", " ").split())]
         if values and values[-1]:

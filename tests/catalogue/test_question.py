@@ -71,6 +71,13 @@ def test_a_parameter_is_read(query, name, value):
     assert getattr(read(query), name) == value
 
 
+@pytest.mark.parametrize("blank", ["%C2%85", "%E3%80%80", "%0B"])
+def test_blanks_that_no_keyboard_leaves_around_a_value_are_no_number(blank):
+    with pytest.raises(QuestionError, match="min_params is"):
+        read(f"min_params={blank}")
+    assert read("min_params=7%20").min_params == 7
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "named"),
     [
