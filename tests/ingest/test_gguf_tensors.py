@@ -123,12 +123,13 @@ def test_what_the_hub_does_not_send_now_is_asked_for_another_time(fault, where):
 
 
 def test_a_hub_that_ignores_ranges_does_not_send_whole_files():
-    files = {"m.gguf": FILES["m-F32.gguf"] + bytes(20 * 2**20)}
+    files = {"m.gguf": FILES["m-F32.gguf"] + bytes(64 * 2**20)}
     with hub_with(files) as hub:
         hub.ignore_ranges = True
         with pytest.raises(HubUnavailable):
             asked(hub, record(files), max_response_bytes=2**20)
-        assert hub.bytes_sent < 4 * 2**20
+        # What was under way when the client hung up lies in the buffers of both sides.
+        assert hub.bytes_sent < 32 * 2**20
 
 
 def test_a_header_that_does_not_end_is_given_up_at_the_bound():

@@ -251,7 +251,7 @@ def test_a_hub_that_ignores_ranges_sends_no_whole_file():
     with hub_with({ONE: file_of(*awq()) + bytes(30 * 2**20)}) as hub:
         hub.ignore_ranges = True
         assert asked(hub)["weights"] == WEIGHTS
-        assert hub.bytes_sent < 8 * 2**20
+        assert hub.bytes_sent < 16 * 2**20
     many = [(f"model.layers.{n}.norm.weight", "F32", 4) for n in range(5000)]
     with hub_with({ONE: file_of(*many)}) as hub:
         hub.ignore_ranges = True
