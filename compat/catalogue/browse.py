@@ -142,7 +142,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     numbers = found.numbers()
     ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
     named = found.answering_for(_named_record(criteria) if criteria.page == 1 else [])
-    rows = index.rows.of([*ids, *named], worker, newest=newest)
+    rows = index.rows.of(list(dict.fromkeys([*ids, *named])), worker, newest=newest)
     asked = [row for row in rows if row.record.pk in named and row.record.pk not in ids[:1]]
     return BrowsePage(
         criteria=criteria,

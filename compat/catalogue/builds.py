@@ -68,7 +68,6 @@ _UNPACKED_COUNTS = 1.0
 """How far apart the parameters of a build and its model may be: of packed weights, tables or halves are left out."""
 _COPIED_COUNTS = 0.005
 """And those of two copies of the same weights."""
-_TWO = 2
 _MAKER = re.compile(r"(?:meta|google|nvidia|microsoft|ibm)[-_ ]")
 """A maker's name before that of a model, which some write and others do not."""
 _ANOTHER = frozenset({"instruct", "chat", "it", "pt", "base", "thinking", "reasoning", "coder", "vision", "vl"})
@@ -149,7 +148,7 @@ class _Grouping:
         if moved != own and moved in self.by_id:
             return moved
         named = self.named[self.keys[one.name]]
-        if len(named) < _TWO:
+        if named == [own]:
             return ""
         best = self._best(repo_id for repo_id in named if repo_id == own or self._copies(one, repo_id))
         return best if best != own else ""

@@ -25,6 +25,7 @@ from compat.catalogue.index_columns import (
     OrderColumns,
     Speeds,
     Units,
+    by_level,
 )
 from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.order import ORDERS, SPEED, Order
@@ -207,8 +208,6 @@ class Finding:
     def numbers(self) -> Numbers:
         """All counts of the question."""
         shown = np.where(self._asked_for(side=False), self._by_score, 0)
-        by_confidence = {level: int(n) for level in range(1, len(Confidence)) if (n := shown[RUNS + level])}
-        refused = int(shown[:RUNS].sum())
         facets: dict[str, Mapping[str, int]] = {}
         for facet in FACETS:
             if isinstance(facet.column, VerdictColumn):
@@ -217,16 +216,12 @@ class Finding:
             failed = self.fails.get(facet.name)
             scores = self.good if failed is None else np.where(self.within & (self.lost == failed), self.scores, -1)
             facets[facet.name] = self.index.values(facet).count(self.units, scores, self.asked)
-        return Numbers(
-            self.total, ({int(Confidence.NONE): refused} if refused else {}) | by_confidence, self.hidden(), facets
-        )
+        return Numbers(self.total, by_level(shown), self.hidden(), facets)
 
     def _by_word(self) -> Mapping[str, int]:
         """How many have each verdict, of what the question asks for but for that."""
         found = np.where(self._asked_for(confidence=False), self._by_score, 0)
-        words = {Confidence.NONE.word: int(found[:RUNS].sum())}
-        words |= {Confidence(level).word: int(found[RUNS + level]) for level in range(1, len(Confidence))}
-        return {word: n for word, n in words.items() if n}
+        return {Confidence(level).word: n for level, n in by_level(found).items()}
 
     def hidden(self) -> Mapping[str, int]:
         """How many pass every filter but do not run, by cause; none where those are asked for as well."""
@@ -322,8 +317,7 @@ class Finding:
 
     def _best_build(self, model: int, scores_of: Callable[[Column], Column]) -> int:
         """The row of the best of a model's builds."""
-        columns = self.index.columns
-        builds = columns.model_rows[columns.model_first[model] : columns.model_first[model + 1]]
+        builds = self.index.columns.builds_of(model)
         return int(best_first(self.index, builds, scores_of(builds))[0])
 
     def rows_from(self, order: Order, begin: int, skip: int, most: int) -> Column:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import ALL_CAUSES
+from compat.rules import Confidence
 
 Column = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -106,6 +107,13 @@ class Units:
 
 SCORES = 128
 """Scores are below this: see :attr:`Verdicts.scores`."""
+
+
+def by_level(by_score: Column) -> dict[int, int]:
+    """Numbers by confidence, of numbers by score; those of none are left out."""
+    counts = {int(level): int(by_score[RUNS + level]) for level in Confidence}
+    counts[Confidence.NONE] = int(by_score[:RUNS].sum())
+    return {level: n for level, n in counts.items() if n}
 
 
 @dataclass(frozen=True)
@@ -281,6 +289,11 @@ class IndexColumns:
     need_member: Column
     need_digest: Column
     texts: Mapping[str, Any]
+
+    def builds_of(self, model: int) -> Column:
+        """The rows of the repositories that have a model, by its number."""
+        rows: Column = self.model_rows[self.model_first[model] : self.model_first[model + 1]]
+        return rows
 
 
 def ids_in_order(records: Any) -> Column:

@@ -54,7 +54,7 @@ def models_of(index: CatalogueIndex, records: Sequence[ModelRecord]) -> dict[int
     keys = {model: int(columns.ids[row]) for model, row in itself.items() if row >= 0}
     elsewhere = sorted({key for key in keys.values() if key not in named})
     lacking = sorted(model for model, row in itself.items() if row < 0)
-    first = {model: int(columns.ids[columns.model_rows[columns.model_first[model]]]) for model in lacking}
+    first = {model: int(columns.ids[columns.builds_of(model)[0]]) for model in lacking}
     elsewhere += sorted({key for key in first.values() if key not in named})
     named |= {key: told for key, *told in _NAMES.rows(elsewhere)} if elsewhere else {}
     told = _told_names(index, lacking)
@@ -64,7 +64,7 @@ def models_of(index: CatalogueIndex, records: Sequence[ModelRecord]) -> dict[int
             model = models[record.pk]
             own = told.get(model) or _cut(named[first[model]][0].rpartition("/")[2]) if model in first else ""
             name, license_, created = named.get(keys.get(model, -1)) or (own, "", None)
-            count = int(columns.model_first[model + 1] - columns.model_first[model])
+            count = len(columns.builds_of(model))
             by = BuildBy(int(columns.model_by[rows[record.pk]]))
             found[record.pk] = ModelOf(name, count, by, model in keys, license_, created)
     return found
@@ -72,13 +72,8 @@ def models_of(index: CatalogueIndex, records: Sequence[ModelRecord]) -> dict[int
 
 def rows_of_model(index: CatalogueIndex, record: ModelRecord) -> Column:
     """The rows of all repositories that have the same model as a record."""
-    columns = index.columns
     row = index.rows_of([record.pk])
-    if not len(row):
-        return row
-    model = columns.model[row[0]]
-    builds: Column = columns.model_rows[columns.model_first[model] : columns.model_first[model + 1]]
-    return builds
+    return index.columns.builds_of(index.columns.model[row[0]]) if len(row) else row
 
 
 def best_first(index: CatalogueIndex, builds: Column, scores: Column) -> Column:
@@ -94,11 +89,7 @@ def best_first(index: CatalogueIndex, builds: Column, scores: Column) -> Column:
 def _told_names(index: CatalogueIndex, models: Iterable[int]) -> dict[int, str]:
     """What builds say that they were made from, by the model's number; as most of them write it."""
     columns = index.columns
-    of = {
-        int(key): model
-        for model in models
-        for key in columns.ids[columns.model_rows[columns.model_first[model] : columns.model_first[model + 1]]]
-    }
+    of = {int(key): model for model in models for key in columns.ids[columns.builds_of(model)]}
     told: dict[int, Counter[str]] = {}
     for key, base in _BASES.rows(sorted(of)) if of else ():
         told.setdefault(of[key], Counter())[base] += 1

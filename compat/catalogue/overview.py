@@ -13,7 +13,7 @@ from django.db.models import Count
 from compat.catalogue.current import current_index, index_now, verdicts_on
 from compat.catalogue.finding import Finding
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, RUNS, Units
+from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Units, by_level
 from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
@@ -24,7 +24,6 @@ from compat.models import (
     CuratedList,
     ListEntry,
 )
-from compat.rules import Confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +237,4 @@ def _by_confidence(index: CatalogueIndex, worker: Worker, *, models: bool) -> tu
     """How many have which confidence, models by their best builds, and how many are refused for want of facts."""
     units = index.columns.models if models else Units.records(index.columns.counts)
     by_score = units.by_score(verdicts_on(index, worker).scores)
-    levels = {int(Confidence.NONE): int(by_score[:RUNS].sum())}
-    levels |= {level: int(by_score[RUNS + level]) for level in range(1, len(Confidence))}
-    return Counter({level: n for level, n in levels.items() if n}), int(by_score[CAUSE_CODES["unknown"]])
+    return Counter(by_level(by_score)), int(by_score[CAUSE_CODES["unknown"]])
