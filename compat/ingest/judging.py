@@ -17,6 +17,7 @@ from compat.extraction.facts import VariantFacts
 from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
 from compat.models.engines import engines
+from compat.models.written import write_rows
 from compat.rules import judge_all
 from compat.rules.judge import rules_version
 
@@ -33,10 +34,7 @@ def ensure_sheets(judged: Iterable[tuple[VariantFacts, ...]]) -> dict[tuple[Vari
     ids = dict(FactSheet.objects.filter(digest__in=wanted).values_list("digest", "id"))
     missing = {digest: facts for facts, digest in digests.items() if digest not in ids}
     if missing:
-        FactSheet.objects.bulk_create(
-            [_sheet(digest, facts) for digest, facts in missing.items()],
-            ignore_conflicts=True,
-        )
+        write_rows([_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
         ids |= dict(FactSheet.objects.filter(digest__in=missing).values_list("digest", "id"))
         _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values())
     return {facts: ids[digest] for facts, digest in digests.items()}
@@ -110,12 +108,10 @@ def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Itera
                     rules=version,
                 )
             )
-    Verdict.objects.bulk_create(
+    write_rows(
         verdicts,
-        update_conflicts=True,
         unique_fields=["profile", "sheet"],
         update_fields=["confidence", "cause", "best", "results", "rules"],
-        batch_size=BATCH,
     )
     return len(verdicts)
 

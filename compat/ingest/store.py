@@ -24,6 +24,7 @@ from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.writing import newest_date_of, write_records
 from compat.models import FormerName, ModelRecord, RecordDocument, in_any_case
+from compat.models.written import write_rows
 
 _MAX_PROBLEMS = 50
 
@@ -258,9 +259,8 @@ def _keep_documents(changes: Sequence[_Change]) -> None:
     for change in changes:
         for row in change.written:
             row.record_id = change.known.pk if change.known else ids[change.record.model.id]
-    RecordDocument.objects.bulk_create(
+    write_rows(
         [row for change in changes for row in change.written],
-        update_conflicts=True,
         unique_fields=["record", "kind"],
         update_fields=["sha", "read", "data"],
     )

@@ -57,6 +57,7 @@ from compat.ingest.runs import finish_run, note_sign, start_run
 from compat.ingest.selection import Selection, changed_before
 from compat.ingest.store import Counts, store_told
 from compat.models import HubSelection, Job, SelectedModel, VisitorAddition, documents_kept, in_any_case, read_documents
+from compat.models.written import write_rows
 
 log = logging.getLogger(__name__)
 
@@ -340,7 +341,7 @@ class _Sync:
         names = [item.record.model.id for item in items]
         ids = {**known, **_record_ids(name for name in names if name.lower() not in known)}
         kept = documents_kept(names)
-        SelectedModel.objects.bulk_create(
+        write_rows(
             [
                 SelectedModel(
                     selection=self.row,
@@ -351,7 +352,6 @@ class _Sync:
                 )
                 for item in items
             ],
-            update_conflicts=True,
             unique_fields=["selection", "record"],
             update_fields=["seen", "lacks_documents", "lacks_headers"],
         )

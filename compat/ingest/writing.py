@@ -22,6 +22,7 @@ from compat.models import (
 )
 from compat.models.lineage import ReadRecord, read_with_relatives, waiting_for
 from compat.models.search import normalise_name
+from compat.models.written import write_rows
 
 _YEAR = re.compile(r"\b(20\d\d(?:-\d\d){0,2})\b")
 _MAX_DOWNLOADS = 2**38 - 1
@@ -92,13 +93,7 @@ def _write(
 ) -> None:
     sheets = ensure_sheets(one.extraction.judged for one in read)
     rows = [_row(one, sheets[one.extraction.judged], origin, now, fetched.get(one.parsed.model.id)) for one in read]
-    ModelRecord.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["repo_id"],
-        update_fields=columns or _RECORD_COLUMNS,
-        batch_size=BATCH,
-    )
+    write_rows(rows, unique_fields=["repo_id"], update_fields=columns or _RECORD_COLUMNS)
     ids = dict(ModelRecord.objects.filter(repo_id__in=[row.repo_id for row in rows]).values_list("repo_id", "id"))
     _write_parts(read, ids)
 
@@ -109,37 +104,41 @@ def _write_parts(read: Sequence[ReadRecord], ids: Mapping[str, int]) -> None:
     RecordLanguage.objects.filter(record_id__in=ids.values()).delete()
     RecordRelation.objects.filter(record_id__in=ids.values()).delete()
     RecordTags.objects.filter(record_id__in=ids.values()).delete()
-    RecordRelation.objects.bulk_create(
-        RecordRelation(record_id=ids[one.parsed.model.id], base=relation.repo_id, kind=relation.kind)
-        for one in read
-        for relation in one.extraction.relations
+    write_rows(
+        [
+            RecordRelation(record_id=ids[one.parsed.model.id], base=relation.repo_id, kind=relation.kind)
+            for one in read
+            for relation in one.extraction.relations
+        ]
     )
-    RecordVariant.objects.bulk_create(
-        RecordVariant(
-            record_id=ids[one.parsed.model.id],
-            position=position,
-            key=variant.key[:1100],
-            label=variant.label[:300],
-            format=variant.facts.format or "",
-            quantization=(variant.facts.quantization or "")[:40],
-            size_bytes=_storable(variant.size_bytes),
-            bits=variant.bits,
-            tensors=variant.tensors.as_text() if variant.tensors else None,
-            files=list(variant.files),
-            missing_shards=variant.missing_shards,
-        )
-        for one in read
-        for position, variant in enumerate(one.extraction.variants)
+    write_rows(
+        [
+            RecordVariant(
+                record_id=ids[one.parsed.model.id],
+                position=position,
+                key=variant.key[:1100],
+                label=variant.label[:300],
+                format=variant.facts.format or "",
+                quantization=(variant.facts.quantization or "")[:40],
+                size_bytes=_storable(variant.size_bytes),
+                bits=variant.bits,
+                tensors=variant.tensors.as_text() if variant.tensors else None,
+                files=list(variant.files),
+                missing_shards=variant.missing_shards,
+            )
+            for one in read
+            for position, variant in enumerate(one.extraction.variants)
+        ]
     )
-    RecordLanguage.objects.bulk_create(
-        RecordLanguage(record_id=ids[one.parsed.model.id], code=code)
-        for one in read
-        for code in one.extraction.languages
+    write_rows(
+        [
+            RecordLanguage(record_id=ids[one.parsed.model.id], code=code)
+            for one in read
+            for code in one.extraction.languages
+        ]
     )
     tagged = {ids[one.parsed.model.id]: tags_of(one.parsed) for one in read}
-    RecordTags.objects.bulk_create(
-        RecordTags(record_id=pk, lines=RecordTags.lines_of(tags)) for pk, tags in tagged.items() if tags
-    )
+    write_rows([RecordTags(record_id=pk, lines=RecordTags.lines_of(tags)) for pk, tags in tagged.items() if tags])
 
 
 def tags_of(parsed: ParsedRecord) -> list[str]:
