@@ -144,6 +144,7 @@ class _QuantizationTable(StrictTable):
     except_lists: Names = []
     confidence: _Sureness | None = None
     note: str = ""
+    brief: str = ""
     platforms: _Platforms = []
     experts_platforms: _Platforms = []
     compute_capability: float | None = None
@@ -410,6 +411,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             refused=row.refused,
             processor=row.processor,
             processor_experts=row.processor_experts,
+            brief=row.brief,
         )
         for name in row.names
     ]

@@ -88,7 +88,7 @@ class Packing:
     for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts;
     ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
-    ``refused`` says why the engine knows it and does not load it.
+    ``refused`` says why the engine knows it and does not load it. ``brief`` is a few words of ``note`` for a badge.
     """
 
     name: str
@@ -112,6 +112,7 @@ class Packing:
     refused: str = ""
     processor: str = ""
     processor_experts: str = ""
+    brief: str = ""
 
     def runs_on(self, *, mixture: bool) -> tuple[str, ...]:
         """The platforms that compute it, for a mixture of experts or not; empty: all of the engine's."""

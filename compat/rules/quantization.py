@@ -88,6 +88,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         packing = None  # made for MLX, and perhaps not packed at all
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
     refused = _why_refused(packing, facts.architecture) if packing is not None else ""
+    guessed = facts.architecture_from.guessed and packing is not None and not packing.refused
     second_hand = facts.quantization_from in _SECOND_HAND
     unclear = _by_an_unknown_writer(facts, profile, label) if second_hand and (refused or packing is None) else None
     if unclear is not None:
@@ -111,7 +112,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
             f"{label} packing",
         )
-        yield _other_packing(profile)
+        yield other_packing(profile)
         return
     method = MLX if label.startswith(f"{MLX} ") else label
     if packing.refused and packing.name != method and second_hand:
@@ -121,10 +122,14 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         )
         yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
         return
+    if refused and guessed:
+        text = f"The weights are packed with {told}; if it is {facts.architecture}, {profile.name} does not load that."
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        return
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
-        yield _other_packing(profile)
+        yield other_packing(profile)
         return
     limit = packing.confidence
     sure = sureness(CODE, facts.quantization_from)
@@ -133,7 +138,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         tried = facts.format == "safetensors" and not label.startswith(MLX)
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
-    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", packing.brief, limit)
 
 
 def _reads(profile: EngineProfile, method: str) -> bool:
@@ -193,6 +198,7 @@ def _unclear(label: str, profile: EngineProfile) -> str:
     )
 
 
-def _other_packing(profile: EngineProfile) -> Finding:
+def other_packing(profile: EngineProfile) -> Finding:
+    """What to take instead of weights that the engine does not read."""
     advice = profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way."
     return Finding(CODE, Severity.RECOMMENDS, advice)
