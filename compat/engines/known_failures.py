@@ -168,7 +168,7 @@ def _about(
     format_: str | None,
     quantization: str | None,
     scheme: str | None,
-    sharded: bool,  # noqa: FBT001 - a key
+    sharded: bool,
 ) -> tuple[KnownFailure, ...]:
     facts = VariantFacts(
         architecture=architecture, format=format_, quantization=quantization, scheme=scheme, sharded=sharded

@@ -113,8 +113,8 @@ ODD_GROUPS = "odd-groups"
 _GROUPS = {-1: "whole-rows", 32: "groups-of-32", 64: "groups-of-64", 128: "groups-of-128"}
 """What a scheme says of the group sizes of the Marlin kernels, with which all servers compute GPTQ on NVIDIA's GPUs."""
 ACT_ORDER, IN_ORDER = "act-order", "in-order"
-"""Whether groups were made in the order of the activations (``desc_act``, ``actorder``): which group a weight belongs to is
-then told by an index. Groups of whole rows have no order; without a word it is not told."""
+"""Whether groups were made in the order of the activations (``desc_act``, ``actorder``), so that an index tells which
+group a weight belongs to. Groups of whole rows have no order; without a word it is not told."""
 UNMARKED = "unmarked"
 """MLX weights as a whole config.json tells them that lacks ``quantization``, which MLX's own tools always write."""
 _MLX_FIELDS = frozenset({"bits", "group_size", "mode", "quant_method"})

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from compat.architectures import KIND_WORDS, architecture_of, has_classes, types_of_class
 from compat.engines.evidence import sureness
-from compat.engines.profile import EngineProfile, Group
+from compat.engines.profile import EngineProfile, Group, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.variants import TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
@@ -63,6 +63,9 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     where = match_architecture(facts, profile)
     told_by_header = where.by == "gguf" and bool(facts.gguf_architecture)
     guessed = facts.architecture_from.guessed and not told_by_header
+    if where.by == "class" and facts.format != "gguf" and facts.more_classes and profile.classes == "one":
+        yield from _several_classes(facts, profile)
+        return
     if where.group is None or where.group.refused:
         yield from _refusal(where, facts, profile, guessed=guessed)
         return
@@ -101,6 +104,14 @@ def _by_class_alone(facts: VariantFacts, profile: EngineProfile) -> Iterator[Fin
     text = f"The record tells the model's class, “{facts.hf_class}”, and not its type, so nothing can be promised."
     yield Finding("unknown", Severity.BLOCKS, text, "type not told")
     yield _READ_TYPE
+
+
+def _several_classes(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    names = join_words(f"“{name}”" for name in (facts.hf_class or "", *(facts.more_classes or "").split()))
+    text = f"Its config.json names several classes, {names}; {profile.name} loads what names exactly one."
+    yield Finding(CODE, Severity.BLOCKS, text, "several classes")
+    advice = "Download it, and leave the one class in architectures of config.json that its weights are of."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 
 def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:

@@ -138,7 +138,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         tried = facts.format == "safetensors" and not label.startswith(MLX)
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
-    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", packing.brief, limit)
+    text = f"{profile.name} reads weights packed with {told}{note}."
+    yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit)
 
 
 def _reads(profile: EngineProfile, method: str) -> bool:

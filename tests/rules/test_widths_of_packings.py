@@ -696,6 +696,14 @@ def test_lmdeploy_computes_compressed_integers_in_two_sizes_of_groups(group, ref
     assert refuses(packed("lmdeploy", pack_quantized_in(group))) is refused
 
 
-@pytest.mark.parametrize("block", [compressed(FLOAT8, FLOAT8, "float-quantized"), compressed(INT8, INT8, "int-quantized"), pack_quantized(8), pack_quantized(2)])
+@pytest.mark.parametrize(
+    "block",
+    [
+        compressed(FLOAT8, FLOAT8, "float-quantized"),
+        compressed(INT8, INT8, "int-quantized"),
+        pack_quantized(8),
+        pack_quantized(2),
+    ],
+)
 def test_lmdeploy_reads_no_other_kind_of_compressed_tensors(block):
     assert refuses(packed("lmdeploy", block))
