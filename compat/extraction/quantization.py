@@ -166,7 +166,9 @@ ODD_LAYOUT = "odd-layout"
 """What a scheme begins with where AutoRound names a layout or a kernel that no server has."""
 _AWQ_LAYOUT = "AWQ"
 """What a scheme ends with where AutoRound's integers are laid out as AWQ's, and not as GPTQ's."""
-_ASIDE = frozenset({ASYMMETRIC, ODD_GROUPS, *_GROUPS.values(), ACT_ORDER, IN_ORDER, _AWQ_LAYOUT})
+_LYING = {"pack-quantized": "in-words", "int-quantized": "in-bytes"}
+"""How compressed-tensors' integers of four bits lie that are multiplied with integers, as its format tells."""
+_ASIDE = frozenset({ASYMMETRIC, *_LYING.values(), ODD_GROUPS, *_GROUPS.values(), ACT_ORDER, IN_ORDER, _AWQ_LAYOUT})
 """Words behind the numbers of a scheme."""
 _LAYOUT_WORDS = frozenset(
     {GEMV, _MARLIN, _BITBLAS, _V2, ODD_LAYOUT, *(name for name, label in _METHODS.items() if label == "AutoRound")}
@@ -619,7 +621,9 @@ def _kind_of_compressed(block: Mapping[str, Any]) -> str | None:
         return "marlin-24"
     groups = block.get("config_groups")
     kinds = {_kind_of_group(group) for group in groups.values()} if isinstance(groups, Mapping) else set()
-    return kinds.pop() if len(kinds) == 1 else None
+    kind = kinds.pop() if len(kinds) == 1 else None
+    lying = _LYING.get(str(block.get("format"))) if kind in ("W4A8", "W4A4") else None
+    return f"{kind} {lying}" if lying else kind
 
 
 def _kind_of_group(group: Any) -> str | None:
