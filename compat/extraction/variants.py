@@ -192,11 +192,13 @@ def _lie_elsewhere(model: HubModel, siblings: Collection[str]) -> bool:
 
 
 def _pytorch_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
-    """How the files of PyTorch weights are named; None: as usual, in folders, or the list is not the Hub's own."""
+    """How the files of PyTorch weights are named; None: as usual, or the list is not the Hub's own."""
     if model.lists_all_files and all(name.path.lower().endswith((".pth", ".ckpt")) for name in weights):
         return RENAMED
-    if _lie_elsewhere(model, siblings) or all("/" in name.path for name in weights):
+    if _lie_elsewhere(model, siblings):
         return None
+    if all("/" in name.path for name in weights):
+        return IN_FOLDER
     usual = not {"pytorch_model.bin", f"pytorch_model.bin{_INDEX_ENDING}"}.isdisjoint(siblings)
     return None if usual else PICKLED
 

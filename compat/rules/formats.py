@@ -146,7 +146,8 @@ _NAMED = {
 
 
 def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Iterator[Finding]:
-    if format_ != "safetensors":
+    folder = file_names == IN_FOLDER
+    if format_ != "safetensors" and not folder:
         are = (
             "neither pytorch_model.bin nor parts that pytorch_model.bin.index.json lists; other names"
             if file_names == PICKLED
@@ -156,11 +157,10 @@ def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Itera
         yield Finding(CODE, Severity.BLOCKS, text, "names of files")
         yield Finding(CODE, Severity.RECOMMENDS, "Look for a version of it in the layout of Transformers.")
         return
-    folder = file_names == IN_FOLDER
     yield Finding(
         CODE,
         Severity.BLOCKS,
-        f"Its safetensors weights are {_NAMED[file_names]}; {profile.name} opens "
+        f"Its {format_label(format_)} weights are {_NAMED[file_names]}; {profile.name} opens "
         f"{'those beside config.json' if folder else 'none of such names by itself'}.",
         "weights in a folder" if folder else "names of files",
     )

@@ -161,13 +161,22 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     return packing.refused
 
 
+_MODELS_AS_WELL = frozenset({"BitNet"})
+"""Packings whose names are of models too, which are published in plain numbers as well."""
 _NUMBERS = frozenset({"NVFP4", "MXFP4", "MXFP8", "FP8", "W4AFP8", "W4A8", "W8A8", "W4A16", "W8A16"})
 _WRITERS = ("compressed-tensors", "ModelOpt", "Quark", "AutoRound")
 """Methods that hold numbers of several kinds; a name tells the numbers, and not who wrote them."""
 
 
 def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str) -> Finding | None:
-    """That a name tells numbers which the engine reads of some writers; None where it reads them of nobody."""
+    """That a name tells numbers which the engine reads of some writers, or a model that may not be packed; None where
+    the engine reads it of nobody."""
+    if told in _MODELS_AS_WELL:
+        text = (
+            f"The weights are told to be {told} ({facts.quantization_from.label}), as models are called whose weights "
+            f"may be plain numbers too: {profile.name} does not read packed ones."
+        )
+        return Finding(CODE, Severity.WARNS, text, f"{told} packing unclear", Confidence.LOW)
     if told in SHARED_NAMES:
         found = {"compressed-tensors": profile.packing("compressed-tensors")}
     else:

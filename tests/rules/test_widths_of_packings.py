@@ -400,6 +400,14 @@ def test_bitnets_weights_are_packed_or_rounded_while_loading(slug, packed_before
     assert packed(slug, block | {"quantization_mode": "online"}).level == rounded_while_loading
 
 
+@pytest.mark.parametrize("name", ["bitnet_b1_58-3B", "Llama3-8B-1.58-100B-tokens"])
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "lmdeploy"])
+def test_a_name_that_models_bear_too_refuses_nothing(slug, name):
+    result = judged(slug, {}, id=f"a/{name}")
+    assert (result.level, result.brief) == (Confidence.LOW, "BitNet packing unclear")
+    assert refuses(packed("vllm", {"quant_method": "bitnet"}, id=f"a/{name}"))
+
+
 def test_transformers_reads_both_kinds_of_bitnet():
     assert packed("transformers", {"quant_method": "bitnet"}).compatible
     assert packed("transformers", {"quant_method": "bitnet", "quantization_mode": "online"}).compatible
