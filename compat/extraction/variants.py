@@ -58,7 +58,9 @@ _FORMAT_LABELS = {
 }
 MISTRAL = "mistral"
 """A layout: the names of tensors and files that Mistral's own programs write, with ``params.json``."""
-LAYOUTS = (MISTRAL,)
+PADDLE = "paddle"
+"""A layout: what PaddlePaddle writes, with matrices the other way round."""
+LAYOUTS = (MISTRAL, PADDLE)
 """Every layout of safetensors weights that is not Transformers'."""
 _CONSOLIDATED = "consolidated"
 _CTRANSLATE2_VOCABULARIES = frozenset(
@@ -122,6 +124,8 @@ def variants_of(
     if safetensors or has_safetensors_block:
         if _is_of_mistral(model, safetensors, sizes):
             plain = partial(plain, layout=MISTRAL)
+        elif _may_be_paddles(model):
+            plain = partial(plain, layout=PADDLE)
         named = partial(_file_names, model, sizes)
         yield from _safetensors_variants(safetensors, sizes, plain, counted, packing, named)
 
@@ -156,6 +160,11 @@ def variants_of(
         return
     without = (*(EITHER if unopened else ()), *(("gguf",) if only_helpers else ()))
     yield from _tagged_variants(model, gguf, plain, packing, without)
+
+
+def _may_be_paddles(model: HubModel) -> bool:
+    """Whether the name or the Hub's library says that PaddlePaddle wrote it."""
+    return "paddle" in name_words(model.name)[-1:] or (model.library_name or "").lower() == "paddlepaddle"
 
 
 def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:

@@ -10,7 +10,7 @@ from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
-from compat.extraction.variants import EITHER, TRANSFORMERS
+from compat.extraction.variants import EITHER, PADDLE, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "format"
@@ -93,8 +93,9 @@ def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
         yield from _refusal(format_, profile)
         return
     if files.layout and files.layout not in rule.layouts and not profile.criteria:
-        yield from _other_layout(profile)
-        return
+        yield from _of_paddle(profile) if files.layout == PADDLE else _other_layout(profile)
+        if files.layout != PADDLE:
+            return
     if files.names and rule.opens is not None and files.names not in rule.opens:
         yield from _other_names(profile, format_, files.names)
         return
@@ -133,6 +134,19 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
         "Mistral's own layout",
     )
     advice = "Look for a version of it in the layout of Transformers, whose files are called model*.safetensors."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)
+
+
+def _of_paddle(profile: EngineProfile) -> Iterator[Finding]:
+    yield Finding(
+        CODE,
+        Severity.WARNS,
+        "It is told to be written by PaddlePaddle, whose safetensors files hold matrices the other way round: "
+        f"{profile.name} expects them as Transformers lays them out.",
+        "PaddlePaddle's layout",
+        Confidence.LOW,
+    )
+    advice = "Look for the version of it that its authors wrote for PyTorch; the names of those often end with -PT."
     yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 

@@ -125,3 +125,11 @@ def test_what_is_named_after_experts_is_a_mixture():
     told = {name for name in names if not name.endswith("_vision")} - DENSE_AS_WELL
     assert len(told) > 20
     assert {name for name in told if not architecture_of(name).mixture} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("llava", "LlavaQwenForCausalLM"), ("shieldgemma2", "ShieldGemma2ForImageClassification")]
+)
+def test_a_type_that_others_wrote_classes_for_leads_to_those_too(name, other):
+    assert other in architecture_of(name).classes_for("image-text-to-text")
+    assert len(architecture_of(name).classes_for("image-text-to-text")) > 1
