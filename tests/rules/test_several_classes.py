@@ -38,3 +38,12 @@ def test_exllamav3_says_what_to_do_about_them():
 
 def test_classes_that_a_list_tells_are_not_counted():
     assert judged("exllamav3", [KNOWN, OWN], _source={"config": "a list of models"}).compatible
+
+
+@pytest.mark.parametrize(("slug", "promised"), [("vllm", True), ("sglang", True), ("mlx-vlm", False)])
+def test_a_class_that_shares_the_type_of_another_model_is_not_promised_by_type(slug, promised):
+    config = {"model_type": "deepseek_vl_v2", "architectures": ["DeepseekOCRForCausalLM"]}
+    record = {"id": "deepseek-ai/DeepSeek-OCR", "pipeline_tag": "image-text-to-text", "tags": ["safetensors"]}
+    result = judge_all(extract(parse_record({**record, "config": config}).model).judged, all_profiles()[slug]).result
+    assert (result.level > 1) is promised
+    assert promised or "goes by the type" in result.warnings[0]

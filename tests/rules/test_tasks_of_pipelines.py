@@ -69,6 +69,21 @@ def test_servers_make_embeddings_of_what_matches_images(slug, model_type, hf_cla
     assert judged("feature-extraction", model_type, hf_class, slug).confidence == "high"
 
 
+@pytest.mark.parametrize("name", ["Skywork-Reward-8B", "Foo-PRM-8B", "Foo-Reranker"])
+@pytest.mark.parametrize("slug", ["transformers", "vllm", "sglang"])
+def test_what_only_a_name_calls_a_ranker_is_not_promised(slug, name):
+    files = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
+    record = {"id": f"a/{name}", "config": {"model_type": "llama"}, "siblings": files}
+
+    def level(**more):
+        found = extract(parse_record({**record, **more}).model).judged
+        return judge_all(found, all_profiles()[slug]).result.level
+
+    assert level() <= 1
+    told = {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}
+    assert level(config=told, pipeline_tag="text-classification") > 1
+
+
 # mlx-vlm's siglip drops the tower that sees, and embeds texts alone.
 @pytest.mark.parametrize(
     ("slug", "model_type", "hf_class"),
