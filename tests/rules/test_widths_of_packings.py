@@ -718,3 +718,46 @@ def test_lmdeploy_computes_compressed_integers_in_two_sizes_of_groups(group, ref
 )
 def test_lmdeploy_reads_no_other_kind_of_compressed_tensors(block):
     assert refuses(packed("lmdeploy", block))
+
+
+@pytest.mark.parametrize(
+    ("group", "refused"), [(128, False), (64, False), (32, False), (None, False), (-1, True), (256, True)]
+)
+def test_mlx_lm_repacks_awq_in_groups_that_mlx_has(group, refused):
+    assert refuses(packed("mlx-lm", {"quant_method": "awq", "bits": 4, "group_size": group})) is refused
+    assert packed("transformers", {"quant_method": "awq", "bits": 4, "group_size": group}).compatible
+
+
+@pytest.mark.parametrize(
+    ("block", "refused"),
+    [
+        (pack_quantized_in(32), False),
+        (pack_quantized_in(128), False),
+        (pack_quantized_in(16), True),
+        (pack_quantized_in(32, actorder="group"), True),
+        (pack_quantized(8), True),
+        (pack_quantized(2), True),
+        (compressed(INT4, INT4), True),
+    ],
+)
+def test_mlx_lm_takes_over_one_kind_of_packed_integers(block, refused):
+    kimi = {"model_type": "kimi_k2", "architectures": ["DeepseekV3ForCausalLM"]}
+    assert refuses(judged("mlx-lm", {**kimi, "quantization_config": block})) is refused
+
+
+@pytest.mark.parametrize(
+    ("block", "refused"),
+    [
+        (pack_quantized_in(128), False),
+        (pack_quantized(8), False),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), False),
+        (pack_quantized_in(-1), True),
+        (pack_quantized_in(None, strategy="channel"), True),
+        (pack_quantized_in(32, actorder="group"), True),
+        (compressed(INT8, INT8, "int-quantized"), True),
+        (compressed(INT4, INT8, "int-quantized"), True),
+        (compressed(FLOAT8, FLOAT8, "float-quantized", **SPARSE), True),
+    ],
+)
+def test_mlx_vlm_repacks_some_kinds_of_compressed_tensors(block, refused):
+    assert refuses(packed("mlx-vlm", block)) is refused
