@@ -761,3 +761,12 @@ def test_mlx_lm_takes_over_one_kind_of_packed_integers(block, refused):
 )
 def test_mlx_vlm_repacks_some_kinds_of_compressed_tensors(block, refused):
     assert refuses(packed("mlx-vlm", block)) is refused
+
+
+@pytest.mark.parametrize(
+    ("strategy", "refused"), [("channel", False), ("tensor", False), (None, False), ("block", True)]
+)
+def test_exllamav3_unpacks_fp8_with_one_scale_a_row_or_tensor(strategy, refused):
+    block = compressed(FLOAT8 | {"strategy": strategy}, FLOAT8, "float-quantized")
+    assert refuses(packed("exllamav3", block)) is refused
+    assert packed("exllamav3", block).level <= Confidence.LOW
