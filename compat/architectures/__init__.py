@@ -23,6 +23,7 @@ from .architecture import (
     is_listed,
     model_types_of_gguf,
     types_of_class,
+    types_with_own_class,
 )
 from .layers import LayerKind, LayerStructure
 from .model_uses import model_lines, uses_of_line
@@ -59,6 +60,7 @@ __all__ = [
     "published_task",
     "read_tables",
     "types_of_class",
+    "types_with_own_class",
     "uses_of_line",
 ]
 

@@ -170,6 +170,12 @@ def types_of_class(hf_class: str) -> frozenset[str]:
 
 
 @cache
+def types_with_own_class(hf_class: str) -> frozenset[str]:
+    """Every ``model_type`` whose repositories bring this class, or spell it so, instead of Transformers'."""
+    return frozenset(name for name, entry in read_tables().entries.items() if entry.hf_class == hf_class)
+
+
+@cache
 def _types_by_class() -> Mapping[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for use, table in read_tables().classes.items():

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, model_validator
 from compat.engines.confidence import Confidence
 from compat.engines.gpu_capability import PLATFORM_LABELS
 from compat.engines.profile import (
+    CLASS_POLICIES,
     NAME_SPACES,
     POLICIES,
     EngineProfile,
@@ -144,6 +145,7 @@ class _QuantizationTable(StrictTable):
     except_lists: Names = []
     confidence: _Sureness | None = None
     note: str = ""
+    brief: str = ""
     platforms: _Platforms = []
     experts_platforms: _Platforms = []
     compute_capability: float | None = None
@@ -215,7 +217,7 @@ class _ProfileTable(StrictTable):
     criteria: bool = False
     remote_code: Annotated[str, one_of("ignores", "runs")] = "ignores"
     config_types: Names = []
-    every_class: bool = False
+    classes: Annotated[str, one_of(*CLASS_POLICIES)] = "first"
     projector: bool = False
     architectures: list[_GroupTable] = []
     formats: list[_FormatTable] = []
@@ -259,7 +261,7 @@ class _Reading:
             offered=table.offered,
             criteria=table.criteria,
             remote_code=table.remote_code,
-            every_class=table.every_class,
+            classes=table.classes,
             config_types=frozenset(
                 name for reference in table.config_types for name in self._listed(reference, "config_types")
             ),
@@ -410,6 +412,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             refused=row.refused,
             processor=row.processor,
             processor_experts=row.processor_experts,
+            brief=row.brief,
         )
         for name in row.names
     ]

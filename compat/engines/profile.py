@@ -18,6 +18,9 @@ POLICIES = ("reject", "cap", "warn")
 NAME_SPACES = ("model_type", "class", "gguf")
 """What an engine may know an architecture by: ``model_type``, ``architectures[]``, or the name in a GGUF header."""
 
+CLASS_POLICIES = ("first", "each", "one")
+"""Of several classes in ``config.json``: the first counts, the first that it knows, or it stops at more than one."""
+
 _MANY_FAMILIES = 8
 
 
@@ -88,7 +91,7 @@ class Packing:
     for the weights of a mixture of experts, where that is more. ``dense_alone``: not for mixtures of experts;
     ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
-    ``refused`` says why the engine knows it and does not load it.
+    ``refused`` says why the engine knows it and does not load it. ``brief`` is a few words of ``note`` for a badge.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Packing:
     refused: str = ""
     processor: str = ""
     processor_experts: str = ""
+    brief: str = ""
 
     def runs_on(self, *, mixture: bool) -> tuple[str, ...]:
         """The platforms that compute it, for a mixture of experts or not; empty: all of the engine's."""
@@ -156,8 +160,8 @@ class EngineProfile:
     it might run. ``compute_capability`` is the least of NVIDIA's that it
     needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
     in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
-    ``config.json`` it reads without such code; empty where it does not need to know them. ``every_class``: of several
-    classes in ``config.json`` it takes the first that it knows. ``offered``: whether visitors can pick it before the
+    ``config.json`` it reads without such code; empty where it does not need to know them. ``classes`` is one of
+    :data:`CLASS_POLICIES`. ``offered``: whether visitors can pick it before the
     operator decides; what is not offered costs a site nothing.
     """
 
@@ -184,7 +188,7 @@ class EngineProfile:
     gfx: tuple[str, ...] = ()
     remote_code: str = "ignores"
     config_types: frozenset[str] = frozenset()
-    every_class: bool = False
+    classes: str = "first"
     advice: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 

@@ -110,8 +110,11 @@ VAGUE = frozenset(
 _MODES = ("mxfp4", "mxfp8", "nvfp4")
 ODD_GROUPS = "odd-groups"
 """Weights in groups of a size that MLX's kernels of their mode, or GPTQ's Marlin kernels, do not have."""
-_MARLIN_GROUP_SIZES = (-1, 32, 64, 128)
-"""The group sizes of the Marlin kernels, which all servers compute GPTQ with on NVIDIA's GPUs; -1 is a whole row."""
+_GROUPS = {-1: "whole-rows", 32: "groups-of-32", 64: "groups-of-64", 128: "groups-of-128"}
+"""What a scheme says of the group sizes of the Marlin kernels, with which all servers compute GPTQ on NVIDIA's GPUs."""
+ACT_ORDER, IN_ORDER = "act-order", "in-order"
+"""Whether groups were made in the order of the activations (``desc_act``, ``actorder``), so that an index tells which
+group a weight belongs to. Groups of whole rows have no order; without a word it is not told."""
 UNMARKED = "unmarked"
 """MLX weights as a whole config.json tells them that lacks ``quantization``, which MLX's own tools always write."""
 _MLX_FIELDS = frozenset({"bits", "group_size", "mode", "quant_method"})
@@ -157,14 +160,18 @@ ASYMMETRIC = "asymmetric"
 """What a scheme ends with where the codes have zero points of their own: GPTQ's with ``sym`` set to false."""
 _BITBLAS = "BitBLAS"
 """What a scheme begins with where GPTQ's codes are laid out for the BitBLAS kernels."""
+_V2 = "v2"
+"""What a scheme begins with where GPTQ's zero points are written as they are, and not one less as usual."""
 ODD_LAYOUT = "odd-layout"
 """What a scheme begins with where AutoRound names a layout or a kernel that no server has."""
 _AWQ_LAYOUT = "AWQ"
 """What a scheme ends with where AutoRound's integers are laid out as AWQ's, and not as GPTQ's."""
-_ASIDE = frozenset({ASYMMETRIC, ODD_GROUPS, _AWQ_LAYOUT})
+_LYING = {"pack-quantized": "in-words", "int-quantized": "in-bytes"}
+"""How compressed-tensors' integers of four bits lie that are multiplied with integers, as its format tells."""
+_ASIDE = frozenset({ASYMMETRIC, *_LYING.values(), ODD_GROUPS, *_GROUPS.values(), ACT_ORDER, IN_ORDER, _AWQ_LAYOUT})
 """Words behind the numbers of a scheme."""
 _LAYOUT_WORDS = frozenset(
-    {GEMV, _MARLIN, _BITBLAS, ODD_LAYOUT, *(name for name, label in _METHODS.items() if label == "AutoRound")}
+    {GEMV, _MARLIN, _BITBLAS, _V2, ODD_LAYOUT, *(name for name, label in _METHODS.items() if label == "AutoRound")}
 )
 """Words of a scheme that may stand alone, before numbers that are not told."""
 ONLINE = "online"
@@ -455,6 +462,13 @@ def _scheme(block: Mapping[str, Any]) -> str | None:
     before, behind = _scales_of_fp8(block, method) if found == "FP8" else "", ""
     if method in _GPTQ_METHODS:
         before, behind = _layout_of_gptq(block), _codes_of_gptq(block)
+    elif _METHODS.get(method) == "AWQ":
+        behind = _groups(block)
+    elif method == "compressed-tensors":
+        weights = _weights_of_groups(block)
+        before = " ".join(filter(None, (ACT_ORDER if any(map(_is_reordered, weights)) else "", before)))
+        groups = {_groups_of_compressed(one) for one in weights}
+        behind = groups.pop() if str(found).startswith("INT") and len(groups) == 1 else ""
     elif _METHODS.get(method) == "AutoRound":
         before, behind = _layout_of_rounded(block, method, found), _codes_of_rounded(block, found)
     return " ".join(filter(None, (before, found, behind))) or None
@@ -465,14 +479,45 @@ def _layout_of_gptq(block: Mapping[str, Any]) -> str:
     told = block.get("checkpoint_format")
     if told == "marlin" or block.get("is_marlin_format") is True:
         return _MARLIN
-    return _BITBLAS if told == "bitblas" or block.get("is_bitblas_format") is True else ""
+    if told == "bitblas" or block.get("is_bitblas_format") is True:
+        return _BITBLAS
+    return _V2 if told == "gptq_v2" else ""
 
 
 def _codes_of_gptq(block: Mapping[str, Any]) -> str:
-    """What of GPTQ's codes keeps them from the usual kernels, as words; empty where nothing does."""
-    group = block.get("group_size")
-    odd = isinstance(group, int) and not isinstance(group, bool) and group not in _MARLIN_GROUP_SIZES
-    return " ".join([ASYMMETRIC] * (block.get("sym") is False) + [ODD_GROUPS] * odd)
+    """What of GPTQ's codes kernels differ in, as words: zero points, groups, their order."""
+    return " ".join(filter(None, (ASYMMETRIC if block.get("sym") is False else "", _groups(block), _order(block))))
+
+
+def _groups(block: Mapping[str, Any]) -> str:
+    """How many weights share a scale, as a word; empty where it is not told."""
+    group = block.get("group_size", block.get("q_group_size"))
+    return _GROUPS.get(group, ODD_GROUPS) if isinstance(group, int) and not isinstance(group, bool) else ""
+
+
+def _groups_of_compressed(weights: Mapping[str, Any]) -> str:
+    """How many of compressed-tensors' weights share a scale, as a word."""
+    return _GROUPS[-1] if weights.get("strategy") == "channel" else _groups(weights)
+
+
+def _order(block: Mapping[str, Any]) -> str:
+    """The order in which GPTQ's groups were made, of all layers; empty where it is not told."""
+    rules = block.get("dynamic")
+    layers = [
+        {**block, **rule}
+        for pattern, rule in (rules.items() if isinstance(rules, Mapping) else ())
+        if isinstance(rule, Mapping) and not str(pattern).startswith("-:")
+    ]
+    ordered = [layer.get("desc_act") if layer.get("group_size") != -1 else False for layer in (block, *layers)]
+    if any(one is True for one in ordered):
+        return ACT_ORDER
+    return IN_ORDER if all(one is False for one in ordered) else ""
+
+
+def _is_reordered(weights: Mapping[str, Any]) -> bool:
+    """Whether a group of compressed-tensors' weights is read by an index, as ``actorder`` tells: “static” and “weight”
+    leave the weights where they are."""
+    return str(weights.get("actorder")).lower() in ("group", "dynamic", "true")
 
 
 _AUTO_ROUND = "auto-round"
@@ -576,7 +621,9 @@ def _kind_of_compressed(block: Mapping[str, Any]) -> str | None:
         return "marlin-24"
     groups = block.get("config_groups")
     kinds = {_kind_of_group(group) for group in groups.values()} if isinstance(groups, Mapping) else set()
-    return kinds.pop() if len(kinds) == 1 else None
+    kind = kinds.pop() if len(kinds) == 1 else None
+    lying = _LYING.get(str(block.get("format"))) if kind in ("W4A8", "W4A4") else None
+    return f"{kind} {lying}" if lying else kind
 
 
 def _kind_of_group(group: Any) -> str | None:

@@ -162,8 +162,9 @@ def _draft_word(words: tuple[str, ...]) -> str | None:
 
 def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
     """What whole words of the name tell of the task, the weakest evidence."""
-    if words[:2] == ("qwen", "vl"):
-        return Fact("image-text-to-text", Provenance.NAME, "its name says “Qwen-VL”")
+    for second, task in (("vl", "image-text-to-text"), ("audio", "audio-text-to-text")):
+        if words[:2] == ("qwen", second):
+            return Fact(task, Provenance.NAME, f"its name says “Qwen-{second.capitalize()}”")
     for word, after in zip(words, (*words[1:], ""), strict=True):
         task = _WORD_TASKS.get(word)
         if (word, after) == ("text", "encoder"):

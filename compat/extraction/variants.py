@@ -58,7 +58,9 @@ _FORMAT_LABELS = {
 }
 MISTRAL = "mistral"
 """A layout: the names of tensors and files that Mistral's own programs write, with ``params.json``."""
-LAYOUTS = (MISTRAL,)
+PADDLE = "paddle"
+"""A layout: what PaddlePaddle writes, with matrices the other way round."""
+LAYOUTS = (MISTRAL, PADDLE)
 """Every layout of safetensors weights that is not Transformers'."""
 _CONSOLIDATED = "consolidated"
 _CTRANSLATE2_VOCABULARIES = frozenset(
@@ -122,6 +124,8 @@ def variants_of(
     if safetensors or has_safetensors_block:
         if _is_of_mistral(model, safetensors, sizes):
             plain = partial(plain, layout=MISTRAL)
+        elif _may_be_paddles(model):
+            plain = partial(plain, layout=PADDLE)
         named = partial(_file_names, model, sizes)
         yield from _safetensors_variants(safetensors, sizes, plain, counted, packing, named)
 
@@ -158,6 +162,11 @@ def variants_of(
     yield from _tagged_variants(model, gguf, plain, packing, without)
 
 
+def _may_be_paddles(model: HubModel) -> bool:
+    """Whether the name or the Hub's library says that PaddlePaddle wrote it."""
+    return "paddle" in name_words(model.name)[-1:] or (model.library_name or "").lower() == "paddlepaddle"
+
+
 def _is_of_mistral(model: HubModel, weights: Sequence[FileName], siblings: Collection[str]) -> bool:
     """Whether the Hub's own list of files has weights in Mistral's layout only, with their ``params.json``."""
     listed = model.lists_all_files and "params.json" in siblings
@@ -192,11 +201,13 @@ def _lie_elsewhere(model: HubModel, siblings: Collection[str]) -> bool:
 
 
 def _pytorch_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
-    """How the files of PyTorch weights are named; None: as usual, in folders, or the list is not the Hub's own."""
+    """How the files of PyTorch weights are named; None: as usual, or the list is not the Hub's own."""
     if model.lists_all_files and all(name.path.lower().endswith((".pth", ".ckpt")) for name in weights):
         return RENAMED
-    if _lie_elsewhere(model, siblings) or all("/" in name.path for name in weights):
+    if _lie_elsewhere(model, siblings):
         return None
+    if all("/" in name.path for name in weights):
+        return IN_FOLDER
     usual = not {"pytorch_model.bin", f"pytorch_model.bin{_INDEX_ENDING}"}.isdisjoint(siblings)
     return None if usual else PICKLED
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from compat.architectures import KIND_WORDS, architecture_of, has_classes, types_of_class
+from compat.architectures import (
+    KIND_WORDS,
+    architecture_of,
+    has_classes,
+    types_of_class,
+    types_with_own_class,
+)
 from compat.engines.evidence import sureness
-from compat.engines.profile import EngineProfile, Group
+from compat.engines.profile import EngineProfile, Group, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.variants import TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
@@ -63,6 +69,9 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     where = match_architecture(facts, profile)
     told_by_header = where.by == "gguf" and bool(facts.gguf_architecture)
     guessed = facts.architecture_from.guessed and not told_by_header
+    if where.by == "class" and facts.format != "gguf" and facts.more_classes and profile.classes == "one":
+        yield from _several_classes(facts, profile)
+        return
     if where.group is None or where.group.refused:
         yield from _refusal(where, facts, profile, guessed=guessed)
         return
@@ -73,10 +82,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "it loads only with Python code from the repository, and the record has none."
         )
         yield Finding(CODE, Severity.WARNS, text, "unknown type", Confidence.LOW)
-    if where.by == "class" and _is_of_another_type(where.name, facts):
+    if _is_of_another_type(where, facts):
+        by_type = f"{profile.name} goes by the type, and may take the wrong code" if where.by == "model_type" else ""
         text = (
-            f"The class “{where.name}” is none of the type “{facts.architecture}”, which its config.json names beside "
-            "it: one of them is wrong."
+            f"The class “{facts.hf_class}” is none of the type “{facts.architecture}”, which its config.json names "
+            f"beside it: {by_type or 'one of them is wrong'}."
         )
         yield Finding(CODE, Severity.WARNS, text, "class and type disagree", Confidence.LOW)
     limit = Confidence.LOW if guessed else sureness(CODE, facts.architecture_from)
@@ -103,6 +113,14 @@ def _by_class_alone(facts: VariantFacts, profile: EngineProfile) -> Iterator[Fin
     yield _READ_TYPE
 
 
+def _several_classes(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
+    names = join_words(f"“{name}”" for name in (facts.hf_class or "", *(facts.more_classes or "").split()))
+    text = f"Its config.json names several classes, {names}; {profile.name} loads what names exactly one."
+    yield Finding(CODE, Severity.BLOCKS, text, "several classes")
+    advice = "Download it, and leave the one class in architectures of config.json that its weights are of."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)
+
+
 def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
     """Whether the engine has no class for the configuration of a ``model_type`` that was read, nor the repository."""
     told = facts.architecture_from in (Provenance.CONFIG, Provenance.HUB) and facts.remote_code is False
@@ -111,12 +129,17 @@ def _config_not_read(facts: VariantFacts, profile: EngineProfile) -> bool:
     return facts.architecture not in profile.config_types
 
 
-def _is_of_another_type(hf_class: str, facts: VariantFacts) -> bool:
-    """Whether Transformers has the class that was read for other types alone than the one that was read."""
-    told = facts.architecture_from in (Provenance.CONFIG, Provenance.HUB) and hf_class == facts.hf_class
-    types, model_type = types_of_class(hf_class), facts.architecture or ""
-    plain = told and not facts.remote_code and facts.format != "gguf"
-    return plain and bool(types) and model_type not in types and has_classes(model_type)
+def _is_of_another_type(where: ArchitectureMatch, facts: VariantFacts) -> bool:
+    """Whether the class that was read is known for other types alone than the one that was read."""
+    hf_class, model_type = facts.hf_class or "", facts.architecture or ""
+    if facts.architecture_from not in (Provenance.CONFIG, Provenance.HUB) or facts.format == "gguf":
+        return False
+    if where.by == "model_type":
+        types = types_with_own_class(hf_class)
+        return bool(types) and model_type not in {*types, *types_of_class(hf_class)}
+    types = types_of_class(hf_class)
+    told = where.by == "class" and where.name == hf_class and not facts.remote_code
+    return told and bool(types) and model_type not in types and has_classes(model_type)
 
 
 def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

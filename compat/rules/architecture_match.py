@@ -76,7 +76,7 @@ def _place(
     if by == "gguf" and profile.criteria and _experts_hidden(architecture, gguf, profile):
         by = "model_type"
     names, limit, doubt = _names(profile, by, architecture, gguf, hf_class, task)
-    if by == "class" and more_classes and profile.every_class and not _any_runs(profile, by, names):
+    if by == "class" and more_classes and profile.classes == "each" and not _any_runs(profile, by, names):
         names = next(((name,) for name in more_classes.split() if _any_runs(profile, by, (name,))), names)
     if class_listed and not gguf and not _any_runs(profile, by, names):
         others, *_ = _names(profile, by, architecture, gguf, None, task)

@@ -10,7 +10,7 @@ from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
-from compat.extraction.variants import EITHER, TRANSFORMERS
+from compat.extraction.variants import EITHER, PADDLE, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "format"
@@ -93,8 +93,9 @@ def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
         yield from _refusal(format_, profile)
         return
     if files.layout and files.layout not in rule.layouts and not profile.criteria:
-        yield from _other_layout(profile)
-        return
+        yield from _of_paddle(profile) if files.layout == PADDLE else _other_layout(profile)
+        if files.layout != PADDLE:
+            return
     if files.names and rule.opens is not None and files.names not in rule.opens:
         yield from _other_names(profile, format_, files.names)
         return
@@ -136,6 +137,19 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
     yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 
+def _of_paddle(profile: EngineProfile) -> Iterator[Finding]:
+    yield Finding(
+        CODE,
+        Severity.WARNS,
+        "It is told to be written by PaddlePaddle, whose safetensors files hold matrices the other way round: "
+        f"{profile.name} expects them as Transformers lays them out.",
+        "PaddlePaddle's layout",
+        Confidence.LOW,
+    )
+    advice = "Look for the version of it that its authors wrote for PyTorch; the names of those often end with -PT."
+    yield Finding(CODE, Severity.RECOMMENDS, advice)
+
+
 _NAMED = {
     BY_RANK: "cut for each of several GPUs (model-rank-...), as vLLM's sharded state is",
     PREFIXED: "files called model-… that no index lists",
@@ -146,7 +160,8 @@ _NAMED = {
 
 
 def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Iterator[Finding]:
-    if format_ != "safetensors":
+    folder = file_names == IN_FOLDER
+    if format_ != "safetensors" and not folder:
         are = (
             "neither pytorch_model.bin nor parts that pytorch_model.bin.index.json lists; other names"
             if file_names == PICKLED
@@ -156,11 +171,10 @@ def _other_names(profile: EngineProfile, format_: str, file_names: str) -> Itera
         yield Finding(CODE, Severity.BLOCKS, text, "names of files")
         yield Finding(CODE, Severity.RECOMMENDS, "Look for a version of it in the layout of Transformers.")
         return
-    folder = file_names == IN_FOLDER
     yield Finding(
         CODE,
         Severity.BLOCKS,
-        f"Its safetensors weights are {_NAMED[file_names]}; {profile.name} opens "
+        f"Its {format_label(format_)} weights are {_NAMED[file_names]}; {profile.name} opens "
         f"{'those beside config.json' if folder else 'none of such names by itself'}.",
         "weights in a folder" if folder else "names of files",
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compat.engines.gpu_capability import Capability
-from compat.engines.known_failures import failures_of
+from compat.engines.known_failures import failures_about
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
+from compat.rules import quantization
 from compat.rules.result import Finding, Severity
 
 CODE = "known-failure"
@@ -15,13 +16,13 @@ CODE = "known-failure"
 
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
     """What is known to fail blocks or warns, with the public report; on hardware that is not known it is only told."""
-    for failure in failures_of(profile):
-        if not failure.concerns(facts):
-            continue
+    for failure in failures_about(facts, profile):
         happens = failure.happens_on(hardware)
         text = f"{failure.sentence} See {failure.report}."
         if happens and failure.cause:
             yield Finding(failure.cause, Severity.BLOCKS, text, failure.brief)
+            if failure.cause == quantization.CODE:
+                yield quantization.other_packing(profile)
         elif happens:
             yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
         elif happens is None:
@@ -30,4 +31,4 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
     """Whether something fails for these facts on some hardware only."""
-    return any(failure.depends_on_hardware and failure.concerns(facts) for failure in failures_of(profile))
+    return any(failure.depends_on_hardware for failure in failures_about(facts, profile))

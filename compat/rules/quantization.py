@@ -88,6 +88,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         packing = None  # made for MLX, and perhaps not packed at all
     told = f"{label}{_by(facts.scheme)} ({facts.quantization_from.label})"
     refused = _why_refused(packing, facts.architecture) if packing is not None else ""
+    guessed = facts.architecture_from.guessed and packing is not None and not packing.refused
     second_hand = facts.quantization_from in _SECOND_HAND
     unclear = _by_an_unknown_writer(facts, profile, label) if second_hand and (refused or packing is None) else None
     if unclear is not None:
@@ -111,7 +112,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
             f"{label} packing",
         )
-        yield _other_packing(profile)
+        yield other_packing(profile)
         return
     method = MLX if label.startswith(f"{MLX} ") else label
     if packing.refused and packing.name != method and second_hand:
@@ -121,10 +122,14 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         )
         yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
         return
+    if refused and guessed:
+        text = f"The weights are packed with {told}; if it is {facts.architecture}, {profile.name} does not load that."
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        return
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
-        yield _other_packing(profile)
+        yield other_packing(profile)
         return
     limit = packing.confidence
     sure = sureness(CODE, facts.quantization_from)
@@ -133,7 +138,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         tried = facts.format == "safetensors" and not label.startswith(MLX)
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
-    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} reads weights packed with {told}{note}.", limits=limit)
+    text = f"{profile.name} reads weights packed with {told}{note}."
+    yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit)
 
 
 def _reads(profile: EngineProfile, method: str) -> bool:
@@ -155,13 +161,22 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     return packing.refused
 
 
+_MODELS_AS_WELL = frozenset({"BitNet"})
+"""Packings whose names are of models too, which are published in plain numbers as well."""
 _NUMBERS = frozenset({"NVFP4", "MXFP4", "MXFP8", "FP8", "W4AFP8", "W4A8", "W8A8", "W4A16", "W8A16"})
 _WRITERS = ("compressed-tensors", "ModelOpt", "Quark", "AutoRound")
 """Methods that hold numbers of several kinds; a name tells the numbers, and not who wrote them."""
 
 
 def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str) -> Finding | None:
-    """That a name tells numbers which the engine reads of some writers; None where it reads them of nobody."""
+    """That a name tells numbers which the engine reads of some writers, or a model that may not be packed; None where
+    the engine reads it of nobody."""
+    if told in _MODELS_AS_WELL:
+        text = (
+            f"The weights are told to be {told} ({facts.quantization_from.label}), as models are called whose weights "
+            f"may be plain numbers too: {profile.name} does not read packed ones."
+        )
+        return Finding(CODE, Severity.WARNS, text, f"{told} packing unclear", Confidence.LOW)
     if told in SHARED_NAMES:
         found = {"compressed-tensors": profile.packing("compressed-tensors")}
     else:
@@ -193,6 +208,7 @@ def _unclear(label: str, profile: EngineProfile) -> str:
     )
 
 
-def _other_packing(profile: EngineProfile) -> Finding:
+def other_packing(profile: EngineProfile) -> Finding:
+    """What to take instead of weights that the engine does not read."""
     advice = profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way."
     return Finding(CODE, Severity.RECOMMENDS, advice)

@@ -25,6 +25,7 @@ _HEADED = _WRITING | {
     *("video-classification", "audio-classification"),
 }
 """Tasks that ask for an output layer beside the model without one."""
+_SORTING = frozenset({"text-classification", "token-classification", "text-ranking"})
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
 
@@ -47,6 +48,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
                 f"one{shared}."
             )
             yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
+        if task in _SORTING and facts.task_from is Provenance.NAME and facts.hf_class is None:
+            text = (
+                "Only its name tells that it classifies or ranks: models that do so in words have no layer for it, and "
+                "which this is the class in config.json tells."
+            )
+            yield Finding("guess", Severity.WARNS, text, "task guessed", Confidence.LOW)
         return
     if _only_suggested(facts) and task not in profile.tasks and _EMBEDDING.intersection(profile.tasks):
         text = (

@@ -13,6 +13,7 @@ from compat.architectures import (
     family_label,
     hint_in,
     is_listed,
+    read_tables,
 )
 
 
@@ -113,3 +114,22 @@ def test_an_architecture_has_what_rules_and_estimates_ask():
 def test_labels_are_for_people():
     assert family_label("qwen") == "Qwen"
     assert family_label("unheard_of") == "unheard_of"
+
+
+DENSE_AS_WELL = {"granitemoehybrid"}
+"""Named after experts, which smaller models of them do without."""
+
+
+def test_what_is_named_after_experts_is_a_mixture():
+    names = {name for table in read_tables().classes.values() for name in table if "moe" in name}
+    told = {name for name in names if not name.endswith("_vision")} - DENSE_AS_WELL
+    assert len(told) > 20
+    assert {name for name in told if not architecture_of(name).mixture} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("llava", "LlavaQwenForCausalLM"), ("shieldgemma2", "ShieldGemma2ForImageClassification")]
+)
+def test_a_type_that_others_wrote_classes_for_leads_to_those_too(name, other):
+    assert other in architecture_of(name).classes_for("image-text-to-text")
+    assert len(architecture_of(name).classes_for("image-text-to-text")) > 1

@@ -56,7 +56,7 @@ def test_what_the_hub_counts_in_words_is_not_believed_beside_it():
 def test_a_configuration_names_the_method_and_the_header_its_layout():
     found = read(header("awq-gemv"), SIZED).variants[0].facts
     assert (found.quantization, found.quantization_from, found.scheme) == ("AWQ", Provenance.CONFIG, "GEMV")
-    assert read(header(), SIZED).variants[0].facts.scheme == "INT4"
+    assert read(header(), SIZED).variants[0].facts.scheme == "INT4 groups-of-128"
     # What AutoRound packs looks like GPTQ, and is loaded by its own name.
     rounded = {"quantization_config": {"quant_method": "auto-round", "bits": 4}}
     assert read(header("gptq"), rounded).variants[0].facts.quantization == "AutoRound"

@@ -38,6 +38,7 @@ def test_a_draft_head_is_one_whatever_the_field_says():
         ("a/orpheus-3b-ft", "text-to-speech"),
         ("a/Llasa-8B", "text-to-speech"),
         ("Qwen/Qwen-VL-Chat-Int4", "image-text-to-text"),
+        ("Qwen/Qwen-Audio-Chat", "audio-text-to-text"),
         ("a/Beagle-7B", None),
         ("a/Red-Pilled-Morpheus-7B", None),
         ("a/eagle-numbers-ft-gemma", "speculative-draft"),

@@ -53,7 +53,10 @@ def sharded(stem):
         (["pytorch_model.fp16.bin"], PICKLED),
         (["model.pt"], PICKLED),
         (["model.bin"], PICKLED),
-        (["0_Transformer/pytorch_model.bin"], None),
+        (["0_Transformer/pytorch_model.bin"], IN_FOLDER),
+        (["0_Transformer/pytorch_model.bin", "0_Transformer/config.json", "modules.json"], IN_FOLDER),
+        (["pytorch_model.bin", "2_Dense/pytorch_model.bin"], None),
+        (["unet/diffusion_pytorch_model.bin", "model_index.json"], None),
         (["transformer/diffusion.safetensors", "model_index.json"], None),
     ],
 )
@@ -115,6 +118,25 @@ def test_transformers_opens_its_own_names_and_what_its_index_lists(slug, opened,
     result = judge_all(read(*files).judged, all_profiles()[slug]).result
     assert result.compatible == opened
     assert opened or result.brief == "names of files"
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "transformers", "tgi", "lmdeploy", "tensorrt-llm"])
+def test_pytorch_files_in_folders_alone_are_opened_by_none(slug):
+    result = judge_all(read("0_Transformer/pytorch_model.bin").judged, all_profiles()[slug]).result
+    assert (result.cause, result.brief) == ("format", "weights in a folder")
+    assert "PyTorch weights" in result.reasons[-1]
+    assert "name its path" in result.recommendations[0]
+    assert judge_all(
+        read("pytorch_model.bin", "2_Dense/pytorch_model.bin").judged, all_profiles()[slug]
+    ).result.compatible
+
+
+def test_text_embeddings_inference_opens_one_pytorch_file_alone():
+    config = {"model_type": "bert", "architectures": ["BertModel"], "max_position_embeddings": 512}
+    more = {"config": config, "pipeline_tag": "sentence-similarity"}
+    tei = all_profiles()["text-embeddings-inference"]
+    for files, opened in ((["pytorch_model.bin"], True), (["model.pt"], False), (["0_Transformer/model.bin"], False)):
+        assert judge_all(read(*files, **more).judged, tei).result.compatible is opened
 
 
 def test_an_engine_that_nobody_looked_into_refuses_no_name():

@@ -102,3 +102,19 @@ def test_criteria_that_want_a_format_do_not_ask_for_its_layout():
         judged(mistral("params.json", "consolidated.safetensors"), "rbee").result.level
         == judged(mistral("model.safetensors"), "rbee").result.level
     )
+
+
+def ernie(name, **more):
+    config = {"model_type": "ernie4_5", "architectures": ["Ernie4_5ForCausalLM"], "max_position_embeddings": 4096}
+    files = [{"rfilename": name} for name in ("config.json", "model.safetensors")]
+    return {"id": f"baidu/{name}", "pipeline_tag": "text-generation", "config": config, "siblings": files, **more}
+
+
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "transformers", "mlx-lm"])
+def test_what_paddle_is_told_to_have_written_is_not_promised(slug):
+    for record in (ernie("ERNIE-4.5-0.3B-Paddle"), ernie("ERNIE-4.5-0.3B", library_name="PaddlePaddle")):
+        result = judged(record, slug).result
+        assert (result.level, result.brief) == (1, "PaddlePaddle's layout")
+        assert result.recommendations
+    assert judged(ernie("ERNIE-4.5-0.3B-PT"), slug).result.level > 1
+    assert judged(ernie("PaddleOCR-VL"), slug).result.level > 1

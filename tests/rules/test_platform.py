@@ -284,7 +284,8 @@ def test_vllm_has_no_kernel_for_weights_of_8_bits_alone_on_processors_and_intel_
 
 
 @pytest.mark.parametrize(
-    ("packing", "scheme"), [("GPTQ", "INT4"), ("GPTQ", None), ("AWQ", None), ("W4A16", None), ("W8A8", None)]
+    ("packing", "scheme"),
+    [("GPTQ", "INT4 in-order"), ("GPTQ", "in-order"), ("AWQ", None), ("W4A16", None), ("W8A8", None)],
 )
 def test_vllm_computes_4_bits_on_a_processor_and_needs_more_of_it_for_experts(packing, scheme):
     plain = said("vllm", Capability("cpu"), packing, scheme=scheme)

@@ -57,3 +57,37 @@ def test_a_model_of_no_told_task_is_not_promised():
     result = judged(None, "vit", "ViTModel")
     assert result.cause == "task"
     assert "for no task that its record names" in result.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("slug", "model_type", "hf_class"),
+    [("vllm", "clip", "CLIPModel"), ("vllm", "siglip", "SiglipModel"), ("sglang", "clip", "CLIPModel")],
+)
+def test_servers_make_embeddings_of_what_matches_images(slug, model_type, hf_class):
+    result = judged("zero-shot-image-classification", model_type, hf_class, slug)
+    assert (result.confidence, result.brief) == ("medium", "as embeddings")
+    assert judged("feature-extraction", model_type, hf_class, slug).confidence == "high"
+
+
+@pytest.mark.parametrize("name", ["Skywork-Reward-8B", "Foo-PRM-8B", "Foo-Reranker"])
+@pytest.mark.parametrize("slug", ["transformers", "vllm", "sglang"])
+def test_what_only_a_name_calls_a_ranker_is_not_promised(slug, name):
+    files = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
+    record = {"id": f"a/{name}", "config": {"model_type": "llama"}, "siblings": files}
+
+    def level(**more):
+        found = extract(parse_record({**record, **more}).model).judged
+        return judge_all(found, all_profiles()[slug]).result.level
+
+    assert level() <= 1
+    told = {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]}
+    assert level(config=told, pipeline_tag="text-classification") > 1
+
+
+# mlx-vlm's siglip drops the tower that sees, and embeds texts alone.
+@pytest.mark.parametrize(
+    ("slug", "model_type", "hf_class"),
+    [("sglang", "siglip", "SiglipModel"), ("mlx-vlm", "siglip", "SiglipModel"), ("vllm", "align", "AlignModel")],
+)
+def test_what_embeds_no_images_does_not_match_them(slug, model_type, hf_class):
+    assert not judged("zero-shot-image-classification", model_type, hf_class, slug).compatible

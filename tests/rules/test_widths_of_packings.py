@@ -60,7 +60,64 @@ def test_sglang_computes_gptq_of_four_and_eight_bits(bits):
 
 @pytest.mark.parametrize("sym", [True, None, 0, "false"])
 def test_vllm_computes_gptq_that_is_not_told_to_be_asymmetric(sym):
-    assert packed("vllm", {"quant_method": "gptq", "bits": 4, "sym": sym}).level is Confidence.HIGH
+    assert packed("vllm", gptq(sym=sym)).level is Confidence.HIGH
+
+
+@pytest.mark.parametrize("more", [{}, {"bits": 8}, {"group_size": 16}, {"checkpoint_format": "gptq_v2"}])
+def test_vllm_refuses_gptq_with_act_order(more):
+    result = packed("vllm", gptq(desc_act=True, **more))
+    assert refuses(result)
+    assert any("desc_act = true" in reason for reason in result.reasons)
+    assert result.recommendations
+    assert packed("transformers", gptq(desc_act=True, **more)).compatible
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_groups_of_whole_rows_have_no_order(bits):
+    assert packed("vllm", gptq(bits=bits, desc_act=True, group_size=-1)).level >= Confidence.MEDIUM
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ({"+:.*down.*": {"desc_act": True}}, True),
+        ({".*down.*": {"desc_act": True}}, True),
+        ({".*down.*": {"desc_act": True, "group_size": -1}}, False),
+        ({"-:.*down.*": {"desc_act": True}}, False),
+        ({"+:.*down.*": {"bits": 8}}, False),
+        ({"+:.*down.*": None}, False),
+        ([], False),
+    ],
+)
+def test_one_layer_with_act_order_is_enough(rules, refused):
+    result = packed("vllm", gptq(dynamic=rules))
+    assert refuses(result) is refused
+    assert refused or result.level is Confidence.HIGH
+
+
+@pytest.mark.parametrize("block", [{}, {"bits": 4}, {"bits": 8}, {"bits": 4, "group_size": 128, "sym": True}])
+def test_gptq_whose_order_is_not_told_might_run_on_vllm(block):
+    result = packed("vllm", {"quant_method": "gptq", **block})
+    assert (result.level, result.brief) == (Confidence.LOW, "act order not told")
+    assert packed("sglang", {"quant_method": "gptq", **block}).level > Confidence.LOW
+
+
+@pytest.mark.parametrize("order", ["group", "dynamic", "GROUP", True])
+@pytest.mark.parametrize("width", [4, 8])
+def test_compressed_tensors_in_an_order_of_their_own_are_refused_by_vllm(order, width):
+    block = pack_quantized(width, width)
+    block["config_groups"]["group_1"]["weights"]["actorder"] = order
+    result = packed("vllm", block)
+    assert refuses(result)
+    assert result.recommendations
+    assert refuses(packed("lmdeploy", block))
+
+
+@pytest.mark.parametrize("order", ["static", "weight", None, False])
+def test_compressed_tensors_that_lie_where_they_were_are_computed(order):
+    block = pack_quantized(4)
+    block["config_groups"]["group_0"]["weights"]["actorder"] = order
+    assert packed("vllm", block).level is Confidence.HIGH
 
 
 @pytest.mark.parametrize("bits", [4, 8, None])
@@ -204,6 +261,9 @@ SPARSE = {"sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear
         (compressed(INT4, FLOAT8), 2, 0, 0),
         (compressed(INT4, INT8, "int-quantized"), 1, 0, 0),
         (compressed(INT4, INT4, "int-quantized"), 0, 0, 0),
+        (compressed(INT4, INT8), 2, 0, 0),
+        (compressed(INT4, INT4), 2, 0, 0),
+        (compressed(INT4, INT8, None), 1, 0, 0),
         (compressed(INT4, kind="marlin-24"), 0, 0, 0),
         (compressed(INT8, INT8, "int-quantized"), 2, 2, 2),
         (compressed(INT8 | {"symmetric": False}, INT8, "int-quantized"), 0, 0, 2),
@@ -340,6 +400,14 @@ def test_bitnets_weights_are_packed_or_rounded_while_loading(slug, packed_before
     assert packed(slug, block | {"quantization_mode": "online"}).level == rounded_while_loading
 
 
+@pytest.mark.parametrize("name", ["bitnet_b1_58-3B", "Llama3-8B-1.58-100B-tokens"])
+@pytest.mark.parametrize("slug", ["vllm", "sglang", "lmdeploy"])
+def test_a_name_that_models_bear_too_refuses_nothing(slug, name):
+    result = judged(slug, {}, id=f"a/{name}")
+    assert (result.level, result.brief) == (Confidence.LOW, "BitNet packing unclear")
+    assert refuses(packed("vllm", {"quant_method": "bitnet"}, id=f"a/{name}"))
+
+
 def test_transformers_reads_both_kinds_of_bitnet():
     assert packed("transformers", {"quant_method": "bitnet"}).compatible
     assert packed("transformers", {"quant_method": "bitnet", "quantization_mode": "online"}).compatible
@@ -390,7 +458,13 @@ YES, NO = True, False
         (gptq(bits=3), (NO, NO, NO, NO), (NO, NO, NO, NO)),
         (gptq(sym=False), (NO, NO, YES, YES), (NO, NO, NO, YES)),
         (gptq(group_size=256), (NO, NO, YES, YES), (NO, NO, NO, YES)),
-        (gptq(group_size=-1), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (gptq(group_size=-1), (YES, NO, NO, YES), (YES, NO, NO, YES)),
+        (gptq(group_size=32), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (gptq(sym=False, group_size=-1), (NO, NO, NO, YES), (NO, NO, NO, YES)),
+        (gptq(checkpoint_format="gptq_v2"), (YES, NO, YES, NO), (YES, NO, NO, NO)),
+        (gptq(checkpoint_format="gptq_v2", sym=False), (NO, NO, YES, NO), (NO, NO, NO, NO)),
+        (gptq(desc_act=True), (YES, NO, YES, YES), (YES, NO, NO, YES)),
+        (gptq(bits=8, desc_act=True), (YES, NO, NO, NO), (YES, NO, NO, NO)),
         (gptq(bits=8, sym=False), (NO, NO, NO, NO), (NO, NO, NO, NO)),
         (gptq(bits=8, group_size=16), (NO, NO, NO, NO), (NO, NO, NO, NO)),
         (gptq(checkpoint_format="marlin"), (NO, NO, NO, NO), (NO, NO, NO, NO)),
@@ -454,12 +528,37 @@ def test_groups_of_other_sizes_are_unsure_on_intels_gpus_with_sglang():
     assert on("sglang", gptq(group_size=256), PROCESSOR) == Confidence.MEDIUM
 
 
-def test_what_is_not_told_of_gptq_and_autoround_refuses_nothing():
-    for method in ("gptq", "auto-round"):
-        assert on("vllm", {"quant_method": method}, NVIDIA) >= Confidence.MEDIUM
-        assert on("sglang", {"quant_method": method}, NVIDIA) >= Confidence.MEDIUM
-        odd = {"quant_method": method, "bits": 4, "group_size": None, "sym": None, "packing_format": None}
-        assert on("vllm", odd, NVIDIA) >= Confidence.MEDIUM
+@pytest.mark.parametrize(("method", "least"), [("gptq", Confidence.LOW), ("auto-round", Confidence.MEDIUM)])
+def test_what_is_not_told_of_gptq_and_autoround_refuses_nothing(method, least):
+    assert on("vllm", {"quant_method": method}, NVIDIA) >= least
+    assert on("sglang", {"quant_method": method}, NVIDIA) >= Confidence.MEDIUM
+    odd = {"quant_method": method, "bits": 4, "group_size": None, "sym": None, "packing_format": None}
+    assert on("vllm", odd, NVIDIA) >= least
+
+
+def test_sglang_computes_act_order_on_processors_for_some_settings_alone():
+    assert on("sglang", gptq(desc_act=True), PROCESSOR) == Confidence.LOW
+    assert on("sglang", gptq(desc_act=True), NVIDIA) == Confidence.HIGH
+
+
+def pack_quantized_in(group, **weights):
+    block = pack_quantized(4)
+    block["config_groups"]["group_0"]["weights"] |= {"strategy": "group", "group_size": group, **weights}
+    return block
+
+
+@pytest.mark.parametrize(
+    ("block", "dense", "mixture"),
+    [
+        (pack_quantized(4), (YES, NO, YES, NO), (YES, YES, NO, NO)),
+        (pack_quantized(8), (YES, NO, NO, NO), (YES, YES, NO, NO)),
+        (compressed(INT8, INT8, "int-quantized"), (YES, NO, NO, YES), (NO, NO, NO, NO)),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), (YES, YES, YES, NO), (YES, YES, YES, NO)),
+    ],
+)
+def test_sglang_computes_compressed_tensors_where_it_has_kernels(block, dense, mixture):
+    assert on_each("sglang", block) == dense
+    assert on_each("sglang", block, MIXTURE) == mixture
 
 
 def test_autoround_of_untold_numbers_is_unsure_on_a_processor_with_vllm():
@@ -568,7 +667,106 @@ def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_who
     assert refuses(judged(slug, {"hidden_size": 4096, "num_hidden_layers": 32}, id=f"a/{name}"))
 
 
-@pytest.mark.parametrize(("sym", "refused"), [(False, True), (True, False)])
-@pytest.mark.parametrize("bits", [4, 8])
-def test_lmdeploy_takes_symmetric_gptq_alone(bits, sym, refused):
-    assert refuses(packed("lmdeploy", {"quant_method": "gptq", "bits": bits, "sym": sym})) is refused
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"sym": False},
+        {"bits": 3},
+        {"bits": 8},
+        {"desc_act": True},
+        {"group_size": 32},
+        {"group_size": -1, "desc_act": True},
+        {"group_size": 1024},
+        {"checkpoint_format": "gptq_v2"},
+        {"bits": 8, "desc_act": True, "sym": False},
+    ],
+)
+def test_lmdeploy_computes_one_kind_of_gptq_alone(more):
+    assert packed("lmdeploy", gptq()).level is Confidence.MEDIUM
+    result = packed("lmdeploy", gptq(**more))
+    assert refuses(result)
+    assert result.recommendations
+
+
+@pytest.mark.parametrize("block", [{}, {"bits": 4}, {"group_size": 128}])
+def test_gptq_of_which_little_is_told_might_run_on_lmdeploy(block):
+    assert packed("lmdeploy", {"quant_method": "gptq", **block}).level is Confidence.LOW
+
+
+@pytest.mark.parametrize(("group", "refused"), [(128, False), (None, False), (64, True), (32, True), (-1, True)])
+def test_turbomind_computes_awq_in_groups_of_128_alone(group, refused):
+    awq = {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm"}
+    assert refuses(packed("lmdeploy", awq)) is refused
+    in_pytorch = {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "quantization_config": awq}
+    assert judged("lmdeploy", in_pytorch).compatible
+    assert packed("vllm", awq).level is Confidence.HIGH
+
+
+@pytest.mark.parametrize(("group", "refused"), [(128, False), (32, False), (64, True), (16, True)])
+def test_lmdeploy_computes_compressed_integers_in_two_sizes_of_groups(group, refused):
+    assert refuses(packed("lmdeploy", pack_quantized_in(group))) is refused
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        compressed(FLOAT8, FLOAT8, "float-quantized"),
+        compressed(INT8, INT8, "int-quantized"),
+        pack_quantized(8),
+        pack_quantized(2),
+    ],
+)
+def test_lmdeploy_reads_no_other_kind_of_compressed_tensors(block):
+    assert refuses(packed("lmdeploy", block))
+
+
+@pytest.mark.parametrize(
+    ("group", "refused"), [(128, False), (64, False), (32, False), (None, False), (-1, True), (256, True)]
+)
+def test_mlx_lm_repacks_awq_in_groups_that_mlx_has(group, refused):
+    assert refuses(packed("mlx-lm", {"quant_method": "awq", "bits": 4, "group_size": group})) is refused
+    assert packed("transformers", {"quant_method": "awq", "bits": 4, "group_size": group}).compatible
+
+
+@pytest.mark.parametrize(
+    ("block", "refused"),
+    [
+        (pack_quantized_in(32), False),
+        (pack_quantized_in(128), False),
+        (pack_quantized_in(16), True),
+        (pack_quantized_in(32, actorder="group"), True),
+        (pack_quantized(8), True),
+        (pack_quantized(2), True),
+        (compressed(INT4, INT4), True),
+    ],
+)
+def test_mlx_lm_takes_over_one_kind_of_packed_integers(block, refused):
+    kimi = {"model_type": "kimi_k2", "architectures": ["DeepseekV3ForCausalLM"]}
+    assert refuses(judged("mlx-lm", {**kimi, "quantization_config": block})) is refused
+
+
+@pytest.mark.parametrize(
+    ("block", "refused"),
+    [
+        (pack_quantized_in(128), False),
+        (pack_quantized(8), False),
+        (compressed(FLOAT8, FLOAT8, "float-quantized"), False),
+        (pack_quantized_in(-1), True),
+        (pack_quantized_in(None, strategy="channel"), True),
+        (pack_quantized_in(32, actorder="group"), True),
+        (compressed(INT8, INT8, "int-quantized"), True),
+        (compressed(INT4, INT8, "int-quantized"), True),
+        (compressed(FLOAT8, FLOAT8, "float-quantized", **SPARSE), True),
+    ],
+)
+def test_mlx_vlm_repacks_some_kinds_of_compressed_tensors(block, refused):
+    assert refuses(packed("mlx-vlm", block)) is refused
+
+
+@pytest.mark.parametrize(
+    ("strategy", "refused"), [("channel", False), ("tensor", False), (None, False), ("block", True)]
+)
+def test_exllamav3_unpacks_fp8_with_one_scale_a_row_or_tensor(strategy, refused):
+    block = compressed(FLOAT8 | {"strategy": strategy}, FLOAT8, "float-quantized")
+    assert refuses(packed("exllamav3", block)) is refused
+    assert packed("exllamav3", block).level <= Confidence.LOW
