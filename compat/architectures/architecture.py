@@ -55,6 +55,8 @@ _TASK_USE = {
     "automatic-speech-recognition": "speech",
     "audio-text-to-text": "speech",
 }
+_REWRITING = frozenset({"text2text-generation", "summarization", "translation"})
+"""Tasks of models that have an encoder and a decoder, where there are such of an architecture."""
 IMAGE_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "vision")
 AUDIO_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "speech")
 
@@ -215,7 +217,10 @@ def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     if task == EXTRACTIVE and architecture.marks_answers:
         use = "embed"
     found: dict[str, None] = {}
-    for table in _TABLES_BY_USE.get(use, ()):
+    tables_of_use = _TABLES_BY_USE.get(use, ())
+    if task in _REWRITING:
+        tables_of_use = tuple(sorted(tables_of_use, key=lambda table: table != "seq2seq"))
+    for table in tables_of_use:
         found.update(dict.fromkeys(_classes_in(table, model_type)))
     if found and entry:
         found.update(dict.fromkeys(entry.also_class))

@@ -116,6 +116,19 @@ def test_labels_are_for_people():
     assert family_label("unheard_of") == "unheard_of"
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "first"),
+    [
+        ("marian", "translation", "MarianMTModel"),
+        ("bart", "summarization", "BartForConditionalGeneration"),
+        ("bart", "text-generation", "BartForCausalLM"),
+        ("qwen2", "translation", "Qwen2ForCausalLM"),
+    ],
+)
+def test_what_rewrites_a_text_has_an_encoder_where_there_is_one(name, task, first):
+    assert architecture_of(name).classes_for(task)[0] == first
+
+
 DENSE_AS_WELL = {"granitemoehybrid"}
 """Named after experts, which smaller models of them do without."""
 
