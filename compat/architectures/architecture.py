@@ -68,8 +68,9 @@ class Architecture:
     ``name`` is its ``model_type``, or what was asked for where the tables do not list it. ``family`` groups relatives
     (``qwen`` for ``qwen3_moe``), ``label`` is the family's name for people, ``kind`` a key of :data:`KIND_WORDS`.
     ``gguf_name`` is the ``general.architecture`` that converters write for it, where its own entry says so.
-    ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``plain_attention``: every
-    layer has four plain attention matrices; ``reads_more_than_text``: its models take images or sound beside text.
+    ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``dense``: surely none;
+    ``plain_attention``: every layer has four plain attention matrices; ``reads_more_than_text``: its models take images
+    or sound beside text.
     Classes and all GGUF names depend on more than the architecture: :meth:`classes_for`, :meth:`gguf_names`.
     """
 
@@ -80,6 +81,7 @@ class Architecture:
     gguf_name: str | None = None
     layers: LayerStructure | None = None
     mixture: bool = False
+    dense: bool = False
     plain_attention: bool = False
     reads_more_than_text: bool = False
 
@@ -200,6 +202,7 @@ def _joined(model_type: str) -> Architecture:
         gguf_name=entry.gguf or entry.written_as,
         layers=entry.layers,
         mixture=entry.experts or place.kind == "moe",
+        dense=entry.dense or (place.kind == "text" and not entry.experts),
         plain_attention=entry.plain_attention,
         reads_more_than_text=place.kind in ("vision", "audio")
         or any(model_type in tables.classes[use] for use in ("vision", "multimodal", "speech")),

@@ -155,7 +155,7 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     known = architecture_of(architecture or "")
     if packing.dense_alone and known.mixture:
         return "it does not read that for mixtures of experts"
-    if packing.experts_alone and known.kind == "text" and not known.mixture:
+    if packing.experts_alone and known.dense:
         return packing.note or "it reads that for mixtures of experts alone"
     if packing.architectures and architecture not in packing.architectures:
         return f"it reads that for {join_words(sorted(packing.architectures))} only"
