@@ -55,6 +55,8 @@ _TASK_USE = {
     "automatic-speech-recognition": "speech",
     "audio-text-to-text": "speech",
 }
+_REWRITING = frozenset({"text2text-generation", "summarization", "translation"})
+"""Tasks of models that have an encoder and a decoder, where there are such of an architecture."""
 IMAGE_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "vision")
 AUDIO_TASKS = frozenset(task for task, use in _TASK_USE.items() if use == "speech")
 
@@ -66,8 +68,9 @@ class Architecture:
     ``name`` is its ``model_type``, or what was asked for where the tables do not list it. ``family`` groups relatives
     (``qwen`` for ``qwen3_moe``), ``label`` is the family's name for people, ``kind`` a key of :data:`KIND_WORDS`.
     ``gguf_name`` is the ``general.architecture`` that converters write for it, where its own entry says so.
-    ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``plain_attention``: every
-    layer has four plain attention matrices; ``reads_more_than_text``: its models take images or sound beside text.
+    ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``dense``: surely none;
+    ``plain_attention``: every layer has four plain attention matrices; ``reads_more_than_text``: its models take images
+    or sound beside text.
     Classes and all GGUF names depend on more than the architecture: :meth:`classes_for`, :meth:`gguf_names`.
     """
 
@@ -78,6 +81,7 @@ class Architecture:
     gguf_name: str | None = None
     layers: LayerStructure | None = None
     mixture: bool = False
+    dense: bool = False
     plain_attention: bool = False
     reads_more_than_text: bool = False
 
@@ -198,6 +202,7 @@ def _joined(model_type: str) -> Architecture:
         gguf_name=entry.gguf or entry.written_as,
         layers=entry.layers,
         mixture=entry.experts or place.kind == "moe",
+        dense=entry.dense or (place.kind == "text" and not entry.experts),
         plain_attention=entry.plain_attention,
         reads_more_than_text=place.kind in ("vision", "audio")
         or any(model_type in tables.classes[use] for use in ("vision", "multimodal", "speech")),
@@ -215,7 +220,10 @@ def _classes_for(model_type: str, task: str | None) -> tuple[str, ...]:
     if task == EXTRACTIVE and architecture.marks_answers:
         use = "embed"
     found: dict[str, None] = {}
-    for table in _TABLES_BY_USE.get(use, ()):
+    tables_of_use = _TABLES_BY_USE.get(use, ())
+    if task in _REWRITING:
+        tables_of_use = tuple(sorted(tables_of_use, key=lambda table: table != "seq2seq"))
+    for table in tables_of_use:
         found.update(dict.fromkeys(_classes_in(table, model_type)))
     if found and entry:
         found.update(dict.fromkeys(entry.also_class))

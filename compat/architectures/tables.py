@@ -28,6 +28,7 @@ class Entry(StrictTable):
     also_class: list[Name] = []
     layers: LayerStructure | None = None
     experts: bool = False
+    dense: bool = False
     plain_attention: bool = False
     name_begins: list[Name] = []
     name_begins_with_experts: list[Name] = []

@@ -197,7 +197,15 @@ def read_name(path: str) -> FileName:
         role = _gguf_role(bare)
     elif format_ == "safetensors" and _is_lora(bare):
         role = "adapter"
-    elif outer in ("onnx", "openvino", "coreml", "original", "runs", "checkpoints") or _TRAINING_STEP.fullmatch(outer):
+    elif outer in (
+        "onnx",
+        "openvino",
+        "coreml",
+        "original",
+        "metal",
+        "runs",
+        "checkpoints",
+    ) or _TRAINING_STEP.fullmatch(outer):
         role = "duplicate" if format_ != "onnx" else role
     stem = f"{folder}/{bare}" if folder else bare
     return FileName(

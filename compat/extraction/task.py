@@ -162,9 +162,9 @@ def _draft_word(words: tuple[str, ...]) -> str | None:
 
 def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
     """What whole words of the name tell of the task, the weakest evidence."""
-    for second, task in (("vl", "image-text-to-text"), ("audio", "audio-text-to-text")):
-        if words[:2] == ("qwen", second):
-            return Fact(task, Provenance.NAME, f"its name says “Qwen-{second.capitalize()}”")
+    for second, made_for in (("VL", "image-text-to-text"), ("Audio", "audio-text-to-text")):
+        if words[:2] == ("qwen", second.lower()):
+            return Fact(made_for, Provenance.NAME, f"its name says “Qwen-{second}”")
     for word, after in zip(words, (*words[1:], ""), strict=True):
         task = _WORD_TASKS.get(word)
         if (word, after) == ("text", "encoder"):

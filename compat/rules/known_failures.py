@@ -8,7 +8,7 @@ from compat.engines.gpu_capability import Capability
 from compat.engines.known_failures import failures_about
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.rules import quantization
+from compat.rules import advice
 from compat.rules.result import Finding, Severity
 
 CODE = "known-failure"
@@ -21,8 +21,10 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
         text = f"{failure.sentence} See {failure.report}."
         if happens and failure.cause:
             yield Finding(failure.cause, Severity.BLOCKS, text, failure.brief)
-            if failure.cause == quantization.CODE:
-                yield quantization.other_packing(profile)
+            if failure.cause == "quantization":
+                yield advice.for_engine(profile)
+            elif failure.packings and hardware is not None:
+                yield advice.for_hardware(hardware)
         elif happens:
             yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
         elif happens is None:

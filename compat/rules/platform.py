@@ -15,7 +15,7 @@ from compat.engines.gpu_capability import (
 from compat.engines.profile import EngineProfile, Experimental, FormatRule, Packing, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.rules import known_failures
+from compat.rules import advice, known_failures
 from compat.rules.result import Confidence, Finding, Severity
 from compat.wording import or_
 
@@ -186,11 +186,11 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     if tried is not None and tried.like == "cpu" and packing.of_processor(mixture=mixture):
         needed = packing.of_processor(mixture=mixture)
         text = f"{what} needs {needed}; this worker has {VENDOR_LABELS[hardware.vendor]}."
-        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on {_device(hardware)}")
-        yield _other_packing(hardware)
+        yield Finding(CODE, Severity.BLOCKS, text, f"{packing.name} not on {advice.device(hardware)}")
+        yield advice.for_hardware(hardware)
     elif platforms and not there & set(platforms):
         yield _not_on(hardware, platforms, packing, profile)
-        yield _other_packing(hardware)
+        yield advice.for_hardware(hardware)
     elif there & set(packing.unsure):
         yield _unsure_on(hardware, packing, there)
     elif _lacks(hardware, packing.gfx):
@@ -200,13 +200,13 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             CODE,
             Severity.BLOCKS,
             f"{what} needs AMD's {needed}; this GPU is {have}.",
-            f"{packing.name} not on {_device(hardware)}",
+            f"{packing.name} not on {advice.device(hardware)}",
         )
-        yield _other_packing(hardware)
+        yield advice.for_hardware(hardware)
     elif least and _older(hardware, least):
         more = mixture and least != packing.compute_capability
         yield _too_old(hardware, least, f"{what}, with the weights of a mixture of experts," if more else what)
-        yield _other_packing(hardware)
+        yield advice.for_hardware(hardware)
     elif packing.below and hardware.compute_capability and hardware.compute_capability >= packing.below:
         have = generation_name(hardware.compute_capability)
         yield Finding(
@@ -215,7 +215,7 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             f"{what} runs on NVIDIA GPUs older than {generation_name(packing.below)} only; this one is {have}.",
             f"{packing.name} not on {have}",
         )
-        yield _other_packing(hardware)
+        yield advice.for_hardware(hardware)
     elif packing.native and _older(hardware, packing.native):
         yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
     elif _lacks(hardware, packing.native_gfx):
@@ -236,7 +236,7 @@ def _not_on(hardware: Capability, platforms: Iterable[str], packing: Packing, pr
         Severity.BLOCKS,
         f"{profile.name} reads {packing.name}{experts} on {_named(platforms)} only; this worker has "
         f"{VENDOR_LABELS[hardware.vendor]}.",
-        f"{packing.name} not on {_device(hardware)}",
+        f"{packing.name} not on {advice.device(hardware)}",
     )
 
 
@@ -295,17 +295,4 @@ def _too_old(hardware: Capability, least: float, what: str) -> Finding:
         Severity.BLOCKS,
         f"{what} needs an NVIDIA GPU of the {generation_name(least)} generation or newer; this one is {have}.",
         f"needs {generation_name(least)} or newer",
-    )
-
-
-def _device(hardware: Capability) -> str:
-    """What a worker computes with, in words."""
-    return "a processor" if hardware.vendor == "cpu" else "this GPU"
-
-
-def _other_packing(hardware: Capability) -> Finding:
-    return Finding(
-        CODE,
-        Severity.RECOMMENDS,
-        f"Take the unpacked original, or a version packed in a way {_device(hardware)} can read.",
     )

@@ -9,6 +9,7 @@ from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.quantization import CLOSING, MLX, SHARED_NAMES, VAGUE
+from compat.rules import advice
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
@@ -112,7 +113,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are packed with {told}; {profile.name} cannot read that: {reads}.",
             f"{label} packing",
         )
-        yield other_packing(profile)
+        yield advice.for_engine(profile)
         return
     method = MLX if label.startswith(f"{MLX} ") else label
     if packing.refused and packing.name != method and second_hand:
@@ -129,7 +130,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
-        yield other_packing(profile)
+        yield advice.for_engine(profile)
         return
     limit = packing.confidence
     sure = sureness(CODE, facts.quantization_from)
@@ -154,7 +155,7 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     known = architecture_of(architecture or "")
     if packing.dense_alone and known.mixture:
         return "it does not read that for mixtures of experts"
-    if packing.experts_alone and known.kind == "text" and not known.mixture:
+    if packing.experts_alone and known.dense:
         return packing.note or "it reads that for mixtures of experts alone"
     if packing.architectures and architecture not in packing.architectures:
         return f"it reads that for {join_words(sorted(packing.architectures))} only"
@@ -206,9 +207,3 @@ def _unclear(label: str, profile: EngineProfile) -> str:
         f"The weights are packed ({label}) by a method that is not told: whether {profile.name} reads it depends on "
         "the method, which only config.json tells."
     )
-
-
-def other_packing(profile: EngineProfile) -> Finding:
-    """What to take instead of weights that the engine does not read."""
-    advice = profile.advice.get("quantization") or "Take the unpacked original, or a version packed in another way."
-    return Finding(CODE, Severity.RECOMMENDS, advice)

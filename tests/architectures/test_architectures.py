@@ -116,6 +116,34 @@ def test_labels_are_for_people():
     assert family_label("unheard_of") == "unheard_of"
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "first"),
+    [
+        ("marian", "translation", "MarianMTModel"),
+        ("bart", "summarization", "BartForConditionalGeneration"),
+        ("bart", "text-generation", "BartForCausalLM"),
+        ("qwen2", "translation", "Qwen2ForCausalLM"),
+    ],
+)
+def test_what_rewrites_a_text_has_an_encoder_where_there_is_one(name, task, first):
+    assert architecture_of(name).classes_for(task)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("name", "dense", "mixture"),
+    [
+        *(("qwen3", True, False), ("qwen2_5_vl", True, False), ("qwen3_5", True, False)),
+        *(("qwen3_moe", False, True), ("glm4v_moe", False, True), ("dbrx", False, True)),
+        # What these wrap, or how they were made, their types do not tell.
+        *(("internvl_chat", False, False), ("llava", False, False), ("mistral3", False, False)),
+        *(("granitemoehybrid", False, False), ("gemma4", False, False), ("unheard_of", False, False)),
+    ],
+)
+def test_a_type_that_may_be_either_is_told_to_be_neither(name, dense, mixture):
+    known = architecture_of(name)
+    assert (known.dense, known.mixture) == (dense, mixture)
+
+
 DENSE_AS_WELL = {"granitemoehybrid"}
 """Named after experts, which smaller models of them do without."""
 

@@ -57,6 +57,8 @@ def sharded(stem):
         (["0_Transformer/pytorch_model.bin", "0_Transformer/config.json", "modules.json"], IN_FOLDER),
         (["pytorch_model.bin", "2_Dense/pytorch_model.bin"], None),
         (["unet/diffusion_pytorch_model.bin", "model_index.json"], None),
+        # What gpt-oss has beside its weights, for a program of its authors.
+        (["model.safetensors", "metal/model.bin", "original/model.safetensors"], None),
         (["transformer/diffusion.safetensors", "model_index.json"], None),
     ],
 )

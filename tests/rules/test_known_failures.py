@@ -154,6 +154,15 @@ def test_it_names_things_that_there_are(failure):
     assert len(failure.brief) <= 32
 
 
+@each
+def test_a_refusal_of_packed_weights_says_what_to_take(failure):
+    if failure.packings and failure.cause in ("quantization", "platform"):
+        hardware = _hardware(failure)
+        found = list(rule.check(_facts(failure), all_profiles()[failure.engine], hardware))
+        assert hardware is None or any(one.severity is Severity.RECOMMENDS for one in found)
+        assert failure.cause != "quantization" or any(one.severity is Severity.RECOMMENDS for one in found)
+
+
 def test_the_documentation_counts_them_rightly():
     told = f"{len(FAILURES)} entries for {len({failure.engine for failure in FAILURES.values()})} engines"
     assert told in (ROOT / "docs/verdicts.md").read_text()

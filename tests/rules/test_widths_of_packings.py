@@ -770,3 +770,25 @@ def test_exllamav3_unpacks_fp8_with_one_scale_a_row_or_tensor(strategy, refused)
     block = compressed(FLOAT8 | {"strategy": strategy}, FLOAT8, "float-quantized")
     assert refuses(packed("exllamav3", block)) is refused
     assert packed("exllamav3", block).level <= Confidence.LOW
+
+
+SEEING = {"model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"]}
+WRAPPING = {"model_type": "llava", "architectures": ["LlavaForConditionalGeneration"]}
+
+
+@pytest.mark.parametrize(("model", "level"), [(DENSE, 0), (SEEING, 0), (WRAPPING, 1), (MIXTURE, 1)])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_odd_groups_are_refused_where_there_are_surely_no_experts(model, level, bits):
+    assert on("vllm", gptq(bits=bits, group_size=256), NVIDIA, {**model, "max_position_embeddings": 4096}) == level
+    assert on("vllm", gptq(bits=bits), NVIDIA, {**model, "max_position_embeddings": 4096}) > 1
+
+
+def test_lmdeploy_computes_compressed_tensors_in_turbomind_and_in_experts():
+    for model_type, hf_class, runs in (
+        ("mistral", "MistralForCausalLM", False),
+        ("llama", "LlamaForCausalLM", True),
+        ("kimi_k25", "KimiK25ForConditionalGeneration", True),
+    ):
+        model = {"model_type": model_type, "architectures": [hf_class]}
+        result = judged("lmdeploy", {**model, "quantization_config": pack_quantized_in(32)}, remote_code=True)
+        assert refuses(result) is not runs
