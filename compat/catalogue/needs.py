@@ -30,6 +30,7 @@ from compat.estimate import (
     make_plans,
 )
 from compat.estimate.label_sizes import file_label
+from compat.estimate.speed import USUAL_DEPTH
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
 from compat.extraction.variants import TRANSFORMERS
@@ -187,18 +188,23 @@ def reading_of(
 
 
 def speed_of(
-    record: ModelRecord, variant: RecordVariant, worker: Worker, fit: FitResult | None = None
+    record: ModelRecord,
+    variant: RecordVariant,
+    worker: Worker,
+    fit: FitResult | None = None,
+    *,
+    depth: int = USUAL_DEPTH,
 ) -> SpeedEstimate | None:
     """Tokens a second, as a range with its basis, or why there is no number; None where the machine is not told.
 
-    ``fit`` is the verdict on memory, if it was made already.
+    ``fit`` is the verdict on memory, if it was made already, ``depth`` how many tokens there are already.
     """
     hardware = worker.hardware
     if hardware is None:
         return None
     needed, _ = inputs_of_variant(record, variant)
     fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
-    return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)
+    return estimate_speed(needed, worker.profile.slug, hardware, fit, depth=depth, kv_type=worker.kv)
 
 
 def speed_told(

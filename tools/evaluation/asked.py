@@ -21,7 +21,7 @@ from compat.engines.hardware import Accelerator, Hardware
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
-from compat.estimate.launch import DEFAULT_CONTEXT, FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE
+from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
@@ -40,6 +40,10 @@ class Asked:
     hardware: Hardware | None
     options: LoadOptions
     engine: str
+
+
+UNTOLD_CONTEXT = 4096
+"""Tokens that llama.cpp's tools and Ollama take, or shrink a context to, without a word on it."""
 
 
 def asked(point: Point, records: Records | None = None) -> Asked | str:
@@ -100,7 +104,7 @@ def _options(point: Point) -> LoadOptions | str:
             "memory_utilization": point.memory_utilization,
         }
     else:
-        told["context"] = point.ctx or max(DEFAULT_CONTEXT, 2 * (point.depth or 0))
+        told["context"] = max(point.ctx or UNTOLD_CONTEXT, point.depth or 0)
         told["parallel"] = 1  # a benchmark runs one conversation, whatever a server is prepared for
     return replace(LoadOptions(), **{name: value for name, value in told.items() if value is not None})
 
