@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import architecture_of_gguf
+from compat.architectures import architecture_of, architecture_of_gguf
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.workers import Machine, Worker
 from compat.engines import EngineProfile, all_profiles
@@ -21,7 +21,7 @@ from compat.engines.hardware import Accelerator, Hardware
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
-from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE
+from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, OWN_ENGINE_OF_OLLAMA, SPARE_CELL_SINCE
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
@@ -71,6 +71,8 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     if point.processor_only and (hardware is None or hardware.accelerators):
         hardware = Hardware()
     inputs, _ = inputs_of_variant(record, variant)
+    if point.engine == "ollama" and _kept_all_rows(point, inputs):
+        options = replace(options, build=FEW_ROWS_SINCE - 1)
     return Asked(record, variant, worker, inputs, hardware, options, engine_name(profile.slug))
 
 
@@ -96,6 +98,7 @@ def _options(point: Point) -> LoadOptions | str:
         told |= {
             "context": point.kv_tokens or point.ctx,
             "parallel": 1 if point.kv_tokens else point.n_parallel,
+            "sequences": _planned(point),
             "unified_kv": point.kv_unified,
             # The engine's own allocations were read from a program that calls its library.
             "library": point.quality == "engine-run" or None,
@@ -119,6 +122,18 @@ def _build(point: Point) -> int | None:
     if date < "2025-11":
         return FOUR_SLOTS_SINCE - 1
     return FEW_ROWS_SINCE - 1 if "2025-11" <= date < "2026-06" and len(date) > 4 else None
+
+
+def _planned(point: MemoryPoint) -> int | None:
+    """The sequences that vLLM planned a step for before it went by the card (``--max-num-seqs``, 2025)."""
+    return 256 if point.engine == "vllm" and "2023" < (point.date or "") < "2025-03" else None
+
+
+def _kept_all_rows(point: Point, inputs: VariantInputs) -> bool:
+    """Whether Ollama gave the model to llama.cpp's library as it was before June 2026."""
+    if not point.date or point.date >= "2026-06" or len(point.date) == 4 or inputs.shape is None:
+        return False
+    return OWN_ENGINE_OF_OLLAMA.isdisjoint(architecture_of(inputs.shape.model_type or "").gguf_names(None))
 
 
 _ENOUGH = 1024.0
