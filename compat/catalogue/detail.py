@@ -111,10 +111,11 @@ class MemoryView:
     ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
     together, ``speed_margin`` that of the speed on one device, as a part's. ``speed_full`` is the speed when the
     context is full, and ``reading`` how long a prompt takes that fills it; both None where there is no speed of writing
-    either. ``conversations`` of that context are kept at once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
-    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``caches`` are the
-    types of cache that the engine keeps for it here, and what pages call them. ``plans`` are the
-    ways to run it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
+    either. ``conversations`` of that context are kept at once; None where the engine has no common pool for them.
+    ``cards`` tells what each device holds, and is empty where that is not known; ``beside`` is what lies in system
+    memory beside them, None where nothing does. ``caches`` are the types of cache that the engine keeps for it here,
+    and what pages call them. ``plans`` are the ways to run it, and ``questions`` the parameters that ask for each, None
+    where these cannot be told on the page.
     """
 
     fit: FitResult
