@@ -42,9 +42,13 @@ def test_a_factor_needs_files_of_three_repositories():
     made = [SizedFile(name, "UD-Q8_K_XL", ModelKind.HYBRID, 150, 50.0, 80.0) for name in ("a", "b")]
     assert make_table(made) == {}
     assert make_table([*made, made[0]]) == {}
-    assert make_table([*made, SizedFile("c", "UD-Q8_K_XL", ModelKind.HYBRID, 130, 50.0, 80.0)]) == {
-        "UD-Q8_K_XL": {"hybrid": 1.25}
-    }
+    table = make_table([*made, SizedFile("c", "UD-Q8_K_XL", ModelKind.HYBRID, 130, 50.0, 80.0)])
+    # Of other kinds nothing was measured, and all together stand for them.
+    assert table == {"UD-Q8_K_XL": {str(kind): 1.25 for kind in ModelKind}}
+
+
+def test_what_llama_cpp_mixes_itself_has_no_factor():
+    assert make_table(SizedFile(name, "Q4_K_M", ModelKind.DENSE, 150, 50.0, 80.0) for name in "abc") == {}
 
 
 def test_what_was_not_measured_is_as_large_as_its_sum():

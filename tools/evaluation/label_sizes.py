@@ -114,18 +114,23 @@ Table = dict[str, dict[str, float]]
 
 
 def make_table(files: Iterable[SizedFile]) -> Table:
-    """The medians by label and kind, but for those that change nothing.
+    """The medians by label and kind, but for those that change nothing; of a kind with few files, that of all kinds.
 
     llama.cpp's own mixes are counted tensor by tensor: a table of them told files that it was not made of no better.
     """
-    ratios: dict[tuple[str, ModelKind], dict[str, float]] = defaultdict(dict)
+    ratios: dict[str, dict[ModelKind, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for file in files:
-        ratios[file.label, file.kind][file.repository] = file.ratio
+        if file.label not in LABELS:
+            ratios[file.label][file.kind][file.repository] = file.ratio
     table: Table = {}
-    for (label, kind), found in sorted(ratios.items()):
-        factor = round(median(found.values()), 3)
-        if len(found) >= LEAST_FILES and abs(factor - 1) > NEGLIGIBLE and label not in LABELS:
-            table.setdefault(label, {})[str(kind)] = factor
+    for label, kinds in sorted(ratios.items()):
+        every = [ratio for found in kinds.values() for ratio in found.values()]
+        for kind in ModelKind:
+            own = list(kinds.get(kind, {}).values())
+            known = own if len(own) >= LEAST_FILES else every
+            factor = round(median(known), 3)
+            if len(known) >= LEAST_FILES and abs(factor - 1) > NEGLIGIBLE:
+                table.setdefault(label, {})[str(kind)] = factor
     return table
 
 
