@@ -26,6 +26,7 @@ from compat.catalogue.needs import (
     inputs_of_variant,
     plans_of,
     reading_of,
+    speed_of,
 )
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
@@ -108,12 +109,13 @@ class MemoryView:
     ``context`` is the tokens it is loaded for: those wanted, or what it was made for where nobody asked for more.
 
     ``longest`` is the longest context that still fits, None where it cannot be told. ``margin`` is that of all parts
-    together, ``speed_margin`` that of the speed on one device, as a part's. ``reading`` is how long a prompt that fills
-    the context takes, None where there is no speed of writing either. ``conversations`` of that context are kept at
-    once; None where the engine has no common pool for them. ``cards`` tells what each device holds, and is empty where
-    that is not known; ``beside`` is what lies in system memory beside them, None where nothing does. ``caches`` are the
-    types of cache that the engine keeps for it here, and what pages call them. ``plans`` are the
-    ways to run it, and ``questions`` the parameters that ask for each, None where these cannot be told on the page.
+    together, ``speed_margin`` that of the speed on one device, as a part's. ``speed_full`` is the speed when the
+    context is full, and ``reading`` how long a prompt takes that fills it; both None where there is no speed of writing
+    either. ``conversations`` of that context are kept at once; None where the engine has no common pool for them.
+    ``cards`` tells what each device holds, and is empty where that is not known; ``beside`` is what lies in system
+    memory beside them, None where nothing does. ``caches`` are the types of cache that the engine keeps for it here,
+    and what pages call them. ``plans`` are the ways to run it, and ``questions`` the parameters that ask for each, None
+    where these cannot be told on the page.
     """
 
     fit: FitResult
@@ -127,6 +129,7 @@ class MemoryView:
     conversations: int | None = None
     margin: float | None = None
     speed_margin: float | None = None
+    speed_full: SpeedEstimate | None = None
     cards: tuple[DeviceNeed, ...] = ()
     beside: DeviceNeed | None = None
     caches: Mapping[str, str] = field(default_factory=dict)
@@ -421,6 +424,7 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
+        speed_full=speed_of(record, best, worker, fit, depth=worker.context) if writes else None,
         cards=device_needs(fit, engine, worker.hardware, worker.options),
         beside=host_need(fit, engine, worker.hardware, worker.options),
         caches=_caches(record, best, worker),

@@ -33,7 +33,7 @@ from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
 from compat.catalogue.spelling import NameWords
 from compat.catalogue.well_known import well_known_ids
-from compat.estimate import find_shape
+from compat.estimate.label_sizes import is_dynamic
 from compat.extraction.relatives import Relation
 from compat.models import (
     BuildCorrection,
@@ -45,6 +45,7 @@ from compat.models import (
     RecordVariant,
     Verdict,
 )
+from compat.shapes.known import namesake
 
 _AT_ONCE = 5000
 _RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
@@ -76,7 +77,7 @@ def _snapshot() -> Iterator[None]:
             cursor.execute("COMMIT")
 
 
-_WEIGHED = ("record_id", "size_bytes", "bits", "tensors")
+_WEIGHED = ("record_id", "size_bytes", "bits", "tensors", "key")
 """What of a variant beside its facts decides how large its weights are."""
 
 
@@ -213,7 +214,7 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
     ):
         words.add(owner, name)
         facts = texts.setdefault(facts, facts)
-        sizes = tuple(variants.of(pk))
+        sizes = tuple((*told, is_dynamic(key)) for *told, key in variants.of(pk))
         shape = published.shape_of(facts, parameters, name, sheet)
         need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
@@ -269,7 +270,7 @@ class _Published:
             # Of so many, it is worth to know those that every engine refuses: their needs are never asked for.
             best = Verdict.objects.order_by().values("sheet").annotate(best=Max("confidence"))
             self._refused = set(best.filter(best=0).values_list("sheet", flat=True))
-        known = find_shape(name)
+        known = namesake(name)
         if id(known) not in self._digests:
             self._digests[id(known)] = _digest(known)
         return self._digests[id(known)]

@@ -426,5 +426,5 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
         )
 
 
-_OF_VARIANTS = ("record_id", "position", "format", "quantization", "size_bytes", "bits", "tensors")
+_OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "tensors")
 _OF_RECORDS = ("name", "parameters", "parameters_from", "shape_facts", "projector", "projector_bytes")

@@ -24,17 +24,20 @@ from compat.estimate import (
     complete,
     estimate_reading,
     estimate_speed,
-    find_shape,
     from_config,
     judge_fit,
     largest_context,
     make_plans,
 )
+from compat.estimate.label_sizes import file_label
+from compat.estimate.speed import USUAL_DEPTH
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
 from compat.extraction.variants import TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult
+from compat.shapes.counting import split_by_dimensions, split_parameters
+from compat.shapes.known import namesake
 from compat.shapes.tensor_bytes import TensorBytes
 
 
@@ -75,8 +78,8 @@ def shape_of_record(facts: str, parameters: int | None, name: str) -> Shaped:
     own = _own_shape(facts, parameters)
     if _is_whole(own):
         return Shaped(own)
-    known = find_shape(name)
-    if known is None:
+    known = namesake(name)
+    if known is None or not _of_size(known, parameters):
         return Shaped(own)
     if own is None:
         return Shaped(known.with_facts(parameters=parameters), (f"layers and heads {_PUBLISHED}",))
@@ -85,6 +88,23 @@ def shape_of_record(facts: str, parameters: int | None, name: str) -> Shaped:
         return Shaped(own)
     filled = own.with_facts(**{key: getattr(known, key) for key in _FILLED})
     return Shaped(filled, (f"widths {_PUBLISHED}" if own.layers else f"layers and heads {_PUBLISHED}",))
+
+
+_ALIKE = (0.8, 1.35)
+"""How many weights a record may count of what the published model has: names round, and towers are counted in."""
+
+
+def _of_size(known: ModelShape, parameters: int | None) -> bool:
+    counted = split_parameters(known)
+    return not (parameters and counted) or _ALIKE[0] < parameters / counted.total < _ALIKE[1]
+
+
+def _parameters(record: ModelRecord, shape: ModelShape | None) -> int | None:
+    """How many weights: those that the dimensions make, where the record's number is only in its name."""
+    if record.parameters_from != Provenance.NAME or shape is None:
+        return record.parameters
+    counted = split_by_dimensions(shape)
+    return counted.total if counted is not None and _of_size(shape, counted.total) else record.parameters
 
 
 _DOUBT = "number of weights (the record contradicts itself)"
@@ -106,6 +126,8 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         format_, quantization = variant.format, variant.quantization
         tensors = TensorBytes.from_text(variant.tensors) if variant.tensors else None
     size, width_assumed, packed = variant.size_bytes, False, bool(quantization)
+    if format_ == "gguf":
+        quantization = file_label(quantization or "", variant.key)
     assumed: tuple[str, ...] = ()
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
         quantization = _OF_BITS.get(variant.bits or 0.0, "BF16")
@@ -122,7 +144,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         VariantInputs(
             shape=shape.shape,
             file_bytes=size,
-            parameters=record.parameters,
+            parameters=_parameters(record, shape.shape),
             quant=quantization or None,
             projector_bytes=projector or 0,
             format=format_ or None,
@@ -166,18 +188,23 @@ def reading_of(
 
 
 def speed_of(
-    record: ModelRecord, variant: RecordVariant, worker: Worker, fit: FitResult | None = None
+    record: ModelRecord,
+    variant: RecordVariant,
+    worker: Worker,
+    fit: FitResult | None = None,
+    *,
+    depth: int = USUAL_DEPTH,
 ) -> SpeedEstimate | None:
     """Tokens a second, as a range with its basis, or why there is no number; None where the machine is not told.
 
-    ``fit`` is the verdict on memory, if it was made already.
+    ``fit`` is the verdict on memory, if it was made already, ``depth`` how many tokens there are already.
     """
     hardware = worker.hardware
     if hardware is None:
         return None
     needed, _ = inputs_of_variant(record, variant)
     fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
-    return estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv)
+    return estimate_speed(needed, worker.profile.slug, hardware, fit, depth=depth, kv_type=worker.kv)
 
 
 def speed_told(

@@ -1,11 +1,11 @@
 """How much larger than their sum the layers of a GGUF label's files are, by the kind of model.
 
-What llama.cpp's own mixes leave out: dynamic mixes (``UD-Q4_K_XL``) whose makers choose a type tensor by tensor, and
-state matrices and shared parts of hybrids that are kept wide. ``data/label_sizes.json`` holds medians over files of
-the bundled catalogue whose sizes are told, each against a 16-bit or 8-bit file of the same repository;
-``python -m tools.evaluation.label_sizes`` makes it.
+Of dynamic mixes (``UD-Q4_K_XL``), whose makers choose a type tensor by tensor; llama.cpp's own are counted
+(``gguf_types.py``). ``data/label_sizes.json`` holds medians over files of the bundled catalogue whose sizes are told,
+each against a 16-bit or 8-bit file of the same repository; ``python -m tools.evaluation.label_sizes`` makes it.
 """
 
+import re
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -33,7 +33,7 @@ class ModelKind(StrEnum):
 class _LabelSizes(StrictTable):
     note: str
     labels: dict[
-        Annotated[str, Field(pattern="^[A-Z0-9_]+$")],
+        Annotated[str, Field(pattern="^(?:UD-)?[A-Z0-9_]+$")],
         dict[Annotated[str, one_of(*ModelKind)], Annotated[float, Field(gt=0.5, lt=2)]],
     ]
 
@@ -49,10 +49,28 @@ def kind_of(shape: ModelShape | None) -> ModelKind:
     return ModelKind.EXPERTS if shape.experts else ModelKind.DENSE
 
 
+DYNAMIC = "UD-"
+"""What a label begins with whose makers chose the types tensor by tensor."""
+_ALWAYS_DYNAMIC = "_XL"
+
+
 def label_name(label: str | None) -> str:
-    """The label without what says who mixed it, or that it was trained for it: ``Q4_K_XL`` of ``UD-Q4_K_XL``."""
-    name = (label or "").strip().upper().removeprefix("UD-").rstrip("?")
-    return name.removesuffix("_QAT").removesuffix("-QAT")
+    """The label without what says that the model was trained for it; those that only dynamic mixes have say so."""
+    name = (label or "").strip().upper().rstrip("?").removesuffix("_QAT").removesuffix("-QAT")
+    return DYNAMIC + name if name.endswith(_ALWAYS_DYNAMIC) and not name.startswith(DYNAMIC) else name
+
+
+_NAMED_DYNAMIC = re.compile(r"(?:^|[-_./:])UD[-_]", re.IGNORECASE)
+
+
+def is_dynamic(file: str) -> bool:
+    """Whether a file's name says that its types were chosen tensor by tensor: ``Model-UD-IQ2_M.gguf``."""
+    return _NAMED_DYNAMIC.search(file) is not None
+
+
+def file_label(label: str, file: str) -> str:
+    """The label of a file's packing with what its name says beside it: ``UD-IQ2_M``."""
+    return DYNAMIC + label if label and is_dynamic(file) and not label.startswith(DYNAMIC) else label
 
 
 def size_factor(label: str | None, kind: ModelKind) -> float:

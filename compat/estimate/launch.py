@@ -35,6 +35,7 @@ class LoadOptions:
     another, of the values. ``build`` is llama.cpp's number of a build, None the one that the profiles were read in;
     ``library``: another program than its server calls llama.cpp. ``aside`` is what goes into system memory where the
     accelerators do not hold all, None what the engine moves by itself.
+    ``sequences`` are how many vLLM plans a step for; None: by the card, as it has since 2025.
     ``memory_utilization`` is vLLM's share of a card it may take. ``stages`` hold whole layers one after the other
     (pipeline parallelism), each on as many cards as the others. ``prefill``: tokens of the longest prompt, for engines
     that compute it in one go; None: the context.
@@ -51,6 +52,7 @@ class LoadOptions:
     swa_full: bool | None = None
     flash_attention: bool = True
     prefill: int | None = None
+    sequences: int | None = None
     memory_utilization: float = 0.92
     aside: Aside | None = None
     stages: int = 1
@@ -92,6 +94,18 @@ FOUR_SLOTS_SINCE = 6900
 FEW_ROWS_SINCE = 9400
 """The first build that surely keeps one row of output a slot (pull request 23861, June 2026); before, all rows."""
 
+OWN_ENGINE_OF_OLLAMA = frozenset(
+    (
+        *("deepseek2", "deepseekocr", "gemma3", "gemma3n", "gemma4", "glm4moelite", "glmocr", "gpt-oss", "gptoss"),
+        *("laguna", "lfm2", "lfm2moe", "llama4", "mistral3", "mllama", "nemotron_h", "nemotron_h_moe"),
+        *("nemotron_h_omni", "olmo3", "qwen25vl", "qwen3", "qwen35", "qwen35moe", "qwen3moe", "qwen3next"),
+        *("qwen3vl", "qwen3vlmoe"),
+    )
+)
+"""GGUF names of the architectures that Ollama of 2025 and early 2026 computed with an engine of its own, which keeps
+one row of output (``OllamaEngineRequired`` in ``fs/ggml/ggml.go``). All others it gave to llama.cpp's library, which
+then kept all rows."""
+
 SPARE_CELL_SINCE = 11_000
 """Builds of release 0.5.0 give a windowed layer one cell more than window and micro-batch, as its logs tell; that of 1
 October 2026, which the profiles were read in, and those before it do not."""
@@ -110,9 +124,10 @@ def launch_of(engine: str, options: LoadOptions) -> Launch:
     """How ``engine`` (a profile's slug) is started with these options."""
     usual = _LAUNCHES.get(engine.strip().lower(), Launch())
     few_rows = usual.output_rows is not None
-    if options.build is not None and usual is _SERVER:
-        usual = replace(usual, slots=4 if options.build >= FOUR_SLOTS_SINCE else 1)
-        few_rows = options.build >= FEW_ROWS_SINCE
+    if options.build is not None:
+        if usual is _SERVER:
+            usual = replace(usual, slots=4 if options.build >= FOUR_SLOTS_SINCE else 1)
+        few_rows = few_rows and options.build >= FEW_ROWS_SINCE
     if options.library:
         usual, few_rows = Launch(), False
     slots = usual.slots if options.parallel is None else options.parallel

@@ -349,6 +349,7 @@ def _buffer_options(
         vendor=first.vendor if first else None,
         device_memory=first.memory if first else None,
         device=first.name if first else "",
+        sequences=options.sequences,
         output_rows=launch.output_rows,
     )
 

@@ -283,6 +283,7 @@ class NeedColumns:
             vendor=hardware.accelerators[0].vendor if hardware.accelerators else None,
             device_memory=hardware.accelerators[0].memory if hardware.accelerators else None,
             device=hardware.accelerators[0].name if hardware.accelerators else "",
+            sequences=options.sequences,
             output_rows=launch.output_rows,
         )
         compute = self._compute(asked, buffers, ranks)

@@ -183,6 +183,8 @@ def shared_out(work: Work, placement: Placement) -> tuple[Work, Work]:
 
 def host_seconds(work: Work, host: Portion, beside: Constants, shared: Mapping[str, float]) -> Amount:
     """Seconds that the processor takes for its part beside accelerators."""
+    if beside.cache is not None:
+        shared = {**shared, "cache": beside.cache}
     return host.share * seconds_per_token(work, host.bandwidth, beside.efficiency, beside.launch, shared)
 
 

@@ -106,10 +106,15 @@ class Spread(Bounds):
 
 
 class Constants(Spread):
-    """One engine on one class of hardware: the share of the nameplate bandwidth, and seconds to start a layer."""
+    """One engine on one class of hardware: the share of the nameplate bandwidth, and seconds to start a layer.
+
+    ``cache`` is the share at which a cache is read, where it is another one than the engine's: of layers in system
+    memory, whose attention the processor computes.
+    """
 
     efficiency: _Positive
     launch: _Least
+    cache: _Positive | None = None
 
 
 class Reading(Spread):

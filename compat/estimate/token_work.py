@@ -230,5 +230,5 @@ _WIDER = 1.5
 
 
 def _label_bits(mix: Mix, shape: ModelShape) -> float:
-    down = mix.body if mix.ffn_down is None else mix.ffn_down
-    return (2 * mix.body + down) / 3 if shape.gated_ffn else (mix.body + down) / 2
+    up, down = (mix.body if width is None else width for width in (mix.ffn_up, mix.ffn_down))
+    return (2 * up + down) / 3 if shape.gated_ffn else (up + down) / 2

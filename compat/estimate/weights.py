@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from compat.estimate.label_sizes import ModelKind, kind_of, size_factor
-from compat.estimate.quant import MEASURED_BPW, Mix, mix_of
+from compat.estimate.quant import Mix, mix_of
 from compat.shapes.counting import Split, routed_parameters, split_by_dimensions, split_parameters
 from compat.shapes.shape import ModelShape
 from compat.shapes.tensor_bytes import TensorBytes
@@ -67,14 +67,12 @@ def estimate_weights(
     ``parameters``: the files' own count. ``quant``: the label of the scheme. ``bits``: what it packs a weight in,
     where the label does not say.
     """
-    mix = mix_of(quant, engine, bits)
+    mix = mix_of(quant, engine, bits, shape)
     if mix is not None and mix.gguf and shape is not None:
         parameters = _in_gguf(shape, parameters)
     parts = split_parameters(shape, parameters) if shape is not None else None
-    if mix is not None and shape is not None:
-        mix = _fitted(mix, shape)
     embed = round(parts.embed * _embed_bits(parts, mix) / 8) if parts and mix else None
-    lookup = round(parts.lookup * _lookup_bits(mix) / 8) if parts and mix else 0
+    lookup = round(parts.lookup * _lookup_bits(parts, mix) / 8) if parts and mix else 0
     if tensors is not None:
         detail = "tensors that its files list"
         return Weights(
@@ -104,7 +102,7 @@ def estimate_weights(
         return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)
     if count is None:
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), mix=mix)
-    total = round(count * _whole_bits(quant, mix) / 8)
+    total = round(count * _whole_bits(mix) / 8)
     if mix.gguf:
         total = round(total * size_factor(quant, ModelKind.UNKNOWN))
     return Weights(total, Basis.DEFAULT, detail="parameters x bits, layers unknown", mix=mix)
@@ -125,30 +123,30 @@ def output_head(weights: Weights) -> int:
     return round(parts.head * weights.mix.head / 8) if parts.head else weights.embed or 0
 
 
-def _fitted(mix: Mix, shape: ModelShape) -> Mix:
-    """``mix`` with the types llama.cpp falls back to where a row is no multiple of 256 weights."""
-    wide = mix.narrow()
-    if shape.hidden and shape.hidden % 256:
-        mix = replace(wide, ffn_down=mix.ffn_down, attn_o=mix.attn_o)
-    row = shape.expert_ffn if shape.experts else shape.ffn
-    if row and row % 256 and (mix.k_types or mix.measured):
-        mix = replace(mix, ffn_down=wide.ffn_down if wide.ffn_down is not None else wide.body)
-    return mix
-
-
 def _embed_bits(parts: Split, mix: Mix) -> float:
     # A tied table is the output head too, and is kept as wide as a head.
     return mix.embed if parts.head else max(mix.head, mix.embed)
 
 
-def _lookup_bits(mix: Mix) -> float:
-    # What keeps the embedding wide leaves the tables by layer as they are.
-    return min(mix.embed, mix.body) if mix.gguf else 16.0
+def _lookup_bits(parts: Split, mix: Mix) -> float:
+    # llama.cpp takes the tables by layer for embeddings.
+    return _embed_bits(parts, mix) if mix.gguf else 16.0
 
 
-_FALLBACK_DOWN = 0.30
-"""Share of the body in ``ffn_down`` when dimensions do not tell: between a dense 8B (27 %) and a
-mixture of experts (32 %)."""
+_USUAL = Split(
+    total=8_029_995_008,
+    embed=525_336_576,
+    head=525_336_576,
+    body=6_979_321_856,
+    router=0,
+    attn_qk=671_088_640,
+    attn_qkv=0,
+    attn_v=134_217_728,
+    attn_o=536_870_912,
+    ffn_up=3_758_096_384,
+    ffn_down=1_879_048_192,
+)
+"""Where the weights of a usual model are, Llama 3.1 8B: for those whose dimensions do not tell it."""
 
 
 _TOWER = 1.35
@@ -165,7 +163,7 @@ def _in_gguf(shape: ModelShape, parameters: int | None) -> int | None:
     if told is None or counted is None:
         return parameters
     # An output head that the configuration does not tell is no tower.
-    head = abs(told - counted.total - counted.embed) < 0.01 * counted.embed and not counted.head
+    head = abs(told - counted.total - counted.embed) < 0.05 * counted.embed and not counted.head
     return counted.total if counted.total < told <= _TOWER * counted.total and not head else parameters
 
 
@@ -195,26 +193,26 @@ def _class_bits(parts: Split, mix: Mix, native: int = 0) -> tuple[float, ...]:
         rest = mix.body if mix.gguf and mix.body != MXFP4_BITS else (mix.attn_o or 16.0)
         wide = (parts.body - native) * max(rest, mix.attn_v or 0)
         return parts.embed * _embed_bits(parts, mix), parts.head * mix.head, wide, native * MXFP4_BITS
-    router = parts.router or 0
-    value = parts.attn_v if parts.attn_v is not None else 0
-    out = parts.attn_o if parts.attn_o is not None else 0
-    down = parts.ffn_down if parts.ffn_down is not None else round(_FALLBACK_DOWN * parts.body)
-    rest = parts.body - router - value - out - down
-
-    def bits(width: float | None) -> float:
-        return mix.body if width is None else width
-
+    told = parts if parts.complete else _as_usual(parts)
+    named = [(getattr(told, name) or 0, getattr(mix, name)) for name in _NAMED]
+    rest = told.body - sum(count for count, _ in named)
     return (
         parts.embed * _embed_bits(parts, mix),
         parts.head * mix.head,
-        router * mix.router,
-        value * bits(mix.attn_v),
-        out * bits(mix.attn_o),
-        down * bits(mix.ffn_down),
+        *(count * (mix.body if width is None else width) for count, width in named),
         rest * mix.body,
     )
 
 
-def _whole_bits(quant: str | None, mix: Mix) -> float:
-    name = (quant or "").upper().removeprefix("UD-")
-    return MEASURED_BPW.get(name, max(mix.body, 4.9) if mix.gguf and mix.body < 5 else mix.body)
+_NAMED = ("router", "attn_qk", "attn_qkv", "attn_v", "attn_o", "ffn_up", "ffn_down")
+
+
+def _as_usual(parts: Split) -> Split:
+    """The same with a body like that of a usual model."""
+    share = (parts.body - (parts.router or 0)) / _USUAL.body
+    return replace(parts, **{name: round(share * getattr(_USUAL, name)) for name in _NAMED[1:]})
+
+
+def _whole_bits(mix: Mix) -> float:
+    """Bits a weight of a whole file whose parts are not told."""
+    return sum(_class_bits(_USUAL, mix)) / _USUAL.total if mix.gguf else mix.body

@@ -15,9 +15,9 @@ from compat.shapes.shape import ModelShape
 class Split:
     """Parameters by tensor class. ``body`` is everything that is neither embedding nor output head.
 
-    ``router``, ``attn_v``, ``attn_o`` and ``ffn_down`` are parts of ``body``; None when the dimensions
-    do not tell. ``head`` is 0 when the embedding doubles as output head. ``lookup`` holds per-layer
-    embedding tables (Gemma 3n and 4), of which a token reads one row.
+    What stands after it are parts of ``body``, None when the dimensions do not tell; ``attn_qkv`` is what makes
+    queries, keys and values in one, ``ffn_up`` the gate too. ``head`` is 0 when the embedding doubles as output head.
+    ``lookup`` holds per-layer embedding tables (Gemma 3n and 4), of which a token reads one row.
     """
 
     total: int
@@ -25,8 +25,11 @@ class Split:
     head: int
     body: int
     router: int | None = None
+    attn_qk: int | None = None
+    attn_qkv: int | None = None
     attn_v: int | None = None
     attn_o: int | None = None
+    ffn_up: int | None = None
     ffn_down: int | None = None
     lookup: int = 0
 
@@ -37,10 +40,23 @@ class Split:
 
 
 @dataclass(frozen=True)
+class _Attention:
+    """Weights of all token mixers; ``rest`` are of linear attention, beside what makes its queries, keys and values."""
+
+    qk: int
+    v: int
+    o: int
+    qkv: int
+    rest: int
+
+    @property
+    def total(self) -> int:
+        return self.qk + self.v + self.o + self.qkv + self.rest
+
+
+@dataclass(frozen=True)
 class _Counts:
-    attn_qk: int
-    attn_v: int
-    attn_o: int
+    attention: _Attention
     ffn: int
     ffn_down: int
     router: int
@@ -74,14 +90,27 @@ def _split(shape: ModelShape, total: int | None) -> Split | None:
     if total is None:
         if counts is None or shape.tied is None:
             return None
-        total = table + head + counts.attn_qk + counts.attn_v + counts.attn_o + counts.ffn + counts.router
+        total = table + head + counts.attention.total + counts.ffn + counts.router
     lookup = (shape.vocab or 0) * (shape.layers or 0) * (shape.per_layer_embed or 0)
     body = total - table - head - lookup
     if body <= 0:
         return None
     if counts is None or lookup:
         return Split(total, table, head, body, _router(shape), lookup=lookup)
-    return Split(total, table, head, body, counts.router, counts.attn_v, counts.attn_o, counts.ffn_down)
+    mixers, down = counts.attention, counts.ffn_down
+    return Split(
+        total,
+        table,
+        head,
+        body,
+        counts.router,
+        mixers.qk,
+        mixers.qkv,
+        mixers.v,
+        mixers.o,
+        counts.ffn - down,
+        down,
+    )
 
 
 def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
@@ -96,7 +125,7 @@ def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int |
     if parts is None or attention is None:
         return None
     # What is neither embedding nor attention is experts, but for routers and a shared expert.
-    return max(parts.body - sum(attention), 0)
+    return max(parts.body - attention.total, 0)
 
 
 def active_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
@@ -145,11 +174,11 @@ def _router(shape: ModelShape) -> int | None:
     return sparse * shape.experts * shape.hidden if sparse and shape.hidden else None
 
 
-def _attention(shape: ModelShape) -> tuple[int, int, int] | None:
-    """(query and key, value, output) weights of all token mixers; None for kinds not counted here."""
+def _attention(shape: ModelShape) -> _Attention | None:
+    """Weights of all token mixers; None for kinds not counted here."""
     if not (shape.hidden and shape.heads and shape.caches) or shape.mla:
         return None
-    queries = keys = values = outputs = 0
+    queries = keys = values = outputs = fused = rest = 0
     for cache, count in shape.layer_counts:
         if cache.kind in (LayerKind.BOTH, LayerKind.NONE):
             return None
@@ -158,16 +187,15 @@ def _attention(shape: ModelShape) -> tuple[int, int, int] | None:
             if state is None or state.inner is None or state.keys is None:
                 return None
             # Gated delta rule: q, k, v and the gate z go in, v comes out; two scalars a head are left out.
-            keys += count * 2 * state.keys
-            queries += count * 2 * state.inner
-            outputs += count * state.inner
+            fused += count * (2 * state.keys + state.inner)
+            rest += count * 2 * state.inner
             continue
         queries += count * cache.q_width * (2 if shape.gated_query else 1)
         outputs += count * cache.q_width
         keys += count * cache.k_width
         # Where values are the keys' own projection, only window layers have a matrix of their own.
         values += 0 if shape.value_is_key and cache.kind is LayerKind.FULL else count * cache.v_width
-    return shape.hidden * (queries + keys), shape.hidden * values, shape.hidden * outputs
+    return _Attention(*(shape.hidden * width for width in (queries + keys, values, outputs, fused, rest)))
 
 
 def _count(shape: ModelShape) -> _Counts | None:
@@ -180,14 +208,14 @@ def _count(shape: ModelShape) -> _Counts | None:
         if not shape.ffn:
             return None
         ffn = n * shape.hidden * shape.ffn * shape.layers
-        return _Counts(*attention, ffn, ffn // n, 0, 0)
+        return _Counts(attention, ffn, ffn // n, 0, 0)
     experts = _routed(shape)
     if experts is None or (shape.dense_layers and not shape.ffn):
         return None
     dense = n * shape.hidden * (shape.ffn or 0) * (shape.dense_layers or 0)
     shared = n * shape.hidden * (shape.shared_ffn or 0) * sparse
     ffn = experts + dense + shared
-    return _Counts(*attention, ffn, ffn // n, router, experts)
+    return _Counts(attention, ffn, ffn // n, router, experts)
 
 
 __all__ = [

@@ -200,3 +200,42 @@ def find_shape(model_id: str, resolve: Resolver | None = None) -> ModelShape | N
         return known
     found = resolve(model_id) if resolve is not None else None
     return complete(found) if found is not None else None
+
+
+_SIZE = re.compile(r"(?:\d+x)?\d+(?:\.\d+)?[bm]|a\d+(?:\.\d+)?[bm]|e\d+b|\d+e")
+_OTHER_SHAPES = frozenset(
+    (
+        *("moe", "reap", "ream", "pruned", "merge", "merged", "healed", "expanded", "passthrough", "franken"),
+        *("draft", "drafter", "eagle", "eagle3", "speculator", "dflash", "medusa", "adapter", "lora", "projector"),
+        *("vl", "vision", "omni", "audio", "asr", "tts", "embedding", "embed", "reranker", "diffusion", "encoder"),
+    )
+)
+"""Words in a name which say that the model was built anew from the one that is named."""
+
+_UNPACKED_BY_TUNES = ("gpt_oss",)
+"""Models whose own files are packed already: whoever tunes them may have packed them anew."""
+
+
+@lru_cache(maxsize=4096)
+def namesake(model_id: str) -> ModelShape | None:
+    """The published shape of the model that this one is named after: its own, or of what it was tuned from.
+
+    A tune keeps the whole name of its base, the size in it, and adds words. Two sizes, or a word such as ``MoE``, are
+    of another model.
+    """
+    found = find_shape(model_id)
+    if found is not None:
+        return found
+    table = _table()
+    for name in candidates(model_id):
+        words = name.split("-")
+        sizes = [place for place, word in enumerate(words) if _SIZE.fullmatch(word)]
+        if not sizes or not _OTHER_SHAPES.isdisjoint(words):
+            continue
+        # From the first word to the last that can belong to the base's name, the longest first.
+        for start in range(sizes[0]):
+            for end in range(len(words), sizes[-1], -1):
+                base = table.get("-".join(words[start:end]))
+                if base is not None and base.model_type not in _UNPACKED_BY_TUNES:
+                    return base
+    return None

@@ -455,7 +455,8 @@ class Memory(PlansOut):
     longest_context: int | None
     conversations: int | None = Field(description="How many of the wanted context fit at once, with one pool for all.")
     tokens_per_second: float | None
-    speed: Speed | None
+    speed: Speed | None = Field(description="A thousand tokens into a conversation.")
+    speed_full: Speed | None = Field(description="The same when the context is full; `null` without a number.")
     first_word: FirstWord | None
     assumptions: list[str]
     margin: float | None = Field(description=f"Of all parts together. {_MARGIN}")

@@ -330,6 +330,7 @@ def _memory(page: DetailPage) -> Json | None:
         "conversations": memory.conversations,
         "tokensPerSecond": memory.speed.tokens_per_second if memory.speed else None,
         "speed": _speed(memory.speed) if memory.speed else None,
+        "speedFull": _speed(memory.speed_full) if memory.speed_full else None,
         "firstWord": _first_word(memory.reading) if memory.reading else None,
         "assumptions": list(memory.assumed),
         "margin": memory.margin,

@@ -236,8 +236,8 @@ def test_of_nothing_nothing_is_known():
 # --- inputs ----------------------------------------------------------------------------------------------------
 
 
-def variant(format_="safetensors", quantization="", size=None, bits=None):
-    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=bits, tensors=None)
+def variant(format_="safetensors", quantization="", size=None, bits=None, key=""):
+    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=bits, tensors=None, key=key)
 
 
 def model(config=LLAMA, parameters=None, name="sample"):
@@ -283,6 +283,22 @@ def test_the_size_of_the_files_beats_the_formula():
     assert weights.bytes != 5 * GIB
     # Transformers unpacks GGUF files while it loads them.
     assert estimate_memory(needed, "transformers").component("weights").bytes == 16_000_000_000
+
+
+def test_the_name_of_a_file_tells_of_dynamic_types():
+    needed, _ = inputs_of_variant(model(parameters=8_000_000_000), variant("gguf", "IQ2_M", key="gguf:Model-UD-IQ2_M"))
+    assert needed.quant == "UD-IQ2_M"
+    needed, _ = inputs_of_variant(model(parameters=8_000_000_000), variant("gguf", "IQ2_M", key="gguf:Claude-IQ2_M"))
+    assert needed.quant == "IQ2_M"
+
+
+def test_a_tune_takes_the_shape_of_the_model_in_its_name_unless_its_size_disagrees():
+    tune = "Qwen3-30B-A3B-Thinking-Distill"
+    told, assumed = inputs_of_variant(model({}, name=tune, parameters=30_500_000_000), variant("gguf", "Q4_K_M"))
+    assert told.shape.layers == 48
+    assert any("named after" in words for words in assumed)
+    told, _ = inputs_of_variant(model({}, name=tune, parameters=8_000_000_000), variant("gguf", "Q4_K_M"))
+    assert told.shape is None
 
 
 @pytest.mark.django_db

@@ -118,6 +118,11 @@ def test_older_builds_start_one_slot_and_keep_logits_of_every_token():
     assert part(QWEN, "compute", build=FEW_ROWS_SINCE - 1) > vocabulary > 3 * part(QWEN, "compute")
 
 
+def test_older_builds_keep_logits_of_every_token_under_ollama_too():
+    assert launch_of("ollama", LoadOptions()).output_rows == 1
+    assert launch_of("ollama", LoadOptions(build=FEW_ROWS_SINCE - 1)).output_rows is None
+
+
 def test_release_0_5_gives_windows_a_spare_cell():
     before, since = (part(GEMMA, "kv", parallel=1, build=build) for build in (SPARE_CELL_SINCE - 1, SPARE_CELL_SINCE))
     assert (since - before) * MIB == 52 * 256 * 16 * 128 * 2 * 2

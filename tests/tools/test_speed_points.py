@@ -38,6 +38,13 @@ def test_a_speed_that_pages_show_is_compared():
     assert found.table.skipped == {}
 
 
+def test_a_run_is_compared_at_the_depth_it_was_measured_at():
+    [near] = speed_accuracy([point(ctx=32768)]).comparisons
+    [deep] = speed_accuracy([point(ctx=32768, depth=32768)]).comparisons
+    # 36 layers of 1,024 keys and 1,024 values in 16 bits: 4.8 GB more to read for each token.
+    assert deep.estimated < 0.6 * near.estimated
+
+
 @pytest.mark.parametrize(
     ("change", "reason", "asked"),
     [
@@ -46,7 +53,7 @@ def test_a_speed_that_pages_show_is_compared():
         ({"engine": "hipfire"}, "hipfire is no engine that is modelled", 0),
         ({"measures": "overall"}, "the prompt is counted in", 0),
         ({"measures": "prefill"}, "the speed of reading a prompt, which is compared apart", 0),
-        ({"depth": 32768}, "more than 8,192 tokens into a conversation: pages show the speed at 1,024", 0),
+        ({"depth": 32768}, "more tokens into a conversation than the context holds: one of the two is wrong", 0),
         ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
         ({"backend": "cpu"}, "an accelerator by its class, the processor by its backend", 0),
         ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
@@ -116,7 +123,7 @@ def test_a_number_that_is_far_off_is_compared_all_the_same():
 )
 def test_nothing_is_calibrated_on_what_does_not_tell_where_it_lay(change, reason):
     assert usable(point()).measured == 120
-    assert usable(point(depth=32768)).work.cache_bytes > usable(point()).work.cache_bytes
+    assert usable(point(depth=32768, ctx=32768)).work.cache_bytes > usable(point()).work.cache_bytes
     assert usable(point(**change)) == reason
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from compat.architectures import architecture_of_gguf
+from compat.architectures import architecture_of, architecture_of_gguf
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.workers import Machine, Worker
 from compat.engines import EngineProfile, all_profiles
@@ -21,7 +21,7 @@ from compat.engines.hardware import Accelerator, Hardware
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
-from compat.estimate.launch import DEFAULT_CONTEXT, FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, SPARE_CELL_SINCE
+from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, OWN_ENGINE_OF_OLLAMA, SPARE_CELL_SINCE
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
@@ -40,6 +40,10 @@ class Asked:
     hardware: Hardware | None
     options: LoadOptions
     engine: str
+
+
+UNTOLD_CONTEXT = 4096
+"""Tokens that llama.cpp's tools and Ollama take, or shrink a context to, without a word on it."""
 
 
 def asked(point: Point, records: Records | None = None) -> Asked | str:
@@ -67,6 +71,8 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     if point.processor_only and (hardware is None or hardware.accelerators):
         hardware = Hardware()
     inputs, _ = inputs_of_variant(record, variant)
+    if point.engine == "ollama" and _kept_all_rows(point, inputs):
+        options = replace(options, build=FEW_ROWS_SINCE - 1)
     return Asked(record, variant, worker, inputs, hardware, options, engine_name(profile.slug))
 
 
@@ -92,6 +98,7 @@ def _options(point: Point) -> LoadOptions | str:
         told |= {
             "context": point.kv_tokens or point.ctx,
             "parallel": 1 if point.kv_tokens else point.n_parallel,
+            "sequences": _planned(point),
             "unified_kv": point.kv_unified,
             # The engine's own allocations were read from a program that calls its library.
             "library": point.quality == "engine-run" or None,
@@ -100,7 +107,7 @@ def _options(point: Point) -> LoadOptions | str:
             "memory_utilization": point.memory_utilization,
         }
     else:
-        told["context"] = point.ctx or max(DEFAULT_CONTEXT, 2 * (point.depth or 0))
+        told["context"] = max(point.ctx or UNTOLD_CONTEXT, point.depth or 0)
         told["parallel"] = 1  # a benchmark runs one conversation, whatever a server is prepared for
     return replace(LoadOptions(), **{name: value for name, value in told.items() if value is not None})
 
@@ -115,6 +122,18 @@ def _build(point: Point) -> int | None:
     if date < "2025-11":
         return FOUR_SLOTS_SINCE - 1
     return FEW_ROWS_SINCE - 1 if "2025-11" <= date < "2026-06" and len(date) > 4 else None
+
+
+def _planned(point: MemoryPoint) -> int | None:
+    """The sequences that vLLM planned a step for before it went by the card (``--max-num-seqs``, 2025)."""
+    return 256 if point.engine == "vllm" and "2023" < (point.date or "") < "2025-03" else None
+
+
+def _kept_all_rows(point: Point, inputs: VariantInputs) -> bool:
+    """Whether Ollama gave the model to llama.cpp's library as it was before June 2026."""
+    if not point.date or point.date >= "2026-06" or len(point.date) == 4 or inputs.shape is None:
+        return False
+    return OWN_ENGINE_OF_OLLAMA.isdisjoint(architecture_of(inputs.shape.model_type or "").gguf_names(None))
 
 
 _ENOUGH = 1024.0

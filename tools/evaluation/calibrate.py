@@ -1,9 +1,10 @@
 """Write the speed constants from the bundled runs: ``python -m tools.evaluation.calibrate``.
 
-Minimises the mean absolute logarithm of measured over estimated (so one wrong report does not pull the
-rest), one step of one constant at a time over a grid. Repeats of the same machine, model and
-quantization share one vote. Devices by themselves come first; what several of them, or layers in system memory, add is
-fitted with those held fast. The ranges come from runs whose family of models was left out of the calibration.
+Minimises the mean absolute logarithm of measured over estimated, so that one wrong report does not pull the rest; a
+little of its square settles what is drawn both ways. One step of one constant at a time over a grid. Repeats of the
+same machine, model and quantization share one vote. Devices by themselves come first; what several of them, or layers
+in system memory, add is fitted with those held fast. The ranges come from runs whose family of models was left out of
+the calibration.
 """
 
 from __future__ import annotations
@@ -86,6 +87,16 @@ def runs(points: Iterable[SpeedPoint]) -> list[Run]:
     return usable_runs(points)[0]
 
 
+_SQUARED = 0.1
+"""How much the square of a distance counts beside the distance: where machines disagree, it settles in the middle."""
+
+
+def _distance(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What runs count whose logarithms of measured over estimated those are."""
+    found: NDArray[np.float64] = np.abs(ratio) + _SQUARED * ratio**2
+    return found
+
+
 @dataclass(frozen=True)
 class _Table:
     """Runs of devices by themselves, as columns: what their seconds are made of, and how many votes each has."""
@@ -132,7 +143,7 @@ class _Table:
         fixed = self.cache / shared.get("cache", USUAL_CACHE)
         by_rate = (self.weights / rate)[None, :] / np.array(efficiency)[:, None] + fixed
         seconds = by_rate[:, None, :] + starts[None, None, :] * np.array(launch)[None, :, None]
-        told: NDArray[np.float64] = (np.abs(np.log(seconds * self.measured)) * self.votes).sum(axis=2)
+        told: NDArray[np.float64] = (_distance(np.log(seconds * self.measured)) * self.votes).sum(axis=2)
         told /= self.votes.sum()
         return told
 
@@ -280,7 +291,8 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
     by_table = _groups((run for run in usable if entry_of(run)[0] != "classes"), lambda run: entry_of(run)[0])
     for table in ("split", "offload", "experts"):
         if table in by_table:
-            fitted[table][engine] = _searched(by_table[table], split if table == "split" else offload)
+            caches = _HOST_CACHE if table == "offload" else (None,)
+            fitted[table][engine] = _searched(by_table[table], split if table == "split" else offload, caches)
     of_class = _groups(
         [run for run in usable if run.placement.way is Way.TOGETHER], lambda run: run.placement.portions[0].hardware
     )
@@ -288,16 +300,25 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         fitted["together"][f"{engine}|{name}"] = _searched(some, together)
 
 
-def _searched(some: Sequence[Run], seconds: Callable[[Run, Constants], float]) -> dict[str, Any]:
-    votes = _votes(some)
+_HOST_CACHE = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8)
 
-    def loss(pair: tuple[float, float]) -> float:
-        tried = Constants.model_construct(efficiency=pair[0], launch=pair[1], low=1.0, high=1.0, runs=1, machines=1)
-        total = sum(v * abs(math.log(run.measured * seconds(run, tried))) for run, v in zip(some, votes, strict=True))
-        return round(total / sum(votes), 9)
 
-    best = min(((e, t) for e in _EFFICIENCY[::2] for t in _LAUNCH[::3]), key=loss)
-    return _constants(*best, some)
+def _searched(
+    some: Sequence[Run], seconds: Callable[[Run, Constants], float], caches: Sequence[float | None] = (None,)
+) -> dict[str, Any]:
+    votes = np.array(_votes(some))
+
+    def loss(tried: tuple[float, float, float | None]) -> float:
+        efficiency, launch, cache = tried
+        constants = Constants.model_construct(
+            efficiency=efficiency, launch=launch, cache=cache, low=1.0, high=1.0, runs=1, machines=1
+        )
+        ratios = np.array([math.log(run.measured * seconds(run, constants)) for run in some])
+        return round(float((_distance(ratios) * votes).sum() / votes.sum()), 9)
+
+    steps = ((e, t, c) for c in caches for e in _EFFICIENCY[::2] for t in _LAUNCH[::3])
+    efficiency, launch, cache = min(steps, key=loss)
+    return {**_constants(efficiency, launch, some), **({} if cache is None else {"cache": cache})}
 
 
 def typed(fitted: Fitted) -> Calibration:

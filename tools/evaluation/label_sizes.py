@@ -20,13 +20,13 @@ from pathlib import Path
 from statistics import median
 
 import compat
-from compat.estimate.label_sizes import FILE, ModelKind, kind_of, label_name, size_factor
-from compat.estimate.quant import MEASURED_BPW
+from compat.estimate.gguf_types import LABELS
+from compat.estimate.label_sizes import FILE, ModelKind, file_label, kind_of, label_name, size_factor
 from compat.estimate.weights import Weights, estimate_weights
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.ingest.from_files import BUNDLED
-from compat.shapes.known import complete, find_shape
+from compat.shapes.known import complete, namesake
 from compat.shapes.layer_facts import shape_facts
 from compat.shapes.shape import ModelShape, from_config
 from tools.evaluation.rows import quantile
@@ -75,7 +75,7 @@ def _of_record(record: dict[str, object]) -> Iterator[SizedFile]:
     model = parse_record(record).model
     found = extract(model)
     sizes = {
-        variant.facts.quantization: variant.size_bytes
+        file_label(variant.facts.quantization, variant.key): variant.size_bytes
         for variant in found.variants
         if variant.facts.format == "gguf" and variant.facts.quantization and variant.size_bytes
     }
@@ -106,7 +106,7 @@ def _tables(weights: Weights) -> float:
 
 def _shape(facts: str | None, parameters: int | None, name: str) -> ModelShape | None:
     own = complete(from_config(json.loads(facts), parameters)) if facts else None
-    known = find_shape(name.rpartition("/")[2]) if own is None or own.caches is None else None
+    known = namesake(name.rpartition("/")[2]) if own is None or own.caches is None else None
     return known if known is not None else own
 
 
@@ -114,19 +114,23 @@ Table = dict[str, dict[str, float]]
 
 
 def make_table(files: Iterable[SizedFile]) -> Table:
-    """The medians by label and kind, but for those that change nothing.
+    """The medians by label and kind, but for those that change nothing; of a kind with few files, that of all kinds.
 
-    Plain mixes of dense models are llama.cpp's own and are counted exactly.
+    llama.cpp's own mixes are counted tensor by tensor: a table of them told files that it was not made of no better.
     """
-    ratios: dict[tuple[str, ModelKind], dict[str, float]] = defaultdict(dict)
+    ratios: dict[str, dict[ModelKind, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for file in files:
-        ratios[file.label, file.kind][file.repository] = file.ratio
+        if file.label not in LABELS:
+            ratios[file.label][file.kind][file.repository] = file.ratio
     table: Table = {}
-    for (label, kind), found in sorted(ratios.items()):
-        exact = kind is ModelKind.DENSE and (label in MEASURED_BPW or label in _PLAIN or not label.endswith("_XL"))
-        factor = round(median(found.values()), 3)
-        if len(found) >= LEAST_FILES and abs(factor - 1) > NEGLIGIBLE and not exact:
-            table.setdefault(label, {})[str(kind)] = factor
+    for label, kinds in sorted(ratios.items()):
+        every = [ratio for found in kinds.values() for ratio in found.values()]
+        for kind in ModelKind:
+            own = list(kinds.get(kind, {}).values())
+            known = own if len(own) >= LEAST_FILES else every
+            factor = round(median(known), 3)
+            if len(known) >= LEAST_FILES and abs(factor - 1) > NEGLIGIBLE:
+                table.setdefault(label, {})[str(kind)] = factor
     return table
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from compat.catalogue.needs import speed_of
 from compat.engines.hardware import Accelerator
@@ -10,18 +10,13 @@ from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.fit import Fit, judge_fit
 from compat.estimate.memory import variant_weights
 from compat.estimate.placement import Placement, Way, place
-from compat.estimate.speed import least_seconds, placement_for, work_of
+from compat.estimate.speed import USUAL_DEPTH, least_seconds, placement_for, work_of
 from compat.estimate.speed_constants import hardware_class
 from compat.estimate.token_work import Work
 from tools.evaluation.asked import Asked, Records, asked
 from tools.evaluation.point_rows import BACKENDS, SpeedPoint
 from tools.evaluation.points import name_of
 from tools.evaluation.rows import Comparison, Evaluation, engine_and_year, evaluate_comparisons, source_name
-
-SHOWN_DEPTH = 1024
-"""Tokens into a conversation at which pages show the speed."""
-DEEPEST = 8192
-"""Beyond this a cache takes so long to read that the speed is another one than pages show."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,10 @@ def speed_accuracy(points: Iterable[SpeedPoint], records: Records | None = None)
 _SLOW = "a third of another report of the same setup: not wholly on the accelerator, which neither tells"
 
 
+_SHALLOW = 8192
+"""Tokens into a conversation beyond which reading the cache alone makes a run many times slower."""
+
+
 def slow_reports(points: Iterable[SpeedPoint]) -> frozenset[SpeedPoint]:
     """Of reports of one machine, model, packing, engine and context, those that are three times slower than another.
 
@@ -74,7 +73,11 @@ def slow_reports(points: Iterable[SpeedPoint]) -> frozenset[SpeedPoint]:
     has no say in what it is compared with.
     """
     best: dict[tuple[object, ...], float] = {}
-    told = [point for point in points if _refused(point) is None and not point.offload and not point.gpu_layers]
+    told = [
+        point
+        for point in points
+        if _refused(point) is None and not (point.offload or point.gpu_layers) and (point.depth or 0) <= _SHALLOW
+    ]
     for point in told:
         best[_setup(point)] = max(best.get(_setup(point), 0.0), point.tok_s)
     return frozenset(point for point in told if point.tok_s * 3 <= best[_setup(point)])
@@ -99,10 +102,10 @@ def _refused(point: SpeedPoint) -> str | None:
         return "an accelerator by its class, the processor by its backend"
     if point.processor_only and point.backend not in (None, "cpu"):
         return "a processor by its class, an accelerator by its backend"
+    if point.ctx and (point.depth or 0) > 2 * point.ctx:
+        return "more tokens into a conversation than the context holds: one of the two is wrong"
     if point.sequences > 1:
         return "several conversations at once, for which pages have no option"
-    if (point.depth or 0) > DEEPEST:
-        return f"more than {DEEPEST:,} tokens into a conversation: pages show the speed at {SHOWN_DEPTH:,}"
     return None
 
 
@@ -113,7 +116,8 @@ def _compare(point: SpeedPoint, question: Asked) -> Comparison | str:
     layers = shape.layers
     if point.offload or (layers and 0 < (point.gpu_layers or 0) < layers):
         return "pages show none: only some layers on the accelerator, for which they have no option"
-    found = speed_of(question.record, question.variant, question.worker)
+    depth = USUAL_DEPTH if point.depth is None else point.depth
+    found = speed_of(question.record, question.variant, question.worker, depth=depth)
     if found is None:
         return "pages show none on a machine of which too little is told"
     if found.tokens_per_second is None:
@@ -153,8 +157,7 @@ def _without_names(reason: str, question: Asked) -> str:
 
 def usable(point: SpeedPoint) -> Run | str:
     """The run behind a point, or why nothing can be calibrated on it."""
-    refused = _refused(point.model_copy(update={"depth": 0}))  # a deep one tells what reading the cache takes
-    found = refused or asked(point)
+    found = _refused(point) or asked(point)
     if isinstance(found, str):
         return found
     shape, hardware = found.inputs.shape, found.worker.hardware
@@ -191,11 +194,8 @@ def placement_of(point: SpeedPoint, found: Asked) -> Placement | str:
             return "larger than its cards, on an engine that keeps nothing in system memory"
         placement = place(found.engine, hardware)
     else:
-        # Without a word on the context, llama.cpp's tools take 4096 tokens.
-        context = max(point.ctx or 4096, point.depth or 0)
-        fit = judge_fit(found.inputs, found.engine, hardware, replace(found.options, context=context))
-        told_fit = None if fit.fit is Fit.UNKNOWN else fit
-        placement = placement_for(found.inputs, found.engine, hardware, told_fit)
+        fit = judge_fit(found.inputs, found.engine, hardware, found.options)
+        placement = placement_for(found.inputs, found.engine, hardware, None if fit.fit is Fit.UNKNOWN else fit)
     return "the memory bandwidth is not known" if isinstance(placement, str) else placement
 
 
