@@ -74,9 +74,10 @@ def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
         answer = run_to_end(partial(_all_told, repo_id, party))
         return _kept(repo_id, answer)
     except HubError as problem:
-        if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
-            note_gone(repo_id, why)
-        note_outcome(repo_id, problem)
+        with transaction.atomic():
+            if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
+                note_gone(repo_id, why)
+            note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)
         raise
     except Exception:

@@ -144,11 +144,13 @@ def _is_silent(job: Job) -> bool:
 # --- going on ------------------------------------------------------------------------------------------------------
 
 
-def begin(kind: str, source: str = "", **more: Any) -> Job:
+def begin(kind: str, source: str = "", *, dead: str = "", **more: Any) -> Job:
     """The job that this process does from here: the one that it took, else a new one for a command that somebody runs.
 
-    Only what begins is noted here; :func:`finish` ends it.
+    Only what begins is noted here; :func:`finish` ends it. What killed processes left is noted as well, ``dead`` with
+    them: a command that is run again may be all that ever looks.
     """
+    give_up_lost(dead)
     now = timezone.now()
     job = _taken.get()
     if job is not None and job.state == "running":
