@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,24 @@ _LOCK = 7_283_461_095
 def one_at_a_time(waiting: Callable[[], None]) -> Iterator[None]:
     """One process at a time brings a database up to date; the others call ``waiting`` and wait for its end.
 
-    It needs no table, as there may be none yet, and is over with the process, however that ends.
+    It needs no table, as there may be none yet, and is over with the process, however that ends. Raises
+    :class:`OSError` where the folder of a SQLite database cannot be written.
     """
-    connection = connections[DEFAULT_DB_ALIAS]
-    with _file_lock(connection, waiting) if connection.vendor == "sqlite" else _server_lock(connection, waiting):
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    lock: AbstractContextManager[None]
+    if connection.vendor != "sqlite":
+        lock = _server_lock(connection, waiting)
+    elif connection.is_in_memory_db():
+        lock = nullcontext()
+    else:
+        lock = _file_lock(Path(connection.settings_dict["NAME"]), waiting)
+    with lock:
         yield
 
 
 @contextmanager
-def _file_lock(connection: Any, waiting: Callable[[], None]) -> Iterator[None]:
-    database = Path(connection.settings_dict["NAME"])
-    # Not the database itself: closing a file of it would drop SQLite's own locks.
+def _file_lock(database: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    # A file of its own: who closed the database's would drop SQLite's own locks.
     with database.with_name(f"{database.name}.preparing").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
