@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from compat.ingest.clock import CLOCKS_DIFFER_BY
 from compat.ingest.hub_quota import account_of
 from compat.models import ClosedRecord, ModelRecord
 
@@ -21,7 +22,12 @@ LONGEST_PAUSE = timedelta(days=8)
 
 def closed_now(prefix: str = "") -> Q:
     """Which records are known as closed to this site's token; of rows that have a record, with the way to it."""
-    told = {"closed__to": account_of(settings.HUB), "closed__until__gt": timezone.now()}
+    now = timezone.now()
+    told = {
+        "closed__to": account_of(settings.HUB),
+        "closed__until__gt": now,
+        "closed__until__lte": now + LONGEST_PAUSE + CLOCKS_DIFFER_BY,
+    }
     return Q(**{f"{prefix}{name}": value for name, value in told.items()})
 
 

@@ -20,7 +20,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -51,6 +51,7 @@ from compat.ingest.at_commit import (
     with_headers,
     with_known,
 )
+from compat.ingest.clock import lies_ahead
 from compat.ingest.closed import closed_now, note_closed, note_open
 from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.hub_quota import hub_client, run_to_end
@@ -258,10 +259,10 @@ class _Sync:
     def _open_pass(self) -> None:
         row, now = self.row, timezone.now()
         row.refresh_from_db()
-        if row.is_open and row.began and row.began > now - BEGUN_ANEW:
+        if row.is_open and _since(row.began, BEGUN_ANEW, now):
             return
-        fresh = row.whole is not None and row.whole > now - WHOLE_EVERY
-        row.only_changes = self.selection.limit is None and fresh and row.current is not None
+        known = row.current is not None and not lies_ahead(row.current)
+        row.only_changes = self.selection.limit is None and known and _since(row.whole, WHOLE_EVERY, now)
         row.is_open, row.began = True, now
         self._begin_pass()
 
@@ -514,6 +515,11 @@ async def whereabouts(client: HubClient, repo_id: str) -> Told | str:
         if not why:
             raise
         return why
+
+
+def _since(moment: datetime | None, within: timedelta, now: datetime) -> bool:
+    """Whether something happened no longer ago than that; what lies ahead is of a clock that was set back."""
+    return moment is not None and moment > now - within and not lies_ahead(moment)
 
 
 def _record_ids(repo_ids: Iterable[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What makes bringing a database up to date safe to repeat: one process at a time, and each migration all or nothing."""
+"""What makes it safe to bring a database up to date again: one process at a time, and each migration all or nothing."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class WholeMigrations(MigrationExecutor):
 @contextmanager
 def whole_migrations() -> Iterator[None]:
     """Have the command ``migrate`` use :class:`WholeMigrations`."""
-    before = migrate.MigrationExecutor
-    migrate.MigrationExecutor = WholeMigrations
+    before = migrate.MigrationExecutor  # type: ignore[attr-defined]
+    migrate.MigrationExecutor = WholeMigrations  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        migrate.MigrationExecutor = before
+        migrate.MigrationExecutor = before  # type: ignore[attr-defined]

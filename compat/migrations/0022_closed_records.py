@@ -5,22 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('compat', '0021_build_corrections'),
+        ("compat", "0021_build_corrections"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ClosedRecord',
+            name="ClosedRecord",
             fields=[
-                ('record', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='closed', serialize=False, to='compat.modelrecord')),
-                ('to', models.CharField(help_text='Digest of the Hub and of the token that it was closed to.', max_length=24)),
-                ('times', models.PositiveSmallIntegerField(default=1, help_text='How often in a row it was found closed.')),
-                ('until', models.DateTimeField(help_text='Nobody asks again before then, but for whoever asks for this one.')),
+                (
+                    "record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="closed",
+                        serialize=False,
+                        to="compat.modelrecord",
+                    ),
+                ),
+                (
+                    "to",
+                    models.CharField(
+                        help_text="Digest of the Hub and of the token that it was closed to.", max_length=24
+                    ),
+                ),
+                (
+                    "times",
+                    models.PositiveSmallIntegerField(default=1, help_text="How often in a row it was found closed."),
+                ),
+                (
+                    "until",
+                    models.DateTimeField(help_text="Nobody asks again before then, but for whoever asks for this one."),
+                ),
             ],
             options={
-                'verbose_name': 'closed record',
+                "verbose_name": "closed record",
             },
         ),
     ]

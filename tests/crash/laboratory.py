@@ -98,3 +98,9 @@ class Laboratory:
         )  # fmt: skip
         assert told["broken"] == [], f"{json.dumps(told['broken'], indent=1)[:6000]}\n{self.errors}"
         return told
+
+    def race(self, rounds: int, names: Sequence[str], *, first: str = "") -> dict[str, Any]:
+        """What came of so many rounds of reading and judging anew beside loads, edits, and fetches of ``names``."""
+        told: dict[str, Any] = self._ask({"what": "race", "rounds": rounds, "names": list(names), "first": first})
+        assert (told["failed"], told["lacking"], told["wrong"]) == ([], [], {}), f"{told}\n{self.errors}"
+        return told

@@ -84,13 +84,17 @@ class Points:
             change = getattr(os, name)
 
             def changed(*arguments: Any, _change: Any = change, _name: str = name, **more: Any) -> Any:
-                return self._around(f"{_name} {Path(os.fsdecode(arguments[0])).suffix}", lambda: _change(*arguments, **more))
+                return self._around(
+                    f"{_name} {Path(os.fsdecode(arguments[0])).suffix}", lambda: _change(*arguments, **more)
+                )
 
             setattr(os, name, changed)
         write = Path.write_bytes
 
         def torn(path: Path, data: bytes) -> Any:
-            return self._around(f"write {path.suffix}", lambda: write(path, data), lambda: write(path, data[: len(data) // 2]))
+            return self._around(
+                f"write {path.suffix}", lambda: write(path, data), lambda: write(path, data[: len(data) // 2])
+            )
 
         def torn_text(path: Path, data: str, encoding: str | None = None, **_: Any) -> Any:
             return torn(path, data.encode(encoding or "utf-8"))

@@ -103,18 +103,20 @@ def in_child(work: Callable[[], Any]) -> Callable[[], Any]:
     return wait
 
 
-class Second:
-    """The second writer, beside everything that happens in the ``with`` block."""
+class Beside:
+    """A process that writes, beside everything that happens in the ``with`` block; what it did is then ``told``."""
 
-    def __enter__(self) -> Second:
-        from tests.crash.writer import write_until
+    def __init__(self, write: Callable[[int, dict[str, Any]], None]) -> None:
+        self._write = write
+        self.told: dict[str, Any] = {}
 
-        told: dict[str, Any] = {}
+    def __enter__(self) -> Beside:
         read, self._stop = os.pipe()
 
         def work() -> dict[str, Any]:
             os.close(self._stop)
-            write_until(read, told)
+            told: dict[str, Any] = {}
+            self._write(read, told)
             return told
 
         self._wait = in_child(work)
@@ -144,7 +146,7 @@ class Runs:
 
         from tests.crash.points import Points
 
-        exec(self._asked["first"], {})  # noqa: S102 - the tests' own
+        exec(self._asked["first"], {})
         points = Points(kill_at, after=after)
         points.install()
         with Path(os.devnull).open("w") as nowhere:
@@ -158,14 +160,16 @@ class Runs:
         found: dict[str, Any] = fingerprint()
         found["the second writer's, lacking"] = what_lacks(second) if second else []
         space: dict[str, Any] = {"found": found, "folder": FOLDER / "files"}
-        exec(self._asked["look"], space)  # noqa: S102 - the tests' own
+        exec(self._asked["look"], space)
         return found
 
     def one(self, kill_at: int = 0, *, after: bool = False) -> tuple[list[str] | None, dict[str, Any]]:
         """The points of a run, None where it was killed, and what there is at the end, after a second run then."""
         self._reset()
+        from tests.crash.writer import write_until
+
         with contextlib.ExitStack() as stack:
-            second = stack.enter_context(Second()) if self._asked["second"] else None
+            second = stack.enter_context(Beside(write_until)) if self._asked["second"] else None
             seen: list[str] | None = in_child(lambda: self._run(kill_at, after=after))()
             if seen is None:
                 in_child(self._run)()
@@ -186,9 +190,58 @@ class Runs:
                 broken.append([where, str(error)])
                 continue
             unreached += again is not None
-            broken += [[where, what, *differences(clean[what], found[what])] for what in clean if clean[what] != found[what]]
+            broken += [
+                [where, what, *differences(clean[what], found[what])] for what in clean if clean[what] != found[what]
+            ]
         return {"points": len(seen), "tries": len(tries), "unreached": unreached, "clean": clean, "broken": broken[:6],
                 "labels": sorted(set(seen))}  # fmt: skip
+
+
+class Race:
+    """Everything read and judged anew, again and again, while others load, edit and fetch."""
+
+    def __init__(self, asked: dict[str, Any], databases: Databases) -> None:
+        self._asked, self._databases = asked, databases
+
+    def run(self) -> dict[str, Any]:
+        """How many of the ``rounds`` failed, what the others did, and what they wrote that is not there, or not so."""
+        from tests.crash.fingerprint import fingerprint
+        from tests.crash.writer import fetch_until, what_lacks, write_until
+
+        before, inuse = self._databases.names()
+        self._databases.copy(before, inuse)
+        self._databases.use(inuse)
+        failed = []
+        names = self._asked["names"]
+        with (
+            Beside(lambda stop, told: write_until(stop, told, 0.02, engines=True)) as writer,
+            Beside(lambda stop, told: fetch_until(stop, told, names)) as fetcher,
+        ):
+            for number in range(self._asked["rounds"]):
+                try:
+                    in_child(self._anew)()
+                except AssertionError:
+                    failed.append(number)
+        lacking = in_child(lambda: what_lacks(writer.told))()
+        in_child(self._judge)()
+        raced = in_child(fingerprint)()
+        in_child(self._anew)()
+        quiet = in_child(fingerprint)()
+        wrong = {what: differences(quiet[what], raced[what]) for what in quiet if quiet[what] != raced[what]}
+        return {"failed": failed, "lacking": lacking, "wrong": wrong, **writer.told, **fetcher.told}
+
+    def _anew(self) -> None:
+        exec(self._asked["first"], {})
+        self._call("reevaluate", "--extract", "--all")
+
+    def _judge(self) -> None:
+        self._call("reevaluate")
+
+    def _call(self, *command: str) -> None:
+        from django.core.management import call_command
+
+        with Path(os.devnull).open("w") as nowhere:
+            call_command(*command, verbosity=0, stdout=nowhere)
 
 
 def chosen(seen: Sequence[str], most: int | None) -> list[tuple[int, bool]]:
@@ -227,7 +280,7 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
 
         def work() -> Any:
             space: dict[str, Any] = {"folder": FOLDER / "files"}
-            exec(asked["code"], space)  # noqa: S102 - the tests' own
+            exec(asked["code"], space)
             return space.get("told")
 
         told = in_child(work)()
@@ -235,6 +288,8 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
         return told
     if asked["what"] == "matrix":
         return Runs(asked, databases).matrix()
+    if asked["what"] == "race":
+        return Race(asked, databases).run()
     for name in (before, inuse):
         databases.drop(name)
     return None
@@ -244,14 +299,6 @@ def warm_up() -> None:
     """Load what every run needs, once and before any fork: code, profiles and tables, but nothing of a database."""
     from django.core.management import get_commands, load_command_class
 
-    import compat.catalogue.current
-    import compat.ingest.sync
-    import compat.management.lanes
-    import marketplace.static_site
-    import marketplace.urls
-    import tests.crash.fingerprint
-    import tests.crash.points
-    import tests.crash.writer  # noqa: F401
     from compat.engines import all_profiles
     from compat.extraction.extract import extract
     from compat.extraction.version import facts_version

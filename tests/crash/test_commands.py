@@ -275,6 +275,10 @@ def test_a_later_prepare_with_a_newer_snapshot_and_other_rules(laboratory, bundl
 def test_dump_records(laboratory):
     load(laboratory, few())
     where = laboratory.do("told = str(folder / 'dumped.jsonl.gz')")
-    look = "import gzip\nfound['dumped'] = sorted(l.decode()[:30] for l in gzip.open(folder / 'dumped.jsonl.gz') if b'writer/' not in l)"
+    look = """
+import gzip
+lines = gzip.open(folder / "dumped.jsonl.gz")
+found["dumped"] = sorted(line.decode()[:30] for line in lines if b"writer/" not in line)
+"""
     told = laboratory.matrix(["dump_records", where], look=look)
     assert len(told["clean"]["dumped"]) == len(few())

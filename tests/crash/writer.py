@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import select
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
 
 PAUSE = 0.1
 NAME = "writer"
 
 
-def write_until(told_to_stop: int, told: dict[str, Any]) -> None:
-    """Write until a pipe is closed; ``told`` then says what must be in the database."""
+def write_until(told_to_stop: int, told: dict[str, Any], pause: float = PAUSE, *, engines: bool = False) -> None:
+    """Write until a pipe is closed; ``told`` then says what must be in the database.
+
+    With ``engines`` it also changes what an engine does with long contexts, so that verdicts are stale again.
+    """
     from django.db import transaction
 
     from compat.ingest import store
@@ -21,20 +24,35 @@ def write_until(told_to_stop: int, told: dict[str, Any]) -> None:
 
     told.update({"edits": 0, "records": 0})
     shape = record("microsoft/phi-2", siblings=[{"rfilename": "model.safetensors"}], tags=[NAME], library_name=NAME)
-    while not select.select([told_to_stop], [], [], PAUSE)[0]:
+    while not select.select([told_to_stop], [], [], pause)[0]:
         number = told["edits"] + 1
         with transaction.atomic():
             EngineSetting.objects.update_or_create(slug=f"{NAME}-{number % 2}", defaults={"enabled": False})
-            shown = CuratedList.objects.select_for_update().get_or_create(slug=NAME, defaults={"title": NAME, "published": False})[0]
+            shown = CuratedList.objects.select_for_update().get_or_create(
+                slug=NAME, defaults={"title": NAME, "published": False}
+            )[0]
             shown.description = str(number)
             shown.save()
+            if engines and number % 20 == 0:
+                policy = "cap" if number % 40 else "reject"
+                EngineSetting.objects.filter(slug="llama-cpp").update(context_policy=policy)
         told["edits"] = number
         if number % 2 and told["records"] < 40:
             one = {**shape, "id": f"{NAME}/model-{told['records']}", "downloads": 0, "likes": 0}
             counts = store.store_raw([(NAME, one)], origin="file")
             assert counts.new == 1, counts
             told["records"] += 1
-    told["ended"] = datetime.now(UTC).isoformat()
+    os.close(told_to_stop)
+
+
+def fetch_until(told_to_stop: int, told: dict[str, Any], names: Sequence[str]) -> None:
+    """Fetch single models from the Hub, one after the other, until a pipe is closed."""
+    from compat.tasks import fetch_now
+
+    told["fetches"] = 0
+    while not select.select([told_to_stop], [], [], PAUSE)[0]:
+        fetch_now(names[told["fetches"] % len(names)])
+        told["fetches"] += 1
     os.close(told_to_stop)
 
 

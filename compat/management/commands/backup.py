@@ -16,7 +16,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from compat.management.command import Answer, CatalogueCommand, Exit
+from compat.management.command import Answer, CatalogueCommand, Exit, words_of_database_error
 from compat.management.questions import positive
 
 
@@ -67,7 +67,11 @@ class Command(CatalogueCommand):
                 else:
                     _dump_postgresql(database, partial)
                 partial.replace(target)
-            except (OSError, sqlite3.Error) as error:
+            except sqlite3.DatabaseError as error:
+                if type(error) is sqlite3.DatabaseError:
+                    raise CommandError(f"No copy was made: {words_of_database_error(error)}") from None
+                raise CommandError(f"{target} cannot be written: {error}.") from None
+            except OSError as error:
                 raise CommandError(f"{target} cannot be written: {error}.") from None
             finally:
                 partial.unlink(missing_ok=True)
