@@ -590,6 +590,7 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     except lease.LostError:
         error = "Another process has taken over this selection."
     finally:
-        finish_run(run, doing.counts, error)
-        lease.leave(row.pk)
+        with transaction.atomic():
+            finish_run(run, doing.counts, error)
+            lease.leave(row.pk)
     return doing.counts, error

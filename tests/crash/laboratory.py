@@ -83,7 +83,7 @@ class Laboratory:
         return self._ask({"what": "do", "code": code})
 
     def matrix(
-        self, command: Sequence[object], *, first: str = "", look: str = "", most: int = 6, second: bool = True
+        self, command: Sequence[object], *, first: str = "", look: str = "", most: int = 3, second: bool = True
     ) -> dict[str, Any]:
         """What came of a command that was killed at its ``points``, and run again.
 

@@ -46,6 +46,8 @@ class Points:
         with self._lock:
             self.seen.append(label)
             here = len(self.seen) == self._kill_at
+        if here:
+            os.write(2, f"killed {'after' if self._after else 'before'} point {self._kill_at}: {label}\n".encode())
         if here and not self._after:
             os.kill(self._process, signal.SIGKILL)
         done = (torn or step)() if here else step()
