@@ -68,6 +68,10 @@ var/npm/.stamp: $(NPM_LISTS)
 test: setup-dev setup-npm /usr/bin/chromium /usr/bin/redis-server /usr/sbin/nginx check types ## Everything: lint, types, both databases, browser.
 	@deploy/test.sh
 
+.PHONY: crash
+crash: setup-dev ## Every command killed at every commit, 200 races, 7 simulated days, 3,000 models: hours, on both databases.
+	@deploy/crash.sh
+
 lint check: setup-dev
 	@ruff check . && ruff format --check --quiet . && lint-imports --no-logo 2>/dev/null || lint-imports
 

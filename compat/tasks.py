@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -11,12 +12,16 @@ from django.utils import timezone
 from django_tasks import task
 
 from compat.hub import HubError, HubNotFound
-from compat.hub.documents import Document, Kind, Told, told
+from compat.hub.documents import Document, Kind, told
 from compat.hub.rate_limit_budget import Party
+from compat.ingest.closed import is_known_as_closed, note_closed, note_open
 from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.freshness import may_ask, note_outcome, refusal_to
 from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.models import HubFetch, ModelRecord, RecordDocument, VisitorAddition, in_any_case
+
+if TYPE_CHECKING:
+    from compat.ingest.at_commit import Completed
 
 log = logging.getLogger(__name__)
 
@@ -55,28 +60,32 @@ def request_fetch(repo_id: str, *, asker: str = "", urgent: bool = True, insisti
 @task(queue_name=QUEUE)
 def fetch_record(repo_id: str) -> str:
     """Fetch one repository from the Hub into the catalogue; a failure is kept in words on its request."""
-    if HubFetch.objects.filter(repo_id=repo_id).exclude(state="queued").exists():
+    request = HubFetch.of(repo_id)
+    if request is not None and request.state != "queued":
         return "answered meanwhile"
     try:
-        return fetch_now(repo_id, for_visitors=True)[1]
+        visitors = request is None or bool(request.asker)
+        return fetch_now(repo_id, for_visitors=visitors, try_closed=not visitors)[1]
     except HubError:
         return "failed"
 
 
-def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
+def fetch_now(repo_id: str, *, for_visitors: bool = False, try_closed: bool = True) -> tuple[str, str]:
     """Ask the Hub and keep its answer. Returns the id it has there, and "new", "changed" or "unchanged".
 
-    What is asked ``for_visitors`` comes from their part of the Hub's quota. Raises the
+    What is asked ``for_visitors`` comes from their part of the Hub's quota. Files of a repository that is known as
+    closed to this site's token are asked for where somebody means this very one (``try_closed``). Raises the
     :class:`~compat.hub.errors.HubError` that kept it from being fetched, after noting it.
     """
     party = Party.VISITORS if for_visitors else Party.OPERATOR
     try:
-        answer = run_to_end(partial(_all_told, repo_id, party))
+        answer = run_to_end(partial(_all_told, repo_id, party, try_closed))
         return _kept(repo_id, answer)
     except HubError as problem:
-        if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
-            note_gone(repo_id, why)
-        note_outcome(repo_id, problem)
+        with transaction.atomic():
+            if isinstance(problem, HubNotFound) and (why := why_gone(problem)):
+                note_gone(repo_id, why)
+            note_outcome(repo_id, problem)
         log.warning("fetching %s failed: %s", repo_id, problem)
         raise
     except Exception:
@@ -84,14 +93,22 @@ def fetch_now(repo_id: str, *, for_visitors: bool = False) -> tuple[str, str]:
         raise
 
 
-def _kept(repo_id: str, answer: Told) -> tuple[str, str]:
+def _kept(repo_id: str, answer: Completed) -> tuple[str, str]:
     """Keep what the Hub told, what came of the request for it, and that a visitor had it added: all or nothing."""
-    found = answer.record.model.id
+    from compat.ingest.at_commit import HEADERS
+
+    found = answer.told.record.model.id
+    tried = any(one.kind in (Kind.CONFIG, *HEADERS) for one in answer.told.documents)
     with transaction.atomic():
-        counts = note_whereabouts(repo_id, answer)
+        counts = note_whereabouts(repo_id, answer.told)
+        record = ModelRecord.objects.get(repo_id=found)
+        if answer.closed:
+            note_closed(record.pk)
+        elif tried:
+            note_open(record.pk)
         asked = HubFetch.objects.filter(repo_id=repo_id).exclude(asker="")
         if counts.new and asked.exists():
-            VisitorAddition.objects.create(record=ModelRecord.objects.get(repo_id=found), added=timezone.now())
+            VisitorAddition.objects.create(record=record, added=timezone.now())
         if found != repo_id:
             HubFetch.objects.filter(repo_id=repo_id).delete()
         note_outcome(found, None)
@@ -102,7 +119,7 @@ MOST_SECONDS = 60.0
 """What all answers of the Hub to one fetch may take together: other fetches wait behind it."""
 
 
-async def _all_told(repo_id: str, party: Party) -> Told:
+async def _all_told(repo_id: str, party: Party, try_closed: bool) -> Completed:
     # Here, not above: the web processes import this module and never speak HTTP to the Hub themselves.
     from compat.ingest.at_commit import all_told, kept_of, with_known
 
@@ -111,7 +128,8 @@ async def _all_told(repo_id: str, party: Party) -> Told:
         found = told(Kind.DETAIL, await client.model(repo_id), timezone.now())
         name = found.record.model.id
         known = await sync_to_async(_known_of)(name)
-        return await all_told(client, with_known(found, known), kept_of(name, known))
+        closed = not try_closed and await sync_to_async(is_known_as_closed)(name)
+        return await all_told(client, with_known(found, known), kept_of(name, known), closed=closed)
 
 
 def _known_of(repo_id: str) -> list[Document]:

@@ -72,6 +72,14 @@ def leaves_work(request: HttpRequest) -> bool:
     return bool(getattr(request, _KEPT, ()))
 
 
+def asker_for(request: HttpRequest) -> str:
+    """Whose budget a fetch is made from: a visitor's, told by the address; nobody's for the operator's people."""
+    # Without a session nobody is logged in, and none is looked for: the answer is the same for all.
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and getattr(request, "user", None) and request.user.is_staff:
+        return ""
+    return asker_of(address_of(request))
+
+
 def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch | None) -> bool:
     """Have a stale record fetched again after the response; whether that is so.
 
@@ -79,7 +87,7 @@ def refresh_if_stale(request: HttpRequest, record: ModelRecord, fetch: HubFetch 
     """
     if settings.HUB.offline or not settings.FETCH_ON_DEMAND or not is_stale(record) or not may_ask(fetch):
         return False
-    asker = asker_of(address_of(request))
+    asker = asker_for(request)
     if refusal_to(asker, new=False):
         return False
     if _reads_all(request):
@@ -154,7 +162,7 @@ def absence_of(request: HttpRequest, repo_id: str) -> Absence:
         return Absence(repo_id, state, fetch)
     if not settings.FETCH_ON_DEMAND:
         return Absence(repo_id, "closed", fetch)
-    asker = asker_of(address_of(request))
+    asker = asker_for(request)
     if refusal := refusal_to(asker, new=True):
         return Absence(repo_id, "refused", fetch, refusal)
     if _reads_all(request):

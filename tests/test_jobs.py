@@ -20,7 +20,6 @@ from compat.ingest import jobs
 from compat.management import lanes
 from compat.management.lanes import Lanes
 from compat.models import HubFetch, Job, ModelRecord, Schedule, Webhook, WebhookDelivery
-from tests import kills
 from tests.hub_server import HubServer
 from tests.ingest.conftest import NO_WAITING
 from tests.markup import Page
@@ -176,40 +175,6 @@ def test_a_new_site_has_schedules_and_keeps_what_its_operator_made_of_them():
 
 
 # --- kills, and others at work -------------------------------------------------------------------------------------
-
-QUERIES = kills.QUERIES | {
-    "jobs": "SELECT kind, options, state FROM compat_job",
-    "rules": "SELECT DISTINCT profile, rules FROM compat_verdict",
-}
-SMALL_STEPS = """
-from compat.hub.rate_limit_budget import OwnLedger
-from compat.ingest import hub_quota, judging, sync
-hub_quota.ledger_of = lambda hub: OwnLedger()
-sync.PAGE, sync.AT_ONCE, judging.BATCH = 2, 2, 2
-"""
-WANTED = """
-from django.utils import timezone
-from compat.ingest.jobs import want
-from compat.models import EngineSetting, Schedule
-EngineSetting.objects.filter(slug="rbee").update(context_policy="cap")
-want("judge")
-Schedule.objects.create(kind="sync", options="--limit 4", every=24, active=True, due=timezone.now())
-"""
-
-
-def test_jobs_killed_at_any_commit_are_finished_by_the_next_process(tmp_path):
-    few = write_lines(tmp_path / "few.jsonl", [record("BAAI/bge-m3")])
-    listed = [record(PHI, id=f"sample/phi-{n}", sha=f"{n:040x}", siblings=FILES, downloads=9 - n) for n in range(2)]
-    with HubServer(listed) as hub, OwnDatabase(tmp_path, HF_ENDPOINT=hub.url) as own:
-        assert own.run("load_records", few).returncode == 0
-        wanted = own.run("shell", "-c", WANTED)
-        assert wanted.returncode == 0, wanted.stderr
-        told = kills.killed_at_every_commit(own, ["work", "--batch"], QUERIES, SMALL_STEPS)
-    assert told["broken"] == []
-    assert told["commits"] > 15
-    assert sorted(told["clean"]["jobs"]) == [["judge", "", "done"], ["load", "", "done"], ["sync", "--limit 4", "done"]]
-    assert len(told["clean"]["records"]) == 3
-    assert len({rules for profile, rules in told["clean"]["rules"] if profile == "rbee"}) == 1
 
 
 def test_a_fetch_whose_process_was_killed_is_made_by_the_next(tmp_path):

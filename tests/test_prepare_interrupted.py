@@ -159,6 +159,20 @@ def test_a_killed_load_is_finished_when_the_file_is_loaded_again(own, clean):
     assert (found["records"], found["verdicts"]) == (clean["records"], clean["verdicts"])
 
 
+def test_prepares_at_the_same_time_wait_for_each_other(own, clean):
+    command = [sys.executable, "-c", PREPARE, RECORDS, "", "0", "SIGKILL"]
+    environment = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
+    several = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    told = [one.communicate(timeout=TIMEOUT) for one in several]
+    assert [one.returncode for one in several] == [0, 0, 0], told
+    assert sum("waiting for it to end" in stderr for _, stderr in told) == 2
+    assert result(own) == clean
+    assert own.value("SELECT count(*) FROM compat_job WHERE kind = 'load'") == 1
+
+
 # --- what is not an interrupted first start --------------------------------------------------------------------------
 
 

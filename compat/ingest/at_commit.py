@@ -36,10 +36,14 @@ _CONFIG = "config.json"
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What was told of a model, with what else was read at its commit; ``failure`` is why something could not be."""
+    """What was told of a model, with what else was read at its commit; ``failure`` is why something could not be.
+
+    ``closed`` says that files were asked for, and are given to other accounts than this site's.
+    """
 
     told: Told
     failure: HubError | None = None
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class _Reading:
     name: str
     more: dict[Kind, Mapping[str, Any]] = field(default_factory=dict)
     failures: list[HubError] = field(default_factory=list)
+    closed: bool = False
 
     async def add(
         self, kind: Kind, answer: Awaitable[Mapping[str, Any] | None], lasting: tuple[type[Exception], ...] = LASTING
@@ -63,7 +68,8 @@ class _Reading:
             log.debug("%s comes without %s for good: %s", self.name, kind, error)
             told = {}
         except HubGated:
-            return  # Closed to this site: it is not lacking at this commit.
+            self.closed = True
+            return
         except HubError as error:
             if isinstance(error, HubNotFound) and error.is_told:
                 raise
@@ -171,10 +177,14 @@ async def _under(key: str, header: Awaitable[Mapping[str, Any] | None]) -> dict[
     return None if told is None else {key: told} if told else {}
 
 
-async def all_told(client: HubClient, found: Told, kept: Kept) -> Told:
-    """A model's own answer with all that is read at its commit."""
+async def all_told(client: HubClient, found: Told, kept: set[tuple[str, ...]], *, closed: bool) -> Completed:
+    """A model's own answer with all that is read at its commit; no files of one that is known as ``closed``."""
+    if closed:
+        kept = kept | {(*place_of(found.record.model), Kind.CONFIG)}
+        return await with_documents(client, replace(found, whole=True), kept)
     documents = await with_documents(client, replace(found, whole=True), kept)
-    return (await with_headers(client, documents.told, kept)).told
+    headers = await with_headers(client, documents.told, kept)
+    return replace(headers, closed=documents.closed or headers.closed)
 
 
 def _completed(found: Told, reading: _Reading, read: datetime) -> Completed:
@@ -184,7 +194,7 @@ def _completed(found: Told, reading: _Reading, read: datetime) -> Completed:
         except HubBadPayload as error:
             log.debug("%s of %s cannot be kept: %s", kind, found.record.model.id, error)
             found = with_more(found, {kind: {}}, read)
-    return Completed(found, next(iter(reading.failures), None))
+    return Completed(found, next(iter(reading.failures), None), reading.closed)
 
 
 async def _config_of(client: HubClient, model: HubModel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from compat.hub.errors import HubError, HubNotFound
+from compat.ingest.clock import CLOCKS_DIFFER_BY, lies_ahead
 from compat.models import HubFetch, ModelRecord, RecordDocument, VisitorAddition
 
 WAITS = {
@@ -34,7 +35,7 @@ BUDGET_OF = timedelta(hours=1)
 def is_stale(record: ModelRecord) -> bool:
     """Whether this site never asked the Hub for a record, or not for ``RECORD_TTL`` seconds, or not for all of it."""
     old = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
-    return record.fetched is None or record.fetched < old or record.lacks_documents
+    return record.fetched is None or record.fetched < old or lies_ahead(record.fetched) or record.lacks_documents
 
 
 def asked_again_at(fetch: HubFetch, *, insisting: bool = False) -> datetime:
@@ -48,7 +49,9 @@ def asked_again_at(fetch: HubFetch, *, insisting: bool = False) -> datetime:
 
 def may_ask(fetch: HubFetch | None, *, insisting: bool = False) -> bool:
     """Whether the Hub may be asked now, as far as this one repository goes."""
-    return fetch is None or asked_again_at(fetch, insisting=insisting) <= timezone.now()
+    if fetch is None or lies_ahead(fetch.finished or fetch.requested):
+        return True
+    return asked_again_at(fetch, insisting=insisting) <= timezone.now()
 
 
 def under_way(fetch: HubFetch | None) -> bool:
@@ -74,7 +77,7 @@ def refusal_to(asker: str, *, new: bool) -> Refusal | None:
     if not asker:
         return None
     now = timezone.now()
-    theirs = HubFetch.objects.filter(requested__gt=now - BUDGET_OF)
+    theirs = HubFetch.objects.filter(requested__gt=now - BUDGET_OF, requested__lte=now + CLOCKS_DIFFER_BY)
     numbers = theirs.aggregate(
         queued=Count("pk", filter=Q(state="queued", requested__gt=now - WAITS["queued"])),
         all=Count("pk", filter=~Q(asker="")),
@@ -107,7 +110,8 @@ def out_of_date() -> QuerySet[ModelRecord]:
     """The records that :func:`is_stale` says are stale, and that the Hub still has as far as is known."""
     old = timezone.now() - timedelta(seconds=settings.RECORD_TTL)
     older = RecordDocument.objects.filter(record=OuterRef("pk")).exclude(sha="").exclude(sha=OuterRef("sha"))
-    return ModelRecord.objects.filter(Q(fetched__isnull=True) | Q(fetched__lt=old) | Exists(older), gone="")
+    ahead = Q(fetched__gt=timezone.now() + CLOCKS_DIFFER_BY)
+    return ModelRecord.objects.filter(Q(fetched__isnull=True) | Q(fetched__lt=old) | ahead | Exists(older), gone="")
 
 
 def forget_old_requests() -> int:

@@ -35,12 +35,17 @@ _KEPT = 86_400
 """Seconds that Redis keeps a window: longer than any lasts."""
 
 
+def account_of(hub: HubSettings) -> str:
+    """A Hub and this site's token for it, as a digest of which nobody can make the token again."""
+    return hashlib.blake2b(f"{hub.endpoint} {hub.token or ''}".encode(), digest_size=12).hexdigest()
+
+
 class DatabaseLedger:
     """Windows as rows of the database, each changed under its lock."""
 
     def __init__(self, hub: HubSettings) -> None:
         self._host = hub.host
-        self._key = hashlib.blake2b(f"{hub.endpoint} {hub.token or ''}".encode(), digest_size=12).hexdigest()
+        self._key = account_of(hub)
 
     def key(self, bucket: str) -> str:
         """The key of a window."""

@@ -19,7 +19,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from compat.ingest.changes import run_finished
-from compat.ingest.lease import LASTS, has_died, this_process
+from compat.ingest.clock import CLOCKS_DIFFER_BY
+from compat.ingest.lease import LASTS, has_died, holds, this_process
 from compat.models import Job, Schedule
 
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
@@ -90,7 +91,9 @@ def take(kinds: Collection[str]) -> Job | None:
     """Take the next job of some kinds for this process: the one that is due for longest, and has no twin at work."""
     now = timezone.now()
     at_work = Job.objects.filter(kind=OuterRef("kind"), options=OuterRef("options"), state="running")
-    waiting = Job.objects.filter(kind__in=kinds, state="waiting", due__lte=now).exclude(Exists(at_work))
+    # None waits longer than for its last attempt: what is due later was noted before the clock was set back.
+    is_due = Q(due__lte=now) | Q(due__gt=now + max(PAUSES) + CLOCKS_DIFFER_BY)
+    waiting = Job.objects.filter(is_due, kind__in=kinds, state="waiting").exclude(Exists(at_work))
     if not waiting.exists():
         return None
     with transaction.atomic():
@@ -137,18 +140,20 @@ def give_up_lost(dead: str = "") -> None:
 def _is_silent(job: Job) -> bool:
     now = timezone.now()
     if job.held_until is not None:
-        return job.held_until <= now
+        return not holds(job, now)
     return (job.heard or job.wanted) <= now - LOST_AFTER
 
 
 # --- going on ------------------------------------------------------------------------------------------------------
 
 
-def begin(kind: str, source: str = "", **more: Any) -> Job:
+def begin(kind: str, source: str = "", *, dead: str = "", **more: Any) -> Job:
     """The job that this process does from here: the one that it took, else a new one for a command that somebody runs.
 
-    Only what begins is noted here; :func:`finish` ends it.
+    Only what begins is noted here; :func:`finish` ends it. What killed processes left is noted as well, ``dead`` with
+    them: a command that is run again may be all that ever looks.
     """
+    give_up_lost(dead)
     now = timezone.now()
     job = _taken.get()
     if job is not None and job.state == "running":

@@ -16,6 +16,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from compat.ingest.clock import CLOCKS_DIFFER_BY
 from compat.models import HubSelection
 from compat.models.lease import Leased
 
@@ -71,6 +72,11 @@ def has_died(holder: str) -> bool:
     return _began(int(number)) != began
 
 
+def holds(leased: Leased, now: datetime) -> bool:
+    """Whether a lease that was given lasts yet; one that would last longer than any is of a clock that was set back."""
+    return leased.held_until is not None and now < leased.held_until <= now + LASTS + CLOCKS_DIFFER_BY
+
+
 def take(leased: Leased) -> str:
     """Take the lease of a row for this process; returns the holder that had died with it, else nothing.
 
@@ -80,8 +86,7 @@ def take(leased: Leased) -> str:
     with transaction.atomic():
         rows = type(leased)._default_manager  # noqa: SLF001 - documented by Django as public
         row = rows.select_for_update().get(pk=leased.pk)
-        held = bool(row.holder) and row.held_until is not None and row.held_until > now
-        if held and row.holder != me and not has_died(row.holder):
+        if row.holder not in ("", me) and not has_died(row.holder) and holds(row, now):
             assert row.held_until is not None
             raise TakenError(row.holder, row.held_until)
         rows.filter(pk=row.pk).update(holder=me, held_until=now + LASTS)

@@ -10,8 +10,7 @@ from compat.models import Catalogue, HubSelection, Job
 
 def start_run(source: str, origin: str, *, selection: HubSelection | None = None, dead: str = "") -> Job:
     """Note that a filling of the catalogue has begun; ``dead`` is the process that was at the same selection before."""
-    run = jobs.begin("sync" if origin == "hub" else "load", source, origin=origin, selection=selection)
-    jobs.give_up_lost(dead)
+    run = jobs.begin("sync" if origin == "hub" else "load", source, dead=dead, origin=origin, selection=selection)
     run_started.send(Job, run=run)
     return run
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -22,6 +22,7 @@ from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
 from compat.ingest.changes import lock_records, raise_catalogue_version
+from compat.ingest.clock import lies_ahead
 from compat.ingest.writing import newest_date_of, write_records
 from compat.models import FormerName, ModelRecord, RecordDocument, in_any_case
 from compat.models.written import write_rows
@@ -225,11 +226,16 @@ class _Change:
 def _change(told: Told, known: ModelRecord | None) -> _Change:
     kept = {row.kind: row for row in known.documents.all()} if known else {}
     sha, read = told.documents[0].sha, told.documents[0].read
+    ahead = [row for row in kept.values() if lies_ahead(row.read)]
+    for row in ahead:
+        # The clock was set back since: what is told now is newer.
+        row.read = read - timedelta(microseconds=1)
     useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha) and row.read <= read]
     if told.documents[0].kind in (Kind.DETAIL, Kind.LIST):
         useless += [row.pk for kind, row in kept.items() if kind == Kind.REFUSAL and row.read <= read]
     documents = {kind: row.document for kind, row in kept.items() if row.pk not in useless}
-    written, seen = [], []
+    written: list[RecordDocument] = []
+    seen = [row for row in ahead if row.pk not in useless]
     for one in told.documents:
         row = kept.get(one.kind)
         if row and one.kind is not Kind.FILE and one.read < row.read:
@@ -246,7 +252,7 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
         record=told.record if payload == told.record.payload else kept_record(payload),
         known=known,
         written=written,
-        seen=seen,
+        seen=[row for row in seen if all(row.kind != fresh.kind for fresh in written)],
         dropped=useless,
         fetched=max((one.read for one in documents.values() if one.kind is not Kind.FILE), default=None),
     )

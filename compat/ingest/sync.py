@@ -20,14 +20,14 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from compat.batches import BATCH, batched
@@ -51,12 +51,23 @@ from compat.ingest.at_commit import (
     with_headers,
     with_known,
 )
+from compat.ingest.clock import lies_ahead
+from compat.ingest.closed import closed_now, note_closed, note_open
 from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.hub_quota import hub_client, run_to_end
 from compat.ingest.runs import finish_run, note_sign, start_run
 from compat.ingest.selection import Selection, changed_before
 from compat.ingest.store import Counts, store_told
-from compat.models import HubSelection, Job, SelectedModel, VisitorAddition, documents_kept, in_any_case, read_documents
+from compat.models import (
+    HubSelection,
+    Job,
+    ModelRecord,
+    SelectedModel,
+    VisitorAddition,
+    documents_kept,
+    in_any_case,
+    read_documents,
+)
 from compat.models.written import write_rows
 
 log = logging.getLogger(__name__)
@@ -249,10 +260,10 @@ class _Sync:
     def _open_pass(self) -> None:
         row, now = self.row, timezone.now()
         row.refresh_from_db()
-        if row.is_open and row.began and row.began > now - BEGUN_ANEW:
+        if row.is_open and _since(row.began, BEGUN_ANEW, now):
             return
-        fresh = row.whole is not None and row.whole > now - WHOLE_EVERY
-        row.only_changes = self.selection.limit is None and fresh and row.current is not None
+        known = row.current is not None and not lies_ahead(row.current)
+        row.only_changes = self.selection.limit is None and known and _since(row.whole, WHOLE_EVERY, now)
         row.is_open, row.began = True, now
         self._begin_pass()
 
@@ -381,17 +392,21 @@ class _Sync:
     # --- 3: documents -----------------------------------------------------------------------------------------------
 
     async def _read_documents(self) -> None:
-        lacking = self.row.members.filter(lacks_documents=True)
+        lacking = self.row.members.filter(lacks_documents=True).exclude(self._closed())
         total = await sync_to_async(lacking.count)()
         self.teller.begin("Reading configurations and sizes", total)
         await self._complete(lacking, with_documents, most=None)
 
     async def _read_headers(self) -> None:
-        lacking = self.row.members.filter(lacks_headers=True)
+        lacking = self.row.members.filter(lacks_headers=True).exclude(self._closed())
         total = await sync_to_async(lacking.count)()
         most = self.extent.most_headers
         self.teller.begin("Reading headers of weight files", total if most is None else min(total, most))
         await self._complete(lacking, with_headers, most=most)
+
+    def _closed(self) -> Q:
+        """What is known as closed to this site's token, and was not opened to all meanwhile."""
+        return closed_now("record__") & ~Q(record__gated__in=("", ModelRecord.OPEN))
 
     async def _complete(self, lacking: QuerySet[SelectedModel], read: Read, *, most: int | None) -> None:
         """Read what models lack, the best known first, and store it by ``AT_ONCE``."""
@@ -438,8 +453,10 @@ class _Sync:
         self.counts.completed += len(more)
         self.counts.headers += sum(any(one.kind in HEADERS and one.data for one in item.documents) for item in more)
         for before, one in here:
-            if one.failure is None:
-                # What is closed to this site is not lacking: there is no asking for it at this commit.
+            if one.closed:
+                note_closed(before.member.record_id)
+            elif one.failure is None:
+                note_open(before.member.record_id)
                 member, name = before.member, one.told.record.model.id
                 member.lacks_documents = member.lacks_documents and not self.extent.documents
                 kept = before.kept | kept_of(name, one.told.documents)
@@ -498,6 +515,11 @@ async def whereabouts(client: HubClient, repo_id: str) -> Told | str:
         if not why:
             raise
         return why
+
+
+def _since(moment: datetime | None, within: timedelta, now: datetime) -> bool:
+    """Whether something happened no longer ago than that; what lies ahead is of a clock that was set back."""
+    return moment is not None and moment > now - within and not lies_ahead(moment)
 
 
 def _record_ids(repo_ids: Iterable[str]) -> dict[str, int]:
@@ -568,6 +590,7 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     except lease.LostError:
         error = "Another process has taken over this selection."
     finally:
-        finish_run(run, doing.counts, error)
-        lease.leave(row.pk)
+        with transaction.atomic():
+            finish_run(run, doing.counts, error)
+            lease.leave(row.pk)
     return doing.counts, error

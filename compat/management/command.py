@@ -11,6 +11,7 @@ import errno
 import io
 import json
 import os
+import sqlite3
 import sys
 import textwrap
 from argparse import Namespace
@@ -31,7 +32,7 @@ from django.core.management.base import (
     SystemCheckError,
     handle_default_options,
 )
-from django.db import OperationalError, ProgrammingError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connections
 
 from compat.management.console import (
     PlainScreen,
@@ -217,14 +218,17 @@ class CatalogueCommand(BaseCommand):
                 self.stderr.write(str(error), lambda text: text)
                 return error.returncode
             return self._ends(str(error), error.returncode, told)
-        except (OperationalError, ProgrammingError) as error:
+        except DatabaseError as error:
             if told.traceback or not _is_about_the_database(error):
                 raise
-            reason = " ".join(str(error).split()).rstrip(".")
-            advice = next((advice for words, advice in _ADVICE if words in reason), _ADVICE_FOR_NEW)
-            return self._ends(f"The database cannot be used: {reason}. {advice}", Exit.FAILED, told)
+            return self._ends(words_of_database_error(error), Exit.FAILED, told)
         except OSError as error:
-            if told.traceback or error.filename or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            if told.traceback or error.errno not in _STORAGE:
+                raise
+            if error.filename:
+                where = os.fsdecode(error.filename)
+                return self._ends(f"{where} cannot be written: {error.strerror}. {_STORAGE[error.errno]}", 1, told)
+            if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
                 raise
             _let_go_of_stdout()
             return self._ends(f"The output cannot be written: {error.strerror}.", Exit.FAILED, told)
@@ -240,13 +244,45 @@ class CatalogueCommand(BaseCommand):
         return code
 
 
-_ADVICE_FOR_NEW = "If it is new, run manage.py prepare first."
+_ROOM = "Make room on its disk, then try again: what was done before is kept."
+_STORAGE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EIO: "Its disk fails.",
+    errno.EROFS: "It lies where nothing can be written.",
+    errno.EACCES: "Let this user write it and its folder.",
+}
+"""What to do where a file cannot be written, by the error's number."""
+_DAMAGED = "It is damaged: stop the site, and restore a backup as docs/deploy.md says."
+_NO_TABLES = "If it is new, run manage.py prepare first; if it was deleted or moved, restore a backup."
+_UNREACHABLE = "See that it runs, and that DATABASE_URL names it."
 _ADVICE = (
     ("locked", "Another process writes to it for long. Try again."),
-    ("full", "Make room on the disk, then try again."),
-    ("No space left", "Make room on the disk, then try again."),
-    ("malformed", "Its file is damaged: restore a backup."),
+    ("full", _ROOM),
+    ("No space left", _ROOM),
+    ("disk I/O error", "Its disk is full or fails: see to it, then try again. What was done before is kept."),
+    ("readonly", "Let this user write the file and its folder."),
+    ("read-only", "Let this user write it."),
+    ("malformed", _DAMAGED),
+    ("not a database", _DAMAGED),
+    ("unable to open", "See that its folder is there, and that this user may write in it."),
+    ("no such table", _NO_TABLES),
+    ("relation", _NO_TABLES),
+    ("does not exist", "Create it, or see that DATABASE_URL names the right one; then run manage.py prepare."),
+    ("connect", _UNREACHABLE),
 )
+
+
+def words_of_database_error(error: Exception) -> str:
+    """Which database cannot be used, why, and what to do."""
+    told = connections.settings[DEFAULT_DB_ALIAS]
+    host = f" on {told['HOST']}" if told.get("HOST") else ""
+    reason = " ".join(str(error).split()).rstrip(".")
+    advice = next(
+        (advice for words, advice in _ADVICE if words in reason), "If it is new, run manage.py prepare first."
+    )
+    return f"The database cannot be used: {reason}. It is {told['NAME']}{host}. {advice}"
 
 
 def _error(sentence: str, code: int) -> Json:
@@ -267,8 +303,11 @@ def _value(value: object) -> str:
 
 
 def _is_about_the_database(error: Exception) -> bool:
-    """Whether it cannot be reached or has no tables yet: other errors of this kind are faults of the program."""
-    return isinstance(error, OperationalError) or type(error.__cause__).__name__ == "UndefinedTable"
+    """Whether it cannot be reached, is damaged or has no tables yet: other errors are faults of the program."""
+    if type(error) is DatabaseError:
+        return type(error.__cause__) is sqlite3.DatabaseError
+    of = type(error.__cause__).__name__
+    return isinstance(error, OperationalError) or of in ("UndefinedTable", "ReadOnlySqlTransaction")
 
 
 def _write_what_the_encoding_has() -> None:

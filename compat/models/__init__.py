@@ -19,12 +19,13 @@ from .record import (
     payloads_of,
     read_documents,
 )
-from .sync import HubSelection, HubWindow, SelectedModel
+from .sync import ClosedRecord, HubSelection, HubWindow, SelectedModel
 from .webhook import GatheredModel, Webhook, WebhookDelivery
 
 __all__ = [
     "BuildCorrection",
     "Catalogue",
+    "ClosedRecord",
     "CuratedList",
     "EngineSetting",
     "FactSheet",

@@ -73,6 +73,22 @@ class SelectedModel(models.Model):
         return f"{self.record_id} of {self.selection_id}"
 
 
+class ClosedRecord(models.Model):
+    """A record whose files the Hub gives to no account but those it was told of: this site's token is none of them."""
+
+    record = models.OneToOneField(ModelRecord, on_delete=models.CASCADE, primary_key=True, related_name="closed")
+    to = models.CharField(max_length=24, help_text="Digest of the Hub and of the token that it was closed to.")
+    times = models.PositiveSmallIntegerField(default=1, help_text="How often in a row it was found closed.")
+    until = models.DateTimeField(help_text="Nobody asks again before then, but for whoever asks for this one.")
+
+    class Meta:
+        verbose_name = "closed record"
+
+    def __str__(self) -> str:
+        """The record's number."""
+        return str(self.record_id)
+
+
 class HubWindow(models.Model):
     """Where one of a Hub's quotas stands, for all processes of this site that ask it with the same token."""
 

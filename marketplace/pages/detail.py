@@ -15,13 +15,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from compat import catalogue
 from compat.catalogue.workers import Worker
 from compat.hub.payloads import is_repo_id
-from compat.ingest.freshness import asker_of, is_stale, refusal_to, under_way
+from compat.ingest.freshness import is_stale, refusal_to, under_way
 from compat.models import ModelRecord, RecordVariant, in_any_case
 from compat.rules import CompatibilityResult
 from compat.tasks import request_fetch
 from marketplace.addresses import with_query
-from marketplace.api.clients import address_of
-from marketplace.freshness import absence_of, refresh_if_stale, words_of_refusal
+from marketplace.freshness import absence_of, asker_for, refresh_if_stale, words_of_refusal
 
 from .address import takes
 from .errors import bad_request
@@ -131,7 +130,7 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
         record = ModelRecord.objects.filter(repo_id=repo_id).first()
         context = {"repo_id": repo_id, "record": record, "may_fetch": may_fetch(request)}
         return unkept(render_page(request, "pages/fetch.html", {**context, "offline": settings.HUB.offline}))
-    asker = "" if request.user.is_staff else asker_of(address_of(request))
+    asker = asker_for(request)
     if settings.HUB.offline:
         messages.error(request, "This site works offline, so the Hub cannot be asked. An operator can import records.")
     elif not may_fetch(request):

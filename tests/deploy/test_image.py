@@ -56,6 +56,15 @@ def copy_as_the_image_does(folder: Path) -> None:
                         shutil.copy(path, copy)
 
 
+def test_the_image_can_copy_the_database_of_the_compose_file():
+    """``pg_dump`` refuses servers that are newer than itself."""
+    installed = re.search(r"apt-get install .* postgresql-client-(\d+)", (ROOT / "deploy/Dockerfile").read_text())
+    server = re.search(r"image: postgres:(\d+)", (ROOT / "deploy/compose.yaml").read_text())
+    assert installed
+    assert server
+    assert int(installed[1]) >= int(server[1])
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """A folder that holds what the image holds, beside a database with records."""

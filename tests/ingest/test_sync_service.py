@@ -17,7 +17,7 @@ from compat.ingest.runs import start_run
 from compat.ingest.selection import Selection
 from compat.ingest.sync import Extent
 from compat.management.command import Exit
-from compat.models import HubSelection, Job, ModelRecord, RecordDocument, SelectedModel
+from compat.models import ClosedRecord, HubSelection, Job, ModelRecord, RecordDocument, SelectedModel
 from compat.tasks import fetch_now
 from tests.extraction.header_files import llama
 from tests.hub_server import HubServer
@@ -429,3 +429,53 @@ def test_a_selection_that_makes_no_sense_is_refused(arguments):
 def test_a_misspelt_task_leads_to_the_right_one():
     with pytest.raises(CommandError, match=r"Did you mean text-generation or .*\? See"):
         call_command("sync_models", "--task", "text-generatoin")
+
+
+# --- what is closed to this site -----------------------------------------------------------------------------------
+
+
+def files_asked(hub):
+    return [path for path in hub.paths() if "/resolve/" in path]
+
+
+@pytest.mark.django_db
+def test_a_repository_whose_files_the_token_may_not_read_is_asked_again_after_longer_and_longer(at, small):
+    empty()
+    gated = models(1, gated="manual", siblings=[*FILES, {"rfilename": "a.gguf"}])
+    open_to_all = models(2)[1:]
+    with HubServer([*gated, *open_to_all], tokens=["hf_one", "hf_two"]) as hub:
+        at(hub, token="hf_one")
+        assert run(extent=Extent(most_headers=9))[1] == ""
+        assert any("phi-0" in path for path in files_asked(hub))
+        hub.requests.clear()
+        for _ in range(2):
+            assert run(extent=Extent(most_headers=9))[1] == ""
+        ModelRecord.objects.filter(repo_id="sample/phi-0").update(fetched=None)
+        call_command("refresh_models", verbosity=0)
+        assert files_asked(hub) == []
+        pauses = []
+        for _ in range(6):
+            ClosedRecord.objects.update(until=timezone.now())
+            run()
+            pauses.append(round((ClosedRecord.objects.get().until - timezone.now()) / timedelta(days=1)))
+        assert pauses == [2, 4, 8, 8, 8, 8]
+        hub.requests.clear()
+        at(hub, token="hf_two")
+        run()
+        assert files_asked(hub), "another token is tried at once"
+        hub.granted = ["sample/phi-0"]
+        fetch_now("sample/phi-0")
+        assert not ClosedRecord.objects.exists(), "whoever asks for it learns that it was opened"
+    assert ModelRecord.objects.get(repo_id="sample/phi-0").context == 2048
+
+
+@pytest.mark.django_db
+def test_a_repository_that_was_opened_to_all_is_read_by_the_next_run(at, small):
+    empty()
+    with HubServer(models(1, gated="auto"), tokens=["hf_one"]) as hub:
+        at(hub, token="hf_one")
+        run()
+        hub.put(hub.records["sample/phi-0"] | {"gated": False})
+        run()
+    assert ModelRecord.objects.get(repo_id="sample/phi-0").context == 2048
+    assert not ClosedRecord.objects.exists()

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from compat.catalogue.current import current_index
 from compat.ingest.freshness import MOST_QUEUED, WAITS
-from compat.models import HubFetch, ModelRecord, Verdict, VisitorAddition
+from compat.models import HubFetch, HubWindow, ModelRecord, Verdict, VisitorAddition
 from marketplace import freshness
 from tests.hub_server import HubServer
 from tests.markup import Page
@@ -229,6 +229,23 @@ def test_visitors_add_no_more_than_so_many_models_and_make_room_for_none_by_aski
     assert [path for path in questions(hub) if "phi-2" in path], "a record that is there is refreshed all the same"
     call_command("sync_models", "--limit", "9", "--no-config", verbosity=0)
     assert VisitorAddition.objects.count() == 0, "what the operator selects is the operator's"
+
+
+def test_what_staff_open_or_refresh_is_taken_from_no_visitors_budget(client, hub, ask, settings):
+    settings.FETCH_PER_ADDRESS = settings.FETCH_PER_HOUR = 1
+    client.force_login(get_user_model().objects.create_user("curator", is_staff=True))
+    client.get(PLACE)
+    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(fetched=None)
+    client.get(PHI)
+    assert dict(HubFetch.objects.values_list("repo_id", "state")) == {NEW: "done", "microsoft/phi-2": "done"}
+    assert set(HubFetch.objects.values_list("asker", flat=True)) == {""}
+    assert not VisitorAddition.objects.exists()
+    (window,) = HubWindow.objects.filter(key__endswith=":api")
+    assert window.state["visitors"] == 0, "nor from their part of the Hub's quota"
+    hub.put(record("microsoft/phi-2", id="sample/other"))
+    Client().get("/models/sample/other/")
+    assert HubFetch.objects.get(repo_id="sample/other").state == "done"
+    assert HubWindow.objects.get(key=window.key).state["visitors"] > 0
 
 
 def test_programs_are_told_the_same(client, hub, settings):

@@ -44,7 +44,7 @@ class Command(CatalogueCommand):
         with noted("refresh") as job, self.progress("Fetching", len(chosen)) as advance:
             for name in chosen:
                 try:
-                    _, outcome = fetch_now(name)
+                    _, outcome = fetch_now(name, try_closed=False)
                     counts["unchanged" if outcome == "unchanged" else "changed"] += 1
                 except (HubOffline, HubRateLimited, HubUnauthorized, HubUnavailable) as error:
                     problem = job.error = f"{error} What was fetched before that is kept."

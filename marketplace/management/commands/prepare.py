@@ -11,12 +11,14 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.commands.load_records import Loaded, load
 from compat.management.console import Screen
+from compat.management.preparing import one_at_a_time, whole_migrations
 from compat.timestamps import Json
 
 
@@ -44,7 +46,18 @@ class Command(CatalogueCommand):
         )
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
-        """Each step looks first whether it is needed."""
+        """Each step looks first whether it is needed; another process that is at it already is waited for."""
+        database = settings.DATABASES[DEFAULT_DB_ALIAS]
+        if database["ENGINE"].endswith("sqlite3"):
+            Path(database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(self._say_that_it_waits):
+            return self._prepare(options)
+
+    def _say_that_it_waits(self) -> None:
+        if not self._quiet:
+            self.stderr.write("Another prepare is at this database: waiting for it to end.", lambda text: text)
+
+    def _prepare(self, options: Mapping[str, Any]) -> Answer:
         done: Json = {"migrated": self._migrate(), "read": 0, "loaded": None, "verdicts": 0}
         told = ["The database is up to date."] if done["migrated"] else []
         self._look_after()
@@ -70,13 +83,14 @@ class Command(CatalogueCommand):
         return Answer(done, show)
 
     def _migrate(self) -> bool:
-        database = settings.DATABASES[DEFAULT_DB_ALIAS]
-        if database["ENGINE"].endswith("sqlite3"):
-            Path(database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         needed = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         if needed:
-            call_command("migrate", verbosity=0, interactive=False)
+            with whole_migrations():
+                call_command("migrate", verbosity=0, interactive=False)
+        else:
+            # What follows the last migration: one that was killed before it had made all permissions lacks some.
+            emit_post_migrate_signal(verbosity=0, interactive=False, db=DEFAULT_DB_ALIAS)
         return needed
 
     def _look_after(self) -> None:
@@ -164,6 +178,8 @@ class Command(CatalogueCommand):
         mark = root / ".collected"
         if mark.is_file() and mark.read_text() == state.hexdigest():
             return False
+        # First: a process that is killed from here on leaves no mark of an older state on files that are half gone.
+        mark.unlink(missing_ok=True)
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
         mark.write_text(state.hexdigest())
         return True
