@@ -185,7 +185,7 @@ def speeds_on(index: CatalogueIndex, worker: Worker) -> Speeds:
         if worker.key not in index.speeds:
             needs = engine_needs(index, [worker])[worker.profile.slug]
             verdicts, best = needs.verdicts(index.columns, worker)
-            groups = needs.speeds(index.columns, worker, verdicts, best)
+            groups = needs.speeds(index.columns, verdicts, best)
             _keep(index.machines, worker.key, verdicts, MOST_MACHINES)
             _keep(index.speeds, worker.key, Speeds.of(groups, index.order(ORDERS["popular"])), MOST_SPEEDS)
         return index.speeds[worker.key]

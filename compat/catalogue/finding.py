@@ -18,7 +18,7 @@ from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import (
     CAUSE_CODES,
     INDEX_CAUSES,
-    RUNS,
+    RUNNING,
     SCORES,
     Column,
     Mask,
@@ -26,6 +26,7 @@ from compat.catalogue.index_columns import (
     Speeds,
     Units,
     by_level,
+    level_of,
 )
 from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.order import ORDERS, SPEED, Order
@@ -89,7 +90,7 @@ class Finding:
         for failed in self.fails.values():
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
-        self.scores = self.verdicts.scores
+        self.scores = self.verdicts.scores(columns.trusted)
 
     def narrow(self, facet: str, value: str) -> None:
         """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
@@ -129,7 +130,7 @@ class Finding:
     def _asked_for(self, *, confidence: bool = True, side: bool = True) -> Mask:
         """The scores that are asked for; without what the question says of confidence, or of what runs and why not."""
         criteria, asked = self.criteria, np.zeros(SCORES, dtype=bool)
-        causes, levels = slice(0, len(INDEX_CAUSES)), slice(RUNS + 1, RUNS + len(Confidence))
+        causes, levels = slice(0, len(INDEX_CAUSES)), RUNNING[level_of(RUNNING) > 0]
         asked[causes] = asked[levels] = True
         if side and criteria.cause:
             asked &= np.isin(np.arange(SCORES), [CAUSE_CODES[cause] for cause in criteria.cause])
@@ -139,7 +140,7 @@ class Finding:
             taken = np.zeros(SCORES, dtype=bool)
             for word in criteria.confidence:
                 level = Confidence[word.upper()]
-                taken[RUNS + level if level else causes] = True
+                taken[RUNNING[level_of(RUNNING) == level] if level else causes] = True
             asked &= taken
         return asked
 
@@ -167,7 +168,7 @@ class Finding:
     @cached_property
     def good(self) -> Column:
         """The scores of the groups that pass every filter, negative for the others."""
-        return np.where(self.within & (self.lost == 0), self.scores, np.int8(-1))
+        return np.where(self.within & (self.lost == 0), self.scores, np.int16(-1))
 
     @cached_property
     def asked(self) -> Mask:
@@ -353,7 +354,7 @@ class Finding:
             yield behind, rows
 
 
-_SCORES = np.array([*range(len(INDEX_CAUSES)), *(RUNS + level for level in Confidence if level)])
+_SCORES = np.array([*range(len(INDEX_CAUSES)), *RUNNING[level_of(RUNNING) > 0]])
 """Every score that there is, the best last."""
 
 _OF_NAME, _OF_ID = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import CharField, Max, Min
+from django.db.models import CharField, Max, Min, Sum
 from django.db.models.functions import Cast
 
 from compat.catalogue.builds import BuildBy, Candidate, memberships
@@ -31,6 +32,7 @@ from compat.catalogue.index_columns import (
 )
 from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
+from compat.catalogue.packers import trusted_owners
 from compat.catalogue.spelling import NameWords
 from compat.catalogue.well_known import well_known_ids
 from compat.estimate import find_shape
@@ -116,6 +118,7 @@ def _read() -> IndexColumns:
         ids=id_column,
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
+        trusted=np.fromiter((key[-1] for key in keys), np.bool_, len(keys)),
         **_models(orders["popular"], group, len(keys)),
         sheet=need_sheet[need_of],
         need=need_of,
@@ -208,6 +211,7 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
     kept = len(_RANGED) + len(own)
     published = _Published()
     texts: dict[Any, Any] = {}
+    trusted = _trusted()
     for pk, owner, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
         _AT_ONCE
     ):
@@ -219,7 +223,15 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
         lines = "".join(line for (line,) in tags.of(pk))
         further = _made(made, rest[kept:], lines)
-        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in (*rest[:kept], *several, *further))
+        told = (*rest[:kept], *several, *further, owner.lower() in trusted)
+        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in told)
+
+
+def _trusted() -> Collection[str]:
+    """The owners whose builds are trusted. Two queries."""
+    downloads = ModelRecord.objects.order_by().values_list("owner").annotate(Sum("downloads"))
+    bases = RecordRelation.objects.order_by().values_list("base", flat=True).iterator(_AT_ONCE)
+    return trusted_owners(downloads, Counter(base.partition("/")[0].lower() for base in bases).items())
 
 
 def _made(columns: Sequence[MadeColumn], values: Sequence[Any], tags: str) -> Iterator[tuple[str, ...]]:
