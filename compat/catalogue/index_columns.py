@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import ALL_CAUSES
-from compat.catalogue.taking import SURE, WORTHS
+from compat.catalogue.taking import UNSURE, WORTHS
 from compat.rules import Confidence
 
 Column = NDArray[Any]
@@ -211,12 +211,14 @@ class Verdicts:
     """The verdict on every group on one worker: confidence, and the code of the cause of a refusal.
 
     ``worth`` is how much the build that it is about is worth on the worker's machine (see
-    :mod:`compat.catalogue.taking`); None where no machine is told.
+    :mod:`compat.catalogue.taking`), ``taken`` the position of that build in its record, by need; None where no machine
+    is told.
     """
 
     level: Column
     cause: Column
     worth: Column | None = None
+    taken: Column | None = None
 
     def scores(self, trusted: Mask) -> Column:
         """How good each is, as one number: a refusal's cause; above all refusals the worth, and then the confidence.
@@ -225,8 +227,8 @@ class Verdicts:
         """
         runs = RUNS + self.level.astype(np.int16)
         if self.worth is not None:
-            worth = self.worth.astype(np.int16)
-            runs = runs + _LEVELS * np.where(trusted, worth, worth & ~SURE)
+            worth = np.where(trusted, self.worth, UNSURE[self.worth])
+            runs = runs + _LEVELS * worth.astype(np.int16)
         return np.where(self.level > 0, runs, np.where(self.level == 0, self.cause, -1)).astype(np.int16)
 
 
@@ -237,6 +239,11 @@ SCORES = RUNS + _LEVELS * WORTHS + 1
 """Scores are below this, and none is the last: a negative one leads there."""
 RUNNING = np.arange(RUNS, SCORES - 1)
 """The scores that what runs may have; every fourth stands for no confidence, and is none."""
+
+
+def worth_of(score: int) -> int:
+    """The worth that a score of what runs stands for; 0 where no machine is told."""
+    return (score - RUNS) // _LEVELS
 
 
 def level_of(scores: Any) -> Any:
@@ -281,6 +288,10 @@ class IndexColumns:
 
     ``trusted`` are the groups whose owner is known for good packings (see :mod:`compat.catalogue.packers`).
 
+    ``merit`` are the points of every record for what it is, ``model_merit`` those of every model: a column each of
+    :data:`compat.catalogue.suggesting.PARTS`. ``model_line`` is the number of the line that each model is of by its
+    maker and the letters that its name begins with, -1 where neither is told.
+
     ``model`` is the number of the model that each record is a build of, ``model_by`` what tells it (see
     :class:`~compat.catalogue.builds.BuildBy`); ``model_rows`` the rows by model, those of model ``n`` from
     ``model_first[n]`` on; ``model_self`` the row of the model itself, -1 where the catalogue has only builds of it;
@@ -291,6 +302,9 @@ class IndexColumns:
     group: Column
     counts: Column
     trusted: Mask
+    merit: Column
+    model_merit: Column
+    model_line: Column
     model: Column
     model_by: Column
     model_rows: Column

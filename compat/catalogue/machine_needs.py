@@ -16,7 +16,7 @@ from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts, ranges
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.taking import WORTHS, is_paced_by_memory, paced_on, worths
+from compat.catalogue.taking import UNKNOWN_WORTH, WORTHS, is_paced_by_memory, paced_on, worths
 from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
@@ -120,7 +120,8 @@ class EngineNeeds:
         need, variant, sure, made = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
         best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
-        value = np.zeros(len(level), dtype=np.int8)
+        # What lists no variants has no need that is known.
+        value = np.full(len(level), UNKNOWN_WORTH, dtype=np.int8)
         if len(need):
             context = _loaded(worker, made)
             fits = self._fits(worker, rows, context)
@@ -133,11 +134,13 @@ class EngineNeeds:
             ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
             best = np.minimum.reduceat(ranked, starts) % len(fits)
-            value[need[starts]] = np.maximum(worth[best], 0)
+            value[need[starts]] = np.maximum(worth[best], UNKNOWN_WORTH)
             found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
         taken = Best(need[starts], variant[best] - index.need_first[need[starts]], speed[best])
-        return Verdicts(level[index.need], cause[index.need], value[index.need]), taken
+        positions = np.full(len(index.need_sheet), -1, dtype=np.int32)
+        positions[taken.need] = taken.position
+        return Verdicts(level[index.need], cause[index.need], value[index.need], positions), taken
 
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""

@@ -22,6 +22,8 @@ So a mixture of experts is taken in four bits with experts in system memory befo
 build that crawls is taken where a smaller one is of use. Of one class the engine's own preference decides (see
 :func:`compat.rules.judge.order_of`), then, of several repositories, who packed it (:mod:`compat.catalogue.packers`).
 
+A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less.
+
 The same table decides for one record and for the columns of a whole catalogue.
 """
 
@@ -40,20 +42,56 @@ from compat.estimate.quality import FAIR, GOOD, NEARLY_LOSSLESS, POOR, VERY_GOOD
 CRAWLING, SLOW, FAST = 3.0, 5.0, 10.0
 """Tokens a second: below the first nobody waits for it, below the second it is slower than people read."""
 _CRAWLS, _SLOW, _READS, _FAST = range(4)
-GOOD_ENOUGH = 8
-"""From this class on a build is of use without a second thought; a surer verdict counts for more than what is above."""
-SURE, OF_USE = 16, 32
-"""What is added to a class: for a verdict that rests on no guess, and for one that is of use."""
-WORTHS = 64
+REFUSED, UNKNOWN_NEED = -1, 1
+"""What does not run, and the class of what has a memory need that is not known."""
+LEAST_OF_USE = 6
+"""The least class of what is neither poor nor so slow that nobody waits for it."""
+CLASS_WORDS = {
+    15: "fits with room to spare, writes fast, and keeps nearly all of the model",
+    14: "fits with room to spare, writes fast, and its packing is very good",
+    13: "fits with room to spare, writes fast, and its packing is good",
+    12: "fits with little memory to spare, and its packing is good",
+    11: "partly in system memory, and fast all the same",
+    10: "fits, and writes about as fast as people read",
+    9: "fits, in a packing that is fair",
+    8: "partly in system memory, and writes about as fast as people read",
+    7: "partly in system memory, in a packing that is fair",
+    6: "slower than people read",
+    5: "its packing is poor",
+    4: "slow, and its packing is poor",
+    3: "so slow that nobody waits for it",
+    UNKNOWN_NEED: "memory need not known",
+}
+"""What a class is, in words."""
+_POINTS = {15: 40, 14: 38, 13: 36, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
+"""What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
+_GUESSED = -8
+"""What is added where its verdict rests on a guess, or nobody knows its packer."""
+BEHIND = -1000
+"""What a need that is not known counts: more than all else together."""
+_RANKED = sorted(
+    (points + (0 if sure else _GUESSED), sure, kind)
+    for kind, points in (*_POINTS.items(), (UNKNOWN_NEED, BEHIND))
+    for sure in (False, True)
+)
+_CODES = {(kind, sure): code for code, (_, sure, kind) in enumerate(_RANKED, 1)}
+POINTS = np.array([0, *(points for points, _, _ in _RANKED)], dtype=np.int16)
+"""The points of builds, by what they are worth."""
+KINDS = np.array([0, *(kind for _, _, kind in _RANKED)], dtype=np.int8)
+SURE = np.array([False, *(sure for _, sure, _ in _RANKED)])
+"""Their class, and whether nothing about them is a guess."""
+UNSURE = np.array([0, *(_CODES[kind, False] for _, _, kind in _RANKED)], dtype=np.int8)
+"""What they are worth where something is."""
+UNKNOWN_WORTH = _CODES[UNKNOWN_NEED, True]
+WORTHS = len(_RANKED) + 1
 """Worths are below this."""
-REFUSED = -1
 
 
 def _class(quality: int, fit: Fit, pace: int) -> int:
     """The class of one kind of build, as the module's docstring has it."""
     whole, spare = fit in (Fit.FITS, Fit.TIGHT), fit is Fit.FITS
     if not whole and fit is not Fit.PARTIAL:
-        return 1 if fit is Fit.UNKNOWN else REFUSED
+        return UNKNOWN_NEED if fit is Fit.UNKNOWN else REFUSED
     if pace == _CRAWLS:
         return 3
     if quality == POOR:
@@ -76,13 +114,16 @@ _CLASSES = np.array(
     ],
     dtype=np.int8,
 )
+_WORTH_OF = np.array(
+    [[_CODES.get((kind, sure), UNKNOWN_WORTH) for sure in (False, True)] for kind in range(16)], dtype=np.int8
+)
 _FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 _PARTLY, _WHOLE = _FIT_CODES[Fit.PARTIAL], _FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
 
 
 def worths(quality: Any, fits: Any, speed: Any, sure: Any) -> Any:
-    """How much each build is worth, from 0 on; negative for what does not run. The more the better.
+    """How much each build is worth, from 1 on; negative for what does not run. The more the better.
 
     ``quality`` is as :func:`compat.estimate.quality.quality_code` tells it, ``fits`` a code of
     :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``sure`` whether the rules
@@ -90,9 +131,8 @@ def worths(quality: Any, fits: Any, speed: Any, sure: Any) -> Any:
     everything else fast.
     """
     pace = np.where(np.isnan(speed), np.where(fits == _PARTLY, _READS, _FAST), np.searchsorted(_PACES, speed, "right"))
-    found = _CLASSES[quality, fits, pace]
-    told = (found > 1) * (SURE * np.asarray(sure) + OF_USE * (found >= GOOD_ENOUGH))
-    return (found + told).astype(np.int8)
+    kinds, known = _CLASSES[quality, fits, pace], np.asarray(sure).astype(np.int8)
+    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), known]).astype(np.int8)
 
 
 def paced_on(hardware: Hardware) -> Hardware | None:

@@ -232,6 +232,22 @@ class ModelOfOut(Shape):
     )
 
 
+class StandingPart(Shape):
+    """One part of the points that the suggested order goes by."""
+
+    name: Literal["here", "size", "generation", "downloads", "age", "maker", "kind"]
+    label: str
+    points: int
+    why: str
+
+
+class StandingOut(Shape):
+    """Why a model stands where it does in the suggested order: its points together, and for what it has them."""
+
+    points: int
+    parts: list[StandingPart]
+
+
 class ModelItem(Shape):
     """A model in a list."""
 
@@ -257,6 +273,9 @@ class ModelItem(Shape):
     variant: VariantRef | None
     fit: Fit | None
     speed: Speed | None = Field(description="Of `variant` on the worker's machine; null where none is told.")
+    standing: StandingOut | None = Field(
+        description="Why it stands where it does; null in other answers than lists in the suggested order."
+    )
     model: ModelOfOut | None = Field(
         default=None, description="What it is a build of; told of the models of lists and of one model's own answer."
     )
@@ -509,6 +528,16 @@ Measured = Annotated[
 ]
 
 
+class AlternativeItem(ModelItem):
+    """A model to take instead of another."""
+
+    kind: Literal["build", "family", "use"] | None = Field(
+        description="The same model in another build, the next of its family, or another that is for the same."
+    )
+    why: str
+    changes: list[str] = Field(description="What changes with it, in words.")
+
+
 class ModelDetail(ModelItem):
     """Everything about one model."""
 
@@ -518,7 +547,7 @@ class ModelDetail(ModelItem):
     languages: list[str]
     bases: list[Related]
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
-    alternatives: list[ModelItem]
+    alternatives: list[AlternativeItem]
     files: list[FileOut]
     memory: Memory | None
     measured: Measured

@@ -9,12 +9,14 @@ from typing import Any
 from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
+from compat.catalogue.alternatives import Alternative
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
+from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact
@@ -154,7 +156,13 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "fit": fit(row.fit),
         "speed": _speed(row.speed) if row.speed else None,
         "model": _model_of(item.model) if item.model else None,
+        "standing": _standing(item.standing) if item.standing else None,
     }
+
+
+def _standing(standing: Standing) -> Json:
+    parts = [{"name": one.name, "label": one.label, "points": one.points, "why": one.why} for one in standing.parts]
+    return {"points": standing.points, "parts": parts}
 
 
 def _model_of(model: ModelOf) -> Json:
@@ -338,6 +346,13 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def _offered(reason: Alternative | None) -> Json:
+    """Why an alternative is offered, and what changes with it."""
+    if reason is None:
+        return {"kind": None, "why": "", "changes": []}
+    return {"kind": reason.kind, "why": reason.why, "changes": list(reason.changes)}
+
+
 def detail(
     page: DetailPage, alternatives: list[Item], address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url
 ) -> Json:
@@ -358,7 +373,9 @@ def detail(
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
         "builds": [model(item_of(row), address) for row in page.builds],
-        "alternatives": [model(one, address) for one in alternatives],
+        "alternatives": [
+            {**model(one, address), **_offered(page.reasons.get(one.row.record.pk))} for one in alternatives
+        ],
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),
         "measured": [_measurement(one) for one in page.measured],
