@@ -12,6 +12,7 @@ that reason; never DeepSeek-OCR, which reads pages.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def alternatives_to(
     own = _Told(*(getattr(record, name) for name in _COLUMNS))
     found = [Alternative(one.pk, one.repo_id, "build", _of_build(own, one)) for one in _known(index, build, told)]
     alike = (one for one in _known(index, family, told) if _OTHER_KIND.isdisjoint(_words(own.name) ^ _words(one.name)))
+    # Of those that are equally near, as the suggested order has them.
     kin = sorted(alike, key=lambda one: _distance(own, one))
     found += [Alternative(one.pk, one.repo_id, "family", _changes(own, one)) for one in kin[:_OF_FAMILY]]
     shown = {one.record for one in found}
@@ -225,14 +227,22 @@ def _known(index: CatalogueIndex, rows: Column, told: Mapping[int, _Told]) -> It
 def _words(name: str) -> frozenset[str]:
     """The words that models of a line are told apart by: no sizes, dates or generations."""
     plain = original_name(name) or name.lower()
-    return frozenset(word for word in name_words(plain) if not any(letter.isdigit() for letter in word))
+    return frozenset(
+        word for word in name_words(plain) if word not in _SIZES and not any(letter.isdigit() for letter in word)
+    )
 
 
-def _distance(own: _Told, one: _Told) -> tuple[int, int, int, str]:
-    """How far one of a family is from another: in its words, then in its generation, then by its size."""
+_SIZES = frozenset({"nano", "tiny", "mini", "small", "medium", "large", "maverick", "scout"})
+"""Words that are a size."""
+_VERSION = re.compile(r"-v(\d+(?:\.\d+)?)$")
+
+
+def _distance(own: _Told, one: _Told) -> tuple[int, int, int, float]:
+    """How far one of a family is from another: in its words, then in its generation; then the largest and newest."""
     lines = line_of(own.name), line_of(one.name)
     apart = abs(int(lines[0][1]) - int(lines[1][1])) if lines[0] and lines[1] else 0
-    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0), one.repo_id
+    version = _VERSION.search(one.name)
+    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0), -float(version[1] if version else 0)
 
 
 def _changes(own: _Told, one: _Told) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ _PARTIAL = frozenset({
     *("encoder", "decoder"),
 })  # fmt: skip
 """And of what is no model to work with by itself."""
-_MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|distill?(?:ed)?|erotic|aggressive|jang\w*")
+_MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|aggressive|jang\w*")
 """And of what somebody made of another one's with the answers of a third, or for play."""
 _LINE = re.compile(r"([a-z]{2,}?)[-_ ]?v?(\d{1,2}(?:\.\d{1,2})?)(?:[-_ .]|$)")
 _NEWEST, _SAME, _NO_LINE, _BEFORE, _OLDER = 14, 11, 4, 0, -8

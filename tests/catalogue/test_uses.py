@@ -95,6 +95,7 @@ def test_a_build_that_nobody_is_known_to_use_is_well_known_by_its_model():
         (guessed, "Qwen2.5-Coder-7B-Instruct-FP8"),
     ):
         one.name, one.repo_id, one.parameters_from = name, f"{one.owner}/{name}", "hub"
+        one.family, one.parameters = known.family, known.parameters
     gone.gone, guessed.parameters_from = "missing", "name"
     for one in (other, altered, gone, guessed):
         one.save()
