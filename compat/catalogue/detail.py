@@ -26,6 +26,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
+from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
@@ -226,6 +227,8 @@ class DetailPage:
     fetch: HubFetch | None
     memory: MemoryView | None
     measured: Sequence[Measurement] = ()
+    uses: tuple[Use, ...] = ()
+    """What it is used for, each with what tells it."""
     reasons: Mapping[int, Alternative] = field(default_factory=dict)
     """Why each alternative is offered, and what changes with it, by its record's key."""
     model: ModelOf | None = None
@@ -347,6 +350,7 @@ def detail(
         variants=_variant_rows(variants, answer, best, worker, fit_at),
         bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=relatives.instead,
+        uses=uses_of_record(record, parsed.model),
         reasons=relatives.reasons,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
@@ -356,6 +360,11 @@ def detail(
         builds=relatives.builds,
         best=best.best if other else None,
     )
+
+
+def uses_of_record(record: ModelRecord, model: HubModel) -> tuple[Use, ...]:
+    """What a record is used for, as the filter of lists has it."""
+    return uses_of(record.name, record.task, model.tags or (), record.architecture, projector=record.projector)
 
 
 MOST_BUILDS = 12

@@ -528,6 +528,12 @@ Measured = Annotated[
 ]
 
 
+class NamedUse(UseOut):
+    """What a model is used for, and what tells it."""
+
+    name: Literal["chat", "code", "reasoning", "vision", "embedding", "speech"]
+
+
 class AlternativeItem(ModelItem):
     """A model to take instead of another."""
 
@@ -544,6 +550,7 @@ class ModelDetail(ModelItem):
     result: Compatibility
     variants: list[VariantVerdict]
     facts: dict[str, FactOut]
+    uses: list[NamedUse]
     languages: list[str]
     bases: list[Related]
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")

@@ -370,6 +370,7 @@ def detail(
             "context": _fact(extraction.context),
             "task": _fact(extraction.task),
         },
+        "uses": [{"name": one.name, "provenance": str(one.provenance), "evidence": one.evidence} for one in page.uses],
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
         "builds": [model(item_of(row), address) for row in page.builds],

@@ -19,7 +19,7 @@ from compat.batches import batched
 from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, alternatives_to
 from compat.catalogue.current import current_index
-from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
+from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of, uses_of_record
 from compat.catalogue.workers import workers
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
@@ -224,6 +224,7 @@ class Catalogue:
                         RelatedRow(made_from, self._row_of(made_from.repo_id)) for made_from in one.extraction.relations
                     ],
                     alternatives=self.rows(alternatives),
+                    uses=uses_of_record(entry.record, one.parsed.model),
                     rules=rules_version(self.workers[0].profile),
                     fetch=None,
                     memory=None,

@@ -141,7 +141,7 @@ def offered(repo_id, engine, **machine):
     return page, told
 
 
-SMALL, CARD, LARGE = {"memory": 8.0}, {"memory": 24.0}, {"memory": 48.0}
+SMALL, CARD, LARGE, HUGE = ({"memory": size} for size in (8.0, 24.0, 48.0, 80.0))
 CASES = [
     # The same model in another build.
     ("Qwen/Qwen2.5-Coder-14B-Instruct", "llama-cpp", CARD, "build", "Qwen/Qwen2.5-Coder-14B-Instruct-GGUF"),
@@ -156,7 +156,7 @@ CASES = [
     # The next size of the same family, where no build of it fits.
     ("Qwen/Qwen2.5-72B-Instruct", "vllm", CARD, "family", "Qwen/Qwen2.5-32B-Instruct-AWQ"),
     ("Qwen/Qwen2.5-72B-Instruct", "vllm", LARGE, "build", "Qwen/Qwen2.5-72B-Instruct-AWQ"),
-    ("Qwen/Qwen2.5-72B-Instruct", "vllm", {"memory": 80.0}, "build", "Qwen/Qwen2.5-72B-Instruct-AWQ"),
+    ("Qwen/Qwen2.5-72B-Instruct", "vllm", HUGE, "build", "Qwen/Qwen2.5-72B-Instruct-AWQ"),
     ("Qwen/Qwen2.5-32B-Instruct", "vllm", CARD, "build", "Qwen/Qwen2.5-32B-Instruct-AWQ"),
     ("Qwen/Qwen2.5-Coder-32B-Instruct", "vllm", CARD, "build", "Qwen/Qwen2.5-Coder-32B-Instruct-AWQ"),
     ("Qwen/Qwen2.5-Coder-32B-Instruct", "vllm", LARGE, "build", "Qwen/Qwen2.5-Coder-32B-Instruct-AWQ"),
@@ -172,12 +172,12 @@ CASES = [
     (
         "mistralai/Mistral-Large-Instruct-2411",
         "vllm",
-        {"memory": 80.0},
+        HUGE,
         "family",
         "mistralai/Mistral-Small-24B-Instruct-2501",
     ),
     ("microsoft/phi-4", "vllm", CARD, "family", "microsoft/Phi-4-mini-instruct"),
-    ("deepseek-ai/DeepSeek-R1", "vllm", {"memory": 80.0}, "family", "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"),
+    ("deepseek-ai/DeepSeek-R1", "vllm", HUGE, "family", "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B"),
     ("deepseek-ai/DeepSeek-R1", "vllm", CARD, "family", "deepseek-ai/DeepSeek-R1-Distill-Llama-8B"),
 ]
 
@@ -191,7 +191,7 @@ def test_the_first_alternative_is_the_one_that_people_take(catalogue, repo_id, e
 
 
 def test_one_that_reads_pages_is_never_taken_for_one_that_reasons(catalogue):
-    for machine in (CARD, LARGE, {"memory": 80.0}):
+    for machine in (CARD, LARGE, HUGE):
         _, told = offered("deepseek-ai/DeepSeek-R1", "vllm", **machine)
         assert "deepseek-ai/DeepSeek-OCR" not in {repo_id for _, repo_id in told}
 

@@ -7,6 +7,7 @@ import pytest
 from compat.architectures import model_uses
 from compat.architectures.model_uses import Lines
 from compat.catalogue.browse import browse
+from compat.catalogue.detail import detail
 from compat.catalogue.index_build import build_index
 from compat.catalogue.question import Question
 from compat.catalogue.uses import USES, uses_of
@@ -122,3 +123,23 @@ def test_a_list_is_narrowed_by_use():
         page = browse(Question(use=(use,), compatible="false", unit="repository"))
         assert page.total == counts[use] == len(having)
         assert {row.record.repo_id for row in page.rows} <= having
+
+
+@pytest.mark.django_db
+def test_a_models_page_says_what_it_is_used_for_and_what_tells_it():
+    coder = detail("Qwen/Qwen2.5-Coder-7B-Instruct").uses
+    assert [use.name for use in coder] == ["code"]
+    assert coder[0].provenance is Provenance.NAME
+    assert coder[0].evidence == "its name says “coder”"
+    reader = detail("sentence-transformers/all-MiniLM-L6-v2").uses
+    assert [(use.name, use.provenance) for use in reader] == [("embedding", Provenance.HUB)]
+
+
+@pytest.mark.django_db
+def test_every_use_of_a_record_is_told_by_its_task_its_tags_its_architecture_its_files_or_its_name():
+    seen = set()
+    for one in ModelRecord.objects.all()[::3]:
+        for use in detail(one.repo_id).uses:
+            assert use.evidence
+            seen.add(use.provenance)
+    assert {Provenance.HUB, Provenance.TAG, Provenance.NAME} <= seen
