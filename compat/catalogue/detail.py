@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now, verdicts_on
 from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
 from compat.catalogue.membership import ModelOf, best_first, models_of, rows_of_model
@@ -32,6 +33,7 @@ from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import (
     DeviceNeed,
+    Fit,
     FitResult,
     Hardware,
     Plan,
@@ -227,6 +229,8 @@ class DetailPage:
     fetch: HubFetch | None
     memory: MemoryView | None
     measured: Sequence[Measurement] = ()
+    larger: str = ""
+    """The next larger machine that holds what is too large here, in words; blank where none of the next does."""
     uses: tuple[Use, ...] = ()
     """What it is used for, each with what tells it."""
     reasons: Mapping[int, Alternative] = field(default_factory=dict)
@@ -244,6 +248,13 @@ class DetailPage:
 
     best: RecordVariant | None = None
     """The best variant here, where the page is about another build that was asked for."""
+
+    @property
+    def one_plan(self) -> Plan | None:
+        """The way to run here what does not fit as it is asked for, where one change of what is asked is enough."""
+        if self.result.compatible or self.memory is None:
+            return None
+        return next((plan for plan in self.memory.plans.plans if len(plan.changes) == 1), None)
 
     @property
     def profile(self) -> EngineProfile:
@@ -350,6 +361,7 @@ def detail(
         variants=_variant_rows(variants, answer, best, worker, fit_at),
         bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=relatives.instead,
+        larger=_larger(row, worker),
         uses=uses_of_record(record, parsed.model),
         reasons=relatives.reasons,
         rules=rules_version(worker.profile),
@@ -360,6 +372,18 @@ def detail(
         builds=relatives.builds,
         best=best.best if other else None,
     )
+
+
+def _larger(row: Row, worker: Worker) -> str:
+    """The next larger machine that holds what is too large here, in words; blank where none of the next does."""
+    if row.best is None or row.result.cause != "memory":
+        return ""
+    for words, machine in larger_machines(worker.machine):
+        there = at_its_context(replace(worker, machine=machine, registered=False), row.judged)
+        fit = fit_of(row.record, row.best, there)
+        if fit is not None and fit.fit in (Fit.FITS, Fit.TIGHT):
+            return words
+    return ""
 
 
 def uses_of_record(record: ModelRecord, model: HubModel) -> tuple[Use, ...]:

@@ -553,6 +553,10 @@ class ModelDetail(ModelItem):
     uses: list[NamedUse]
     languages: list[str]
     bases: list[Related]
+    one_change: str | None = Field(
+        description="What alone would make a model run that does not: another build of it, another way to start it, or "
+        "the next larger machine; null where it runs, or one change is not enough."
+    )
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[AlternativeItem]
     files: list[FileOut]

@@ -346,6 +346,17 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def _one_change(page: DetailPage) -> str | None:
+    """What alone would make a refused model run: another build, another way to start it, or the next larger machine."""
+    if page.result.compatible:
+        return None
+    if page.surer is not None and page.surer.result.compatible:
+        return f"Take its build {page.surer.record.repo_id}"
+    if page.one_plan is not None:
+        return f"Start it with {page.one_plan.changes[0]}"
+    return page.larger[:1].upper() + page.larger[1:] if page.larger else None
+
+
 def _offered(reason: Alternative | None) -> Json:
     """Why an alternative is offered, and what changes with it."""
     if reason is None:
@@ -373,6 +384,7 @@ def detail(
         "uses": [{"name": one.name, "provenance": str(one.provenance), "evidence": one.evidence} for one in page.uses],
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
+        "oneChange": _one_change(page),
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": [
             {**model(one, address), **_offered(page.reasons.get(one.row.record.pk))} for one in alternatives

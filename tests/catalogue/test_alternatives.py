@@ -223,3 +223,15 @@ def test_the_coverage_adds_up_and_names_those_without(catalogue):
     assert found.refused == sum(found.nearest.values()) + len(found.none)
     assert found.nearest["build"] >= 5
     assert found.looked_at <= 200
+
+
+def test_one_change_is_another_build_another_start_or_the_next_larger_machine(catalogue):
+    build, _ = offered("Qwen/Qwen3-8B", "llama-cpp", **SMALL)
+    assert build.surer.record.repo_id == "unsloth/Qwen3-8B-GGUF"
+    card, _ = offered("meta-llama/Llama-3.1-8B-Instruct", "vllm", accelerator="RTX 3060", ram=64)
+    assert not card.result.compatible
+    assert card.larger == "one more card" or card.one_plan
+    runs, _ = offered("meta-llama/Llama-3.1-8B-Instruct", "vllm", **LARGE)
+    assert (runs.larger, runs.one_plan) == ("", None)
+    far, _ = offered("deepseek-ai/DeepSeek-R1", "vllm", **SMALL)
+    assert (far.larger, far.one_plan) == ("", None)
