@@ -21,6 +21,7 @@ from compat.catalogue import Row
 from compat.catalogue.columns import license_label
 from compat.catalogue.facets import FacetValue, FacetView
 from compat.catalogue.membership import ModelOf
+from compat.catalogue.suggesting import Standing
 from compat.engines import EngineProfile
 from compat.estimate.quality import quality_of
 from compat.extraction.extract import format_label
@@ -187,22 +188,28 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
             parts += (before, show.count(one.count), after)
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template
 
-    rows: WeakKeyDictionary[Row, dict[tuple[str, str, ModelOf | None], str]] = WeakKeyDictionary()
+    rows: WeakKeyDictionary[Row, dict[tuple[str, str, ModelOf | None, Standing | None], str]] = WeakKeyDictionary()
 
     def rows_of_list(
-        found: Iterable[Row], profile: EngineProfile, heading: str, models: Mapping[int, ModelOf]
+        found: Iterable[Row],
+        profile: EngineProfile,
+        heading: str,
+        models: Mapping[int, ModelOf],
+        standings: Mapping[int, Standing],
     ) -> Markup:
         """The models of a list. Each is rendered once, and kept as long as its row is.
 
         In a list of models each row is the best build of one: ``models`` says of which, by the record's key.
+        ``standings`` say why each stands where it does.
         """
         parts = list[str]()
         for row in found:
             known, model = rows.setdefault(row, {}), models.get(row.record.pk)
-            form = (heading, edition.page("home"), model)
+            standing = standings.get(row.record.pk)
+            form = (heading, edition.page("home"), model, standing)
             if form not in known:
                 template = made.get_template("partials/_row.html")
-                item = template.render(row=row, profile=profile, heading=heading, model=model)
+                item = template.render(row=row, profile=profile, heading=heading, model=model, standing=standing)
                 known[form] = f"\n  {item.strip()}\n  "
             parts.append(known[form])
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template

@@ -14,6 +14,7 @@ from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record, worker_of
 from compat.catalogue.spelling import meant_words
+from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.hub.payloads import is_repo_id
@@ -94,6 +95,8 @@ class BrowsePage:
     """The model that the search names by its id, whatever its verdict, where the list does not begin with it."""
     models: Mapping[int, ModelOf] = field(default_factory=dict)
     """The models of the rows, by their records' keys, where the list is one of models."""
+    standings: Mapping[int, Standing] = field(default_factory=dict)
+    """Why each row stands where it does, in the suggested order."""
     meant: str = ""
     """The words of this list, where nothing has those that were typed."""
 
@@ -143,11 +146,13 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     ids = found.ids((criteria.page - 1) * PAGE_SIZE, PAGE_SIZE) if found.total else []
     named = found.answering_for(_named_record(criteria) if criteria.page == 1 else [])
     rows = index.rows.of(list(dict.fromkeys([*ids, *named])), worker, newest=newest)
-    asked = [row for row in rows if row.record.pk in named and row.record.pk not in ids[:1]]
+    asked = [row for row in rows if row.record.pk in named and not found.are_one(row.record.pk, ids[:1])]
+    shown = [row for row in rows if row.record.pk in ids]
+    models = models_of(index, [row.record for row in rows]) if found.models else {}
     return BrowsePage(
         criteria=criteria,
         worker=worker,
-        rows=[row for row in rows if row.record.pk in ids],
+        rows=shown,
         total=found.total,
         by_confidence=numbers.by_confidence,
         hidden=_hidden(numbers.hidden, criteria),
@@ -158,7 +163,8 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         empty=not len(index),
         curated=curated,
         asked=next(iter(asked), None),
-        models=models_of(index, [row.record for row in rows]) if found.models else {},
+        models=models,
+        standings=found.standings(shown, {pk: model.created for pk, model in models.items()}),
         meant=meant,
     )
 

@@ -22,6 +22,7 @@ from compat.catalogue.index_build import build_index
 from compat.catalogue.index_columns import Speeds, Verdicts
 from compat.catalogue.machine_needs import Before, EngineNeeds, read_engine_needs
 from compat.catalogue.order import ORDERS
+from compat.catalogue.suggesting import Suggested
 from compat.catalogue.workers import Worker
 from compat.models import Catalogue
 
@@ -35,6 +36,8 @@ MOST_MACHINES = 32
 """The verdicts of so many machines are kept with an index."""
 MOST_SPEEDS = 8
 """The speeds of so many, which take sixteen bytes a record."""
+MOST_SUGGESTED = 16
+"""And the suggested orders of so many, which take ten."""
 
 Kept = TypeVar("Kept")
 
@@ -185,10 +188,20 @@ def speeds_on(index: CatalogueIndex, worker: Worker) -> Speeds:
         if worker.key not in index.speeds:
             needs = engine_needs(index, [worker])[worker.profile.slug]
             verdicts, best = needs.verdicts(index.columns, worker)
-            groups = needs.speeds(index.columns, worker, verdicts, best)
+            groups = needs.speeds(index.columns, verdicts, best)
             _keep(index.machines, worker.key, verdicts, MOST_MACHINES)
             _keep(index.speeds, worker.key, Speeds.of(groups, index.order(ORDERS["popular"])), MOST_SPEEDS)
         return index.speeds[worker.key]
+
+
+def suggested_on(index: CatalogueIndex, worker: Worker, *, models: bool) -> Suggested:
+    """The suggested order of records, or of models, on a worker; cached as well."""
+    with index.lock:
+        key = (worker.key, models)
+        if key not in index.suggested:
+            scores = verdicts_on(index, worker).scores(index.columns.trusted)
+            _keep(index.suggested, key, Suggested.of(index.columns, scores, models=models), MOST_SUGGESTED)
+        return index.suggested[key]
 
 
 def _keep(kept: dict[Hashable, Kept], key: Hashable, found: Kept, most: int) -> None:

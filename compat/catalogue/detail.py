@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
-import numpy as np
-from django.db.models import Value
-
 from compat.architectures import family_label
+from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now, verdicts_on
-from compat.catalogue.finding import first_rows
 from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
 from compat.catalogue.membership import ModelOf, best_first, models_of, rows_of_model
@@ -28,14 +26,15 @@ from compat.catalogue.needs import (
     reading_of,
     speed_of,
 )
-from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
+from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import (
     DeviceNeed,
+    Fit,
     FitResult,
     Hardware,
     Plan,
@@ -57,7 +56,7 @@ from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
 from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel
-from compat.models import HubFetch, Measurement, ModelRecord, RecordRelation, RecordVariant
+from compat.models import HubFetch, Measurement, ModelRecord, RecordVariant
 from compat.models.composed import ComposedQuery
 from compat.models.lineage import extraction_of
 from compat.rules import CompatibilityResult
@@ -233,6 +232,12 @@ class DetailPage:
     fetch: HubFetch | None
     memory: MemoryView | None
     measured: Sequence[Measurement] = ()
+    larger: str = ""
+    """The next larger machine that holds what is too large here, in words; blank where none of the next does."""
+    uses: tuple[Use, ...] = ()
+    """What it is used for, each with what tells it."""
+    reasons: Mapping[int, Alternative] = field(default_factory=dict)
+    """Why each alternative is offered, and what changes with it, by its record's key."""
     model: ModelOf | None = None
     """The model that it is a build of; None until the index knows it."""
     builds: Sequence[Row] = ()
@@ -246,6 +251,13 @@ class DetailPage:
 
     best: RecordVariant | None = None
     """The best variant here, where the page is about another build that was asked for."""
+
+    @property
+    def one_plan(self) -> Plan | None:
+        """The way to run here what does not fit as it is asked for, where one change of what is asked is enough."""
+        if self.result.compatible or self.memory is None:
+            return None
+        return next((plan for plan in self.memory.plans.plans if len(plan.changes) == 1), None)
 
     @property
     def profile(self) -> EngineProfile:
@@ -352,6 +364,9 @@ def detail(
         variants=_variant_rows(variants, answer, best, worker, fit_at),
         bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=relatives.instead,
+        larger=_larger(row, worker),
+        uses=uses_of_record(record, parsed.model),
+        reasons=relatives.reasons,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
         memory=memory_of(row, at_its_context(worker, row.judged), variants),
@@ -362,6 +377,23 @@ def detail(
     )
 
 
+def _larger(row: Row, worker: Worker) -> str:
+    """The next larger machine that holds what is too large here, in words; blank where none of the next does."""
+    if row.best is None or row.result.cause != "memory":
+        return ""
+    for words, machine in larger_machines(worker.machine):
+        there = at_its_context(replace(worker, machine=machine, registered=False), row.judged)
+        fit = fit_of(row.record, row.best, there)
+        if fit is not None and fit.fit in (Fit.FITS, Fit.TIGHT):
+            return words
+    return ""
+
+
+def uses_of_record(record: ModelRecord, model: HubModel) -> tuple[Use, ...]:
+    """What a record is used for, as the filter of lists has it."""
+    return uses_of(record.name, record.task, model.tags or (), record.architecture, projector=record.projector)
+
+
 MOST_BUILDS = 12
 """Other builds of a model that a page shows; a list shows all."""
 
@@ -370,7 +402,7 @@ def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[
     """The ids of the best here of the other repositories that have a record's model."""
     rows = rows_of_model(index, record)
     rows = rows[index.columns.ids[rows] != record.pk]
-    scores = verdicts_on(index, worker).scores[index.columns.group[rows]]
+    scores = verdicts_on(index, worker).scores(index.columns.trusted)[index.columns.group[rows]]
     return index.ids_at(best_first(index, rows, scores)[:MOST_BUILDS])
 
 
@@ -455,94 +487,44 @@ def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
     return notes
 
 
-MOST_ALTERNATIVES = 6
-_SPARE = 5
-"""How many times as many are looked at as are shown, where some may not fit the worker's machine."""
-_READ_FIRST = 16
-"""So many relatives are read at once: seldom are more looked at."""
-
-
 @dataclass(frozen=True, slots=True)
 class Relatives:
-    """The rows of the models that a record is made from, by id, of those to take ``instead`` of it, and of the other
-    ``builds`` of its ``model``.
+    """The rows of the models that a record is made from, by id, of those to take ``instead`` of it with the ``reasons``
+    of each by its key, and of the other ``builds`` of its ``model``.
     """
 
     bases: Mapping[str, Row]
     instead: list[Row]
+    reasons: Mapping[int, Alternative]
     model: ModelOf | None
     builds: list[Row]
 
 
 def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
-    """What is related to a record. Seven queries, seldom ten.
-
-    What to take instead does run: its bases and others made from the same ones first, then the same family up to its
-    size; of either the best known.
-    """
+    """What is related to a record. Six queries, seldom more."""
     index, newest = index_now()
     builds = _builds(index, record, worker)
-    known, made = _kin(record, bases)
-    most = MOST_ALTERNATIVES * (1 if worker.hardware is None else _SPARE)
-    related = _best_known(index, [*made, *known.values()], record, worker, most)
-    family: list[int] = []
-    if record.family and (len(related) < MOST_ALTERNATIVES or worker.hardware is not None):
-        family = _of_family(index, record, worker, most + MOST_ALTERNATIVES + 1)
-    early = family if len(related) < MOST_ALTERNATIVES else []
-    wanted = [*known.values(), *builds, *related[:_READ_FIRST], *early[:_READ_FIRST], *related[_READ_FIRST:], *family]
-    row_of_id = index.rows.reading(wanted, worker, newest=newest, first=len(known) + len(builds) + _READ_FIRST)
+    known = dict(_BASES.rows(bases)) if bases else {}
+    offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)
+    wanted = [*known.values(), *builds, *(one.record for one in offered)]
+    row_of_id = index.rows.reading(wanted, worker, newest=newest)
 
-    def running(ids: Iterable[int], most: int) -> list[Row]:
-        rows = (row for pk in ids if (row := row_of_id(pk)) is not None and row.result.compatible)
-        return list(islice(rows, most))
+    def running() -> Iterator[tuple[Alternative, Row]]:
+        for one in offered:
+            row = row_of_id(one.record)
+            if row is not None and row.result.compatible:
+                yield one, row
 
-    found = running(related, MOST_ALTERNATIVES)
-    lacking = MOST_ALTERNATIVES - len(found)
-    if lacking:
-        shown = {record.pk, *(row.record.pk for row in found)}
-        others = [pk for pk in family if pk not in shown]
-        found += running(others[: lacking * most // MOST_ALTERNATIVES], lacking)
+    found = list(islice(running(), MOST_ALTERNATIVES))
     return Relatives(
         bases={repo_id: row for repo_id, pk in known.items() if (row := row_of_id(pk)) is not None},
-        instead=found,
+        instead=[row for _, row in found],
+        reasons={row.record.pk: one for one, row in found},
         model=models_of(index, [record]).get(record.pk),
         builds=[row for pk in builds if (row := row_of_id(pk)) is not None],
     )
 
 
-def _kin(record: ModelRecord, bases: Sequence[str]) -> tuple[dict[str, int], list[int]]:
-    """The ids of its bases by name, and those of the records made from them or from it. One query."""
-    known: dict[str, int] = {}
-    made = []
-    for pk, repo_id in _KIN.rows(bases, [record.repo_id, *bases]):
-        if repo_id:
-            known[repo_id] = pk
-        else:
-            made.append(pk)
-    return known, made
-
-
-_KIN = ComposedQuery(
-    lambda bases, originals: (
-        ModelRecord.objects.filter(repo_id__in=bases)
-        .order_by()
-        .values_list("pk", "repo_id")
-        .union(RecordRelation.objects.filter(base__in=originals).values_list("record_id", Value("")), all=True)
-    )
+_BASES = ComposedQuery(
+    lambda bases: ModelRecord.objects.filter(repo_id__in=bases).order_by().values_list("repo_id", "pk")
 )
-
-
-def _best_known(index: CatalogueIndex, ids: Sequence[int], record: ModelRecord, worker: Worker, most: int) -> list[int]:
-    """Those of some records that the rules accept, but for one, the best known first."""
-    rows = np.unique(index.rows_of([pk for pk in ids if pk != record.pk]))
-    rows = rows[index.stored(worker.profile.slug).level[index.columns.group[rows]] > 0]
-    return index.ids_at(rows[np.argsort(index.places(ORDERS["popular"])[rows])][:most])
-
-
-def _of_family(index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int) -> list[int]:
-    """The ids of the best known records of a record's family, up to its size, that the rules accept."""
-    passing = index.values("architecture").having([record.family]) & (index.stored(worker.profile.slug).level > 0)
-    if record.parameters:
-        size = index.columns.ranges["parameters"]
-        passing &= (size >= 0) & (size <= int(record.parameters * 1.1))
-    return index.ids_at(first_rows(index.order(ORDERS["popular"]), passing, most))

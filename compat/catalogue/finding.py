@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, reduce
 from typing import Any
 
@@ -12,13 +13,13 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from compat.catalogue.columns import Facet, VerdictColumn
-from compat.catalogue.current import speeds_on, verdicts_on
+from compat.catalogue.current import speeds_on, suggested_on, verdicts_on
 from compat.catalogue.facets import FACETS, RANGES, chosen_values
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import (
     CAUSE_CODES,
     INDEX_CAUSES,
-    RUNS,
+    RUNNING,
     SCORES,
     Column,
     Mask,
@@ -26,11 +27,13 @@ from compat.catalogue.index_columns import (
     Speeds,
     Units,
     by_level,
+    level_of,
 )
 from compat.catalogue.membership import best_first, rows_of_model
-from compat.catalogue.order import ORDERS, SPEED, Order
+from compat.catalogue.order import ORDERS, SPEED, SUGGESTED, Order
 from compat.catalogue.question import Problem, Question, QuestionError
-from compat.catalogue.rows import UnknownModel, find_record
+from compat.catalogue.rows import Row, UnknownModel, find_record
+from compat.catalogue.suggesting import Standing, Suggested, standings
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
@@ -79,6 +82,8 @@ class Finding:
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
+        suggested = suggested_on(index, worker, models=models) if criteria.sort == SUGGESTED.name else None
+        self.ranked: Speeds | Suggested | None = suggested or self.speeds
         columns = index.columns
         self.fails = {
             facet.name: ~self.index.values(facet).having(values)
@@ -89,7 +94,7 @@ class Finding:
         for failed in self.fails.values():
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
-        self.scores = self.verdicts.scores
+        self.scores = self.verdicts.scores(columns.trusted)
 
     def narrow(self, facet: str, value: str) -> None:
         """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
@@ -129,7 +134,7 @@ class Finding:
     def _asked_for(self, *, confidence: bool = True, side: bool = True) -> Mask:
         """The scores that are asked for; without what the question says of confidence, or of what runs and why not."""
         criteria, asked = self.criteria, np.zeros(SCORES, dtype=bool)
-        causes, levels = slice(0, len(INDEX_CAUSES)), slice(RUNS + 1, RUNS + len(Confidence))
+        causes, levels = slice(0, len(INDEX_CAUSES)), RUNNING[level_of(RUNNING) > 0]
         asked[causes] = asked[levels] = True
         if side and criteria.cause:
             asked &= np.isin(np.arange(SCORES), [CAUSE_CODES[cause] for cause in criteria.cause])
@@ -139,7 +144,7 @@ class Finding:
             taken = np.zeros(SCORES, dtype=bool)
             for word in criteria.confidence:
                 level = Confidence[word.upper()]
-                taken[RUNS + level if level else causes] = True
+                taken[RUNNING[level_of(RUNNING) == level] if level else causes] = True
             asked &= taken
         return asked
 
@@ -167,7 +172,7 @@ class Finding:
     @cached_property
     def good(self) -> Column:
         """The scores of the groups that pass every filter, negative for the others."""
-        return np.where(self.within & (self.lost == 0), self.scores, np.int8(-1))
+        return np.where(self.within & (self.lost == 0), self.scores, np.int16(-1))
 
     @cached_property
     def asked(self) -> Mask:
@@ -234,31 +239,54 @@ class Finding:
     @property
     def order(self) -> Order:
         """The order that is asked for."""
-        return SPEED if self.speeds is not None else ORDERS[self.criteria.sort]
+        return {SPEED.name: SPEED, SUGGESTED.name: SUGGESTED, **ORDERS}[self.criteria.sort]
 
     def columns(self, order: Order) -> OrderColumns:
-        """The rows in an order; in that by speed only where it is the one that is asked for."""
-        return self.index.order(order) if self.speeds is None or order is not SPEED else self.speeds.order
+        """The rows in an order; in one that is made for the worker only where it is the one that is asked for."""
+        return self.ranked.order if self.ranked is not None and order is self.order else self.index.order(order)
 
     def place(self, record: ModelRecord) -> list[Any]:
         """Where a record stands in the order that is asked for, as values that a cursor can hold."""
-        if self.speeds is None:
+        if self.ranked is None:
             return self.order.place(record)
-        speeds = self.speeds.groups[self.index.columns.group[self.index.rows_of([record.pk])]]
-        told = [float(speed) for speed in speeds if not np.isnan(speed)]
-        return [told[0] if told else None, *ORDERS["popular"].place(record)]
+        told = self._values(self.index.rows_of([record.pk])).tolist()
+        value = told[0] if told and told[0] == told[0] else None
+        return [value if value is not None or self.speeds is not None else 0, *ORDERS["popular"].place(record)]
+
+    def _values(self, rows: Column) -> Column:
+        """What some rows are ordered by, in an order that is made for the worker."""
+        if self.speeds is not None:
+            return self.speeds.groups[self.index.columns.group[rows]]
+        assert isinstance(self.ranked, Suggested)
+        return self.ranked.points[rows]
 
     def position_after(self, place: Sequence[Any]) -> int:
         """The position in that order after a place. One query, or a few where the record there moved or went."""
-        if self.speeds is None:
+        if self.ranked is None:
             return position_after(self.index, self.order, place)
-        speed, *rest = place
+        value, *rest = place
         popular = position_after(self.index, ORDERS["popular"], rest)
-        before = self.index.places(ORDERS["popular"])[self.speeds.order.rows] < popular
-        known = self.speeds.groups[self.speeds.order.groups]
-        if speed is None:
+        rows = self.ranked.order.rows
+        before = self.index.places(ORDERS["popular"])[rows] < popular
+        known = self._values(rows)
+        if value is None:
             return int(np.count_nonzero(~np.isnan(known) | before))
-        return int(np.count_nonzero((known > speed) | ((known == speed) & before)))
+        return int(np.count_nonzero((known > value) | ((known == value) & before)))
+
+    def standings(self, rows: Sequence[Row], since: Mapping[int, datetime | None]) -> dict[int, Standing]:
+        """Why some rows stand where they do, by their records' keys; empty in any other order than the suggested one.
+
+        ``since`` are the dates of their models.
+        """
+        if not isinstance(self.ranked, Suggested):
+            return {}
+        found = {}
+        for row in rows:
+            at = self.index.rows_of([row.record.pk])
+            told = (row.record.parameters_text, since.get(row.record.pk) or row.record.created)
+            for standing in standings(self.index.columns, at, self.scores, [told] * len(at), models=self.models):
+                found[row.record.pk] = standing
+        return found
 
     @property
     def whole_name(self) -> str:
@@ -305,6 +333,13 @@ class Finding:
         models = columns.model[self.index.rows_of(ids)]
         rows = [self._best_build(model, lambda builds: self.scores[columns.group[builds]]) for model in models]
         return self.index.ids_at(np.array(rows, dtype=np.int64))
+
+    def are_one(self, pk: int, ids: Sequence[int]) -> bool:
+        """Whether a record is among others, or of models a build of the same one."""
+        if not self.models or pk in ids:
+            return pk in ids
+        models = self.index.columns.model
+        return bool(np.isin(models[self.index.rows_of([pk])], models[self.index.rows_of(ids)]).any())
 
     def shown_for(self, rows: Column) -> Column:
         """The rows that a list shows for those that stand in its order: of models, the best of their builds.
@@ -353,7 +388,7 @@ class Finding:
             yield behind, rows
 
 
-_SCORES = np.array([*range(len(INDEX_CAUSES)), *(RUNS + level for level in Confidence if level)])
+_SCORES = np.array([*range(len(INDEX_CAUSES)), *RUNNING[level_of(RUNNING) > 0]])
 """Every score that there is, the best last."""
 
 _OF_NAME, _OF_ID = (
@@ -371,7 +406,7 @@ def _speeds(index: CatalogueIndex, criteria: Question, worker: Worker) -> Speeds
     if criteria.sort != SPEED.name:
         return None
     if worker.hardware is None:
-        raise QuestionError([Problem("sort", SPEED.name, NO_MACHINE)], criteria.changed(sort="popular"))
+        raise QuestionError([Problem("sort", SPEED.name, NO_MACHINE)], criteria.changed(sort="suggested"))
     return speeds_on(index, worker)
 
 

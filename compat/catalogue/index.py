@@ -43,6 +43,7 @@ from compat.catalogue.index_columns import (
 from compat.catalogue.machine_needs import EngineNeeds
 from compat.catalogue.order import Order
 from compat.catalogue.rows import KeptRows
+from compat.catalogue.suggesting import Suggested
 from compat.catalogue.workers import Worker
 
 
@@ -51,8 +52,8 @@ class CatalogueIndex:
     """The index of one version of the catalogue, changed last at ``changed``; ``seconds`` is what making it took.
 
     ``folder`` is where its files are. What is derived of the columns when somebody asks is kept beside them, under
-    ``lock``: ``needs`` by engine, ``machines`` and ``speeds`` by worker, a bit a record for each of the ``searches`` by
-    words or tag. ``rows`` are those that lists showed.
+    ``lock``: ``needs`` by engine, ``machines``, ``speeds`` and ``suggested`` by worker, a bit a record for each of the
+    ``searches`` by words or tag. ``rows`` are those that lists showed.
     """
 
     version: int
@@ -64,6 +65,7 @@ class CatalogueIndex:
     engines: dict[str, Worker] = field(default_factory=dict)
     machines: dict[Hashable, Verdicts] = field(default_factory=dict)
     speeds: dict[Hashable, Speeds] = field(default_factory=dict)
+    suggested: dict[Hashable, Suggested] = field(default_factory=dict)
     searches: dict[tuple[str, ...] | str, Column] = field(default_factory=dict)
     rows: KeptRows = field(default_factory=KeptRows)
     lock: RLock = field(default_factory=RLock)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import CharField, Max, Min
+from django.db.models import CharField, Max, Min, Sum
 from django.db.models.functions import Cast
 
+from compat.architectures import name_words
+from compat.architectures.name_hints import without_maker
 from compat.catalogue.builds import BuildBy, Candidate, memberships
 from compat.catalogue.columns import BesideColumn, MadeColumn, RecordColumn, SheetColumns
 from compat.catalogue.facets import RANGES
@@ -31,8 +36,10 @@ from compat.catalogue.index_columns import (
 )
 from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
+from compat.catalogue.packers import trusted_owners
 from compat.catalogue.spelling import NameWords
-from compat.catalogue.well_known import well_known_ids
+from compat.catalogue.suggesting import PARTS, Known, Line, lines_of, of_model, points_of
+from compat.catalogue.well_known import Build, well_known
 from compat.estimate.label_sizes import is_dynamic
 from compat.extraction.relatives import Relation
 from compat.models import (
@@ -113,11 +120,14 @@ def _read() -> IndexColumns:
     levels, causes, rules = _verdicts(sheet_row)
     id_column = np.array(ids, dtype=np.int64)
     orders = _orders(id_column, group)
+    uses = [texts["use"][code] for code in facets["use"][group].tolist()]
+    trusted = np.fromiter((key[-1] for key in keys), np.bool_, len(keys))
     return IndexColumns(
         ids=id_column,
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
-        **_models(orders["popular"], group, len(keys)),
+        trusted=trusted,
+        **_models(orders["popular"], group, len(keys), uses, trusted[group]),
         sheet=need_sheet[need_of],
         need=need_of,
         ranges={
@@ -126,7 +136,6 @@ def _read() -> IndexColumns:
         },
         facets=facets,
         orders=orders,
-        well_known=np.searchsorted(id_column, well_known_ids()).astype(np.int32),
         sheet_ids=np.array(sheets, dtype=np.int64),
         levels=levels,
         causes=causes,
@@ -144,16 +153,24 @@ def _read() -> IndexColumns:
     )
 
 
-def _models(popular: OrderColumns, group: Column, groups: int) -> dict[str, Any]:
-    """The columns that say which model each record is a build of."""
+_OF_MODELS = (*("id", "repo_id", "parameters", "family", "downloads", "created", "gone", "parameters_from"),)
+
+
+def _models(
+    popular: OrderColumns, group: Column, groups: int, uses: Sequence[Sequence[str]], trusted: Column
+) -> dict[str, Any]:
+    """The columns that say which model each record is a build of, and what both are to those who look for one."""
     rank = np.empty(len(group), dtype=np.int64)
     rank[popular.rows] = np.arange(len(group))
     relations = _Beside(RecordRelation.objects.order_by("record_id", "id").values_list("record_id", "base", "kind"))
-    records = ModelRecord.objects.order_by("id").values_list("id", "repo_id", "parameters", "family")
-    candidates = [
-        Candidate(repo_id, tuple(Relation(*told) for told in relations.of(pk)), parameters, family, place)
-        for (pk, repo_id, parameters, family), place in zip(records.iterator(_AT_ONCE), rank.tolist(), strict=True)
-    ]
+    records = ModelRecord.objects.order_by("id").values_list(*_OF_MODELS)
+    candidates, merits, counted = list[Candidate](), list[Known](), list[str]()
+    told = zip(records.iterator(_AT_ONCE), rank.tolist(), uses, trusted.tolist(), strict=True)
+    for (pk, repo_id, parameters, family, downloads, created, gone, counted_from), place, for_what, known in told:
+        made_from = tuple(Relation(*one) for one in relations.of(pk))
+        candidates.append(Candidate(repo_id, made_from, parameters, family, place))
+        merits.append(Known(repo_id, parameters, downloads, created, known, tuple(for_what), bool(gone), made_from))
+        counted.append(counted_from)
     numbers = _Numbers()
     found = memberships(candidates, BuildCorrection.by_repository())
     model = np.fromiter((numbers.of(one.model) for one in found), np.int32, len(found))
@@ -162,14 +179,46 @@ def _models(popular: OrderColumns, group: Column, groups: int) -> dict[str, Any]
     itself = np.full(len(numbers), -1, dtype=np.int32)
     own = np.flatnonzero(by == BuildBy.ITSELF)
     itself[model[own]] = own
+    first = np.searchsorted(model[rows], np.arange(len(numbers) + 1)).astype(np.int32)
+    builds = [
+        Build(one.repo_id, number, place, one.downloads, told_by, "gone" if one.gone else "")
+        for one, number, place, told_by in zip(merits, model.tolist(), rank.tolist(), counted, strict=True)
+    ]
+    lines = lines_of(merits)
+    last = max((one.created for one in merits if one.created is not None), default=None)
+    of_models = (
+        of_model([merits[row] for row in rows[start:end]], merits[row_itself] if row_itself >= 0 else None, name)
+        for name, row_itself, start, end in zip(numbers, itself.tolist(), first[:-1], first[1:], strict=True)
+    )
     return {
         "model": model,
         "model_by": by,
         "model_rows": rows,
-        "model_first": np.searchsorted(model[rows], np.arange(len(numbers) + 1)).astype(np.int32),
+        "model_first": first,
         "model_self": itself,
         "models": Units.of(model, group, groups),
+        "merit": _points(merits, lines, last),
+        "model_merit": _points(of_models, lines, last),
+        "model_line": _lines(numbers),
+        "well_known": np.array(well_known(builds), dtype=np.int32),
     }
+
+
+def _lines(models: Iterable[str]) -> Column:
+    """The line of each model, as a number; by its id in lower case, or what its builds call it."""
+    numbers, found = _Numbers(), list[int]()
+    for name in models:
+        owner, _, rest = name.rpartition("/")
+        letters = _LETTERS.match("-".join(without_maker(name_words(rest))))
+        found.append(numbers.of((owner, letters[0])) if owner and letters else -1)
+    return np.array(found, dtype=np.int32)
+
+
+_LETTERS = re.compile(r"[a-z]+")
+
+
+def _points(known: Iterable[Known], lines: Mapping[str, Line], last: datetime | None) -> Column:
+    return np.array([points_of(one, lines, last) for one in known], dtype=np.int8).reshape(-1, len(PARTS))
 
 
 def _recorded() -> list[str]:
@@ -209,6 +258,7 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
     kept = len(_RANGED) + len(own)
     published = _Published()
     texts: dict[Any, Any] = {}
+    trusted = _trusted()
     for pk, owner, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
         _AT_ONCE
     ):
@@ -220,7 +270,15 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
         lines = "".join(line for (line,) in tags.of(pk))
         further = _made(made, rest[kept:], lines)
-        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in (*rest[:kept], *several, *further))
+        told = (*rest[:kept], *several, *further, owner.lower() in trusted)
+        yield pk, need, sizes, tuple(texts.setdefault(value, value) for value in told)
+
+
+def _trusted() -> Collection[str]:
+    """The owners whose builds are trusted. Two queries."""
+    downloads = ModelRecord.objects.order_by().values_list("owner").annotate(Sum("downloads"))
+    bases = RecordRelation.objects.order_by().values_list("base", flat=True).iterator(_AT_ONCE)
+    return trusted_owners(downloads, Counter(base.partition("/")[0].lower() for base in bases).items())
 
 
 def _made(columns: Sequence[MadeColumn], values: Sequence[Any], tags: str) -> Iterator[tuple[str, ...]]:

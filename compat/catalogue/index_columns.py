@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import ALL_CAUSES
+from compat.catalogue.taking import UNSURE, WORTHS
 from compat.rules import Confidence
 
 Column = NDArray[Any]
@@ -105,13 +106,10 @@ class Units:
         return found.astype(np.int64)
 
 
-SCORES = 128
-"""Scores are below this: see :attr:`Verdicts.scores`."""
-
-
 def by_level(by_score: Column) -> dict[int, int]:
     """Numbers by confidence, of numbers by score; those of none are left out."""
-    counts = {int(level): int(by_score[RUNS + level]) for level in Confidence}
+    found = np.bincount(level_of(RUNNING), weights=by_score[RUNNING], minlength=len(Confidence))
+    counts = {int(level): int(found[level]) for level in Confidence if level}
     counts[Confidence.NONE] = int(by_score[:RUNS].sum())
     return {level: n for level, n in counts.items() if n}
 
@@ -210,19 +208,47 @@ class _Pairs:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The verdict on every group on one worker: confidence, and the code of the cause of a refusal."""
+    """The verdict on every group on one worker: confidence, and the code of the cause of a refusal.
+
+    ``worth`` is how much the build that it is about is worth on the worker's machine (see
+    :mod:`compat.catalogue.taking`), ``taken`` the position of that build in its record, by need; None where no machine
+    is told.
+    """
 
     level: Column
     cause: Column
+    worth: Column | None = None
+    taken: Column | None = None
 
-    @property
-    def scores(self) -> Column:
-        """How good a verdict is, as one number: a refusal's cause, and above all refusals the confidence."""
-        return np.where(self.level > 0, RUNS + self.level, np.where(self.level == 0, self.cause, -1)).astype(np.int8)
+    def scores(self, trusted: Mask) -> Column:
+        """How good each is, as one number: a refusal's cause; above all refusals the worth, and then the confidence.
+
+        ``trusted`` are the groups whose packer is known; of others no build is sure.
+        """
+        runs = RUNS + self.level.astype(np.int16)
+        if self.worth is not None:
+            worth = np.where(trusted, self.worth, UNSURE[self.worth])
+            runs = runs + _LEVELS * worth.astype(np.int16)
+        return np.where(self.level > 0, runs, np.where(self.level == 0, self.cause, -1)).astype(np.int16)
 
 
 RUNS = 64
-"""What is added to the confidence of what runs; the scores of refusals are below."""
+"""What is added to the score of what runs; those of refusals are below."""
+_LEVELS = 4
+SCORES = RUNS + _LEVELS * WORTHS + 1
+"""Scores are below this, and none is the last: a negative one leads there."""
+RUNNING = np.arange(RUNS, SCORES - 1)
+"""The scores that what runs may have; every fourth stands for no confidence, and is none."""
+
+
+def worth_of(score: int) -> int:
+    """The worth that a score of what runs stands for; 0 where no machine is told."""
+    return (score - RUNS) // _LEVELS
+
+
+def level_of(scores: Any) -> Any:
+    """The confidence that a score of what runs stands for."""
+    return (scores - RUNS) % _LEVELS
 
 
 @dataclass(frozen=True)
@@ -260,6 +286,12 @@ class IndexColumns:
     group's ``need`` is the number of what it needs of memory, told by ``needs``: ``first`` its first variant,
     ``member`` a record that has it.
 
+    ``trusted`` are the groups whose owner is known for good packings (see :mod:`compat.catalogue.packers`).
+
+    ``merit`` are the points of every record for what it is, ``model_merit`` those of every model: a column each of
+    :data:`compat.catalogue.suggesting.PARTS`. ``model_line`` is the number of the line that each model is of by its
+    maker and the letters that its name begins with, -1 where neither is told.
+
     ``model`` is the number of the model that each record is a build of, ``model_by`` what tells it (see
     :class:`~compat.catalogue.builds.BuildBy`); ``model_rows`` the rows by model, those of model ``n`` from
     ``model_first[n]`` on; ``model_self`` the row of the model itself, -1 where the catalogue has only builds of it;
@@ -269,6 +301,10 @@ class IndexColumns:
     ids: Column
     group: Column
     counts: Column
+    trusted: Mask
+    merit: Column
+    model_merit: Column
+    model_line: Column
     model: Column
     model_by: Column
     model_rows: Column

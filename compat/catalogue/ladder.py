@@ -27,6 +27,7 @@ from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import Column, Mask
 from compat.catalogue.machine_needs import Builds
 from compat.catalogue.made_for import at_its_context
+from compat.catalogue.membership import shown_rows
 from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
@@ -294,7 +295,27 @@ class _Machine:
         at = np.flatnonzero(self.index.values("use").having([use])[self.groups])
         # From the least known to the best, so that the best is put last.
         places[self.index.columns.need[self.groups[at[::-1]]]] = at[::-1]
+        # Of those that need the same, the one that lists show.
+        shown = at[::-1][self.shown[at[::-1]]]
+        places[self.index.columns.need[self.groups[shown]]] = shown
         return places[self.builds.need]
+
+    @cached_property
+    def shown(self) -> Mask:
+        """The rows that lists show for their models."""
+        columns, verdicts = self.index.columns, verdicts_on(self.index, self.worker)
+        models = np.unique(columns.model[self.rows])
+        found: Mask = np.isin(self.rows, shown_rows(self.index, models, verdicts.scores(columns.trusted)))
+        return found
+
+    def taken(self, places: Column) -> Mask:
+        """The builds that lists show for their models; ``places`` are those of a use."""
+        taken = verdicts_on(self.index, self.worker).taken
+        assert taken is not None
+        there = places < len(self.rows)
+        found: Mask = there & (taken[self.builds.need] == self.builds.position)
+        found[there] &= self.shown[places[there]]
+        return found
 
     def picks(self, use: str) -> Iterator[tuple[str, list[_Pick]]]:
         """For every kind of rung the builds to take, the first one first."""
@@ -304,21 +325,24 @@ class _Machine:
         able = there & (self.comfortable if writes else self.good)
         if not able.any():
             return
+        every, taken = able, able & self.taken(places)
+        if taken.any():
+            able = taken
         biggest = self.parameters[able].max()
         yield (
             "biggest",
             self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
         )
-        near = able & (self.bits >= NEARLY_ALL_BITS)
+        near = every & (self.bits >= NEARLY_ALL_BITS)
         why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
         yield "quality", self._most(near, self.parameters, places, why)
         large = able & (self.parameters >= _OF_THE_BIGGEST * biggest)
         if use != "embedding" and self.assumed_rate is None:
             why = "Writes fastest of those with a quarter of the biggest one's weights or more."
-            told = large & self.preferred & ~np.isnan(self.builds.speed)
+            told = large & (taken | (self.preferred & ~taken.any())) & ~np.isnan(self.builds.speed)
             yield "fastest", self._most(told, self.builds.speed, places, why, near=AS_FAST)
         if writes:
-            far = large & (self.reach > self.worker.context)
+            far = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & (self.reach > self.worker.context)
             if far.any():
                 most = self.reach[far].max()
                 why = "Reads the most of those with a quarter of the biggest one's weights or more."

@@ -123,7 +123,7 @@ def what_it_needs(repo_id: str, asked: Question, available: Mapping[str, Worker]
 def _build_taken(record: ModelRecord, worker: Worker) -> ModelRecord:
     """The record, or the best build of its model where the engine does not take it and takes that. Two queries."""
     index, _ = index_now()
-    scores = index.stored(worker.profile.slug).scores[index.columns.group]
+    scores = index.stored(worker.profile.slug).scores(index.columns.trusted)[index.columns.group]
     own, builds = index.rows_of([record.pk]), rows_of_model(index, record)
     if not len(own) or scores[own[0]] > RUNS or not np.any(scores[builds] > RUNS):
         return record

@@ -6,7 +6,7 @@ Everything is worked out by the functions that pages use, so that a program and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from compat.catalogue.browse import curated_of
@@ -18,6 +18,7 @@ from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.needs import plans_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, worker_of
+from compat.catalogue.suggesting import Standing
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.estimate import Plans
@@ -32,12 +33,13 @@ from compat.models.lineage import ReadRecord, read_with_relatives
 class Item:
     """A model in an answer: its row, and the original's six facts of the variant that the verdict is about.
 
-    ``model`` is what it is a build of, where the answer tells that.
+    ``model`` is what it is a build of, and ``standing`` why it stands where it does, where the answer tells that.
     """
 
     row: Row
     metadata: ModelMetadata
     model: ModelOf | None = None
+    standing: Standing | None = None
 
     @property
     def guessed(self) -> list[str]:
@@ -77,10 +79,13 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     curated_of(criteria)
     found = Finding(index, criteria, worker, models=criteria.unit == "model")
     part = part_of(found, criteria.query(), limit, cursor, newest=newest)
+    models = models_of(index, part.records)
+    since = {pk: model.created for pk, model in models.items()} if found.models else {}
+    standings = found.standings(part.rows, since)
     return Listing(
         criteria=criteria,
         worker=worker,
-        items=items_of(part.rows, models_of(index, part.records)),
+        items=[replace(item, standing=standings.get(item.row.record.pk)) for item in items_of(part.rows, models)],
         total=found.total,
         hidden=found.hidden(),
         next=part.next,

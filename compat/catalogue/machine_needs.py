@@ -15,12 +15,12 @@ import numpy as np
 from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts, ranges
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
-from compat.catalogue.memory_fit import FIT_RANK
 from compat.catalogue.needs import inputs_of_variant
+from compat.catalogue.taking import UNKNOWN_WORTH, WORTHS, is_paced_by_memory, paced_on, worths
 from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
-from compat.estimate import Fit, LoadOptions, VariantInputs
+from compat.estimate import Fit, Hardware, LoadOptions, VariantInputs
 from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
@@ -28,7 +28,6 @@ from compat.rules.judge import bound_of_engine
 from compat.rules.platform import depends_on_hardware
 
 _AT_ONCE = 5000
-_RANKS = np.array([FIT_RANK[fit] for fit in FITS], dtype=np.int64)
 _FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 
 
@@ -120,20 +119,28 @@ class EngineNeeds:
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
         need, variant, sure, made = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
-        best = starts = np.zeros(0, dtype=np.int64)
+        best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
+        # What lists no variants has no need that is known.
+        value = np.full(len(level), UNKNOWN_WORTH, dtype=np.int8)
         if len(need):
             context = _loaded(worker, made)
             fits = self._fits(worker, rows, context)
-            # The first of those that fit best: the entries of a need stand in the order of preference.
-            ranked = _RANKS[fits] * len(fits) + np.arange(len(fits), dtype=np.int64)
+            speed = self._speeds(worker.hardware, worker, rows, fits, context)
+            doubted = self.columns.bars(worker.hardware, worker.options)[rows] == DOUBTED
+            sure = np.where(doubted, np.minimum(sure, int(Confidence.MEDIUM)), sure)
+            pace = self._paces(worker, rows, fits, context, speed)
+            worth = worths(self.columns.variants["quality"][rows], fits, pace, (sure >= Confidence.MEDIUM) & ~doubted)
+            # The first of those worth most: the entries of a need stand in the order of preference.
+            ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
             best = np.minimum.reduceat(ranked, starts) % len(fits)
-            doubted = self.columns.bars(worker.hardware, worker.options)[rows[best]] == DOUBTED
-            sure = np.where(doubted, np.minimum(sure[best], int(Confidence.MEDIUM)), sure[best])
-            found, cause[need[starts]] = _with_fit(sure, fits[best], worker)
+            value[need[starts]] = np.maximum(worth[best], UNKNOWN_WORTH)
+            found, cause[need[starts]] = _with_fit(sure[best], fits[best], worker)
             level[need[starts]] = _at_context(found, made[best], worker)
-        taken = Best(need[starts], rows[best], fits[best], context[best])
-        return Verdicts(level[index.need], cause[index.need]), taken
+        taken = Best(need[starts], variant[best] - index.need_first[need[starts]], speed[best])
+        positions = np.full(len(index.need_sheet), -1, dtype=np.int32)
+        positions[taken.need] = taken.position
+        return Verdicts(level[index.need], cause[index.need], value[index.need], positions), taken
 
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
@@ -169,16 +176,30 @@ class EngineNeeds:
                 fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
 
-    def speeds(self, index: IndexColumns, worker: Worker, verdicts: Verdicts, best: Best) -> Column:
-        """Tokens a second of every group: of the variant that its verdict is about; NaN where there is no number."""
-        assert worker.hardware is not None
-        shares = Shares.whole(len(best.rows))
-        partly = np.flatnonzero(best.fits == _FIT_CODES[Fit.PARTIAL])
-        for options, at in _by_context(worker, best.context[partly]):
+    def _speeds(self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column) -> Column:
+        """Tokens a second of some rows of the columns, each at its context; NaN where there is no number."""
+        shares = Shares.whole(len(rows))
+        partly = np.flatnonzero(fits == _FIT_CODES[Fit.PARTIAL])
+        for options, at in _by_context(worker, context[partly]):
             some = partly[at]
-            shares.put(some, self.columns.taken(best.rows[some]).shares_read(worker.hardware, options))
+            shares.put(some, self.columns.taken(rows[some]).shares_read(hardware, options))
+        return self.columns.taken(rows).speeds(fits, shares, hardware, worker.kv)
+
+    def _paces(self, worker: Worker, rows: Column, fits: Column, context: Column, speed: Column) -> Column:
+        """The same by which they are told apart: see :func:`~compat.catalogue.taking.paced_on`."""
+        assert worker.hardware is not None
+        paced = paced_on(worker.hardware)
+        at = np.flatnonzero(np.isnan(speed) & is_paced_by_memory(fits, worker.hardware))
+        if paced is None or not len(at):
+            return speed
+        found = speed.copy()
+        found[at] = self._speeds(paced, worker, rows[at], fits[at], context[at])
+        return found
+
+    def speeds(self, index: IndexColumns, verdicts: Verdicts, best: Best) -> Column:
+        """Tokens a second of every group: of the variant that its verdict is about; NaN where there is no number."""
         found = np.full(len(index.need_sheet), np.nan)
-        found[best.need] = self.columns.taken(best.rows).speeds(best.fits, shares, worker.hardware, worker.kv)
+        found[best.need] = best.speed
         # What does not run has none, whatever the memory would allow.
         return np.where(verdicts.level > 0, found[index.need], np.nan)
 
@@ -227,12 +248,11 @@ class Builds:
 
 @dataclass(frozen=True)
 class Best:
-    """The variants that verdicts are about, need after need: rows of the columns, their fits, what they load for."""
+    """The variants that verdicts are about, need after need: their positions, and tokens a second (NaN: no number)."""
 
     need: Column
-    rows: Column
-    fits: Column
-    context: Column
+    position: Column
+    speed: Column
 
 
 def _loaded(worker: Worker, made: Column) -> Column:

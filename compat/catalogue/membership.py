@@ -11,7 +11,7 @@ import numpy as np
 
 from compat.catalogue.builds import BuildBy
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import Column
+from compat.catalogue.index_columns import Column, ranges
 from compat.catalogue.order import ORDERS
 from compat.extraction.original_name import original_name
 from compat.extraction.relatives import UNLIKE
@@ -83,6 +83,19 @@ def best_first(index: CatalogueIndex, builds: Column, scores: Column) -> Column:
     """
     known = index.places(ORDERS["popular"])[builds]
     found: Column = builds[np.lexsort((known, index.columns.model_by[builds], -scores.astype(np.int64)))]
+    return found
+
+
+def shown_rows(index: CatalogueIndex, models: Column, scores: Column) -> Column:
+    """The row that lists show for each of some models, by the scores of all groups: the first of :func:`best_first`."""
+    columns = index.columns
+    starts = columns.model_first[models]
+    sizes = columns.model_first[models + 1] - starts
+    rows = columns.model_rows[ranges(starts.astype(np.int64), sizes.astype(np.int64))]
+    known = index.places(ORDERS["popular"])[rows]
+    model = columns.model[rows]
+    order = np.lexsort((known, columns.model_by[rows], -scores[columns.group[rows]].astype(np.int64), model))
+    found: Column = rows[order[np.diff(model[order], prepend=-1) != 0]]
     return found
 
 

@@ -8,9 +8,6 @@ from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult
 from compat.rules import CompatibilityResult, Confidence
 
-FIT_RANK = {Fit.FITS: 0, Fit.TIGHT: 0, Fit.UNKNOWN: 1, Fit.PARTIAL: 2, Fit.TOO_LARGE: 3, Fit.UNEVEN: 3, Fit.CACHE: 3}
-"""Which of two variants to take first: one that fits, then one of which it is not known, then one that spills over."""
-
 _OTHER_CUT = (
     "Use one of these numbers of GPUs, or have each GPU keep whole layers (pipeline parallelism), not judged here."
 )

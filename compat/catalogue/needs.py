@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from compat.catalogue.taking import paced_on
 from compat.catalogue.workers import Worker
 from compat.estimate import (
     Fit,
@@ -205,6 +206,21 @@ def speed_of(
     needed, _ = inputs_of_variant(record, variant)
     fit = fit or judge_fit(needed, worker.profile.slug, hardware, worker.options)
     return estimate_speed(needed, worker.profile.slug, hardware, fit, depth=depth, kv_type=worker.kv)
+
+
+def pace_of(record: ModelRecord, variant: RecordVariant, worker: Worker, fit: FitResult) -> float | None:
+    """Tokens a second by which builds are told apart, as :func:`~compat.catalogue.taking.paced_on` has it; None where
+    there is no number.
+    """
+    hardware = worker.hardware
+    if hardware is None:
+        return None
+    needed, _ = inputs_of_variant(record, variant)
+    told = estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv).tokens_per_second
+    paced = paced_on(hardware)
+    if told is None and paced is not None and (fit.fit is Fit.PARTIAL or not hardware.accelerators):
+        return estimate_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv).tokens_per_second
+    return told
 
 
 def speed_told(

@@ -95,6 +95,9 @@ SPEED = Order("speed", (Key("speed", float), _POPULARITY, _REPO_ID))
 :class:`~compat.catalogue.index_columns.Speeds`.
 """
 
+SUGGESTED = Order("suggested", (Key("points", int, nullable=False), _POPULARITY, _REPO_ID))
+"""The suggested order on a worker: see :mod:`compat.catalogue.suggesting`."""
+
 
 def order_named(sort: str, *, ascending: bool = False) -> Order:
     """The order of this name; ``ascending`` turns its first column around, as the Hub's lists can be asked for."""

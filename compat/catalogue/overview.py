@@ -236,5 +236,5 @@ def _card(index: CatalogueIndex, worker: Worker, *, models: bool) -> WorkerCard:
 def _by_confidence(index: CatalogueIndex, worker: Worker, *, models: bool) -> tuple[Counter[int], int]:
     """How many have which confidence, models by their best builds, and how many are refused for want of facts."""
     units = index.columns.models if models else Units.records(index.columns.counts)
-    by_score = units.by_score(verdicts_on(index, worker).scores)
+    by_score = units.by_score(verdicts_on(index, worker).scores(index.columns.trusted))
     return Counter(by_level(by_score)), int(by_score[CAUSE_CODES["unknown"]])

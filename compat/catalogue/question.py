@@ -49,6 +49,7 @@ from compat.rules.result import CAUSES
 from compat.wording import or_
 
 SORTS = {
+    "suggested": "Suggested",
     "popular": "Best known",
     "trending": "Trending",
     "likes": "Most liked",
@@ -486,12 +487,13 @@ class Question(BaseModel):
         str,
         OneOf(SORTS),
         Parameter(
-            "The order; `speed` is by tokens a second on the worker's machine, which must be told.",
+            "The order. `suggested` weighs how a model runs there against its size, generation, downloads, age and "
+            "maker; `speed` is by tokens a second on the worker's machine, which must be told.",
             group="order",
             metavar="ORDER",
             noun="the order",
         ),
-    ] = "popular"
+    ] = "suggested"
     page: Annotated[
         Whole,
         Parameter(

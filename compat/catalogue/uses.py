@@ -34,6 +34,11 @@ class Use:
     provenance: Provenance
     evidence: str
 
+    @property
+    def label(self) -> str:
+        """What people call the use."""
+        return USES[self.name]
+
 
 _SEES = frozenset({
     *("image-text-to-text", "visual-question-answering", "document-question-answering", "video-text-to-text"),

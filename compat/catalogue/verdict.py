@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
 from compat.catalogue.made_for import apply_made_for, at_its_context
-from compat.catalogue.memory_fit import FIT_RANK, apply_memory_fit
-from compat.catalogue.needs import fit_of
+from compat.catalogue.memory_fit import apply_memory_fit
+from compat.catalogue.needs import fit_of, inputs_of_variant, pace_of
+from compat.catalogue.taking import most_worth, worth
 from compat.catalogue.workers import Worker
-from compat.estimate import Fit, FitResult
+from compat.estimate import FitResult
+from compat.estimate.need_columns import quality_of_variant
 from compat.extraction.facts import VariantFacts
 from compat.models import FactSheet, ModelRecord, RecordVariant, Verdict
 from compat.models.composed import ComposedQuery
@@ -114,21 +116,45 @@ def outcome_of(
     first = answer.order[0]
     if worker.hardware is None or not answer.results[first].compatible:
         return Outcome(answer.results[first], first)
-    best: tuple[int, int, FitResult | None] | None = None
-    for place in answer.order:
-        if not answer.results[place].compatible or place >= len(variants):
+    taken: _Taken | None = None
+    for most, at, place, quality, sure in _by_hope(record, variants, answer):
+        if taken is not None and (most, -at) < (taken.worth, -taken.at):
             continue
-        if fit_at is None:
-            fit = fit_of(record, variants[place], at_its_context(worker, answer.facts[place]))
-        else:
-            fit = fit_at(place)
-        rank = FIT_RANK[fit.fit] if fit else 0
-        if best is None or rank < best[0]:
-            best = (rank, place, fit)
-        if fit is None or fit.fit in (Fit.FITS, Fit.TIGHT):
-            break
-    _, place, fit = best or (0, first, None)
+        loaded = at_its_context(worker, answer.facts[place])
+        fit = fit_of(record, variants[place], loaded) if fit_at is None else fit_at(place)
+        if fit is None:
+            continue
+        pace = pace_of(record, variants[place], loaded, fit)
+        found = _Taken(worth(quality, fit.fit, pace, sure=sure and not fit.doubt), at, place, fit)
+        if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
+            taken = found
+    place, fit = (taken.place, taken.fit) if taken is not None else (first, None)
     return Outcome(on_machine(answer.results[place], answer.facts[place], fit, worker), place, fit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A variant that may be taken: what it is worth, where the engine's preference has it, its position and its fit."""
+
+    worth: int
+    at: int
+    place: int
+    fit: FitResult
+
+
+def _by_hope(
+    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer
+) -> list[tuple[int, int, int, int, bool]]:
+    """(most that it may be worth, place in the engine's order, position, quality, sure) of what the rules accept, those
+    first that may be worth most: the others need no estimate where one of these is.
+    """
+    found = []
+    for at, place in enumerate(answer.order):
+        if answer.results[place].compatible and place < len(variants):
+            quality = quality_of_variant(inputs_of_variant(record, variants[place])[0])
+            sure = answer.results[place].level >= Confidence.MEDIUM
+            found.append((most_worth(quality, sure=sure), at, place, quality, sure))
+    return sorted(found, key=lambda one: (-one[0], one[1]))
 
 
 def on_machine(

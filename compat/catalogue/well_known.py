@@ -1,32 +1,25 @@
 """Which records are of well-known models: those that many people download, and other builds of the same models.
 
-How often a repository is downloaded is told of few, so that a build counts by its model: one is enough that is
-downloaded by many. Builds of one model go by the same name, but for the words that tell how they are packed.
+How often a repository is downloaded is told of few, so that a build counts by its model (see
+:mod:`compat.catalogue.builds`): one is enough that is downloaded by many.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from compat.architectures import name_words
-from compat.architectures.name_hints import without_maker
 from compat.extraction.facts import Provenance
-from compat.models import ModelRecord
 
 WELL_KNOWN = 1000
 """Downloads a month from which on a model counts as well known."""
-_AT_ONCE = 5000
 _ALTERED = frozenset({
     *("abliterated", "abliterate", "ablated", "uncensored", "heretic", "obliterated", "decensored", "derestricted"),
     *("unfiltered", "nsfw", "roleplay", "rp", "merge", "merged", "slerp", "reap", "pruned", "crack", "distilled"),
 })  # fmt: skip
 """Words of the names of models that somebody made of another one's weights: freed of refusals, merged, cut down."""
-_PACKED = re.compile(
-    r"gguf|ggml|mlx|awq|gptq|exl[23]|fp8|nvfp4|mxfp[48]|bf16|fp16|f16|fp4|int[348]|[2-8]bits?|w\d+a\d+|bnb|4-?bit|dwq|ud|i1"
-    r"|i?q\d\w*|imatrix|quantized|dynamic|qat|hf|[kms]|xl|optiq|autoround|marlin|compressed|tensors"
-)
 
 
 def is_altered(name: str) -> bool:
@@ -34,37 +27,50 @@ def is_altered(name: str) -> bool:
     return not _ALTERED.isdisjoint(name_words(name.replace(".", "-")))
 
 
-def plain_name(name: str) -> str:
-    """The name of the model that a record is a build of: without a maker's name before it, and without packings."""
-    return "-".join(word for word in without_maker(name_words(name)) if not _PACKED.fullmatch(word))
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What of a record tells whether it is of a well-known model.
 
-
-def well_known_ids() -> list[int]:
-    """The ids of the records of well-known models, the best-known model first, and of its builds the most downloaded.
-
-    Left out are those whose number of weights is a guess, that are gone, and whose model somebody altered. Two queries.
+    ``model`` is the number of its model, ``place`` its own among the best known, ``counted`` where its number of
+    weights is from.
     """
-    places: dict[str, int] = {}
-    owners: dict[str, str] = {}
+
+    repo_id: str
+    model: int
+    place: int
+    downloads: int | None
+    counted: str
+    gone: str
+
+    @property
+    def often(self) -> int:
+        """Its downloads a month, where they are many; else 0."""
+        return self.downloads if self.downloads is not None and self.downloads >= WELL_KNOWN else 0
+
+
+def well_known(builds: Sequence[Build]) -> list[int]:
+    """The places in the sequence of the builds of well-known models, the best-known model first.
+
+    Of its builds the most downloaded comes first, then those of the best-known build's owner and of owners whose
+    builds many download. Left out are those whose number of weights is a guess, that are gone, and whose model somebody
+    altered.
+    """
+    best: dict[int, Build] = {}
     popular: defaultdict[str, int] = defaultdict(int)
-    for name, owner, downloads in _known_names():
-        popular[owner] += downloads or 0
-        if not is_altered(name):
-            plain = plain_name(name)
-            owners.setdefault(plain, owner)
-            places.setdefault(plain, len(places))
+    plain = [(at, one) for at, one in enumerate(builds) if not is_altered(one.repo_id.rpartition("/")[2])]
+    for _, one in plain:
+        popular[_owner(one)] += one.often
+        known = best.get(one.model)
+        if one.often and (known is None or one.place < known.place):
+            best[one.model] = one
     found = []
-    records = ModelRecord.objects.filter(gone="").exclude(parameters_from="").order_by()
-    columns = ("id", "repo_id", "owner", "name", "parameters_from", "downloads")
-    for pk, repo_id, owner, name, counted, downloads in records.values_list(*columns).iterator(_AT_ONCE):
-        plain = plain_name(name)
-        place = places.get(plain)
-        if place is not None and not Provenance(counted).guessed and not is_altered(name):
-            known = -(downloads or 0) if (downloads or 0) >= WELL_KNOWN else 0
-            found.append((place, known, owner != owners[plain], -popular[owner], repo_id, pk))
-    return [pk for *_, pk in sorted(found)]
+    for at, one in plain:
+        known = best.get(one.model)
+        if known is not None and not one.gone and one.counted and not Provenance(one.counted).guessed:
+            owner = _owner(one)
+            found.append((known.place, -one.often, owner != _owner(known), -popular[owner], one.repo_id, at))
+    return [at for *_, at in sorted(found)]
 
 
-def _known_names() -> Iterator[tuple[str, str, int | None]]:
-    known = ModelRecord.objects.filter(downloads__gte=WELL_KNOWN).order_by("-popularity", "repo_id")
-    return known.values_list("name", "owner", "downloads").iterator(_AT_ONCE)
+def _owner(build: Build) -> str:
+    return build.repo_id.rpartition("/")[0]

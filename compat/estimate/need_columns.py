@@ -89,6 +89,7 @@ from compat.estimate.memory import (
 )
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
+from compat.estimate.quality import quality_code
 from compat.estimate.speed_columns import WORK, Spread, WorkRow, cached_values, decode_speeds, work_row
 from compat.estimate.token_work import LabelRead, experts_held, label_read
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
@@ -118,6 +119,7 @@ _VARIANT = np.dtype(
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
+        ("quality", "i1"),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
         *(("work", WORK), ("wide_work", WORK)),
     ]
@@ -635,13 +637,19 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     experts = 0
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
-    row = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
+    told = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
+    row = (*told, quality_of_variant(variant))
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work
     wide, wide_held = _as_held(variant, widening, known, engine)
     wide_work = work_row(variant.shape, wide, engine, as_held(variant, widening).quant)
     return *row, WIDENINGS.index(widening), _told(wide.total), wide.least, wide_held, work, wide_work
+
+
+def quality_of_variant(variant: VariantInputs) -> int:
+    """How much of the model a variant keeps, as :func:`~compat.estimate.quality.quality_code` tells it."""
+    return quality_code(variant.quant, variant.bits, named=variant.format == "gguf")
 
 
 def _largest(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 MEASURED = {
     "Q8_0": 0.0026,
@@ -33,6 +34,9 @@ _WIDTH = re.compile(
     r"(?:^|[^\d.])(\d{1,2}(?:\.\d{1,2})?)[- ]?bits?|^(?:TQ|I?Q|INT|W)(\d)|(?:MX|NV)?FP(\d{1,2})", re.IGNORECASE
 )
 _PLAIN = frozenset({"BF16", "F16", "FP16", "F32", "FP32"})
+POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS = range(5)
+"""The words as numbers, the worst first."""
+_CODES = {"poor": POOR, "fair": FAIR, "good": GOOD, "very good": VERY_GOOD, "nearly lossless": NEARLY_LOSSLESS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,18 @@ def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
         return None
     word = next(word for least, word in _BITS if width >= least)
     return Quality(word, f"By its {width:g} bits a weight: what measured packings of that width have.")
+
+
+@lru_cache(maxsize=4096)
+def quality_code(label: str | None, bits: float | None = None, *, named: bool = False) -> int:
+    """The same as a number that builds are told apart by: what is not packed loses nothing, and of what is packed in a
+    way that tells no width most is of four bits. A file that is to be ``named`` by its packing, and is not, may be any.
+    """
+    told = quality_of(label, bits)
+    if told is not None:
+        return _CODES[told.word]
+    plain = (label or "").upper().removeprefix("UD-") in _PLAIN
+    return NEARLY_LOSSLESS if plain or (not label and not named) else GOOD if label else FAIR
 
 
 def _named_width(name: str) -> float | None:

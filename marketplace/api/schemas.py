@@ -232,6 +232,22 @@ class ModelOfOut(Shape):
     )
 
 
+class StandingPart(Shape):
+    """One part of the points that the suggested order goes by."""
+
+    name: Literal["here", "size", "generation", "downloads", "age", "maker", "kind"]
+    label: str
+    points: int
+    why: str
+
+
+class StandingOut(Shape):
+    """Why a model stands where it does in the suggested order: its points together, and for what it has them."""
+
+    points: int
+    parts: list[StandingPart]
+
+
 class ModelItem(Shape):
     """A model in a list."""
 
@@ -257,6 +273,9 @@ class ModelItem(Shape):
     variant: VariantRef | None
     fit: Fit | None
     speed: Speed | None = Field(description="Of `variant` on the worker's machine; null where none is told.")
+    standing: StandingOut | None = Field(
+        description="Why it stands where it does; null in other answers than lists in the suggested order."
+    )
     model: ModelOfOut | None = Field(
         default=None, description="What it is a build of; told of the models of lists and of one model's own answer."
     )
@@ -510,16 +529,37 @@ Measured = Annotated[
 ]
 
 
+class NamedUse(UseOut):
+    """What a model is used for, and what tells it."""
+
+    name: Literal["chat", "code", "reasoning", "vision", "embedding", "speech"]
+
+
+class AlternativeItem(ModelItem):
+    """A model to take instead of another."""
+
+    kind: Literal["build", "family", "use"] | None = Field(
+        description="The same model in another build, the next of its family, or another that is for the same."
+    )
+    why: str
+    changes: list[str] = Field(description="What changes with it, in words.")
+
+
 class ModelDetail(ModelItem):
     """Everything about one model."""
 
     result: Compatibility
     variants: list[VariantVerdict]
     facts: dict[str, FactOut]
+    uses: list[NamedUse]
     languages: list[str]
     bases: list[Related]
+    one_change: str | None = Field(
+        description="What alone would make a model run that does not: another build of it, another way to start it, or "
+        "the next larger machine; null where it runs, or one change is not enough."
+    )
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
-    alternatives: list[ModelItem]
+    alternatives: list[AlternativeItem]
     files: list[FileOut]
     memory: Memory | None
     measured: Measured

@@ -9,12 +9,14 @@ from typing import Any
 from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
+from compat.catalogue.alternatives import Alternative
 from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
 from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
+from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact
@@ -154,7 +156,13 @@ def model(item: Item, address: Callable[[ModelRecord], str] = ModelRecord.get_ab
         "fit": fit(row.fit),
         "speed": _speed(row.speed) if row.speed else None,
         "model": _model_of(item.model) if item.model else None,
+        "standing": _standing(item.standing) if item.standing else None,
     }
+
+
+def _standing(standing: Standing) -> Json:
+    parts = [{"name": one.name, "label": one.label, "points": one.points, "why": one.why} for one in standing.parts]
+    return {"points": standing.points, "parts": parts}
 
 
 def _model_of(model: ModelOf) -> Json:
@@ -339,6 +347,24 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def _one_change(page: DetailPage) -> str | None:
+    """What alone would make a refused model run: another build, another way to start it, or the next larger machine."""
+    if page.result.compatible:
+        return None
+    if page.surer is not None and page.surer.result.compatible:
+        return f"Take its build {page.surer.record.repo_id}"
+    if page.one_plan is not None:
+        return f"Start it with {page.one_plan.changes[0]}"
+    return page.larger[:1].upper() + page.larger[1:] if page.larger else None
+
+
+def _offered(reason: Alternative | None) -> Json:
+    """Why an alternative is offered, and what changes with it."""
+    if reason is None:
+        return {"kind": None, "why": "", "changes": []}
+    return {"kind": reason.kind, "why": reason.why, "changes": list(reason.changes)}
+
+
 def detail(
     page: DetailPage, alternatives: list[Item], address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url
 ) -> Json:
@@ -356,10 +382,14 @@ def detail(
             "context": _fact(extraction.context),
             "task": _fact(extraction.task),
         },
+        "uses": [{"name": one.name, "provenance": str(one.provenance), "evidence": one.evidence} for one in page.uses],
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
+        "oneChange": _one_change(page),
         "builds": [model(item_of(row), address) for row in page.builds],
-        "alternatives": [model(one, address) for one in alternatives],
+        "alternatives": [
+            {**model(one, address), **_offered(page.reasons.get(one.row.record.pk))} for one in alternatives
+        ],
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),
         "measured": [_measurement(one) for one in page.measured],

@@ -11,7 +11,7 @@ from compat.catalogue.question import Question, QuestionError
 from compat.catalogue.workers import Worker
 from compat.extraction.metadata import ModelMetadata
 from compat.hub.payloads import is_repo_id
-from compat.models import CuratedList, RecordRelation
+from compat.models import CuratedList
 from compat.timestamps import Json
 from marketplace.api import serialise
 
@@ -64,31 +64,16 @@ def what_runs(given: a.OneMachine, available: Available) -> Json:
 def alternatives(given: a.OneModel, available: Available) -> Json:
     """What runs instead of one model."""
     page = _page(given, available)
-    reasons = _reasons(page)
     return {
         "id": page.record.repo_id,
         "url": page.record.get_absolute_url(),
         "compatibility": serialise.verdict(page.result),
         "items": [
-            {**serialise.model(item), "reason": reasons[item.row.record.repo_id]}
-            for item in listing.items_of(page.alternatives)
+            {**one, "reason": "; ".join([one["why"], *one["changes"]])}
+            for one in serialise.detail(page, listing.items_of(page.alternatives))["alternatives"]
         ],
         "worker": serialise.worker(page.worker),
     }
-
-
-def _reasons(page: DetailPage) -> dict[str, str]:
-    """Why each alternative is offered: how it is akin to the model, as their records say it."""
-    own, record = page.record.repo_id, page.record
-    bases = [relation.repo_id for relation in page.extraction.relations]
-    same = f"of the same architecture family, {record.family}" + (", and no larger" if record.parameters else "")
-    found = {row.record.repo_id: same for row in page.alternatives}
-    offered = [row.record for row in page.alternatives]
-    relatives = RecordRelation.objects.filter(record__in=offered, base__in=[own, *bases])
-    for repo_id, base, kind in relatives.values_list("record__repo_id", "base", "kind"):
-        what = "made from it" if base == own else f"made from the same base, {base}"
-        found[repo_id] = what if kind == "base" else f"{what} ({kind})"
-    return found | {repo_id: "the model it was made from" for repo_id in bases if repo_id in found}
 
 
 def _page(given: a.OneModel, available: Available) -> DetailPage:

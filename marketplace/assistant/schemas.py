@@ -46,14 +46,14 @@ class CuratedModels(api_schemas.ListOut):
     worker: api_schemas.WorkerOut
 
 
-class Alternative(api_schemas.ModelItem):
+class Alternative(api_schemas.AlternativeItem):
     """A model to take instead."""
 
     reason: str
 
 
 class Alternatives(api_schemas.Shape):
-    """What runs instead of a model, best known first: others of the same base, then of the same family."""
+    """What runs instead of a model, the nearest first: other builds of it, its family, then others for the same use."""
 
     id: str
     url: str

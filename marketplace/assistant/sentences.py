@@ -195,7 +195,10 @@ def alternatives(told: Json, _given: a.OneModel) -> str:
     where = _on(told["worker"])
     lines = [f"{told['id']} itself on {where}: {_verdict(told['compatibility'])}."]
     if not told["items"]:
-        lines.append(f"The catalogue has none of the same base, nor of its family and size, that runs on {where}.")
+        lines.append(
+            "The catalogue has no other build of it, nothing of its family and nothing for the same use that runs on "
+            f"{where}."
+        )
     lines += [f"{_model(number, one)} Why this one: {one['reason']}." for number, one in enumerate(told["items"], 1)]
     return "\n".join(lines)
 

@@ -99,8 +99,8 @@ TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "alternatives",
         "What to take instead",
-        "Models that run on a worker in place of one model, each with the reason it is offered: made from the same "
-        "base, or of the same family and no larger.",
+        "Models that run on a worker in place of one model, each with the reason it is offered: the same model in "
+        "another build, the next of its family, or another that is for the same; none much larger.",
         a.OneModel,
         schemas.Alternatives,
         questions.alternatives,

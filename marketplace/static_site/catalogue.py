@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from compat.batches import batched
 from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
-from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
+from compat.catalogue.alternatives import MOST_ALTERNATIVES, alternatives_to
+from compat.catalogue.current import current_index
+from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of, uses_of_record
 from compat.catalogue.workers import workers
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
@@ -28,7 +29,6 @@ from compat.rules.judge import rules_version
 from marketplace.pages.detail import Answer
 
 CHUNK = 250
-ALTERNATIVES = 6
 CAUSE_CODES = {
     "architecture": "a",
     "task": "t",
@@ -158,6 +158,8 @@ class Catalogue:
         ]
         self.by_id = {entry.record.repo_id: entry for entry in self.entries}
         self._rows: dict[int, Row] = {}
+        self._index = current_index()
+        self._instead: dict[int, list[Entry]] = {}
         wanted = {base for entry in self.entries for base, _ in entry.relations}
         self._digests = {
             repo_id: digest
@@ -165,37 +167,13 @@ class Catalogue:
             for repo_id, digest in ModelRecord.objects.filter(repo_id__in=some).values_list("repo_id", "digest")
         }
 
-    @cached_property
-    def _running(self) -> tuple[Mapping[str, list[Entry]], Mapping[str, list[Entry]]]:
-        """What runs on the default engine, by base model and by family; best known first."""
-        by_base: dict[str, list[Entry]] = {}
-        by_family: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            if entry.runs:
-                by_family.setdefault(entry.record.family, []).append(entry)
-                for base, _ in entry.relations:
-                    by_base.setdefault(base, []).append(entry)
-        return by_base, by_family
-
     def alternatives(self, entry: Entry) -> list[Entry]:
-        """What the site offers instead: made from the same base first, then the same family up to this size."""
-        by_base, by_family = self._running
-        bases = [base for base, _ in entry.relations]
-        relatives = {other.place: other for base in (entry.record.repo_id, *bases) for other in by_base.get(base, ())}
-        relatives |= {other.place: other for base in bases if (other := self.by_id.get(base)) and other.runs}
-        relatives.pop(entry.place, None)
-        found = [relatives[place] for place in sorted(relatives)[:ALTERNATIVES]]
-        if len(found) < ALTERNATIVES and entry.record.family:
-            most = int(entry.record.parameters * 1.1) if entry.record.parameters else None
-            taken = {entry.place, *(other.place for other in found)}
-            same = (
-                other
-                for other in by_family.get(entry.record.family, ())
-                if other.place not in taken
-                and (most is None or (other.record.parameters is not None and other.record.parameters <= most))
-            )
-            found += islice(same, ALTERNATIVES - len(found))
-        return found
+        """What the site offers instead, as far as it is exported as well. A query, the first time."""
+        if entry.place not in self._instead:
+            found = alternatives_to(self._index, entry.record, self.workers[0], 2 * MOST_ALTERNATIVES)
+            others = [self.by_id[one.repo_id] for one in found if one.repo_id in self.by_id]
+            self._instead[entry.place] = [one for one in others if one.runs][:MOST_ALTERNATIVES]
+        return self._instead[entry.place]
 
     def key_of(self, entry: Entry) -> str:
         """Changes with anything that a model's page shows."""
@@ -246,6 +224,7 @@ class Catalogue:
                         RelatedRow(made_from, self._row_of(made_from.repo_id)) for made_from in one.extraction.relations
                     ],
                     alternatives=self.rows(alternatives),
+                    uses=uses_of_record(entry.record, one.parsed.model),
                     rules=rules_version(self.workers[0].profile),
                     fetch=None,
                     memory=None,

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compat.catalogue.alternatives import KINDS
 from compat.ingest import store as sync
 from compat.models import CuratedList, ListEntry, ModelRecord
 from marketplace import starter
@@ -130,38 +131,20 @@ def test_alternatives_are_those_of_the_api_each_with_a_reason(client, repo_id, m
         assert one["compatibility"]["compatible"]
 
 
-def test_the_reason_of_an_alternative_is_what_the_records_say():
+def test_the_reason_of_an_alternative_says_why_it_is_offered_and_what_changes():
     told = tools.call_tool("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
     assert told
     for one in told:
-        kin = ModelRecord.objects.get(repo_id=one["id"]).relations.filter(base="microsoft/phi-2").first()
-        if kin is None:
-            assert one["reason"] == "of the same architecture family, phi, and no larger"
-        else:
-            assert one["reason"] == ("made from it" if kin.kind == "base" else f"made from it ({kin.kind})")
+        assert one["kind"] in KINDS
+        assert one["reason"] == "; ".join([KINDS[one["kind"]], *one["changes"]])
 
 
-def test_a_conversion_and_its_base_are_offered_for_each_other():
-    sync.store_raw(
-        [
-            (f"acme/phi-2-{name}", record("microsoft/phi-2", id=f"acme/phi-2-{name}", tags=tags))
-            for name, tags in (
-                ("tuned", ["base_model:microsoft/phi-2", "base_model:finetune:microsoft/phi-2"]),
-                ("merged", ["base_model:microsoft/phi-2", "base_model:merge:microsoft/phi-2"]),
-            )
-        ],
-        origin="file",
-    )
-    base = {
-        one["id"]: one["reason"]
-        for one in tools.call_tool("alternatives", {"model": "microsoft/phi-2"}).structured["items"]
-    }
-    assert base["acme/phi-2-tuned"] == "made from it (finetune)"
-    tuned = tools.call_tool("alternatives", {"model": "acme/phi-2-tuned"})
-    reasons = {one["id"]: one["reason"] for one in tuned.structured["items"]}
-    assert reasons["microsoft/phi-2"] == "the model it was made from"
-    assert reasons["acme/phi-2-merged"] == "made from the same base, microsoft/phi-2 (merge)"
-    assert "Why this one: the model it was made from." in tuned.text
+def test_another_build_is_offered_first():
+    base = {"tags": ["base_model:quantized:microsoft/phi-2"], "id": "acme/phi-2-copy"}
+    sync.store_raw([("1", record("microsoft/phi-2", **base))], origin="file")
+    told = tools.call_tool("alternatives", {"model": "microsoft/phi-2"})
+    assert told.structured["items"][0]["kind"] == "build"
+    assert f"Why this one: {KINDS['build']}" in told.text
 
 
 def test_workers_are_those_of_the_api(client):

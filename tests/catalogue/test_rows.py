@@ -109,16 +109,20 @@ def test_a_list_of_the_api_shows_the_rows_that_pages_keep():
 
 
 def test_a_change_of_a_relative_is_seen_by_the_next_page_of_a_model():
-    tuned = record("microsoft/phi-2", id="sample/tuned", cardData={"base_model": "microsoft/phi-2"}, downloads=7)
-    sync.store_raw([("1", tuned)], origin="file")
-    before = {row.record.repo_id: row.record.downloads for row in detail("microsoft/phi-2").alternatives}
-    assert before["sample/tuned"] == 7
-    sync.store_raw([("1", tuned | {"downloads": 8})], origin="file")
-    after = {row.record.repo_id: row.record.downloads for row in detail("microsoft/phi-2").alternatives}
-    assert after["sample/tuned"] == 8
-    ModelRecord.objects.get(repo_id="sample/tuned").delete()
+    packed = record(
+        "microsoft/phi-2", id="sample/phi-2-AWQ", tags=["base_model:quantized:microsoft/phi-2"], downloads=7
+    )
+    sync.store_raw([("1", packed)], origin="file")
+
+    def downloads():
+        return {row.record.repo_id: row.record.downloads for row in detail("microsoft/phi-2").builds}
+
+    assert downloads()["sample/phi-2-AWQ"] == 7
+    sync.store_raw([("1", packed | {"downloads": 8})], origin="file")
+    assert downloads()["sample/phi-2-AWQ"] == 8
+    ModelRecord.objects.get(repo_id="sample/phi-2-AWQ").delete()
     raise_catalogue_version()
-    assert "sample/tuned" not in {row.record.repo_id for row in detail("microsoft/phi-2").alternatives}
+    assert "sample/phi-2-AWQ" not in downloads()
 
 
 def test_a_row_is_worked_out_when_it_is_asked_for(worker, monkeypatch):

@@ -7,11 +7,13 @@ import pytest
 from compat.architectures import model_uses
 from compat.architectures.model_uses import Lines
 from compat.catalogue.browse import browse
+from compat.catalogue.detail import detail
+from compat.catalogue.index_build import build_index
 from compat.catalogue.question import Question
 from compat.catalogue.uses import USES, uses_of
-from compat.catalogue.well_known import is_altered, plain_name, well_known_ids
+from compat.catalogue.well_known import is_altered
 from compat.extraction.facts import Provenance
-from compat.models import ModelRecord, RecordTags
+from compat.models import ModelRecord, RecordRelation, RecordTags
 from compat.strict_data import DataError, check_table
 
 TEXT = "text-generation"
@@ -73,20 +75,6 @@ def test_a_mistake_in_the_table_is_named():
         check_table(Lines, {"lines": [{"begins": ["toy"], "uses": ["dancing"]}]}, "uses.toml")
 
 
-@pytest.mark.parametrize(
-    ("name", "plain"),
-    [
-        ("Qwen2.5-Coder-14B-Instruct-GGUF", "qwen2.5-coder-14b-instruct"),
-        ("google_gemma-3-12b-it-GGUF", "gemma-3-12b-it"),
-        ("Qwen3-8B-MLX-4bit", "qwen3-8b"),
-        ("Llama-3.1-8B-Instruct-AWQ-INT4", "llama-3.1-8b-instruct"),
-        ("Qwen3-30B-A3B-Instruct-2507-FP8", "qwen3-30b-a3b-instruct-2507"),
-    ],
-)
-def test_builds_of_one_model_have_one_plain_name(name, plain):
-    assert plain_name(name) == plain
-
-
 @pytest.mark.parametrize("name", ["gemma-3-12b-it-heretic", "Qwen3-8B-abliterated-v2", "GLM-4.7-Flash-REAP-23B-A3B"])
 def test_what_somebody_altered_is_seen(name):
     assert is_altered(name)
@@ -107,11 +95,14 @@ def test_a_build_that_nobody_is_known_to_use_is_well_known_by_its_model():
         (gone, "Qwen2.5-Coder-7B-Instruct-AWQ"),
         (guessed, "Qwen2.5-Coder-7B-Instruct-FP8"),
     ):
-        one.name, one.parameters_from = name, "hub"
+        one.name, one.repo_id, one.parameters_from = name, f"{one.owner}/{name}", "hub"
+        one.family, one.parameters = known.family, known.parameters
     gone.gone, guessed.parameters_from = "missing", "name"
     for one in (other, altered, gone, guessed):
         one.save()
-    found = well_known_ids()
+    RecordRelation.objects.filter(record__in=[other, altered, gone, guessed]).delete()
+    columns = build_index().columns
+    found = columns.ids[columns.well_known].tolist()
     assert found[0] == known.pk
     assert other.pk in found
     assert not {altered.pk, gone.pk, guessed.pk} & set(found)
@@ -132,3 +123,23 @@ def test_a_list_is_narrowed_by_use():
         page = browse(Question(use=(use,), compatible="false", unit="repository"))
         assert page.total == counts[use] == len(having)
         assert {row.record.repo_id for row in page.rows} <= having
+
+
+@pytest.mark.django_db
+def test_a_models_page_says_what_it_is_used_for_and_what_tells_it():
+    coder = detail("Qwen/Qwen2.5-Coder-7B-Instruct").uses
+    assert [use.name for use in coder] == ["code"]
+    assert coder[0].provenance is Provenance.NAME
+    assert coder[0].evidence == "its name says “coder”"
+    reader = detail("sentence-transformers/all-MiniLM-L6-v2").uses
+    assert [(use.name, use.provenance) for use in reader] == [("embedding", Provenance.HUB)]
+
+
+@pytest.mark.django_db
+def test_every_use_of_a_record_is_told_by_its_task_its_tags_its_architecture_its_files_or_its_name():
+    seen = set()
+    for one in ModelRecord.objects.all()[::3]:
+        for use in detail(one.repo_id).uses:
+            assert use.evidence
+            seen.add(use.provenance)
+    assert {Provenance.HUB, Provenance.TAG, Provenance.NAME} <= seen

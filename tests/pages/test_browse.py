@@ -27,16 +27,27 @@ def ids(page):
     return [link.removeprefix("/models/").removesuffix("/") for link in rows]
 
 
-def test_the_first_page_shows_what_runs_best_known_first(client):
+def test_the_first_page_shows_what_runs_in_the_suggested_order(client):
     response = get(client)
     assert response.status_code == 200
     page = Page(response)
     shown = response.context["page"]
     assert len(ids(page)) == queries.PAGE_SIZE == len(shown.rows)
     assert all(row.result.compatible for row in shown.rows)
-    known = [row.record.popularity for row in shown.rows]
-    assert known == sorted(known, reverse=True)
+    points = [shown.standings[row.record.pk].points for row in shown.rows]
+    assert points == sorted(points, reverse=True)
     assert f"{shown.total} models run here" in page.text
+
+
+def test_every_row_says_why_it_stands_there_without_scripts(client):
+    page = get(client, "?worker=vllm&accelerator=RTX+4090").context["page"]
+    found = Page(get(client, "?worker=vllm&accelerator=RTX+4090"))
+    assert len(found.classed("row-why")) == len(page.rows)
+    for row in page.rows:
+        standing = page.standings[row.record.pk]
+        assert f"Why this place: {standing.points} points" in found.text
+        assert all(part.why in found.text for part in standing.parts)
+    assert not Page(get(client, "?sort=popular")).classed("row-why")
 
 
 def test_every_row_has_a_badge_with_shape_and_word(client):
@@ -50,7 +61,7 @@ def test_every_row_has_a_badge_with_shape_and_word(client):
 
 
 def test_a_search_finds_and_orders(client):
-    page = Page(get(client, "?q=llama&compatible=false&unit=repository"))
+    page = Page(get(client, "?q=llama&compatible=false&unit=repository&sort=popular"))
     found = ids(page)
     assert found
     assert all("llama" in repo_id.lower() for repo_id in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -22,6 +22,9 @@ from compat.management.questions import EMPTY, add_worker, positive, question_of
 
 if TYPE_CHECKING:
     from compat.catalogue import Report
+    from compat.catalogue.alternatives import Coverage
+    from compat.catalogue.question import Question
+    from compat.catalogue.workers import Worker
 
 
 class Command(CatalogueCommand):
@@ -32,12 +35,18 @@ class Command(CatalogueCommand):
         ("compat_report", "the 200 best known models on the first worker"),
         ("compat_report --top 1000 --worker vllm --memory 24", "a thousand models on vLLM with 24 GB"),
         ("compat_report --top 50 --json", "the numbers for a program"),
+        ("compat_report --alternatives --memory 24", "what there is to take instead, on every engine with 24 GB"),
     )
 
     def arguments(self, parser: CommandParser) -> None:
         """How many models, which worker."""
         parser.add_argument(
             "--top", metavar="N", type=positive, default=200, help="how many of the best known models (200)"
+        )
+        parser.add_argument(
+            "--alternatives",
+            action="store_true",
+            help="instead, on every engine: of those that do not run, how many have something to take in their place",
         )
         add_worker(parser)
 
@@ -46,10 +55,57 @@ class Command(CatalogueCommand):
         from compat import catalogue
 
         criteria, available = question_of_options(options)
+        if options["alternatives"]:
+            return _covered(options["top"], criteria, available)
         report = catalogue.report(options["top"], criteria, available)
         if not report.total:
             raise CommandError(EMPTY)
         return Answer(report.as_json(), lambda screen: _show(report, screen))
+
+
+def _covered(top: int, criteria: Question, available: Mapping[str, Worker]) -> Answer:
+    """How many of those that do not run have an alternative, on every engine with the machine that is told."""
+    from compat.catalogue.alternatives import coverage_of
+    from compat.catalogue.rows import worker_of
+
+    engines = [slug for slug, one in available.items() if not one.registered]
+    found = [coverage_of(top, worker_of(criteria.changed(worker=slug), available)) for slug in engines]
+    if not any(one.looked_at for one in found):
+        raise CommandError(EMPTY)
+    told = [
+        {
+            "worker": one.worker.slug,
+            "models": one.looked_at,
+            "refused": one.refused,
+            "nearest": dict(one.nearest),
+            "none": list(one.none),
+        }
+        for one in found
+    ]
+    return Answer({"top": top, "engines": told}, lambda screen: _show_covered(found, screen))
+
+
+def _show_covered(found: Sequence[Coverage], screen: Screen) -> None:
+    head, kinds = ("Engine", "Refused", "Build", "Family", "Use", "None"), ("build", "family", "use")
+    rows = [
+        (
+            one.worker.profile.name,
+            one.refused,
+            *(one.nearest[kind] for kind in kinds),
+            len(one.none),
+        )
+        for one in found
+    ]
+    if isinstance(screen, PlainScreen):
+        screen.line("".join(f"{cell:<28}" if not at else f"{cell:>9}" for at, cell in enumerate(head)))
+        for row in rows:
+            screen.line("".join(f"{cell:<28}" if not at else f"{cell:>9,}" for at, cell in enumerate(row)))
+    else:
+        columns = [Column(name, right=bool(at)) for at, name in enumerate(head)]
+        screen.table(columns, [[str(cell) for cell in row] for row in rows])
+    for one in found:
+        if one.none:
+            screen.line(f"{one.worker.profile.name}, none known: {', '.join(one.none)}")
 
 
 def _show(report: Report, screen: Screen) -> None:

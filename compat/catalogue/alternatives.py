@@ -1,0 +1,261 @@
+"""What to take in place of a model: the same in another build, its family's next size, then others for the same use.
+
+All of it runs on the worker. The same model comes first, as nothing but its packing changes. Then models of the same
+maker and line that are for the same (a coder for a coder, one that sees for one that sees), the nearest in name and
+generation first and of those the largest, up to the model's own size. Then the first of the suggested order that are
+for the same, of makers that are known, at most two of a line. What a model is for is its narrowest use: one that writes
+code also chats.
+
+An example: of DeepSeek-R1 on four H100, its NVFP4 build, then the largest distillations that fit, then other models
+that reason; never DeepSeek-OCR, which reads pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from compat.architectures import name_words
+from compat.catalogue.columns import license_label
+from compat.catalogue.current import current_index, suggested_on, verdicts_on
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.index_columns import RUNS, Column, Mask
+from compat.catalogue.membership import best_first
+from compat.catalogue.order import ORDERS
+from compat.catalogue.rows import records_by_id
+from compat.catalogue.suggesting import OF_USE, PARTS, line_of
+from compat.catalogue.workers import Worker
+from compat.extraction.facts import parameters_text
+from compat.extraction.original_name import original_name
+from compat.models import ModelRecord
+from compat.models.composed import ComposedQuery
+
+MOST_ALTERNATIVES = 6
+KINDS = {
+    "build": "The same model, in a build that runs here",
+    "family": "The next of the same family that runs here",
+    "use": "Made for the same, and runs here",
+}
+"""The kinds of alternatives, in order, with why each is offered."""
+_NARROWEST = ("embedding", "speech", "code", "reasoning", "vision", "chat")
+"""Uses, the narrowest first."""
+_AS_LARGE = (1.1, 4.0)
+"""So many times a model's weights an alternative may have; and where there is none of these."""
+_OF_FAMILY, _OF_LINE = 3, 2
+"""So many of the same family are offered, and of each other line."""
+_LOOKED_AT = 120
+_OTHER_KIND = frozenset({"vl", "vision", "ocr", "math", "audio", "omni", "coder", "code", "embedding", "medical"})
+"""Words that one model of a family is for something else by than another that has them not."""
+_NOT_ODD, _SOME_ODDITY = 0, -15
+"""The least points for its kind that a peer may have, and one of the family: a maker's own distillations count as
+fine-tunes.
+"""
+_KIND, _MAKER = list(PARTS).index("kind"), list(PARTS).index("maker")
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What to take instead: its record's key and id, why (see :data:`KINDS`), and what changes with it, in words."""
+
+    record: int
+    repo_id: str
+    kind: str
+    changes: tuple[str, ...]
+
+    @property
+    def why(self) -> str:
+        """Why it is offered."""
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of the best known models that do not run on a worker: how many have an alternative, by the nearest's kind, and
+    those of which none is known.
+    """
+
+    worker: Worker
+    looked_at: int
+    refused: int
+    nearest: Mapping[str, int]
+    none: tuple[str, ...]
+
+
+def coverage_of(top: int, worker: Worker) -> Coverage:
+    """The coverage of the ``top`` best known models on a worker. Two queries, and one for each that does not run."""
+    index = current_index()
+    order = index.order(ORDERS["popular"])
+    levels = verdicts_on(index, worker).level[order.groups[:top]]
+    refused = records_by_id(index.ids_at(order.rows[:top][levels <= 0]))
+    nearest, none = Counter[str](), list[str]()
+    for record in refused:
+        found = alternatives_to(index, record, worker, 1)
+        if found:
+            nearest[found[0].kind] += 1
+        else:
+            none.append(record.repo_id)
+    return Coverage(worker, len(levels), len(refused), {kind: nearest[kind] for kind in KINDS}, tuple(none))
+
+
+class _Told(NamedTuple):
+    pk: int
+    repo_id: str
+    owner: str
+    name: str
+    parameters: int | None
+    parameters_from: str
+    license: str
+    created: datetime | None
+
+
+_COLUMNS = ("pk", *_Told._fields[1:])
+_TOLD = ComposedQuery(lambda keys: ModelRecord.objects.filter(pk__in=keys).order_by().values_list(*_COLUMNS))
+
+
+def alternatives_to(
+    index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int = MOST_ALTERNATIVES
+) -> list[Alternative]:
+    """What to take instead of a record, the nearest first; none for one that came after the index was made. A query."""
+    at = index.rows_of([record.pk])
+    if not len(at):
+        return []
+    looked = _Looked(index, int(at[0]), record, worker)
+    build, family, peers = looked.build(), looked.family(), looked.peers()
+    keys = index.ids_at(np.concatenate([build, family, peers]))
+    told = {one[0]: _Told(*one) for one in _TOLD.rows(keys)} if keys else {}
+    own = _Told(*(getattr(record, name) for name in _COLUMNS))
+    found = [Alternative(one.pk, one.repo_id, "build", _of_build(own, one)) for one in _known(index, build, told)]
+    alike = (one for one in _known(index, family, told) if _OTHER_KIND.isdisjoint(_words(own.name) ^ _words(one.name)))
+    # Of those that are equally near, as the suggested order has them.
+    kin = sorted(alike, key=lambda one: _distance(own, one))
+    found += [Alternative(one.pk, one.repo_id, "family", _changes(own, one)) for one in kin[:_OF_FAMILY]]
+    shown = {one.record for one in found}
+    lines = Counter[int]()
+    for row in peers.tolist():
+        one, line = told.get(int(index.columns.ids[row])), int(index.columns.model_line[index.columns.model[row]])
+        if one is not None and one.pk not in shown and lines[line] < _OF_LINE:
+            lines[line] += 1
+            found.append(Alternative(one.pk, one.repo_id, "use", _changes(own, one)))
+    return found[:most]
+
+
+class _Looked:
+    """What runs on a worker in place of one row of the index."""
+
+    def __init__(self, index: CatalogueIndex, row: int, record: ModelRecord, worker: Worker) -> None:
+        self.index, self.row, self.record, self.worker = index, row, record, worker
+        columns = index.columns
+        self.model = int(columns.model[row])
+        self.scores = verdicts_on(index, worker).scores(columns.trusted)
+        self.builds = columns.builds_of(self.model)
+
+    def build(self) -> Column:
+        """The best other build of the same model, if one runs."""
+        scores = self.scores[self.index.columns.group[self.builds]]
+        rows = best_first(self.index, self.builds, scores)
+        found: Column = rows[(rows != self.row) & (self.scores[self.index.columns.group[rows]] > RUNS)][:1]
+        return found
+
+    def _for_the_same(self) -> Mask:
+        """The groups that run, are for the same, and have no more weights."""
+        found: Mask = self.scores > RUNS
+        # What is poor or has a need that is not known, and what is larger, only where nothing else is for the same.
+        for among in (OF_USE[self.scores], found):
+            for narrowed in self._narrowed(among):
+                if narrowed.any():
+                    return narrowed
+        return np.zeros(len(found), dtype=bool)
+
+    def _narrowed(self, among: Mask) -> Iterator[Mask]:
+        """Those of some groups that are for the same, by the narrowest use first, up to its size, then larger ones."""
+        columns = self.index.columns
+        uses, codes = self.index.values("use"), columns.group[self.builds]
+        told = {use for code in np.unique(uses.codes[codes]).tolist() for use in uses.sets[code]}
+        alike = [uses.having([use]) for use in _NARROWEST if use in told]
+        if not alike and self.record.task:
+            alike = [self.index.values("task").having([self.record.task])]
+        elif not alike and self.record.family:
+            alike = [self.index.values("architecture").having([self.record.family])]
+        own, sizes = self.record.parameters, columns.ranges["parameters"]
+        for most in _AS_LARGE if own else ():
+            within = (sizes >= 0) & (sizes <= int((own or 0) * most))
+            yield from (among & same & within & self._elsewhere for same in alike)
+        if not own:
+            yield from (among & same & self._elsewhere for same in alike)
+
+    @property
+    def _elsewhere(self) -> Mask:
+        """The groups that have a record of another model."""
+        columns = self.index.columns
+        here = np.bincount(columns.group[self.builds], minlength=len(columns.counts))
+        found: Mask = here < columns.counts
+        return found
+
+    def _first(self, least: int, *, of_line: bool) -> Column:
+        """The first rows of the suggested order, one a model, that pass; those of the same line, or of others."""
+        columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
+        models = (columns.model_line == columns.model_line[self.model]) == of_line
+        models &= (columns.model_merit[:, _KIND] >= least) & (columns.model_merit[:, _MAKER] > 0)
+        models[self.model] = False
+        rows = order.rows[self._for_the_same()[order.groups]]
+        rows = rows[models[columns.model[rows]]][: 20 * _LOOKED_AT]
+        _, first = np.unique(columns.model[rows], return_index=True)
+        found: Column = rows[np.sort(first)][:_LOOKED_AT]
+        return found
+
+    def family(self) -> Column:
+        """What is of the same line, in the suggested order."""
+        if self.index.columns.model_line[self.model] < 0:
+            return np.zeros(0, dtype=np.int64)
+        return self._first(_SOME_ODDITY, of_line=True)
+
+    def peers(self) -> Column:
+        """What is not."""
+        return self._first(_NOT_ODD, of_line=False)[: 4 * MOST_ALTERNATIVES]
+
+
+def _known(index: CatalogueIndex, rows: Column, told: Mapping[int, _Told]) -> Iterator[_Told]:
+    return (told[pk] for pk in index.ids_at(rows) if pk in told)
+
+
+def _words(name: str) -> frozenset[str]:
+    """The words that models of a line are told apart by: no sizes, dates or generations."""
+    plain = original_name(name) or name.lower()
+    return frozenset(
+        word for word in name_words(plain) if word not in _SIZES and not any(letter.isdigit() for letter in word)
+    )
+
+
+_SIZES = frozenset({"nano", "tiny", "mini", "small", "medium", "large", "maverick", "scout"})
+"""Words that are a size."""
+_VERSION = re.compile(r"-v(\d+(?:\.\d+)?)$")
+
+
+def _distance(own: _Told, one: _Told) -> tuple[int, int, int, float]:
+    """How far one of a family is from another: in its words, then in its generation; then the largest and newest."""
+    lines = line_of(own.name), line_of(one.name)
+    apart = abs(int(lines[0][1]) - int(lines[1][1])) if lines[0] and lines[1] else 0
+    version = _VERSION.search(one.name)
+    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0), -float(version[1] if version else 0)
+
+
+def _changes(own: _Told, one: _Told) -> tuple[str, ...]:
+    """What changes with another model, in words."""
+    found = []
+    sizes = parameters_text(own.parameters, own.parameters_from), parameters_text(one.parameters, one.parameters_from)
+    if own.parameters and one.parameters and sizes[0] != sizes[1]:
+        found.append(f"{sizes[1]} instead of {sizes[0]} parameters")
+    if own.license and one.license and own.license != one.license:
+        found.append(f"{license_label(one.license)} instead of {license_label(own.license)}")
+    return tuple(found)
+
+
+def _of_build(own: _Told, one: _Told) -> tuple[str, ...]:
+    """What changes with another build."""
+    return (f"packed by {one.owner}",) if one.owner and one.owner != own.owner else ("packed in another way",)

@@ -1,0 +1,354 @@
+"""The suggested order: what somebody who has run many would look at first, by points that every row can show.
+
+Each model has points for what it is, each build for how it runs here; a list begins with the most points together. On a
+machine the fit, the speed and the packing of the build that is taken count (:mod:`compat.catalogue.taking`), so that
+what has a memory need that is not known comes behind everything that has one, and what is refused behind all. Without
+a machine the verdict alone counts for that part. An example, of 24 GB and llama.cpp::
+
+    part         Qwen3.6-27B              gpt2
+    runs here    40  fits, nearly all     -10  fits, but a guess
+    size         35  27.8B                -12  124M
+    generation   10  of the newest          4  no line is known
+    downloads     9  of all its builds     15  20M a month
+    age          14  September 2026         0  not told
+    maker         8  known                  0  not told
+    kind          0                       -40  nothing tells what it is for
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+
+from compat.architectures import name_words
+from compat.architectures.name_hints import without_maker
+from compat.catalogue.index_columns import RUNS, SCORES, Column, IndexColumns, OrderColumns, level_of, worth_of
+from compat.catalogue.taking import CLASS_WORDS, KINDS, LEAST_OF_USE, POINTS, SURE
+from compat.catalogue.well_known import is_altered
+from compat.extraction.relatives import Relation
+from compat.rules import Confidence
+
+PARTS = {
+    "size": "Size",
+    "generation": "Generation",
+    "downloads": "Downloads",
+    "age": "Age",
+    "maker": "Maker",
+    "kind": "Kind",
+}
+"""What a model's points are for, in the order of the columns, with what people call it."""
+_REFUSED = -2000
+"""More than all other points together, so that nothing that is refused stands above what runs."""
+_OF_LEVEL = {Confidence.NONE: _REFUSED, Confidence.LOW: 0, Confidence.MEDIUM: 12, Confidence.HIGH: 16}
+"""Points of a verdict where no machine is told."""
+_TRIAL = frozenset({
+    *("test", "testing", "tests", "dummy", "debug", "random", "tiny-random", "toy", "internal", "trl", "experiment"),
+    *("checkpoint", "ckpt", "sample", "unittest", "stories15m", "stories260k", "deleteme"),
+})  # fmt: skip
+"""Words of the names of what is there to be tried programs with."""
+_PARTIAL = frozenset({
+    *("draft", "eagle", "eagle2", "eagle3", "mtp", "speculator", "medusa", "dflash", "lora", "adapter", "qlora"),
+    *("delta", "reward", "prm", "orm", "guard", "safeguard", "safety", "controlnet", "vae", "mmproj"),
+    *("encoder", "decoder"),
+})  # fmt: skip
+"""And of what is no model to work with by itself."""
+_MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|aggressive|jang\w*")
+"""And of what somebody made of another one's with the answers of a third, or for play."""
+_LINE = re.compile(r"([a-z]{2,}?)[-_ ]?v?(\d{1,2}(?:\.\d{1,2})?)(?:[-_ .]|$)")
+_NEWEST, _SAME, _NO_LINE, _BEFORE, _OLDER = 14, 11, 4, 0, -8
+_TRIED, _GONE, _ADAPTS, _PART, _UNTOLD, _ALTERED, _COPY, _TUNED, _UNTAUGHT = (
+    -110,
+    -100,
+    -80,
+    -60,
+    -40,
+    -35,
+    -25,
+    -15,
+    -10,
+)
+"""The points for each of these, for what nothing tells the use of, for copies, fine-tunes, and what only sees."""
+_COPIED = re.compile(r"[-_.](?:unquantized|hf|\d+-?bits?)$|(?<=mlx)-bf16$")
+"""The end of the name of weights that were only written in another way."""
+_PACKED = frozenset({
+    *("awq", "gptq", "int4", "int8", "nvfp4", "mxfp4", "mlx", "gguf", "exl2", "exl3", "w4a16", "w8a8", "w8a16"),
+    *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized"),
+})  # fmt: skip
+"""And words that stand anywhere in it."""
+_TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo"})
+_TRIERS = frozenset({"hf-internal-testing", "peft-internal-testing", "trl-internal-testing", "hmellor"})
+"""Owners of what programs are tried with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a repository its points rest on. ``uses`` is what it is for."""
+
+    repo_id: str
+    parameters: int | None
+    downloads: int | None
+    created: datetime | None
+    trusted: bool
+    uses: tuple[str, ...]
+    gone: bool
+    relations: tuple[Relation, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name without the owner."""
+        return self.repo_id.rpartition("/")[2]
+
+
+def of_model(builds: Sequence[Known], itself: Known | None, name: str) -> Known:
+    """What is known of a model by its builds, of which ``itself`` may be one; ``name`` is what they call it."""
+    downloads = sum(one.downloads or 0 for one in builds)
+    sizes = Counter(one.parameters for one in builds if one.parameters)
+    dates = [one.created for one in builds if one.created is not None]
+    if itself is not None:
+        return replace(
+            itself,
+            parameters=itself.parameters or max(sizes, key=lambda size: (sizes[size], size), default=None),
+            downloads=downloads,
+            created=itself.created or min(dates, default=None),
+            uses=tuple({use: None for one in builds for use in one.uses}),
+            gone=all(one.gone for one in builds),
+        )
+    owner = name.partition("/")[0] if "/" in name else ""
+    return Known(
+        name,
+        max(sizes, key=lambda size: (sizes[size], size), default=None),
+        downloads,
+        min(dates, default=None),
+        any(one.trusted and one.repo_id.lower().startswith(f"{owner}/") for one in builds),
+        tuple({use: None for one in builds for use in one.uses}),
+        all(one.gone for one in builds),
+    )
+
+
+def size_points(parameters: int | None) -> int:
+    """Six for each doubling from half a billion on, less than nothing below; two beyond 64 billion."""
+    if not parameters:
+        return 0
+    doublings = max(-4.0, math.log2(parameters / 5e8))
+    return round(6 * min(doublings, 7) + 2 * max(doublings - 7, 0))
+
+
+def download_points(downloads: int | None) -> int:
+    """Three for each factor of ten beyond a hundred a month, fifteen at the most."""
+    return min(15, round(3 * math.log10(downloads / 100))) if downloads and downloads > 100 else 0
+
+
+def age_points(created: datetime | None, newest: datetime | None) -> int:
+    """Fifteen for this month's, none after 20 months, and down to minus fifteen; where it is not told, none."""
+    if created is None or newest is None:
+        return 0
+    return max(-15, min(15, round(15 - 0.75 * (newest - created).days / 30.4)))
+
+
+@lru_cache(maxsize=65536)
+def line_of(name: str) -> tuple[str, float] | None:
+    """The line of models that a name tells, and the number of its generation: (``qwen``, 3.6) of ``Qwen3.6-27B``."""
+    words = "-".join(without_maker(name_words(name)))
+    found = _LINE.match(words)
+    return (found[1], float(found[2])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of models: its newest generation as far as known makers tell, and the owner that others build on most."""
+
+    newest: float
+    maker: str
+
+
+def lines_of(known: Sequence[Known]) -> Mapping[str, Line]:
+    """The lines that repositories of known makers are of."""
+    newest: dict[str, float] = {}
+    votes: dict[str, Counter[str]] = {}
+    for one in known:
+        line = line_of(one.name)
+        if line is not None and one.trusted:
+            newest[line[0]] = max(newest.get(line[0], 0.0), line[1])
+        for told in one.relations:
+            base, _, name = told.repo_id.rpartition("/")
+            made_from = line_of(name)
+            if made_from is not None:
+                votes.setdefault(made_from[0], Counter())[base.lower()] += 1
+    return {
+        name: Line(version, max(votes[name], key=lambda owner: (votes[name][owner], owner)) if name in votes else "")
+        for name, version in newest.items()
+    }
+
+
+def generation_points(one: Known, lines: Mapping[str, Line]) -> int:
+    """Points for the newest of its line, for another of the same whole number, for the one before, and for others."""
+    told = line_of(one.name) if one.uses else None
+    line = lines.get(told[0]) if told else None
+    if told is None or line is None:
+        return _NO_LINE
+    behind = int(line.newest) - int(told[1])
+    return _NEWEST if told[1] >= line.newest else _SAME if behind == 0 else _BEFORE if behind == 1 else _OLDER
+
+
+def _is_tuned(one: Known, lines: Mapping[str, Line], owner: str, other: Sequence[Relation]) -> bool:
+    told = line_of(one.name)
+    maker = lines[told[0]].maker if told and told[0] in lines else ""
+    return any(told.kind in ("finetune", "merge") for told in other) or (bool(maker) and maker != owner)
+
+
+def kind_points(one: Known, lines: Mapping[str, Line]) -> int:
+    """Less than nothing for what nobody looks for first; where several speak against something, the worst counts."""
+    words = set(name_words(one.name.replace(".", "-")))
+    owner = one.repo_id.rpartition("/")[0].lower()
+    other = [told for told in one.relations if told.repo_id.rpartition("/")[0].lower() != owner]
+    altered = is_altered(one.name) or any(_MADE_OF_ANOTHER.fullmatch(word) for word in words)
+    speaks = {
+        _TRIED: not _TRIAL.isdisjoint(words) or owner in _TRIERS,
+        _GONE: one.gone,
+        _ADAPTS: any(told.kind == "adapter" for told in one.relations),
+        _PART: not _PARTIAL.isdisjoint(words),
+        _UNTOLD: not one.uses,
+        _ALTERED: altered,
+        _COPY: bool(_COPIED.search(one.name.lower())) or not _PACKED.isdisjoint(words),
+        _TUNED: _is_tuned(one, lines, owner, other) or not _TAUGHT_ONE_THING.isdisjoint(words),
+        _UNTAUGHT: one.uses == ("vision",),
+    }
+    return next((points for points, told in speaks.items() if told), 0)
+
+
+def points_of(one: Known, lines: Mapping[str, Line], last: datetime | None) -> tuple[int, ...]:
+    """The points of what something is, in the order of :data:`PARTS`."""
+    return (
+        size_points(one.parameters),
+        generation_points(one, lines),
+        download_points(one.downloads),
+        age_points(one.created, last),
+        8 if one.trusted else 0,
+        kind_points(one, lines),
+    )
+
+
+def _of_score(score: int) -> int:
+    """Points of how a build runs, by its score."""
+    if score < RUNS:
+        return _REFUSED
+    level, worth = int(level_of(score)), worth_of(score)
+    if not worth:
+        return _OF_LEVEL[Confidence(level)]
+    return int(POINTS[worth])
+
+
+BUILD_POINTS = np.array([*map(_of_score, range(SCORES - 1)), _REFUSED], dtype=np.int16)
+"""Points of how a build runs, by its score."""
+OF_USE = np.array(
+    [
+        score >= RUNS and bool(level_of(score)) and (not worth_of(score) or KINDS[worth_of(score)] >= LEAST_OF_USE)
+        for score in range(SCORES - 1)
+    ]
+    + [False]
+)
+"""Whether one of that score runs, has a need that is known, and is neither poor nor too slow to wait for."""
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """The points of every row on one worker, and the rows by them; of equal ones the best known first."""
+
+    points: Column
+    order: OrderColumns
+
+    @classmethod
+    def of(cls, columns: IndexColumns, scores: Column, *, models: bool) -> Suggested:
+        """The rows by what they are, or of ``models`` by what their models are, and by the scores of their groups."""
+        own = (
+            columns.model_merit.sum(axis=1, dtype=np.int16)[columns.model]
+            if models
+            else columns.merit.sum(axis=1, dtype=np.int16)
+        )
+        points = own + BUILD_POINTS[scores][columns.group]
+        popular = columns.orders["popular"]
+        # Ascending, as whole numbers are sorted by their digits then.
+        at = np.argsort(-points[popular.rows], kind="stable")
+        return cls(points, OrderColumns(popular.rows[at], popular.groups[at]))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the points, what people call it, how many they are and what they rest on."""
+
+    name: str
+    label: str
+    points: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why something stands where it does in the suggested order: all its points, and their parts."""
+
+    points: int
+    parts: tuple[Part, ...]
+
+
+_GENERATIONS = {
+    _NEWEST: "the newest of its line",
+    _SAME: "of the newest generation of its line",
+    _NO_LINE: "no line of models is known",
+    _BEFORE: "a generation before the newest of its line",
+    _OLDER: "two generations or more behind the newest of its line",
+}
+_KINDS = {
+    0: "nothing against it",
+    _TRIED: "there to try programs with",
+    _GONE: "gone from the Hub",
+    _ADAPTS: "an adapter, which needs its base model",
+    _PART: "a part of something, or a judge of other models",
+    _UNTOLD: "nothing tells what it is for",
+    _ALTERED: "somebody altered another model's weights",
+    _COPY: "another model's weights, written in another way",
+    _TUNED: "a fine-tune of another maker's model",
+    _UNTAUGHT: "nothing tells that it was taught to talk",
+}
+
+
+def standings(
+    columns: IndexColumns, rows: Column, scores: Column, told: Sequence[tuple[str, datetime | None]], *, models: bool
+) -> list[Standing]:
+    """Why some rows stand where they do. ``told`` are each one's number of parameters in words, and its date."""
+    found = []
+    merits = columns.model_merit[columns.model[rows]] if models else columns.merit[rows]
+    for score, merit, (size, created) in zip(scores[columns.group[rows]].tolist(), merits.tolist(), told, strict=True):
+        here = int(BUILD_POINTS[score])
+        points = dict(zip(PARTS, merit, strict=True))
+        why = {
+            "size": f"{size} parameters" if size else "number of parameters not known",
+            "generation": _GENERATIONS[points["generation"]],
+            "downloads": "by those of a month, of all its repositories" if models else "by those of a month",
+            "age": f"since {created:%B %Y}" if created else "not told",
+            "maker": "known: others build on its models, or many download them"
+            if points["maker"]
+            else "not well known",
+            "kind": _KINDS[points["kind"]],
+        }
+        parts = [Part("here", "Runs here", here, _here(score))]
+        parts += [Part(name, label, points[name], why[name]) for name, label in PARTS.items()]
+        found.append(Standing(here + sum(merit), tuple(parts)))
+    return found
+
+
+def _here(score: int) -> str:
+    """How a build runs, in words."""
+    if score < RUNS:
+        return "it does not run here"
+    worth = worth_of(score)
+    if not worth:
+        return f"its verdict is {Confidence(int(level_of(score))).word} confidence; no machine is told"
+    guessed = "" if SURE[worth] else "; a guess is in it, or its packer is little known"
+    return CLASS_WORDS[int(KINDS[worth])] + guessed

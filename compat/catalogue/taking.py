@@ -1,0 +1,161 @@
+"""Which build is taken, of one repository's and of one model's: as somebody would choose who has run many.
+
+What is left of the model comes first, then whether it fits with room to spare, then how fast it writes. A build is
+*good* from four bits on, as :mod:`compat.estimate.quality` has it. The classes, the best first:
+
+====== =========================================================================================
+class  a build that
+====== =========================================================================================
+15-13  fits with room to spare and writes fast: nearly lossless, very good, good
+12     is good and writes fast, with little memory to spare
+11     is good and writes fast, with layers or experts in system memory
+10     is good, fits, and writes about as fast as people read
+9      is fair (three bits), fits, and is not slow
+8, 7   is good, or fair, with layers or experts in system memory, and is not slow
+6      is good or fair, and slow
+5      is poor (fewer bits), and not slow: only where nothing better is of use
+4, 3   is poor and slow; or crawls, whatever it is
+1      has a memory need that is not known: never before one that is known
+====== =========================================================================================
+
+So a mixture of experts is taken in four bits with experts in system memory before one in one bit that fits, and no
+build that crawls is taken where a smaller one is of use. Of one class the engine's own preference decides (see
+:func:`compat.rules.judge.order_of`), then, of several repositories, who packed it (:mod:`compat.catalogue.packers`).
+
+A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less.
+
+The same table decides for one record and for the columns of a whole catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compat.engines.system_memory import USUAL_MEMORY
+from compat.estimate import Fit, Hardware
+from compat.estimate.need_columns import FITS
+from compat.estimate.quality import FAIR, GOOD, NEARLY_LOSSLESS, POOR, VERY_GOOD
+
+CRAWLING, SLOW, FAST = 3.0, 5.0, 10.0
+"""Tokens a second: below the first nobody waits for it, below the second it is slower than people read."""
+_CRAWLS, _SLOW, _READS, _FAST = range(4)
+REFUSED, UNKNOWN_NEED = -1, 1
+"""What does not run, and the class of what has a memory need that is not known."""
+LEAST_OF_USE = 6
+"""The least class of what is neither poor nor so slow that nobody waits for it."""
+CLASS_WORDS = {
+    15: "fits with room to spare, writes fast, and keeps nearly all of the model",
+    14: "fits with room to spare, writes fast, and its packing is very good",
+    13: "fits with room to spare, writes fast, and its packing is good",
+    12: "fits with little memory to spare, and its packing is good",
+    11: "partly in system memory, and fast all the same",
+    10: "fits, and writes about as fast as people read",
+    9: "fits, in a packing that is fair",
+    8: "partly in system memory, and writes about as fast as people read",
+    7: "partly in system memory, in a packing that is fair",
+    6: "slower than people read",
+    5: "its packing is poor",
+    4: "slow, and its packing is poor",
+    3: "so slow that nobody waits for it",
+    UNKNOWN_NEED: "memory need not known",
+}
+"""What a class is, in words."""
+_POINTS = {15: 40, 14: 38, 13: 36, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
+"""What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
+_GUESSED = -8
+"""What is added where its verdict rests on a guess, or nobody knows its packer."""
+BEHIND = -1000
+"""What a need that is not known counts: more than all else together."""
+_RANKED = sorted(
+    (points + (0 if sure else _GUESSED), sure, kind)
+    for kind, points in (*_POINTS.items(), (UNKNOWN_NEED, BEHIND))
+    for sure in (False, True)
+)
+_CODES = {(kind, sure): code for code, (_, sure, kind) in enumerate(_RANKED, 1)}
+POINTS = np.array([0, *(points for points, _, _ in _RANKED)], dtype=np.int16)
+"""The points of builds, by what they are worth."""
+KINDS = np.array([0, *(kind for _, _, kind in _RANKED)], dtype=np.int8)
+SURE = np.array([False, *(sure for _, sure, _ in _RANKED)])
+"""Their class, and whether nothing about them is a guess."""
+UNSURE = np.array([0, *(_CODES[kind, False] for _, _, kind in _RANKED)], dtype=np.int8)
+"""What they are worth where something is."""
+UNKNOWN_WORTH = _CODES[UNKNOWN_NEED, True]
+WORTHS = len(_RANKED) + 1
+"""Worths are below this."""
+
+
+def _class(quality: int, fit: Fit, pace: int) -> int:
+    """The class of one kind of build, as the module's docstring has it."""
+    whole, spare = fit in (Fit.FITS, Fit.TIGHT), fit is Fit.FITS
+    if not whole and fit is not Fit.PARTIAL:
+        return UNKNOWN_NEED if fit is Fit.UNKNOWN else REFUSED
+    if pace == _CRAWLS:
+        return 3
+    if quality == POOR:
+        return 4 if pace == _SLOW else 5
+    if pace == _SLOW:
+        return 6
+    if quality == FAIR:
+        return 9 if whole else 7
+    if pace == _READS:
+        return 10 if whole else 8
+    if not spare:
+        return 12 if whole else 11
+    return {NEARLY_LOSSLESS: 15, VERY_GOOD: 14, GOOD: 13}[quality]
+
+
+_CLASSES = np.array(
+    [
+        [[_class(quality, fit, pace) for pace in range(4)] for fit in FITS]
+        for quality in (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
+    ],
+    dtype=np.int8,
+)
+_WORTH_OF = np.array(
+    [[_CODES.get((kind, sure), UNKNOWN_WORTH) for sure in (False, True)] for kind in range(16)], dtype=np.int8
+)
+_FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
+_PARTLY, _WHOLE = _FIT_CODES[Fit.PARTIAL], _FIT_CODES[Fit.FITS]
+_PACES = np.array([CRAWLING, SLOW, FAST])
+
+
+def worths(quality: Any, fits: Any, speed: Any, sure: Any) -> Any:
+    """How much each build is worth, from 1 on; negative for what does not run. The more the better.
+
+    ``quality`` is as :func:`compat.estimate.quality.quality_code` tells it, ``fits`` a code of
+    :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``sure`` whether the rules
+    are sure of it. Without a number, what lies in both memories is taken to write as fast as people read, and
+    everything else fast.
+    """
+    pace = np.where(np.isnan(speed), np.where(fits == _PARTLY, _READS, _FAST), np.searchsorted(_PACES, speed, "right"))
+    kinds, known = _CLASSES[quality, fits, pace], np.asarray(sure).astype(np.int8)
+    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), known]).astype(np.int8)
+
+
+def paced_on(hardware: Hardware) -> Hardware | None:
+    """The machine by which builds that lie in system memory are told apart where nobody said how fast that is: with
+    the slowest that is usual. No number that is shown rests on it. None where it is told.
+    """
+    return (
+        replace(hardware, system_bandwidth=min(USUAL_MEMORY.values()) * 1e9)
+        if hardware.system_bandwidth is None
+        else None
+    )
+
+
+def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
+    """Whether builds that fit so are as fast as system memory, by codes of :data:`FITS`."""
+    return (fits == _PARTLY) | (not hardware.accelerators)
+
+
+def worth(quality: int, fit: Fit, speed: float | None, *, sure: bool) -> int:
+    """The same of one build."""
+    return int(worths(quality, _FIT_CODES[fit], np.nan if speed is None else speed, sure))
+
+
+def most_worth(quality: int, *, sure: bool) -> int:
+    """What a build of a quality is worth at the most, wherever it lies."""
+    return int(worths(quality, _WHOLE, np.nan, sure))

@@ -1,0 +1,152 @@
+"""The suggested order: what stands first, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from compat.catalogue.browse import browse
+from compat.catalogue.listing import list_models
+from compat.catalogue.question import Question
+from compat.catalogue.suggesting import BUILD_POINTS, PARTS, Known, generation_points, line_of, lines_of, points_of
+from compat.catalogue.workers import workers
+from compat.estimate import Fit
+from compat.extraction.relatives import Relation
+
+MACHINES = {
+    "8 GB": {"accelerator": "RTX 4060", "ram": 32},
+    "12 GB": {"accelerator": "RTX 4070", "ram": 32},
+    "24 GB": {"accelerator": "RTX 4090", "ram": 64},
+    "48 GB": {"accelerator": "RTX A6000", "ram": 128},
+    "2 x 24 GB": {"accelerator": "RTX 3090", "count": 2, "ram": 64},
+    "8 x 80 GB": {"accelerator": "H100", "count": 8},
+    "64 GB Mac": {"accelerator": "Apple M4 Max", "memory": 64},
+    "processor": {"ram": 32, "ram_bandwidth": 80},
+    "none": {},
+}
+CHAT = ("chat",)
+LAST = datetime(2026, 10, 5, tzinfo=UTC)
+QWEN_27B = Known("Qwen/Qwen3.6-27B", 27_781_427_952, None, datetime(2026, 9, 14, tzinfo=UTC), True, CHAT, False)
+QWEN_8B = Known("Qwen/Qwen3-8B", 8_190_735_360, None, datetime(2025, 4, 28, tzinfo=UTC), True, CHAT, False)
+GEMMA = Known("google/gemma-4-31B-it", 32_682_372_656, None, datetime(2026, 3, 31, tzinfo=UTC), True, CHAT, False)
+LLAMA = Known("meta-llama/Llama-3.1-8B-Instruct", 8_030_261_248, 4_932_517, None, True, CHAT, False)
+GPT_OSS = Known("openai/gpt-oss-20b", 20_907_786_240, 4_487_346, None, True, CHAT, False)
+GOOD = [QWEN_27B, QWEN_8B, GEMMA, LLAMA, GPT_OSS]
+OF_QWEN = (Relation("Qwen/Qwen3-8B", "finetune"),)
+ODD = {
+    "a toy of years ago": Known("gpt2", 124_439_808, 20_224_989, None, False, (), False),
+    "another": Known("facebook/opt-125m", 125_239_296, 5_000_000, None, True, (), False),
+    "random weights": Known(
+        "hf-internal-testing/tiny-random-LlamaForCausalLM", 1_032_272, 900_000, None, False, CHAT, False
+    ),
+    "a test": Known("someone/Qwen3-8B-test", 8_190_735_360, None, LAST, False, CHAT, False, OF_QWEN),
+    "an adapter": Known(
+        "someone/Qwen3-8B-chat",
+        8_190_735_360,
+        90_000,
+        LAST,
+        False,
+        CHAT,
+        False,
+        (Relation("Qwen/Qwen3-8B", "adapter"),),
+    ),
+    "one freed of refusals": Known(
+        "someone/Qwen3-8B-abliterated", 8_190_735_360, 90_000, LAST, False, CHAT, False, OF_QWEN
+    ),
+    "a copy under another name": Known("someone/Qwen3.6-8B-AWQ-INT4", 8_190_735_360, 2_000, LAST, False, CHAT, False),
+    "a fine-tune of little renown": Known(
+        "someone/Qwen3-8B-Poetry", 8_190_735_360, None, LAST, False, CHAT, False, OF_QWEN
+    ),
+    "a draft model": Known("nvidia/gpt-oss-20b-Eagle3", 900_000_000, 50_000, LAST, True, CHAT, False),
+    "a judge": Known("meta-llama/Llama-Guard-3-8B", 8_030_261_248, 400_000, None, True, CHAT, False),
+    "one that is gone": Known("Qwen/Qwen3.5-9B-Old", 9_653_104_368, 400_000, None, True, CHAT, True),
+}
+
+
+def points(one):
+    return sum(points_of(one, lines_of([*GOOD, *ODD.values()]), LAST))
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_nothing_that_somebody_who_knows_would_laugh_at_stands_above_what_they_use(odd):
+    assert points(odd) < min(map(points, GOOD))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("Qwen3.6-27B", ("qwen", 3.6)),
+        ("Llama-3.1-8B-Instruct", ("llama", 3.1)),
+        ("Meta-Llama-3-8B", ("llama", 3.0)),
+        ("gemma-4-31B-it", ("gemma", 4.0)),
+        ("phi-4", ("phi", 4.0)),
+        ("DeepSeek-V3.2", ("deepseek", 3.2)),
+        ("gpt-oss-20b", None),
+        ("Mistral-7B-Instruct-v0.2", None),
+        ("bert-base-uncased", None),
+    ],
+)
+def test_a_name_tells_its_line_and_generation(name, line):
+    assert line_of(name) == line
+
+
+def test_a_newer_generation_of_a_line_counts_for_more_and_only_its_makers_tell_what_is_new():
+    lines = lines_of([QWEN_27B, QWEN_8B, Known("someone/Qwen99", None, None, None, False, CHAT, False)])
+    ids = ("Qwen/Qwen3.6-27B", "Qwen/Qwen3-8B", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen1.5-7B-Chat")
+    told = [generation_points(replace(QWEN_8B, repo_id=one), lines) for one in ids]
+    assert told == sorted(told, reverse=True)
+    assert len(set(told)) == len(told)
+
+
+def test_the_points_of_builds_are_in_the_order_in_which_builds_are_taken():
+    running = [int(one) for score, one in enumerate(BUILD_POINTS[:-1].tolist()) if score >= 64 + 4 and score % 4]
+    assert running == sorted(running)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+@pytest.mark.parametrize("unit", ["model", "repository"])
+@pytest.mark.parametrize("engine", ["llama-cpp", "vllm"])
+def test_a_list_begins_with_the_most_points_which_its_rows_show(engine, unit, machine):
+    page = browse(Question(worker=engine, unit=unit, **machine))
+    assert page.criteria.sort == "suggested"
+    standings = [page.standings[row.record.pk] for row in page.rows]
+    for standing in standings:
+        assert [part.name for part in standing.parts] == ["here", *PARTS]
+        assert sum(part.points for part in standing.parts) == standing.points
+        assert all(part.why for part in standing.parts)
+    told = [standing.points for standing in standings]
+    assert told == sorted(told, reverse=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "machine", [one for one in MACHINES.values() if one], ids=[one for one in MACHINES if one != "none"]
+)
+def test_a_need_that_is_not_known_stands_behind_every_need_that_is(machine):
+    known = []
+    first = browse(Question(worker="ollama", unit="repository", **machine))
+    for number in range(1, first.paging.pages + 1):
+        rows = browse(Question(worker="ollama", unit="repository", page=number, **machine)).rows
+        known += [row.fit is not None and row.fit.fit is not Fit.UNKNOWN for row in rows]
+    assert known == sorted(known, reverse=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("unit", ["model", "repository"])
+def test_following_the_cursor_gives_the_pages_and_why(unit):
+    question = Question(worker="llama-cpp", unit=unit, **MACHINES["24 GB"])
+    pages = browse(question).paging.pages
+    shown = [row.record.repo_id for n in range(1, pages + 1) for row in browse(question.changed(page=n)).rows]
+    followed, cursor = [], ""
+    while True:
+        part = list_models(question, workers(), 7, cursor)
+        followed += [item.row.record.repo_id for item in part.items]
+        assert all(item.standing for item in part.items)
+        cursor = part.next
+        if not cursor:
+            break
+    assert followed == shown
+    assert len(set(followed)) == len(followed)
