@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from compat.catalogue.widths import WidthStep
 from compat.engines.hardware import GIB
 from compat.estimate import DeviceNeed, Fit, FitResult, Plan, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Provenance
@@ -142,6 +143,11 @@ def rate(speed: SpeedEstimate) -> str:
 def rate_words(number: float, backend: str) -> str:
     """The same of a number of tokens a second."""
     return f"about {speed_number(number)} tokens/s on {backend}"
+
+
+def few(speed: SpeedEstimate) -> str:
+    """The same in few characters: ``78 tok/s``; blank without a number."""
+    return "" if speed.tokens_per_second is None else f"{speed_number(speed.tokens_per_second)} tok/s"
 
 
 def speed_number(rate: float) -> str:
@@ -425,12 +431,15 @@ def plan_title(plan: Plan) -> str:
     return f"With {' and '.join(plan.changes)}" if plan.changes else "As you asked"
 
 
+_FIT_KINDS = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}
+
+
 def fit_bar(fit: FitResult) -> SafeString:
     """A variant's memory need against its device's room; a tick marks the room where the need is more."""
     if not fit.need or not fit.room:
         return SafeString("")
     need = whole_need(fit)
-    kind = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}.get(fit.fit, "over")
+    kind = _FIT_KINDS.get(fit.fit, "over")
     rects = [(kind, "0", f"{min(100.0, 100 * need / fit.room):.1f}")]
     if need > fit.room:
         rects.append(("limit", f"{100 * fit.room / need:.1f}", "2"))
@@ -444,3 +453,53 @@ def fit_bar(fit: FitResult) -> SafeString:
 def whole_need(fit: FitResult) -> int:
     """What a variant needs on its fullest device, and in system memory where it spills over; bytes."""
     return (fit.need or 0) + (fit.host_need or 0)
+
+
+_MADE_BY = {
+    "finetune": "fine-tuned from it",
+    "quantized": "packed from it",
+    "adapter": "an adapter for it",
+    "merge": "merged from it",
+}
+"""How a model says that it was made from another one."""
+_MADE_OF = {
+    "finetune": "fine-tune",
+    "quantized": "other packing",
+    "adapter": "adapter",
+    "merge": "merge",
+    "base": "based on it",
+}
+
+
+def made_by(kind: str) -> str:
+    """How a model was made from the one that stands beside these words."""
+    return _MADE_BY.get(kind, "based on it")
+
+
+def made_of(kind: str, number: int) -> str:
+    """What some that were made from a model are: ``fine-tunes``, ``1 merge`` without its number."""
+    word = _MADE_OF.get(kind, _MADE_OF["base"])
+    return word if number == 1 or word == _MADE_OF["base"] else f"{word}s"
+
+
+_TALLEST = 1.6
+"""So many times the room is what the tallest column stands for: what needs more is cut off there."""
+
+
+def column_scale(steps: Iterable[WidthStep], room: int) -> float:
+    """The bytes that the whole height of the columns stands for."""
+    most = max((step.needed or 0 for step in steps), default=0)
+    return min(most, _TALLEST * room) if room and most > room else max(most, room) or 1
+
+
+def need_column(needed: int | None, fit: FitResult | None, room: int, scale: float) -> SafeString:
+    """What a build needs as a column, and the room as a line across it. Decoration: the numbers stand below."""
+    kind = _FIT_KINDS.get(fit.fit, "over") if fit else "fill"
+    height = min(100.0, 100 * (needed or 0) / scale)
+    rects = [(kind, f"{100 - height:.1f}", f"{height:.1f}")]
+    if room:
+        rects.append(("limit", f"{min(98.0, max(0.0, 100 - 100 * room / scale)):.1f}", "2"))
+    return format_html(
+        '<svg class="bar column" viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        format_html_join("", '<rect class="{}" y="{}" width="10" height="{}"/>', rects),
+    )

@@ -211,6 +211,8 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
         chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
     if criteria.model:
         chips.append(Chip(f"builds of {criteria.model}", criteria.query(model="")))
+    if criteria.base:
+        chips.append(Chip(f"made from {criteria.base}", criteria.query(base="")))
     chips += [
         Chip(CAUSE_WORDS[cause] if cause == "gone" else f"refused for {CAUSE_WORDS[cause]}", query)
         for cause in criteria.cause

@@ -471,6 +471,15 @@ class Question(BaseModel):
             noun="the model",
         ),
     ] = ""
+    base: Annotated[
+        Word,
+        Parameter(
+            "What says that it was made from one repository: its fine-tunes, merges, adapters and other packings.",
+            takes="a repository's id",
+            metavar="ID",
+            noun="what models are made from",
+        ),
+    ] = ""
     unit: Annotated[
         str,
         OneOf(("", *UNITS)),
