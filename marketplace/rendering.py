@@ -86,6 +86,7 @@ FUNCTIONS = {
     "legend": show.legend,
     "need_column": show.need_column,
     "memory_bar": show.memory_bar,
+    "term": show.term,
     "verdict_bar": show.verdict_bar,
 }
 

@@ -222,7 +222,7 @@ def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> 
         tag = format_html(' <span class="{}">{}</span>', kind, source.label)
     if evidence:
         hint = format_html('<span class="hint">{}</span>', evidence)
-    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", name, told, tag, hint)
+    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", term(name), told, tag, hint)
 
 
 def absent() -> SafeString:
@@ -414,6 +414,37 @@ PART_HINTS: Mapping[str, tuple[str, str]] = {
     "embedding": ("Word table", "The table of words, which llama.cpp keeps here in any case: it costs no speed."),
 }
 """What people call a part of the memory need, and a sentence on what it is."""
+
+
+TERMS: Mapping[str, str] = {
+    "Architecture": "How the model is built. An engine runs the architectures that it was taught.",
+    "Family": "Models of one line, built alike.",
+    "Format": "The kind of files that the weights are in. An engine loads some kinds only.",
+    "Parameters": "How many numbers the model has learned; B is a billion. More know more, take more memory, and are "
+    "slower.",
+    "Context": "How much text the model keeps in mind at once, in tokens: a token is about three quarters of a word.",
+    "Quantization": "How the weights are packed: with fewer bits each they take less memory and lose a little. The "
+    "digit after Q is about the bits a weight.",
+    "Task": "What it was made for, as the Hub files it.",
+    "Licence": "What its makers allow you to do with it.",
+    "Access": "Whether the Hub gives its files to everybody, or only to those who accepted its makers' terms.",
+    "Languages": "Those that its makers name.",
+    "Quality": "How much of the model is left after packing: measured where that was published, else by its bits.",
+    "Needs": "Memory for the weights, the conversation, and what the engine takes besides.",
+    "Writes": "Tokens a second while it answers. People read about five to ten a second.",
+    "Context up to": "The longest context for which the memory of your machine suffices.",
+    "Size": "What its files take on disk, in gigabytes of a thousand million bytes. Memory is counted in GiB, which "
+    "are 7 % larger.",
+}
+"""What terms of a model's page mean, a sentence or two each."""
+
+
+def term(name: str) -> SafeString:
+    """A term; with what it means behind it, for those who ask."""
+    meaning = TERMS.get(name)
+    if meaning is None:
+        return format_html("{}", name)
+    return format_html('<details class="term"><summary>{}</summary><p>{}</p></details>', name, meaning)
 
 
 def part_hint(key: str) -> tuple[str, str]:

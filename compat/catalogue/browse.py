@@ -133,7 +133,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
     curated = curated_of(criteria)
-    meant = _meant(index, criteria)
+    meant = meant_by(index, criteria)
     criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
@@ -163,7 +163,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     )
 
 
-def _meant(index: CatalogueIndex, criteria: Question) -> str:
+def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
     words = criteria.words
     if not words or finds_words(index, words):

@@ -112,11 +112,12 @@ def _read() -> IndexColumns:
     levels, causes, rules = _verdicts(sheet_row)
     id_column = np.array(ids, dtype=np.int64)
     orders = _orders(id_column, group)
+    models = _models(orders["popular"], group, len(keys))
     return IndexColumns(
         ids=id_column,
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
-        **_models(orders["popular"], group, len(keys)),
+        **models,
         sheet=need_sheet[need_of],
         need=need_of,
         ranges={
@@ -139,6 +140,7 @@ def _read() -> IndexColumns:
             "rules": list(rules.values()),
             "recorded": _recorded(),
             "words": words.most_used(),
+            "names": _names(id_column, orders["popular"], models["model"], models["model_self"]),
         },
     )
 
@@ -169,6 +171,25 @@ def _models(popular: OrderColumns, group: Column, groups: int) -> dict[str, Any]
         "model_self": itself,
         "models": Units.of(model, group, groups),
     }
+
+
+MOST_NAMES = 20_000
+"""So many names of models are kept with an index, those of the best known: mostly one of them is what is typed."""
+
+
+def _names(ids: Column, popular: OrderColumns, model: Column, model_self: Column) -> tuple[list[int], list[str]]:
+    """The rows of the best known models, and their ids in lower case; a model is called by its own repository."""
+    of_rows = model[popular.rows]
+    _, first = np.unique(of_rows, return_index=True)
+    first = np.sort(first)[:MOST_NAMES]
+    own = model_self[of_rows[first]]
+    rows = np.where(own >= 0, own, popular.rows[first]).tolist()
+    named: dict[int, str] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        some = ids[rows[start : start + _AT_ONCE]].tolist()
+        named |= dict(ModelRecord.objects.filter(id__in=some).order_by().values_list("id", "repo_id"))
+    keys = ids[rows].tolist()
+    return rows, [named[key].lower() for key in keys]
 
 
 def _recorded() -> list[str]:

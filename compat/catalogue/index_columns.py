@@ -218,7 +218,12 @@ class Verdicts:
     @property
     def scores(self) -> Column:
         """How good a verdict is, as one number: a refusal's cause, and above all refusals the confidence."""
-        return np.where(self.level > 0, RUNS + self.level, np.where(self.level == 0, self.cause, -1)).astype(np.int8)
+        return self.at(slice(None))
+
+    def at(self, groups: Column | slice) -> Column:
+        """The same of some groups."""
+        level, cause = self.level[groups], self.cause[groups]
+        return np.where(level > 0, RUNS + level, np.where(level == 0, cause, -1)).astype(np.int8)
 
 
 RUNS = 64

@@ -625,6 +625,8 @@ PARAMETERS: Mapping[str, Parameter] = _declared()
 """Every browse parameter by its name, in the order of the declaration."""
 WORKER = tuple(name for name, one in PARAMETERS.items() if one.group == "worker")
 """The parameters that describe a worker."""
+MACHINE = ("accelerator", "count", "memory", "beside", "ram", "ram_bandwidth")
+"""Those of them that describe its machine."""
 MULTIPLE = tuple(name for name, one in PARAMETERS.items() if one.many and not one.values)
 """The parameters that take several names."""
 

@@ -12,7 +12,6 @@ from compat.estimate.quality import Quality, quality_of, width_of
 from compat.models import RecordVariant
 from compat.rules import CompatibilityResult
 
-
 _PLAIN_WIDTH = 16
 
 
@@ -63,7 +62,7 @@ class WidthStep:
 
     @property
     def needed(self) -> int | None:
-        """Bytes that it needs on its fullest device and beside it, else those of its files; None if neither is known."""
+        """Bytes that it needs on its fullest device and beside it, else those of its files; None if not known."""
         fit = self.row.fit
         return fit.need + (fit.host_need or 0) if fit and fit.need else self.row.variant.size_bytes
 

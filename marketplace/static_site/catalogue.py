@@ -18,7 +18,8 @@ from django.db.models.functions import Cast
 
 from compat.batches import batched
 from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
-from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of
+from compat.catalogue.detail import RelatedRow, by_note, files_of
+from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import workers
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
