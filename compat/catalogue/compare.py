@@ -77,9 +77,13 @@ def compare(
 ) -> ComparePage:
     """Models by their ids or pasted addresses, or the first of them ``on`` machines told in words.
 
+    What is ``looked_for`` by its whole id is put beside at once, else what may be meant is found.
+
     As many queries as their pages take, which is at most 16 a column.
     """
     question, available = question or Question(), available or workers()
+    found = suggest(looked_for, question, available).found if looked_for else ()
+    asked = [*asked, *(one.record.repo_id for one in found[:1] if one.exact)]
     named = list(dict.fromkeys(read_search(one).repo_id or one.strip() for one in asked if one.strip()))
     texts = list(dict.fromkeys(text.strip() for text in on if text.strip()))
     models: dict[str, DetailPage] = {}
@@ -104,7 +108,7 @@ def compare(
         tuple({row.record.repo_id: row for row in offered}.values())[:_MOST_OFFERED],
         machines,
         unread,
-        suggest(looked_for, question, available).found if looked_for else (),
+        tuple(one for one in found if not one.exact),
     )
 
 

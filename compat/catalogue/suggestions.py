@@ -77,7 +77,7 @@ def suggest(text: str, asked: Question | None = None, available: Mapping[str, Wo
         return Suggestions(text, worker, ())
     index, _ = index_now()
     named = _named(question.repo_id)
-    rows = [] if named and question.pasted else list(_rows(index, question.words))
+    rows = [] if named and question.pasted else _rows(index, question.words, enough=named is not None)
     found = _told(index, worker, rows, named)
     return Suggestions(text, worker, found, "" if found else meant_by(index, asked.changed(q=text)))
 
@@ -90,14 +90,17 @@ def _named(repo_id: str) -> ModelRecord | None:
         return None
 
 
-def _rows(index: CatalogueIndex, words: Sequence[str]) -> Iterable[int]:
-    """The rows of models whose name has every word: those it begins with first, of these the best known."""
+def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[int]:
+    """The rows of models whose name has every word: those that begin so first, of these the best known.
+
+    Where few of the best known have them, the others are asked as well, unless there is ``enough`` already.
+    """
     found = _best_known(index, words)
-    if len(found) < _LEAST_FOUND and all(len(word) >= _LEAST_LETTERS for word in words):
+    if not enough and len(found) < _LEAST_FOUND and all(len(word) >= _LEAST_LETTERS for word in words):
         rows = index.rows_of(matching_ids(words, 10 * MOST))
         known = index.places(ORDERS["popular"])[rows]
         found += [int(row) for row in rows[np.argsort(known)]]
-    return dict.fromkeys(found)
+    return found
 
 
 def _best_known(index: CatalogueIndex, words: Sequence[str]) -> list[int]:
