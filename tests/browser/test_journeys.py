@@ -344,7 +344,7 @@ def test_copy_the_line_that_starts_a_model(visit):
         "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&ram=64",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    page.locator(".plans").get_by_role("button", name="Copy").first.click()
+    page.locator(".plans").get_by_role("button", name="Copy", exact=True).first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("llama-server -hf ggml-org/Qwen3.8-27B-GGUF")
@@ -361,7 +361,7 @@ def test_a_part_of_the_memory_says_what_it_is_by_keyboard(visit):
 
 def test_copy_the_command(visit):
     page = visit("/models/microsoft/phi-2/", permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("hf download microsoft/phi-2")
     expect(page.get_by_role("button", name="Copy", exact=True)).to_be_enabled()
@@ -507,7 +507,7 @@ def test_everything_without_javascript(visit):
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.locator(".verdict-word")).to_be_visible()
     expect(page.locator(".findings li").first).to_be_visible()
-    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_have_count(0)
 
 
 def test_the_filters_of_a_phone_without_javascript(visit):
