@@ -121,7 +121,8 @@
       const taken = compared.includes(link.dataset.compare);
       link.setAttribute("role", "button");
       link.ariaPressed = taken;
-      link.ariaDisabled = full && !taken;
+      if (full && !taken) link.ariaDisabled = true;
+      else link.removeAttribute("aria-disabled");
     }
     const tray = one("#tray");
     if (tray) {

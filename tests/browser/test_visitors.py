@@ -47,6 +47,7 @@ def test_a_hobbyist_with_a_gaming_card_who_wants_to_code(visitor):
     one.page.locator("#home-machine").fill("4070")
     one.page.locator("#home-worker").select_option("ollama")
     one.click(one.page.get_by_role("button", name="What should I run?"))
+    one.page.wait_for_url(re.compile(r"/machine/\?"))
     rung = one.page.locator("#code .rung").first
     expect(rung).to_contain_text(re.compile(r"FROM hf\.co/.*ollama run "))
     expect(rung).to_contain_text("of 12.0 GiB")
@@ -58,6 +59,7 @@ def test_an_engineer_with_four_server_cards_and_long_texts(visitor):
     one.click(one.page.get_by_role("link", name="My machine"))
     describe(one.page, "4x H100", "vllm", 65536)
     one.click(one.page.get_by_role("button", name="Show", exact=True))
+    one.page.wait_for_url(re.compile(r"/machine/\?"))
     rung = one.page.locator("#reasoning .rung").first
     expect(rung).to_contain_text(re.compile(r"vllm serve \S+ --max-model-len 65536 --tensor-parallel-size 4"))
     expect(rung).to_contain_text("on the fullest device at 65,536 tokens")
@@ -66,6 +68,7 @@ def test_an_engineer_with_four_server_cards_and_long_texts(visitor):
 def test_somebody_with_a_mac(visitor):
     one = visitor("/")
     one.click(one.page.get_by_role("link", name="Apple M4 Max, 64 GB"))
+    one.page.wait_for_url(re.compile(r"/machine/\?"))
     rung = one.page.locator("#chat .rung").first
     expect(rung).to_contain_text("mlx_lm")
     expect(rung).to_contain_text("tokens/s")
@@ -90,6 +93,7 @@ def test_somebody_on_a_phone_in_the_dark_with_a_keyboard_and_no_javascript(visit
     one.click(one.page.get_by_role("link", name="My machine"), key="Enter")
     describe(one.page, "RTX 3060 12GB", "llama-cpp")
     one.click(one.page.get_by_role("button", name="Show", exact=True), key="Enter")
+    one.page.wait_for_url(re.compile(r"/machine/\?"))
     expect(one.page.locator("#chat .rung").first).to_contain_text("llama-server -hf")
     one.click(one.page.locator("#chat .rung-name").first, key="Enter")
     expect(one.page.locator(".verdict-word")).to_contain_text("run on llama.cpp")
