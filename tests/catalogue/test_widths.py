@@ -83,7 +83,7 @@ def test_a_model_leads_to_what_was_made_from_it_and_back():
         "merged": ["base_model:merge:microsoft/phi-2"],
         "adapted": ["base_model:adapter:microsoft/phi-2"],
     }
-    records = [{"id": f"sample/{name}", "config": config, "tags": tags} for name, tags in told.items()]
+    records = [(name, {"id": f"sample/{name}", "config": config, "tags": tags}) for name, tags in told.items()]
     sync.store_raw(records, origin="snapshot")
     page = catalogue.detail("microsoft/phi-2")
     found = {kin.kind: [row.record.repo_id for row in kin.rows] for kin in page.descendants}
