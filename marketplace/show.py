@@ -17,6 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
+from compat.catalogue.widths import WidthStep
 from compat.engines.hardware import GIB
 from compat.estimate import DeviceNeed, Fit, FitResult, Plan, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Provenance
@@ -144,6 +145,11 @@ def rate_words(number: float, backend: str) -> str:
     return f"about {speed_number(number)} tokens/s on {backend}"
 
 
+def few(speed: SpeedEstimate) -> str:
+    """The same in few characters: ``78 tok/s``; blank without a number."""
+    return "" if speed.tokens_per_second is None else f"{speed_number(speed.tokens_per_second)} tok/s"
+
+
 def speed_number(rate: float) -> str:
     """Tokens a second with two figures that mean something: ``128``, ``7.4``, ``0.31``."""
     return f"{rate:,.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}"
@@ -216,7 +222,7 @@ def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> 
         tag = format_html(' <span class="{}">{}</span>', kind, source.label)
     if evidence:
         hint = format_html('<span class="hint">{}</span>', evidence)
-    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", name, told, tag, hint)
+    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", term(name), told, tag, hint)
 
 
 def absent() -> SafeString:
@@ -410,6 +416,37 @@ PART_HINTS: Mapping[str, tuple[str, str]] = {
 """What people call a part of the memory need, and a sentence on what it is."""
 
 
+TERMS: Mapping[str, str] = {
+    "Architecture": "How the model is built. An engine runs the architectures that it was taught.",
+    "Family": "Models of one line, built alike.",
+    "Format": "The kind of files that the weights are in. An engine loads some kinds only.",
+    "Parameters": "How many numbers the model has learned; B is a billion. More know more, take more memory, and are "
+    "slower.",
+    "Context": "How much text the model keeps in mind at once, in tokens: a token is about three quarters of a word.",
+    "Quantization": "How the weights are packed: with fewer bits each they take less memory and lose a little. The "
+    "digit after Q is about the bits a weight.",
+    "Task": "What it was made for, as the Hub files it.",
+    "Licence": "What its makers allow you to do with it.",
+    "Access": "Whether the Hub gives its files to everybody, or only to those who accepted its makers' terms.",
+    "Languages": "Those that its makers name.",
+    "Quality": "How much of the model is left after packing: measured where that was published, else by its bits.",
+    "Needs": "Memory for the weights, the conversation, and what the engine takes besides.",
+    "Writes": "Tokens a second while it answers. People read about five to ten a second.",
+    "Context up to": "The longest context for which the memory of your machine suffices.",
+    "Size": "What its files take on disk, in gigabytes of a thousand million bytes. Memory is counted in GiB, which "
+    "are 7 % larger.",
+}
+"""What terms of a model's page mean, a sentence or two each."""
+
+
+def term(name: str) -> SafeString:
+    """A term; with what it means behind it, for those who ask."""
+    meaning = TERMS.get(name)
+    if meaning is None:
+        return format_html("{}", name)
+    return format_html('<details class="term"><summary>{}</summary><p>{}</p></details>', name, meaning)
+
+
 def part_hint(key: str) -> tuple[str, str]:
     """The words for a part, and what it is."""
     return PART_HINTS.get(key, (key.capitalize(), ""))
@@ -425,12 +462,15 @@ def plan_title(plan: Plan) -> str:
     return f"With {' and '.join(plan.changes)}" if plan.changes else "As you asked"
 
 
+_FIT_KINDS = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}
+
+
 def fit_bar(fit: FitResult) -> SafeString:
     """A variant's memory need against its device's room; a tick marks the room where the need is more."""
     if not fit.need or not fit.room:
         return SafeString("")
     need = whole_need(fit)
-    kind = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}.get(fit.fit, "over")
+    kind = _FIT_KINDS.get(fit.fit, "over")
     rects = [(kind, "0", f"{min(100.0, 100 * need / fit.room):.1f}")]
     if need > fit.room:
         rects.append(("limit", f"{100 * fit.room / need:.1f}", "2"))
@@ -444,3 +484,53 @@ def fit_bar(fit: FitResult) -> SafeString:
 def whole_need(fit: FitResult) -> int:
     """What a variant needs on its fullest device, and in system memory where it spills over; bytes."""
     return (fit.need or 0) + (fit.host_need or 0)
+
+
+_MADE_BY = {
+    "finetune": "fine-tuned from it",
+    "quantized": "packed from it",
+    "adapter": "an adapter for it",
+    "merge": "merged from it",
+}
+"""How a model says that it was made from another one."""
+_MADE_OF = {
+    "finetune": "fine-tune",
+    "quantized": "other packing",
+    "adapter": "adapter",
+    "merge": "merge",
+    "base": "based on it",
+}
+
+
+def made_by(kind: str) -> str:
+    """How a model was made from the one that stands beside these words."""
+    return _MADE_BY.get(kind, "based on it")
+
+
+def made_of(kind: str, number: int) -> str:
+    """What some that were made from a model are: ``fine-tunes``, ``1 merge`` without its number."""
+    word = _MADE_OF.get(kind, _MADE_OF["base"])
+    return word if number == 1 or word == _MADE_OF["base"] else f"{word}s"
+
+
+_TALLEST = 1.6
+"""So many times the room is what the tallest column stands for: what needs more is cut off there."""
+
+
+def column_scale(steps: Iterable[WidthStep], room: int) -> float:
+    """The bytes that the whole height of the columns stands for."""
+    most = max((step.needed or 0 for step in steps), default=0)
+    return min(most, _TALLEST * room) if room and most > room else max(most, room) or 1
+
+
+def need_column(needed: int | None, fit: FitResult | None, room: int, scale: float) -> SafeString:
+    """What a build needs as a column, and the room as a line across it. Decoration: the numbers stand below."""
+    kind = _FIT_KINDS.get(fit.fit, "over") if fit else "fill"
+    height = min(100.0, 100 * (needed or 0) / scale)
+    rects = [(kind, f"{100 - height:.1f}", f"{height:.1f}")]
+    if room:
+        rects.append(("limit", f"{min(98.0, max(0.0, 100 - 100 * room / scale)):.1f}", "2"))
+    return format_html(
+        '<svg class="bar column" viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        format_html_join("", '<rect class="{}" y="{}" width="10" height="{}"/>', rects),
+    )

@@ -8,7 +8,21 @@ from django.views.decorators.cache import cache_control
 from .api import docs, hub
 from .api.v1 import api
 from .feeds import ListModels, NewModels
-from .pages import accuracy, browse, compare, detail, health, home, lists, log, machine, report, what_runs, workers
+from .pages import (
+    accuracy,
+    browse,
+    compare,
+    detail,
+    health,
+    home,
+    lists,
+    log,
+    machine,
+    report,
+    suggest,
+    what_runs,
+    workers,
+)
 from .sitemaps import SITEMAPS, robots
 
 handler400 = "marketplace.pages.errors.bad_request"
@@ -22,6 +36,8 @@ urlpatterns = [
     path("models/", browse.browse, name="browse"),
     path("models/<path:repo_id>/", detail.detail, name="detail"),
     path("compare/", compare.compared, name="compare"),
+    path("saved/", compare.saved, name="saved"),
+    path("suggest/", suggest.suggested, name="suggest"),
     path("fetch/", detail.fetch, name="fetch"),
     path("log/", log.log, name="log"),
     path("machine/", what_runs.what_runs, name="machine"),

@@ -136,7 +136,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
     curated = curated_of(criteria)
-    meant = _meant(index, criteria)
+    meant = meant_by(index, criteria)
     criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
@@ -169,7 +169,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     )
 
 
-def _meant(index: CatalogueIndex, criteria: Question) -> str:
+def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
     words = criteria.words
     if not words or finds_words(index, words):
@@ -217,6 +217,8 @@ def _chips(criteria: Question, curated: CuratedList | None) -> list[Chip]:
         chips.append(Chip(f"list: {curated.title}", criteria.query(list="")))
     if criteria.model:
         chips.append(Chip(f"builds of {criteria.model}", criteria.query(model="")))
+    if criteria.base:
+        chips.append(Chip(f"made from {criteria.base}", criteria.query(base="")))
     chips += [
         Chip(CAUSE_WORDS[cause] if cause == "gone" else f"refused for {CAUSE_WORDS[cause]}", query)
         for cause in criteria.cause

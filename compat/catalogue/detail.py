@@ -11,6 +11,7 @@ from typing import Any
 from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now, verdicts_on
+from compat.catalogue.descendants import Descendants, kinds_of
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
@@ -25,11 +26,13 @@ from compat.catalogue.needs import (
     plans_of,
     reading_of,
     speed_of,
+    speed_told,
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
+from compat.catalogue.widths import VariantRow, WidthStep, width_steps
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.estimate import (
@@ -61,17 +64,6 @@ from compat.models.composed import ComposedQuery
 from compat.models.lineage import extraction_of
 from compat.rules import CompatibilityResult
 from compat.rules.judge import rules_version
-
-
-@dataclass(frozen=True, slots=True)
-class VariantRow:
-    """A variant with its own verdict."""
-
-    variant: RecordVariant
-    result: CompatibilityResult
-    best: bool
-    fit: FitResult | None = None
-
 
 PART_WORDS = {
     "weights": "Weights",
@@ -242,6 +234,8 @@ class DetailPage:
     """The model that it is a build of; None until the index knows it."""
     builds: Sequence[Row] = ()
     """The other repositories that have the same model, the best here first."""
+    descendants: Sequence[Descendants] = ()
+    """What says that it was made from this one, but for its other builds."""
 
     @property
     def surer(self) -> Row | None:
@@ -287,6 +281,32 @@ class DetailPage:
             return ""
         model = files_of_variant(self.record, best, [row.variant for row in self.variants])
         return take_line(self.profile.slug, model)
+
+    @property
+    def start(self) -> tuple[str, ...]:
+        """What starts the build that the page is about as it was asked, a line a shell; empty where none is known."""
+        plans = self.memory.plans.plans if self.memory else ()
+        line = plans[0].line if plans and self.result.compatible else ""
+        return () if isinstance(line, str) else line.lines
+
+    @property
+    def widths(self) -> list[WidthStep]:
+        """The builds by how many bits they give a weight, fewest first; of each width the one to look at."""
+        return width_steps(self.variants, self.row.best, self.builds)
+
+    @property
+    def runnable(self) -> list[VariantRow]:
+        """The variants that run here, the best first, then the surest, of these those with the most bits."""
+
+        def key(row: VariantRow) -> tuple[bool, int, float, int]:
+            return not row.best, -row.result.level, -(row.variant.bits or row.width or 0), row.variant.position
+
+        return sorted((row for row in self.variants if row.result.compatible), key=key)
+
+    @property
+    def refused(self) -> list[VariantRow]:
+        """The variants that do not run here."""
+        return [row for row in self.variants if not row.result.compatible]
 
     @property
     def largest(self) -> int:
@@ -340,7 +360,7 @@ def detail(
     available: Mapping[str, Worker] | None = None,
     build: int | None = None,
 ) -> DetailPage:
-    """Everything about one model. At most twelve queries, seldom fifteen; raises :class:`UnknownModel`.
+    """Everything about one model. At most thirteen queries, seldom sixteen; raises :class:`UnknownModel`.
 
     The page is about its best variant here, or about the one in the position ``build``, if there is one.
     """
@@ -361,7 +381,7 @@ def detail(
         extraction=extraction,
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
-        variants=_variant_rows(variants, answer, best, worker, fit_at),
+        variants=_variant_rows(record, variants, answer, best, worker, fit_at),
         bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
         alternatives=relatives.instead,
         larger=_larger(row, worker),
@@ -373,6 +393,7 @@ def detail(
         measured=measured_here(record.repo_id, worker),
         model=relatives.model,
         builds=relatives.builds,
+        descendants=relatives.descendants,
         best=best.best if other else None,
     )
 
@@ -407,14 +428,22 @@ def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[
 
 
 def _variant_rows(
-    variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
+    record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
 ) -> list[VariantRow]:
     rows = []
     for place, (variant, facts, result) in enumerate(zip(variants, answer.facts, answer.results, strict=False)):
         fit = fit_at(place) if result.compatible else None
         best = row.best is not None and variant.position == row.best.position
-        rows.append(VariantRow(variant, on_machine(result, facts, fit, worker), best, fit))
+        here = on_machine(result, facts, fit, worker)
+        speed = row.speed if best else _speed_at(record, variant, at_its_context(worker, facts), here, fit)
+        rows.append(VariantRow(variant, here, best, fit, speed))
     return rows
+
+
+def _speed_at(
+    record: ModelRecord, variant: RecordVariant, worker: Worker, result: CompatibilityResult, fit: FitResult | None
+) -> SpeedEstimate | None:
+    return speed_told(record, variant, worker, result, fit) if fit is not None and result.compatible else None
 
 
 def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> MemoryView | None:
@@ -490,7 +519,7 @@ def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
 @dataclass(frozen=True, slots=True)
 class Relatives:
     """The rows of the models that a record is made from, by id, of those to take ``instead`` of it with the ``reasons``
-    of each by its key, and of the other ``builds`` of its ``model``.
+    of each by its key, of the other ``builds`` of its ``model``, and of what was made from it.
     """
 
     bases: Mapping[str, Row]
@@ -498,15 +527,17 @@ class Relatives:
     reasons: Mapping[int, Alternative]
     model: ModelOf | None
     builds: list[Row]
+    descendants: list[Descendants]
 
 
 def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
-    """What is related to a record. Six queries, seldom more."""
+    """What is related to a record. Eight queries, seldom more."""
     index, newest = index_now()
     builds = _builds(index, record, worker)
+    kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
     known = dict(_BASES.rows(bases)) if bases else {}
     offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)
-    wanted = [*known.values(), *builds, *(one.record for one in offered)]
+    wanted = [*known.values(), *builds, *kinds.ids, *(one.record for one in offered)]
     row_of_id = index.rows.reading(wanted, worker, newest=newest)
 
     def running() -> Iterator[tuple[Alternative, Row]]:
@@ -522,6 +553,7 @@ def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> R
         reasons={row.record.pk: one for one, row in found},
         model=models_of(index, [record]).get(record.pk),
         builds=[row for pk in builds if (row := row_of_id(pk)) is not None],
+        descendants=kinds.told(row_of_id),
     )
 
 

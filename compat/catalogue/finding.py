@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 
 from compat.catalogue.columns import Facet, VerdictColumn
 from compat.catalogue.current import speeds_on, suggested_on, verdicts_on
+from compat.catalogue.descendants import made_from
 from compat.catalogue.facets import FACETS, RANGES, chosen_values
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import (
@@ -439,10 +440,10 @@ def _position(order: OrderColumns, row: int) -> int:
 
 
 def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> Column | None:
-    """The rows of the records that search, author, list and model single out; None where nothing of that is asked.
+    """The rows of the records that search, author, list, model and base single out; None where none of these is asked.
 
     Where ``models`` are found, one whose words are searched for in any of its builds is, by all of them, and so is one
-    that a list holds in any. A query for each.
+    that a list holds in any, or of which any was made from a base. A query for each.
     """
     found = []
     if criteria.words:
@@ -457,6 +458,8 @@ def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> 
         found.append(index.rows_of(list(owned.values_list("id", flat=True))))
     if criteria.model:
         found.append(rows_of_model(index, _model_named(criteria)))
+    if criteria.base:
+        found.append(_of_models(index, index.rows_of([pk for pk, _ in made_from(criteria.base)]), models=models))
     return reduce(lambda one, other: one[np.isin(one, other)], found) if found else None
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
@@ -94,6 +95,12 @@ class CatalogueIndex:
         """Words of the records' names, the most used first."""
         words: list[str] = self.columns.texts["words"]
         return words
+
+    @cached_property
+    def names(self) -> list[tuple[int, str]]:
+        """The rows of the best known models, each with its id in lower case, the best known first."""
+        rows, names = self.columns.texts["names"]
+        return list(zip(rows, names, strict=True))
 
     def values(self, facet: Facet | str) -> Values:
         """What groups have of a facet that is not the verdict."""

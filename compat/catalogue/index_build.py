@@ -122,12 +122,13 @@ def _read() -> IndexColumns:
     orders = _orders(id_column, group)
     uses = [texts["use"][code] for code in facets["use"][group].tolist()]
     trusted = np.fromiter((key[-1] for key in keys), np.bool_, len(keys))
+    models = _models(orders["popular"], group, len(keys), uses, trusted[group])
     return IndexColumns(
         ids=id_column,
         group=group,
         counts=np.bincount(group, minlength=len(keys)),
         trusted=trusted,
-        **_models(orders["popular"], group, len(keys), uses, trusted[group]),
+        **models,
         sheet=need_sheet[need_of],
         need=need_of,
         ranges={
@@ -149,6 +150,7 @@ def _read() -> IndexColumns:
             "rules": list(rules.values()),
             "recorded": _recorded(),
             "words": words.most_used(),
+            "names": _names(id_column, orders["popular"], models["model"], models["model_self"]),
         },
     )
 
@@ -219,6 +221,25 @@ _LETTERS = re.compile(r"[a-z]+")
 
 def _points(known: Iterable[Known], lines: Mapping[str, Line], last: datetime | None) -> Column:
     return np.array([points_of(one, lines, last) for one in known], dtype=np.int8).reshape(-1, len(PARTS))
+
+
+MOST_NAMES = 20_000
+"""So many names of models are kept with an index, those of the best known: mostly one of them is what is typed."""
+
+
+def _names(ids: Column, popular: OrderColumns, model: Column, model_self: Column) -> tuple[list[int], list[str]]:
+    """The rows of the best known models, and their ids in lower case; a model is called by its own repository."""
+    of_rows = model[popular.rows]
+    _, first = np.unique(of_rows, return_index=True)
+    first = np.sort(first)[:MOST_NAMES]
+    own = model_self[of_rows[first]]
+    rows = np.where(own >= 0, own, popular.rows[first]).tolist()
+    named: dict[int, str] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        some = ids[rows[start : start + _AT_ONCE]].tolist()
+        named |= dict(ModelRecord.objects.filter(id__in=some).order_by().values_list("id", "repo_id"))
+    keys = ids[rows].tolist()
+    return rows, [named[key].lower() for key in keys]
 
 
 def _recorded() -> list[str]:

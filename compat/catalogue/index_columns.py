@@ -225,11 +225,17 @@ class Verdicts:
 
         ``trusted`` are the groups whose packer is known; of others no build is sure.
         """
-        runs = RUNS + self.level.astype(np.int16)
+        return self.at(slice(None), trusted)
+
+    def at(self, groups: Column | slice, trusted: Mask) -> Column:
+        """The same of some groups; ``trusted`` are still of all."""
+        level, cause = self.level[groups], self.cause[groups]
+        runs = RUNS + level.astype(np.int16)
         if self.worth is not None:
-            worth = np.where(trusted, self.worth, UNSURE[self.worth])
+            worth = self.worth[groups]
+            worth = np.where(trusted[groups], worth, UNSURE[worth])
             runs = runs + _LEVELS * worth.astype(np.int16)
-        return np.where(self.level > 0, runs, np.where(self.level == 0, self.cause, -1)).astype(np.int16)
+        return np.where(level > 0, runs, np.where(level == 0, cause, -1)).astype(np.int16)
 
 
 RUNS = 64

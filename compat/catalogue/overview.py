@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +17,13 @@ from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Units, by_
 from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, rows_of, worker_of
+from compat.catalogue.rows import Row, UnknownModel, find_record, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.models import (
     CuratedList,
     ListEntry,
+    ModelRecord,
 )
 
 
@@ -109,6 +110,37 @@ def curated_list(slug: str, asked: Question | None = None, available: Mapping[st
         worker,
         [replace(row, note=notes[row.record.pk]) for row in rows],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPage:
+    """Some models that somebody named, in their order. ``unknown`` are ids that the catalogue does not have."""
+
+    worker: Worker
+    rows: list[Row]
+    unknown: list[str]
+
+    @property
+    def running(self) -> int:
+        """How many of them run."""
+        return sum(row.result.compatible for row in self.rows)
+
+
+def listed(
+    ids: Iterable[str], asked: Question | None = None, available: Mapping[str, Worker] | None = None
+) -> NamedPage:
+    """Models by their ids. Four queries, and one more for each that was renamed or is not there."""
+    worker = worker_of(asked or Question(), available or workers())
+    wanted = list(dict.fromkeys(ids))
+    known = {record.repo_id: record for record in ModelRecord.objects.filter(repo_id__in=wanted)}
+    unknown = []
+    for repo_id in wanted:
+        if repo_id not in known:
+            try:
+                known[repo_id] = find_record(repo_id)
+            except UnknownModel:
+                unknown.append(repo_id)
+    return NamedPage(worker, rows_of([known[one] for one in wanted if one in known], worker), unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -472,6 +472,15 @@ class Question(BaseModel):
             noun="the model",
         ),
     ] = ""
+    base: Annotated[
+        Word,
+        Parameter(
+            "What says that it was made from one repository: its fine-tunes, merges, adapters and other packings.",
+            takes="a repository's id",
+            metavar="ID",
+            noun="what models are made from",
+        ),
+    ] = ""
     unit: Annotated[
         str,
         OneOf(("", *UNITS)),
@@ -618,6 +627,8 @@ PARAMETERS: Mapping[str, Parameter] = _declared()
 """Every browse parameter by its name, in the order of the declaration."""
 WORKER = tuple(name for name, one in PARAMETERS.items() if one.group == "worker")
 """The parameters that describe a worker."""
+MACHINE = ("accelerator", "count", "memory", "beside", "ram", "ram_bandwidth")
+"""Those of them that describe its machine."""
 MULTIPLE = tuple(name for name, one in PARAMETERS.items() if one.many and not one.values)
 """The parameters that take several names."""
 

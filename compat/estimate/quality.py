@@ -78,6 +78,19 @@ def quality_code(label: str | None, bits: float | None = None, *, named: bool = 
     return NEARLY_LOSSLESS if plain or (not label and not named) else GOOD if label else FAIR
 
 
+def width_of(label: str | None, bits: float | None = None) -> int | None:
+    """The bits that a weight of this packing has, as people count them: by its name, else rounded; None if unknown.
+
+    Weights that are not packed have as many as their data type.
+    """
+    name = (label or "").upper().removeprefix("UD-")
+    if name in _PLAIN:
+        return 32 if name.endswith("32") else 16
+    told = _named_width(name) if name else None
+    width = told if told is not None else bits
+    return round(width) if width else None
+
+
 def _named_width(name: str) -> float | None:
     told = _WIDTH.search(name)
     return float(next(filter(None, told.groups()))) if told else None

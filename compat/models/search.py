@@ -36,13 +36,14 @@ def matching_records(records: QuerySet[ModelRecord], words: Sequence[str]) -> Qu
     return records.filter(id__in=RawSQL(*query)) if query else records.none()  # noqa: S611 - only values come from outside
 
 
-def matching_ids(words: Sequence[str]) -> list[int]:
-    """The ids of all records whose search text holds every word. One query."""
+def matching_ids(words: Sequence[str], most: int | None = None) -> list[int]:
+    """The ids of all records whose search text holds every word, or of so many of them. One query."""
     query = _ids_query(words)
     if query is None:
         return []
+    sql, values = query
     with connection.cursor() as cursor:
-        cursor.execute(*query)
+        cursor.execute(*((sql, values) if most is None else (f"{sql} LIMIT %s", [*values, most])))
         return [pk for (pk,) in cursor.fetchall()]
 
 

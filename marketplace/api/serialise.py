@@ -10,13 +10,14 @@ from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
 from compat.catalogue.alternatives import Alternative
-from compat.catalogue.detail import DetailPage, RelatedRow, VariantRow
+from compat.catalogue.detail import DetailPage, RelatedRow
 from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.suggesting import Standing
+from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
 from compat.extraction.facts import Fact

@@ -87,7 +87,8 @@ def detail(request: HtmxHttpRequest, repo_id: str) -> HttpResponse:
     response = render_page(request, "pages/detail.html", context)
     if request.htmx and not request.htmx.boosted:
         # The controls send every field; the address keeps only what was told.
-        response["HX-Push-Url"] = with_query(request.path, choice.query)
+        build = f"build={page.row.best.position}" if page.best and page.row.best else ""
+        response["HX-Push-Url"] = with_query(request.path, "&".join(filter(None, (choice.query, build))))
     remember(request, response)
     # A page that waits for a newer record asks again and again.
     return unkept(response) if context["under_way"] else response

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from compat import catalogue
+from compat.catalogue.uses import USES
 
 from .address import takes
 from .htmx import HtmxHttpRequest, render_page
-from .worker import remember, worker_choice
+from .what_runs import EXAMPLES
+from .worker import WorkerChoice, remember, worker_choice
 
 SAMPLES = (
     ("qwen 7b instruct", "q=qwen+7b+instruct"),
@@ -27,6 +29,16 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
     """``/``"""
     choice = worker_choice(request)
     page = catalogue.home(choice.asked, choice.available)
-    return remember(
-        request, render_page(request, "pages/home.html", {"page": page, "shares": [page], "samples": SAMPLES})
-    )
+    context = {
+        "page": page,
+        "shares": [page],
+        "samples": SAMPLES,
+        "examples": [(words, _engine(query, choice), query) for words, query in EXAMPLES],
+        "uses": USES,
+    }
+    return remember(request, render_page(request, "pages/home.html", context))
+
+
+def _engine(query: str, choice: WorkerChoice) -> str:
+    """The name of the engine in a worker's part of an address."""
+    return choice.available[QueryDict(query)["worker"]].profile.name

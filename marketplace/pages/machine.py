@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import WORKER, DictQuery, Problem, Question, QuestionError
+from compat.catalogue.question import MACHINE, WORKER, DictQuery, Problem, Question, QuestionError
 from compat.catalogue.workers import Worker, workers
 from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
 from marketplace.addresses import with_query
@@ -28,8 +28,6 @@ from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kep
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page, unkept
 
-MACHINE = ("accelerator", "count", "memory", "beside", "ram", "ram_bandwidth")
-"""The worker's parameters that describe the machine."""
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
 PLACES = ("your-machine", "home-machine", "this-machine")

@@ -19,7 +19,8 @@ from compat.batches import batched
 from compat.catalogue import DetailPage, Report, Row, report_of, rows_of
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, alternatives_to
 from compat.catalogue.current import current_index
-from compat.catalogue.detail import RelatedRow, VariantRow, by_note, files_of, uses_of_record
+from compat.catalogue.detail import RelatedRow, by_note, files_of, uses_of_record
+from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import workers
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of

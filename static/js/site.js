@@ -48,23 +48,158 @@
   const copy = async (button) => {
     const label = one("[data-label]", button);
     const source = one(button.dataset.copy);
+    const words = label.textContent;
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
       label.textContent = "Copied";
     } catch {
+      // Browsers give no clipboard to a site that has no certificate, as on a network at home; they do copy a selection.
       getSelection().selectAllChildren(source);
-      label.textContent = "Press Ctrl+C";
+      label.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";
     }
     button.disabled = true;
     setTimeout(() => {
-      label.textContent = "Copy";
+      label.textContent = words;
       button.disabled = false;
     }, 1600);
   };
 
+  // What this browser keeps by itself: models to compare, and saved ones, as lists of ids.
+  const keptIn = (name) => {
+    try {
+      const ids = JSON.parse(localStorage.getItem(name));
+      return Array.isArray(ids) ? ids.filter((id) => typeof id === "string") : [];
+    } catch {
+      return [];
+    }
+  };
+  const keepIn = (name, ids) => {
+    try {
+      localStorage.setItem(name, JSON.stringify(ids));
+    } catch {
+      // Storage is blocked: nothing is kept.
+    }
+    showKept();
+  };
+  const MOST_COMPARED = 4;
+  const MOST_SAVED = 50;
+  const addressOf = (path, ids) => `${path.split("?")[0]}?${new URLSearchParams(ids.map((id) => ["m", id]))}`;
+  const say = (words) => {
+    one("#announce").textContent = words;
+  };
+  const toggleCompared = (id) => {
+    const ids = keptIn("compare");
+    if (ids.includes(id)) {
+      keepIn("compare", ids.filter((other) => other !== id));
+      say(`${id} is no longer to be compared`);
+    } else if (ids.length >= MOST_COMPARED) say(`${MOST_COMPARED} models are compared at most: take one out first`);
+    else {
+      keepIn("compare", [...ids, id]);
+      say(`${id} is to be compared, ${ids.length + 1} of ${MOST_COMPARED}`);
+    }
+  };
+  const toggleSaved = (id) => {
+    const ids = keptIn("saved");
+    keepIn("saved", ids.includes(id) ? ids.filter((other) => other !== id) : [id, ...ids].slice(0, MOST_SAVED));
+  };
+  const chip = (id) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "chip";
+    button.dataset.compare = id;
+    button.textContent = `${id} ×`;
+    button.ariaLabel = `Do not compare ${id}`;
+    item.append(button);
+    return item;
+  };
+  const showKept = () => {
+    const compared = keptIn("compare");
+    const saved = keptIn("saved");
+    const full = compared.length >= MOST_COMPARED;
+    for (const link of all("a[data-compare]")) {
+      const taken = compared.includes(link.dataset.compare);
+      link.setAttribute("role", "button");
+      link.ariaPressed = taken;
+      if (full && !taken) link.ariaDisabled = true;
+      else link.removeAttribute("aria-disabled");
+    }
+    const tray = one("#tray");
+    if (tray) {
+      tray.hidden = !compared.length;
+      root.classList.toggle("has-tray", compared.length > 0);
+      const inside = one("ul", tray).contains(document.activeElement);
+      one("ul", tray).replaceChildren(...compared.map(chip));
+      const go = one("a", tray);
+      go.href = addressOf(go.href, compared);
+      go.textContent = compared.length > 1 ? `Compare ${compared.length}` : "Compare";
+      if (inside) go.focus();
+    }
+    for (const link of all("[data-compare-with]")) {
+      const id = link.dataset.compareWith;
+      link.href = addressOf(link.href, [id, ...compared.filter((other) => other !== id)].slice(0, MOST_COMPARED));
+    }
+    for (const link of all("[data-saved-link]")) {
+      link.hidden = !saved.length && link.ariaCurrent !== "page";
+      if (saved.length) link.href = addressOf(link.href, saved);
+    }
+    for (const button of all("[data-save]")) {
+      const kept = saved.includes(button.dataset.save);
+      button.ariaPressed = kept;
+      one("[data-label]", button).textContent = kept ? "Saved" : "Save";
+    }
+  };
+  addEventListener("storage", showKept);
+  addEventListener("pageshow", showKept);
+
+  // Suggestions below the search box: a list that the server makes, walked with the arrow keys (ARIA's combobox).
+  const combobox = () => one("[data-search][role=combobox]");
+  const suggested = () => all("#suggestions [role=option]");
+  const pick = (option) => {
+    for (const other of suggested()) other.ariaSelected = other === option;
+    if (option) {
+      combobox().setAttribute("aria-activedescendant", option.id);
+      option.scrollIntoView({ block: "nearest" });
+    } else combobox().removeAttribute("aria-activedescendant");
+  };
+  const showSuggestions = (open) => {
+    const list = one("#suggestions");
+    if (!list || list.hidden === !open) return false;
+    list.hidden = !open;
+    combobox().ariaExpanded = open;
+    pick();
+    return true;
+  };
+  const walkSuggestions = (event) => {
+    const options = suggested();
+    const at = options.findIndex((option) => option.ariaSelected === "true");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && options.length) {
+      event.preventDefault();
+      showSuggestions(true);
+      const next = at < 0 && step < 0 ? options.length - 1 : at + step;
+      pick(options[next]);
+    } else if (event.key === "Enter" && at >= 0 && !one("#suggestions").hidden) {
+      event.preventDefault();
+      options[at].click();
+    }
+  };
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target?.id !== "suggestions") return;
+    const options = suggested();
+    const open = options.length > 0 && document.activeElement === combobox();
+    showSuggestions(false);
+    if (!showSuggestions(open)) return;
+    one("#announce").textContent = `${options.length} ${options.length === 1 ? "suggestion" : "suggestions"}`;
+  });
+  document.addEventListener("focusout", ({ target, relatedTarget }) => {
+    if (target === combobox() && !relatedTarget?.closest("#suggestions")) showSuggestions(false);
+  });
+
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest(selector);
     closeMenus(hit("details.menu"));
+    if (!hit(".search")) showSuggestions(false);
     const theme = hit("[data-theme-set]");
     if (theme) {
       setTheme(theme.dataset.themeSet);
@@ -75,10 +210,20 @@
     } else if (hit("[data-sheet-close]")) {
       if (closeSheet() || hit("a")) event.preventDefault();
     } else if (hit("[data-copy]")) copy(hit("[data-copy]"));
+    else if (hit("[data-compare]")) {
+      event.preventDefault();
+      toggleCompared(hit("[data-compare]").dataset.compare);
+    } else if (hit("[data-save]")) toggleSaved(hit("[data-save]").dataset.save);
+    else if (hit("[data-tray-clear]")) keepIn("compare", []);
+    else if (hit("[data-saved-clear]")) {
+      keepIn("saved", []);
+      location.assign(location.pathname);
+    }
   });
 
   document.addEventListener("keydown", (event) => {
     const { target, key } = event;
+    if (target === combobox()) walkSuggestions(event);
     const typing = target.isContentEditable || target.matches("textarea, select, input:not([type=checkbox], [type=radio])");
     if (key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
       const field = all("[data-search]").find((input) => input.checkVisibility?.() ?? input.offsetParent);
@@ -92,7 +237,8 @@
       target.form.requestSubmit();
     } else if (key === "Escape") {
       const menu = closeMenus();
-      if (menu) one("summary", menu).focus();
+      if (showSuggestions(false)) event.preventDefault();
+      else if (menu) one("summary", menu).focus();
       else if (!closeSheet() && target.matches("[data-search]") && !target.value) target.blur();
     }
   });
@@ -120,6 +266,7 @@
   document.addEventListener("htmx:replacedInHistory", followAddress);
 
   document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    showKept();
     const news = detail.target?.id === "main" && one("[data-announce]");
     if (news) one("#announce").textContent = news.textContent;
     // Another page may have taken its place meanwhile.
@@ -131,6 +278,7 @@
     if (announce) announce.textContent = one("#results-title").textContent;
   });
   document.addEventListener("htmx:historyRestore", () => {
+    showKept();
     setSheet(false);
     closeMenus();
     showTheme();
@@ -164,4 +312,5 @@
 
   matchMedia("(min-width: 64em)").addEventListener("change", closeSheet);
   showTheme();
+  showKept();
 })();

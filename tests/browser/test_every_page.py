@@ -42,6 +42,13 @@ PAGES = {
     "a model named by its id": "/models/?q=meta-llama%2FLlama-3.1-70B-Instruct",
     "compared": "/compare/?m=microsoft/phi-2&m=Qwen/Qwen2.5-0.5B-Instruct&worker=vllm&accelerator=RTX+4090",
     "nothing to compare": "/compare/",
+    "something found to compare": "/compare/?m=microsoft/phi-2&find=qwen",
+    "compared on machines": "/compare/?m=ggml-org/Qwen3.8-27B-GGUF&on=RTX+4090&on=a+toaster&on=H100&worker=llama-cpp",
+    "saved": "/saved/?m=microsoft/phi-2&m=no/such&m=unsloth/Qwen3.6-35B-A3B-GGUF",
+    "nothing saved": "/saved/",
+    "made from a model": "/models/?base=Qwen/Qwen3-8B&compatible=false&unit=repository",
+    "detail of another build": "/models/unsloth/Qwen3.6-35B-A3B-GGUF/?worker=llama-cpp&accelerator=RTX+4090&build=0",
+    "home with a machine": "/?worker=ollama&accelerator=RTX+4070",
     "browse by memory": "/models/?worker=llama-cpp&memory=8&context=16384&compatible=false&format=gguf",
     "detail with memory": "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&context=16384",
     "what can I run": "/machine/?worker=llama-cpp&accelerator=RTX+3090",
@@ -103,6 +110,25 @@ def test_what_unfolds_is_accessible(visit, theme):
         menu.click()
     page.get_by_role("link", name="Filters").click()
     assert not violations(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_suggestions_and_what_is_collected_are_accessible_and_fit(visit, theme, width):
+    page = visit("/models/?compatible=false", width=width, color_scheme=theme, reduced_motion="reduce")
+    for link in page.locator("a[data-compare]").all()[:4]:
+        link.click()
+    page.locator("#tray").wait_for()
+    assert not violations(page)
+    assert not page.evaluate(OVERFLOWING)
+    page.goto("/models/unsloth/Qwen3.6-35B-A3B-GGUF/")
+    for term in page.locator("details.term summary").all()[:3]:
+        term.click()
+    page.locator("#q").press_sequentially("qwen")
+    page.get_by_role("listbox").wait_for()
+    page.locator("#q").press("ArrowDown")
+    assert not violations(page)
+    assert not page.evaluate(OVERFLOWING)
 
 
 @pytest.mark.parametrize("path", ["/", "/models/", "/models/microsoft/phi-2/"])

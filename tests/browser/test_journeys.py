@@ -344,7 +344,7 @@ def test_copy_the_line_that_starts_a_model(visit):
         "/models/ggml-org/Qwen3.8-27B-GGUF/?worker=llama-cpp&memory=24&ram=64",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    page.locator(".plans").get_by_role("button", name="Copy").first.click()
+    page.locator(".plans").get_by_role("button", name="Copy", exact=True).first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("llama-server -hf ggml-org/Qwen3.8-27B-GGUF")
@@ -361,7 +361,7 @@ def test_a_part_of_the_memory_says_what_it_is_by_keyboard(visit):
 
 def test_copy_the_command(visit):
     page = visit("/models/microsoft/phi-2/", permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("hf download microsoft/phi-2")
     expect(page.get_by_role("button", name="Copy", exact=True)).to_be_enabled()
@@ -507,7 +507,7 @@ def test_everything_without_javascript(visit):
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     expect(page.locator(".verdict-word")).to_be_visible()
     expect(page.locator(".findings li").first).to_be_visible()
-    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(page.get_by_role("button", name="Copy", exact=True)).to_have_count(0)
 
 
 def test_the_filters_of_a_phone_without_javascript(visit):
@@ -666,7 +666,7 @@ def test_models_are_put_side_by_side(visit):
     page = visit("/models/microsoft/phi-2/")
     page.get_by_role("link", name="Compare", exact=True).click()
     page.locator("#beside").fill("Qwen/Qwen2.5-0.5B-Instruct")
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Find").click()
     expect(page.locator(".compare thead a")).to_have_count(2)
     page.get_by_role("link", name="Leave out microsoft/phi-2").click()
     expect(page.locator(".compare thead a")).to_have_count(1)
@@ -690,3 +690,122 @@ def test_from_one_s_machine_to_what_it_can_run_and_to_the_model(visit, watch):
     page.get_by_role("link", name="What it needs").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("well?")
     expect(page.locator(".rung").first).to_contain_text("Needs")
+
+
+# --- suggestions -----------------------------------------------------------------------------------------------
+
+
+def test_suggestions_are_walked_with_the_keys_and_opened(visit):
+    page = visit("/")
+    box = page.locator("#q")
+    box.press_sequentially("phi-2")
+    options = page.locator("#suggestions").get_by_role("option")
+    expect(options.first).to_contain_text("microsoft/phi-2")
+    expect(box).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#announce")).to_contain_text("suggestion")
+    box.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    assert box.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
+    box.press("ArrowUp")
+    assert box.get_attribute("aria-activedescendant") is None
+    box.press("ArrowDown")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile(r"/models/microsoft/phi-2/$"))
+
+
+def test_suggestions_close_and_leave_the_search_as_it_is(visit):
+    page = visit("/models/microsoft/phi-2/")
+    box = page.locator("#q")
+    box.press_sequentially("qwen")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    box.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    expect(box).to_have_value("qwen")
+    box.press("ArrowDown")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    page.locator("h1").click()
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    box.press("Enter")
+    expect(page).to_have_url(re.compile(r"/models/\?q=qwen$"))
+
+
+def test_a_suggestion_is_clicked_and_a_slip_is_put_right(visit):
+    page = visit("/lists/")
+    page.locator("#q").press_sequentially("qwn")
+    page.get_by_role("option", name="Did you mean qwen").click()
+    expect(page).to_have_url(re.compile(r"/models/\?q=qwen$"))
+
+
+# --- what is kept in the browser -------------------------------------------------------------------------------
+
+
+def test_models_are_collected_over_pages_of_the_list_and_compared(visit):
+    page = visit("/models/?compatible=false")
+    tray = page.get_by_role("complementary", name="To compare")
+    expect(tray).to_be_hidden()
+    page.locator("a[data-compare]").first.click()
+    expect(page.locator("a[data-compare]").first).to_have_attribute("aria-pressed", "true")
+    expect(tray).to_be_visible()
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page).to_have_url(re.compile("page=2"))
+    expect(tray.locator("li")).to_have_count(1)
+    for at in range(3):
+        page.locator("a[data-compare]").nth(at).click()
+    expect(tray.locator("li")).to_have_count(4)
+    page.locator("a[data-compare]").nth(3).click(force=True)
+    expect(page.locator("#announce")).to_contain_text("4 models are compared at most")
+    tray.locator("li button").last.click()
+    expect(tray.locator("li")).to_have_count(3)
+    tray.get_by_role("link", name="Compare 3").click()
+    expect(page.locator(".compare thead a")).to_have_count(3)
+    page.get_by_label("Only what differs").check()
+    expect(page.locator(".compare tbody tr:not(.differs)").first).to_be_hidden()
+
+
+def test_a_saved_model_is_found_again(visit):
+    page = visit("/models/microsoft/phi-2/")
+    expect(page.get_by_role("link", name="Saved")).to_be_hidden()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto("/")
+    page.get_by_role("link", name="Saved").click()
+    expect(page.locator(".row-name")).to_contain_text("microsoft/phi-2")
+    page.get_by_role("button", name="Forget all of them").click()
+    expect(page.get_by_role("heading", name="Nothing saved yet")).to_be_visible()
+
+
+def test_a_build_of_another_width_is_looked_at_and_the_page_says_so(visit):
+    page = visit("/models/unsloth/Qwen3.6-35B-A3B-GGUF/?worker=llama-cpp&accelerator=RTX+4090&ram=32")
+    shown = page.locator(".width[aria-current]")
+    before = shown.inner_text()
+    page.locator(".width:not([aria-current])").first.click()
+    expect(page).to_have_url(re.compile(r"build=\d+"))
+    expect(page.get_by_role("heading", name="The build you look at")).to_be_visible()
+    expect(shown).not_to_have_text(before)
+    expect(page.locator("#announce")).to_contain_text("Needs")
+    build = page.url.rpartition("build=")[2]
+    page.locator("#c-context").select_option("32768")
+    expect(page).to_have_url(re.compile(rf"context=32768.*build={build}"))
+
+
+def test_the_way_to_the_results_is_short_with_the_keyboard(visit):
+    page = visit("/models/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to results")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('#results') !== null")
+
+
+def test_models_are_collected_without_javascript_through_the_address(visit):
+    page = visit("/models/?q=phi-2&compatible=false", java_script_enabled=False)
+    page.locator("a[data-compare]").first.click()
+    expect(page.locator(".compare thead a")).to_have_count(1)
+    page.locator("#beside").fill("qwen2.5 0.5b instruct")
+    page.get_by_role("button", name="Find").click()
+    page.locator(".found a").first.click()
+    expect(page.locator(".compare thead a")).to_have_count(2)
+    page.goto(page.url.partition("&")[0])
+    page.locator("#on").fill("RTX 4090")
+    page.get_by_role("button", name="Put beside").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("machines")

@@ -46,3 +46,50 @@ def test_one_is_left_out_and_another_put_beside(client):
     assert f"/compare/?m={QWEN.replace('/', '%2F')}" in [link.replace("/Qwen2", "%2FQwen2") for link in page.links]
     assert any(form.action == "/compare/" for form in page.forms)
     assert f"/compare/?m={PHI}" in Page(client.get(f"/models/{PHI}/")).links
+
+
+def test_what_differs_is_marked_and_what_does_not_is_not(client):
+    page = Page(client.get(f"/compare/?m={PHI}&m={PHI}-nothing&m={QWEN}&{WORKER}"))
+    lines = [told for tag, told in page.tags if tag == "tr"]
+    assert 0 < len(page.classed("differs")) < len(lines)
+    assert "Parameters (differs)" in page.text
+    assert "Access (differs)" not in page.text
+
+
+def test_one_alone_differs_from_nothing(client):
+    assert not Page(client.get(f"/compare/?m={PHI}")).classed("differs")
+
+
+def test_one_model_stands_on_several_machines_as_its_page_says_it(client):
+    response = client.get("/compare/", {"m": PHI, "on": ["RTX 4090", "M4 Max 64GB"], "worker": "vllm"})
+    page = Page(response)
+    machines = response.context["page"].machines
+    assert [one.page.worker.machine.label for one in machines] == ["RTX 4090", "Apple M4 Max, 64 GB"]
+    for one in machines:
+        own = client.get(f"/models/{PHI}/?{one.query}").context["page"]
+        assert (own.result, own.memory and own.memory.fit) == (one.page.result, one.page.memory and one.page.memory.fit)
+    assert "Leave out RTX 4090" in page.text
+    assert page.forbidden == []
+
+
+def test_the_visitor_s_own_machine_stands_first(client):
+    response = client.get(f"/compare/?m={PHI}&on=H100&{WORKER}")
+    machines = response.context["page"].machines
+    assert [one.text for one in machines] == ["", "H100"]
+    assert machines[0].page.worker.machine.label == "RTX 4090"
+
+
+def test_what_is_no_machine_is_named_and_more_models_are_left_out(client):
+    page = Page(client.get("/compare/", {"m": [PHI, QWEN], "on": ["RTX 4090", "a toaster"], "worker": "vllm"}))
+    assert "“a toaster” is not understood as a machine" in page.text
+    assert f"Left out: {QWEN}" in page.text
+
+
+def test_another_is_found_by_its_name_without_javascript(client):
+    page = Page(client.get("/compare/", {"m": PHI, "find": "qwen2.5 0.5b"}))
+    offered = [link for link in page.internal() if link.startswith("/compare/?") and "Qwen2.5-0.5B" in link]
+    assert offered
+    compared = client.get(offered[0]).context["page"]
+    assert compared.ids[0] == PHI
+    assert len(compared.ids) == 2
+    assert "No model is called" in Page(client.get("/compare/", {"find": "zzzzqqq"})).text
