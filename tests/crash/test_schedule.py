@@ -31,7 +31,7 @@ class ChangingHub:
     def __init__(self, hub, seed):
         self.hub, self.chance = hub, random.Random(seed)
         self.number, self.gone, self.moved = 0, {}, {}
-        self.done = Counter()
+        self.done, self.deck = Counter(), []
         for _ in range(12):
             self.add()
 
@@ -46,7 +46,10 @@ class ChangingHub:
 
     def change(self):
         names = sorted(self.hub.records)
-        what = self.chance.choice(["add", "delete", "rename", "commit", "commit", "downloads", "back"])
+        if not self.deck:
+            self.deck = ["add", "delete", "rename", "commit", "downloads", "back", "commit"]
+            self.chance.shuffle(self.deck)
+        what = self.deck.pop()
         name = self.chance.choice(names)
         if what == "add":
             self.add()
