@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -201,7 +202,7 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
         profile: EngineProfile,
         heading: str,
         models: Mapping[int, ModelOf],
-        standings: Mapping[int, Standing],
+        standings: Mapping[int, Standing] = MappingProxyType({}),
     ) -> Markup:
         """The models of a list. Each is rendered once, and kept as long as its row is.
 
