@@ -91,9 +91,21 @@ def test_a_name_is_escaped():
     ],
 )
 def test_where_a_fact_is_from(origin, tag):
-    assert (
-        show.fact("Context", "2,048 tokens", origin) == f"<div><dt>Context</dt><dd><b>2,048 tokens</b>{tag}</dd></div>"
-    )
+    assert show.fact("Likes", "2,048", origin) == f"<div><dt>Likes</dt><dd><b>2,048</b>{tag}</dd></div>"
+
+
+def test_a_term_explains_itself_where_it_needs_to():
+    assert show.TERMS["Context"] in show.fact("Context", "2,048 tokens")
+    assert "<summary>Context</summary>" in show.term("Context")
+    assert show.term("<b>") == "&lt;b&gt;"
+
+
+def test_a_column_is_as_high_as_the_need_and_the_line_stands_where_the_room_ends():
+    column = show.need_column(6, None, 8, 12)
+    assert 'class="fill" y="50.0" width="10" height="50.0"' in column
+    assert 'class="limit" y="33.3"' in column
+    assert 'height="100.0"' in show.need_column(99, None, 8, 12)
+    assert "limit" not in show.need_column(6, None, 0, 12)
 
 
 def test_a_fact_that_nothing_told_is_not_in_our_record_and_words_from_outside_are_text():

@@ -207,15 +207,15 @@ def test_verdicts_are_listed_from_sure_to_unsure(visit):
 
 def test_paging(visit):
     page = visit("/models/?compatible=false")
-    names = page.locator(".row-name").all_inner_texts()
+    names = page.locator(".row-name").all_text_contents()
     page.get_by_role("link", name="Next", exact=True).click()
     expect(page).to_have_url(re.compile("compatible=false&page=2$"))
     expect(page.locator(".pager [aria-current=page]")).to_have_text(re.compile("2"))
-    assert not set(names) & set(page.locator(".row-name").all_inner_texts())
+    assert not set(names) & set(page.locator(".row-name").all_text_contents())
     assert page.evaluate("scrollY") < 100
     page.go_back()
     expect(page.locator(".pager [aria-current=page]")).to_have_text(re.compile("1"))
-    assert page.locator(".row-name").all_inner_texts() == names
+    assert page.locator(".row-name").all_text_contents() == names
     page.wait_for_function("scrollY > 500")
 
 
@@ -553,7 +553,7 @@ def test_nothing_found_offers_the_next_step(visit):
 def test_a_failing_server_is_named_and_the_list_stays(visit, watch, failure, words):
     watch.expect(r"status of 500|net::ERR_|Response Status Error|htmx:sendError|htmx:responseError")
     page = visit("/models/")
-    rows = page.locator(".row-name").all_inner_texts()
+    rows = page.locator(".row-name").all_text_contents()
     page.route(
         re.compile("q=phi"),
         lambda route: route.fulfill(status=500, body="<h1>oops</h1>") if failure == "500" else route.abort(),
@@ -561,7 +561,7 @@ def test_a_failing_server_is_named_and_the_list_stays(visit, watch, failure, wor
     page.locator("#q").fill("phi")
     message = page.get_by_role("alert")
     expect(message).to_contain_text(words)
-    assert page.locator(".row-name").all_inner_texts() == rows
+    assert page.locator(".row-name").all_text_contents() == rows
     page.unroute(re.compile("q=phi"))
     page.get_by_role("link", name="Try again").click()
     expect(page).to_have_url(re.compile("q=phi$"))
