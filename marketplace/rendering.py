@@ -22,9 +22,11 @@ from compat.catalogue import Row
 from compat.catalogue.columns import license_label
 from compat.catalogue.facets import FacetValue, FacetView
 from compat.catalogue.membership import ModelOf
+from compat.catalogue.needs import files_of_variant
 from compat.catalogue.suggesting import Standing
 from compat.engines import EngineProfile
 from compat.estimate.quality import quality_of
+from compat.estimate.run_line import hub_line
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
 from compat.extraction.task import task_label
@@ -77,6 +79,7 @@ FILTERS = {
 
 FUNCTIONS = {
     "quality_of": quality_of,
+    "get_line": lambda record, variant: hub_line(files_of_variant(record, variant, ())),
     "absent": show.absent,
     "bar": show.bar,
     "card_bar": show.card_bar,

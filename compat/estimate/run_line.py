@@ -140,8 +140,40 @@ def take_line(slug: str, model: ModelFiles) -> str:
         source = _ollama_source(model)
         if source:
             return shlex.join(("ollama", "run", source))
-    files = model.files if model.format == "gguf" else ()
-    return shlex.join(("hf", "download", model.repo_id, *files))
+    return hub_line(model)
+
+
+def hub_line(model: ModelFiles) -> str:
+    """How to get a variant with the Hub's own command: its files, and the small ones that are read with them.
+
+    Never all that a repository holds, which may be the same weights in five formats. The Hub's command takes ``*`` for
+    anything, folders included.
+    """
+    if model.format == "gguf" and model.files:
+        return shlex.join(("hf", "download", model.repo_id, *model.files))
+    weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
+    if not weights or len(weights) > _MOST_NAMED:
+        weights = _WEIGHTS.get(model.format, ())
+    if model.format == "gguf":
+        weights = (f"*{model.quantization}*.gguf",) if model.quantization else weights
+        return shlex.join(("hf", "download", model.repo_id, "--include", *weights))
+    return shlex.join(("hf", "download", model.repo_id, *(("--include", *weights, *_BESIDE) if weights else ())))
+
+
+_PART = re.compile(r"\d+-of-")
+_MOST_NAMED = 6
+_BESIDE = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
+"""Configurations, tokenizers, chat templates, and code of a model's own."""
+_WEIGHTS = {
+    "gguf": ("*.gguf",),
+    "safetensors": ("*.safetensors",),
+    "pytorch": ("*.bin", "*.pt", "*.pth"),
+    "transformers": ("*.safetensors", "*.bin"),
+    "onnx": ("*.onnx", "*.onnx_data"),
+    "openvino": ("*.xml", "*.bin"),
+    "adapter": ("adapter_model.*",),
+}
+"""The files of a format where it is not known which there are."""
 
 
 _WIDE_CACHES = (SIXTEEN_BITS, SIXTEEN_BITS)

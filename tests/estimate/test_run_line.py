@@ -401,19 +401,33 @@ def test_lm_studio_loads_safetensors_by_mlx_onto_the_one_device():
     assert judge_fit(TEXT, "lm-studio", cards(4, ram=64)).fit is Fit.PARTIAL
 
 
+BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
+
+
 @pytest.mark.parametrize(
     ("slug", "model", "line"),
     [
         ("ollama", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M", ("B-Q4_K_M.gguf",)), "ollama run hf.co/a/B-GGUF:Q4_K_M"),
         ("ollama", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M"), "ollama run hf.co/a/B-GGUF:Q4_K_M"),
-        ("ollama", ModelFiles("a/B", "safetensors", "", ("x.safetensors",)), "hf download a/B"),
+        (
+            "ollama",
+            ModelFiles("a/B", "safetensors", "", ("x.safetensors",)),
+            f"hf download a/B --include x.safetensors {BESIDE}",
+        ),
         (
             "ollama",
             ModelFiles("a/B-GGUF", "gguf", "Q8_0", ("B-Q8_0-1.gguf", "B-Q8_0-2.gguf")),
             "hf download a/B-GGUF B-Q8_0-1.gguf B-Q8_0-2.gguf",
         ),
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M", ("B.gguf",)), "hf download a/B-GGUF B.gguf"),
-        ("vllm", ModelFiles("gpt2", "safetensors"), "hf download gpt2"),
+        ("llama-cpp", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M"), "hf download a/B-GGUF --include '*Q4_K_M*.gguf'"),
+        ("vllm", ModelFiles("gpt2", "safetensors"), f"hf download gpt2 --include '*.safetensors' {BESIDE}"),
+        (
+            "vllm",
+            ModelFiles("a/B", "safetensors", "", tuple(f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3))),
+            f"hf download a/B --include 'model-*-of-00003.safetensors' {BESIDE}",
+        ),
+        ("", ModelFiles("a/B", "nemo"), "hf download a/B"),
     ],
 )
 def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
