@@ -44,6 +44,13 @@ def comparison(**changes):
 # --- what is known to hold -------------------------------------------------------------------------------------
 
 
+def test_nine_in_ten_speeds_are_within_a_third_and_the_range_holds_most(speed):
+    row = speed.table.row("all", "all", "decode", "user")
+    assert (row.median < 0.1, row.p90 < 0.35) == (True, True)
+    assert speed.table.answered > 0.75 * speed.table.asked
+    assert sum(one.held for one in speed.table.ranges) > 0.8 * sum(one.of for one in speed.table.ranges)
+
+
 def test_runs_of_the_engine_agree_to_the_last_digit_printed(memory):
     assert memory.table.row("all", "all", "kv", "engine-run").max < 1e-4
     assert memory.table.row("all", "all", "file", "engine-run").max < 2e-3
