@@ -160,7 +160,7 @@ def settings_read() -> dict[str, Read]:
             found[name] = Read()
     shell = [
         ROOT / "Procfile",
-        *(path for path in ROOT.glob("deploy/*.sh") if path.name not in ("test.sh", "secrets.sh")),
+        *(path for path in ROOT.glob("deploy/*.sh") if path.name not in ("test.sh", "crash.sh", "secrets.sh")),
     ]
     for source in shell:
         for name in re.findall(r"\$\{([A-Z_]+):-[^}]*}", source.read_text("utf-8")):

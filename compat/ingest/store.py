@@ -227,9 +227,9 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
     kept = {row.kind: row for row in known.documents.all()} if known else {}
     sha, read = told.documents[0].sha, told.documents[0].read
     ahead = [row for row in kept.values() if lies_ahead(row.read)]
-    for early in ahead:
+    for mistaken in ahead:
         # The clock was set back since: what is told now is newer.
-        early.read = read - timedelta(microseconds=1)
+        mistaken.read = read - timedelta(microseconds=1)
     useless = [row.pk for row in kept.values() if told.whole and row.sha not in ("", sha) and row.read <= read]
     if told.documents[0].kind in (Kind.DETAIL, Kind.LIST):
         useless += [row.pk for kind, row in kept.items() if kind == Kind.REFUSAL and row.read <= read]
