@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 
 from compat import catalogue as queries
 from compat.catalogue.question import Question
+from compat.catalogue.workers import workers
 from compat.management.command import Exit
 from compat.models import ModelRecord, Verdict
 from compat.models.engines import engines
@@ -111,3 +112,12 @@ def test_an_empty_catalogue_says_how_to_fill_it(capsys):
     with pytest.raises(CommandError, match="load_records --bundled") as caught:
         report(capsys=capsys)
     assert caught.value.returncode == Exit.FAILED
+
+
+def test_with_alternatives_it_tells_for_every_engine_what_there_is_instead(capsys):
+    call_command("compat_report", "--alternatives", "--top", "30", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert [one["worker"] for one in told["engines"]] == list(workers())
+    for one in told["engines"]:
+        assert one["models"] == 30
+        assert one["refused"] == sum(one["nearest"].values()) + len(one["none"])
