@@ -154,7 +154,7 @@ def test_without_a_machine_it_says_what_to_tell():
         assert problem.parameter == "sort"
         assert "no machine is told" in problem.message
         assert "accelerator" in problem.message
-        assert caught.value.rest.sort == "popular"
+        assert caught.value.rest.sort == "suggested"
 
 
 def test_a_worker_of_the_site_brings_its_machine():
