@@ -200,7 +200,9 @@ def suggested_on(index: CatalogueIndex, worker: Worker, *, models: bool) -> Sugg
         key = (worker.key, models)
         if key not in index.suggested:
             scores = verdicts_on(index, worker).scores(index.columns.trusted)
-            _keep(index.suggested, key, Suggested.of(index.columns, scores, models=models), MOST_SUGGESTED)
+            machine = worker.hardware is not None
+            order = Suggested.of(index.columns, scores, models=models, machine=machine)
+            _keep(index.suggested, key, order, MOST_SUGGESTED)
         return index.suggested[key]
 
 

@@ -285,7 +285,14 @@ class Finding:
         for row in rows:
             at = self.index.rows_of([row.record.pk])
             told = (row.record.parameters_text, since.get(row.record.pk) or row.record.created)
-            for standing in standings(self.index.columns, at, self.scores, [told] * len(at), models=self.models):
+            for standing in standings(
+                self.index.columns,
+                at,
+                self.scores,
+                [told] * len(at),
+                models=self.models,
+                machine=self.worker.hardware is not None,
+            ):
                 found[row.record.pk] = standing
         return found
 

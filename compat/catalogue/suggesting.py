@@ -3,7 +3,8 @@
 Each model has points for what it is, each build for how it runs here; a list begins with the most points together. On a
 machine the fit, the speed and the packing of the build that is taken count (:mod:`compat.catalogue.taking`), so that
 what has a memory need that is not known comes behind everything that has one, and what is refused behind all. Without
-a machine the verdict alone counts for that part. An example, of 24 GB and llama.cpp::
+a machine the verdict alone counts for that part, and models that few machines hold stand lower. An example, of 24 GB
+and llama.cpp::
 
     part         Qwen3.6-27B              gpt2
     runs here    40  fits, nearly all     -10  fits, but a guess
@@ -140,6 +141,28 @@ def size_points(parameters: int | None) -> int:
     return round(6 * min(doublings, 7) + 2 * max(doublings - 7, 0))
 
 
+_AT_HOME = size_points(32_000_000_000)
+"""The points of the largest models that many people's machines hold."""
+
+
+def _of_anyone(size: Column) -> Column:
+    """The points of sizes where no machine is told: what few machines hold stands the lower, the larger it is."""
+    found: Column = np.where(size > _AT_HOME, 3 * _AT_HOME - 2 * size, size)
+    return found
+
+
+def _merits(merits: Column, *, machine: bool) -> Column:
+    """Points of what models are, in the order of :data:`PARTS`, where a ``machine`` is told or none."""
+    if machine:
+        return merits
+    found = merits.copy()
+    found[:, _SIZE] = _of_anyone(merits[:, _SIZE])
+    return found
+
+
+_SIZE = list(PARTS).index("size")
+
+
 def download_points(downloads: int | None) -> int:
     """Three for each factor of ten beyond a hundred a month, fifteen at the most."""
     return min(15, round(3 * math.log10(downloads / 100))) if downloads and downloads > 100 else 0
@@ -265,13 +288,14 @@ class Suggested:
     order: OrderColumns
 
     @classmethod
-    def of(cls, columns: IndexColumns, scores: Column, *, models: bool) -> Suggested:
-        """The rows by what they are, or of ``models`` by what their models are, and by the scores of their groups."""
-        own = (
-            columns.model_merit.sum(axis=1, dtype=np.int16)[columns.model]
-            if models
-            else columns.merit.sum(axis=1, dtype=np.int16)
-        )
+    def of(cls, columns: IndexColumns, scores: Column, *, models: bool, machine: bool) -> Suggested:
+        """The rows by what they are, or of ``models`` by what their models are, and by the scores of their groups.
+
+        ``machine``: whether one is told.
+        """
+        merits = columns.model_merit if models else columns.merit
+        points = _merits(merits, machine=machine).sum(axis=1, dtype=np.int16)
+        own = points[columns.model] if models else points
         points = own + BUILD_POINTS[scores][columns.group]
         popular = columns.orders["popular"]
         # Ascending, as whole numbers are sorted by their digits then.
@@ -319,16 +343,28 @@ _KINDS = {
 
 
 def standings(
-    columns: IndexColumns, rows: Column, scores: Column, told: Sequence[tuple[str, datetime | None]], *, models: bool
+    columns: IndexColumns,
+    rows: Column,
+    scores: Column,
+    told: Sequence[tuple[str, datetime | None]],
+    *,
+    models: bool,
+    machine: bool,
 ) -> list[Standing]:
     """Why some rows stand where they do. ``told`` are each one's number of parameters in words, and its date."""
     found = []
-    merits = columns.model_merit[columns.model[rows]] if models else columns.merit[rows]
-    for score, merit, (size, created) in zip(scores[columns.group[rows]].tolist(), merits.tolist(), told, strict=True):
+    own = columns.model_merit[columns.model[rows]] if models else columns.merit[rows]
+    large = own[:, _SIZE] > _AT_HOME
+    merits = _merits(own, machine=machine)
+    for score, merit, few_hold, (size, created) in zip(
+        scores[columns.group[rows]].tolist(), merits.tolist(), (large & (not machine)).tolist(), told, strict=True
+    ):
         here = int(BUILD_POINTS[score])
         points = dict(zip(PARTS, merit, strict=True))
         why = {
-            "size": f"{size} parameters" if size else "number of parameters not known",
+            "size": f"{size} parameters{', which few machines hold' if few_hold else ''}"
+            if size
+            else "number of parameters not known",
             "generation": _GENERATIONS[points["generation"]],
             "downloads": "by those of a month, of all its repositories" if models else "by those of a month",
             "age": f"since {created:%B %Y}" if created else "not told",
