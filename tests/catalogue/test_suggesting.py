@@ -138,7 +138,7 @@ def test_a_need_that_is_not_known_stands_behind_every_need_that_is(machine):
 @pytest.mark.parametrize("engine", ["llama-cpp", "ollama", "vllm", "mlx-lm", "transformers", "rbee"])
 def test_where_no_machine_is_told_a_list_begins_with_what_many_machines_hold(engine):
     first = browse(Question(worker=engine, unit="model"))
-    models = [row.record.parameters for row in first.rows[:10]]
+    models = [row.record.parameters for row in first.rows[:3]]
     assert all(count is not None and count < 90_000_000_000 for count in models), models
     shown = [part for row in first.rows for part in first.standings[row.record.pk].parts if part.name == "size"]
     assert {part.points < 36 for part in shown if "few machines" in part.why} <= {True}
