@@ -81,7 +81,7 @@ def list_huggingface_models(*, limit: int = 50, sort: str = "popular", **options
 
 def search_huggingface_models(query: str, *, limit: int = 50, **options: Any) -> list[ModelRecord]:
     """The catalogue's models whose id holds every word of the query, best known first."""
-    return _browse(query, limit, options)
+    return _browse(query, limit, {"sort": "popular", **options})
 
 
 def list_compatible_models(*, limit: int = 50, sort: str = "popular", **options: Any) -> list[ModelRecord]:
@@ -91,7 +91,7 @@ def list_compatible_models(*, limit: int = 50, sort: str = "popular", **options:
 
 def search_compatible_models(query: str, *, limit: int = 50, **options: Any) -> list[ModelRecord]:
     """Like :func:`search_huggingface_models`, but only what runs."""
-    return _browse(query, limit, {**options, "compatible": "true"})
+    return _browse(query, limit, {"sort": "popular", **options, "compatible": "true"})
 
 
 def extract_model_metadata(model: Model) -> ModelMetadata:

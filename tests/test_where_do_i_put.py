@@ -221,7 +221,7 @@ def makers(request):
         "utf-8",
     )
     urls = copy / "marketplace/urls.py"
-    change_line(urls, "import accuracy, browse,", "import accuracy, makers, browse,")
+    add_lines(urls, "    machine,", "    makers,\n")
     add_lines(urls, '    path("accuracy/",', '    path("makers/", makers.makers, name="makers"),\n')
 
 

@@ -120,10 +120,10 @@ def test_gated_and_size(hub):
 @pytest.mark.parametrize(
     ("asked", "same"),
     [
-        ("sort=downloads", ""),
+        ("sort=downloads", "sort=popular"),
         ("sort=num_parameters", "sort=params"),
         ("sort=likes&search=qwen+b", "sort=likes&q=qwen+b"),
-        ("sort=downloads&pipeline_tag=text-generation", "task=text-generation"),
+        ("sort=downloads&pipeline_tag=text-generation", "sort=popular&task=text-generation"),
     ],
 )
 def test_only_what_runs(client, worker, asked, same):

@@ -351,7 +351,7 @@ BAD = [
     ("find_models", {"worker": "nope"}, "use rbee, "),
     ("find_models", {"worker": "a\0b"}, "“a b” is not a value of worker"),
     ("find_models", {"worker": "x" * 10_000}, "at most 120 characters"),
-    ("find_models", {"sort": "upwards"}, "use popular, trending"),
+    ("find_models", {"sort": "upwards"}, "use suggested, popular, trending"),
     ("find_models", {"compatible": "maybe"}, "use true, false or only-incompatible"),
     ("find_models", {"q": "x" * 1_000_000}, "at most 200 characters"),
     ("find_models", {"task": ["a\0b"]}, "task"),

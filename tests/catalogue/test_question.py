@@ -36,9 +36,9 @@ def problems(query):
     return {problem.parameter: problem.message for problem in caught.value.problems}
 
 
-def test_nothing_asked_is_what_runs_best_known_first():
+def test_nothing_asked_is_what_runs_as_it_is_suggested():
     assert read("") == Question()
-    assert (Question().compatible, Question().sort, Question().page) == ("true", "popular", 1)
+    assert (Question().compatible, Question().sort, Question().page) == ("true", "suggested", 1)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_nothing_asked_is_what_runs_best_known_first():
         ("min_context=8192", "min_context", 8192),
         ("list=small", "list", "small"),
         ("page=3", "page", 3),
-        ("sort=", "sort", "popular"),
+        ("sort=", "sort", "suggested"),
         ("utm_source=mail", "q", ""),
     ],
 )
