@@ -896,7 +896,7 @@ def test_a_style_reaches_visitors(seen, copy):
 
 
 def test_tests_stand_where_their_sources_stand():
-    beside = {"browser", "data", "deploy", "npm", "tools"}
+    beside = {"browser", "crash", "data", "deploy", "npm", "tools"}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"}
     rooms = {path.name for floor in ("compat", "marketplace") for path in (ROOT / floor).iterdir() if path.is_dir()}
     assert folders - beside <= rooms

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -113,23 +114,38 @@ class _Told(NamedTuple):
     license: str
     created: datetime | None
 
+    @classmethod
+    def of(cls, record: ModelRecord) -> _Told:
+        return cls(*(getattr(record, name) for name in _COLUMNS))
+
 
 _COLUMNS = ("pk", *_Told._fields[1:])
 _TOLD = ComposedQuery(lambda keys: ModelRecord.objects.filter(pk__in=keys).order_by().values_list(*_COLUMNS))
 
 
 def alternatives_to(
-    index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int = MOST_ALTERNATIVES
+    index: CatalogueIndex,
+    record: ModelRecord,
+    worker: Worker,
+    most: int = MOST_ALTERNATIVES,
+    *,
+    among: Mapping[int, ModelRecord] | None = None,
 ) -> list[Alternative]:
-    """What to take instead of a record, the nearest first; none for one that came after the index was made. A query."""
+    """What to take instead of a record, the nearest first; none for one that came after the index was made.
+
+    ``among`` are records by their keys, of which alone any is taken; without it all, for a query.
+    """
     at = index.rows_of([record.pk])
     if not len(at):
         return []
     looked = _Looked(index, int(at[0]), record, worker)
     build, family, peers = looked.build(), looked.family(), looked.peers()
     keys = index.ids_at(np.concatenate([build, family, peers]))
-    told = {one[0]: _Told(*one) for one in _TOLD.rows(keys)} if keys else {}
-    own = _Told(*(getattr(record, name) for name in _COLUMNS))
+    if among is not None:
+        told = {pk: _Told.of(among[pk]) for pk in keys if pk in among}
+    else:
+        told = {one[0]: _Told(*one) for one in _TOLD.rows(keys)} if keys else {}
+    own = _Told.of(record)
     found = [Alternative(one.pk, one.repo_id, "build", _of_build(own, one)) for one in _known(index, build, told)]
     alike = (one for one in _known(index, family, told) if _OTHER_KIND.isdisjoint(_words(own.name) ^ _words(one.name)))
     # Of those that are equally near, as the suggested order has them.
@@ -162,6 +178,7 @@ class _Looked:
         found: Column = rows[(rows != self.row) & (self.scores[self.index.columns.group[rows]] > RUNS)][:1]
         return found
 
+    @cached_property
     def _for_the_same(self) -> Mask:
         """The groups that run, are for the same, and have no more weights."""
         found: Mask = self.scores > RUNS
@@ -203,7 +220,7 @@ class _Looked:
         models = (columns.model_line == columns.model_line[self.model]) == of_line
         models &= (columns.model_merit[:, _KIND] >= least) & (columns.model_merit[:, _MAKER] > 0)
         models[self.model] = False
-        rows = order.rows[self._for_the_same()[order.groups]]
+        rows = order.rows[self._for_the_same[order.groups]]
         rows = rows[models[columns.model[rows]]][: 20 * _LOOKED_AT]
         _, first = np.unique(columns.model[rows], return_index=True)
         found: Column = rows[np.sort(first)][:_LOOKED_AT]

@@ -175,7 +175,7 @@ def _row(
 
 
 _COLUMNS = (
-    *("id", "record_id", "position", "label", "format", "quantization", "size_bytes", "bits", "missing_shards"),
+    *("id", "record_id", "position", "key", "label", "format", "quantization", "size_bytes", "bits", "missing_shards"),
     "tensors",
 )
 _RECORD, _QUANTIZATION, _SIZE = (_COLUMNS.index(name) for name in ("record_id", "quantization", "size_bytes"))

@@ -175,7 +175,10 @@ class TerminalScreen:
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[Told]]) -> None:
         """A table without lines; what is too long is wrapped, never cut off."""
+        from rich.console import Group
+        from rich.padding import Padding
         from rich.table import Table
+        from rich.text import Text
 
         shown = [place for place, one in enumerate(columns) if self.wide or not (one.spare or one.below)]
         below = [place for place, one in enumerate(columns) if one.below and place not in shown]
@@ -191,10 +194,10 @@ class TerminalScreen:
                 min_width=min(width, _NARROWEST) if one.bends else width,
             )
         for row in rows:
-            cells = [_styled(row[place]) for place in shown]
-            for text in filter(None, (_text(row[place]) for place in below)):
-                cells[0].append(f"\n  {text}", "bright_black")
-            table.add_row(*cells)
+            first, *cells = (_styled(row[place]) for place in shown)
+            texts = filter(None, (_text(row[place]) for place in below))
+            notes = [Padding(Text(text, "bright_black"), (0, 0, 0, 2)) for text in texts]
+            table.add_row(Group(first, *notes), *cells)
         # Where even that is too wide the terminal itself wraps: a number with its end cut off would be a wrong one.
         self._console.print(table, crop=False)
 

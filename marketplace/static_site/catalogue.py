@@ -160,6 +160,7 @@ class Catalogue:
         self.by_id = {entry.record.repo_id: entry for entry in self.entries}
         self._rows: dict[int, Row] = {}
         self._index = current_index()
+        self._records = {entry.record.pk: entry.record for entry in self.entries}
         self._instead: dict[int, list[Entry]] = {}
         wanted = {base for entry in self.entries for base, _ in entry.relations}
         self._digests = {
@@ -169,9 +170,10 @@ class Catalogue:
         }
 
     def alternatives(self, entry: Entry) -> list[Entry]:
-        """What the site offers instead, as far as it is exported as well. A query, the first time."""
+        """What the site offers instead, as far as it is exported as well."""
         if entry.place not in self._instead:
-            found = alternatives_to(self._index, entry.record, self.workers[0], 2 * MOST_ALTERNATIVES)
+            most = 2 * MOST_ALTERNATIVES
+            found = alternatives_to(self._index, entry.record, self.workers[0], most, among=self._records)
             others = [self.by_id[one.repo_id] for one in found if one.repo_id in self.by_id]
             self._instead[entry.place] = [one for one in others if one.runs][:MOST_ALTERNATIVES]
         return self._instead[entry.place]
