@@ -792,3 +792,18 @@ def test_lmdeploy_computes_compressed_tensors_in_turbomind_and_in_experts():
         model = {"model_type": model_type, "architectures": [hf_class]}
         result = judged("lmdeploy", {**model, "quantization_config": pack_quantized_in(32)}, remote_code=True)
         assert refuses(result) is not runs
+
+
+# convert/reader_safetensors.go, safetensorsFP8BlockSize
+@pytest.mark.parametrize(
+    ("block", "level"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, Confidence.LOW),
+        ({"quant_method": "fp8"}, Confidence.LOW),
+        ({"quant_method": "fp8", "weight_block_size": None}, Confidence.NONE),
+        ({"quant_method": "awq", "bits": 4}, Confidence.NONE),
+        (pack_quantized(4), Confidence.NONE),
+    ],
+)
+def test_ollamas_converter_unpacks_fp8_in_blocks_alone(block, level):
+    assert packed("ollama", block).level is level
