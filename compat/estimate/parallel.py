@@ -5,7 +5,8 @@ Where that does not go, whole layers may lie on devices one after the other, in 
 Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
 ``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In TGI
-at db931fc: ``get_sharded``, by which the loaders of packed weights cut scales and zero points too. In LMDeploy at 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
+at db931fc: ``get_sharded``, by which the loaders of packed weights cut scales and zero points too. In LMDeploy at
+1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
 ``--tp``, which "should be 2^n". Stages: ``get_pp_indices`` in ``vllm/distributed/utils.py`` and
 ``sglang/srt/distributed/utils.py``, and of the models ``llama.py``, ``mixtral.py``, ``qwen2.py``, ``qwen3.py`` and
 ``qwen3_moe.py`` of both: the first stage holds the embedding, the last one norm and head, and some models' code makes
