@@ -137,6 +137,7 @@ class _FormatTable(StrictTable):
     platforms: _Platforms = []
     layouts: list[_Layout] = []
     opens: list[_FileNames] | None = None
+    layout_note: str = ""
 
 
 class _QuantizationTable(StrictTable):
@@ -383,6 +384,7 @@ def _format(row: _FormatTable) -> FormatRule:
         tuple(row.platforms),
         tuple(row.layouts),
         None if row.opens is None else frozenset(row.opens),
+        row.layout_note,
     )
 
 

@@ -148,6 +148,7 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
+_JANG_FILE = "jang_config.json"
 _MODELOPT_FILE = "hf_quant_config.json"
 _METHOD_FILES = ("quantize_config.json", "quant_config.json", "quantization_config.json")
 """Files at the root in which packers write how they packed; each is written by several methods' packers."""
@@ -233,6 +234,9 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     then tags, then words of the repository's name and of its weight files' names."""
     tags = tuple(tag.lower() for tag in model.tags or ())
     words = name_words(_NUMBER_LAST.sub("-", model.name.lower()))
+    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
+    if _JANG_FILE in paths:
+        return Packing("JANG", Provenance.HUB, f"its files hold JANG's {_JANG_FILE}")
     key, block = _block(config)
     if isinstance(block, Mapping):
         told = _told_by_block(block, words, key)
@@ -243,7 +247,6 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
         return _mlx(mlx, width, "quantization.bits")
-    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
     if _MODELOPT_FILE in paths:
         return _modelopt(words)
     by_words = _by_tags_and_name(model, tags, words)

@@ -100,7 +100,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
             yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
             return
-        names = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
+        read = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
+        names = [name for name in read if name.partition(" ")[0] not in read or " " not in name]
         if not names:
             reads = "it takes plain weights only"
         elif len(names) > _MANY:

@@ -74,6 +74,8 @@ def test_a_loader_of_its_own_is_no_mlx():
     assert _of("JANGQ-AI/GLM-5.1-JANG_1L", tags=["mlx"]).label == "JANG"
     assert _of("OsaurusAI/MiniMax-M2.7-JANGTQ4").label == "JANG"
     assert _of("a/Hijang-8B").label is None
+    for config in ({}, {"quantization": {"bits": 4, "group_size": 64}}, {"quantization_config": {"bits": 4}}):
+        assert _with_files("jang_config.json", "model.safetensors", tags=["mlx"], config=config).label == "JANG"
 
 
 def test_tags_then_words_of_the_name():
