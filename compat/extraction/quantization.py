@@ -147,6 +147,8 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
+_TURBO_WORD = _word(r"tq[1-8][a-z]{0,2}(?!-\d)")
+"""TurboQuant's widths, for which there are loaders of several makers, and none in an engine. ``TQ1_0`` is a GGUF type."""
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
 _JANG_FILE = "jang_config.json"
 _MODELOPT_FILE = "hf_quant_config.json"
@@ -302,6 +304,8 @@ def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Pack
     if own:
         label = _NAME_WORDS[own["known"]] if own["known"] else PACKED
         return Packing(label, Provenance.NAME, f"{where} “{own[0].upper()}”", bits=_bits(label, tags, words))
+    if _TURBO_WORD.search("-".join(words)):
+        return Packing(PACKED, Provenance.NAME, f"{where} that its weights are packed by TurboQuant")
     # A model may be called Marlin; a packing's word stands behind the model's own.
     if "marlin" in words[1:]:
         return Packing(_MARLIN, Provenance.NAME, f"{where} “MARLIN”", bits=_bits(_MARLIN, tags, words))

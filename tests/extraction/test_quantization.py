@@ -78,6 +78,12 @@ def test_a_loader_of_its_own_is_no_mlx():
         assert _with_files("jang_config.json", "model.safetensors", tags=["mlx"], config=config).label == "JANG"
 
 
+@pytest.mark.parametrize("name", ["gpt-oss-20b-tq3", "Nemotron-3-Super-tq3a-tq2e-g32", "Qwen3.6-35B-A3B-tq3a-tqTe-g64"])
+def test_turboquant_is_a_packing_of_many_loaders(name):
+    assert _of(f"a/{name}").label == PACKED
+    assert _of("a/TQ-8B").label is None
+
+
 def test_tags_then_words_of_the_name():
     assert _of(tags=["awq"]).provenance is Provenance.TAG
     assert _of("openai/gpt-oss-20b", tags=["8-bit", "mxfp4"]).label == "MXFP4"
