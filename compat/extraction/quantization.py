@@ -148,7 +148,7 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
 _TURBO_WORD = _word(r"tq[1-8][a-z]{0,2}(?!-\d)")
-"""TurboQuant's widths, for which there are loaders of several makers, and none in an engine. ``TQ1_0`` is a GGUF type."""
+"""TurboQuant's widths, for which there are loaders of several makers, and none in an engine; ``TQ1_0`` is GGUF's."""
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
 _JANG_FILE = "jang_config.json"
 _MODELOPT_FILE = "hf_quant_config.json"
