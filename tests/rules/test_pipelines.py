@@ -22,9 +22,6 @@ def test_one_file_of_a_pipeline_needs_no_configuration_and_no_context():
     result = judge_all(found, all_profiles()["diffusers"]).result
     assert result.confidence == "low"
     assert not any("config" in text or "context" in text for text in result.warnings)
-        "low",
-        [],
-    )
 
 
 def judged(repo_id, **record):
