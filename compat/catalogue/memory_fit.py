@@ -9,7 +9,8 @@ from compat.estimate import Fit, FitResult
 from compat.rules import CompatibilityResult, Confidence
 
 _OTHER_CUT = (
-    "Use one of these numbers of GPUs, or have each GPU keep whole layers (pipeline parallelism), not judged here."
+    "Use one of these numbers of GPUs, or have each GPU keep whole layers where the engine can (pipeline parallelism), "
+    "which is not judged here."
 )
 
 

@@ -137,6 +137,7 @@ class _FormatTable(StrictTable):
     platforms: _Platforms = []
     layouts: list[_Layout] = []
     opens: list[_FileNames] | None = None
+    layout_note: str = ""
 
 
 class _QuantizationTable(StrictTable):
@@ -160,6 +161,7 @@ class _QuantizationTable(StrictTable):
     dense_alone: bool = False
     experts_alone: bool = False
     architectures: Names = []
+    architecture_lists: Names = []
     refused: str = ""
     processor: str = ""
     processor_experts: str = ""
@@ -314,9 +316,9 @@ class _Reading:
 
     def _packings(self) -> tuple[Packing, ...]:
         """The engine's own packings, and those of the engines whose code it loads models with."""
-        own = [packing for row in self._table.quantization for packing in _packings(row)]
-        rows = enumerate(self._table.quantization, 1)
-        shares = [self._share(row, f"quantization {number}") for number, row in rows if row.shares]
+        rows = [(row, f"quantization {number}") for number, row in enumerate(self._table.quantization, 1)]
+        own = [one for row, place in rows for one in _packings(row, self._of_lists(row.architecture_lists, place))]
+        shares = [self._share(row, place) for row, place in rows if row.shares]
         return (*own, *shared_packings(shares))
 
     def _share(self, row: _QuantizationTable, place: str) -> Share:
@@ -382,6 +384,7 @@ def _format(row: _FormatTable) -> FormatRule:
         tuple(row.platforms),
         tuple(row.layouts),
         None if row.opens is None else frozenset(row.opens),
+        row.layout_note,
     )
 
 
@@ -389,7 +392,7 @@ def _experimental(row: _ExperimentalTable | None) -> Experimental | None:
     return None if row is None else Experimental(row.platform, row.note, row.like)
 
 
-def _packings(row: _QuantizationTable) -> list[Packing]:
+def _packings(row: _QuantizationTable, listed: frozenset[str]) -> list[Packing]:
     return [
         Packing(
             name,
@@ -408,7 +411,7 @@ def _packings(row: _QuantizationTable) -> list[Packing]:
             unsure=row.unsure,
             dense_alone=row.dense_alone,
             experts_alone=row.experts_alone,
-            architectures=frozenset(row.architectures),
+            architectures=listed.union(row.architectures),
             refused=row.refused,
             processor=row.processor,
             processor_experts=row.processor_experts,

@@ -62,6 +62,7 @@ class FormatRule:
     ``loader`` is what of the engine reads it, where that knows fewer architectures than the engine (``converter``).
     Empty ``platforms`` means all of the engine's. ``layouts`` are those it reads beside Transformers' own, ``opens``
     the names of files that it takes for weights beside Transformers' own (of :data:`FILE_NAMES`); None: nobody looked.
+    ``layout_note`` says what another layout takes, where it is not read as surely.
     """
 
     name: str
@@ -74,6 +75,7 @@ class FormatRule:
     platforms: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()
     opens: frozenset[str] | None = None
+    layout_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ Where that does not go, whole layers may lie on devices one after the other, in 
 
 Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
-``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In
-LMDeploy at 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
+``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In TGI
+at db931fc: ``get_sharded``, by which the loaders of packed weights cut scales and zero points too. In LMDeploy at
+1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
 ``--tp``, which "should be 2^n". Stages: ``get_pp_indices`` in ``vllm/distributed/utils.py`` and
 ``sglang/srt/distributed/utils.py``, and of the models ``llama.py``, ``mixtral.py``, ``qwen2.py``, ``qwen3.py`` and
 ``qwen3_moe.py`` of both: the first stage holds the embedding, the last one norm and head, and some models' code makes
@@ -22,9 +23,9 @@ from compat.estimate.engine_names import ONE_DEVICE, STAGED, TENSOR_PARALLEL
 from compat.shapes.counting import split_by_dimensions
 from compat.shapes.shape import ModelShape
 
-_CHECKED = frozenset({"vllm", "sglang"})
+_CHECKED = frozenset({"vllm", "sglang", "tgi"})
 """Engines whose checks of groups and blocks are known; of the others only that heads must divide."""
-_KEY_HEADS = _CHECKED | {"lmdeploy"}
+_KEY_HEADS = frozenset({"vllm", "sglang", "lmdeploy"})
 """Engines whose check of key heads is known."""
 _GROUPED = frozenset({"awq", "gptq", "compressed-tensors", "w4a16", "w8a16"})
 _REFINED = 32
@@ -41,6 +42,20 @@ class Cut:
 
 
 _WHOLE = Cut(1, "MLX loads a model onto one of them, not over {count}")
+_UNCUT_BY_TGI = Cut(1, "Text Generation Inference does not cut this model, and cannot start it on {count}")
+_UNCUT = frozenset(
+    (
+        "aria_text", "bamba", "bart", "bert-generation", "bigbird_pegasus", "biogpt", "blenderbot",
+        "blenderbot-small", "codegen", "cpmant", "ctrl", "diffllama", "falcon_mamba", "fsmt", "gpt-sw3", "gpt_neo",
+        "gpt_neox_japanese", "granitemoe", "granitemoeshared", "gptsan-japanese", "jamba", "jetmoe", "led", "longt5",
+        "m2m_100", "mamba", "mamba2", "marian", "mbart", "mt5", "mvp", "nemotron", "nllb-moe", "olmoe", "open-llama",
+        "openai-gpt", "pegasus", "pegasus_x", "persimmon", "plbart", "prophetnet", "qwen2_audio", "qwen2_moe",
+        "recurrent_gemma", "rwkv", "ssm", "stablelm", "switch_transformers", "transfo-xl", "umt5", "xglm",
+        "xlm-prophetnet", "xlnet", "zamba", "zamba2",
+    )
+)  # fmt: skip
+"""Models that TGI refuses to load onto several devices, by ``model_type``: those of Transformers 4.51.3 without
+``_supports_attention_backend`` (``models/__init__.py``, "sharded is not supported for AutoModel"), and Mamba."""
 _DOUBLED = Cut(_MOST_DEVICES, "LMDeploy takes 1, 2, 4, 8 or 16 of them, not {count}")
 
 
@@ -75,12 +90,14 @@ def cuts_of(
     """What must stay whole when ``engine`` cuts this model. ``refines``: whether the hardware reads finer blocks."""
     if engine in ONE_DEVICE:
         return Cuts((_WHOLE,))
+    if engine == "tgi" and ((shape is not None and shape.model_type in _UNCUT) or (quant or "").lower() == "exl2"):
+        return Cuts((_UNCUT_BY_TGI,))
     if shape is None or engine not in TENSOR_PARALLEL:
         return Cuts()
     heads = (Cut(shape.heads, f"its {shape.heads} attention heads do not divide by {{count}}"),) if shape.heads else ()
-    if engine not in _KEY_HEADS:
+    if engine not in _CHECKED | _KEY_HEADS:
         return Cuts(heads)
-    key_heads = None if shape.mla else shape.kv_heads
+    key_heads = None if shape.mla or engine not in _KEY_HEADS else shape.kv_heads
     if engine not in _CHECKED:
         return Cuts((*heads, _DOUBLED) if heads else (), key_heads)
     label = "" if format_ == "gguf" else (quant or "").lower()

@@ -4,7 +4,8 @@ Read in the sources of the versions that the profiles name (28 November 2026): v
 (``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``), ``platforms/cuda.py`` (``supported_dtypes``) and
 ``fused_moe/oracle/mxfp4.py`` (Hopper's Triton kernels take experts as they are, Marlin and FlashInfer round them up),
 Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
-of the modules that know ``weight_scale_inv``, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
+of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``, TensorRT-LLM's list of
+models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
 """
 
 from dataclasses import dataclass
@@ -80,6 +81,8 @@ WIDENINGS = (
     Widening("rbee", 32, frozenset(), formats=frozenset({"safetensors"}), everywhere=True),
     Widening("exllamav3", 16, frozenset({"fp8", "mxfp4"}), everywhere=True),
     Widening("mlx-lm", 16, frozenset({"fp8"}), everywhere=True),
+    Widening("ollama", 16, frozenset({"fp8"}), everywhere=True),
+    Widening("tensorrt-llm", 16, frozenset({"mxfp8"}), everywhere=True),
     Widening("vllm", 32, _PLAIN, types=_NO_FLOAT16, keeps_from=8.0, cache=2),
     Widening(
         "vllm",

@@ -358,7 +358,7 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
                 "the GGUF header says “llama”, as Mixtral files do, and so does the name",
             )
         return Fact(value, Provenance.HUB, f"the Hub read “{value}” from a GGUF file of this repository")
-    tagged = _architecture_tag(model.tags or ())
+    tagged = _architecture_tag([tag for tag in (*(model.tags or ()), model.library_name) if tag])
     if tagged:
         return Fact(tagged, Provenance.TAG, f"tagged “{tagged}”")
     known = known_model(model.id)

@@ -147,7 +147,10 @@ def _word(pattern: str) -> re.Pattern[str]:
 
 
 _MLX_WORD = _word(r"mlx|mlxfast|mtplx|[ov]mlx|optiq|dwq\d*|oq\d(?:\.\d)?[a-z]?")
+_TURBO_WORD = _word(r"tq[1-8][a-z]{0,2}(?!-\d)")
+"""TurboQuant's widths, for which there are loaders of several makers, and none in an engine; ``TQ1_0`` is GGUF's."""
 _JANG_WORD = _word(r"jang(?:[a-z]{1,2})?\d*")
+_JANG_FILE = "jang_config.json"
 _MODELOPT_FILE = "hf_quant_config.json"
 _METHOD_FILES = ("quantize_config.json", "quant_config.json", "quantization_config.json")
 """Files at the root in which packers write how they packed; each is written by several methods' packers."""
@@ -233,6 +236,9 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     then tags, then words of the repository's name and of its weight files' names."""
     tags = tuple(tag.lower() for tag in model.tags or ())
     words = name_words(_NUMBER_LAST.sub("-", model.name.lower()))
+    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
+    if _JANG_FILE in paths:
+        return Packing("JANG", Provenance.HUB, f"its files hold JANG's {_JANG_FILE}")
     key, block = _block(config)
     if isinstance(block, Mapping):
         told = _told_by_block(block, words, key)
@@ -243,7 +249,6 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     width = _width(mlx.get("bits")) if isinstance(mlx, Mapping) else None
     if isinstance(mlx, Mapping) and width:
         return _mlx(mlx, width, "quantization.bits")
-    paths = frozenset([sibling.rfilename for sibling in model.siblings or ()])
     if _MODELOPT_FILE in paths:
         return _modelopt(words)
     by_words = _by_tags_and_name(model, tags, words)
@@ -299,6 +304,8 @@ def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Pack
     if own:
         label = _NAME_WORDS[own["known"]] if own["known"] else PACKED
         return Packing(label, Provenance.NAME, f"{where} “{own[0].upper()}”", bits=_bits(label, tags, words))
+    if _TURBO_WORD.search("-".join(words)):
+        return Packing(PACKED, Provenance.NAME, f"{where} that its weights are packed by TurboQuant")
     # A model may be called Marlin; a packing's word stands behind the model's own.
     if "marlin" in words[1:]:
         return Packing(_MARLIN, Provenance.NAME, f"{where} “MARLIN”", bits=_bits(_MARLIN, tags, words))

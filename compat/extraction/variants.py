@@ -181,8 +181,8 @@ _OF_A_RANK = re.compile(r"model-rank-\d+-part-\d+")
 def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[FileName]) -> str | None:
     """How the files of a set of safetensors weights are named; None: as usual, or the list is not the Hub's own."""
     stems = {name.stem for name in weights}
-    usual = stems <= {"model"} and (_INDEX in siblings or not all(name.shard for name in weights))
-    if usual or _lie_elsewhere(model, siblings):
+    indexed = _INDEX in siblings or not all(name.shard for name in weights) or _lists_weights_alone(siblings)
+    if (stems <= {"model"} and indexed) or _lie_elsewhere(model, siblings):
         return None
     if all(_OF_A_RANK.fullmatch(stem) for stem in stems):
         return BY_RANK
@@ -192,6 +192,14 @@ def _file_names(model: HubModel, siblings: Collection[str], weights: Sequence[Fi
     if _INDEX in siblings:
         return None if prefixed else INDEXED
     return PREFIXED if prefixed else RENAMED
+
+
+def _lists_weights_alone(siblings: Collection[str]) -> bool:
+    """Whether a list was cut to what somebody wanted of it: the Hub puts ``.gitattributes`` into every repository.
+
+    Parts that are numbered as Transformers numbers them were written with an index; such a list tells of none.
+    """
+    return ".gitattributes" not in siblings
 
 
 def _lie_elsewhere(model: HubModel, siblings: Collection[str]) -> bool:
@@ -209,7 +217,8 @@ def _pytorch_names(model: HubModel, siblings: Collection[str], weights: Sequence
     if all("/" in name.path for name in weights):
         return IN_FOLDER
     usual = not {"pytorch_model.bin", f"pytorch_model.bin{_INDEX_ENDING}"}.isdisjoint(siblings)
-    return None if usual else PICKLED
+    parts = all(name.stem == "pytorch_model" and name.shard for name in weights) and _lists_weights_alone(siblings)
+    return None if usual or parts else PICKLED
 
 
 def _ctranslate2(name: FileName, siblings: Collection[str]) -> FileName:

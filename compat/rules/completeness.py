@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.extraction.variants import EITHER
+from compat.extraction.variants import EITHER, SINGLE_FILE
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "incomplete"
@@ -39,7 +39,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             "record contradicts itself",
             Confidence.LOW,
         )
-    if facts.no_config and facts.format in EITHER and not profile.criteria:
+    if facts.no_config and facts.format in EITHER and facts.architecture != SINGLE_FILE and not profile.criteria:
         yield Finding(
             CODE,
             Severity.WARNS,

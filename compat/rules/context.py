@@ -11,12 +11,14 @@ from compat.rules.architecture_match import match_architecture
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "context"
+_OF_TOKENS = frozenset({"text-generation", "feature-extraction"})
+"""Tasks of engines whose models have a context: what only paints or speaks is asked for none."""
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     """Above the limit the profile's policy decides: ``reject`` blocks, ``cap`` and ``warn`` warn."""
     limit = _limit(facts, profile)
-    if facts.context_from.guessed:
+    if facts.context_from.guessed and (limit is not None or not _OF_TOKENS.isdisjoint(profile.tasks)):
         yield Finding(
             "guess",
             Severity.WARNS,

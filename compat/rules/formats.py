@@ -96,6 +96,9 @@ def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
         yield from _of_paddle(profile) if files.layout == PADDLE else _other_layout(profile)
         if files.layout != PADDLE:
             return
+    if files.layout in rule.layouts and rule.layout_note:
+        text = f"Its safetensors files are in Mistral's own layout: {profile.name} reads it {rule.layout_note}."
+        yield Finding(CODE, Severity.WARNS, text, "Mistral's own layout", Confidence.LOW)
     if files.names and rule.opens is not None and files.names not in rule.opens:
         yield from _other_names(profile, format_, files.names)
         return

@@ -13,7 +13,7 @@ from compat.rules import advice
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
-_MANY = 6
+_MANY, _TOO_MANY = 6, 30
 _SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
 """What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
 
@@ -100,7 +100,8 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
             yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
             return
-        names = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
+        read = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
+        names = [name for name in read if name.partition(" ")[0] not in read or " " not in name]
         if not names:
             reads = "it takes plain weights only"
         elif len(names) > _MANY:
@@ -158,7 +159,8 @@ def _why_refused(packing: Packing, architecture: str | None) -> str:
     if packing.experts_alone and known.dense:
         return packing.note or "it reads that for mixtures of experts alone"
     if packing.architectures and architecture not in packing.architectures:
-        return f"it reads that for {join_words(sorted(packing.architectures))} only"
+        many = len(packing.architectures) > _TOO_MANY and packing.note
+        return many or f"it reads that for {join_words(sorted(packing.architectures))} only"
     return packing.refused
 
 

@@ -71,6 +71,47 @@ def test_tgi_loads_what_its_transformers_knows_but_only_unpacked():
     assert said("tgi", "qwen3_5", "Qwen3_5ForConditionalGeneration").cause == "architecture"
 
 
+@pytest.mark.parametrize("packing", ["bitsandbytes", "EETQ"])
+def test_tgi_packs_these_itself_and_reads_no_packed_files(packing):
+    result = said("tgi", "llama", "LlamaForCausalLM", task="text-generation", quantization=packing)
+    assert (result.compatible, result.cause) == (False, "quantization")
+    assert "while loading" in result.reasons[0]
+
+
+def test_tgi_may_read_packed_files_through_transformers():
+    result = said("tgi", "qwen3", "Qwen3ForCausalLM", task="text-generation", quantization="bitsandbytes")
+    assert result.confidence == "low"
+
+
+# llama-model.cpp, create_memory, and tools/completion/completion.cpp, the one program that calls llama_encode.
+@pytest.mark.parametrize("name", ["dream", "llada", "llada-moe", "rnd1", "t5"])
+@pytest.mark.parametrize(
+    ("slug", "told"),
+    [
+        ("llama-cpp", "low"), ("lm-studio", "low"), ("koboldcpp", "low"), ("llamafile", "low"),
+        ("ollama", "task"), ("jan", "task"),
+    ],
+)  # fmt: skip
+def test_what_llama_cpps_server_cannot_write_with(slug, told, name):
+    model = {"format": "gguf", "gguf_architecture": name}
+    result = said(slug, name, **model, task="text-generation")
+    assert (result.cause or result.confidence) == told
+
+
+# Neither server has an address for it: ollama/ollama#3368, lmstudio-ai/docs#162.
+@pytest.mark.parametrize("slug", ["ollama", "lm-studio"])
+@pytest.mark.parametrize("task", ["text-ranking", "text-classification"])
+def test_ollama_and_lm_studio_rank_nothing(slug, task):
+    rankers = [said(slug, name, format="gguf", gguf_architecture=name, task=task) for name in ("bert", "qwen3")]
+    assert [one.cause or one.confidence for one in rankers] == ["task", "low"]
+    assert said("llama-cpp", "bert", format="gguf", gguf_architecture="bert", task=task).confidence == "high"
+
+
+def test_llama_cpp_marks_no_words():
+    tagger = said("llama-cpp", "bert", format="gguf", gguf_architecture="bert", task="token-classification")
+    assert (tagger.compatible, tagger.cause) == (False, "task")
+
+
 # tensorrt_llm/_torch/models/_arch_index.py, and the column "Modality" of docs/source/models/supported-models.md
 TENSORRT_SEES = [
     "Cosmos3ForConditionalGeneration", "Exaone4_5_ForConditionalGeneration", "Gemma3ForConditionalGeneration",

@@ -275,9 +275,12 @@ def test_capabilities_are_named_by_generation():
         Capability("abacus")
 
 
-@pytest.mark.parametrize("slug", ["lmdeploy", "tgi", "mlx-lm"])
+@pytest.mark.parametrize(
+    ("slug", "method", "widths"),
+    [("lmdeploy", "AWQ", {4}), ("mlx-lm", "AWQ", {4}), ("tgi", "AWQ", {4, 8}), ("tgi", "GPTQ", {2, 4, 8})],
+)
 @pytest.mark.parametrize("bits", range(1, 9))
-def test_awq_is_computed_with_four_bits_alone(slug, bits):
-    packing = all_profiles()[slug].packing("AWQ", f"INT{bits}")
+def test_a_method_is_computed_in_the_widths_that_its_kernels_have(slug, method, widths, bits):
+    packing = all_profiles()[slug].packing(method, f"INT{bits}")
     assert packing is not None
-    assert bool(packing.refused) is (bits != 4)
+    assert bool(packing.refused) is (bits not in widths)

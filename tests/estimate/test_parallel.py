@@ -76,7 +76,7 @@ def gpus(count: int, gib: float, capability: float = 9.0) -> Hardware:
     return Hardware((Accelerator("card", "nvidia", "gpu", round(gib * GIB), compute_capability=capability),) * count)
 
 
-@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
 def test_groups_of_a_packing_stay_whole(engine):
     assert sizes(INTERN_78B, engine, "AWQ") == (1,)
     assert sizes(INTERN_78B, engine, None) == (1, 2, 4, 8, 16)
@@ -97,6 +97,11 @@ def test_blocks_of_fp8_stay_whole_in_a_shared_expert():
     assert sizes(left_out, "vllm", "FP8") == (1, 2, 4, 8, 16)
     gates = changed(QWEN_35B, "quantization_config", modules_to_not_convert=["model.layers.0.mlp.shared_expert_gate"])
     assert sizes(gates, "vllm", "FP8") == (1, 2, 4)
+
+
+def test_tgi_cuts_blocks_of_fp8_whole():
+    assert sizes(QWEN_35B, "tgi", "FP8") == (1, 2, 4)
+    assert sizes(QWEN3_30B, "tgi", "FP8") == (1, 2)
 
 
 def test_vllm_cuts_experts_finer_where_its_gpu_reads_finer_blocks():
@@ -123,6 +128,22 @@ def test_heads_and_key_heads_are_shared_out_or_repeated():
     assert cuts_of(
         ModelShape(heads=64, kv_heads=64, mla=known_shape("DeepSeek-V2-Lite").mla), "vllm", "safetensors", None
     ).sizes
+
+
+@pytest.mark.parametrize(
+    ("model_type", "quant", "used"),
+    [
+        ("gpt_neo", None, 1),
+        ("bart", None, 1),
+        ("mamba", None, 1),
+        ("llama", "EXL2", 1),
+        ("llama", None, 4),
+        ("qwen3", None, 4),
+    ],
+)
+def test_tgi_does_not_cut_what_it_loads_through_transformers(model_type, quant, used):
+    cuts = cuts_of(ModelShape(heads=16, kv_heads=16, model_type=model_type), "tgi", "safetensors", quant)
+    assert max(n for n in cuts.sizes if n <= 4) == used
 
 
 def test_lmdeploy_takes_a_power_of_two():

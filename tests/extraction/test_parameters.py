@@ -99,6 +99,7 @@ def test_counts_of_words_are_taken_for_what_they_hold():
     [
         ("acme/Qwen3.8-27B-INT4-AWQ-GPTQ", 7_839_289_360, {"quantization_config": {"quant_method": "gptq"}}, 26.9),
         ("nvidia/Qwen3-32B-NVFP4", 18_400_000_000, {}, 32.8),
+        ("varjosoft/Qwen3.6-27B-TQ3-native", 12_209_663_584, {}, 27),
         ("bullerwins/MiniMax-M2.7-REAP-172B-AWQ-8bit", 44_150_711_536, {}, 172),
         ("mlx-community/Qwen3.5-4B-4bit", 657_000_000, {}, 4.2),
         # The Hub's later counts are of weights.
@@ -124,7 +125,6 @@ def test_a_packed_total_that_nothing_can_be_held_against_is_no_count_of_weights(
     [
         ("FutureMa/Qwen3-8B-Drama-Thinking", 308_224, QWEN3_8B),
         ("SWE-Lego/SWE-Review-8B", 308_224, {}),
-        ("varjosoft/Qwen3.6-27B-TQ3-native", 12_209_663_584, {}),
         ("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8", 1_492_601_798_656, {}),
         ("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-FP8", 101_558_059_008, {}),
     ],

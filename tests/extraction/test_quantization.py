@@ -74,6 +74,14 @@ def test_a_loader_of_its_own_is_no_mlx():
     assert _of("JANGQ-AI/GLM-5.1-JANG_1L", tags=["mlx"]).label == "JANG"
     assert _of("OsaurusAI/MiniMax-M2.7-JANGTQ4").label == "JANG"
     assert _of("a/Hijang-8B").label is None
+    for config in ({}, {"quantization": {"bits": 4, "group_size": 64}}, {"quantization_config": {"bits": 4}}):
+        assert _with_files("jang_config.json", "model.safetensors", tags=["mlx"], config=config).label == "JANG"
+
+
+@pytest.mark.parametrize("name", ["gpt-oss-20b-tq3", "Nemotron-3-Super-tq3a-tq2e-g32", "Qwen3.6-35B-A3B-tq3a-tqTe-g64"])
+def test_turboquant_is_a_packing_of_many_loaders(name):
+    assert _of(f"a/{name}").label == PACKED
+    assert _of("a/TQ-8B").label is None
 
 
 def test_tags_then_words_of_the_name():

@@ -17,7 +17,7 @@ SHARDS = [f"{{}}-{n:05d}-of-00002.safetensors" for n in (1, 2)]
 
 def read(*names, **more):
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
-    files = [{"rfilename": name} for name in ("README.md", "config.json", *names)]
+    files = [{"rfilename": name} for name in (".gitattributes", "README.md", "config.json", *names)]
     record = {"id": "a/llama", "pipeline_tag": "text-generation", "config": config, "siblings": files, **more}
     return extract(parse_record(record).model)
 
@@ -69,6 +69,12 @@ def test_the_list_of_files_tells_how_the_weights_are_named(names, named):
 def test_a_list_that_is_not_the_hubs_own_tells_nothing():
     found = read("weights.safetensors", _source={"siblings": "a list of lists"})
     assert found.variants[0].facts.file_names is None
+
+
+@pytest.mark.parametrize("parts", [sharded("model"), PICKLED_SHARDS])
+def test_a_list_cut_to_the_weights_tells_of_no_index(parts):
+    files = [{"rfilename": name} for name in ("config.json", *parts)]
+    assert [variant.facts.file_names for variant in read(siblings=files).variants] == [None]
 
 
 def test_a_configuration_that_names_its_weights_is_believed():

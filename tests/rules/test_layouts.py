@@ -12,7 +12,7 @@ from compat.rules import judge_all
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096}
 MISTRAL = {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "max_position_embeddings": 32768}
 SHARDS = [f"consolidated-{n:05d}-of-00002.safetensors" for n in (1, 2)]
-FOR_TRANSFORMERS = ("transformers", "mlx-lm", "mlx-vlm", "tgi", "lmdeploy", "tensorrt-llm", "exllamav3")
+FOR_TRANSFORMERS = ("transformers", "mlx-lm", "mlx-vlm", "tgi", "lmdeploy", "exllamav3")
 
 
 def judged(record, slug):
@@ -88,6 +88,12 @@ def test_mistrals_own_files_run_where_they_are_read_and_nowhere_else(names):
 def test_a_layout_is_a_fact_of_the_hubs_own_whole_list_only(record):
     assert "layout" not in judged(record, "transformers").result.brief
     assert all(facts.layout is None for facts in extract(parse_record(record).model).judged)
+
+
+def test_tensorrt_llm_reads_mistrals_own_files_where_it_is_told_to():
+    result = judged(mistral("params.json", "consolidated.safetensors"), "tensorrt-llm").result
+    assert result.confidence == "low"
+    assert any("checkpoint_format" in warning for warning in result.warnings)
 
 
 def test_other_weights_beside_mistrals_own_files_are_judged_by_themselves():

@@ -10,6 +10,20 @@ from compat.hub.payloads import parse_record
 from compat.rules import judge_all
 
 
+def test_one_file_of_a_pipeline_needs_no_configuration_and_no_context():
+    files = [{"rfilename": name} for name in (".gitattributes", "sdxl.safetensors")]
+    record = {
+        "id": "a/sdxl",
+        "pipeline_tag": "text-to-image",
+        "library_name": "diffusion-single-file",
+        "siblings": files,
+    }
+    found = extract(parse_record(record).model).judged
+    result = judge_all(found, all_profiles()["diffusers"]).result
+    assert result.confidence == "low"
+    assert not any("config" in text or "context" in text for text in result.warnings)
+
+
 def judged(repo_id, **record):
     model = parse_record({"id": repo_id, "pipeline_tag": "text-to-image", **record}).model
     return judge_all(extract(model).judged, all_profiles()["diffusers"]).result

@@ -792,3 +792,46 @@ def test_lmdeploy_computes_compressed_tensors_in_turbomind_and_in_experts():
         model = {"model_type": model_type, "architectures": [hf_class]}
         result = judged("lmdeploy", {**model, "quantization_config": pack_quantized_in(32)}, remote_code=True)
         assert refuses(result) is not runs
+
+
+# convert/reader_safetensors.go, safetensorsFP8BlockSize
+@pytest.mark.parametrize(
+    ("block", "level"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, Confidence.LOW),
+        ({"quant_method": "fp8"}, Confidence.LOW),
+        ({"quant_method": "fp8", "weight_block_size": None}, Confidence.NONE),
+        ({"quant_method": "awq", "bits": 4}, Confidence.NONE),
+        (pack_quantized(4), Confidence.NONE),
+    ],
+)
+def test_ollamas_converter_unpacks_fp8_in_blocks_alone(block, level):
+    assert packed("ollama", block).level is level
+
+
+SAFETENSORS = {"pipeline_tag": "text-generation", "tags": ["safetensors"]}
+
+
+def float_quantized(strategy):
+    groups = {"g": {"weights": {"type": "float", "num_bits": 8, "strategy": strategy}}}
+    return {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": groups}
+
+
+# _torch/model_config.py, load_hf_quant_config, and update_quant_config_from_compressed_tensors
+@pytest.mark.parametrize(
+    ("block", "level"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, Confidence.HIGH),
+        ({"quant_method": "fp8", "weight_block_size": None}, Confidence.LOW),
+        ({"quant_method": "mxfp8"}, Confidence.LOW),
+        (float_quantized("block"), Confidence.MEDIUM),
+        (float_quantized("channel"), Confidence.LOW),
+        ({"quant_method": "compressed-tensors"}, Confidence.LOW),
+        (pack_quantized(4), Confidence.NONE),
+        (pack_quantized(8), Confidence.NONE),
+    ],
+)
+def test_tensorrt_llm_reads_floats_of_compressed_tensors(block, level):
+    model = parse_record({"id": "a/llama", "config": {**LLAMA, "quantization_config": block}, **SAFETENSORS}).model
+    hopper = Capability("nvidia", 9.0)
+    assert judge_all(extract(model).judged, all_profiles()["tensorrt-llm"], hopper).result.level is level
