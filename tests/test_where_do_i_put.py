@@ -113,7 +113,7 @@ def add_names(copy):
 def add_known_shape(copy):
     shape = {
         "model_type": "llama", "num_hidden_layers": 10, "hidden_size": 1024, "num_attention_heads": 16,
-        "num_key_value_heads": 4, "head_dim": 64, "vocab_size": 32000, "intermediate_size": 4096,
+        "num_key_value_heads": 4, "head_dim": 64, "vocab_size": 32000, "intermediate_size": 94720,
         "tie_word_embeddings": False,
     }  # fmt: skip
     line = json.dumps({"id": "acme/Toyshape-3B", "config": shape})
