@@ -48,7 +48,9 @@ def pytest_collection_modifyitems(items):
         shared = "db" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db")
         if shared or hasattr(getattr(item, "module", None), "OwnDatabase"):
             item.add_marker(pytest.mark.database)
-        if {"transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ())):
+        marked = item.get_closest_marker("django_db")
+        commits = {"transactional_db", "live_server"}.intersection(getattr(item, "fixturenames", ()))
+        if commits or (marked and marked.kwargs.get("transaction")):
             raise pytest.UsageError(f"{item.nodeid} would empty the database of the others: use tests/own_database.py")
 
 

@@ -26,7 +26,7 @@ MISTAKES = [
     (
         "compat/engines/profiles/vllm.toml",
         ('lists = ["draft"]\nrefused = "task"', 'lists = ["draft"]\nrefuse = "task"'),
-        "vllm.toml: architectures 18: refuse is not a field here",
+        "vllm.toml: architectures 19: refuse is not a field here",
     ),
 ]
 

@@ -115,7 +115,7 @@ def test_plain_text_is_a_line_a_model_with_its_whole_id_first(capsys):
     for line, item in zip(lines, answer["items"], strict=True):
         verdict = item["compatibility"]
         expected = "Unknown" if verdict["cause"] == "unknown" else words[verdict["confidence"]]
-        assert line[start:end].strip() == expected
+        assert line[start:end].strip(" ~") == expected
         if item["downloads"] is not None:
             assert f" {item['downloads']:,} " in line
         if verdict["brief"]:

@@ -33,11 +33,11 @@ def _stored():
 
 
 def rows(client, query):
-    """The line of text of each model in a list."""
+    """The line of text of each model in a list, without why it stands there."""
     page = client.get(f"/models/?q=sample/&{query}").content.decode()
     found = re.findall(r'<li class="row.*?</li>', page, re.DOTALL)
     texts = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in found]
-    return {re.match(r"sample/ ?(\S+)", text)[1]: text for text in texts}
+    return {re.match(r"sample/ ?(\S+)", text)[1]: text.partition(" Why this place")[0] for text in texts}
 
 
 def facts(client, repo_id):
@@ -45,7 +45,8 @@ def facts(client, repo_id):
     page = client.get(f"/models/{repo_id}/").content.decode()
     listed = re.search(r'<dl class="facts">(.*?)</dl>', page, re.DOTALL)[1]
     told = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", listed, re.DOTALL)
-    return {name: " ".join(re.sub(r"<[^>]+>", " ", value).split()) for name, value in told}
+    plain = [[" ".join(re.sub(r"<[^>]+>", " ", part).split()) for part in one] for one in told]
+    return {NAMED.match(name)[0]: value for name, value in plain}
 
 
 def test_a_row_says_what_its_record_lacks(client):
@@ -191,6 +192,9 @@ def test_a_record_that_the_hub_answered_for_is_of_that_day(client):
 def test_dates_are_told_as_exactly_as_they_are_known(dates, words):
     assert show.between(dates).replace("\N{NO-BREAK SPACE}", " ") == words
 
+
+NAMED = re.compile(r"Changed there|On the Hub since|\w+(?= |$)")
+"""The name of a fact; what it means may stand behind it."""
 
 # --- by the name alone -----------------------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ def test_the_web_process_alone_is_a_site(image):
     port = free_port()
     with started(image, "web", PORT=str(port)) as (process, log):
         wait_until(lambda: answer_of(port, "/healthz")[0] != 0, process, log)
-        status, page = answer_of(port, "/models/")
+        status, page = answer_of(port, "/models/?sort=popular")
         assert status == 200
         assert "/models/microsoft/phi-2/" in page
         static = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page))

@@ -60,13 +60,6 @@ def test_all_are_written_or_none(record):
     assert not RecordDocument.objects.filter(record=record, kind="tree").exists()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_outside_a_transaction_as_well_all_are_written_or_none(record):
-    with pytest.raises(IntegrityError):
-        write_rows([document(record), document(record, sha="twice")])
-    assert not RecordDocument.objects.filter(record=record, kind="tree").exists()
-
-
 def test_nothing_is_asked_of_the_database_for_no_rows(django_assert_num_queries):
     with django_assert_num_queries(0):
         write_rows([])
