@@ -70,7 +70,7 @@ def test_a_log_is_pasted_and_compared_in_place(opened):
     page.get_by_role("button", name="Compare").click()
     row = measured(page).get_by_role("row", name=re.compile("^Weights"))
     expect(row).to_contain_text("4,403")
-    expect(page.get_by_role("heading", name="Variants")).to_be_visible()
+    expect(page.get_by_role("heading", name="Builds in this repository")).to_be_visible()
     assert page.url == here
     page.get_by_label("What the engine printed").fill("hello")
     page.get_by_role("button", name="Compare another log").click()
