@@ -105,7 +105,7 @@ def _kept(repo_id: str, answer: Completed) -> tuple[str, str]:
         if answer.closed:
             note_closed(record.pk)
         elif tried:
-            note_open(record.pk)
+            note_open([record.pk])
         asked = HubFetch.objects.filter(repo_id=repo_id).exclude(asker="")
         if counts.new and asked.exists():
             VisitorAddition.objects.create(record=record, added=timezone.now())

@@ -452,11 +452,11 @@ class _Sync:
         store_told(more, origin="hub")
         self.counts.completed += len(more)
         self.counts.headers += sum(any(one.kind in HEADERS and one.data for one in item.documents) for item in more)
+        note_open([before.member.record_id for before, one in here if one.failure is None and not one.closed])
         for before, one in here:
             if one.closed:
                 note_closed(before.member.record_id)
             elif one.failure is None:
-                note_open(before.member.record_id)
                 member, name = before.member, one.told.record.model.id
                 member.lacks_documents = member.lacks_documents and not self.extent.documents
                 kept = before.kept | kept_of(name, one.told.documents)
