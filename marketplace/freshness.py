@@ -22,6 +22,7 @@ from compat.models import HubFetch, ModelRecord
 from compat.tasks import request_fetch
 
 from .api.clients import address_of
+from .sessions import has_session
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,7 @@ def leaves_work(request: HttpRequest) -> bool:
 
 def asker_for(request: HttpRequest) -> str:
     """Whose budget a fetch is made from: a visitor's, told by the address; nobody's for the operator's people."""
-    # Without a session nobody is logged in, and none is looked for: the answer is the same for all.
-    if settings.SESSION_COOKIE_NAME in request.COOKIES and getattr(request, "user", None) and request.user.is_staff:
+    if has_session(request) and getattr(request, "user", None) and request.user.is_staff:
         return ""
     return asker_of(address_of(request))
 

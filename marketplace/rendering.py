@@ -34,6 +34,7 @@ from compat.rules import CompatibilityResult
 from marketplace.addresses import with_query
 
 from . import show
+from .sessions import has_session
 
 FILTERS = {
     "ago": show.ago,
@@ -74,11 +75,11 @@ FILTERS = {
     "untold": show.untold,
     "verdict_class": show.verdict_class,
     "verdict_word": show.verdict_word,
-    "whole_need": show.whole_need,
 }
 
 FUNCTIONS = {
     "quality_of": quality_of,
+    "has_session": has_session,
     "get_line": lambda record, variant: hub_line(files_of_variant(record, variant, ())),
     "absent": show.absent,
     "bar": show.bar,

@@ -469,7 +469,7 @@ def fit_bar(fit: FitResult) -> SafeString:
     """A variant's memory need against its device's room; a tick marks the room where the need is more."""
     if not fit.need or not fit.room:
         return SafeString("")
-    need = whole_need(fit)
+    need = fit.whole_need
     kind = _FIT_KINDS.get(fit.fit, "over")
     rects = [(kind, "0", f"{min(100.0, 100 * need / fit.room):.1f}")]
     if need > fit.room:
@@ -479,11 +479,6 @@ def fit_bar(fit: FitResult) -> SafeString:
         fit.sentence,
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="4"/>', rects),
     )
-
-
-def whole_need(fit: FitResult) -> int:
-    """What a variant needs on its fullest device, and in system memory where it spills over; bytes."""
-    return (fit.need or 0) + (fit.host_need or 0)
 
 
 _MADE_BY = {

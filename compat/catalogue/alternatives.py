@@ -16,7 +16,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -30,7 +29,7 @@ from compat.catalogue.index_columns import RUNS, Column, Mask
 from compat.catalogue.membership import best_first
 from compat.catalogue.order import ORDERS
 from compat.catalogue.rows import records_by_id
-from compat.catalogue.suggesting import OF_USE, PARTS, line_of
+from compat.catalogue.suggesting import KIND, MAKER, OF_USE, line_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import parameters_text
 from compat.extraction.original_name import original_name
@@ -57,7 +56,6 @@ _NOT_ODD, _SOME_ODDITY = 0, -15
 """The least points for its kind that a peer may have, and one of the family: a maker's own distillations count as
 fine-tunes.
 """
-_KIND, _MAKER = list(PARTS).index("kind"), list(PARTS).index("maker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,6 @@ class _Told(NamedTuple):
     parameters: int | None
     parameters_from: str
     license: str
-    created: datetime | None
 
     @classmethod
     def of(cls, record: ModelRecord) -> _Told:
@@ -206,7 +203,7 @@ class _Looked:
         if not own:
             yield from (among & same & self._elsewhere for same in alike)
 
-    @property
+    @cached_property
     def _elsewhere(self) -> Mask:
         """The groups that have a record of another model."""
         columns = self.index.columns
@@ -218,7 +215,7 @@ class _Looked:
         """The first rows of the suggested order, one a model, that pass; those of the same line, or of others."""
         columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
         models = (columns.model_line == columns.model_line[self.model]) == of_line
-        models &= (columns.model_merit[:, _KIND] >= least) & (columns.model_merit[:, _MAKER] > 0)
+        models &= (columns.model_merit[:, KIND] >= least) & (columns.model_merit[:, MAKER] > 0)
         models[self.model] = False
         rows = order.rows[self._for_the_same[order.groups]]
         rows = rows[models[columns.model[rows]]][: 20 * _LOOKED_AT]

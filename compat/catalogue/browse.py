@@ -12,7 +12,7 @@ from compat.catalogue.finding import Finding, finds_words
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.question import Problem, Question, QuestionError
-from compat.catalogue.rows import Row, UnknownModel, find_record, worker_of
+from compat.catalogue.rows import Row, known_record, worker_of
 from compat.catalogue.spelling import meant_words
 from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker, workers
@@ -179,11 +179,8 @@ def meant_by(index: CatalogueIndex, criteria: Question) -> str:
 
 def _named_record(criteria: Question) -> list[int]:
     """The key of the record whose id is searched for, or none. One query where an id is searched for, else none."""
-    repo_id = criteria.asked_for.repo_id
-    try:
-        return [find_record(repo_id).pk] if repo_id else []
-    except UnknownModel:
-        return []
+    record = known_record(criteria.asked_for.repo_id)
+    return [record.pk] if record is not None else []
 
 
 def curated_of(criteria: Question) -> CuratedList | None:

@@ -423,7 +423,7 @@ def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[
     """The ids of the best here of the other repositories that have a record's model."""
     rows = rows_of_model(index, record)
     rows = rows[index.columns.ids[rows] != record.pk]
-    scores = verdicts_on(index, worker).scores(index.columns.trusted)[index.columns.group[rows]]
+    scores = verdicts_on(index, worker).at(index.columns.group[rows], index.columns.trusted)
     return index.ids_at(best_first(index, rows, scores)[:MOST_BUILDS])
 
 

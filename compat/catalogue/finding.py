@@ -34,7 +34,7 @@ from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.order import ORDERS, SPEED, SUGGESTED, Order
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record
-from compat.catalogue.suggesting import Standing, Suggested, standings
+from compat.catalogue.suggesting import Standing, Suggested, standing
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
@@ -283,17 +283,11 @@ class Finding:
             return {}
         found = {}
         for row in rows:
-            at = self.index.rows_of([row.record.pk])
-            told = (row.record.parameters_text, since.get(row.record.pk) or row.record.created)
-            for standing in standings(
-                self.index.columns,
-                at,
-                self.scores,
-                [told] * len(at),
-                models=self.models,
-                machine=self.worker.hardware is not None,
-            ):
-                found[row.record.pk] = standing
+            pk, told = row.record.pk, since.get(row.record.pk) or row.record.created
+            for at in self.index.rows_of([pk]).tolist():
+                score, size = int(self.scores[self.index.columns.group[at]]), row.record.parameters_text
+                machine = self.worker.hardware is not None
+                found[pk] = standing(self.index.columns, at, score, size, told, models=self.models, machine=machine)
         return found
 
     @property

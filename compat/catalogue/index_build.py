@@ -155,7 +155,7 @@ def _read() -> IndexColumns:
     )
 
 
-_OF_MODELS = (*("id", "repo_id", "parameters", "family", "downloads", "created", "gone", "parameters_from"),)
+_OF_MODELS = ("id", "repo_id", "parameters", "family", "downloads", "created", "gone", "parameters_from")
 
 
 def _models(

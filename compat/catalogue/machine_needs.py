@@ -21,14 +21,13 @@ from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
 from compat.estimate import Fit, Hardware, LoadOptions, VariantInputs
-from compat.estimate.need_columns import DOUBTED, FITS, NeedColumns, Shares
+from compat.estimate.need_columns import DOUBTED, FIT_CODES, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
 from compat.rules.judge import bound_of_engine
 from compat.rules.platform import depends_on_hardware
 
 _AT_ONCE = 5000
-_FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 
 
 @dataclass(frozen=True)
@@ -154,13 +153,13 @@ class EngineNeeds:
         doubted = own.columns.bars(worker.hardware, worker.options) == DOUBTED
         level, _ = _with_fit(np.where(doubted, np.minimum(sure[at], int(Confidence.MEDIUM)), sure[at]), fits, worker)
         # Only what lies on the accelerators whole is asked for its speed here.
-        whole = np.where(np.isin(fits, [_FIT_CODES[Fit.FITS], _FIT_CODES[Fit.TIGHT]]), fits, _FIT_CODES[Fit.UNKNOWN])
+        whole = np.where(np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]]), fits, FIT_CODES[Fit.UNKNOWN])
         speed = own.columns.speeds(whole, Shares.whole(len(at)), worker.hardware, worker.kv)
         return Builds(
             need[at],
             variant[at] - index.need_first[need[at]],
             _at_context(level, made, worker),
-            fits == _FIT_CODES[Fit.FITS],
+            fits == FIT_CODES[Fit.FITS],
             speed,
             own.columns.variants["weights"],
             made,
@@ -179,7 +178,7 @@ class EngineNeeds:
     def _speeds(self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column) -> Column:
         """Tokens a second of some rows of the columns, each at its context; NaN where there is no number."""
         shares = Shares.whole(len(rows))
-        partly = np.flatnonzero(fits == _FIT_CODES[Fit.PARTIAL])
+        partly = np.flatnonzero(fits == FIT_CODES[Fit.PARTIAL])
         for options, at in _by_context(worker, context[partly]):
             some = partly[at]
             shares.put(some, self.columns.taken(rows[some]).shares_read(hardware, options))
@@ -242,7 +241,7 @@ class Builds:
         """Whether some of them fit with room to spare at another context."""
         assert worker.hardware is not None
         fits = self.columns.taken(at).fits(worker.hardware, replace(worker.options, context=context))
-        found: Mask = fits == _FIT_CODES[Fit.FITS]
+        found: Mask = fits == FIT_CODES[Fit.FITS]
         return found
 
 
@@ -277,11 +276,11 @@ def _at_context(level: Column, made: Column, worker: Worker) -> Column:
 def _with_fit(sure: Column, fit: Column, worker: Worker) -> tuple[Column, Column]:
     """(confidence, code of the cause): what :func:`~compat.catalogue.memory_fit.apply_memory_fit` leaves of each."""
     assert worker.hardware is not None
-    lowered = fit == _FIT_CODES[Fit.PARTIAL]
+    lowered = fit == FIT_CODES[Fit.PARTIAL]
     if None not in worker.hardware.usable():
         # Where nobody told the machine's memory, a need that is not known lowers nothing.
-        lowered = lowered | (fit == _FIT_CODES[Fit.UNKNOWN])
-    too_large, uneven, barred = (fit == _FIT_CODES[one] for one in (Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE))
+        lowered = lowered | (fit == FIT_CODES[Fit.UNKNOWN])
+    too_large, uneven, barred = (fit == FIT_CODES[one] for one in (Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE))
     level = np.where(lowered, np.minimum(sure, int(Confidence.LOW)), sure)
     cause = np.where(too_large, CAUSE_CODES["memory"], np.where(uneven, CAUSE_CODES["platform"], 0))
     cause = np.where(barred, CAUSE_CODES["cache"], cause)

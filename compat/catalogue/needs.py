@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from compat.catalogue.taking import paced_on
+from compat.catalogue.taking import is_paced_by_memory, paced_on
 from compat.catalogue.workers import Worker
 from compat.estimate import (
     Fit,
@@ -31,6 +31,7 @@ from compat.estimate import (
     make_plans,
 )
 from compat.estimate.label_sizes import file_label
+from compat.estimate.need_columns import FIT_CODES
 from compat.estimate.speed import USUAL_DEPTH
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
@@ -218,7 +219,7 @@ def pace_of(record: ModelRecord, variant: RecordVariant, worker: Worker, fit: Fi
     needed, _ = inputs_of_variant(record, variant)
     told = estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv).tokens_per_second
     paced = paced_on(hardware)
-    if told is None and paced is not None and (fit.fit is Fit.PARTIAL or not hardware.accelerators):
+    if told is None and paced is not None and is_paced_by_memory(FIT_CODES[fit.fit], hardware):
         return estimate_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv).tokens_per_second
     return told
 

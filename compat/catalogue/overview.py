@@ -17,7 +17,7 @@ from compat.catalogue.index_columns import CAUSE_CODES, INDEX_CAUSES, Units, by_
 from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import Row, UnknownModel, find_record, rows_of, worker_of
+from compat.catalogue.rows import Row, known_record, rows_of, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.models import (
@@ -135,11 +135,13 @@ def listed(
     known = {record.repo_id: record for record in ModelRecord.objects.filter(repo_id__in=wanted)}
     unknown = []
     for repo_id in wanted:
-        if repo_id not in known:
-            try:
-                known[repo_id] = find_record(repo_id)
-            except UnknownModel:
-                unknown.append(repo_id)
+        if repo_id in known:
+            continue
+        record = known_record(repo_id)
+        if record is None:
+            unknown.append(repo_id)
+        else:
+            known[repo_id] = record
     return NamedPage(worker, rows_of([known[one] for one in wanted if one in known], worker), unknown)
 
 

@@ -116,6 +116,14 @@ def find_record(repo_id: str) -> ModelRecord:
     return spelled[0]
 
 
+def known_record(repo_id: str) -> ModelRecord | None:
+    """The same; None where the catalogue has none."""
+    try:
+        return find_record(repo_id)
+    except UnknownModel:
+        return None
+
+
 _SPELLED = ComposedQuery(lambda lowered: ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered=lowered))
 _RENAMED = ComposedQuery(lambda lowered: ModelRecord.objects.filter(former_names__lowered=lowered))
 

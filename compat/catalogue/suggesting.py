@@ -45,6 +45,8 @@ PARTS = {
     "kind": "Kind",
 }
 """What a model's points are for, in the order of the columns, with what people call it."""
+SIZE, MAKER, KIND = (list(PARTS).index(name) for name in ("size", "maker", "kind"))
+"""The columns of three of them."""
 _REFUSED = -2000
 """More than all other points together, so that nothing that is refused stands above what runs."""
 _OF_LEVEL = {Confidence.NONE: _REFUSED, Confidence.LOW: 0, Confidence.MEDIUM: 12, Confidence.HIGH: 16}
@@ -147,20 +149,17 @@ _AT_HOME = size_points(32_000_000_000)
 
 def _of_anyone(size: Column) -> Column:
     """The points of sizes where no machine is told: what few machines hold stands the lower, the larger it is."""
-    found: Column = np.where(size > _AT_HOME, 3 * _AT_HOME - 2 * size, size)
+    found: Column = np.where(size > _AT_HOME, 3 * _AT_HOME - 2 * size.astype(np.int16), size)
     return found
 
 
 def _merits(merits: Column, *, machine: bool) -> Column:
-    """Points of what models are, in the order of :data:`PARTS`, where a ``machine`` is told or none."""
+    """Points of what one model or several are, in the order of :data:`PARTS`, where a ``machine`` is told or none."""
     if machine:
         return merits
     found = merits.copy()
-    found[:, _SIZE] = _of_anyone(merits[:, _SIZE])
+    found[..., SIZE] = _of_anyone(merits[..., SIZE])
     return found
-
-
-_SIZE = list(PARTS).index("size")
 
 
 def download_points(downloads: int | None) -> int:
@@ -342,41 +341,23 @@ _KINDS = {
 }
 
 
-def standings(
-    columns: IndexColumns,
-    rows: Column,
-    scores: Column,
-    told: Sequence[tuple[str, datetime | None]],
-    *,
-    models: bool,
-    machine: bool,
-) -> list[Standing]:
-    """Why some rows stand where they do. ``told`` are each one's number of parameters in words, and its date."""
-    found = []
-    own = columns.model_merit[columns.model[rows]] if models else columns.merit[rows]
-    large = own[:, _SIZE] > _AT_HOME
-    merits = _merits(own, machine=machine)
-    for score, merit, few_hold, (size, created) in zip(
-        scores[columns.group[rows]].tolist(), merits.tolist(), (large & (not machine)).tolist(), told, strict=True
-    ):
-        here = int(BUILD_POINTS[score])
-        points = dict(zip(PARTS, merit, strict=True))
-        why = {
-            "size": f"{size} parameters{', which few machines hold' if few_hold else ''}"
-            if size
-            else "number of parameters not known",
-            "generation": _GENERATIONS[points["generation"]],
-            "downloads": "by those of a month, of all its repositories" if models else "by those of a month",
-            "age": f"since {created:%B %Y}" if created else "not told",
-            "maker": "known: others build on its models, or many download them"
-            if points["maker"]
-            else "not well known",
-            "kind": _KINDS[points["kind"]],
-        }
-        parts = [Part("here", "Runs here", here, _here(score))]
-        parts += [Part(name, label, points[name], why[name]) for name, label in PARTS.items()]
-        found.append(Standing(here + sum(merit), tuple(parts)))
-    return found
+def standing(
+    columns: IndexColumns, row: int, score: int, size: str, created: datetime | None, *, models: bool, machine: bool
+) -> Standing:
+    """Why a row stands where it does; ``size`` is its number of parameters in words, ``created`` its date."""
+    own = columns.model_merit[columns.model[row]] if models else columns.merit[row]
+    here, points = int(BUILD_POINTS[score]), dict(zip(PARTS, _merits(own, machine=machine).tolist(), strict=True))
+    few_hold = ", which few machines hold" if not machine and own[SIZE] > _AT_HOME else ""
+    why = {
+        "size": f"{size} parameters{few_hold}" if size else "number of parameters not known",
+        "generation": _GENERATIONS[points["generation"]],
+        "downloads": "by those of a month, of all its repositories" if models else "by those of a month",
+        "age": f"since {created:%B %Y}" if created else "not told",
+        "maker": "known: others build on its models, or many download them" if points["maker"] else "not well known",
+        "kind": _KINDS[points["kind"]],
+    }
+    parts = [Part(name, label, points[name], why[name]) for name, label in PARTS.items()]
+    return Standing(here + sum(points.values()), (Part("here", "Runs here", here, _here(score)), *parts))
 
 
 def _here(score: int) -> str:

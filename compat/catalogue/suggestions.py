@@ -18,7 +18,7 @@ from compat.catalogue.index_columns import CAUSE_CODES, RUNS, Verdicts
 from compat.catalogue.membership import best_first
 from compat.catalogue.order import ORDERS
 from compat.catalogue.question import Question
-from compat.catalogue.rows import UnknownModel, find_record, records_by_id, worker_of
+from compat.catalogue.rows import known_record, records_by_id, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.models import ModelRecord
 from compat.models.asked import read_search, spellings_of
@@ -76,18 +76,10 @@ def suggest(text: str, asked: Question | None = None, available: Mapping[str, Wo
     if not question.words:
         return Suggestions(text, worker, ())
     index, _ = index_now()
-    named = _named(question.repo_id)
+    named = known_record(question.repo_id)
     rows = [] if named and question.pasted else _rows(index, question.words, enough=named is not None)
     found = _told(index, worker, rows, named)
     return Suggestions(text, worker, found, "" if found else meant_by(index, asked.changed(q=text)))
-
-
-def _named(repo_id: str) -> ModelRecord | None:
-    """The record whose id was typed."""
-    try:
-        return find_record(repo_id) if repo_id else None
-    except UnknownModel:
-        return None
 
 
 def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[int]:

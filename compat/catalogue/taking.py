@@ -36,7 +36,7 @@ import numpy as np
 
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, Hardware
-from compat.estimate.need_columns import FITS
+from compat.estimate.need_columns import FIT_CODES, FITS
 from compat.estimate.quality import FAIR, GOOD, NEARLY_LOSSLESS, POOR, VERY_GOOD
 
 CRAWLING, SLOW, FAST = 3.0, 5.0, 10.0
@@ -117,8 +117,7 @@ _CLASSES = np.array(
 _WORTH_OF = np.array(
     [[_CODES.get((kind, sure), UNKNOWN_WORTH) for sure in (False, True)] for kind in range(16)], dtype=np.int8
 )
-_FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
-_PARTLY, _WHOLE = _FIT_CODES[Fit.PARTIAL], _FIT_CODES[Fit.FITS]
+_PARTLY, _WHOLE = FIT_CODES[Fit.PARTIAL], FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
 
 
@@ -139,11 +138,9 @@ def paced_on(hardware: Hardware) -> Hardware | None:
     """The machine by which builds that lie in system memory are told apart where nobody said how fast that is: with
     the slowest that is usual. No number that is shown rests on it. None where it is told.
     """
-    return (
-        replace(hardware, system_bandwidth=min(USUAL_MEMORY.values()) * 1e9)
-        if hardware.system_bandwidth is None
-        else None
-    )
+    if hardware.system_bandwidth is not None:
+        return None
+    return replace(hardware, system_bandwidth=min(USUAL_MEMORY.values()) * 1e9)
 
 
 def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
@@ -153,7 +150,7 @@ def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
 
 def worth(quality: int, fit: Fit, speed: float | None, *, sure: bool) -> int:
     """The same of one build."""
-    return int(worths(quality, _FIT_CODES[fit], np.nan if speed is None else speed, sure))
+    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, sure))
 
 
 def most_worth(quality: int, *, sure: bool) -> int:

@@ -64,7 +64,7 @@ class WidthStep:
     def needed(self) -> int | None:
         """Bytes that it needs on its fullest device and beside it, else those of its files; None if not known."""
         fit = self.row.fit
-        return fit.need + (fit.host_need or 0) if fit and fit.need else self.row.variant.size_bytes
+        return fit.whole_need if fit and fit.need else self.row.variant.size_bytes
 
 
 def width_steps(variants: Iterable[VariantRow], shown: RecordVariant | None, others: Sequence[Row]) -> list[WidthStep]:

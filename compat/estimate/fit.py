@@ -67,6 +67,11 @@ class FitResult:
         """The bytes of each part on each device that is used; empty where they are not known."""
         return self.estimate.device_parts() if self.offload is None else self.offload.devices
 
+    @property
+    def whole_need(self) -> int:
+        """What it needs on its fullest device, and in system memory where it spills over; bytes, 0 if not known."""
+        return (self.need or 0) + (self.host_need or 0)
+
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for, with the cache asked for."""

@@ -101,10 +101,11 @@ UNKNOWN = -1
 """Stands for what is not known in a column."""
 FITS = (Fit.FITS, Fit.TIGHT, Fit.UNKNOWN, Fit.PARTIAL, Fit.TOO_LARGE, Fit.UNEVEN, Fit.CACHE)
 """The verdicts on memory, by their code in a column."""
-_CODE = {fit: code for code, fit in enumerate(FITS)}
+FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
+"""And the codes by verdict."""
 KEPT, DOUBTED, BARRED = range(3)
 """Whether a cache of the type that is asked for is kept, as a column has it."""
-_THERE = (_CODE[Fit.FITS], _CODE[Fit.TIGHT], _CODE[Fit.PARTIAL])
+_THERE = (FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT], FIT_CODES[Fit.PARTIAL])
 
 _VARIANT = np.dtype(
     [
@@ -335,7 +336,7 @@ class NeedColumns:
         options, codes = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
         for rows, part in self.by_runtime():
             codes[rows] = _memory_fits(part, hardware, options)
-        codes[self.bars(hardware, options) == BARRED] = _CODE[Fit.CACHE]
+        codes[self.bars(hardware, options) == BARRED] = FIT_CODES[Fit.CACHE]
         return codes
 
     def shares_read(self, hardware: Hardware, options: LoadOptions | None = None) -> Shares:
@@ -422,29 +423,29 @@ class NeedColumns:
 def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
     """The verdict on the memory alone, of variants that one runtime loads."""
     rooms = rooms_of(hardware, columns.engine, options)
-    codes = np.full(len(columns), _CODE[Fit.UNKNOWN], dtype=np.int8)
+    codes = np.full(len(columns), FIT_CODES[Fit.UNKNOWN], dtype=np.int8)
     if rooms is None:
         return codes
     found = columns.needs(hardware, options)
     devices = found.by_device(hardware, columns.engine)
     need, room = found.on_fullest(devices, rooms)
     spill = spill_room(columns.engine, hardware, rooms)
-    codes[~found.known & (found.floor > sum(rooms) + spill)] = _CODE[Fit.TOO_LARGE]
+    codes[~found.known & (found.floor > sum(rooms) + spill)] = FIT_CODES[Fit.TOO_LARGE]
     some_file = found.with_largest_files()
     most, there = some_file.on_fullest(some_file.by_device(hardware, columns.engine), rooms)
-    fitting = some_file.known & (most <= there) & (codes != _CODE[Fit.TOO_LARGE])
-    codes[fitting] = np.where(most > TIGHT * there, _CODE[Fit.TIGHT], _CODE[Fit.FITS])[fitting]
-    codes[found.known] = _CODE[Fit.FITS]
-    codes[found.known & (need > TIGHT * room)] = _CODE[Fit.TIGHT]
+    fitting = some_file.known & (most <= there) & (codes != FIT_CODES[Fit.TOO_LARGE])
+    codes[fitting] = np.where(most > TIGHT * there, FIT_CODES[Fit.TIGHT], FIT_CODES[Fit.FITS])[fitting]
+    codes[found.known] = FIT_CODES[Fit.FITS]
+    codes[found.known & (need > TIGHT * room)] = FIT_CODES[Fit.TIGHT]
     over = found.known & (need > room)
-    codes[over] = _CODE[Fit.TOO_LARGE]
+    codes[over] = FIT_CODES[Fit.TOO_LARGE]
     everywhere = found.over_all(devices)
     uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
-    codes[over & uneven] = _CODE[Fit.UNEVEN]
+    codes[over & uneven] = FIT_CODES[Fit.UNEVEN]
     narrowest = found.total - found.parts["weights"] + columns.variants["least"]
     used_room = np.cumsum(rooms)[found.ranks - 1]
     assumed = over & (columns.variants["least"] > 0) & (narrowest <= used_room + spill)
-    codes[assumed] = _CODE[Fit.UNKNOWN]
+    codes[assumed] = FIT_CODES[Fit.UNKNOWN]
     if spill:
         heads = found.heads_by_device(hardware, columns.engine)
         by_layers, by_experts = options.aside is not Aside.EXPERTS, options.aside is not Aside.LAYERS
@@ -454,7 +455,7 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
         if by_experts and columns.engine in EXPERTS_FIRST:
             beyond = everywhere - sum(rooms)
             spilt |= found.experts_gone(over & ~spilt, beyond, devices, rooms, spill) > 0
-        codes[spilt] = _CODE[Fit.PARTIAL]
+        codes[spilt] = FIT_CODES[Fit.PARTIAL]
     return codes
 
 

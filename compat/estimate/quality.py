@@ -52,7 +52,7 @@ def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
 
     ``bits`` is what a packed weight takes with its scales, where that is known.
     """
-    name = (label or "").upper().removeprefix("UD-")
+    name = _bare(label)
     if not name or name in _PLAIN:
         return None
     rise = MEASURED.get(name)
@@ -74,7 +74,7 @@ def quality_code(label: str | None, bits: float | None = None, *, named: bool = 
     told = quality_of(label, bits)
     if told is not None:
         return _CODES[told.word]
-    plain = (label or "").upper().removeprefix("UD-") in _PLAIN
+    plain = _bare(label) in _PLAIN
     return NEARLY_LOSSLESS if plain or (not label and not named) else GOOD if label else FAIR
 
 
@@ -83,12 +83,17 @@ def width_of(label: str | None, bits: float | None = None) -> int | None:
 
     Weights that are not packed have as many as their data type.
     """
-    name = (label or "").upper().removeprefix("UD-")
+    name = _bare(label)
     if name in _PLAIN:
         return 32 if name.endswith("32") else 16
     told = _named_width(name) if name else None
     width = told if told is not None else bits
     return round(width) if width else None
+
+
+def _bare(label: str | None) -> str:
+    """A label without what says who mixed it."""
+    return (label or "").upper().removeprefix("UD-")
 
 
 def _named_width(name: str) -> float | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from compat.architectures import LayerKind
 from compat.estimate.gguf_types import LABELS, MixFacts, Tensors, mean_bits, tensor_types
+from compat.estimate.label_sizes import DYNAMIC, label_name
 from compat.extraction.ggml_types import BITS_PER_WEIGHT
 from compat.shapes.packed_bits import is_whole_table, packed_bits
 from compat.shapes.shape import ModelShape
@@ -80,15 +81,12 @@ _TABLES: dict[str, tuple[str, str]] = {
     "Q2_K_XL": ("Q2_K", "Q5_K"),
 }
 """Mixes that are another one but for the type of embedding and head, which fits their files' sizes best."""
-_SUFFIXES = ("_QAT", "-QAT")
 
 
 @lru_cache(maxsize=4096)
 def gguf_mix(label: str | None, facts: MixFacts = USUAL_FACTS, rows: Rows = WHOLE_ROWS) -> Mix | None:
     """The mix of a GGUF file type (``Q4_K_M``, ``UD-Q4_K_XL``) of a model; None when the label is not one."""
-    name = (label or "").strip().upper().removeprefix("UD-").rstrip("?")
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
+    name = label_name(label).removeprefix(DYNAMIC)
     name = _ALIASES.get(name, name)
     if name in _TABLES:
         like, table = _TABLES[name]

@@ -149,15 +149,14 @@ def hub_line(model: ModelFiles) -> str:
     Never all that a repository holds, which may be the same weights in five formats. The Hub's command takes ``*`` for
     anything, folders included.
     """
-    if model.format == "gguf" and model.files:
-        return shlex.join(("hf", "download", model.repo_id, *model.files))
+    take = ("hf", "download", model.repo_id)
+    if model.format == "gguf":
+        named = f"*{model.quantization}*.gguf" if model.quantization else "*.gguf"
+        return shlex.join((*take, *(model.files or ("--include", named))))
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
     if not weights or len(weights) > _MOST_NAMED:
         weights = _WEIGHTS.get(model.format, ())
-    if model.format == "gguf":
-        weights = (f"*{model.quantization}*.gguf",) if model.quantization else weights
-        return shlex.join(("hf", "download", model.repo_id, "--include", *weights))
-    return shlex.join(("hf", "download", model.repo_id, *(("--include", *weights, *_BESIDE) if weights else ())))
+    return shlex.join((*take, *(("--include", *weights, *_BESIDE) if weights else ())))
 
 
 _PART = re.compile(r"\d+-of-")
@@ -165,7 +164,6 @@ _MOST_NAMED = 6
 _BESIDE = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 """Configurations, tokenizers, chat templates, and code of a model's own."""
 _WEIGHTS = {
-    "gguf": ("*.gguf",),
     "safetensors": ("*.safetensors",),
     "pytorch": ("*.bin", "*.pt", "*.pth"),
     "transformers": ("*.safetensors", "*.bin"),

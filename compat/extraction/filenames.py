@@ -75,6 +75,8 @@ _ADAPTER_FILES = (
 _LORA_WORD = re.compile(r"q?loras?(?:v?\d+)?")
 _MERGED_WORDS = frozenset({"merged", "fused"})
 """Words that say an adapter is in the weights already."""
+_COPIES = frozenset({"onnx", "openvino", "coreml", "original", "metal", "runs", "checkpoints"})
+"""Folders of the same weights in another form."""
 _TRAINING_STEP = re.compile(r"checkpoint-\d+", re.IGNORECASE)
 _COMPONENT = re.compile(
     r"(?:unet|transformer|vae|text_encoder|image_encoder|vision_encoder|controlnet|prior|safety_checker)(?:_\d)?"
@@ -200,15 +202,7 @@ def read_name(path: str) -> FileName:
         role = _gguf_role(bare)
     elif format_ == "safetensors" and _is_lora(bare):
         role = "adapter"
-    elif outer in (
-        "onnx",
-        "openvino",
-        "coreml",
-        "original",
-        "metal",
-        "runs",
-        "checkpoints",
-    ) or _TRAINING_STEP.fullmatch(outer):
+    elif outer in _COPIES or _TRAINING_STEP.fullmatch(outer):
         role = "duplicate" if format_ != "onnx" else role
     stem = f"{folder}/{bare}" if folder else bare
     return FileName(

@@ -9,7 +9,6 @@ from typing import Any
 from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
-from compat.catalogue.alternatives import Alternative
 from compat.catalogue.detail import DetailPage, RelatedRow
 from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
@@ -359,11 +358,18 @@ def _one_change(page: DetailPage) -> str | None:
     return page.larger[:1].upper() + page.larger[1:] if page.larger else None
 
 
-def _offered(reason: Alternative | None) -> Json:
-    """Why an alternative is offered, and what changes with it."""
-    if reason is None:
-        return {"kind": None, "why": "", "changes": []}
-    return {"kind": reason.kind, "why": reason.why, "changes": list(reason.changes)}
+def offered(
+    page: DetailPage, alternatives: list[Item], address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url
+) -> list[Json]:
+    """The alternatives to a model, each with why it is offered, and what changes with it."""
+    found = []
+    for one in alternatives:
+        reason = page.reasons.get(one.row.record.pk)
+        told: Json = {"kind": None, "why": "", "changes": []}
+        if reason is not None:
+            told = {"kind": reason.kind, "why": reason.why, "changes": list(reason.changes)}
+        found.append({**model(one, address), **told})
+    return found
 
 
 def detail(
@@ -388,9 +394,7 @@ def detail(
         "bases": [_related(row) for row in page.bases],
         "oneChange": _one_change(page),
         "builds": [model(item_of(row), address) for row in page.builds],
-        "alternatives": [
-            {**model(one, address), **_offered(page.reasons.get(one.row.record.pk))} for one in alternatives
-        ],
+        "alternatives": offered(page, alternatives, address),
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],
         "memory": _memory(page),
         "measured": [_measurement(one) for one in page.measured],

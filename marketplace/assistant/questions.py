@@ -70,7 +70,7 @@ def alternatives(given: a.OneModel, available: Available) -> Json:
         "compatibility": serialise.verdict(page.result),
         "items": [
             {**one, "reason": "; ".join([one["why"], *one["changes"]])}
-            for one in serialise.detail(page, listing.items_of(page.alternatives))["alternatives"]
+            for one in serialise.offered(page, listing.items_of(page.alternatives))
         ],
         "worker": serialise.worker(page.worker),
     }
