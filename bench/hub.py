@@ -11,17 +11,15 @@ from __future__ import annotations
 import argparse
 import base64
 import gzip
-import itertools
 import json
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,7 +94,7 @@ class ManyModels:
         base = tag[found.end() :] if found else ""
         return tag[: -len(base)] + copied(base, tail) if base in self.ids else tag
 
-    def places(self, sort: str) -> Sequence[int] | Iterator[int]:
+    def places(self, sort: str) -> Sequence[int]:
         """Which rows a list holds, in its order; by change, those alone that changed and some that did not."""
         if sort != "lastModified":
             return range(self.size)
@@ -127,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "cursor" in query:
             start = int(base64.b64decode(unquote(query["cursor"][0])))
         places = self.models.places(query["sort"][0])
-        part = list(itertools.islice(places, start, start + size))
+        part = places[start : start + size]
         page = [self.models.row(place, query.get("expand[]", [])) for place in part]
         headers: dict[str, str] = {}
         if len(part) == size:
@@ -208,11 +206,7 @@ def _run(environ: Mapping[str, str], *command: str) -> tuple[float, float, str]:
     seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {text[-2000:]}")
-    return seconds, _most_held(used), text
-
-
-def _most_held(used: resource.struct_rusage) -> float:
-    return used.ru_maxrss / 1024
+    return seconds, used.ru_maxrss / 1024, text
 
 
 def _line(what: str, size: int, seconds: float, megabytes: float, text: str) -> float:

@@ -157,7 +157,10 @@ def failures_of(profile: EngineProfile) -> tuple[KnownFailure, ...]:
 
 
 def failures_about(facts: VariantFacts, profile: EngineProfile) -> tuple[KnownFailure, ...]:
-    """Those of an engine that are about a model of these facts."""
+    """Those of an engine that are about a model of these facts.
+
+    They are kept by the few facts that :meth:`KnownFailure.concerns` asks for: most models differ in none of these.
+    """
     return _about(profile, facts.architecture, facts.format, facts.quantization, facts.scheme, facts.sharded)
 
 

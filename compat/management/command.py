@@ -227,7 +227,9 @@ class CatalogueCommand(BaseCommand):
                 raise
             if error.filename:
                 where = os.fsdecode(error.filename)
-                return self._ends(f"{where} cannot be written: {error.strerror}. {_STORAGE[error.errno]}", 1, told)
+                return self._ends(
+                    f"{where} cannot be written: {error.strerror}. {_STORAGE[error.errno]}", Exit.FAILED, told
+                )
             if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
                 raise
             _let_go_of_stdout()

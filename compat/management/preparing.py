@@ -82,10 +82,11 @@ class WholeMigrations(MigrationExecutor):
 
 @contextmanager
 def whole_migrations() -> Iterator[None]:
-    """Have the command ``migrate`` use :class:`WholeMigrations`."""
-    before = migrate.MigrationExecutor  # type: ignore[attr-defined]
-    migrate.MigrationExecutor = WholeMigrations  # type: ignore[attr-defined]
+    """Have the command ``migrate`` use :class:`WholeMigrations`, which it cannot be told otherwise."""
+    command: Any = migrate  # its type stubs leave out what it imports
+    before = command.MigrationExecutor
+    command.MigrationExecutor = WholeMigrations
     try:
         yield
     finally:
-        migrate.MigrationExecutor = before  # type: ignore[attr-defined]
+        command.MigrationExecutor = before

@@ -101,10 +101,12 @@ class Points:
         def torn_text(path: Path, data: str, encoding: str | None = None, **_: Any) -> Any:
             return torn(path, data.encode(encoding or "utf-8"))
 
-        Path.write_bytes, Path.write_text = torn, torn_text  # type: ignore[method-assign,assignment]
-        start = subprocess.Popen.__init__
+        path_class: Any = Path  # so that types do not forbid what this is for: other methods in place of its own
+        path_class.write_bytes, path_class.write_text = torn, torn_text
+        process_class: Any = subprocess.Popen
+        start = process_class.__init__
 
         def started(process: Any, *arguments: Any, **more: Any) -> None:
             self._around("process", lambda: start(process, *arguments, **more))
 
-        subprocess.Popen.__init__ = started  # type: ignore[method-assign]
+        process_class.__init__ = started

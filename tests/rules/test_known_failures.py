@@ -9,14 +9,17 @@ import pytest
 
 from compat.architectures import architecture_of
 from compat.engines import Capability, all_profiles
-from compat.engines.known_failures import KnownFailure, failures_of, known_failures, read_known_failures
+from compat.engines.known_failures import KnownFailure, failures_about, failures_of, known_failures, read_known_failures
+from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance, VariantFacts
+from compat.hub.payloads import parse_record
 from compat.rules import known_failures as rule
 from compat.rules import platform
 from compat.rules.order import RULES
 from compat.rules.platform import depends_on_hardware
 from compat.rules.result import Confidence, Severity
 from compat.strict_data import DataError
+from tests.samples import every_record
 
 ROOT = Path(__file__).parents[2]
 VENDORS = {"metal": "apple", "cuda": "nvidia", "rocm": "amd", "xpu": "intel", "cpu": "cpu"}
@@ -246,3 +249,14 @@ ON = [
 @pytest.mark.parametrize(("condition", "hardware", "happens"), ON)
 def test_a_condition_on_hardware_holds_fails_or_cannot_be_told(condition, hardware, happens):
     assert read_known_failures(f"{GOOD}{condition}\n")[0].happens_on(hardware) is happens
+
+
+def test_what_is_kept_of_an_engine_s_failures_is_what_concerns_the_model():
+    records = [variant.facts for one in every_record() for variant in extract(parse_record(one).model).variants]
+    concerned = 0
+    for profile in all_profiles().values():
+        for facts in records:
+            found = [failure for failure in failures_of(profile) if failure.concerns(facts)]
+            assert list(failures_about(facts, profile)) == found
+            concerned += len(found)
+    assert concerned

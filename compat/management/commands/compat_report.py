@@ -86,23 +86,11 @@ def _covered(top: int, criteria: Question, available: Mapping[str, Worker]) -> A
 
 
 def _show_covered(found: Sequence[Coverage], screen: Screen) -> None:
-    head, kinds = ("Engine", "Refused", "Build", "Family", "Use", "None"), ("build", "family", "use")
-    rows = [
-        (
-            one.worker.profile.name,
-            one.refused,
-            *(one.nearest[kind] for kind in kinds),
-            len(one.none),
-        )
-        for one in found
-    ]
-    if isinstance(screen, PlainScreen):
-        screen.line("".join(f"{cell:<28}" if not at else f"{cell:>9}" for at, cell in enumerate(head)))
-        for row in rows:
-            screen.line("".join(f"{cell:<28}" if not at else f"{cell:>9,}" for at, cell in enumerate(row)))
-    else:
-        columns = [Column(name, right=bool(at)) for at, name in enumerate(head)]
-        screen.table(columns, [[str(cell) for cell in row] for row in rows])
+    kinds = ("build", "family", "use")
+    columns = [Column(name, right=name != "Engine") for name in ("Engine", "Refused", "Build", "Family", "Use", "None")]
+    numbers = [(one.refused, *(one.nearest[kind] for kind in kinds), len(one.none)) for one in found]
+    rows = [[one.worker.profile.name, *(f"{n:,}" for n in some)] for one, some in zip(found, numbers, strict=True)]
+    screen.table(columns, rows)
     for one in found:
         if one.none:
             screen.line(f"{one.worker.profile.name}, none known: {', '.join(one.none)}")
