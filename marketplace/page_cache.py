@@ -25,6 +25,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import re_accepts_gzip
 from django.utils.cache import get_conditional_response
 from django.utils.http import parse_http_date_safe
+from django.utils.translation import get_language
 
 from compat.catalogue import catalogue_state
 from compat.models import Catalogue
@@ -94,7 +95,7 @@ class Kept(NamedTuple):
 def key_of(request: HttpRequest) -> str | None:
     """What an answer depends on, as a digest; None for requests that are always answered anew.
 
-    These are: host and address, whether gzip is understood, the worker and the machines of the cookies,
+    These are: host and address, the language, whether gzip is understood, the worker and the machines of the cookies,
     all that htmx tells of itself, the catalogue's version, and this release. One query.
     """
     meta, cookies = request.META, request.COOKIES
@@ -104,6 +105,7 @@ def key_of(request: HttpRequest) -> str | None:
         return None
     parts = (
         (request.scheme, meta.get("HTTP_HOST", ""), request.path_info, request.GET.urlencode()),
+        get_language(),
         bool(re_accepts_gzip.search(meta.get("HTTP_ACCEPT_ENCODING", ""))),
         cookies.get(WORKER_COOKIE, ""),
         cookies.get(MACHINES_COOKIE, ""),

@@ -6,14 +6,18 @@ Templates are Jinja's; the admin's own stay Django's. A new filter or function i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
 from django.template import defaultfilters
+from django.template.backends.jinja2 import Jinja2, Template
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
+from django.utils.translation import get_language, get_language_info, gettext, ngettext
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -35,6 +39,7 @@ from marketplace.addresses import with_query
 
 from . import show
 from .sessions import has_session
+from .translating import TranslatedTemplates, told
 
 FILTERS = {
     "ago": show.ago,
@@ -71,6 +76,7 @@ FILTERS = {
     "rate": show.rate,
     "small_first": show.small_first,
     "task_label": task_label,
+    "told": told,
     "truncatechars": defaultfilters.truncatechars,
     "untold": show.untold,
     "verdict_class": show.verdict_class,
@@ -161,18 +167,39 @@ def _static(prefix: str, path: str) -> str:
     return static(path)
 
 
+class Templates(Jinja2):
+    """Django's backend for Jinja, with an environment for each language; settings name it."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._translated: dict[str, Jinja2] = {}
+        for code, _ in settings.LANGUAGES:
+            if code != settings.LANGUAGE_CODE:
+                other = self._translated[code] = copy(self)
+                options = {"loader": self.env.loader, "auto_reload": self.env.auto_reload}
+                other.env = environment_of(Site(), language=code, **options)
+
+    def get_template(self, template_name: str) -> Template:
+        """A template, compiled for the language in which the page is answered."""
+        return Jinja2.get_template(self._translated.get(get_language() or "", self), template_name)
+
+
 def environment(**options: Any) -> Environment:
-    """The running site's environment; settings name it."""
+    """The running site's environment in English; settings name it."""
     return environment_of(Site(), **options)
 
 
-def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Environment:
-    """An environment for pages of one edition. Texts are escaped, and a name that nobody gave is an error.
+def environment_of(edition: Edition, panels: int = 2048, language: str = "en", **options: Any) -> Environment:
+    """An environment for pages of one edition in one language. Texts are escaped; a name that nobody gave is an error.
 
     ``panels`` is how many verdicts in full are kept once rendered, a kilobyte each.
     """
     strict = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
     made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
+    made.globals["language"] = language
+    made.policies["ext.i18n.trimmed"] = True
+    made.add_extension(TranslatedTemplates)
+    made.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
     icons = show.Icons(edition.file)
     made.filters.update(FILTERS, browse_address=edition.browse)
 
@@ -230,6 +257,8 @@ def environment_of(edition: Edition, panels: int = 2048, **options: Any) -> Envi
         facet_choices=facet_choices,
         rows_of_list=rows_of_list,
         verdict_panel=verdict_panel,
+        languages=settings.LANGUAGES,
+        direction="rtl" if get_language_info(language)["bidi"] else "ltr",
         exported=edition.exported,
         url=edition.page,
         static=edition.file,

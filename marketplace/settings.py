@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "marketplace.freshness.AfterResponseMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "marketplace.languages.LanguageMiddleware",
     "marketplace.api.middleware.ApiMiddleware",
     "marketplace.page_cache.PageCacheMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -84,7 +85,8 @@ ACCESS_LOG = env.flag("ACCESS_LOG", default=False)
 # The site's own pages are Jinja's, which renders them several times as fast; the admin's stay Django's.
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja2",
+        "BACKEND": "marketplace.rendering.Templates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "environment": "marketplace.rendering.environment",
@@ -136,7 +138,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_I18N = False
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 USE_TZ = True
 
 STATIC_URL = "static/"

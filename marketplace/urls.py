@@ -4,6 +4,9 @@ from django.contrib import admin
 from django.contrib.sitemaps.views import index, sitemap
 from django.urls import path
 from django.views.decorators.cache import cache_control
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from .api import docs, hub
 from .api.v1 import api
@@ -47,6 +50,7 @@ urlpatterns = [
     path("workers/<slug:slug>/", workers.worker, name="worker"),
     path("lists/", lists.lists, name="lists"),
     path("lists/<slug:slug>/", lists.curated, name="list"),
+    path("language/", csrf_exempt(require_POST(set_language)), name="language"),
     path("report/", report.report, name="report"),
     path("accuracy/", accuracy.accuracy, name="accuracy"),
     path("api/v1/", api.urls),

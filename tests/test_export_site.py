@@ -683,13 +683,13 @@ def test_search_and_workers_in_a_browser(site, address, browser):
     page.keyboard.press("Enter")
     page.wait_for_url("**/search/?q=qwen")
     page.get_by_text(f"{len(found)} models").wait_for()
-    assert page.locator("#found-rows a").all_inner_texts() == [row[0] for row in found[:100]]
-    shown = page.locator("#found-rows .badge").all_inner_texts()
+    assert page.locator("#found-rows a").all_text_contents() == [row[0] for row in found[:100]]
+    shown = page.locator("#found-rows .badge").all_text_contents()
     assert shown == [words[row[1][0]] for row in found[:100]]
 
     page.locator("#worker-menu summary").click()
     page.locator("#worker").select_option("vllm")
-    shown = page.locator("#found-rows .badge").all_inner_texts()
+    shown = page.locator("#found-rows .badge").all_text_contents()
     assert shown == [words[row[1][other]] for row in found[:100]]
     page.keyboard.press("Escape")
     page.locator("#running").check()

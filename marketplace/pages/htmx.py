@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import get_language
 from django_htmx.middleware import HtmxDetails
 
 from marketplace.cookies import MACHINES as MACHINES_COOKIE
@@ -72,14 +73,14 @@ BEHIND = "public, max-age=60, stale-while-revalidate=172800"
 
 
 def _labelled(request: HtmxHttpRequest, response: HttpResponse) -> HttpResponse:
-    """Say what caches may do. A page for somebody with a cookie of ours is theirs alone, and so is what htmx asks for.
+    """Say what caches may do. A page for somebody with a cookie of ours is theirs alone, and so is what htmx asks for
+    and a page in another language than English.
 
     ``Vary`` would do for caches that heed it; the large ones in front of sites do not.
     """
     patch_vary_headers(response, ["HX-Request", "Cookie"])
-    if request.htmx or not {settings.SESSION_COOKIE_NAME, "messages", WORKER_COOKIE, MACHINES_COOKIE}.isdisjoint(
-        request.COOKIES
-    ):
+    ours = {settings.SESSION_COOKIE_NAME, "messages", WORKER_COOKIE, MACHINES_COOKIE, settings.LANGUAGE_COOKIE_NAME}
+    if request.htmx or get_language() != settings.LANGUAGE_CODE or not ours.isdisjoint(request.COOKIES):
         response["Cache-Control"] = "private, no-cache"
     elif response.status_code == 200:
         response["Cache-Control"] = SHARED
