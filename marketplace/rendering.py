@@ -5,7 +5,7 @@ Templates are Jinja's; the admin's own stay Django's. A new filter or function i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from types import MappingProxyType
@@ -41,27 +41,33 @@ from . import show
 from .sessions import has_session
 from .translating import TranslatedTemplates, told
 
+
+def _in_words(label: Callable[[str], str]) -> Callable[[str], str]:
+    """A label that is English elsewhere, as pages say it."""
+    return lambda value: told(label(value))
+
+
 FILTERS = {
     "ago": show.ago,
     "between": show.between,
     "code_spans": show.code_spans,
     "compact": show.compact,
     "count": show.count,
-    "date": defaultfilters.date,
+    "date": show.date,
     "day": show.day,
     "deviation": show.deviation,
     "error_share": show.error_share,
     "few": show.few,
     "floatformat": defaultfilters.floatformat,
-    "format_label": format_label,
+    "format_label": _in_words(format_label),
     "gib": show.gib,
     "mib": show.mib,
     "pace": show.pace,
     "wait": show.wait,
     "kilo": show.kilo,
-    "language_label": language_label,
+    "language_label": _in_words(language_label),
     "level_class": show.level_class,
-    "license_label": license_label,
+    "license_label": _in_words(license_label),
     "linebreaksbr": defaultfilters.linebreaksbr,
     "made_by": show.made_by,
     "made_of": show.made_of,
@@ -75,7 +81,7 @@ FILTERS = {
     "size": show.size,
     "rate": show.rate,
     "small_first": show.small_first,
-    "task_label": task_label,
+    "task_label": _in_words(task_label),
     "told": told,
     "truncatechars": defaultfilters.truncatechars,
     "untold": show.untold,
@@ -176,7 +182,7 @@ class Templates(Jinja2):
         for code, _ in settings.LANGUAGES:
             if code != settings.LANGUAGE_CODE:
                 other = self._translated[code] = copy(self)
-                options = {"loader": self.env.loader, "auto_reload": self.env.auto_reload}
+                options: dict[str, Any] = {"loader": self.env.loader, "auto_reload": self.env.auto_reload}
                 other.env = environment_of(Site(), language=code, **options)
 
     def get_template(self, template_name: str) -> Template:

@@ -5,17 +5,20 @@ Which of these templates use, and under which names, is said in ``rendering``.
 
 from __future__ import annotations
 
-import calendar
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date as date_type
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import get_language, gettext, ngettext
 
 from compat.catalogue.widths import WidthStep
 from compat.engines.hardware import GIB
@@ -23,6 +26,8 @@ from compat.estimate import DeviceNeed, Fit, FitResult, Plan, ReadingEstimate, S
 from compat.extraction.facts import Provenance
 from compat.models import ModelRecord
 from compat.rules import CompatibilityResult, Confidence
+
+from .translating import numerals, told
 
 _REPORT = re.compile(r"(https://github\.com/[\w.-]+/[\w.-]+/(?:issues|pull)/\d+)")
 
@@ -74,7 +79,7 @@ def verdict_class(result: CompatibilityResult) -> str:
 
 def verdict_word(result: CompatibilityResult) -> str:
     """The words of the badge."""
-    return "Unknown" if result.cause == "unknown" else result.level.badge
+    return gettext("Unknown") if result.cause == "unknown" else told(result.level.badge)
 
 
 def level_class(confidence: str) -> str:
@@ -89,8 +94,8 @@ def compact(number: int | None) -> str:
     for least, divisor, unit in ((999_950_000, 10**9, "B"), (999_500, 10**6, "M"), (10**4, 10**3, "k")):
         if number >= least:
             scaled = number / divisor
-            return f"{scaled:.1f}{unit}" if scaled < 10 and unit != "k" else f"{scaled:,.0f}{unit}"
-    return f"{number:,}"
+            return numerals(f"{scaled:.1f}" if scaled < 10 and unit != "k" else f"{scaled:,.0f}") + unit
+    return numerals(f"{number:,}")
 
 
 def size(number: int | None) -> str:
@@ -99,28 +104,28 @@ def size(number: int | None) -> str:
         return ""
     for divisor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if number >= 0.99995 * divisor:
-            return f"{number / divisor:.1f} {unit}"
-    return f"{number} bytes"
+            return f"{numerals(f'{number / divisor:.1f}')} {unit}"
+    return gettext("%(number)s bytes") % {"number": number}
 
 
 def kilo(tokens: int) -> str:
     """Tokens in few characters: ``8k``, ``128k``; exact where they are no round number."""
-    return f"{tokens // 1024}k" if tokens % 1024 == 0 else f"{tokens:,}"
+    return f"{tokens // 1024}k" if tokens % 1024 == 0 else numerals(f"{tokens:,}")
 
 
 def gib(number: int | None) -> str:
     """Bytes as memory is counted: ``4.4 GiB``."""
-    return "" if number is None else f"{number / GIB:.1f} GiB"
+    return "" if number is None else f"{numerals(f'{number / GIB:.1f}')} GiB"
 
 
 def mib(number: int | None) -> str:
     """Bytes as engines' logs tell them: ``4,403 MiB``."""
-    return "" if number is None else f"{number / 2**20:,.0f} MiB"
+    return "" if number is None else f"{numerals(f'{number / 2**20:,.0f}')} MiB"
 
 
 def deviation(share: float) -> str:
     """How far an estimate lies from a measurement, with its sign: ``+3.2 %``."""
-    return f"{100 * share:+.1f} %".replace("-", "\N{MINUS SIGN}")
+    return numerals(f"{100 * share:+.1f} %").replace("-", "\N{MINUS SIGN}")
 
 
 def pace(speed: SpeedEstimate) -> str:
@@ -131,8 +136,10 @@ def pace(speed: SpeedEstimate) -> str:
 def pace_words(least: float, most: float) -> str:
     """The same of two numbers."""
     digits = 0 if least >= 10 else 1 if least >= 1 else 2
-    low, high = f"{least:,.{digits}f}", f"{most:,.{digits}f}"
-    return f"{low if low == high else f'{low} to {high}'} tokens a second"
+    low, high = numerals(f"{least:,.{digits}f}"), numerals(f"{most:,.{digits}f}")
+    if low == high:
+        return gettext("%(number)s tokens a second") % {"number": low}
+    return gettext("%(low)s to %(high)s tokens a second") % {"low": low, "high": high}
 
 
 def rate(speed: SpeedEstimate) -> str:
@@ -142,17 +149,21 @@ def rate(speed: SpeedEstimate) -> str:
 
 def rate_words(number: float, backend: str) -> str:
     """The same of a number of tokens a second."""
-    return f"about {speed_number(number)} tokens/s on {backend}"
+    return gettext("about %(number)s tokens/s on %(backend)s") % {"number": speed_number(number), "backend": backend}
 
 
 def few(speed: SpeedEstimate) -> str:
     """The same in few characters: ``78 tok/s``; blank without a number."""
-    return "" if speed.tokens_per_second is None else f"{speed_number(speed.tokens_per_second)} tok/s"
+    return (
+        ""
+        if speed.tokens_per_second is None
+        else gettext("%(number)s tok/s") % {"number": speed_number(speed.tokens_per_second)}
+    )
 
 
 def speed_number(rate: float) -> str:
     """Tokens a second with two figures that mean something: ``128``, ``7.4``, ``0.31``."""
-    return f"{rate:,.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}"
+    return numerals(f"{rate:,.{0 if rate >= 10 else 1 if rate >= 1 else 2}f}")
 
 
 def wait(reading: ReadingEstimate) -> str:
@@ -160,16 +171,17 @@ def wait(reading: ReadingEstimate) -> str:
     if reading.seconds is None or reading.low is None or reading.high is None:
         return ""
     about, low, high = (_seconds(one) for one in (reading.seconds, reading.low, reading.high))
-    return f"after about {about} s ({low} to {high} s) at {reading.prompt:,} tokens"
+    told = {"about": about, "low": low, "high": high, "prompt": count(reading.prompt)}
+    return gettext("after about %(about)s s (%(low)s to %(high)s s) at %(prompt)s tokens") % told
 
 
 def _seconds(number: float) -> str:
-    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}" if number >= 0.1 else f"{number:.2f}"
+    return numerals(f"{number:,.{0 if number >= 10 else 1 if number >= 0.1 else 2}f}")
 
 
 def count(number: int | None) -> str:
     """A whole number with thousands separated."""
-    return "" if number is None else f"{number:,}"
+    return "" if number is None else numerals(f"{number:,}")
 
 
 def share(part: float, whole: float) -> str:
@@ -177,30 +189,52 @@ def share(part: float, whole: float) -> str:
     if not whole:
         return "0 %"
     percent = 100 * part / whole
-    return f"{percent:.0f} %" if percent >= 10 or percent == int(percent) else f"{percent:.1f} %"
+    return numerals(f"{percent:.{0 if percent >= 10 or percent == int(percent) else 1}f} %")
 
 
 def percent(part: float, whole: float) -> str:
     """A part in percent with one decimal, for a column of them."""
-    return f"{100 * part / whole if whole else 0:.1f} %"
+    return numerals(f"{100 * part / whole if whole else 0:.1f} %")
+
+
+_DATES = {
+    "de": {"j M Y": "j. M Y"},
+    "zh-hans": {"j M Y": "Y年n月j日", "M Y": "Y年n月"},
+}
+"""How dates are written where it is not as in English."""
+
+
+def date(value: date_type | None, form: str) -> str:
+    """A date in one of the forms pages use (Django's letters), as the page's language writes it."""
+    return "" if value is None else date_format(value, _DATES.get(get_language() or "", {}).get(form, form))
+
+
+def day(value: str) -> str:
+    """A date known to the year, month or day: ``2026``, ``Oct 2026``, ``3 Oct 2026``."""
+    return _day(get_language(), value)
 
 
 @lru_cache(maxsize=4096)
-def day(value: str) -> str:
-    """A date known to the year, month or day: ``2026``, ``Oct 2026``, ``3 Oct 2026``."""
+def _day(language: str | None, value: str) -> str:
+    """The same in a language, which is the active one."""
     year, *rest = value.split("-")
-    if not rest or not all(part.isdecimal() for part in rest) or not 1 <= int(rest[0]) <= 12:
+    if not rest:
         return value
-    words = [calendar.month_abbr[int(rest[0])], year]
-    return "\N{NO-BREAK SPACE}".join([str(int(rest[1])), *words] if len(rest) > 1 else words)
+    try:
+        known = date_type(int(year), *map(int, rest), *([1] if len(rest) == 1 else []))
+    except (ValueError, TypeError):
+        return value
+    return date(known, "M Y" if len(rest) == 1 else "j M Y").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def between(dates: Sequence[str]) -> str:
     """The first and the last of some dates, as after “recorded”: ``between 2023 and Oct 2026``, ``in 2026``."""
     first, last = (day(date) for date in dates)
     if first != last:
-        return f"between {first} and {last}"
-    return f"{'on' if len(dates[0]) == len('2026-10-03') else 'in'} {first}"
+        return gettext("between %(first)s and %(last)s") % {"first": first, "last": last}
+    if len(dates[0]) == len("2026-10-03"):
+        return gettext("on %(day)s") % {"day": first}
+    return gettext("in %(month)s") % {"month": first}
 
 
 def ago(moment: datetime | None) -> str:
@@ -208,31 +242,40 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return ""
     words = timesince(moment, depth=1)
-    return "just now" if words.startswith("0") else f"{words} ago".replace(" ", "\N{NO-BREAK SPACE}")
+    if timezone.now() - moment < timedelta(minutes=1):
+        return gettext("just now")
+    return (gettext("%(time)s ago") % {"time": words}).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:
+    """A fact's line in a list: its value, where it was read, and the words read there. A guess is marked."""
+    return _fact(get_language(), name, value, origin, evidence)
 
 
 @lru_cache(maxsize=4096)
-def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:
-    """A fact's line in a list: its value, where it was read, and the words read there. A guess is marked."""
-    told = format_html("<b>{}</b>", value) if value else absent()
+def _fact(language: str | None, name: str, value: str | None, origin: str, evidence: str) -> SafeString:
+    """The same in a language, which is the active one."""
+    known = format_html("<b>{}</b>", told(value)) if value else absent()
     source = Provenance(origin) if origin else Provenance.UNKNOWN
     tag, hint = SafeString(), SafeString()
     if source is not Provenance.UNKNOWN:
         kind = "tag guess" if source.guessed else "tag"
-        tag = format_html(' <span class="{}">{}</span>', kind, source.label)
+        tag = format_html(' <span class="{}">{}</span>', kind, told(source.label))
     if evidence:
-        hint = format_html('<span class="hint">{}</span>', evidence)
-    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", term(name), told, tag, hint)
+        hint = format_html('<span class="hint">{}</span>', told(evidence))
+    return format_html("<div><dt>{}</dt><dd>{}{}{}</dd></div>", term(name), known, tag, hint)
 
 
 def absent() -> SafeString:
     """What stands where a record does not tell a value."""
-    return SafeString('<span class="absent">Not in our record</span>')
+    return format_html('<span class="absent">{}</span>', gettext("Not in our record"))
 
 
 def dash() -> SafeString:
     """The same in a column."""
-    return SafeString('<span class="absent" aria-hidden="true">&ndash;</span><span class="vh">not in our record</span>')
+    return format_html(
+        '<span class="absent" aria-hidden="true">&ndash;</span><span class="vh">{}</span>', gettext("not in our record")
+    )
 
 
 def untold(record: ModelRecord, license_: str = "") -> str:
@@ -240,13 +283,15 @@ def untold(record: ModelRecord, license_: str = "") -> str:
 
     ``license_`` is that of the model that it is a build of.
     """
-    told = {"licence": record.license or license_, "access": record.gated}
-    return " and ".join(name for name, value in told.items() if not value).capitalize()
+    lacks = not (record.license or license_), not record.gated
+    if all(lacks):
+        return gettext("Licence and access")
+    return gettext("Licence") if lacks[0] else gettext("Access") if lacks[1] else ""
 
 
 def error_share(part: float) -> str:
     """A relative error in percent, with one decimal."""
-    return f"{100 * part:.1f} %"
+    return numerals(f"{100 * part:.1f} %")
 
 
 def margin_share(margin: float) -> str:
@@ -256,7 +301,9 @@ def margin_share(margin: float) -> str:
 
 def margin_words(margin: float) -> str:
     """The same in words a person can use where the number would be above 100 %: ``up to 3 times as much``."""
-    return margin_share(margin) if margin <= 1 else f"not measured well: up to {math.ceil(1 + margin)} times as much"
+    if margin <= 1:
+        return margin_share(margin)
+    return gettext("not measured well: up to %(times)s times as much") % {"times": math.ceil(1 + margin)}
 
 
 def bar(part: float | None, whole: float | None, kind: str = "fill", label: str = "") -> SafeString:
@@ -300,11 +347,11 @@ def legend(by_confidence: Mapping[int, int], unknown: int = 0) -> list[dict[str,
     """The same numbers as rows for a legend."""
     whole = sum(by_confidence.values())
     rows: list[dict[str, Any]] = [
-        {"kind": f"v-{level.word}", "word": level.badge, "count": by_confidence.get(level, 0)}
+        {"kind": f"v-{level.word}", "word": told(level.badge), "count": by_confidence.get(level, 0)}
         for level in reversed(Confidence)
     ]
     rows[-1]["count"] -= unknown
-    rows.append({"kind": "v-unknown", "word": "Unknown", "count": unknown})
+    rows.append({"kind": "v-unknown", "word": gettext("Unknown"), "count": unknown})
     return [row | {"share": share(row["count"], whole)} for row in rows]
 
 
@@ -382,11 +429,11 @@ def card_bar(card: DeviceNeed, shades: Mapping[str, int], scale: int) -> SafeStr
     rects.append(("limit", f"{max(limit - 0.6, 0):.2f}%", "0.6%"))
     anchor = "end" if limit > _HALF else "start"
     return format_html(
-        '<svg class="card-bar" aria-hidden="true">{}<text x="{}%" y="29" text-anchor="{}">limit {}</text></svg>',
+        '<svg class="card-bar" aria-hidden="true">{}<text x="{}%" y="29" text-anchor="{}">{}</text></svg>',
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="14"/>', rects),
         f"{limit:.2f}",
         anchor,
-        gib(card.room),
+        gettext("limit %(memory)s") % {"memory": gib(card.room)},
     )
 
 
@@ -443,13 +490,14 @@ def term(name: str) -> SafeString:
     """A term; with what it means behind it, for those who ask."""
     meaning = TERMS.get(name)
     if meaning is None:
-        return format_html("{}", name)
-    return format_html('<details class="term"><summary>{}</summary><p>{}</p></details>', name, meaning)
+        return format_html("{}", told(name))
+    return format_html('<details class="term"><summary>{}</summary><p>{}</p></details>', told(name), gettext(meaning))
 
 
 def part_hint(key: str) -> tuple[str, str]:
     """The words for a part, and what it is."""
-    return PART_HINTS.get(key, (key.capitalize(), ""))
+    name, hint = PART_HINTS.get(key, (key.capitalize(), ""))
+    return told(name), told(hint)
 
 
 def small_first(words: str) -> str:
@@ -459,7 +507,9 @@ def small_first(words: str) -> str:
 
 def plan_title(plan: Plan) -> str:
     """What a plan does, in a few words: ``As you asked``, ``With a smaller cache``."""
-    return f"With {' and '.join(plan.changes)}" if plan.changes else "As you asked"
+    if not plan.changes:
+        return gettext("As you asked")
+    return gettext("With %(changes)s") % {"changes": gettext(" and ").join(map(told, plan.changes))}
 
 
 _FIT_KINDS = {Fit.FITS: "fits", Fit.TIGHT: "tight", Fit.PARTIAL: "tight"}
@@ -476,7 +526,7 @@ def fit_bar(fit: FitResult) -> SafeString:
         rects.append(("limit", f"{100 * fit.room / need:.1f}", "2"))
     return format_html(
         '<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
-        fit.sentence,
+        told(fit.sentence),
         format_html_join("", '<rect class="{}" x="{}" width="{}" height="4"/>', rects),
     )
 
@@ -488,24 +538,24 @@ _MADE_BY = {
     "merge": "merged from it",
 }
 """How a model says that it was made from another one."""
-_MADE_OF = {
-    "finetune": "fine-tune",
-    "quantized": "other packing",
-    "adapter": "adapter",
-    "merge": "merge",
-    "base": "based on it",
-}
 
 
 def made_by(kind: str) -> str:
     """How a model was made from the one that stands beside these words."""
-    return _MADE_BY.get(kind, "based on it")
+    return told(_MADE_BY.get(kind, "based on it"))
 
 
 def made_of(kind: str, number: int) -> str:
     """What some that were made from a model are: ``fine-tunes``, ``1 merge`` without its number."""
-    word = _MADE_OF.get(kind, _MADE_OF["base"])
-    return word if number == 1 or word == _MADE_OF["base"] else f"{word}s"
+    if kind == "finetune":
+        return ngettext("fine-tune", "fine-tunes", number)
+    if kind == "quantized":
+        return ngettext("other packing", "other packings", number)
+    if kind == "adapter":
+        return ngettext("adapter", "adapters", number)
+    if kind == "merge":
+        return ngettext("merge", "merges", number)
+    return gettext("based on it")
 
 
 _TALLEST = 1.6

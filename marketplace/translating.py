@@ -42,14 +42,14 @@ class TranslatedTemplates(InternationalizationExtension):
         context: str | None,
         variables: dict[str, nodes.Expr],
         plural_expr: nodes.Expr | None,
-        vars_referenced: bool,  # noqa: FBT001 - the signature is Jinja's
-        num_called_num: bool,  # noqa: FBT001
+        vars_referenced: bool,
+        num_called_num: bool,
     ) -> nodes.Output:
         if plural_expr is not None:
             return super()._make_node(
                 singular, plural, context, variables, plural_expr, vars_referenced, num_called_num
             )
-        with override(self.environment.globals["language"]):
+        with override(str(self.environment.globals["language"])):
             text = gettext(singular if vars_referenced else singular.replace("%%", "%"))
         if not vars_referenced:
             return nodes.Output([nodes.TemplateData(text)])

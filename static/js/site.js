@@ -3,6 +3,8 @@
   const root = document.documentElement;
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  // The page's own words, in its language; `#` stands for what is put in.
+  const word = (name, value = "") => (one("#announce")?.dataset[name] ?? "").replace("#", value);
 
   // Theme: system, light or dark.
   const showTheme = () => {
@@ -51,11 +53,11 @@
     const words = label.textContent;
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
-      label.textContent = "Copied";
+      label.textContent = word("copied");
     } catch {
       // Browsers give no clipboard to a site that has no certificate, as on a network at home; they do copy a selection.
       getSelection().selectAllChildren(source);
-      label.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";
+      label.textContent = word(document.execCommand("copy") ? "copied" : "press");
     }
     button.disabled = true;
     setTimeout(() => {
@@ -109,7 +111,7 @@
     button.className = "chip";
     button.dataset.compare = id;
     button.textContent = `${id} ×`;
-    button.ariaLabel = `Do not compare ${id}`;
+    button.ariaLabel = word("spare", id);
     item.append(button);
     return item;
   };
@@ -132,7 +134,7 @@
       one("ul", tray).replaceChildren(...compared.map(chip));
       const go = one("a", tray);
       go.href = addressOf(go.href, compared);
-      go.textContent = compared.length > 1 ? `Compare ${compared.length}` : "Compare";
+      go.textContent = compared.length > 1 ? word("compareSome", compared.length) : word("compare");
       if (inside) go.focus();
     }
     for (const link of all("[data-compare-with]")) {
@@ -146,7 +148,7 @@
     for (const button of all("[data-save]")) {
       const kept = saved.includes(button.dataset.save);
       button.ariaPressed = kept;
-      one("[data-label]", button).textContent = kept ? "Saved" : "Save";
+      one("[data-label]", button).textContent = word(kept ? "saved" : "save");
     }
   };
   addEventListener("storage", showKept);
@@ -190,7 +192,7 @@
     const open = options.length > 0 && document.activeElement === combobox();
     showSuggestions(false);
     if (!showSuggestions(open)) return;
-    one("#announce").textContent = `${options.length} ${options.length === 1 ? "suggestion" : "suggestions"}`;
+    one("#announce").textContent = word(options.length === 1 ? "suggestion" : "suggestions", options.length);
   });
   document.addEventListener("focusout", ({ target, relatedTarget }) => {
     if (target === combobox() && !relatedTarget?.closest("#suggestions")) showSuggestions(false);
@@ -288,16 +290,16 @@
   const showTrouble = (why) => ({ detail }) => {
     if (detail.target?.id !== "results") return;
     const message = one("#trouble").content.cloneNode(true);
-    one("[data-why]", message).textContent = why;
+    one("[data-why]", message).textContent = word(why);
     one("[data-again]", message).href = detail.pathInfo.finalRequestPath;
     one("#trouble-message")?.remove();
     one("#results").prepend(message);
     htmx.process(one("#trouble-message"));
     if (sheetIsOpen()) one("#announce").textContent = one("#trouble-message").textContent;
   };
-  document.addEventListener("htmx:responseError", showTrouble("Something broke on the server."));
-  document.addEventListener("htmx:sendError", showTrouble("The server cannot be reached."));
-  document.addEventListener("htmx:timeout", showTrouble("The server takes too long to answer."));
+  document.addEventListener("htmx:responseError", showTrouble("broke"));
+  document.addEventListener("htmx:sendError", showTrouble("unreached"));
+  document.addEventListener("htmx:timeout", showTrouble("slow"));
 
   // A link to something folded away unfolds it first; not every browser does so by itself.
   const unfold = () => {

@@ -1,0 +1,139 @@
+"""The sentences that Python writes for people, read off its source: f-strings become patterns with names.
+
+The rules, the estimates and the catalogue write English, which the database keeps and the API answers. Pages show it in
+the visitor's language (``marketplace.translating``), for which they need to know what each sentence was made by.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+SOURCES = (
+    *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
+    *("compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
+    *("marketplace/show.py", "marketplace/pages"),
+)
+"""Where sentences are written that pages show."""
+_WITHOUT = re.compile(
+    r"/(loader|current|cursor|index_build|index_files|gguf_header|header_bytes|safetensors_header|languages|licenses"
+    r"|source_digest|health|facets|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
+)
+"""Modules beside them whose words are for operators, for programs, or names."""
+_NOT_SHOWN = {
+    *("compile", "fullmatch", "match", "sub", "split", "startswith", "endswith", "get", "execute", "update"),
+    *("format_html", "format_html_join", "SafeString", "gettext", "ngettext", "getLogger", "debug"),
+}
+"""Calls whose own text is a pattern, markup, a key, or translated where it stands."""
+_LETTERS = re.compile(r"[A-Za-z]{2}")
+_MARKUP = re.compile(r"[{}<>=\\|]|__")
+_LABEL = re.compile(r"[A-Z][a-z]+")
+_NAMES = re.compile(r"%\(\w+\)s")
+
+
+def sentences(root: Path) -> dict[str, str]:
+    """Every sentence and label that Python writes for people below a folder, with the file that it stands in."""
+    found: dict[str, str] = {}
+    for path in _files(root):
+        place = path.relative_to(root).as_posix()
+        for text in _Collector(path).texts:
+            if _is_shown(text):
+                found.setdefault(text.strip(), place)
+    return found
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for source in SOURCES:
+        place = root / source
+        for path in [place] if place.suffix else sorted(place.rglob("*.py")):
+            if not _WITHOUT.search(f"/{path.name}"):
+                yield path
+
+
+def _is_shown(text: str) -> bool:
+    """Whether a text is said to people, rather than a key or a piece of code."""
+    fixed = _NAMES.sub("", text)
+    if not _LETTERS.search(fixed) or _MARKUP.search(fixed):
+        return False
+    return " " in fixed.strip() or bool(_LABEL.fullmatch(text)) or "%(" in text
+
+
+class _Collector(ast.NodeVisitor):
+    """The texts of one file. What is raised, compared or asked for by name is no text for people."""
+
+    def __init__(self, path: Path) -> None:
+        self.texts: list[str] = []
+        self.visit(ast.parse(path.read_text("utf-8")))
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        """No docstrings."""
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """What is written to the log is for operators."""
+        name = _name_of(node.func)
+        logged = isinstance(node.func, ast.Attribute) and _name_of(node.func.value) in ("log", "re")
+        if logged or name in _NOT_SHOWN:
+            for one in node.args:
+                if isinstance(one, ast.Call):
+                    self.visit(one)
+            return
+        self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """The public names of a module are none."""
+        if not any(isinstance(one, ast.Name) and one.id == "__all__" for one in node.targets):
+            self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """Errors of programs are skipped; those for people are BadRequest and Problem."""
+        told = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        if told is not None and _name_of(told) in ("BadRequest", "Http404", "Problem", "BadQuestion"):
+            self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        """A text that something is compared with."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        """A key."""
+        self.visit(node.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """A text as it is."""
+        if isinstance(node.value, str):
+            self.texts.append(node.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """An f-string: what differs gets a name."""
+        parts: list[str] = []
+        names: list[str] = []
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                stem = re.sub(r"\W", "", _name_of(part.value)).strip("_").lower() or "value"
+                alike = sum(re.fullmatch(rf"{stem}\d*", one) is not None for one in names)
+                name = f"{stem}{alike + 1}" if alike else stem
+                names.append(name)
+                parts.append(f"%({name})s")
+                self.visit(part.value)
+            elif isinstance(part, ast.Constant):
+                parts.append(str(part.value).replace("%", "%%"))
+        self.texts.append("".join(parts) if names else "".join(parts).replace("%%", "%"))
+
+
+def _name_of(node: ast.expr) -> str:
+    """A name for what differs: the last one that is said of it."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Call):
+        named = [name for one in reversed(node.args) if (name := _name_of(one)) != "value"]
+        return named[0] if named else _name_of(node.func)
+    if isinstance(node, ast.Subscript):
+        return _name_of(node.value)
+    if isinstance(node, ast.BinOp):
+        return _name_of(node.left)
+    return _name_of(node.body) if isinstance(node, ast.IfExp) else "value"
