@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.test import Client
 
 from compat import catalogue as queries
@@ -59,6 +59,17 @@ def test_a_site_that_breaks_shows_a_page_without_details(monkeypatch):
     assert "Something broke on our side" in page.text
     assert "secret detail" not in page.text
     assert not page.forbidden
+
+
+@pytest.mark.parametrize(("problem", "status"), [(RuntimeError, 500), (OperationalError, 503)])
+def test_a_site_that_breaks_says_so_in_the_visitors_language(monkeypatch, problem, status):
+    def broken():
+        raise problem("gone")
+
+    monkeypatch.setattr(queries, "published_lists", broken)
+    response = Client(raise_request_exception=False).get("/lists/", headers={"Accept-Language": "de"})
+    assert response.status_code == status
+    assert '<html lang="de">' in response.content.decode()
 
 
 def test_health_tells_the_catalogues_version(client):
