@@ -1,0 +1,85 @@
+"""Templates are compiled for a language, and English sentences are shown in it."""
+
+import pytest
+from django.utils.translation import override
+from jinja2 import DictLoader
+
+from compat.rules import judge  # noqa: F401 - the sentences below are its rules'
+from marketplace import show
+from marketplace.rendering import Site, environment_of
+from marketplace.translating import numerals, told
+
+HELLO = "{% trans %}Skip to content{% endtrans %}|{% trans name=given %}Forget {{ name }}{% endtrans %}|100 %"
+
+
+def rendered(language, **context):
+    """The two texts above, in a language."""
+    return environment_of(Site(), language=language, loader=DictLoader({"x": HELLO})).get_template("x").render(context)
+
+
+def test_a_template_is_compiled_for_its_language_whatever_the_request_speaks():
+    assert rendered("en", given="desk") == "Skip to content|Forget desk|100 %"
+    german = rendered("de", given="desk")
+    with override("zh-hans"):
+        assert rendered("de", given="desk") == german
+    first, second, _ = german.split("|")
+    assert first != "Skip to content"
+    assert "desk" in second
+    assert second != "Forget desk"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "zh-hans"])
+def test_what_is_put_into_a_translation_stays_text(language):
+    assert "<b>" not in rendered(language, given="<b>&")
+    assert "&lt;b&gt;&amp;" in rendered(language, given="<b>&")
+
+
+def test_english_is_shown_as_it_was_written():
+    sentence = "vLLM runs on NVIDIA GPUs only; this worker has AMD GPUs."
+    assert told(sentence) == sentence
+
+
+@pytest.mark.parametrize("language", ["de", "zh-hans"])
+@pytest.mark.parametrize(
+    ("sentence", "kept"),
+    [
+        ("vLLM knows the class “Qwen3ForCausalLM”.", ["vLLM", "Qwen3ForCausalLM"]),
+        ("It was made for a context of 4,096 tokens; vLLM's limit is 8,192.", ["vLLM"]),
+        ("Gated: the authors ask you to accept their terms on the Hub before you can download the files.", ["Hub"]),
+    ],
+)
+def test_a_sentence_is_translated_by_the_pattern_it_was_written_by(language, sentence, kept):
+    with override(language):
+        found = told(sentence)
+    assert found != sentence
+    assert all(word in found for word in kept)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "Qwen/Qwen3-8B-GGUF", "zzz qqq xyzzy of nothing at all", "100 % %(name)s {x} <b>"]
+)
+def test_what_nobody_translated_is_shown_as_it_is(text):
+    with override("de"):
+        assert told(text) == text
+
+
+@pytest.mark.parametrize(("language", "text"), [("en", "1,234.5"), ("de", "1.234,5"), ("zh-hans", "1,234.5")])
+def test_numbers_are_written_as_the_language_does(language, text):
+    with override(language):
+        assert numerals("1,234.5") == text
+        assert show.count(1234567).replace(".", ",") == "1,234,567"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("3 Oct 2026", "Oct 2026")),
+        ("de", ("3. Okt. 2026", "Okt. 2026")),
+        ("zh-hans", ("2026年10月3日", "2026年10月")),
+    ],
+)
+def test_dates_are_written_as_the_language_does(language, words):
+    with override(language):
+        assert tuple(show.day(one).replace("\N{NO-BREAK SPACE}", " ") for one in ("2026-10-03", "2026-10")) == words
+        assert show.day("2026") == "2026"
+        assert show.day("2026-02-31") == "2026-02-31"
