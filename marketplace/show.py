@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -501,8 +502,8 @@ def part_hint(key: str) -> tuple[str, str]:
 
 
 def small_first(words: str) -> str:
-    """Words as they stand within a sentence."""
-    return words[:1].lower() + words[1:]
+    """Words as they stand within a sentence: as they are where a language writes its nouns large, or knows no size."""
+    return words[:1].lower() + words[1:] if get_language() == settings.LANGUAGE_CODE else words
 
 
 def plan_title(plan: Plan) -> str:

@@ -4,7 +4,6 @@ import pytest
 from django.utils.translation import override
 from jinja2 import DictLoader
 
-from compat.rules import judge  # noqa: F401 - the sentences below are its rules'
 from marketplace import show
 from marketplace.rendering import Site, environment_of
 from marketplace.translating import numerals, told
@@ -74,7 +73,7 @@ def test_numbers_are_written_as_the_language_does(language, text):
     ("language", "words"),
     [
         ("en", ("3 Oct 2026", "Oct 2026")),
-        ("de", ("3. Okt. 2026", "Okt. 2026")),
+        ("de", ("3. Okt 2026", "Okt 2026")),
         ("zh-hans", ("2026年10月3日", "2026年10月")),
     ],
 )
