@@ -76,7 +76,6 @@ FILTERS = {
     "part_hint": show.part_hint,
     "percent": show.percent,
     "plan_title": show.plan_title,
-    "pluralize": defaultfilters.pluralize,
     "report_links": show.report_links,
     "size": show.size,
     "rate": show.rate,

@@ -26,7 +26,6 @@ _SEPARATORS = {"de": str.maketrans(",.", ".,")}
 _NUMBER = re.compile(
     r"[+\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kMB]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
 )
-_ENDS = re.compile(r"(?<=[.!?]) (?=[A-Z])")
 
 
 class TranslatedTemplates(InternationalizationExtension):
@@ -71,30 +70,69 @@ def numerals(text: str) -> str:
 
 
 def told(text: Any) -> str:
-    """A sentence that was written in English, in the page's language; as it is where nobody translated it."""
+    """A sentence that was written in English, in the page's language; as it is where nobody translated all of it."""
     language = get_language() or settings.LANGUAGE_CODE
-    return str(text) if language == settings.LANGUAGE_CODE else _told(language, str(text))
+    if language == settings.LANGUAGE_CODE:
+        return str(text)
+    return _told(language, str(text)) or str(text)
 
 
 @lru_cache(maxsize=16384)
-def _told(language: str, text: str) -> str:
-    """The same for a language, which is the active one."""
+def _told(language: str, text: str) -> str | None:
+    """The same for a language, which is the active one; None where a part of it would stay English."""
     words = text.strip()
     if not words:
         return text
-    found = gettext(words)
-    if found != words:
-        return text.replace(words, found)
-    if _NUMBER.fullmatch(words):
-        return numerals(text)
+    found = _of_all(language, words) or _by_pattern(language, words) or _in_parts(language, words)
+    if found is None and not _ENGLISH.search(words):
+        # A name, a number, or code.
+        found = numerals(words) if _NUMBER.fullmatch(words) else words
+    return None if found is None else text.replace(words, found)
+
+
+def _of_all(language: str, words: str) -> str | None:
+    """A text that is translated as it is; a label within a sentence begins with a small letter there."""
+    for known in (words, words[:1].upper() + words[1:]):
+        found = gettext(known)
+        if found != known:
+            return found
+    return None
+
+
+def _by_pattern(language: str, words: str) -> str | None:
+    """A text that was written by a pattern, if all that was put into it can be told as well."""
     for pattern in _patterns():
         values = pattern.values_in(words)
-        if values is not None and (found := gettext(pattern.text)) != pattern.text:
-            return text.replace(words, found % {name: _told(language, value) for name, value in values.items()})
-    whole = _ENDS.split(words)
-    if len(whole) == 1:
-        return text
-    return text.replace(words, " ".join(_told(language, one) for one in whole))
+        if values is None:
+            continue
+        parts = {name: _told(language, value) if value else "" for name, value in values.items()}
+        if None not in parts.values():
+            return gettext(pattern.text) % parts
+    return None
+
+
+def _in_parts(language: str, words: str) -> str | None:
+    """Several sentences, a sentence and what was added at its end, or a list of several things."""
+    for separator in _SEPARATORS_OF_PARTS:
+        pieces = separator.split(words)
+        if len(pieces) > 1 and words not in pieces:
+            parts = [_told(language, one) if one else "" for one in pieces]
+            if None not in parts:
+                return "".join(map(str, parts))
+    return None
+
+
+_ENGLISH = re.compile(
+    r"(?<![\w/.-])(?:the|of|is|are|was|were|and|or|with|without|that|this|its|it|for|not|only|from|which|by|to|than|as|on|no"
+    r"|has|have|at|be|what|where|does|do|a|an)(?![\w/-])"
+)
+"""A word that tells an English sentence from a name."""
+_SEPARATORS_OF_PARTS = (
+    re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),
+    re.compile(r"(; |: )"),
+    re.compile(r"(, | or | and )"),
+    re.compile(r"(\.)$"),
+)
 
 
 class _Pattern:
@@ -106,7 +144,8 @@ class _Pattern:
         self.fixed = [part for part in parts if part.strip()]
         self.length = sum(map(len, parts))
         names = [name for name, _ in _VARIABLE.findall(text) if name]
-        groups = (f"(?P<{name}>.+?)" for name in names)
+        # Of names side by side the first takes what stands there.
+        groups = [f"(?P<{name}>{'.*?' if parts[at] or not at else ''})" for at, name in enumerate(names)]
         fixed = map(re.escape, parts)
         self._match: Callable[[str], re.Match[str] | None] = re.compile(
             "".join(part for pair in zip(fixed, (*groups, ""), strict=True) for part in pair), re.DOTALL
@@ -123,5 +162,5 @@ class _Pattern:
 @cache
 def _patterns() -> list[_Pattern]:
     """All patterns, those first that say most themselves."""
-    made = [_Pattern(text) for text in json.loads(PATTERNS.read_text("utf-8")) if "%(" in text]
+    made = [_Pattern(text) for text in json.loads(PATTERNS.read_text("utf-8"))]
     return sorted(made, key=lambda one: -one.length)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 SOURCES = (
     *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
@@ -22,6 +24,15 @@ _WITHOUT = re.compile(
     r"|source_digest|health|facets|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
 )
 """Modules beside them whose words are for operators, for programs, or names."""
+DATA = "compat/engines/profiles/*.toml", "compat/engines/data/known_failures.toml"
+"""Where sentences are kept as data: what engines say of themselves, and failures that the public reported."""
+_NO_SENTENCES = {
+    *("name", "names", "also", "name_begins", "name_begins_with_experts", "source", "sources", "version"),
+    *("generated_from", "url", "report", "label", "packings"),
+}
+"""Keys of data that hold names."""
+WORDS = ("or", "and", "likely", "experts", "layers", "memory", "processor", "runs")
+"""Words alone that sentences are put together of."""
 _NOT_SHOWN = {
     *("compile", "fullmatch", "match", "sub", "split", "startswith", "endswith", "get", "execute", "update"),
     *("format_html", "format_html_join", "SafeString", "gettext", "ngettext", "getLogger", "debug"),
@@ -41,7 +52,23 @@ def sentences(root: Path) -> dict[str, str]:
         for text in _Collector(path).texts:
             if _is_shown(text):
                 found.setdefault(text.strip(), place)
-    return found
+    for path in sorted(path for pattern in DATA for path in root.glob(pattern)):
+        if not path.name.endswith(".lists.toml"):
+            for text in _said(tomllib.loads(path.read_text("utf-8"))):
+                found.setdefault(text.replace("%", "%%") if "%(" in text else text, path.relative_to(root).as_posix())
+    return found | {word: "tools/translation/sentences.py" for word in WORDS if word not in found}
+
+
+def _said(value: Any, key: str = "") -> Iterator[str]:
+    """Every sentence in some data."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _said(one, name)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _said(one, key)
+    elif isinstance(value, str) and " " in value and key not in _NO_SENTENCES:
+        yield value
 
 
 def _files(root: Path) -> Iterator[Path]:
