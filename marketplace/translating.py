@@ -83,7 +83,8 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    found = _of_all(language, words) or _by_pattern(language, words) or _in_parts(language, words)
+    ways = (_of_all, _by_pattern, _with_an_addition, _in_parts)
+    found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
     if found is None and not _ENGLISH.search(words):
         # A name, a number, or code.
         found = numerals(words) if _NUMBER.fullmatch(words) else words
@@ -111,6 +112,19 @@ def _by_pattern(language: str, words: str) -> str | None:
     return None
 
 
+def _with_an_addition(language: str, words: str) -> str | None:
+    """A text that something known was put before or behind."""
+    for place in _PLACES.finditer(words[:_LONGEST]):
+        head, rest = words[: place.start()], words[place.start() :]
+        known = gettext(rest.strip())
+        if known != rest.strip() and (first := _told(language, head)) is not None:
+            return first + rest.replace(rest.strip(), known)
+        known = gettext(head)
+        if known != head and (last := _told(language, rest)) is not None:
+            return known + last
+    return None
+
+
 def _in_parts(language: str, words: str) -> str | None:
     """Several sentences, a sentence and what was added at its end, or a list of several things."""
     for separator in _SEPARATORS_OF_PARTS:
@@ -127,11 +141,17 @@ _ENGLISH = re.compile(
     r"|has|have|at|be|what|where|does|do|a|an)(?![\w/-])"
 )
 """A word that tells an English sentence from a name."""
+_PLACES = re.compile(r"(?<=\S)(?=[ ,;:.])")
+_LONGEST = 400
+"""Letters at the beginning of a text that are looked through for two parts of it."""
 _SEPARATORS_OF_PARTS = (
     re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),
     re.compile(r"(; |: )"),
-    re.compile(r"(, | or | and )"),
-    re.compile(r"(\.)$"),
+    re.compile(r"( \(|\))"),
+    re.compile(r"(, )"),
+    re.compile(r"( and )"),
+    re.compile(r"( or )"),
+    re.compile(r"([.,])$"),
 )
 
 

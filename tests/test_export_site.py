@@ -558,7 +558,7 @@ def loaded(tmp_path_factory):
 
 def workers_of(process):
     """The processes that make pages for an export, once there are so many."""
-    for _ in range(600):
+    for _ in range(6000):
         found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         if len(found) > 1:
             return [int(pid) for pid in found]

@@ -14,7 +14,7 @@ PAGES = (
     "/report/",
     "/accuracy/",
     "/compare/",
-    "/log/",
+    "/log/?id=microsoft/phi-2",
     "/nothing/",
 )
 LANGUAGE = re.compile(r'<html lang="([^"]+)" dir="ltr">')

@@ -112,8 +112,9 @@ class Machine:
         names = list(self.choices)
         if not names:
             return ""
-        may = "is sold with" if self._sizes else "may be"
-        return f"{self.accelerator} {may} {or_(names)}: {names[0]} is taken, the least. Tell yours."
+        if self._sizes:
+            return f"{self.accelerator} is sold with {or_(names)}: {names[0]} is taken, the least. Tell yours."
+        return f"{self.accelerator} may be {or_(names)}: {names[0]} is taken, the least. Tell yours."
 
     @property
     def words(self) -> str:

@@ -29,6 +29,6 @@ def test_a_model_s_page_and_the_list_have_what_the_browser_keeps(client):
     page = Page(client.get(f"/models/{PHI}/"))
     assert [told["data-save"] for tag, told in page.tags if tag == "button" and "data-save" in told] == [PHI]
     rows = Page(client.get("/models/?q=phi"))
-    compared = [told for _, told in rows.tags if "data-compare" in told]
+    compared = [told for tag, told in rows.tags if tag == "a" and "data-compare" in told]
     assert compared
     assert all(told["href"].startswith("/compare/?m=") for told in compared)

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -124,6 +125,8 @@ def problems_of(catalog: Catalog) -> Iterator[str]:
 
 def compiled(catalog: Catalog) -> bytes:
     """A catalogue as programs read it: what is translated alone."""
+    # Its header tells when; the same translations are the same file.
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     file = io.BytesIO()
     write_mo(file, catalog)
     return file.getvalue()

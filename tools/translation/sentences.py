@@ -17,6 +17,7 @@ SOURCES = (
     *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
     *("compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
     *("marketplace/show.py", "marketplace/pages"),
+    *("tools/evaluation/accuracy.py", "tools/evaluation/asked.py", "tools/evaluation/speed_points.py"),
 )
 """Where sentences are written that pages show."""
 _WITHOUT = re.compile(
@@ -31,7 +32,14 @@ _NO_SENTENCES = {
     *("generated_from", "url", "report", "label", "packings"),
 }
 """Keys of data that hold names."""
-WORDS = ("or", "and", "likely", "experts", "layers", "memory", "processor", "runs")
+WORDS = (
+    *("or", "and", "likely", "experts", "layers", "memory", "processor", "runs", "good", "fair", "poor", "very good"),
+    *("format", "Use", "default", "formula", "shared memory", "before Volta", "year not told", "unified memory"),
+    *("Chinese", "on a processor", "limits", "packing", "text model", "a text model", "mixture-of-experts model"),
+    *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
+    *("embedding model", "an embedding model", "different design", "a different design", "a model"),
+    *("by MLX or bitsandbytes as names that close so are", "AMD's"),
+)
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
     *("compile", "fullmatch", "match", "sub", "split", "startswith", "endswith", "get", "execute", "update"),
@@ -40,6 +48,7 @@ _NOT_SHOWN = {
 """Calls whose own text is a pattern, markup, a key, or translated where it stands."""
 _LETTERS = re.compile(r"[A-Za-z]{2}")
 _MARKUP = re.compile(r"[{}<>=\\|]|__")
+_PLACE = re.compile(r"\{(?::[^{}]*)?\}")
 _LABEL = re.compile(r"[A-Z][a-z]+")
 _NAMES = re.compile(r"%\(\w+\)s")
 
@@ -129,9 +138,13 @@ class _Collector(ast.NodeVisitor):
         self.visit(node.value)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        """A text as it is."""
+        """A text as it is; places that are filled in later get a name."""
         if isinstance(node.value, str):
-            self.texts.append(node.value)
+            filled = _PLACE.findall(node.value)
+            text = node.value.replace("%", "%%") if filled else node.value
+            for number in range(len(filled)):
+                text = _PLACE.sub(f"%(value{number + 1 if number else ''})s", text, count=1)
+            self.texts.append(text)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """An f-string: what differs gets a name."""
