@@ -18,6 +18,8 @@ from django.utils.translation import get_language, gettext, override
 from jinja2 import nodes
 from jinja2.ext import InternationalizationExtension
 
+from compat.engines import all_profiles
+
 PATTERNS = settings.BASE_DIR / "locale" / "sentences.json"
 """The sentences that Python writes, with names for what differs; ``tools.translation`` reads them off the source."""
 _VARIABLE = re.compile(r"%\((\w+)\)s|(%%)")
@@ -74,12 +76,37 @@ def told(text: Any) -> str:
     language = get_language() or settings.LANGUAGE_CODE
     if language == settings.LANGUAGE_CODE:
         return str(text)
-    return _told(language, str(text)) or str(text)
+    return _told_of(language, str(text))
+
+
+@lru_cache(maxsize=16384)
+def _told_of(language: str, text: str) -> str:
+    """The same for a language, which is the active one. Names of engines stay whole, whatever words they are of."""
+    found = _told(language, _joined(text))
+    return text if found is None else found.replace(_JOINED, " ")
+
+
+def _joined(text: str) -> str:
+    return _names().sub(lambda found: found[0].replace(" ", _JOINED), text)
+
+
+def _known(words: str) -> str | None:
+    """The translation of exactly these words."""
+    plain = words.replace(_JOINED, " ")
+    found = gettext(plain)
+    return None if found == plain else found
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    """Names of engines that are of several words."""
+    names = sorted((one.name for one in all_profiles().values() if " " in one.name), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)) or r"(?!)")
 
 
 @lru_cache(maxsize=16384)
 def _told(language: str, text: str) -> str | None:
-    """The same for a language, which is the active one; None where a part of it would stay English."""
+    """A text or a part of one; None where something of it would stay English."""
     words = text.strip()
     if not words:
         return text
@@ -93,11 +120,7 @@ def _told(language: str, text: str) -> str | None:
 
 def _of_all(language: str, words: str) -> str | None:
     """A text that is translated as it is; a label within a sentence begins with a small letter there."""
-    for known in (words, words[:1].upper() + words[1:]):
-        found = gettext(known)
-        if found != known:
-            return found
-    return None
+    return _known(words) or _known(words[:1].upper() + words[1:])
 
 
 def _by_pattern(language: str, words: str) -> str | None:
@@ -116,11 +139,10 @@ def _with_an_addition(language: str, words: str) -> str | None:
     """A text that something known was put before or behind."""
     for place in _PLACES.finditer(words[:_LONGEST]):
         head, rest = words[: place.start()], words[place.start() :]
-        known = gettext(rest.strip())
-        if known != rest.strip() and (first := _told(language, head)) is not None:
-            return first + rest.replace(rest.strip(), known)
-        known = gettext(head)
-        if known != head and (last := _told(language, rest)) is not None:
+        behind = rest.strip()
+        if not _NAME.fullmatch(behind) and (known := _known(behind)) and (first := _told(language, head)) is not None:
+            return first + rest.replace(behind, known)
+        if not _NAME.fullmatch(head) and (known := _known(head)) and (last := _told(language, rest)) is not None:
             return known + last
     return None
 
@@ -142,6 +164,10 @@ _ENGLISH = re.compile(
 )
 """A word that tells an English sentence from a name."""
 _PLACES = re.compile(r"(?<=\S)(?=[ ,;:.])")
+_JOINED = "\x1f"
+"""Stands for a space in a name."""
+_NAME = re.compile(r"[A-Z]\w*")
+"""A word that may be a label, and as well a part of a name."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
 _SEPARATORS_OF_PARTS = (
@@ -160,7 +186,7 @@ class _Pattern:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        parts = _VARIABLE.sub(lambda found: "\0" if found[1] else "%", text).split("\0")
+        parts = _VARIABLE.sub(lambda found: "\0" if found[1] else "%", _joined(text)).split("\0")
         self.fixed = [part for part in parts if part.strip()]
         self.length = sum(map(len, parts))
         names = [name for name, _ in _VARIABLE.findall(text) if name]

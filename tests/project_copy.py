@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.own_database import ROOT, TIMEOUT
 
-_PARTS = ("compat", "marketplace", "templates", "static", "manage.py")
+_PARTS = ("compat", "marketplace", "templates", "locale", "static", "manage.py")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "snapshot.jsonl.gz")
 
 

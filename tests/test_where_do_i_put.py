@@ -39,6 +39,7 @@ ROWS = {
     "page": "::test_a_page_answers_from_its_query",
     "piece of a page used twice": "::test_a_piece_is_shown_by_the_page",
     "filter or function of templates": "::test_a_filter_is_known_to_templates",
+    "language": "tests/tools/test_add_language.py::test_a_folder_and_a_line_add_a_language",
     "feed or sitemap": "::test_a_feed_is_answered_and_exported",
     "API field": "::test_an_api_field_is_answered_and_described",
     "badge word": "::test_a_badge_word_changes_on_page_command_and_api_and_the_documentation_is_told",

@@ -21,8 +21,8 @@ from tools.translation.sentences import sentences
 ROOT = Path(__file__).resolve().parents[2]
 LOCALE = ROOT / "locale"
 PATTERNS = LOCALE / "sentences.json"
-LANGUAGES = {"de": "de", "zh_Hans": "zh_Hans"}
-"""The folder of each language, and what Babel calls it."""
+LANGUAGES = sorted(place.name for place in LOCALE.iterdir() if place.is_dir())
+"""The languages beside English, by the names of their folders: ``de``, ``zh_Hans``."""
 _GETTEXT = "marketplace/show.py"
 """The one module that asks for translations itself."""
 _NAMES = re.compile(r"%\((\w+)\)s")
@@ -73,16 +73,16 @@ def read(language: str) -> Catalog:
     """The catalogue of a language as it is kept; an empty one where there is none."""
     place = place_of(language)
     if not place.exists():
-        return Catalog(locale=LANGUAGES[language], charset="utf-8")
+        return Catalog(locale=language, charset="utf-8")
     with place.open("rb") as file:
-        return read_po(file, locale=LANGUAGES[language])
+        return read_po(file, locale=language)
 
 
 def merged(language: str) -> Catalog:
     """The same with every text there is now, and none that is gone."""
     known = read(language)
-    header = f"# RunsHere, {LANGUAGES[language]}. Written by python -m tools.translation but for what is translated."
-    made = Catalog(LANGUAGES[language], header_comment=header, project="RunsHere", charset="utf-8", fuzzy=False)
+    header = f"# RunsHere, {language}. Written by python -m tools.translation but for what is translated."
+    made = Catalog(language, header_comment=header, project="RunsHere", charset="utf-8", fuzzy=False)
     for message in sorted(_texts(collected()), key=_order):
         before = known.get(message.id, message.context)
         places = sorted({(place, 0) for place, _ in message.locations})

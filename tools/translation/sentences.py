@@ -38,7 +38,8 @@ WORDS = (
     *("Chinese", "on a processor", "limits", "packing", "text model", "a text model", "mixture-of-experts model"),
     *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
-    *("by MLX or bitsandbytes as names that close so are", "AMD's"),
+    *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
+    *("structure of the published model of these dimensions", "image to 3d"),
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
