@@ -21,6 +21,7 @@ from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
 from compat.estimate import Fit, Hardware, LoadOptions, VariantInputs
+from compat.estimate.launch import CUTS_CONTEXT
 from compat.estimate.need_columns import DOUBTED, FIT_CODES, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
@@ -256,7 +257,7 @@ class Best:
 
 def _loaded(worker: Worker, made: Column) -> Column:
     """The tokens that variants are loaded for: what :func:`~compat.catalogue.made_for.loaded_context` says of each."""
-    if asked_for(worker.context):
+    if asked_for(worker.context) and worker.profile.slug not in CUTS_CONTEXT:
         return np.full_like(made, worker.context)
     return np.where((made > NOT_READ) & (made < worker.context), made, worker.context)
 

@@ -1,7 +1,7 @@
 """The context of an estimate beside what the model was made for.
 
 Where nobody asks for a context, a model that was made for less than the usual one is loaded for what it was made for,
-as engines do. Beyond that, where somebody asks for it, they refuse to start, or cut it.
+as engines do. Beyond that, where somebody asks for it, they refuse to start, or cut it, and need no more memory then.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compat.catalogue.workers import Worker
-from compat.estimate.launch import DEFAULT_CONTEXT
+from compat.estimate.launch import CUTS_CONTEXT, DEFAULT_CONTEXT
 from compat.extraction.facts import DEFAULT_CONTEXT as ASSUMED
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import CompatibilityResult, Confidence
@@ -31,14 +31,15 @@ def asked_for(context: int) -> int:
     return 0 if context == DEFAULT_CONTEXT else context
 
 
-def loaded_context(made: int, context: int) -> int:
+def loaded_context(made: int, context: int, slug: str) -> int:
     """The tokens that an engine is started for, of those wanted and those that the model was made for."""
-    return made if asked_for(context) == 0 and NOT_READ < made < context else context
+    cut = asked_for(context) == 0 or slug in CUTS_CONTEXT
+    return made if cut and NOT_READ < made < context else context
 
 
 def at_its_context(worker: Worker, facts: VariantFacts) -> Worker:
     """The worker as it loads a variant."""
-    context = loaded_context(made_for(facts), worker.context)
+    context = loaded_context(made_for(facts), worker.context, worker.profile.slug)
     return worker if context == worker.context else replace(worker, context=context)
 
 

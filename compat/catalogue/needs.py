@@ -130,6 +130,9 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
     size, width_assumed, packed = variant.size_bytes, False, bool(quantization)
     if format_ == "gguf":
         quantization = file_label(quantization or "", variant.key)
+    elif size is None:
+        # What a dynamic mix of MLX keeps wider is told by its files alone: 4 bits by name were 6 by size.
+        quantization = file_label(quantization or "", record.name)
     assumed: tuple[str, ...] = ()
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
         quantization = _OF_BITS.get(variant.bits or 0.0, "BF16")

@@ -4,6 +4,7 @@ The list is a compact copy of public tables; every entry keeps the names of its 
 bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -43,6 +44,42 @@ class Accelerator:
     def unified(self) -> bool:
         """Whether the device shares the machine's memory."""
         return self.kind == "unified"
+
+    @property
+    def integer_rate(self) -> float | None:
+        """32-bit integer operations a second, by which packed weights are unpacked; None where it is not known."""
+        if self.vendor == "apple":
+            share: float | None = _SHARED if _FIRST_OF_APPLE.search(self.name) else 1.0
+        else:
+            share = _INTEGERS.get(f"{self.vendor} {self.compute_capability}")
+        return None if share is None or self.tflops is None else self.tflops * 1e12 * share
+
+
+_SHARED = 1 / 2
+"""What is left to integers where one pipe computes them and floating point in turn."""
+_FIRST_OF_APPLE = re.compile(r"\bM[12]\b")
+"""Apple's before the M3, whose units were the first to compute integers beside floating point."""
+_BOOSTED = 1.2
+"""How much faster than their nameplate says cards of 8.6 and 8.9 were seen to run: those for players, mostly."""
+_INTEGERS = {
+    "nvidia 6.0": _SHARED / 2,
+    "nvidia 6.1": _SHARED,
+    "nvidia 7.0": 1 / 2,
+    "nvidia 7.2": 1 / 2,
+    "nvidia 7.5": 1 / 2,
+    "nvidia 8.0": 1 / 4,
+    "nvidia 8.6": _BOOSTED / 2,
+    "nvidia 8.7": 1 / 4,
+    "nvidia 8.9": _BOOSTED / 2,
+    "nvidia 9.0": 1 / 8,
+    "nvidia 12.0": 1.0,
+    "nvidia 12.1": 1.0,
+}
+"""Integer operations to each of the 16-bit ones that tables list, by NVIDIA's compute capability.
+
+Two things in one, from NVIDIA's descriptions of the architectures: tables count once to four times the 32-bit rate, and
+since 8.6 half of a multiprocessor's lanes compute no integers, until 12.0 makes them all alike again.
+"""
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,15 @@ def kind_of(shape: ModelShape | None) -> ModelKind:
 DYNAMIC = "UD-"
 """What a label begins with whose makers chose the types tensor by tensor."""
 _ALWAYS_DYNAMIC = "_XL"
+_NOT_DYNAMIC = "Q3_K_XL"
+"""Two mixes have this name: with ``UD-`` before it a dynamic one, without it Q3_K_L with wide tables."""
 
 
 def label_name(label: str | None) -> str:
     """The label without what says that the model was trained for it; those that only dynamic mixes have say so."""
     name = (label or "").strip().upper().rstrip("?").removesuffix("_QAT").removesuffix("-QAT")
-    return DYNAMIC + name if name.endswith(_ALWAYS_DYNAMIC) and not name.startswith(DYNAMIC) else name
+    always = name.endswith(_ALWAYS_DYNAMIC) and name != _NOT_DYNAMIC
+    return DYNAMIC + name if always and not name.startswith(DYNAMIC) else name
 
 
 _NAMED_DYNAMIC = re.compile(r"(?:^|[-_./:])UD[-_]", re.IGNORECASE)

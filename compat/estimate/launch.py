@@ -16,6 +16,10 @@ from compat.engines.hardware import CPU_FRACTION
 
 DEFAULT_CONTEXT = 8192
 """Tokens a visitor is taken to want unless they say otherwise."""
+CUTS_CONTEXT = frozenset({"ollama", "tensorrt-llm"})
+"""Engines, by slug, that load a model for no more than it was made for, whatever is asked for: ``effectiveContext`` in
+Ollama's ``server/sched.go``, ``_init_max_seq_len`` in TensorRT-LLM's model engine."""
+
 DEFAULT_UBATCH = 512
 """Prompt tokens that llama.cpp computes in one go."""
 

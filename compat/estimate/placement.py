@@ -29,12 +29,14 @@ class Way(StrEnum):
 class Portion:
     """What one device reads: its class, its bandwidth in bytes a second, and its share of the layers (0 to 1).
 
-    The share may be a column of those of many models.
+    The share may be a column of those of many models. ``integers`` are the operations a second it unpacks weights
+    with, None where that is not known.
     """
 
     hardware: str
     bandwidth: float
     share: Amount
+    integers: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _with_host(
 
 def _portions(used: tuple[Accelerator, ...], shares: tuple[Amount, ...]) -> tuple[Portion, ...]:
     return tuple(
-        Portion(hardware_class(one), one.bandwidth or 0.0, share) for one, share in zip(used, shares, strict=True)
+        Portion(hardware_class(one), one.bandwidth or 0.0, share, one.integer_rate)
+        for one, share in zip(used, shares, strict=True)
     )
 
 

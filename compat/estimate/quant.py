@@ -64,11 +64,12 @@ def _of_rules(label: str, facts: MixFacts, rows: Rows) -> Mix:
     )
 
 
+_MOE = "MXFP4_MOE"
 _BASES = {"Q2_K": "Q2_K", "Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "Q6_K": "Q6_K"}
 _ALIASES = {
     "FP16": "F16",
     **{name: mix for name, mix in _BASES.items() if name != mix},
-    "MXFP4_MOE": "MXFP4",
+    _MOE: "MXFP4",
     **dict.fromkeys(("Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8"), "Q4_0"),
 }
 _TABLES: dict[str, tuple[str, str]] = {
@@ -77,7 +78,8 @@ _TABLES: dict[str, tuple[str, str]] = {
     "Q6_K_XL": ("Q6_K", "Q8_0"),
     "Q5_K_XL": ("Q5_K_M", "Q8_0"),
     "Q4_K_XL": ("Q4_K_M", "Q5_K"),
-    "Q3_K_XL": ("Q3_K_M", "Q5_K"),
+    "UD-Q3_K_XL": ("Q3_K_M", "Q5_K"),
+    "Q3_K_XL": ("Q3_K_L", "Q8_0"),
     "Q2_K_XL": ("Q2_K", "Q5_K"),
 }
 """Mixes that are another one but for the type of embedding and head, which fits their files' sizes best."""
@@ -86,10 +88,13 @@ _TABLES: dict[str, tuple[str, str]] = {
 @lru_cache(maxsize=4096)
 def gguf_mix(label: str | None, facts: MixFacts = USUAL_FACTS, rows: Rows = WHOLE_ROWS) -> Mix | None:
     """The mix of a GGUF file type (``Q4_K_M``, ``UD-Q4_K_XL``) of a model; None when the label is not one."""
-    name = label_name(label).removeprefix(DYNAMIC)
+    whole = label_name(label)
+    name = whole.removeprefix(DYNAMIC)
+    if name == _MOE and not facts.experts:
+        facts = replace(facts, experts=1)  # a label that only mixtures have, of one whose layers are not known
     name = _ALIASES.get(name, name)
-    if name in _TABLES:
-        like, table = _TABLES[name]
+    if whole in _TABLES or name in _TABLES:
+        like, table = _TABLES.get(whole) or _TABLES[name]
         base = gguf_mix(like, facts, rows)
         wide = mean_bits({table: 1.0}, rows.hidden)
         return None if base is None else replace(base, embed=wide, head=wide)

@@ -1,8 +1,9 @@
 """Decode speed: how fast the bytes of one token can be read, and what each token costs besides.
 
 One token reads every active weight and the cache of the tokens before it, and starts the kernels of
-every layer: ``seconds = weights / (e x bandwidth) + cache / (k x bandwidth) + layers x launch``. The
-share ``e`` of the nameplate bandwidth, the launch time and their variations (experts, recurrent layers,
+every layer: ``seconds = weights / (e x bandwidth) + cache / (k x bandwidth) + layers x launch``. Packed weights are
+unpacked by integer operations, which take longer than reading them where memory is much faster than the units (HBM).
+The share ``e`` of the nameplate bandwidth, the launch time and their variations (experts, recurrent layers,
 low-bit codes) are calibrated per engine and class of hardware from measured runs; see ``tools.evaluation.calibrate``.
 Devices that hold whole layers each take their times one after the other, devices that compute every layer together
 share the bytes. What was not measured gets no number, but the reason.
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compat.engines.hardware import Hardware
-from compat.estimate.amounts import Amount, rounded, smallest
+from compat.estimate.amounts import Amount, largest, rounded, smallest
 from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
@@ -154,7 +155,10 @@ def alone_seconds(work: Work, placement: Placement, own: Sequence[Constants], sh
     total: Amount = 0.0
     # Added one by one: sum() rounds numbers otherwise than columns from Python 3.12 on.
     for portion, one in zip(placement.portions, own, strict=True):
-        total = total + portion.share * seconds_per_token(work, portion.bandwidth, one.efficiency, one.launch, shared)
+        seconds = seconds_per_token(
+            work, portion.bandwidth, one.efficiency, one.launch, shared, integers=portion.integers
+        )
+        total = total + portion.share * seconds
     return total
 
 
@@ -174,6 +178,7 @@ def shared_out(work: Work, placement: Placement) -> tuple[Work, Work]:
     here = replace(
         work,
         weight_bytes=stays,
+        weights=work.weights * stays / work.weight_bytes,
         cache_bytes=work.cache_bytes / (1 - away),
         layers=rounded(work.layers / (1 - away)),
         state_layers=rounded(work.state_layers / (1 - away)),
@@ -198,11 +203,16 @@ def together_seconds(
 
 
 def least_seconds(work: Work, placement: Placement) -> Amount:
-    """Seconds a token takes in any case: its weights at the nameplate's bandwidth."""
-    rates = [portion.bandwidth for portion in placement.portions]
+    """Seconds a token takes in any case: its weights where they lie, at the nameplates' bandwidths."""
+    if placement.way is Way.TOGETHER:
+        return work.weight_bytes / sum(portion.bandwidth for portion in placement.portions)
+    here, there = (work, work) if placement.host is None else shared_out(work, placement)
+    total: Amount = 0.0
+    for portion in placement.portions:
+        total = total + portion.share * here.weight_bytes / portion.bandwidth
     if placement.host is not None:
-        rates.append(placement.host.bandwidth)
-    return work.weight_bytes / (sum(rates) if placement.way is Way.TOGETHER else max(rates))
+        total = total + placement.host.share * there.weight_bytes / placement.host.bandwidth
+    return total
 
 
 def moves_experts(work: Work, placement: Placement) -> bool:
@@ -247,16 +257,28 @@ def backend_words(placement: Placement) -> str:
 
 
 def seconds_per_token(
-    work: Work, bandwidth: float, efficiency: float, launch: float, shared: Mapping[str, float]
+    work: Work,
+    bandwidth: float,
+    efficiency: float,
+    launch: float,
+    shared: Mapping[str, float],
+    *,
+    integers: float | None = None,
 ) -> Amount:
-    """The model itself; ``shared`` holds what varies with the kind of layer and code, 1 where absent."""
+    """The model itself; ``shared`` holds what varies with the kind of layer and code, 1 where absent.
+
+    ``integers`` are the operations a second that unpack weights, where they may bound it.
+    """
     rate = bandwidth * efficiency * shared.get("codes:" + work.codes, 1.0)
     if work.experts:
         rate *= shared.get("experts", 1.0)
     layers = work.layers + shared.get("state", 0.0) * work.state_layers
     layers += shared.get("routing", 0.0) * work.layers if work.experts else 0.0
     starts = layers * launch * shared.get("launch:" + work.codes, 1.0)
-    return work.weight_bytes / rate + work.cache_bytes / (bandwidth * shared.get("cache", USUAL_CACHE)) + starts
+    read = work.weight_bytes / rate
+    if integers is not None and "unpacking" in shared and work.codes != "wide":
+        read = largest(read, work.weights * shared["unpacking"] / integers)
+    return read + work.cache_bytes / (bandwidth * shared.get("cache", USUAL_CACHE)) + starts
 
 
 USUAL_CACHE = 0.6

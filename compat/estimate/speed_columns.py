@@ -33,15 +33,15 @@ from compat.shapes.shape import ModelShape
 
 WORK = np.dtype(
     [
-        *((name, "f8") for name in ("read", "expert_bytes", "experts_held", "held")),
+        *((name, "f8") for name in ("read", "expert_bytes", "experts_held", "held", "weights")),
         *((name, "i4") for name in ("layers", "state_layers")),
         *(("experts", "?"), ("codes", "i1")),
     ]
 )
 """What one token costs of a variant without the cache, as ``Work`` has it; ``read`` is NaN where it is not told."""
-_UNTOLD = (np.nan, 0.0, 0.0, 0.0, 0, 0, False, 0)
+_UNTOLD = (np.nan, 0.0, 0.0, 0.0, 0.0, 0, 0, False, 0)
 
-WorkRow = tuple[float, float, float, float, int, int, bool, int]
+WorkRow = tuple[float, float, float, float, float, int, int, bool, int]
 
 
 def work_row(
@@ -56,6 +56,7 @@ def work_row(
         work.expert_bytes,
         work.experts_held,
         work.held_bytes,
+        work.weights,
         work.layers,
         work.state_layers,
         work.experts,
@@ -115,6 +116,7 @@ def decode_speeds(
             some["expert_bytes"],
             some["experts_held"],
             some["held"],
+            some["weights"],
         )
         seconds = seconds_of(asked, engine, placement, calibration())
         if not isinstance(seconds, str):

@@ -26,18 +26,20 @@ _Value = TypeVar("_Value")
 
 
 def hardware_class(accelerator: Accelerator | None) -> str:
-    """Devices whose kernels behave alike: vendor, shared memory, and NVIDIA's age; ``cpu`` for none."""
+    """Devices whose kernels behave alike: vendor, shared memory, NVIDIA's age, AMD's kind; ``cpu`` for none."""
     if accelerator is None:
         return "cpu"
     if accelerator.unified:
         return accelerator.vendor + "-unified"
     if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.0) < 7.0:
         return "nvidia-before-7.0"
+    if accelerator.vendor == "amd" and (accelerator.gfx or "").startswith("gfx9"):
+        return "amd-compute"
     return accelerator.vendor
 
 
 _VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
-HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0", "cpu")
+HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0", "amd-compute", "cpu")
 """Every class of a device."""
 
 CLASS_WORDS = {
@@ -45,6 +47,7 @@ CLASS_WORDS = {
     "nvidia-before-7.0": "NVIDIA graphics cards older than Volta",
     "nvidia-unified": "NVIDIA machines with one memory for all",
     "amd": "AMD graphics cards",
+    "amd-compute": "AMD accelerators for computing (Instinct, Radeon VII)",
     "amd-unified": "AMD processors with one memory for all",
     "apple-unified": "Apple silicon",
     "intel": "Intel graphics cards",
@@ -62,7 +65,7 @@ def class_words(hardware: str) -> str:
 
 BACKENDS = {
     **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-unified"), "CUDA"),
-    **dict.fromkeys(("amd", "amd-unified"), "ROCm or Vulkan"),
+    **dict.fromkeys(("amd", "amd-compute", "amd-unified"), "ROCm or Vulkan"),
     "apple-unified": "Metal",
     **dict.fromkeys(("intel", "intel-unified"), "SYCL or Vulkan"),
     "qualcomm-unified": "Vulkan",
@@ -135,6 +138,7 @@ _VARIATIONS = (
     "state",
     "cache",
     *(f"{what}:{codes}" for what in ("codes", "launch") for codes in CODES),
+    "unpacking",
 )
 
 
@@ -169,7 +173,8 @@ def _check_engine(engine: str, name: str) -> None:
 class Calibration(StrictTable):
     """What ``speed_constants.json`` holds.
 
-    ``shared``: an engine's variations with the kind of layer and packing; ``mixtures``: how many runs of mixtures of
+    ``shared``: an engine's variations with the kind of layer and packing, and ``unpacking``, the integer operations
+    that a packed weight takes; ``mixtures``: how many runs of mixtures of
     experts were measured of it; ``classes``: :class:`Constants` by ``engine|hardware``.
     ``split``: by engine, several devices that hold whole layers each. ``offload``: by engine, layers in system memory
     beside accelerators; ``experts``: the same of engines that move experts there instead. ``together``: by

@@ -30,8 +30,8 @@ class Work:
     """What one token costs: bytes read from weights and cache, layers run. ``codes`` is one of ``CODES``.
 
     Of ``weight_bytes``, ``expert_bytes`` are of the experts that were chosen. All experts take ``experts_held``, and
-    all weights ``held_bytes``, read or not. Bytes and layers may be columns of many models, whose ``experts`` and
-    ``codes`` are then alike.
+    all weights ``held_bytes``, read or not. ``weights`` is how many are read and unpacked. Bytes, weights and layers
+    may be columns of many models, whose ``experts`` and ``codes`` are then alike.
     """
 
     weight_bytes: Amount
@@ -43,6 +43,7 @@ class Work:
     expert_bytes: Amount = 0.0
     experts_held: Amount = 0.0
     held_bytes: Amount = 0.0
+    weights: Amount = 0.0
 
 
 def codes_of(quant: str | None, engine: str) -> str:
@@ -133,6 +134,7 @@ def token_work(
         read.experts,
         read.experts_held,
         float(weights.total),
+        float(label.used),
     )
 
 

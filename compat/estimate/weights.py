@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from compat.estimate.label_sizes import ModelKind, kind_of, size_factor
 from compat.estimate.quant import Mix, mix_of
+from compat.extraction.ggml_types import BITS_PER_WEIGHT
 from compat.shapes.counting import Split, routed_parameters, split_by_dimensions, split_parameters
 from compat.shapes.shape import ModelShape
 from compat.shapes.tensor_bytes import TensorBytes
@@ -129,8 +130,11 @@ def _embed_bits(parts: Split, mix: Mix) -> float:
 
 
 def _lookup_bits(parts: Split, mix: Mix) -> float:
-    # llama.cpp takes the tables by layer for embeddings.
-    return _embed_bits(parts, mix) if mix.gguf else 16.0
+    # llama.cpp takes the tables by layer for embeddings; mixes that leave those in 16 bits pack these all the same.
+    if not mix.gguf:
+        return 16.0
+    bits = _embed_bits(parts, mix)
+    return bits if mix.body >= 16 else min(bits, BITS_PER_WEIGHT["Q8_0"])
 
 
 _USUAL = Split(

@@ -34,7 +34,7 @@ _SAME_AS = {
     "compressed-tensors-int8": "int8",
     "nf4": "bnb-4bit",
 }
-_MLX = re.compile(r"(?:mlx[- ]?)?(?:ud-?)?(\d(?:\.\d+)?)-?bit(?:-dq)?|mlx-(\d)bit")
+_MLX = re.compile(r"(?:mlx[- ]?)?(\d(?:\.\d+)?)-?bit(?:-dq)?|mlx-(\d)bit")
 _INTEGERS = re.compile(r"(?:int|w)(\d)(?:a\d+)?")
 _MLX_SCALES = 32 / 64
 """MLX keeps a 16-bit scale and a 16-bit bias for 64 weights."""

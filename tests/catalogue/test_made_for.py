@@ -10,7 +10,7 @@ from compat import catalogue as queries
 from compat.catalogue import current
 from compat.catalogue.index_columns import INDEX_CAUSES
 from compat.catalogue.listing import answer_for_model
-from compat.catalogue.made_for import apply_made_for
+from compat.catalogue.made_for import apply_made_for, loaded_context
 from compat.catalogue.needs import fit_of
 from compat.catalogue.question import Question
 from compat.catalogue.workers import Machine, workers
@@ -94,6 +94,12 @@ def test_where_nobody_asks_it_is_loaded_for_what_it_was_made_for():
     assert more.memory.fit.need > usual.memory.fit.need
 
 
+@pytest.mark.parametrize(("slug", "tokens"), [("ollama", 2048), ("tensorrt-llm", 2048), ("llama-cpp", 16_384)])
+def test_an_engine_that_cuts_the_context_needs_no_memory_beyond(slug, tokens):
+    assert loaded_context(2048, 16_384, slug) == tokens
+    assert loaded_context(0, 16_384, slug) == 16_384
+
+
 @pytest.mark.django_db
 def test_rows_and_columns_agree_on_a_machine_that_holds_it_at_its_own_context_alone():
     sync.store_raw([("1", record(PHI, id=NAME, siblings=FILES))], origin="file")
@@ -110,6 +116,24 @@ def test_rows_and_columns_agree_on_a_machine_that_holds_it_at_its_own_context_al
     assert fit_of(stored, variant, machine).fit is Fit.TOO_LARGE
     assert row.result.compatible
     assert int(row.level) == found.level[group] > 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("wanted", [8192, 16_384])
+def test_rows_and_columns_agree_of_an_engine_that_cuts_the_context(wanted):
+    files = [{"rfilename": "phi-Q4_K_M.gguf", "size": 2 * 10**9}]
+    sync.store_raw([("1", record(PHI, id=NAME, siblings=files))], origin="file")
+    stored = ModelRecord.objects.get(repo_id=NAME)
+    worker = replace(queries.detail(NAME, Question(worker="ollama", memory=24.0), workers()).worker, context=wanted)
+    variant = stored.variants.get(format="gguf")
+    short, long = (fit_of(stored, variant, replace(worker, context=context)).need for context in (2048, 8192))
+    (usable,) = worker.hardware.usable()
+    machine = replace(worker, machine=Machine(memory=24.0 * (short + long) / 2 / usable))
+    (row,) = queries.rows_of([stored], machine)
+    index = current.current_index()
+    group = index.columns.group[index.columns.ids.tolist().index(stored.pk)]
+    assert row.fit.need == short
+    assert int(row.level) == current.verdicts_on(index, machine).level[group] > 0
 
 
 @pytest.mark.django_db

@@ -61,7 +61,7 @@ def taken(repo_id, machine, engine="llama-cpp"):
         (QWEN_4B, GPU_8, "Q5_K_M", Fit.FITS),
         (GEMMA_E2B, GPU_8, "Q5_K_M", Fit.FITS),
         # A processor reads each weight from memory: four bits where five would be slower than people like.
-        (QWEN_9B, PROCESSOR, "IQ4_XS", Fit.FITS),
+        (QWEN_9B, PROCESSOR, "Q4_K_S", Fit.FITS),
         (QWEN_4B, PROCESSOR, "Q5_K_M", Fit.FITS),
         (GEMMA_E2B, PROCESSOR, "Q5_K_M", Fit.FITS),
     ],

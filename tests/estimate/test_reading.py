@@ -8,7 +8,7 @@ import pytest
 
 from compat.engines.hardware import GIB
 from compat.estimate import Hardware, VariantInputs, estimate_reading, find_accelerator, known_shape
-from compat.estimate.reading import prompt_work
+from compat.estimate.reading import operations_of, prompt_work
 from compat.estimate.token_work import Work
 
 RTX = find_accelerator("RTX 3090")
@@ -59,3 +59,10 @@ def test_without_basis_there_is_no_number(more, words):
     found = reading(**more)
     assert found.seconds is found.tokens_per_second is None
     assert found.reason.startswith(words)
+
+
+def test_llama_cpp_cannot_ask_all_of_hopper():
+    """It has none of the instructions for whole groups of warps that the listed rate takes."""
+    hopper, ada = find_accelerator("H100 SXM", 80), find_accelerator("RTX 4090")
+    assert operations_of(hopper, "ollama") == 0.45 * hopper.tflops == 0.45 * operations_of(hopper, "vllm")
+    assert operations_of(ada, "llama.cpp") == ada.tflops

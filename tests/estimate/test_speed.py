@@ -192,6 +192,40 @@ def test_nothing_is_faster_than_its_weights_can_be_read(model):
         assert found.tokens_per_second * work(model, "Q4_K_M", None).weight_bytes < rate
 
 
+def test_packed_weights_are_unpacked_no_faster_than_the_units_can():
+    """H100 and H200 differ by their memory alone: of packed weights it is not memory that is waited for."""
+    hopper = [Hardware((find_accelerator(name, memory),)) for name, memory in (("H100 SXM", 80), ("H200", 141))]
+    packed, wide = ([speed("Qwen/Qwen3-32B", quant, on=one) for one in hopper] for quant in ("Q4_K_M", "BF16"))
+    assert packed[1].tokens_per_second < 1.02 * packed[0].tokens_per_second
+    assert wide[1].tokens_per_second > 1.25 * wide[0].tokens_per_second
+
+
+@pytest.mark.parametrize(
+    ("name", "operations"),
+    [("V100S", 16.4e12), ("H200", 30.2e12), ("RTX 5090", 104.8e12), ("GTX 1080", 4.4e12), ("Apple M1 Max", 5.2e12)],
+)
+def test_operations_on_integers_follow_from_architecture_and_listed_rate(name, operations):
+    assert find_accelerator(name).integer_rate == pytest.approx(operations, rel=0.02)
+
+
+def test_where_it_is_not_known_how_fast_weights_are_unpacked_memory_alone_bounds_it():
+    assert find_accelerator("B200").integer_rate is None
+    assert find_accelerator("RX 7900 XTX").integer_rate is None
+    card = replace(RTX, name="x", compute_capability=99.0, bandwidth=10 * RTX.bandwidth)
+    found = speed("Qwen/Qwen3-32B", on=Hardware((card,)))
+    assert found.tokens_per_second > 4 * speed("Qwen/Qwen3-32B").tokens_per_second
+
+
+def test_layers_in_system_memory_are_read_no_faster_than_it_is():
+    """Even the upper end of the range leaves the processor the time for its part."""
+    hardware = Hardware((SMALL,), 64 * GIB, 51.2e9)
+    needed = inputs("Qwen/Qwen3-32B")
+    fit = judge_fit(needed, "llama.cpp", hardware)
+    found = estimate_speed(needed, "llama.cpp", hardware, fit)
+    away = (1 - fit.offload.share) * work("Qwen/Qwen3-32B", "Q4_K_M", None).weight_bytes
+    assert found.high <= 51.2e9 / away
+
+
 # --- silence --------------------------------------------------------------------------------------------------
 
 
@@ -248,3 +282,6 @@ def test_classes_of_hardware():
     assert hardware_class(find_accelerator("GB10")) == "nvidia-unified"
     assert hardware_class(find_accelerator("Radeon 8060S", 128)) == "amd-unified"
     assert hardware_class(None) == "cpu"
+    assert hardware_class(find_accelerator("RX 7900 XTX")) == "amd"
+    assert hardware_class(find_accelerator("MI300X")) == "amd-compute"  # other kernels, of which no run was measured
+    assert "Instinct" in speed("Llama-3.1-8B", on=Hardware((find_accelerator("MI300X"),))).reason

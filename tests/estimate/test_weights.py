@@ -15,6 +15,19 @@ from compat.shapes.tensor_bytes import TensorBytes
 GIB = 1024**3
 
 
+def test_tables_by_layer_are_packed_where_embeddings_are_left_wide():
+    """Gemma 4 E2B UD-Q8_K_XL takes 5.26 GB; its tables alone would be 5.5 in 16 bits."""
+    packed, wide = (estimate_weights(known_shape("google/gemma-4-E2B-it"), quant=q) for q in ("UD-Q8_K_XL", "BF16"))
+    assert packed.lookup == pytest.approx(packed.parts.lookup * 8.5 / 8)
+    assert packed.embed == wide.embed
+    assert wide.lookup == wide.parts.lookup * 2
+
+
+def test_a_label_that_only_mixtures_have_is_of_experts_where_layers_are_not_known():
+    told = estimate_weights(None, parameters=14_000_000_000, quant="MXFP4_MOE").total
+    assert told < 0.8 * estimate_weights(None, parameters=14_000_000_000, quant="MXFP4").total
+
+
 def test_the_file_size_is_believed():
     weights = estimate_weights(known_shape("Qwen/Qwen3-8B"), file_bytes=5_027_783_488, quant="Q4_K_M")
     assert weights.total == 5_027_783_488
@@ -148,6 +161,9 @@ def test_a_bare_count_rests_on_a_default():
 
 def test_labels_of_two_worlds():
     assert gguf_mix("UD-Q4_K_XL") == gguf_mix("q4_k_xl")
+    # Of this name there are two: a dynamic mix, and Q3_K_L with embedding and head in eight bits.
+    assert gguf_mix("Q3_K_XL") == replace(gguf_mix("Q3_K_L"), embed=8.5, head=8.5)
+    assert gguf_mix("UD-Q3_K_XL") != gguf_mix("Q3_K_XL")
     assert gguf_mix("UD-Q4_K_M") == gguf_mix("q4_k_m")
     assert packed_mix("4bit").body == 4.5
     assert packed_mix("MLX-8bit").embed == 8.5

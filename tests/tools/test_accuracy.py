@@ -153,7 +153,32 @@ def test_what_is_left_of_a_process_beside_its_parts_is_its_overhead():
 
 def test_one_reading_repeated_over_contexts_is_no_reading_of_each():
     told = [point(ctx=n, total_mib=6000.0, total_is="card", quality="medium") for n in (1024, 2048)]
-    assert memory_accuracy(told).table.skipped == {"one reading repeated over several contexts": 2}
+    assert memory_accuracy(told).table.skipped == {"one reading repeated over several contexts or models": 2}
+
+
+def test_one_reading_told_of_three_models_on_one_day_is_no_reading_of_any():
+    card = {"total_mib": 8396.8, "total_is": "card", "quality": "medium", "date": "2026-05-13", "ctx": 2048}
+    names = ("Qwen/Qwen3-8B", "meta-llama/Llama-3.1-8B", "Qwen/Qwen3-4B")
+    told = [point(**card, model_id=name) for name in names]
+    assert memory_accuracy(told).table.skipped == {"one reading repeated over several contexts or models": 3}
+    assert len(memory_accuracy(told[:2]).comparisons) == 2
+    assert (
+        len(memory_accuracy([*told[:2], point(**{**card, "date": "2026-05-14"}, model_id=names[2])]).comparisons) == 3
+    )
+
+
+def test_ollama_keeps_no_more_than_the_model_was_made_for():
+    """``effectiveContext`` of its scheduler; llama.cpp's own server keeps what it is asked for."""
+    told = {
+        "model_id": "h2oai/h2o-danube3-500m-chat",
+        "quant": "Q4_0",
+        "ctx": 32768,
+        "kv_mib": 640.0,
+        "date": "2026-08",
+    }
+    engines = ("ollama", "llama.cpp")
+    cut, whole = (memory_accuracy([point(**told, engine=one)]).comparisons[0].estimated for one in engines)
+    assert whole == 4 * cut  # made for 8,192
 
 
 def test_a_bound_that_is_not_kept_is_named():

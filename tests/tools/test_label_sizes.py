@@ -47,6 +47,16 @@ def test_a_factor_needs_files_of_three_repositories():
     assert table == {"UD-Q8_K_XL": {str(kind): 1.25 for kind in ModelKind}}
 
 
+def test_a_kind_of_few_files_goes_by_those_most_like_it():
+    mixtures = [SizedFile(name, "UD-IQ1_S", ModelKind.HYBRID_EXPERTS, 190, 50.0, 100.0) for name in "ab"]
+    mixtures.append(SizedFile("c", "UD-IQ1_S", ModelKind.EXPERTS, 190, 50.0, 100.0))
+    unknown = [SizedFile(name, "UD-IQ1_S", ModelKind.UNKNOWN, 160, 50.0, 100.0) for name in "defg"]
+    table = make_table([*mixtures, *unknown])["UD-IQ1_S"]
+    assert table["experts"] == table["hybrid of experts"] == 1.4
+    assert table["unknown"] == 1.1
+    assert table["dense"] == 1.4  # of those whose layers are known there are none but mixtures
+
+
 def test_what_llama_cpp_mixes_itself_has_no_factor():
     assert make_table(SizedFile(name, "Q4_K_M", ModelKind.DENSE, 150, 50.0, 80.0) for name in "abc") == {}
 

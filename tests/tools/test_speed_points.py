@@ -8,7 +8,7 @@ from compat.estimate.placement import Way
 from compat.estimate.speed_constants import BACKENDS, calibration
 from tools.evaluation.point_rows import SpeedPoint
 from tools.evaluation.points import speed_points
-from tools.evaluation.speed_points import slow_reports, speed_accuracy, usable, usable_runs
+from tools.evaluation.speed_points import repeated_reports, slow_reports, speed_accuracy, usable, usable_runs
 
 POINT = {
     "accelerator": "RTX 4090",
@@ -57,6 +57,11 @@ def test_a_run_is_compared_at_the_depth_it_was_measured_at():
         ({"single_board": True}, "a card on a single-board computer, for which pages have no option", 0),
         ({"backend": "cpu"}, "an accelerator by its class, the processor by its backend", 0),
         ({"n_cpu_moe": 12}, "experts in system memory, for which pages have no option", 0),
+        (
+            {"engine": "ollama", "date": "2025-01"},
+            "an engine of before June 2025: the same cards are half as fast again with today's",
+            0,
+        ),
         ({"model": "nobody/knows"}, "no shape is known for the model", 1),
         (
             {"quant": "AVQ2"},
@@ -96,6 +101,36 @@ def test_a_run_whose_layers_are_told_is_held_against_none():
     assert slow_reports([point(), point(tok_s=10.0, gpu_layers=5), point(tok_s=9.0, offload=True)]) == set()
 
 
+def test_one_run_told_twice_counts_once():
+    told = [point(date="2026-05-14", tok_s=74.01), point(date="2026-05-14", tok_s=74.04)]
+    assert repeated_reports(told) == {1}
+    assert len(speed_accuracy(told).comparisons) == 1
+    others = ({"tok_s": 75.0}, {"date": "2026-05-15"}, {"depth": 512}, {"model": "Qwen/Qwen3-4B"})
+    assert all(
+        not repeated_reports([told[0], point(**{"date": "2026-05-14", "tok_s": 74.04} | more)]) for more in others
+    )
+    assert not repeated_reports([point(date="2026", tok_s=74.0)] * 2)  # a year does not tell one run from another
+
+
+def test_engines_of_others_are_compared_whatever_their_date():
+    assert speed_accuracy([point(engine="vllm", quant="AWQ", format="safetensors", date="2024-09")]).comparisons
+
+
+def test_a_run_that_reads_system_memory_faster_than_it_is_is_none():
+    half = {"processor": "Ryzen 5 5600X", "gpu_layers": 18}  # 2.3 GB at 51.2 GB/s: 45 ms
+    assert usable(point(**half, tok_s=20.0)).measured == 20.0
+    assert "faster than the memory can be read" in usable(point(**half, tok_s=24.0))
+
+
+def test_a_dynamic_mix_of_mlx_is_no_plain_one_of_its_width():
+    """4 bits by name were 6 by size: what it keeps wider its files alone tell."""
+    mac = {"engine": "mlx-lm", "accelerator": "Apple M4 Max", "accelerator_gb": 64.0, "quant": "4bit"}
+    told = {"model": "unsloth/Qwen3-8B-UD-MLX-4bit", "base_model": "Qwen/Qwen3-8B"}
+    assert speed_accuracy([point(**mac)]).comparisons
+    [reason] = speed_accuracy([point(**mac, **told)]).table.skipped
+    assert "bits per weight of 'UD-4bit'" in reason
+
+
 def test_a_number_that_is_far_off_is_compared_all_the_same():
     [slow] = speed_accuracy([point(tok_s=1.0)]).comparisons
     [fast] = speed_accuracy([point(tok_s=9000.0)]).comparisons
@@ -131,7 +166,7 @@ def test_where_a_run_lay_is_told_by_the_point_or_by_the_memory_it_needs():
     """Layers by count, by size, on several cards, and on the processor."""
     host = {"processor": "Ryzen 5 5600X", "tok_s": 20.0}
     assert usable(point(**host, gpu_layers=18)).placement.host.share == 0.5
-    small = usable(point(**host, accelerator="GTX 1050 Ti", accelerator_gb=4.0)).placement
+    small = usable(point(**{**host, "tok_s": 5.0}, accelerator="GTX 1050 Ti", accelerator_gb=4.0)).placement
     assert 0 < small.host.share < 1
     assert small.host.bandwidth == 51.2e9
     assert [one.share for one in usable(point(count=2)).placement.portions] == [0.5, 0.5]

@@ -53,7 +53,7 @@ _BOUNDS = {
 def _compare(point: MemoryPoint, records: Records | None, *, again: bool) -> tuple[list[Comparison], list[str], bool]:
     """(comparisons, reasons why there is none, whether pages can be asked at all)."""
     if again and point.bound is None:
-        return [], ["one reading repeated over several contexts"], False
+        return [], ["one reading repeated over several contexts or models"], False
     if point.partial is not None:
         return [], [f"no figure that pages show: {point.partial}"], False
     question = asked(point, records)

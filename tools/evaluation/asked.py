@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from compat.architectures import architecture_of, architecture_of_gguf
+from compat.catalogue.made_for import loaded_context
 from compat.catalogue.needs import inputs_of_variant
 from compat.catalogue.workers import Machine, Worker
 from compat.engines import EngineProfile, all_profiles
@@ -21,6 +22,7 @@ from compat.engines.hardware import Accelerator, Hardware
 from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
+from compat.estimate.label_sizes import file_label
 from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, OWN_ENGINE_OF_OLLAMA, SPARE_CELL_SINCE
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
@@ -71,6 +73,9 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     if point.processor_only and (hardware is None or hardware.accelerators):
         hardware = Hardware()
     inputs, _ = inputs_of_variant(record, variant)
+    made = record.context or (inputs.shape.context if inputs.shape is not None else None)
+    if made is not None:
+        options = replace(options, context=loaded_context(made, options.context, profile.slug))
     if point.engine == "ollama" and _kept_all_rows(point, inputs):
         options = replace(options, build=FEW_ROWS_SINCE - 1)
     return Asked(record, variant, worker, inputs, hardware, options, engine_name(profile.slug))
@@ -207,7 +212,7 @@ def _config(facts: Dimensions) -> dict[str, Any]:
 def _variant(point: Point, record: ModelRecord) -> RecordVariant:
     """The files: those of the record in this packing, where it lists them; else such files of unknown size."""
     format_ = point.format or ("gguf" if engine_name(point.engine) in LLAMA_FAMILY else "safetensors")
-    quant = point.quant or ""
+    quant = file_label(point.quant or "", point.model)
     if record.pk is not None:
         for one in record.variants.all():
             if one.format == format_ and one.quantization.lower() == quant.lower():

@@ -68,6 +68,7 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
         "codes:wide": (0.75, 0.85, 0.92, 1.0, 1.1),
         "state": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
         "cache": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        "unpacking": (0.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0, 28.0, 33.0),
     },
     "vllm": {"experts": _FACTOR},
     "mlx-lm": {"experts": _FACTOR},
@@ -102,6 +103,7 @@ class _Table:
     """Runs of devices by themselves, as columns: what their seconds are made of, and how many votes each has."""
 
     weights: NDArray[np.float64]
+    unpacked: NDArray[np.float64]
     cache: NDArray[np.float64]
     layers: NDArray[np.float64]
     state: NDArray[np.float64]
@@ -116,6 +118,7 @@ class _Table:
         work = [run.work for run in found]
         return cls(
             np.array([one.weight_bytes for one in work]) / bandwidth,
+            np.array([_unpacked(run) for run in found]),
             np.array([one.cache_bytes for one in work]) / bandwidth,
             np.array([float(one.layers) for one in work]),
             np.array([float(one.state_layers) for one in work]),
@@ -141,11 +144,18 @@ class _Table:
         layers = layers + shared.get("routing", 0.0) * self.layers * self.experts
         starts = layers * slower
         fixed = self.cache / shared.get("cache", USUAL_CACHE)
-        by_rate = (self.weights / rate)[None, :] / np.array(efficiency)[:, None] + fixed
+        read = (self.weights / rate)[None, :] / np.array(efficiency)[:, None]
+        by_rate = np.maximum(read, self.unpacked * shared.get("unpacking", 0.0)) + fixed
         seconds = by_rate[:, None, :] + starts[None, None, :] * np.array(launch)[None, :, None]
         told: NDArray[np.float64] = (_distance(np.log(seconds * self.measured)) * self.votes).sum(axis=2)
         told /= self.votes.sum()
         return told
+
+
+def _unpacked(run: Run) -> float:
+    """Seconds a token if a weight took one operation; 0 where nothing is unpacked, or it is not known how fast."""
+    integers = run.placement.portions[0].integers
+    return 0.0 if integers is None or run.work.codes == "wide" else float(run.work.weights) / integers
 
 
 def calibrate(found: Sequence[Run], read: Sequence[Prompt] = ()) -> Fitted:
@@ -211,7 +221,11 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
     tables = {name: _Table.of(some) for name, some in groups.items()}
     variations = _VARIATIONS.get(engine, {})
     common = dict.fromkeys(variations, 1.0)
-    common |= {name: value for name, value in {"cache": USUAL_CACHE, "routing": 0.0}.items() if name in common}
+    common |= {
+        name: value
+        for name, value in {"cache": USUAL_CACHE, "routing": 0.0, "unpacking": 0.0}.items()
+        if name in common
+    }
     own: dict[str, tuple[float, float]] = {}
     for _ in range(4):
         for name, table in tables.items():

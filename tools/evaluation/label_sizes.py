@@ -124,14 +124,27 @@ def make_table(files: Iterable[SizedFile]) -> Table:
             ratios[file.label][file.kind][file.repository] = file.ratio
     table: Table = {}
     for label, kinds in sorted(ratios.items()):
-        every = [ratio for found in kinds.values() for ratio in found.values()]
         for kind in ModelKind:
-            own = list(kinds.get(kind, {}).values())
-            known = own if len(own) >= LEAST_FILES else every
+            known = _alike(kinds, kind)
             factor = round(median(known), 3)
             if len(known) >= LEAST_FILES and abs(factor - 1) > NEGLIGIBLE:
                 table.setdefault(label, {})[str(kind)] = factor
     return table
+
+
+_MIXTURES = frozenset({ModelKind.EXPERTS, ModelKind.HYBRID_EXPERTS})
+_OTHERS = frozenset({ModelKind.DENSE, ModelKind.HYBRID, ModelKind.TABLES})
+
+
+def _alike(kinds: Mapping[ModelKind, Mapping[str, float]], kind: ModelKind) -> list[float]:
+    """The ratios of a kind; where they are few, of all mixtures or all others, then of all whose layers are known."""
+    near = next((group for group in (_MIXTURES, _OTHERS) if kind in group), frozenset({kind}))
+    found: list[float] = []
+    for group in ({kind}, near, _MIXTURES | _OTHERS, set(ModelKind)):
+        found = [ratio for one in group for ratio in kinds.get(one, {}).values()]
+        if len(found) >= LEAST_FILES:
+            break
+    return found
 
 
 def errors(files: Iterable[SizedFile]) -> Mapping[str, list[float]]:

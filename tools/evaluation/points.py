@@ -101,10 +101,23 @@ def name_of(point: Point) -> str:
 
 
 def repeated(points: Iterable[MemoryPoint]) -> frozenset[int]:
-    """Positions of users' readings that repeat one value over several contexts: not readings per context."""
-    groups: dict[tuple[object, ...], list[tuple[int, int | None]]] = {}
+    """Positions of users' readings that repeat a value over contexts, or a day's over models: readings of neither."""
+    contexts: dict[tuple[object, ...], dict[int, object]] = {}
+    models: dict[tuple[object, ...], dict[int, object]] = {}
     for index, point in enumerate(points):
         if point.total_is == "card":
-            key = (point.model_id, point.quant, point.engine, point.accelerator, point.total_mib)
-            groups.setdefault(key, []).append((index, point.ctx))
-    return frozenset(index for members in groups.values() if len({c for _, c in members}) > 1 for index, _ in members)
+            reading = (point.engine, point.accelerator, point.total_mib)
+            contexts.setdefault((point.model_id, point.quant, *reading), {})[index] = point.ctx
+            models.setdefault((point.date, *reading), {})[index] = point.model_id
+    groups = ((contexts, 2), (models, _SEVERAL))
+    return frozenset(
+        index
+        for found, least in groups
+        for members in found.values()
+        if len(set(members.values())) >= least
+        for index in members
+    )
+
+
+_SEVERAL = 3
+"""Two models may take the same memory of a card; three that do so on one day were not read one by one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compat.estimate.placement import Placement, Way
-from compat.estimate.reading import PromptWork, estimate_prompt, prompt_seconds, prompt_work
+from compat.estimate.reading import PromptWork, estimate_prompt, operations_of, prompt_seconds, prompt_work
 from compat.estimate.speed import work_of
 from compat.estimate.speed_constants import Calibration, Constants, Reading, kernels_of
 from tools.evaluation.asked import Asked, asked
@@ -95,7 +95,7 @@ def _measured(point: SpeedPoint, found: Asked, rate: float, tokens: int, before:
     work = work_of(found.inputs, found.engine, hardware, 0, point.k_type or "f16")
     if isinstance(work, str):
         return f"not known: {work}"
-    tflops = hardware.accelerators[0].tflops if hardware.accelerators else None
+    tflops = operations_of(hardware.accelerators[0], found.engine) if hardware.accelerators else None
     if tflops is None:
         return "how many operations a second the device does is not known"
     asked_work = prompt_work(found.inputs.shape, work, tokens, before)
