@@ -22,7 +22,7 @@ SOURCES = (
 """Where sentences are written that pages show."""
 _WITHOUT = re.compile(
     r"/(loader|current|cursor|index_build|index_files|gguf_header|header_bytes|safetensors_header|languages|licenses"
-    r"|source_digest|health|facets|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
+    r"|source_digest|health|facets|hardware|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
 )
 """Modules beside them whose words are for operators, for programs, or names."""
 DATA = "compat/engines/profiles/*.toml", "compat/engines/data/known_failures.toml"
