@@ -10,7 +10,7 @@ import json
 import django
 django.setup()
 from django.test import Client
-found = Client(raise_request_exception=False).get("/models/", headers={"accept-language": "fr-CA"})
+found = Client(raise_request_exception=False, SERVER_NAME="localhost").get("/models/", headers={"accept-language": "fr-CA"})
 print(json.dumps({"language": found["Content-Language"], "text": found.content.decode()}))
 """
 
