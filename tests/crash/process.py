@@ -7,18 +7,24 @@ One line of JSON is asked, one answered.
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import shutil
 import signal
 import sys
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import django
+
+from tests.crash.points import Points, kind_of
 
 FOLDER = Path(os.environ["LABORATORY"])
 """Holds ``files``, where commands write, and ``kept``, what was there before."""
@@ -144,8 +150,6 @@ class Runs:
     def _run(self, kill_at: int = 0, *, after: bool = False) -> list[str]:
         from django.core.management import call_command
 
-        from tests.crash.points import Points
-
         exec(self._asked["first"], {})
         points = Points(kill_at, after=after)
         points.install()
@@ -181,7 +185,7 @@ class Runs:
         seen, clean = self.one()
         assert seen is not None
         broken, unreached = [], 0
-        tries = chosen(seen, self._asked["most"])
+        tries = chosen(seen, self._asked["kinds"], every=self._asked["every"])
         for number, after in tries:
             where = f"{'after' if after else 'before'} {number} of {len(seen)}: {seen[number - 1]}"
             try:
@@ -244,15 +248,28 @@ class Race:
             call_command(*command, verbosity=0, stdout=nowhere)
 
 
-def chosen(seen: Sequence[str], most: int | None) -> list[tuple[int, bool]]:
-    """Which points to be killed at, and whether after or before: all both ways, or some of every kind, one way each."""
-    if most is None:
+def chosen(seen: Sequence[str], kinds: Sequence[str] = (), *, every: bool) -> list[tuple[int, bool]]:
+    """Which points to be killed at, and whether after or before: ``every`` one both ways, or one of each kind.
+
+    Of the commits it is two, before one and after another. A file that is written is torn, and a process that is
+    started goes on by itself: both are after the point. Which of a kind it is, and on which side of the others, is told
+    by a digest of all points: equal code is killed at equal points, and each command at other ones. Where ``kinds`` are
+    told, others are left to the long form.
+    """
+    if every:
         return [(number, after) for number in range(1, len(seen) + 1) for after in (False, True)]
-    last = {label: number for number, label in enumerate(seen, 1)}
-    first = {label: number for number, label in reversed(list(enumerate(seen, 1)))}
-    wanted = [1, len(seen), *sorted({*last.values(), *first.values()}, key=lambda number: (number * 7919) % 101)]
-    some = sorted(list(dict.fromkeys(wanted))[:most])
-    return [(number, bool(place % 2) or number == len(seen)) for place, number in enumerate(some)]
+    digest = zlib.crc32("\n".join(seen).encode())
+    places: dict[str, list[int]] = {}
+    for number, label in enumerate(seen, 1):
+        places.setdefault(kind_of(label), []).append(number)
+    tries = set()
+    for kind, numbers in places.items():
+        after = kind in ("write", "process") or bool(zlib.crc32(kind.encode(), digest) % 2)
+        if kind in (kinds or places):
+            tries.add((numbers[digest % len(numbers)], after))
+        if kind == "commit":
+            tries.add((numbers[(digest + 1 + len(numbers) // 2) % len(numbers)], not after))
+    return sorted(tries)
 
 
 def differences(clean: Any, found: Any) -> list[Any]:
@@ -297,8 +314,10 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
 
 def warm_up() -> None:
     """Load what every run needs, once and before any fork: code, profiles and tables, but nothing of a database."""
-    from django.core.management import get_commands, load_command_class
+    from django.urls import reverse
 
+    import compat
+    import marketplace
     from compat.engines import all_profiles
     from compat.extraction.extract import extract
     from compat.extraction.version import facts_version
@@ -307,15 +326,22 @@ def warm_up() -> None:
     from compat.rules.judge import rules_version
     from tests.samples import every_record
 
-    for name, app in get_commands().items():
-        if app in ("compat", "marketplace"):
-            load_command_class(app, name)
+    for package in (compat, marketplace):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations." not in module.name:
+                importlib.import_module(module.name)
+    for name in ("fingerprint", "points", "writer"):
+        importlib.import_module(f"tests.crash.{name}")
+    reverse("healthz")
     facts_version()
     read = [extract(parse_record(one).model) for one in every_record()[:20]]
     for profile in all_profiles().values():
         rules_version(profile)
         for one in read:
             judge_all([variant.facts for variant in one.variants], profile)
+    # What is there now stays where it is: a collection in a child would copy every page that it looks at.
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:
