@@ -105,6 +105,12 @@ class Laboratory:
         assert told["broken"] == [], f"{json.dumps(told['broken'], indent=1)[:6000]}\n{self.errors}"
         return told
 
+    def points(self, command: Sequence[object], *, first: str = "") -> list[str]:
+        """The points of a command that runs to its end, in order."""
+        asked = {"what": "points", "command": [str(part) for part in command], "first": first}
+        seen: list[str] = self._ask(asked)
+        return seen
+
     def race(self, rounds: int, names: Sequence[str], *, first: str = "") -> dict[str, Any]:
         """What came of so many rounds of reading and judging anew beside loads, edits, and fetches of ``names``."""
         told: dict[str, Any] = self._ask({"what": "race", "rounds": rounds, "names": list(names), "first": first})

@@ -180,6 +180,12 @@ class Runs:
         told = second.told if second else None
         return seen, in_child(lambda: self._look(told))()
 
+    def points(self) -> list[str]:
+        """The points of a run to its end."""
+        self._reset()
+        seen: list[str] = in_child(self._run)()
+        return seen
+
     def matrix(self) -> dict[str, Any]:
         """Every point that was asked for, or all; what there was at the clean end, and what was ``broken``."""
         seen, clean = self.one()
@@ -305,6 +311,8 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
         return told
     if asked["what"] == "matrix":
         return Runs(asked, databases).matrix()
+    if asked["what"] == "points":
+        return Runs(asked, databases).points()
     if asked["what"] == "race":
         return Race(asked, databases).run()
     for name in (before, inuse):
