@@ -257,10 +257,11 @@ class Race:
 def chosen(seen: Sequence[str], kinds: Sequence[str] = (), *, every: bool) -> list[tuple[int, bool]]:
     """Which points to be killed at, and whether after or before: ``every`` one both ways, or one of each kind.
 
-    Of the commits it is two, before one and after another. A file that is written is torn, and a process that is
-    started goes on by itself: both are after the point. Which of a kind it is, and on which side of the others, is told
-    by a digest of all points: equal code is killed at equal points, and each command at other ones. Where ``kinds`` are
-    told, others are left to the long form.
+    Of each kind it is the side on which something is left half done: before a file gets its name or is deleted; in the
+    middle of a write; after a process was started, which goes on by itself, and after a statement of its own. Of the
+    commits there is one in each third, before, after and before it. Which of its like it is, a digest of all points
+    tells: equal code is killed at equal points, and each command at other ones. Where ``kinds`` are told,
+    others are left to the long form.
     """
     if every:
         return [(number, after) for number in range(1, len(seen) + 1) for after in (False, True)]
@@ -268,13 +269,12 @@ def chosen(seen: Sequence[str], kinds: Sequence[str] = (), *, every: bool) -> li
     places: dict[str, list[int]] = {}
     for number, label in enumerate(seen, 1):
         places.setdefault(kind_of(label), []).append(number)
-    tries = set()
+    commits = places.pop("commit", [])
+    thirds = [commits[len(commits) * part // 3 : len(commits) * (part + 1) // 3] for part in range(3)]
+    tries = [(third[digest % len(third)], part == 1) for part, third in enumerate(thirds) if third]
     for kind, numbers in places.items():
-        after = kind in ("write", "process") or bool(zlib.crc32(kind.encode(), digest) % 2)
         if kind in (kinds or places):
-            tries.add((numbers[digest % len(numbers)], after))
-        if kind == "commit":
-            tries.add((numbers[(digest + 1 + len(numbers) // 2) % len(numbers)], not after))
+            tries.append((numbers[digest % len(numbers)], kind in ("write", "process", "statement")))
     return sorted(tries)
 
 

@@ -130,10 +130,12 @@ def test_reevaluate(laboratory):
     laboratory.do(
         "from compat.models import *\n"
         "Catalogue.objects.update(facts_version='old')\n"
+        "ModelRecord.objects.update(context=1)\n"
         "Verdict.objects.filter(profile='rbee').update(rules='old')\n"
         "EngineSetting.objects.filter(slug='llama-cpp').update(context_policy='cap')\n"
     )
     told = laboratory.matrix(["reevaluate"], first=SMALL_STEPS)
+    assert not any('"context": 1,' in row for row in told["clean"]["compat.ModelRecord"]), "all were read again"
     assert not any('"rules": "old"' in row for row in told["clean"]["compat.Verdict"])
 
 
