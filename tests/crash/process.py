@@ -270,6 +270,8 @@ def chosen(seen: Sequence[str], kinds: Sequence[str] = (), *, every: bool) -> li
     for number, label in enumerate(seen, 1):
         places.setdefault(kind_of(label), []).append(number)
     commits = places.pop("commit", [])
+    if kinds and "commit" not in kinds:
+        commits = []
     thirds = [commits[len(commits) * part // 3 : len(commits) * (part + 1) // 3] for part in range(3)]
     tries = [(third[digest % len(third)], part == 1) for part, third in enumerate(thirds) if third]
     for kind, numbers in places.items():
