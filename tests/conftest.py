@@ -18,6 +18,7 @@ from django.test.signals import template_rendered
 from compat.catalogue import current
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_build import build_index
+from tests.own_database import shared_folder
 
 RECORDS = Path(__file__).parent / "data" / "records.jsonl"
 """Four hundred real records of the bundled snapshot: the best known, some hard ones, and a random sample."""
@@ -37,6 +38,8 @@ def pytest_configure(config):
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    # Made before any process that tests, for all of them.
+    shared_folder()
 
 
 def pytest_collection_modifyitems(items):

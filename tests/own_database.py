@@ -6,6 +6,9 @@ with OwnDatabase(tmp_path) as own:
     own.run("load_records", path)
     own.value("SELECT count(*) FROM compat_modelrecord")
 
+Migrating one, and loading the records of the tests, takes seconds: all processes of a test run copy what the first of
+them made (``made_once``).
+
 Some begin with what an older version left behind, kept in tests/data/upgrade/ as that version's code wrote it: a SQLite
 file, and what pg_dump made of a PostgreSQL database.
 """
@@ -13,7 +16,7 @@ file, and what pg_dump made of a PostgreSQL database.
 from __future__ import annotations
 
 import atexit
-import functools
+import fcntl
 import gzip
 import itertools
 import os
@@ -22,6 +25,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -31,11 +35,15 @@ from urllib.parse import quote
 import psycopg
 from django.conf import settings
 
+from tests.samples import RECORDS
+
 ROOT = Path(__file__).resolve().parent.parent
 OLD = ROOT / "tests/data/upgrade"
 """What older versions left behind: records, a list, an account, a worker, and webhooks where they had them."""
 TIMEOUT = 300
 """Seconds; only a process that hangs takes that long."""
+SHARED = "TEST_RUN_FOLDER"
+"""The environment variable that names the folder of a test run."""
 _numbers = itertools.count()
 
 
@@ -60,11 +68,41 @@ def manage(*arguments: object, env: dict[str, str], **options: Any) -> subproces
     )
 
 
-class OwnDatabase:
-    """An empty, migrated database that disappears at the end; or one made by an older version, as that left it."""
+def shared_folder() -> Path:
+    """Where all processes of a test run keep what they make once; it goes with the process that asked first."""
+    if SHARED not in os.environ:
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="runshere-")
+        atexit.register(_forget, Path(os.environ[SHARED]))
+    return Path(os.environ[SHARED])
 
-    def __init__(self, folder: Path, *, made_by: str = "", **env: str) -> None:
-        self._made_by = made_by
+
+def _forget(folder: Path) -> None:
+    for made in () if _is_sqlite() else folder.glob(f"*/{_NAME}"):
+        _on_server(f'DROP DATABASE IF EXISTS "{made.read_text()}" WITH (FORCE)')
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """The folder in which something was made for all processes of a test run; the others wait for the first one."""
+    folder = shared_folder() / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "whole").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "whole").touch()
+    return folder
+
+
+class OwnDatabase:
+    """An empty, migrated database that disappears at the end.
+
+    It may be ``filled`` with the records of the tests, or be what an older version made and left behind.
+    """
+
+    def __init__(self, folder: Path, *, made_by: str = "", filled: bool = False, **env: str) -> None:
+        self._made_by, self._filled = made_by, filled
         self._sqlite = _is_sqlite()
         self._name = f"runshere_own_{os.getpid()}_{next(_numbers)}"
         self.path = folder / "own.sqlite3"
@@ -78,10 +116,8 @@ class OwnDatabase:
         self._static.mkdir(exist_ok=True)
         if self._made_by:
             self._restore()
-        elif self._sqlite:
-            shutil.copy(_template(), self.path)
         else:
-            _on_server(f'CREATE DATABASE "{self._name}" TEMPLATE "{_template()}"')
+            _copy(_template(filled=self._filled), str(self.path) if self._sqlite else self._name)
         return self
 
     def _restore(self) -> None:
@@ -154,20 +190,36 @@ def _on_server(sql: str) -> None:
         connection.execute(sql.encode())
 
 
-@functools.cache
-def _template() -> str:
-    """A migrated database to copy: a file's path or a database's name."""
+_NAME = "database"
+"""The file that is a template, or that holds the name which it has on the server."""
+
+
+def _copy(template: Path, name: str) -> None:
     if _is_sqlite():
-        folder = tempfile.mkdtemp(prefix="runshere-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        name = f"{folder}/template.sqlite3"
+        shutil.copy(template / _NAME, name)
+    else:
+        _on_server(f'CREATE DATABASE "{name}" TEMPLATE "{(template / _NAME).read_text()}"')
+
+
+def _template(*, filled: bool) -> Path:
+    """A migrated database to copy, empty or with the records of the tests."""
+    if filled:
+        return made_once("filled", lambda folder: _make(folder, "load_records", str(RECORDS)))
+    return made_once("migrated", lambda folder: _make(folder, "migrate", "--verbosity", "0"))
+
+
+def _make(folder: Path, *command: str) -> None:
+    if _is_sqlite():
+        name = str(folder / _NAME)
         url = f"sqlite:///{quote(name)}"
     else:
-        name = f"runshere_template_{os.getpid()}"
-        _on_server(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        _on_server(f'CREATE DATABASE "{name}"')
-        atexit.register(_on_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        name = f"{folder.parent.name}_{folder.name}"
         url = _postgres_url(name)
-    done = manage("migrate", "--verbosity", "0", env=environment(url))
+    if command[0] != "migrate":
+        _copy(_template(filled=False), name)
+    elif not _is_sqlite():
+        _on_server(f'CREATE DATABASE "{name}"')
+    if not _is_sqlite():
+        (folder / _NAME).write_text(name)
+    done = manage(*command, env=environment(url))
     assert done.returncode == 0, done.stderr
-    return name

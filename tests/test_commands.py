@@ -392,8 +392,7 @@ def test_a_bar_is_as_long_as_its_part():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    with OwnDatabase(tmp_path_factory.mktemp("commands"), HF_HUB_OFFLINE="1") as made:
-        assert made.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path_factory.mktemp("commands"), filled=True, HF_HUB_OFFLINE="1") as made:
         yield made
 
 

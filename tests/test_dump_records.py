@@ -14,7 +14,7 @@ from compat.management.command import Exit
 from compat.management.commands.dump_records import replaced_file
 from compat.models import ModelRecord
 from tests.own_database import OwnDatabase
-from tests.samples import RECORDS, every_record
+from tests.samples import every_record
 
 pytestmark = pytest.mark.django_db
 
@@ -113,8 +113,7 @@ def test_json_says_how_much_was_written(tmp_path, capsys):
 def test_a_whole_database_moves_to_another_one(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    with OwnDatabase(tmp_path / "one") as one, OwnDatabase(tmp_path / "two") as two:
-        assert one.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path / "one", filled=True) as one, OwnDatabase(tmp_path / "two") as two:
         piped = one.run("dump_records", "-")
         assert piped.returncode == 0, piped.stderr
         loaded = two.run("load_records", "-", input=piped.stdout)

@@ -34,7 +34,6 @@ from marketplace.static_site.catalogue import Catalogue, slug_of
 from marketplace.static_site.folder import OWN, open_folder
 from marketplace.static_site.render import model_path
 
-from .conftest import RECORDS
 from .own_database import ROOT, OwnDatabase
 
 ALL = 1000
@@ -515,8 +514,7 @@ execute_from_command_line(["manage.py", "export_site", *sys.argv[3:]])
 
 def test_a_killed_run_leaves_a_whole_site(tmp_path):
     folder = tmp_path / "dist"
-    with OwnDatabase(tmp_path) as own:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path, filled=True) as own:
         first = own.run("export_site", "--top", 30, "--output", folder)
         assert first.returncode == 0, first.stderr
         before = contents(folder)
@@ -551,8 +549,7 @@ def test_a_killed_run_leaves_a_whole_site(tmp_path):
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
     """A database of its own with the test catalogue, for what several processes read."""
-    with OwnDatabase(tmp_path_factory.mktemp("own")) as own:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path_factory.mktemp("own"), filled=True) as own:
         yield own
 
 

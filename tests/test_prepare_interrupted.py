@@ -10,7 +10,7 @@ import pytest
 
 from marketplace import starter
 from tests.own_database import ROOT, TIMEOUT, OwnDatabase
-from tests.samples import RECORDS
+from tests.samples import every_record, write_lines
 
 PREPARE = """
 import os, signal, sys
@@ -23,7 +23,7 @@ from marketplace import starter
 
 records, name, calls = sys.argv[1:4]
 from_files.BUNDLED = Path(records)
-store.BATCH = 50
+store.BATCH = 10
 left = int(calls)
 
 def stopping(function, after):
@@ -44,7 +44,20 @@ if name:
     setattr(module, function, stopping(getattr(module, function), when == "done"))
 execute_from_command_line(["manage.py", "prepare", *sys.argv[5:]])
 """
-"""``prepare`` with the small snapshot of the tests, which stops itself at the n-th call of a function."""
+"""``prepare`` with a small snapshot, which stops itself at the n-th call of a function."""
+
+
+def _chosen():
+    """Eighty records: those of the lists, others, and two that come before the models which tell their architecture."""
+    telling = {"TheBloke/phi-2-GGUF": "microsoft/phi-2", "unsloth/Qwen3.5-35B-A3B-GGUF": "Qwen/Qwen3.5-35B-A3B"}
+    listed = {repo_id for *_, entries in starter.LISTS for repo_id, _ in entries} | set(telling.values())
+    known = {one["id"]: one for one in every_record()}
+    names = [*telling, *(name for name in known if name not in listed | telling.keys())]
+    last = [name for name in known if name in listed]
+    return [known[name] for name in [*names[: 80 - len(last)], *last]]
+
+
+SNAPSHOT = _chosen()
 
 POINTS = {
     "before anything is loaded": ("runs.start_run", 1),
@@ -82,8 +95,12 @@ RESULT = {
 """All that a visitor can see, without numbers of rows and times."""
 
 
+def snapshot(own):
+    return write_lines(own.path.with_name("snapshot.jsonl"), SNAPSHOT)
+
+
 def prepare(own, point=("", 0), signal_name="SIGKILL", options=()):
-    command = [sys.executable, "-c", PREPARE, RECORDS, *map(str, point), signal_name, *options]
+    command = [sys.executable, "-c", PREPARE, snapshot(own), *map(str, point), signal_name, *options]
     environment = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
@@ -114,7 +131,7 @@ def clean(tmp_path_factory, static):
         done = prepare(own)
         assert done.returncode == 0, done.stderr
         found = result(own)
-    assert len(found["records"]) == len(RECORDS.read_text("utf-8").splitlines())
+    assert len(found["records"]) == len(SNAPSHOT) == 80
     assert len({row[1] for row in found["lists"]}) == len(starter.LISTS)
     assert any(row[9] == "relative" for row in found["records"])
     assert found["filling"] in ([(0,)], [(False,)])
@@ -153,14 +170,14 @@ def test_a_first_start_killed_twice_is_finished_by_the_third(own, clean):
 def test_a_killed_load_is_finished_when_the_file_is_loaded_again(own, clean):
     """Without ``prepare``: what relatives tell is part of each batch."""
     assert prepare(own, ("store.store_told done", 8)).returncode == -signal.SIGKILL
-    done = own.run("load_records", RECORDS)
+    done = own.run("load_records", snapshot(own))
     assert done.returncode == 0, done.stderr
     found = result(own)
     assert (found["records"], found["verdicts"]) == (clean["records"], clean["verdicts"])
 
 
 def test_prepares_at_the_same_time_wait_for_each_other(own, clean):
-    command = [sys.executable, "-c", PREPARE, RECORDS, "", "0", "SIGKILL"]
+    command = [sys.executable, "-c", PREPARE, snapshot(own), "", "0", "SIGKILL"]
     environment = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
     several = [
         subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -177,8 +194,7 @@ def test_prepares_at_the_same_time_wait_for_each_other(own, clean):
 
 
 def test_a_catalogue_of_ones_own_is_left_alone(own, tmp_path):
-    few = tmp_path / "mine.jsonl"
-    few.write_text("".join(RECORDS.read_text("utf-8").splitlines(keepends=True)[:7]), "utf-8")
+    few = write_lines(tmp_path / "mine.jsonl", SNAPSHOT[:7])
     assert own.run("load_records", few).returncode == 0
     assert prepare(own).returncode == 0
     assert own.records() == 7

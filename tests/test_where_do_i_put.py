@@ -17,7 +17,7 @@ import pytest
 from tests.hub_server import HubServer
 from tests.own_database import ROOT, OwnDatabase
 from tests.project_copy import add_lines, change_line, copy_project, run_in_copy
-from tests.samples import RECORDS, every_record, write_lines
+from tests.samples import every_record, write_lines
 
 ROWS = {
     "engine": "tests/test_add_engine.py::test_one_file_adds_an_engine_everywhere",
@@ -661,8 +661,7 @@ def seen(copy, tmp_path_factory):
         "HF_HUB_OFFLINE": "1",
         "INDEX_ROOT": str(folder / "index"),
     }
-    with OwnDatabase(folder, **more) as own, HubServer(every_record()[:5]) as hub:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(folder, filled=True, **more) as own, HubServer(every_record()[:5]) as hub:
         for arguments in (
             ("manage.py", "makemigrations", "compat", "--name", "tag_count", "--verbosity", "0"),
             ("-m", "tools.evaluation.ledger"),

@@ -62,7 +62,7 @@ def folder_before(folder: Path) -> Path | None:
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """One process at a time makes indexes of a database; the others wait here, and then find what it made."""
+    """One process at a time makes such a folder beside its like; the others wait here, and then find what it made."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -70,7 +70,7 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def write_columns(folder: Path, columns: IndexColumns) -> None:
-    """Write an index, then drop those of versions long gone."""
+    """Write an index, then drop those of versions long gone; for the one process that makes indexes."""
     flat: dict[str, Any] = {field.name: getattr(columns, field.name) for field in fields(columns)}
     facets, ranges, orders, texts = (flat.pop(name) for name in ("facets", "ranges", "orders", "texts"))
     models = flat.pop("models")
@@ -80,11 +80,8 @@ def write_columns(folder: Path, columns: IndexColumns) -> None:
     for name, order in orders.items():
         flat |= {f"order-{name}": order.rows, f"order-{name}-groups": order.groups}
     _write(folder, flat, texts)
-    there = [one for one in folder.parent.iterdir() if one.is_dir()]
-    # Only one process makes indexes: what another began was cut off.
-    unfinished = [one for one in there if one.name.startswith(_UNFINISHED)]
-    old = sorted((one for one in there if one not in unfinished), key=lambda one: one.stat().st_mtime)
-    for one in (*unfinished, *old[:-_KEPT]):
+    there = sorted((one for one in folder.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
+    for one in there[:-_KEPT]:
         shutil.rmtree(one, ignore_errors=True)
 
 
@@ -110,7 +107,7 @@ def _with_prefix(columns: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
-    """Write what one engine would load, beside the index it belongs to."""
+    """Write what one engine would load into the folder of the index it belongs to."""
     flat = {f"entries-{field.name}": getattr(needs.entries, field.name) for field in fields(needs.entries)}
     columns = needs.columns
     flat |= {"variants": needs.variants}
@@ -118,7 +115,9 @@ def write_needs(folder: Path, engine: str, needs: EngineNeeds) -> None:
     flat |= {"sheets": depending.sheets, "sheets-first": depending.first, "sheets-variants": depending.variants}
     flat |= {"rows": columns.variants, "shapes": columns.shapes, "caches": columns.caches}
     facts = [one.as_json() for one in depending.facts]
-    _write(folder / f"needs-{engine}", flat, {"engine": columns.slug, "facts": facts})
+    target = folder / f"needs-{engine}"
+    with only_one(target):
+        _write(target, flat, {"engine": columns.slug, "facts": facts})
 
 
 def has_needs(folder: Path, engine: str) -> bool:
@@ -141,9 +140,11 @@ def read_needs(folder: Path, engine: str) -> EngineNeeds | None:
 
 def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -> None:
     """All files into a folder beside the target, which then takes its name at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
         return
+    # Only one process writes here: what another began was cut off.
+    for unfinished in folder.parent.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     try:
         for name, column in columns.items():

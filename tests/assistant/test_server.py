@@ -25,7 +25,6 @@ from marketplace import VERSION
 from marketplace.assistant import tools
 from marketplace.assistant.arguments import schema_of
 from tests.assistant.test_documentation import CONFIGURATIONS
-from tests.conftest import RECORDS
 from tests.own_database import ROOT, OwnDatabase
 
 COMMAND = str(ROOT / "manage.py"), "mcp_server"
@@ -36,9 +35,7 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """A database with real records that other processes can open."""
-    with OwnDatabase(tmp_path_factory.mktemp("own")) as found:
-        done = found.run("load_records", RECORDS)
-        assert done.returncode == 0, done.stderr
+    with OwnDatabase(tmp_path_factory.mktemp("own"), filled=True) as found:
         yield found
 
 

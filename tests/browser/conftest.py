@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.own_database import environment as environment_of
-from tests.own_database import manage
+from tests.own_database import made_once, manage
 from tests.running import running_site
 
 CHROMIUM = "/usr/bin/chromium"
@@ -31,20 +32,32 @@ def _database_beside_playwright():
 
 @pytest.fixture(scope="session")
 def base_url(tmp_path_factory):
-    """The address of a running site; one for each process that tests."""
-    with prepared_site(tmp_path_factory.mktemp("site"), "prepare", HF_ENDPOINT="http://127.0.0.1:9") as (site, _):
+    """The address of a running site; one for each process that tests, of what the first of them prepared."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(made_once("site", lambda made: prepare(made, "prepare")), folder, dirs_exist_ok=True)
+    with running_site(environment_in(folder), folder) as site:
         yield site.address
 
 
 @contextmanager
 def prepared_site(folder, *first_command, **env):
     """A site in a folder, after a first command of ``manage.py``; gives the site and its environment."""
-    environment = environment_of(f"sqlite:///{folder}/site.sqlite3", STATIC_ROOT=f"{folder}/static", **env)
-    for command in (first_command, ["collectstatic", "--noinput"]):
-        ran = manage(*command, env=environment)
-        assert ran.returncode == 0, ran.stderr
+    prepare(folder, *first_command, **env)
+    environment = environment_in(folder, **env)
     with running_site(environment, folder) as site:
         yield site, environment
+
+
+def environment_in(folder, **env):
+    """The environment of a site that has all it needs in a folder, and no Hub unless it is told one."""
+    return environment_of(f"sqlite:///{folder}/site.sqlite3", STATIC_ROOT=f"{folder}/static", **env)
+
+
+def prepare(folder, *first_command, **env):
+    """Make a site in a folder: run a first command there, and collect its files."""
+    for command in (first_command, ["collectstatic", "--noinput"]):
+        ran = manage(*command, env=environment_in(folder, **env))
+        assert ran.returncode == 0, ran.stderr
 
 
 @pytest.fixture(scope="session")

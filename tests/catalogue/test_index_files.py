@@ -17,7 +17,6 @@ from compat.catalogue.current import current_index, engine_needs, verdicts_on
 from compat.catalogue.workers import choose_worker, workers
 from compat.ingest import store as sync
 from compat.models import Catalogue
-from tests.conftest import RECORDS
 from tests.own_database import OwnDatabase
 from tests.samples import record
 
@@ -140,8 +139,7 @@ def test_where_nothing_can_be_written_the_process_keeps_its_own(root, caplog):
 
 
 def test_the_command_makes_it_once(tmp_path):
-    with OwnDatabase(tmp_path) as own:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path, filled=True) as own:
         first = own.run("build_index", "--json")
         assert json.loads(first.stdout)["models"] == own.records()
         made = folders(tmp_path / "index")
@@ -152,16 +150,14 @@ def test_the_command_makes_it_once(tmp_path):
 
 
 def test_two_processes_at_once_make_one(tmp_path):
-    with OwnDatabase(tmp_path) as own:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path, filled=True) as own:
         both = [own.start("build_index", "--json") for _ in range(2)]
         assert [json.loads(process.communicate(timeout=120)[0])["models"] for process in both] == [own.records()] * 2
         assert len(folders(tmp_path / "index")) == 1
 
 
 def test_a_process_killed_while_making_it_leaves_nothing_in_the_way(tmp_path):
-    with OwnDatabase(tmp_path) as own:
-        assert own.run("load_records", RECORDS).returncode == 0
+    with OwnDatabase(tmp_path, filled=True) as own:
         process = own.start("build_index")
         while not list((tmp_path / "index").glob("*/.making-*")) and process.poll() is None:
             time.sleep(0.001)

@@ -5,7 +5,7 @@ with Laboratory(tmp_path) as laboratory:
     laboratory.do("...")  # what is there before
     told = laboratory.matrix(["reevaluate"])
 
-The short form tries some points of every kind, the long one (``CRASH=all``, ``make crash``) each, before and after.
+The short form tries one point of every kind, the long one (``CRASH=all``, ``make crash``) each, before and after.
 """
 
 from __future__ import annotations
@@ -83,21 +83,33 @@ class Laboratory:
         return self._ask({"what": "do", "code": code})
 
     def matrix(
-        self, command: Sequence[object], *, first: str = "", look: str = "", most: int = 3, second: bool = True
+        self,
+        command: Sequence[object],
+        *,
+        first: str = "",
+        look: str = "",
+        kinds: Sequence[str] = (),
+        second: bool = True,
     ) -> dict[str, Any]:
         """What came of a command that was killed at its ``points``, and run again.
 
         ``first`` is code that each of its processes begins with; ``look`` adds to ``found`` what else is compared, such
-        as files in ``folder``. In the short form it is killed ``most`` times.
+        as files in ``folder``. Of ``kinds`` the short form tries these.
         """
         told: dict[str, Any] = self._ask(
             {
                 "what": "matrix", "command": [str(part) for part in command], "first": first, "look": look,
-                "most": None if LONG else most, "second": second,
+                "every": LONG, "kinds": kinds, "second": second,
             }
         )  # fmt: skip
         assert told["broken"] == [], f"{json.dumps(told['broken'], indent=1)[:6000]}\n{self.errors}"
         return told
+
+    def points(self, command: Sequence[object], *, first: str = "") -> list[str]:
+        """The points of a command that runs to its end, in order."""
+        asked = {"what": "points", "command": [str(part) for part in command], "first": first}
+        seen: list[str] = self._ask(asked)
+        return seen
 
     def race(self, rounds: int, names: Sequence[str], *, first: str = "") -> dict[str, Any]:
         """What came of so many rounds of reading and judging anew beside loads, edits, and fetches of ``names``."""

@@ -24,6 +24,14 @@ _WRITES = re.compile(
 _PLACES = ("replace", "rename", "unlink", "remove", "rmdir")
 
 
+def kind_of(label: str) -> str:
+    """What is made to last there: by a commit, a statement of its own, a name, a write, a deletion, or a process."""
+    word = label.split(maxsplit=1)[0]
+    if word.isupper():
+        return "statement"
+    return {"rename": "replace", "remove": "unlink", "rmdir": "unlink"}.get(word, word)
+
+
 class Points:
     """The points of this process, in order; it kills itself before or after one of them if it is told to."""
 

@@ -7,18 +7,24 @@ One line of JSON is asked, one answered.
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import shutil
 import signal
 import sys
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import django
+
+from tests.crash.points import Points, kind_of
 
 FOLDER = Path(os.environ["LABORATORY"])
 """Holds ``files``, where commands write, and ``kept``, what was there before."""
@@ -144,8 +150,6 @@ class Runs:
     def _run(self, kill_at: int = 0, *, after: bool = False) -> list[str]:
         from django.core.management import call_command
 
-        from tests.crash.points import Points
-
         exec(self._asked["first"], {})
         points = Points(kill_at, after=after)
         points.install()
@@ -176,12 +180,18 @@ class Runs:
         told = second.told if second else None
         return seen, in_child(lambda: self._look(told))()
 
+    def points(self) -> list[str]:
+        """The points of a run to its end."""
+        self._reset()
+        seen: list[str] = in_child(self._run)()
+        return seen
+
     def matrix(self) -> dict[str, Any]:
         """Every point that was asked for, or all; what there was at the clean end, and what was ``broken``."""
         seen, clean = self.one()
         assert seen is not None
         broken, unreached = [], 0
-        tries = chosen(seen, self._asked["most"])
+        tries = chosen(seen, self._asked["kinds"], every=self._asked["every"])
         for number, after in tries:
             where = f"{'after' if after else 'before'} {number} of {len(seen)}: {seen[number - 1]}"
             try:
@@ -244,15 +254,30 @@ class Race:
             call_command(*command, verbosity=0, stdout=nowhere)
 
 
-def chosen(seen: Sequence[str], most: int | None) -> list[tuple[int, bool]]:
-    """Which points to be killed at, and whether after or before: all both ways, or some of every kind, one way each."""
-    if most is None:
+def chosen(seen: Sequence[str], kinds: Sequence[str] = (), *, every: bool) -> list[tuple[int, bool]]:
+    """Which points to be killed at, and whether after or before: ``every`` one both ways, or one of each kind.
+
+    Of each kind it is the side on which something is left half done: before a file gets its name or is deleted; in the
+    middle of a write; after a process was started, which goes on by itself, and after a statement of its own. Of the
+    commits there is one in each third, before, after and before it. Which of its like it is, a digest of all points
+    tells: equal code is killed at equal points, and each command at other ones. Where ``kinds`` are told,
+    others are left to the long form.
+    """
+    if every:
         return [(number, after) for number in range(1, len(seen) + 1) for after in (False, True)]
-    last = {label: number for number, label in enumerate(seen, 1)}
-    first = {label: number for number, label in reversed(list(enumerate(seen, 1)))}
-    wanted = [1, len(seen), *sorted({*last.values(), *first.values()}, key=lambda number: (number * 7919) % 101)]
-    some = sorted(list(dict.fromkeys(wanted))[:most])
-    return [(number, bool(place % 2) or number == len(seen)) for place, number in enumerate(some)]
+    digest = zlib.crc32("\n".join(seen).encode())
+    places: dict[str, list[int]] = {}
+    for number, label in enumerate(seen, 1):
+        places.setdefault(kind_of(label), []).append(number)
+    commits = places.pop("commit", [])
+    if kinds and "commit" not in kinds:
+        commits = []
+    thirds = [commits[len(commits) * part // 3 : len(commits) * (part + 1) // 3] for part in range(3)]
+    tries = [(third[digest % len(third)], part == 1) for part, third in enumerate(thirds) if third]
+    for kind, numbers in places.items():
+        if kind in (kinds or places):
+            tries.append((numbers[digest % len(numbers)], kind in ("write", "process", "statement")))
+    return sorted(tries)
 
 
 def differences(clean: Any, found: Any) -> list[Any]:
@@ -288,6 +313,8 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
         return told
     if asked["what"] == "matrix":
         return Runs(asked, databases).matrix()
+    if asked["what"] == "points":
+        return Runs(asked, databases).points()
     if asked["what"] == "race":
         return Race(asked, databases).run()
     for name in (before, inuse):
@@ -297,8 +324,10 @@ def answer(asked: dict[str, Any], databases: Databases) -> Any:
 
 def warm_up() -> None:
     """Load what every run needs, once and before any fork: code, profiles and tables, but nothing of a database."""
-    from django.core.management import get_commands, load_command_class
+    from django.urls import reverse
 
+    import compat
+    import marketplace
     from compat.engines import all_profiles
     from compat.extraction.extract import extract
     from compat.extraction.version import facts_version
@@ -307,15 +336,22 @@ def warm_up() -> None:
     from compat.rules.judge import rules_version
     from tests.samples import every_record
 
-    for name, app in get_commands().items():
-        if app in ("compat", "marketplace"):
-            load_command_class(app, name)
+    for package in (compat, marketplace):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations." not in module.name:
+                importlib.import_module(module.name)
+    for name in ("fingerprint", "points", "writer"):
+        importlib.import_module(f"tests.crash.{name}")
+    reverse("healthz")
     facts_version()
     read = [extract(parse_record(one).model) for one in every_record()[:20]]
     for profile in all_profiles().values():
         rules_version(profile)
         for one in read:
             judge_all([variant.facts for variant in one.variants], profile)
+    # What is there now stays where it is: a collection in a child would copy every page that it looks at.
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from tests.crash.laboratory import Laboratory
 from tests.hub_server import HubServer
+from tests.logs.real_logs import DATA
 from tests.own_database import OwnDatabase  # noqa: F401 - this module makes databases of its own
 from tests.samples import every_record, record
 
@@ -126,10 +130,12 @@ def test_reevaluate(laboratory):
     laboratory.do(
         "from compat.models import *\n"
         "Catalogue.objects.update(facts_version='old')\n"
+        "ModelRecord.objects.update(context=1)\n"
         "Verdict.objects.filter(profile='rbee').update(rules='old')\n"
         "EngineSetting.objects.filter(slug='llama-cpp').update(context_policy='cap')\n"
     )
     told = laboratory.matrix(["reevaluate"], first=SMALL_STEPS)
+    assert not any('"context": 1,' in row for row in told["clean"]["compat.ModelRecord"]), "all were read again"
     assert not any('"rules": "old"' in row for row in told["clean"]["compat.Verdict"])
 
 
@@ -215,7 +221,7 @@ request_fetch("sample/none", asker="x")
 def test_work(laboratory):
     load(laboratory, few())
     laboratory.do(WANTED)
-    told = laboratory.matrix(["work", "--batch"], first=SMALL_STEPS, look=BACKUPS, most=5)
+    told = laboratory.matrix(["work", "--batch"], first=SMALL_STEPS, look=BACKUPS)
     assert len(told["clean"]["compat.VisitorAddition"]) == 1
     assert len(told["clean"]["jobs"]) == 5
     assert len(told["clean"]["compat.ModelRecord"]) == len(few()) + 5
@@ -250,7 +256,9 @@ def bundled(tmp_path):
 
 def test_a_prepare_of_a_database_without_tables(laboratory, bundled):
     laboratory.begin(empty=True)
-    told = laboratory.matrix(["prepare", "--no-snapshot"], first=bundled, look=STATIC, second=False, most=2)
+    # Each run makes all tables; commits and files are tried below. The statement notes that a migration is done.
+    kinds = ["statement"]
+    told = laboratory.matrix(["prepare", "--no-snapshot"], first=bundled, look=STATIC, kinds=kinds, second=False)
     assert told["clean"]["static"]
     assert told["clean"]["auth.Permission"]
 
@@ -273,13 +281,70 @@ def test_a_later_prepare_with_a_newer_snapshot_and_other_rules(laboratory, bundl
     assert not any('"rules": "old"' in row for row in told["clean"]["compat.Verdict"])
 
 
+FILES_OF = """
+from tests.crash.fingerprint import files_in
+found["files"] = files_in(folder)
+"""
+
+
 def test_dump_records(laboratory):
     load(laboratory, few())
     where = laboratory.do("told = str(folder / 'dumped.jsonl.gz')")
     look = """
 import gzip
+found["files"] = [path.name for path in folder.iterdir()]
 lines = gzip.open(folder / "dumped.jsonl.gz")
 found["dumped"] = sorted(line.decode()[:30] for line in lines if b"writer/" not in line)
 """
     told = laboratory.matrix(["dump_records", where], look=look)
     assert len(told["clean"]["dumped"]) == len(few())
+
+
+LLAMA = "meta-llama/Llama-3.1-8B"
+LOG = DATA / "ollama-0.9-deepseek-r1-8b-journald.log"
+KEEP = ["read_log", LLAMA, str(LOG), "--keep"]
+
+
+@pytest.fixture
+def with_llama(laboratory):
+    """A catalogue with the model that a log is of."""
+    load(laboratory, [one for one in every_record() if one["id"] == LLAMA])
+    return laboratory
+
+
+def test_read_log_keeps_once(with_llama):
+    told = with_llama.matrix(KEEP)
+    assert len(told["clean"]["compat.Measurement"]) == 1
+
+
+def test_dump_measurements(with_llama):
+    with_llama.do(call(*KEEP))
+    where = with_llama.do("told = str(folder / 'points.jsonl')")
+    told = with_llama.matrix(["dump_measurements", where], look=FILES_OF)
+    assert list(told["clean"]["files"]) == ["points.jsonl"]
+
+
+READERS = {
+    "find_models": ["find_models", "llama", "--worker", "vllm", "--memory", "24"],
+    "list_workers": ["list_workers"],
+    "compat_report": ["compat_report"],
+    "accuracy": ["accuracy"],
+    "read_log": KEEP[:-1],
+    "check_model": ["check_model", LLAMA],
+}
+"""Commands that only read, and what two others do if they are not told to keep anything."""
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_only_reads_has_no_point_to_be_killed_at(with_llama, name):
+    # What is asked of lists makes the index where there is none, as build_index does.
+    first = call("build_index")
+    assert with_llama.points(READERS[name], first=first) == []
+    assert with_llama.points(KEEP, first=first), "points are seen"
+
+
+def test_every_command_is_killed_here_or_has_no_point():
+    """``work`` among them, and all that it does; ``mcp_server`` answers what the API and ``find_models`` do."""
+    killed = set(re.findall(r'\.matrix\(\["(\w+)"', Path(__file__).read_text("utf-8"))) | {KEEP[0]}
+    ours = {name for name, app in get_commands().items() if app in ("compat", "marketplace")}
+    assert ours - killed - READERS.keys() == {"mcp_server"}

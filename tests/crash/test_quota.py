@@ -44,7 +44,7 @@ def test_three_runs_hold_all_models_without_one_request_over_the_limit(tmp_path)
 def test_runs_that_are_killed_anywhere_hold_the_same_without_one_request_over_the_limit(tmp_path):
     chance = random.Random(MODELS)
     with hub_of_many() as hub, OwnDatabase(tmp_path, HF_ENDPOINT=hub.url) as own:
-        for _ in range(6 if LONG else 3):
+        for _ in range(6 if LONG else 2):
             before = len(hub.requests)
             upto = before + chance.randrange(1, MODELS // 4)
             with own.start(*SYNC) as killed:

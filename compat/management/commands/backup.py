@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import time
 from collections.abc import Mapping
 from contextlib import closing
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from compat.management.command import Answer, CatalogueCommand, Exit, words_of_database_error
 from compat.management.questions import positive
+from compat.management.unfinished import drop_unfinished, unfinished_name
 
 
 class Command(CatalogueCommand):
@@ -45,7 +46,6 @@ class Command(CatalogueCommand):
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Copy into a file beside it, check, and only then give it its name."""
         from compat.ingest.jobs import noted
-        from compat.ingest.lease import this_process
 
         if options["file"] and options["keep"]:
             raise CommandError("--keep is for copies in BACKUP_ROOT: name no file with it.", returncode=Exit.USAGE)
@@ -55,11 +55,12 @@ class Command(CatalogueCommand):
         target: Path = options["file"] or settings.BACKUP_ROOT / f"runshere-{timezone.now():%Y%m%dT%H%M%S%fZ}.{ending}"
         if target.exists():
             raise CommandError(f"{target} exists already.")
-        partial = target.with_name(f"{target.name}.{this_process().partition('/')[2]}{_PARTIAL}")
+        partial = unfinished_name(target)
         with noted("backup", f"to {target.name}"):
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _drop_unfinished(target.parent, target.name if options["file"] else f"runshere-*Z.{ending}")
+                # Such a file holds secrets.
+                drop_unfinished(target.parent, escape(target.name) if options["file"] else f"runshere-*Z.{ending}")
                 # Accounts and secrets are inside: nobody else may read it, not even while it is written.
                 os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
                 if is_sqlite:
@@ -100,22 +101,6 @@ def _dump_postgresql(database: Mapping[str, Any], target: Path) -> None:
         raise CommandError("pg_dump is not installed here: copy the database where it is.") from None
     if done.returncode:
         raise CommandError(f"pg_dump failed: {' '.join(done.stderr.split())[:500]}")
-
-
-def _drop_unfinished(folder: Path, name: str) -> None:
-    """Delete what processes that were killed had copied: such a file holds secrets, and is of no use."""
-    from compat.ingest.lease import has_died
-
-    for path in folder.glob(f"{name}.*.*.*.*{_PARTIAL}"):
-        holder = path.name.removesuffix(_PARTIAL).rsplit(".", 4)[1:]
-        if has_died(f"/{'.'.join(holder)}") or path.stat().st_mtime < time.time() - _SURELY_OVER:
-            path.unlink(missing_ok=True)
-
-
-_PARTIAL = ".partial"
-"""The end of a copy's name while it is made; before it stands the process that makes it."""
-_SURELY_OVER = 86_400.0
-"""Seconds after which a copy that nobody wrote to was left behind, on whichever machine that was."""
 
 
 def _drop_old(ending: str, keep: int) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -15,6 +15,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from compat.batches import BATCH
 from compat.management.command import Answer, CatalogueCommand, Exit
+from compat.management.unfinished import drop_unfinished, unfinished_name
 
 
 class Command(CatalogueCommand):
@@ -92,14 +93,17 @@ def no_progress() -> Iterator[Callable[[int], None]]:
 def replaced_file(target: Path) -> Iterator[BinaryIO]:
     """A file beside the target that takes its place when all is written, and disappears when it is not.
 
-    A link stays a link, and a device or pipe is written to as it is.
+    What one that was killed left behind, the next one of the same name deletes. A link stays a link, and a device or
+    pipe is written to as it is.
     """
     if target.exists() and not target.is_file():
         with target.open("wb") as raw:
             yield raw
         return
     place = target.resolve()
-    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.partial")
+    hidden = place.with_name(f".{place.name}")
+    drop_unfinished(place.parent, escape(hidden.name))
+    partial = unfinished_name(hidden)
     try:
         with partial.open("xb") as raw:
             yield raw
