@@ -10,7 +10,8 @@ import json
 import django
 django.setup()
 from django.test import Client
-found = Client(raise_request_exception=False, SERVER_NAME="localhost").get("/models/", headers={"accept-language": "fr-CA"})
+client = Client(raise_request_exception=False, SERVER_NAME="localhost")
+found = client.get("/models/", headers={"accept-language": "fr-CA"})
 print(json.dumps({"language": found["Content-Language"], "text": found.content.decode()}))
 """
 
