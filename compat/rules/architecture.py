@@ -17,6 +17,7 @@ from compat.engines.profile import EngineProfile, Group, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.variants import TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
+from compat.rules.guesses import as_far_as_told
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "architecture"
@@ -162,7 +163,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
         )
         yield Finding(CODE, Severity.WARNS, f"{group.note}.", group.brief, group.limit)
     if facts.format != "gguf":
-        yield from _unpacked_only(group, facts, profile)
+        yield from as_far_as_told(_unpacked_only(group, facts, profile), facts)
     if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):
         yield from _needs_gguf(f"A GGUF build of it runs on {profile.name}.", facts, profile)
     if where.doubt and not profile.criteria:
