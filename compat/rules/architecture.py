@@ -197,7 +197,8 @@ def _refusal(
             text = f"A GGUF build of it runs on {profile.name}."
         else:
             name = where.name if where.names else facts.architecture
-            text = f"{profile.name}'s {rule.loader} does not take “{name}”; a GGUF build of it runs."
+            other = " for what it is made for" if profile.groups_of(where.by, name or "") else ""
+            text = f"{profile.name}'s {rule.loader} does not take “{name}”{other}; a GGUF build of it runs."
         yield from _needs_gguf(text, facts, profile)
     elif not where.names:
         if rule is not None or facts.format is None or profile.criteria:

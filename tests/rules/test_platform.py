@@ -336,3 +336,46 @@ def test_a_machine_without_a_gpu_is_told_of_its_processor():
     assert (result.cause, result.brief) == ("platform", "GPTQ INT8 not on a processor")
     assert not any("GPU" in text for text in result.recommendations)
     assert said("vllm", Capability("apple"), "GPTQ", scheme="INT8").brief == "GPTQ INT8 not on this GPU"
+
+
+# --- Ollama's MLX runner -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hardware", "cause"),
+    [(Capability("apple"), ""), (nvidia(8.9), ""), (amd("gfx1100"), "platform"), (Capability("cpu"), "platform")],
+)
+def test_ollama_loads_what_its_converter_lacks_with_mlx_on_apple_silicon_and_nvidia_alone(hardware, cause):
+    plain = said("ollama", hardware, architecture="qwen3", hf_class="Qwen3ForCausalLM")
+    packed = said("ollama", hardware, "MLX 4-bit")
+    for result in (plain, packed):
+        assert (result.cause, result.confidence) == (cause, "none" if cause else "low")
+        assert cause or "--experimental" in " ".join((*result.reasons, *result.warnings))
+
+
+@pytest.mark.parametrize("label", ["MLX 3-bit", "MLX 6-bit", "MLX 2.5-bit"])
+def test_ollama_refuses_widths_of_mlx_that_its_runner_does_not_compute(label):
+    result = said("ollama", Capability("apple"), label)
+    assert (result.cause, result.brief) == ("quantization", f"{label} packing")
+    assert "4 and 8 bits" in result.reasons[0]
+
+
+def test_ollama_refuses_mlx_weights_of_what_its_runner_has_no_code_for():
+    result = said("ollama", Capability("apple"), "MLX 4-bit", architecture="mixtral", hf_class="MixtralForCausalLM")
+    assert result.cause == "quantization"
+
+
+# --- FP8 in blocks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("capability", "confidence"), [(8.6, "medium"), (8.9, "medium"), (9.0, "high"), (12.0, "high")]
+)
+def test_vllm_unpacks_fp8_in_blocks_on_ada_and_computes_it_from_hopper_on(capability, confidence):
+    assert said("vllm", nvidia(capability), "FP8", scheme="blockwise FP8").confidence == confidence
+    assert said("vllm", nvidia(8.9), "FP8", scheme="unblocked FP8").confidence == "high"
+
+
+@pytest.mark.parametrize("capability", [8.9, 9.0, 10.0, 12.0])
+def test_sglang_computes_fp8_in_blocks_from_ada_on(capability):
+    assert said("sglang", nvidia(capability), "FP8", scheme="blockwise FP8").confidence == "high"

@@ -247,6 +247,12 @@ def test_what_an_engine_never_reads_is_refused_where_it_was_read_and_else_doubte
     assert any("only guessed" in warning for warning in listed.warnings)
 
 
+@pytest.mark.parametrize("name", ["llama-MLX-4bit", "llama-mxfp4-mlx", "llama-oQ4e"])
+@pytest.mark.parametrize("slug", ["vllm", "transformers", "exllamav3"])
+def test_a_name_with_mlx_and_a_width_counts_as_read(slug, name):
+    assert refuses(judged(slug, {}, id=f"a/{name}"))
+
+
 BY_NAME = (
     "AWQ",
     "GPTQ",
@@ -259,7 +265,8 @@ BY_NAME = (
     "bnb-4bit",
     "HQQ",
     "JANG_2L",
-    "MLX-4bit",
+    "MLX",
+    "4bit",
 )
 
 
