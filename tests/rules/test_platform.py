@@ -379,3 +379,43 @@ def test_vllm_unpacks_fp8_in_blocks_on_ada_and_computes_it_from_hopper_on(capabi
 @pytest.mark.parametrize("capability", [8.9, 9.0, 10.0, 12.0])
 def test_sglang_computes_fp8_in_blocks_from_ada_on(capability):
     assert said("sglang", nvidia(capability), "FP8", scheme="blockwise FP8").confidence == "high"
+
+
+@pytest.mark.parametrize(("capability", "confidence"), [(8.9, "low"), (9.0, "high"), (10.0, "high"), (12.0, "low")])
+def test_tensorrt_llm_lists_fp8_in_blocks_for_hopper_and_data_centre_blackwell(capability, confidence):
+    result = said("tensorrt-llm", nvidia(capability), "FP8", scheme="blockwise FP8")
+    assert (result.compatible, result.confidence) == (True, confidence)
+    assert said("tensorrt-llm", nvidia(capability), "ModelOpt", scheme="unblocked FP8").confidence == "high"
+
+
+@pytest.mark.parametrize("scheme", ["blockwise FP8", "unblocked FP8", "FP8"])
+def test_tensorrt_llm_computes_no_fp8_on_ampere(scheme):
+    result = said("tensorrt-llm", nvidia(8.0), "FP8", scheme=scheme)
+    assert (result.cause, result.brief) == ("platform", "needs Ada or newer")
+
+
+# --- TGI ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "hardware", "answer"),
+    [
+        (None, nvidia(7.0), "platform"),
+        (None, nvidia(8.0), "high"),
+        (None, amd("gfx90a"), "high"),
+        (None, amd("gfx1100"), "platform"),
+        (None, Capability("apple"), "platform"),
+        ("FP8", nvidia(8.0), "medium"),
+        ("FP8", nvidia(7.5), "platform"),
+        ("FP8", Capability("intel"), "platform"),
+        ("GPTQ", amd("gfx942"), "high"),
+        ("GPTQ", Capability("cpu"), "low"),
+        ("compressed-tensors", amd("gfx942"), "platform"),
+        ("compressed-tensors", nvidia(7.5), "platform"),
+        ("EXL2", nvidia(8.9), "low"),
+        ("EXL2", amd("gfx942"), "platform"),
+    ],
+)
+def test_tgi_computes_each_packing_where_it_has_kernels_for_it(label, hardware, answer):
+    result = said("tgi", hardware, label)
+    assert (result.confidence if result.compatible else result.cause) == answer
