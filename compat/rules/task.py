@@ -25,6 +25,7 @@ _HEADED = _WRITING | {
     *("video-classification", "audio-classification"),
 }
 """Tasks that ask for an output layer beside the model without one."""
+_CLASSES_THAT_WRITE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM")
 _SORTING = frozenset({"text-classification", "token-classification", "text-ranking"})
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
@@ -48,6 +49,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
                 f"one{shared}."
             )
             yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
+        elif task in _SORTING and group is not None and group.by == "model_type" and _writes(facts):
+            text = (
+                f"Its class “{facts.hf_class}” writes words; {profile.name} goes by the type and expects a layer that "
+                "classifies, which such weights lack. Models of such a class rank by the words that they answer with."
+            )
+            yield Finding(CODE, Severity.WARNS, text, "no classifying layer told", Confidence.LOW)
         if task in _SORTING and facts.task_from is Provenance.NAME and facts.hf_class is None:
             text = (
                 "Only its name tells that it classifies or ranks: models that do so in words have no layer for it, and "
@@ -76,6 +83,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         names = join_words(task_label(name).lower() for name in profile.tasks)
         text = f"{made_for}; {profile.name} serves {names}."
     yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")
+
+
+def _writes(facts: VariantFacts) -> bool:
+    """Whether its class has the output layer of a model that writes, or fills in words, and no other."""
+    return facts.format != "gguf" and (facts.hf_class or "").endswith(_CLASSES_THAT_WRITE)
 
 
 def _is_bare(facts: VariantFacts) -> bool:

@@ -296,3 +296,9 @@ def test_the_data_type_of_a_configuration_is_not_that_of_packed_weights():
     block = {"quant_method": "gptq", "bits": 4}
     found = _of(config={"model_type": "llama", "torch_dtype": "float16", "quantization_config": block})
     assert found.variants[0].bits < 5
+
+
+def test_a_repository_of_timm_is_of_the_type_that_transformers_takes_it_for():
+    record = {"id": "timm/resnet50.a1_in1k", "tags": ["timm"], "library_name": "timm"}
+    found = extract(parse_record(record).model).architecture
+    assert (found.value, found.provenance) == ("timm_wrapper", Provenance.TAG)
