@@ -339,9 +339,7 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     model_type = config.get("model_type")
     if isinstance(model_type, str) and model_type.strip():
         value = model_type.strip()[:80]
-        if told_for_a_family(model):
-            return _of_family(model, value)
-        return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
+        return _of_family(model, value) if told_for_a_family(model) else _of_type(value, config)
     pipeline_class = _pipeline_class(config)
     if pipeline_class:
         return Fact(pipeline_class, Provenance.CONFIG, f"_class_name of model_index.json is “{pipeline_class}”")
@@ -374,6 +372,18 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     if named:
         return Fact(named[0], Provenance.NAME, f"its name begins with “{named[1]}”")
     return Fact.unknown()
+
+
+def _of_type(value: str, config: Mapping[str, Any]) -> Fact[str]:
+    """What ``model_type`` tells, or what Jina's XLM-RoBERTa is, which has rotary positions and other tensors.
+
+    Nobody else publishes code for the model of that type, which its ``auto_map`` names.
+    """
+    named = config.get("auto_map")
+    if value == "xlm-roberta" and isinstance(named, Mapping) and any(key.startswith("AutoModel") for key in named):
+        evidence = "model_type is “xlm-roberta”, and auto_map names a model of other code than that type's"
+        return Fact("xlm-roberta-flash", Provenance.CONFIG, evidence)
+    return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
 
 
 def _of_family(model: HubModel, value: str) -> Fact[str]:

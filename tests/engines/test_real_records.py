@@ -134,6 +134,7 @@ SAYS = {
         (_record("bigcode/starcoder-ggml", "gpt_bigcode", task=_TEXT, files=("starcoder-ggml.bin",)), "architecture"),
         (_gguf("city96/FLUX.1-dev-gguf", "flux", _PAINTS), "low"),
         (_gguf("unsloth/Qwen-Image-GGUF", "qwen_image", _PAINTS), "architecture"),
+        (_gguf("koboldcpp/tts", "kokoro", "text-to-speech", ("Kokoro_no_espeak_Q4.gguf",)), "low"),
         (_gguf("ubergarm/Qwen3-8B-GGUF", "qwen3", files=("Qwen3-8B-IQ4_KS.gguf",)), "quantization"),
         (_record("Qwen/Qwen3-8B", "qwen3", "Qwen3ForCausalLM", _TEXT), "format"),
     ],
