@@ -25,7 +25,6 @@ _HEADED = _WRITING | {
     *("video-classification", "audio-classification"),
 }
 """Tasks that ask for an output layer beside the model without one."""
-_CLASSES_THAT_WRITE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM")
 _SORTING = frozenset({"text-classification", "token-classification", "text-ranking"})
 _BEYOND_TEXT = IMAGE_TASKS | AUDIO_TASKS
 
@@ -49,10 +48,10 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
                 f"one{shared}."
             )
             yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
-        elif task in _SORTING and group is not None and group.by == "model_type" and _writes(facts):
+        elif task in _SORTING and group is not None and group.by == "model_type" and _is_no_classifier(facts):
             text = (
-                f"Its class “{facts.hf_class}” writes words; {profile.name} goes by the type and expects a layer that "
-                "classifies, which such weights lack. Models of such a class rank by the words that they answer with."
+                f"Its class “{facts.hf_class}” is none that classifies; {profile.name} goes by the type and expects a "
+                "layer for that, without which its answers mean nothing. Some such models rank by the words they write."
             )
             yield Finding(CODE, Severity.WARNS, text, "no classifying layer told", Confidence.LOW)
         if task in _SORTING and facts.task_from is Provenance.NAME and facts.hf_class is None:
@@ -85,9 +84,9 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")
 
 
-def _writes(facts: VariantFacts) -> bool:
-    """Whether its class has the output layer of a model that writes, or fills in words, and no other."""
-    return facts.format != "gguf" and (facts.hf_class or "").endswith(_CLASSES_THAT_WRITE)
+def _is_no_classifier(facts: VariantFacts) -> bool:
+    """Whether its class was read and is none of those with a layer that sorts texts or words."""
+    return facts.format != "gguf" and facts.hf_class is not None and "Classification" not in facts.hf_class
 
 
 def _is_bare(facts: VariantFacts) -> bool:

@@ -53,11 +53,13 @@ def test_a_class_that_is_also_one_that_writes_has_its_output_layer():
     [
         ("GemmaForCausalLM", "text-classification", 1),
         ("GemmaForCausalLM", "text-ranking", 1),
+        ("GemmaModel", "text-classification", 1),
+        ("GemmaForProcessRewardModel", "token-classification", 1),
         ("GemmaForSequenceClassification", "text-classification", 3),
         ("GemmaForCausalLM", "text-generation", 3),
     ],
 )
-def test_a_class_that_writes_words_is_not_promised_to_classify(hf_class, task, level):
+def test_a_class_that_is_no_classifier_is_not_promised_to_classify(hf_class, task, level):
     result = judged("transformers", hf_class, "gemma", pipeline_tag=task)
     assert result.level == level
     assert (result.brief == "no classifying layer told") is (level == 1)
