@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compat.extraction.facts import VariantFacts
-from compat.extraction.quantization import MLX
+from compat.extraction.quantization import CLOSING, MLX
 from compat.rules.result import Confidence, Finding, Severity
 
 
 def as_far_as_told(found: Iterable[Finding], facts: VariantFacts) -> Iterable[Finding]:
     """Findings that rest on how the weights are packed: where only a name or a list tells that, they refuse nothing.
 
-    Names with MLX and a width count as read: of 856 records of the bundled catalogue that are called so and have tags,
-    all are tagged ``mlx``.
+    Two kinds of names count as read. With MLX and a width, all of the 856 records of the bundled catalogue that have
+    tags are tagged ``mlx``, and so are all 521 whose names close with a width and no method (``Foo-4bit``).
     """
     label = facts.quantization or ""
-    if not facts.quantization_from.guessed or label.startswith(f"{MLX} "):
+    if not facts.quantization_from.guessed or label.startswith(f"{MLX} ") or facts.scheme == CLOSING:
         return found
     return [_lowered(finding, label) if finding.severity is Severity.BLOCKS else finding for finding in found]
 

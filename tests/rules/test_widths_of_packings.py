@@ -266,7 +266,6 @@ BY_NAME = (
     "HQQ",
     "JANG_2L",
     "MLX",
-    "4bit",
 )
 
 
