@@ -55,9 +55,10 @@ def test_what_was_reported_is_what_is_told(report, capsys):
     assert sizes.items() >= expected.get("variants", {}).items(), report["why"]
 
 
-def test_a_name_that_closes_with_its_width_tells_the_packing_whoever_published_it(capsys):
+@pytest.mark.parametrize("name", ["Qwen-32B-4bit", "Qwen-32B-MLX-4bit"])
+def test_a_name_that_closes_with_its_width_tells_the_packing_whoever_published_it(name, capsys):
     report = next(one for one in REPORTS if one["name"] == "mlx-org-4bit-on-vllm")
-    record = {**report["record"], "id": "somebody/DeepSeek-R1-Distill-Qwen-32B-4bit"}
+    record = {**report["record"], "id": f"somebody/DeepSeek-R1-Distill-{name}"}
     found = answer({**report, "record": record}, capsys)
     assert (found["compatible"], found["cause"]) == (False, "quantization")
 

@@ -42,7 +42,7 @@ from compat.extraction.relatives import (
     task_by,
 )
 from compat.extraction.repository_kind import is_partial
-from compat.extraction.task import task_of
+from compat.extraction.task import DRAFT, task_of
 from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
 from compat.shapes.known import find_shape
@@ -66,6 +66,10 @@ _CONTEXT_KEYS = (
     "seq_length",
     "n_ctx",
 )
+_PROJECTOR = "clip"
+"""What the headers of projector files name as their architecture."""
+_TIMM = "timm_wrapper"
+"""The type that Transformers takes a repository of the library timm for, whose config.json names none."""
 _EXPERTS_WORD = re.compile(r"mixtral|\d{1,3}x\d{1,3}(\.\d)?b", re.IGNORECASE)
 _MAX_COUNT = 10**15
 _MOST_STRETCHED = 1000
@@ -159,7 +163,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     if packing.provenance is Provenance.CONFIG and (for_family or goes_by_its_name(model, packing)):
         packing = replace(packing, provenance=Provenance.LIST)  # of the name's words, by whoever wrote the list
     packing = packing_in_headers(packing, model.safetensors_header)
-    part = task.value == "speculative-draft" or is_partial(model, config, packing)
+    part = task.value == DRAFT or is_partial(model, config, packing)
     counted = parameters_of(model, config, packing, part=part)
     if not part and counted.fact.provenance in UNCOUNTED:
         counted = replace(counted, fact=_count_by(alike, counted.fact))
@@ -188,11 +192,12 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         remote_code=_brings_code(model, config),
         no_config=_lists_no_config(model),
         gone=model.gone,
-        partial=part and task.value != "speculative-draft",
+        partial=part and task.value != DRAFT,
         no_weights=_lists_no_weights(model, names),
     )
     found = tuple(variants_of(model, names, common, packing, counted))
-    variants = found or (Variant("unknown", "Files unknown", common),)
+    alone = any(name.role == "projector" for name in names)
+    variants = found or (Variant("unknown", "Files unknown", replace(common, projector=alone)),)
     best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
     if best_context.provenance is not context.provenance:
         best_context = replace(best_context, evidence=_gguf_context_evidence(model))
@@ -253,7 +258,8 @@ def _lists_no_config(model: HubModel) -> bool:
 def _lists_no_weights(model: HubModel, names: Sequence[FileName]) -> bool:
     """Whether the Hub's own list of files is known and holds no weights; others' lists may have gaps."""
     counted = model.safetensors is not None and not opens_no_safetensors(names)
-    elsewhere = not model.lists_all_files or counted or model.gguf is not None
+    read = model.gguf is not None and model.gguf.architecture != _PROJECTOR
+    elsewhere = not model.lists_all_files or counted or read
     return bool(names) and not elsewhere and all(name.role != "weights" for name in names)
 
 
@@ -333,9 +339,7 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     model_type = config.get("model_type")
     if isinstance(model_type, str) and model_type.strip():
         value = model_type.strip()[:80]
-        if told_for_a_family(model):
-            return _of_family(model, value)
-        return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
+        return _of_family(model, value) if told_for_a_family(model) else _of_type(value, config)
     pipeline_class = _pipeline_class(config)
     if pipeline_class:
         return Fact(pipeline_class, Provenance.CONFIG, f"_class_name of model_index.json is “{pipeline_class}”")
@@ -370,6 +374,18 @@ def _architecture(model: HubModel, config: Mapping[str, Any]) -> Fact[str]:
     return Fact.unknown()
 
 
+def _of_type(value: str, config: Mapping[str, Any]) -> Fact[str]:
+    """What ``model_type`` tells, or what Jina's XLM-RoBERTa is, which has rotary positions and other tensors.
+
+    Nobody else publishes code for the model of that type, which its ``auto_map`` names.
+    """
+    named = config.get("auto_map")
+    if value == "xlm-roberta" and isinstance(named, Mapping) and any(key.startswith("AutoModel") for key in named):
+        evidence = "model_type is “xlm-roberta”, and auto_map names a model of other code than that type's"
+        return Fact("xlm-roberta-flash", Provenance.CONFIG, evidence)
+    return Fact(value, Provenance.CONFIG, f"model_type is “{value}”")
+
+
 def _of_family(model: HubModel, value: str) -> Fact[str]:
     """What a list tells of a model's family, or what contradicts it: the repository's well-known id, or its name."""
     known, named = known_model(model.id), hint_in(model.name)
@@ -395,6 +411,8 @@ def _architecture_tag(tags: Sequence[str]) -> str | None:
             return tag.removeprefix("diffusers:")[:80]
     if SINGLE_FILE in tags:
         return SINGLE_FILE
+    if "timm" in tags:
+        return _TIMM
     found = {tag for tag in tags if is_listed(tag)}
     return found.pop() if len(found) == 1 else None
 

@@ -38,6 +38,9 @@ _NOT_WEIGHTS = (
     "scaler",
     "rng_state",
     "random_states",
+    # What DeepSpeed keeps of a training.
+    "mp_rank_",
+    "zero_pp_rank_",
     "vocab",
     "tokenizer",
 )

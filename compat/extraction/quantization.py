@@ -67,6 +67,11 @@ _NAME_WORDS = {
     "svdquant": "SVDQuant",
     "quip": "QuIP",
     "quip#": "QuIP",
+    "float8": "FP8",
+    "gptaq": "GPTQ",
+    **dict.fromkeys(("sinq", "asinq"), "sinq"),
+    **dict.fromkeys(("fpquant", "fp_quant"), "fp_quant"),
+    "quanto": "quanto",
     "1.58": "BitNet",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
@@ -202,7 +207,7 @@ _UNPACKED_WORDS = frozenset({"unquantized", "dequantized"})
 """Words that say the weights are not packed, whatever the rest of the name tells of another build."""
 _WIDTH = re.compile(r"(?<![\d.])(\d{1,2}(?:\.\d{1,3})?)-?(?:bits?|bpw)(?![a-z])", re.IGNORECASE)
 _SHORT_WIDTH = _word(r"(?:o?q|dwq)(\d(?:\.\d)?)(?:[a-z]|q\d)?")
-_INTEGERS = _word(r"(?:int|w|nf)([2-8])(?:a\d+)?")
+_INTEGERS = _word(r"(?:int|w|nf|awq|gptq|bnb)([2-8])(?:a\d+(?:kv\d+)?)?")
 _CLOSING_WIDTH = re.compile(r"[2-9]bit")
 CLOSING = "MLX or bitsandbytes"
 """What a name that closes with its width (``Foo-4bit``) was packed by, in all cases where that is known."""
@@ -302,7 +307,7 @@ def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Pack
             return Packing(label, Provenance.NAME, f"{where} “{word.upper()}”", bits=_bits(label, tags, words))
     own = _OWN_WORD.search("-".join(words))
     if own:
-        label = _NAME_WORDS[own["known"]] if own["known"] else PACKED
+        label = _NAME_WORDS.get(own["known"] or own["method"] or "", PACKED)
         return Packing(label, Provenance.NAME, f"{where} “{own[0].upper()}”", bits=_bits(label, tags, words))
     if _TURBO_WORD.search("-".join(words)):
         return Packing(PACKED, Provenance.NAME, f"{where} that its weights are packed by TurboQuant")
@@ -313,9 +318,12 @@ def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Pack
 
 
 _OWN_WORD = re.compile(
-    r"(?<![^-])(?:(?P<known>fp8|int[48])(?:dyn|wo|a8|dq)(?![^-])|[^-]*(?:nvfp4|mxfp[468]|paro(?=\d))[^-]*)"
+    r"(?<![^-])(?:(?P<known>fp8|float8|int[48])(?:dyn|wo|a8|dq)(?![^-])|(?P<method>awq|gptq|bnb)(?:[2-8]|v2|model)(?![^-])"
+    r"|[^-]*(?:nvfp4|mxfp[468]|mxint[48]|fp6(?!4)|paro(?=\d))[^-]*"
+    r"|(?:(?!de|pre|un)[a-z]{2,}quant|qtip|e8p|qqq|df(?:loat)?11)(?![^-]))"
 )
-"""A word of a packer's own making: a known one with how it is computed behind it, or numbers with more around them."""
+"""A word of a packer's own making: a known one with how it is computed or how wide behind it, numbers with more around
+them, or a method of which there is no loader in an engine (``SmoothQuant``, ``PrismaQuant``)."""
 
 
 def _modelopt(words: tuple[str, ...]) -> Packing:

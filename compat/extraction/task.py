@@ -8,6 +8,9 @@ from compat.architectures import name_words, published_task
 from compat.extraction.facts import Fact, Provenance
 from compat.hub.payloads import HubModel
 
+DRAFT = "speculative-draft"
+"""What is no task of the Hub's: a part that only speeds up another model."""
+
 TASKS = {
     "text-generation": "Text generation",
     "conversational": "Conversation",
@@ -60,7 +63,7 @@ TASKS = {
     "graph-ml": "Graphs",
     "reinforcement-learning": "Reinforcement learning",
     "robotics": "Robotics",
-    "speculative-draft": "Speculative decoding draft",
+    DRAFT: "Speculative decoding draft",
     "other": "Other",
 }
 """The Hub's tasks, with their names for people."""
@@ -107,11 +110,11 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     """
     words = name_words(model.name.replace(".", "-"))
     if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
-        return Fact("speculative-draft", Provenance.CONFIG, f"its class is “{hf_class}”")
+        return Fact(DRAFT, Provenance.CONFIG, f"its class is “{hf_class}”")
     draft = None if _is_whole_model(model) else _draft_word(words)
     states_otherwise = draft == "draft" and model.pipeline_tag is not None
     if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
-        return Fact("speculative-draft", Provenance.NAME, f"its name says “{draft}”")
+        return Fact(DRAFT, Provenance.NAME, f"its name says “{draft}”")
     head = next((task for ending, task in _CLASS_TASKS if hf_class and hf_class.endswith(ending)), None)
     if head and model.pipeline_tag == "text-generation":
         return Fact(head, Provenance.CONFIG, f"its class is “{hf_class}”, which writes no text")

@@ -158,7 +158,13 @@ def variants_of(
     if any(name.role == "adapter" for name in names) or "peft" in (model.library_name, *(model.tags or ())):
         yield Variant("adapter", "Adapter", plain(format="adapter", format_from=Provenance.HUB))
         return
-    without = (*(EITHER if unopened else ()), *(("gguf",) if only_helpers else ()))
+    # What MLX is told to have written is safetensors, where it is anything that is loaded.
+    not_mlxs = common.no_weights and "safetensors" not in (model.tags or ())
+    without = (
+        *(EITHER if unopened else ()),
+        *(("gguf",) if only_helpers else ()),
+        *(("safetensors",) if not_mlxs else ()),
+    )
     yield from _tagged_variants(model, gguf, plain, packing, without)
 
 

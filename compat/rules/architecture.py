@@ -15,8 +15,10 @@ from compat.architectures import (
 from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, Group, join_words
 from compat.extraction.facts import Provenance, VariantFacts
-from compat.extraction.variants import TRANSFORMERS
+from compat.extraction.task import DRAFT
+from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
+from compat.rules.guesses import as_far_as_told
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "architecture"
@@ -29,6 +31,11 @@ _NOT_TOLD = Finding(
 )
 _FETCH = Finding(
     "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the architecture."
+)
+_OTHER_UPLOAD = Finding(
+    "unknown",
+    Severity.RECOMMENDS,
+    "Look for another upload of this model: this one has no config.json, which names the architecture.",
 )
 _FETCH_CLASS = Finding(
     "unknown", Severity.RECOMMENDS, "Fetch this model from the Hub: its config.json names the class."
@@ -60,6 +67,8 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
 
     Only a name that was told, or that a table leads to, is refused.
     """
+    if facts.no_weights and facts.format is None:
+        return  # whatever it is, there is nothing to load: see the rule on formats
     if facts.architecture is None:
         yield from _by_class_alone(facts, profile)
         return
@@ -100,7 +109,7 @@ def _by_class_alone(facts: VariantFacts, profile: EngineProfile) -> Iterator[Fin
     """What a class tells where the ``model_type`` is not told: enough to try, for an engine that goes by class."""
     if facts.hf_class is None or facts.format == "gguf":
         yield _NOT_TOLD
-        yield _FETCH
+        yield _OTHER_UPLOAD if facts.no_config and facts.format in EITHER else _FETCH
         return
     where = match_architecture(facts, profile)
     if where.by == "class" and where.group is not None and not where.group.refused:
@@ -162,7 +171,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
         )
         yield Finding(CODE, Severity.WARNS, f"{group.note}.", group.brief, group.limit)
     if facts.format != "gguf":
-        yield from _unpacked_only(group, facts, profile)
+        yield from as_far_as_told(_unpacked_only(group, facts, profile), facts)
     if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):
         yield from _needs_gguf(f"A GGUF build of it runs on {profile.name}.", facts, profile)
     if where.doubt and not profile.criteria:
@@ -188,6 +197,8 @@ def _refusal(
 ) -> Iterator[Finding]:
     """Why it is not run: what was read says so, or nothing that was read tells."""
     group = where.group
+    if facts.task == DRAFT and group is None and not profile.criteria:
+        return  # the rule on tasks says what it is
     if group is None and facts.remote_code and profile.remote_code == "runs" and facts.format != "gguf":
         return  # the repository's own code says how to load it: see the rule on remote code
     rule = profile.format(facts.format or "")
@@ -196,7 +207,8 @@ def _refusal(
             text = f"A GGUF build of it runs on {profile.name}."
         else:
             name = where.name if where.names else facts.architecture
-            text = f"{profile.name}'s {rule.loader} does not take “{name}”; a GGUF build of it runs."
+            other = " for what it is made for" if profile.groups_of(where.by, name or "") else ""
+            text = f"{profile.name}'s {rule.loader} does not take “{name}”{other}; a GGUF build of it runs."
         yield from _needs_gguf(text, facts, profile)
     elif not where.names:
         if rule is not None or facts.format is None or profile.criteria:

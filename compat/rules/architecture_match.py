@@ -46,7 +46,7 @@ class ArchitectureMatch:
 
 
 def match_architecture(facts: VariantFacts, profile: EngineProfile) -> ArchitectureMatch:
-    """Where the engine puts this variant."""
+    """Where the engine puts this variant; nowhere, where only a GGUF build of it serves what it is made for."""
     return _place(
         profile,
         facts.architecture or "",
@@ -82,6 +82,10 @@ def _place(
         others, *_ = _names(profile, by, architecture, gguf, None, task)
         names = tuple(dict.fromkeys((*names, *others)))
     placed = [(name, _group(profile, by, name, format_, task)) for name in names]
+    if rule is not None and rule.loader and task is not None:
+        served = any(group is not None and task in group.tasks for _, group in placed)
+        if not served and _runs_as_gguf(profile, architecture, hf_class, class_listed, task):
+            placed = []
     known = [(name, group) for name, group in placed if group and not group.refused]
     if not known:
         refused = next(((name, group) for name, group in placed if group), None)
@@ -181,12 +185,20 @@ def runs_as_gguf(facts: VariantFacts, profile: EngineProfile) -> bool:
     likely = facts.format == TRANSFORMERS and facts.format_from.guessed
     if profile.formats[0].name != "gguf" or facts.format in ("gguf", None) or likely or facts.architecture is None:
         return False
-    architecture = architecture_of(facts.architecture)
-    names = architecture.gguf_names(facts.hf_class)
-    if facts.class_listed:
+    return _runs_as_gguf(profile, facts.architecture, facts.hf_class, facts.class_listed, facts.task)
+
+
+def _runs_as_gguf(
+    profile: EngineProfile, model_type: str, hf_class: str | None, class_listed: bool, task: str | None
+) -> bool:
+    if profile.formats[0].name != "gguf":
+        return False
+    architecture = architecture_of(model_type)
+    names = architecture.gguf_names(hf_class)
+    if class_listed:
         names = tuple(dict.fromkeys((*names, *architecture.gguf_names(None))))
-    groups = [_group(profile, "gguf", name, "gguf", facts.task) for name in names]
-    return any(group and not group.refused and (facts.task or "") in {"", *group.tasks} for group in groups)
+    groups = [_group(profile, "gguf", name, "gguf", task) for name in names]
+    return any(group and not group.refused and (task or "") in {"", *group.tasks} for group in groups)
 
 
 def _group(profile: EngineProfile, by: str, name: str, format_: str | None, task: str | None) -> Group | None:

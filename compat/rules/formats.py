@@ -21,7 +21,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> tuple[Finding, ...]:
     guessed = facts.format_from.guessed
     followed = facts.format_from is Provenance.PACKING
     if facts.no_weights and (facts.format is None or guessed or followed):
-        return _NO_WEIGHTS
+        return _PROJECTOR_ALONE if facts.projector else _NO_WEIGHTS
     found = _findings(profile, _Files(facts.format, facts.layout, facts.file_names, facts.sharded, guessed))
     return (*found, _followed()) if followed else found
 
@@ -42,6 +42,15 @@ _NO_WEIGHTS = (
         "no weights listed",
     ),
     Finding("unknown", Severity.RECOMMENDS, "Look at its branches on the Hub, or for another upload of this model."),
+)
+_PROJECTOR_ALONE = (
+    Finding(
+        "format",
+        Severity.BLOCKS,
+        "Its files are a projector (mmproj) for images or sound alone, which stands beside a model's own file.",
+        "projector only",
+    ),
+    Finding("format", Severity.RECOMMENDS, "Take the model it belongs to, and this file beside it."),
 )
 
 

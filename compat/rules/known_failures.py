@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compat.engines.gpu_capability import Capability
-from compat.engines.known_failures import failures_about
+from compat.engines.known_failures import KnownFailure, failures_about
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.rules import advice
+from compat.rules.guesses import as_far_as_told
 from compat.rules.result import Finding, Severity
 
 CODE = "known-failure"
@@ -17,18 +18,23 @@ CODE = "known-failure"
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
     """What is known to fail blocks or warns, with the public report; on hardware that is not known it is only told."""
     for failure in failures_about(facts, profile):
-        happens = failure.happens_on(hardware)
-        text = f"{failure.sentence} See {failure.report}."
-        if happens and failure.cause:
-            yield Finding(failure.cause, Severity.BLOCKS, text, failure.brief)
-            if failure.cause == "quantization":
-                yield advice.for_engine(profile)
-            elif failure.packings and hardware is not None:
-                yield advice.for_hardware(hardware)
-        elif happens:
-            yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
-        elif happens is None:
-            yield Finding(CODE, Severity.WARNS, text)
+        told = _told(failure, profile, hardware)
+        yield from as_far_as_told(told, facts) if failure.packings else told
+
+
+def _told(failure: KnownFailure, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
+    happens = failure.happens_on(hardware)
+    text = f"{failure.sentence} See {failure.report}."
+    if happens and failure.cause:
+        yield Finding(failure.cause, Severity.BLOCKS, text, failure.brief)
+        if failure.cause == "quantization":
+            yield advice.for_engine(profile)
+        elif failure.packings and hardware is not None:
+            yield advice.for_hardware(hardware)
+    elif happens:
+        yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
+    elif happens is None:
+        yield Finding(CODE, Severity.WARNS, text)
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:

@@ -10,6 +10,8 @@ from compat.rules.architecture_match import match_architecture
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "text-only"
+_SPOKEN = frozenset({"text-to-speech", "text-to-audio"})
+"""What turns text into sound: an engine that serves it loses nothing."""
 
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
@@ -29,7 +31,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             else f"{profile.name} does not use projector files"
         )
         yield _text_only(f"Only its language part runs: {why}.")
-    elif where.group.reads != "images":
+    elif where.group.reads != "images" and not (facts.task in _SPOKEN and facts.task in where.group.tasks):
         yield _text_only(
             f"{profile.name} runs only the language part of this model: it answers text, and does not see or hear."
         )

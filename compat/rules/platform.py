@@ -16,6 +16,7 @@ from compat.engines.profile import EngineProfile, Experimental, FormatRule, Pack
 from compat.extraction.extract import format_label
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.rules import advice, known_failures
+from compat.rules.guesses import as_far_as_told
 from compat.rules.result import Confidence, Finding, Severity
 from compat.wording import or_
 
@@ -35,7 +36,7 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
     if rule is not None:
         yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        yield from _packing_on(hardware, packing, profile, mixture=_is_mixture(facts))
+        yield from as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
@@ -49,10 +50,12 @@ def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
 
 def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
     """What of the facts is held against hardware, here and by what is known to fail; nothing else is told in it."""
+    origin = facts.quantization_from
     return VariantFacts(
         architecture=facts.architecture,
         format=facts.format,
-        quantization=None if facts.quantization_from is Provenance.CONTRADICTED else facts.quantization,
+        quantization=None if origin is Provenance.CONTRADICTED else facts.quantization,
+        quantization_from=origin if origin.guessed and origin is not Provenance.CONTRADICTED else Provenance.UNKNOWN,
         scheme=facts.scheme,
         sharded=facts.sharded,
     )

@@ -10,6 +10,7 @@ from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.quantization import CLOSING, MLX, SHARED_NAMES, VAGUE
 from compat.rules import advice
+from compat.rules.guesses import as_far_as_told
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
@@ -25,7 +26,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     elif facts.format == "gguf":
         yield from _gguf(facts, profile)
     elif facts.quantization and facts.format is not None:
-        yield from _packed(facts, profile, facts.quantization)
+        yield from as_far_as_told(_packed(facts, profile, facts.quantization), facts)
 
 
 def _unexamined(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:

@@ -48,6 +48,12 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
                 f"one{shared}."
             )
             yield Finding(CODE, Severity.WARNS, text, "no output layer told", Confidence.LOW)
+        elif task in _SORTING and group is not None and group.by == "model_type" and _is_no_classifier(facts):
+            text = (
+                f"Its class “{facts.hf_class}” is none that classifies; {profile.name} goes by the type and expects a "
+                "layer for that, without which its answers mean nothing. Some such models rank by the words they write."
+            )
+            yield Finding(CODE, Severity.WARNS, text, "no classifying layer told", Confidence.LOW)
         if task in _SORTING and facts.task_from is Provenance.NAME and facts.hf_class is None:
             text = (
                 "Only its name tells that it classifies or ranks: models that do so in words have no layer for it, and "
@@ -76,6 +82,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         names = join_words(task_label(name).lower() for name in profile.tasks)
         text = f"{made_for}; {profile.name} serves {names}."
     yield Finding(CODE, Severity.BLOCKS, text, f"{task_label(task)} model")
+
+
+def _is_no_classifier(facts: VariantFacts) -> bool:
+    """Whether its class was read and is none of those with a layer that sorts texts or words."""
+    return facts.format != "gguf" and facts.hf_class is not None and "Classification" not in facts.hf_class
 
 
 def _is_bare(facts: VariantFacts) -> bool:

@@ -62,6 +62,8 @@ def packed_bits(label: str, width: float | None = None) -> float | None:
         width = float(whole[1])
     if width is None or (usual is not None and round(usual) == round(width)):
         return usual
+    if not width.is_integer():
+        return width
     return width + (20 if width < 8 else 24) / 128
 
 

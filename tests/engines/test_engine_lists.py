@@ -314,12 +314,12 @@ def test_a_guessed_architecture_refuses_nothing():
 @pytest.mark.parametrize(
     ("slug", "sentence"),
     [
-        ("ollama", "Ollama's converter does not take “Qwen3ForCausalLM”; a GGUF build of it runs."),
+        ("ollama", "Ollama's converter does not take “Qwen3MoeForCausalLM”; a GGUF build of it runs."),
         ("llama-cpp", "A GGUF build of it runs on llama.cpp."),
     ],
 )
 def test_what_runs_as_gguf_is_told_to_need_a_gguf_build(slug, sentence):
-    result = said(slug, "qwen3", "Qwen3ForCausalLM", task="text-generation")
+    result = said(slug, "qwen3_moe", "Qwen3MoeForCausalLM", task="text-generation")
     assert (result.cause, result.brief) == ("format", "needs a GGUF build")
     assert sentence in result.reasons
     assert "GGUF" in result.recommendations[0]

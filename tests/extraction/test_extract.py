@@ -296,3 +296,23 @@ def test_the_data_type_of_a_configuration_is_not_that_of_packed_weights():
     block = {"quant_method": "gptq", "bits": 4}
     found = _of(config={"model_type": "llama", "torch_dtype": "float16", "quantization_config": block})
     assert found.variants[0].bits < 5
+
+
+def test_a_repository_of_timm_is_of_the_type_that_transformers_takes_it_for():
+    record = {"id": "timm/resnet50.a1_in1k", "tags": ["timm"], "library_name": "timm"}
+    found = extract(parse_record(record).model).architecture
+    assert (found.value, found.provenance) == ("timm_wrapper", Provenance.TAG)
+
+
+@pytest.mark.parametrize(
+    ("auto_map", "value"),
+    [
+        ({"AutoConfig": "a--b.C", "AutoModel": "jinaai/xlm-roberta-flash-implementation--m.X"}, "xlm-roberta-flash"),
+        ({"AutoModelForSequenceClassification": "m.X"}, "xlm-roberta-flash"),
+        ({"AutoConfig": "a--b.C"}, "xlm-roberta"),
+        (["AutoModel"], "xlm-roberta"),
+    ],
+)
+def test_xlm_roberta_with_code_for_the_model_is_jinas(auto_map, value):
+    record = {"id": "a/b", "config": {"model_type": "xlm-roberta", "auto_map": auto_map}}
+    assert extract(parse_record(record).model).architecture.value == value

@@ -71,6 +71,8 @@ def test_the_label_is_the_last_one_of_the_name(name, label):
         ("random.bin", "other", "pytorch"),
         ("training_args.bin", "other", None),
         ("optimizer.pt", "other", None),
+        ("mp_rank_00_model_states.pt", "other", None),
+        ("zero_pp_rank_0_mp_rank_00_optim_states.pt", "other", None),
         ("tokenizer.json", "other", None),
         ("README", "other", None),
         ("onnx/model.onnx", "weights", "onnx"),

@@ -447,11 +447,30 @@ def test_mlx_computes_with_groups_of_certain_sizes(key, block, odd):
         ("HF1BitLLM/Llama3-8B-1.58-100B-tokens", "BitNet"),
         ("a/Llama-8B-int4wo", "INT4"),
         ("a/GLM-5.2-W4AFP8", "W4AFP8"),
+        ("a/Qwen3-1.7B-SINQ", "sinq"),
+        ("a/Qwen3-8B-SINQ-4bit", "sinq"),
+        ("a/Qwen3-4B-FPQuant-QAT-NVFP4", "fp_quant"),
+        ("a/Qwen3-8B-float8dq", "FP8"),
+        ("a/gemma4-31b-awq8", "AWQ"),
+        ("a/Llama-8B-GPTQv2", "GPTQ"),
+        ("a/Llama-8B-gptqmodel-4bit", "GPTQ"),
+        ("a/Llama-8B-optimum-quanto", "quanto"),
+        ("a/Llama-8B-SmoothQuant", PACKED),
+        ("a/Qwen3.6-27B-EntQuant-4bit", PACKED),
+        ("a/internlm3-8b-smoothquant-fp8", "FP8"),
+        ("a/Llama-8B-DF11", PACKED),
+        ("a/Qwen3.8-Flash-FP6", PACKED),
+        ("a/Qwen3-8B-dequant", None),
+        ("a/Quant-Trader-8B", None),
         ("a/Paroli-7B", None),
     ],
 )
 def test_words_of_a_packers_own_making_are_no_plain_weights(name, label):
     assert _of(name).label == label
+
+
+def test_a_width_that_is_no_whole_number_is_an_average_that_holds_the_scales():
+    assert _of("a/Gemma4-31B-PrismaQuant-5.5bit").bits == 5.5
 
 
 WIDE = {"hidden_size": 4096, "num_hidden_layers": 32}

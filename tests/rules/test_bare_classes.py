@@ -46,3 +46,32 @@ def test_embeddings_need_no_output_layer():
 def test_a_class_that_is_also_one_that_writes_has_its_output_layer():
     result = judged("transformers", "Llama4ForConditionalGeneration", "llama4", pipeline_tag="text-generation")
     assert not any("output layer" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("hf_class", "task", "level"),
+    [
+        ("GemmaForCausalLM", "text-classification", 1),
+        ("GemmaForCausalLM", "text-ranking", 1),
+        ("GemmaModel", "text-classification", 1),
+        ("GemmaForProcessRewardModel", "token-classification", 1),
+        ("GemmaForSequenceClassification", "text-classification", 3),
+        ("GemmaForCausalLM", "text-generation", 3),
+    ],
+)
+def test_a_class_that_is_no_classifier_is_not_promised_to_classify(hf_class, task, level):
+    result = judged("transformers", hf_class, "gemma", pipeline_tag=task)
+    assert result.level == level
+    assert (result.brief == "no classifying layer told") is (level == 1)
+
+
+def test_what_turns_text_into_sound_is_not_told_to_lose_what_it_hears():
+    result = judged("transformers", "CsmForConditionalGeneration", "csm", pipeline_tag="text-to-speech")
+    assert result.level == 3
+    assert not any("language part" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("slug", [slug for slug, profile in all_profiles().items() if not profile.criteria])
+def test_a_draft_head_is_refused_as_one_and_not_for_its_class(slug):
+    result = judged(slug, "Eagle3Speculator", pipeline_tag="text-generation")
+    assert (result.cause, result.brief) == ("task", "Speculative decoding draft model")

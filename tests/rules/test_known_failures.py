@@ -13,8 +13,8 @@ from compat.engines.known_failures import KnownFailure, failures_about, failures
 from compat.extraction.extract import extract
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.hub.payloads import parse_record
+from compat.rules import judge, platform
 from compat.rules import known_failures as rule
-from compat.rules import platform
 from compat.rules.order import RULES
 from compat.rules.platform import depends_on_hardware
 from compat.rules.result import Confidence, Severity
@@ -260,3 +260,38 @@ def test_what_is_kept_of_an_engine_s_failures_is_what_concerns_the_model():
             assert list(failures_about(facts, profile)) == found
             concerned += len(found)
     assert concerned
+
+
+JINA = {
+    "id": "jinaai/jina-embeddings-v3",
+    "pipeline_tag": "feature-extraction",
+    "siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}],
+    "config": {
+        "model_type": "xlm-roberta",
+        "architectures": ["XLMRobertaModel"],
+        "auto_map": {"AutoModel": "jinaai/xlm-roberta-flash-implementation--modeling_lora.XLMRobertaLoRA"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("slug", "answer"),
+    [
+        ("vllm", "high"),
+        ("transformers", "low"),
+        ("sglang", "architecture"),
+        ("text-embeddings-inference", "architecture"),
+    ],
+)
+def test_jinas_xlm_roberta_runs_where_there_is_code_for_its_positions(slug, answer):
+    facts = extract(parse_record(JINA).model).judged[0]
+    result = judge(facts, all_profiles()[slug])
+    assert (result.confidence if result.compatible else result.cause) == answer
+
+
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "hqq"])
+@pytest.mark.parametrize(("model_type", "level"), [("qwen3", Confidence.MEDIUM), ("qwen3_moe", Confidence.LOW)])
+def test_transformers_may_find_no_place_for_experts_that_were_packed_one_by_one(method, model_type, level):
+    config = {"model_type": model_type, "quantization_config": {"quant_method": method}}
+    record = {"id": "a/b", "pipeline_tag": "text-generation", "tags": ["safetensors"], "config": config}
+    assert judge(extract(parse_record(record).model).judged[0], all_profiles()["transformers"]).level is level

@@ -34,7 +34,8 @@ def judged(record, profile):
     [
         files(".gitattributes", "README.md", "config.json"),
         {**files("README.md"), "id": "a/llama-GGUF"},  # the format would be guessed from the name
-        files("README.md", "mmproj-F16.gguf", "imatrix.gguf"),
+        files("README.md", "imatrix.gguf"),
+        {**files("README.md", "weights.npz"), "tags": ["mlx"], "library_name": "mlx"},
     ],
 )
 def test_a_list_without_weights_says_so_and_sends_nobody_to_the_list(told):
@@ -79,3 +80,33 @@ def test_a_list_that_is_not_known_is_to_be_fetched(told):
 def test_weights_that_are_listed_counted_or_tagged_are_judged(told):
     for profile in all_profiles().values():
         assert NO_WEIGHTS not in judged({**LLAMA, **told}, profile).reasons
+
+
+@pytest.mark.parametrize("names", [("imatrix.gguf",), ("m-q4f16.wasm", "params_shard_0.bin"), ("gemma.litertlm",)])
+def test_nobody_is_sent_to_the_hub_for_a_config_json_where_there_is_nothing_to_load(names):
+    for profile in all_profiles().values():
+        result = judged({"id": "a/b", **files("README.md", *names)}, profile)
+        assert (result.cause, result.brief) == ("unknown", "no weights listed"), profile.slug
+        assert not any("Fetch" in text for text in result.recommendations)
+
+
+@pytest.mark.parametrize("header", [{}, {"gguf": {"architecture": "clip", "total": 400_000_000}}])
+def test_a_projector_alone_is_no_model(header):
+    for profile in all_profiles().values():
+        result = judged({"id": "a/b", "tags": ["gguf"], **files("README.md", "mmproj-F16.gguf"), **header}, profile)
+        assert (result.cause, result.brief) == ("format", "projector only"), profile.slug
+        assert "stands beside" in result.reasons[0]
+
+
+def test_a_projector_beside_a_model_is_none_alone():
+    record = {"id": "a/b", "tags": ["gguf"], **files("m-Q4_K_M.gguf", "mmproj-F16.gguf")}
+    found = judged({**record, "gguf": {"architecture": "qwen2vl", "total": 8_000_000_000}}, all_profiles()["llama-cpp"])
+    assert found.compatible
+
+
+def test_where_no_config_json_is_listed_the_advice_is_another_upload():
+    found = judged(
+        {"id": "a/b", **files("model.safetensors"), "pipeline_tag": "text-generation"}, all_profiles()["vllm"]
+    )
+    assert found.brief == "architecture not known"
+    assert "no config.json" in found.recommendations[0]

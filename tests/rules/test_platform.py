@@ -336,3 +336,86 @@ def test_a_machine_without_a_gpu_is_told_of_its_processor():
     assert (result.cause, result.brief) == ("platform", "GPTQ INT8 not on a processor")
     assert not any("GPU" in text for text in result.recommendations)
     assert said("vllm", Capability("apple"), "GPTQ", scheme="INT8").brief == "GPTQ INT8 not on this GPU"
+
+
+# --- Ollama's MLX runner -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hardware", "cause"),
+    [(Capability("apple"), ""), (nvidia(8.9), ""), (amd("gfx1100"), "platform"), (Capability("cpu"), "platform")],
+)
+def test_ollama_loads_what_its_converter_lacks_with_mlx_on_apple_silicon_and_nvidia_alone(hardware, cause):
+    plain = said("ollama", hardware, architecture="qwen3", hf_class="Qwen3ForCausalLM")
+    packed = said("ollama", hardware, "MLX 4-bit")
+    for result in (plain, packed):
+        assert (result.cause, result.confidence) == (cause, "none" if cause else "low")
+        assert cause or "--experimental" in " ".join((*result.reasons, *result.warnings))
+
+
+@pytest.mark.parametrize("label", ["MLX 3-bit", "MLX 6-bit", "MLX 2.5-bit"])
+def test_ollama_refuses_widths_of_mlx_that_its_runner_does_not_compute(label):
+    result = said("ollama", Capability("apple"), label)
+    assert (result.cause, result.brief) == ("quantization", f"{label} packing")
+    assert "4 and 8 bits" in result.reasons[0]
+
+
+def test_ollama_refuses_mlx_weights_of_what_its_runner_has_no_code_for():
+    result = said("ollama", Capability("apple"), "MLX 4-bit", architecture="mixtral", hf_class="MixtralForCausalLM")
+    assert result.cause == "quantization"
+
+
+# --- FP8 in blocks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("capability", "confidence"), [(8.6, "medium"), (8.9, "medium"), (9.0, "high"), (12.0, "high")]
+)
+def test_vllm_unpacks_fp8_in_blocks_on_ada_and_computes_it_from_hopper_on(capability, confidence):
+    assert said("vllm", nvidia(capability), "FP8", scheme="blockwise FP8").confidence == confidence
+    assert said("vllm", nvidia(8.9), "FP8", scheme="unblocked FP8").confidence == "high"
+
+
+@pytest.mark.parametrize("capability", [8.9, 9.0, 10.0, 12.0])
+def test_sglang_computes_fp8_in_blocks_from_ada_on(capability):
+    assert said("sglang", nvidia(capability), "FP8", scheme="blockwise FP8").confidence == "high"
+
+
+@pytest.mark.parametrize(("capability", "confidence"), [(8.9, "low"), (9.0, "high"), (10.0, "high"), (12.0, "low")])
+def test_tensorrt_llm_lists_fp8_in_blocks_for_hopper_and_data_centre_blackwell(capability, confidence):
+    result = said("tensorrt-llm", nvidia(capability), "FP8", scheme="blockwise FP8")
+    assert (result.compatible, result.confidence) == (True, confidence)
+    assert said("tensorrt-llm", nvidia(capability), "ModelOpt", scheme="unblocked FP8").confidence == "high"
+
+
+@pytest.mark.parametrize("scheme", ["blockwise FP8", "unblocked FP8", "FP8"])
+def test_tensorrt_llm_computes_no_fp8_on_ampere(scheme):
+    result = said("tensorrt-llm", nvidia(8.0), "FP8", scheme=scheme)
+    assert (result.cause, result.brief) == ("platform", "needs Ada or newer")
+
+
+# --- TGI ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "hardware", "answer"),
+    [
+        (None, nvidia(7.0), "platform"),
+        (None, nvidia(8.0), "high"),
+        (None, amd("gfx90a"), "high"),
+        (None, amd("gfx1100"), "platform"),
+        (None, Capability("apple"), "platform"),
+        ("FP8", nvidia(8.0), "medium"),
+        ("FP8", nvidia(7.5), "platform"),
+        ("FP8", Capability("intel"), "platform"),
+        ("GPTQ", amd("gfx942"), "high"),
+        ("GPTQ", Capability("cpu"), "low"),
+        ("compressed-tensors", amd("gfx942"), "platform"),
+        ("compressed-tensors", nvidia(7.5), "platform"),
+        ("EXL2", nvidia(8.9), "low"),
+        ("EXL2", amd("gfx942"), "platform"),
+    ],
+)
+def test_tgi_computes_each_packing_where_it_has_kernels_for_it(label, hardware, answer):
+    result = said("tgi", hardware, label)
+    assert (result.confidence if result.compatible else result.cause) == answer

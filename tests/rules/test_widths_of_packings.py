@@ -238,9 +238,63 @@ def test_a_width_that_a_list_for_a_family_tells_is_doubted_and_not_refused(slug)
     assert any("and not by whom they were packed" in text for text in told.warnings)
 
 
-def test_what_an_engine_never_reads_is_refused_whoever_tells_it():
-    assert refuses(packed("exllamav3", {"quant_method": "awq", "bits": 8}, _source=FAMILY_LIST))
-    assert refuses(packed("mlx-lm", {"quant_method": "gptq", "bits": 4}, _source=FAMILY_LIST))
+@pytest.mark.parametrize(("slug", "method"), [("exllamav3", "awq"), ("mlx-lm", "gptq")])
+def test_what_an_engine_never_reads_is_refused_where_it_was_read_and_else_doubted(slug, method):
+    block = {"quant_method": method, "bits": 4}
+    assert refuses(packed(slug, block))
+    listed = packed(slug, block, _source=FAMILY_LIST)
+    assert listed.level is Confidence.LOW
+    assert any("only guessed" in warning for warning in listed.warnings)
+
+
+@pytest.mark.parametrize("name", ["llama-MLX-4bit", "llama-mxfp4-mlx", "llama-oQ4e"])
+@pytest.mark.parametrize("slug", ["vllm", "transformers", "exllamav3"])
+def test_a_name_with_mlx_and_a_width_counts_as_read(slug, name):
+    assert refuses(judged(slug, {}, id=f"a/{name}"))
+
+
+BY_NAME = (
+    "AWQ",
+    "GPTQ",
+    "AutoRound",
+    "FP8",
+    "NVFP4",
+    "MXFP4",
+    "EXL2",
+    "EXL3",
+    "bnb-4bit",
+    "HQQ",
+    "JANG_2L",
+    "MLX",
+)
+
+
+@pytest.mark.parametrize("slug", [slug for slug, profile in all_profiles().items() if not profile.criteria])
+@pytest.mark.parametrize("method", BY_NAME)
+def test_a_packing_that_only_a_name_tells_refuses_nowhere(slug, method):
+    files = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
+    plain, named = (judged(slug, {}, id=f"a/{name}", siblings=files) for name in ("llama", f"llama-{method}"))
+    assert (named.compatible, named.cause) == (plain.compatible, plain.cause)
+    assert named.level <= plain.level
+
+
+@pytest.mark.parametrize("slug", [slug for slug, profile in all_profiles().items() if not profile.criteria])
+@pytest.mark.parametrize("method", BY_NAME)
+@pytest.mark.parametrize(
+    "machine",
+    [
+        Capability(vendor="nvidia", compute_capability=7.0),
+        Capability(vendor="amd", gfx="gfx1100"),
+        Capability(vendor="cpu"),
+        Capability(vendor="apple"),
+    ],
+)
+def test_nor_does_it_on_any_machine(slug, method, machine):
+    def on_it(name):
+        record = {"id": f"a/{name}", "pipeline_tag": "text-generation", "tags": ["safetensors"], "config": LLAMA}
+        return judge_all(extract(parse_record(record).model).judged, all_profiles()[slug], machine).result
+
+    assert on_it(f"llama-{method}").cause == on_it("llama").cause
 
 
 def compressed(weights, activations=None, kind="pack-quantized", **more):
@@ -312,15 +366,10 @@ def test_awq_of_a_mixture_of_experts_is_not_read(slug):
     assert named(slug, "Qwen3-30B", **MIXTURE, **awq).cause == "quantization"
 
 
-@pytest.mark.parametrize("slug", ["transformers", "mlx-vlm"])
+@pytest.mark.parametrize("slug", ["transformers", "mlx-vlm", "mlx-lm"])
 @pytest.mark.parametrize("method", ["AWQ", "GPTQ"])
 def test_a_method_that_a_name_tells_may_be_another_and_is_not_refused(slug, method):
     assert named(slug, f"Qwen3-30B-{method}", **MIXTURE).confidence == "low"
-
-
-@pytest.mark.parametrize("method", ["AWQ", "GPTQ"])
-def test_it_is_refused_where_the_other_is_not_read_either(method):
-    assert named("mlx-lm", f"Qwen3-30B-{method}", **MIXTURE).cause == "quantization"
 
 
 @pytest.mark.parametrize(("slug", "writer"), [("transformers", "compressed-tensors"), ("mlx-vlm", "ModelOpt")])
@@ -663,8 +712,10 @@ def test_a_whole_configuration_without_a_packing_outweighs_the_name(slug, name):
 
 @pytest.mark.parametrize(("slug", "name"), [("vllm", "llama-bnb-4bit"), ("mlx-lm", "llama-GPTQ")])
 def test_a_name_still_tells_the_packing_where_the_configuration_was_not_read_whole(slug, name):
-    assert refuses(judged(slug, {}, id=f"a/{name}"))
-    assert refuses(judged(slug, {"hidden_size": 4096, "num_hidden_layers": 32}, id=f"a/{name}"))
+    for config in ({}, {"hidden_size": 4096, "num_hidden_layers": 32}):
+        result = judged(slug, config, id=f"a/{name}")
+        assert result.level is Confidence.LOW
+        assert "packing unclear" in result.brief
 
 
 @pytest.mark.parametrize(
