@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"%\((\w+)\)s|(%%)")
 _SEPARATORS = {"de": str.maketrans(",.", ".,")}
 """How numbers are written where it is not as in English."""
 _NUMBER = re.compile(
-    r"[+\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kMB]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
+    r"[+~\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kKMBT]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
 )
 
 
@@ -130,6 +130,8 @@ def _by_pattern(language: str, words: str) -> str | None:
         if values is None:
             continue
         parts = {name: _told(language, value) if value else "" for name, value in values.items()}
+        # What is quoted is a name or a code where it is no words of ours.
+        parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
         if None not in parts.values():
             return gettext(pattern.text) % parts
     return None
@@ -190,6 +192,7 @@ class _Pattern:
         self.fixed = [part for part in parts if part.strip()]
         self.length = sum(map(len, parts))
         names = [name for name, _ in _VARIABLE.findall(text) if name]
+        self.quoted = re.findall(r"“%\((\w+)\)s”", text)
         # Of names side by side the first takes what stands there.
         groups = [f"(?P<{name}>{'.*?' if parts[at] or not at else ''})" for at, name in enumerate(names)]
         fixed = map(re.escape, parts)

@@ -54,6 +54,25 @@ def test_a_sentence_is_translated_by_the_pattern_it_was_written_by(language, sen
     assert all(word in found for word in kept)
 
 
+def test_what_is_quoted_stays_as_it_is_whatever_words_it_is_of():
+    with override("de"):
+        assert told("its name says “it”") == "im Namen steht „it“"
+
+
+def test_how_many_more_there_are_is_told_at_the_end_of_names():
+    with override("de"):
+        found = told("4 relatives are “qwen3”: a/b, which it is made from; and 1 more")
+    assert "more" not in found
+    assert "a/b" in found
+
+
+@pytest.mark.parametrize(("count", "shown"), [("8.0B", "8,0B"), ("~1.2T", "~1,2T"), ("270M", "270M"), ("1.5K", "1,5K")])
+def test_a_number_of_parameters_is_written_as_the_language_writes_numbers(count, shown):
+    with override("de"):
+        assert told(count) == shown
+    assert told(count) == count
+
+
 @pytest.mark.parametrize(
     "text", ["", "  ", "Qwen/Qwen3-8B-GGUF", "zzz qqq xyzzy of nothing at all", "100 % %(name)s {x} <b>"]
 )
