@@ -149,7 +149,9 @@ def alternatives_to(
     found += [Alternative(one.pk, one.repo_id, "family", _changes(own, one)) for one in kin[:_OF_FAMILY]]
     shown = {one.record for one in found}
     lines = Counter[int]()
-    lines_of = dict(zip(index.ids_at(peers), index.columns.model_line[index.columns.model[peers]].tolist(), strict=True))
+    lines_of = dict(
+        zip(index.ids_at(peers), index.columns.model_line[index.columns.model[peers]].tolist(), strict=True)
+    )
     for one in _newest(list(_known(index, peers, told))):
         line = lines_of[one.pk]
         if one.pk not in shown and lines[line] < _OF_LINE:

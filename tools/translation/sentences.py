@@ -40,8 +40,7 @@ WORDS = (
     *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
-    *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
-    *("on CUDA", "on Metal", "on processors", "on ROCm", "on Vulkan"),
+    *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more", "processors"),
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
