@@ -38,6 +38,7 @@ from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
+from compat.estimate.quality import VERY_GOOD
 from compat.models import ModelRecord, RecordTags, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
 
@@ -333,9 +334,10 @@ class _Machine:
             "biggest",
             self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
         )
-        near = every & (self.bits >= NEARLY_ALL_BITS)
+        # Four bits with much beside them left wide are six by their size, and lose what four bits lose.
+        near = every & (self.bits >= NEARLY_ALL_BITS) & (self.builds.columns.variants["quality"] >= VERY_GOOD)
         why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
-        yield "quality", self._most(near, self.parameters, places, why)
+        yield "quality", self._most(self._as_listed(near, taken), self.parameters, places, why)
         large = able & (self.parameters >= _OF_THE_BIGGEST * biggest)
         if use != "embedding" and self.assumed_rate is None:
             why = "Writes fastest of those with a quarter of the biggest one's weights or more."
@@ -345,8 +347,19 @@ class _Machine:
             far = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & (self.reach > self.worker.context)
             if far.any():
                 most = self.reach[far].max()
+                far &= self.reach == most
+                listed = self._as_listed(far, taken)
                 why = "Reads the most of those with a quarter of the biggest one's weights or more."
-                yield "longest", self._most(far & (self.reach == most), self.parameters, places, why, context=int(most))
+                if (listed & ~taken).any():
+                    why += " Of this size, no build that lists take reads as far."
+                yield "longest", self._most(listed, self.parameters, places, why, context=int(most))
+
+    def _as_listed(self, among: Mask, taken: Mask) -> Mask:
+        """Of some builds those that lists show, where one of them has about as many weights as any."""
+        listed = among & taken
+        if listed.any() and self.parameters[listed].max() >= AS_LARGE * self.parameters[among].max():
+            return listed
+        return among
 
     def _most(
         self, among: Mask, numbers: Column, places: Column, why: str, *, near: float = AS_LARGE, context: int = 0

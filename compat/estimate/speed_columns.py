@@ -123,9 +123,9 @@ def decode_speeds(
         )
         if at_most:
             # Of what keeps a cache that is not known nothing is told, as of one.
-            seconds = np.where(np.isnan(asked.cache_bytes), np.nan, least_seconds(asked, placement))
-        else:
-            seconds = seconds_of(asked, engine, placement, calibration())
+            found[rows] = 1 / np.where(np.isnan(asked.cache_bytes), np.nan, least_seconds(asked, placement))
+            continue
+        seconds = seconds_of(asked, engine, placement, calibration())
         if not isinstance(seconds, str):
             found[rows] = 1 / seconds
     return found
