@@ -40,7 +40,8 @@ WORDS = (
     *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
-    *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more", "processors"),
+    *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
+    *("processors", "search", "accelerators"),
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
@@ -137,8 +138,12 @@ class _Collector(ast.NodeVisitor):
         """A text that something is compared with."""
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """A key."""
+        """A key; of what is noted beside a type, what people call it."""
         self.visit(node.value)
+        if _name_of(node.value) == "Annotated":
+            for one in ast.walk(node.slice):
+                if isinstance(one, ast.keyword) and one.arg == "noun":
+                    self.visit(one.value)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """A text as it is; places that are filled in later get a name."""
