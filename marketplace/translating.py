@@ -26,7 +26,7 @@ _VARIABLE = re.compile(r"%\((\w+)\)s|(%%)")
 _SEPARATORS = {"de": str.maketrans(",.", ".,")}
 """How numbers are written where it is not as in English."""
 _NUMBER = re.compile(
-    r"[+\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kMB]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
+    r"[+~\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kKMBT]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
 )
 
 
@@ -130,6 +130,14 @@ def _by_pattern(language: str, words: str) -> str | None:
         if values is None:
             continue
         parts = {name: _told(language, value) if value else "" for name, value in values.items()}
+        # What is quoted is a name or a code where it is no words of ours.
+        parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
+        # What is to be typed stays as it is typed.
+        parts |= {
+            name: values[name].replace(" or ", f" {gettext('or')} ")
+            for name in pattern.typed
+            if _TYPED.fullmatch(values[name])
+        }
         if None not in parts.values():
             return gettext(pattern.text) % parts
     return None
@@ -168,6 +176,8 @@ _JOINED = "\x1f"
 """Stands for a space in a name."""
 _NAME = re.compile(r"[A-Z]\w*")
 """A word that may be a label, and as well a part of a name."""
+_TYPED = re.compile(r"[\w.-]+(?:(?:, | or )[\w.-]+)*")
+"""Values or names of parameters."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
 _SEPARATORS_OF_PARTS = (
@@ -190,6 +200,8 @@ class _Pattern:
         self.fixed = [part for part in parts if part.strip()]
         self.length = sum(map(len, parts))
         names = [name for name, _ in _VARIABLE.findall(text) if name]
+        self.quoted = re.findall(r"“%\((\w+)\)s”", text)
+        self.typed = re.findall(r"(?:\buse|[dD]o you mean|Did you mean|There are:) %\((\w+)\)s", text)
         # Of names side by side the first takes what stands there.
         groups = [f"(?P<{name}>{'.*?' if parts[at] or not at else ''})" for at, name in enumerate(names)]
         fixed = map(re.escape, parts)

@@ -1,5 +1,7 @@
 """Templates are compiled for a language, and English sentences are shown in it."""
 
+import re
+
 import pytest
 from django.utils.translation import override
 from jinja2 import DictLoader
@@ -7,6 +9,7 @@ from jinja2 import DictLoader
 from marketplace import show
 from marketplace.rendering import Site, environment_of
 from marketplace.translating import numerals, told
+from tests.markup import Page
 
 HELLO = "{% trans %}Skip to content{% endtrans %}|{% trans name=given %}Forget {{ name }}{% endtrans %}|100 %"
 
@@ -52,6 +55,54 @@ def test_a_sentence_is_translated_by_the_pattern_it_was_written_by(language, sen
         found = told(sentence)
     assert found != sentence
     assert all(word in found for word in kept)
+
+
+def test_what_is_quoted_stays_as_it_is_whatever_words_it_is_of():
+    with override("de"):
+        assert told("its name says “it”") == "im Namen steht „it“"
+
+
+@pytest.mark.parametrize("language", ["de", "zh-hans"])
+@pytest.mark.parametrize(
+    ("sentence", "typed"),
+    [
+        ("“zzz” is not a value of sort (the order): use suggested, popular, params or name.", ["suggested, popular"]),
+        ("“z” is not a value of unit (what a list counts as one): use model or repository.", ["model ", " repository"]),
+        ("There is no parameter “licence” here. Did you mean license?", ["license"]),
+    ],
+)
+def test_what_is_to_be_typed_stays_as_it_is_typed(language, sentence, typed):
+    with override(language):
+        found = told(sentence)
+    assert "use " not in found
+    assert all(one in found for one in typed), found
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/?worker=foo",
+        "/models/?license=banana&sort=zzz&min_params=x&unit=z&compatible=x&kv=q9&gated=maybe&format=foo&task=bar",
+        "/models/?accelerator=4o70&count=0&ram=-1&context=abc&language=xyz&quantization=q4_k_m&author=--",
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_in_the_language_of_the_page(client, db, address):
+    shown = Page(client.get(address, headers={"Accept-Language": "de"})).text
+    assert not re.search(r"\b(is not|use|such as|or more)\b", shown), shown
+
+
+def test_how_many_more_there_are_is_told_at_the_end_of_names():
+    with override("de"):
+        found = told("4 relatives are “qwen3”: a/b, which it is made from; and 1 more")
+    assert "more" not in found
+    assert "a/b" in found
+
+
+@pytest.mark.parametrize(("count", "shown"), [("8.0B", "8,0B"), ("~1.2T", "~1,2T"), ("270M", "270M"), ("1.5K", "1,5K")])
+def test_a_number_of_parameters_is_written_as_the_language_writes_numbers(count, shown):
+    with override("de"):
+        assert told(count) == shown
+    assert told(count) == count
 
 
 @pytest.mark.parametrize(

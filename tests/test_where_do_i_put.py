@@ -254,7 +254,7 @@ class PopularModels(ModelFeed):
     def get_object(self, request: HttpRequest) -> Channel:
         """The best known three."""
         page = catalogue.home()
-        return popular_models(page.popular[:3], page.worker)
+        return popular_models(page.first[:3], page.worker)
 '''
         )
     urls = copy / "marketplace/urls.py"

@@ -12,9 +12,8 @@ that reason; never DeepSeek-OCR, which reads pages.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -26,10 +25,10 @@ from compat.catalogue.columns import license_label
 from compat.catalogue.current import current_index, suggested_on, verdicts_on
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import RUNS, Column, Mask
-from compat.catalogue.membership import best_first
+from compat.catalogue.membership import best_first, shown_rows
 from compat.catalogue.order import ORDERS
 from compat.catalogue.rows import records_by_id
-from compat.catalogue.suggesting import KIND, MAKER, OF_USE, line_of
+from compat.catalogue.suggesting import KIND, MAKER, OF_USE, line_of, release_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import parameters_text
 from compat.extraction.original_name import original_name
@@ -146,13 +145,16 @@ def alternatives_to(
     found = [Alternative(one.pk, one.repo_id, "build", _of_build(own, one)) for one in _known(index, build, told)]
     alike = (one for one in _known(index, family, told) if _OTHER_KIND.isdisjoint(_words(own.name) ^ _words(one.name)))
     # Of those that are equally near, as the suggested order has them.
-    kin = sorted(alike, key=lambda one: _distance(own, one))
+    kin = sorted(_newest(list(alike)), key=lambda one: _distance(own, one))
     found += [Alternative(one.pk, one.repo_id, "family", _changes(own, one)) for one in kin[:_OF_FAMILY]]
     shown = {one.record for one in found}
     lines = Counter[int]()
-    for row in peers.tolist():
-        one, line = told.get(int(index.columns.ids[row])), int(index.columns.model_line[index.columns.model[row]])
-        if one is not None and one.pk not in shown and lines[line] < _OF_LINE:
+    lines_of = dict(
+        zip(index.ids_at(peers), index.columns.model_line[index.columns.model[peers]].tolist(), strict=True)
+    )
+    for one in _newest(list(_known(index, peers, told))):
+        line = lines_of[one.pk]
+        if one.pk not in shown and lines[line] < _OF_LINE:
             lines[line] += 1
             found.append(Alternative(one.pk, one.repo_id, "use", _changes(own, one)))
     return found[:most]
@@ -212,7 +214,10 @@ class _Looked:
         return found
 
     def _first(self, least: int, *, of_line: bool) -> Column:
-        """The first rows of the suggested order, one a model, that pass; those of the same line, or of others."""
+        """The first models of the suggested order of which a build passes; those of the same line, or of others.
+
+        Of each the build that lists show.
+        """
         columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
         models = (columns.model_line == columns.model_line[self.model]) == of_line
         models &= (columns.model_merit[:, KIND] >= least) & (columns.model_merit[:, MAKER] > 0)
@@ -220,7 +225,9 @@ class _Looked:
         rows = order.rows[self._for_the_same[order.groups]]
         rows = rows[models[columns.model[rows]]][: 20 * _LOOKED_AT]
         _, first = np.unique(columns.model[rows], return_index=True)
-        found: Column = rows[np.sort(first)][:_LOOKED_AT]
+        first_models = columns.model[rows[np.sort(first)][:_LOOKED_AT]]
+        shown = shown_rows(self.index, first_models, self.scores)
+        found: Column = shown[np.searchsorted(columns.model[shown], first_models)]
         return found
 
     def family(self) -> Column:
@@ -248,15 +255,23 @@ def _words(name: str) -> frozenset[str]:
 
 _SIZES = frozenset({"nano", "tiny", "mini", "small", "medium", "large", "maverick", "scout"})
 """Words that are a size."""
-_VERSION = re.compile(r"-v(\d+(?:\.\d+)?)$")
 
 
-def _distance(own: _Told, one: _Told) -> tuple[int, int, int, float]:
-    """How far one of a family is from another: in its words, then in its generation; then the largest and newest."""
+def _newest(models: Sequence[_Told]) -> list[_Told]:
+    """Some models without those of which a newer release is among them: one that differs by its version alone."""
+    releases = [(one, release_of(one.name)) for one in models]
+    newest: dict[str, float] = {}
+    for _, release in releases:
+        if release is not None:
+            newest[release[0]] = max(newest.get(release[0], 0.0), release[1])
+    return [one for one, release in releases if release is None or release[1] == newest[release[0]]]
+
+
+def _distance(own: _Told, one: _Told) -> tuple[int, int, int]:
+    """How far one of a family is from another: in its words, then in its generation; then the largest."""
     lines = line_of(own.name), line_of(one.name)
     apart = abs(int(lines[0][1]) - int(lines[1][1])) if lines[0] and lines[1] else 0
-    version = _VERSION.search(one.name)
-    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0), -float(version[1] if version else 0)
+    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0)
 
 
 def _changes(own: _Told, one: _Told) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from compat.catalogue.index_columns import (
     Column,
     Mask,
     OrderColumns,
+    Sizes,
     Speeds,
     Units,
     by_level,
@@ -34,7 +35,7 @@ from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.order import ORDERS, SPEED, SUGGESTED, Order
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record
-from compat.catalogue.suggesting import Standing, Suggested, standing
+from compat.catalogue.suggesting import NEED_NOT_KNOWN, Standing, Suggested, standing
 from compat.catalogue.workers import Worker
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
@@ -84,7 +85,7 @@ class Finding:
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
         suggested = suggested_on(index, worker, models=models) if criteria.sort == SUGGESTED.name else None
-        self.ranked: Speeds | Suggested | None = suggested or self.speeds
+        self.ranked: Speeds | Suggested | Sizes | None = suggested or self.speeds
         columns = index.columns
         self.fails = {
             facet.name: ~self.index.values(facet).having(values)
@@ -96,6 +97,9 @@ class Finding:
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
         self.scores = self.verdicts.scores(columns.trusted)
+        if criteria.sort == "params" and worker.hardware is not None:
+            by_size = index.order(ORDERS["params"])
+            self.ranked = Sizes.of(columns.ranges["parameters"], NEED_NOT_KNOWN[self.scores], by_size)
 
     def narrow(self, facet: str, value: str) -> None:
         """Find only records with a value of a facet, whatever else is chosen of it. Call before reading any result."""
@@ -256,10 +260,10 @@ class Finding:
 
     def _values(self, rows: Column) -> Column:
         """What some rows are ordered by, in an order that is made for the worker."""
-        if self.speeds is not None:
-            return self.speeds.groups[self.index.columns.group[rows]]
-        assert isinstance(self.ranked, Suggested)
-        return self.ranked.points[rows]
+        assert self.ranked is not None
+        if isinstance(self.ranked, Suggested):
+            return self.ranked.points[rows]
+        return self.ranked.groups[self.index.columns.group[rows]]
 
     def position_after(self, place: Sequence[Any]) -> int:
         """The position in that order after a place. One query, or a few where the record there moved or went."""

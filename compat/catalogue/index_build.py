@@ -188,10 +188,10 @@ def _models(
     ]
     lines = lines_of(merits)
     last = max((one.created for one in merits if one.created is not None), default=None)
-    of_models = (
+    of_models = [
         of_model([merits[row] for row in rows[start:end]], merits[row_itself] if row_itself >= 0 else None, name)
         for name, row_itself, start, end in zip(numbers, itself.tolist(), first[:-1], first[1:], strict=True)
-    )
+    ]
     return {
         "model": model,
         "model_by": by,
@@ -202,6 +202,7 @@ def _models(
         "merit": _points(merits, lines, last),
         "model_merit": _points(of_models, lines, last),
         "model_line": _lines(numbers),
+        "model_created": np.array([int(one.created.timestamp()) if one.created else -1 for one in of_models]),
         "well_known": np.array(well_known(builds), dtype=np.int32),
     }
 

@@ -284,6 +284,27 @@ class Speeds:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """The records by their weights on one worker's machine, where those that have a memory need that is not known come
+    behind all others; ``groups`` is what every group is ordered by. Of equal ones the best known stand first.
+    """
+
+    groups: Column
+    order: OrderColumns
+
+    @classmethod
+    def of(cls, parameters: Column, unknown: Mask, by_size: OrderColumns) -> Sizes:
+        """The records in that order, from those by size alone; ``unknown`` are the groups to be put behind."""
+        at = np.argsort(unknown[by_size.groups], kind="stable")
+        groups = parameters - np.where(unknown, _BEYOND_ANY_SIZE, 0)
+        return cls(groups, OrderColumns(by_size.rows[at], by_size.groups[at]))
+
+
+_BEYOND_ANY_SIZE = 1 << 60
+"""More weights than any model has."""
+
+
+@dataclass(frozen=True)
 class IndexColumns:
     """What is written to files; see the module's docstring for what each column holds.
 
@@ -296,7 +317,8 @@ class IndexColumns:
 
     ``merit`` are the points of every record for what it is, ``model_merit`` those of every model: a column each of
     :data:`compat.catalogue.suggesting.PARTS`. ``model_line`` is the number of the line that each model is of by its
-    maker and the letters that its name begins with, -1 where neither is told.
+    maker and the letters that its name begins with, -1 where neither is told; ``model_created`` since when there is any
+    build of it, in seconds since 1970, -1 where no date is told.
 
     ``model`` is the number of the model that each record is a build of, ``model_by`` what tells it (see
     :class:`~compat.catalogue.builds.BuildBy`); ``model_rows`` the rows by model, those of model ``n`` from
@@ -311,6 +333,7 @@ class IndexColumns:
     merit: Column
     model_merit: Column
     model_line: Column
+    model_created: Column
     model: Column
     model_by: Column
     model_rows: Column

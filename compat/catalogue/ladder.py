@@ -38,6 +38,7 @@ from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
+from compat.estimate.quality import VERY_GOOD
 from compat.models import ModelRecord, RecordTags, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
 
@@ -66,6 +67,8 @@ KINDS = {
     "longest": "Longest context",
 }
 """The rungs of a ladder, in order, with what people call them."""
+_NOT_LISTED = " Lists take another build of it, which is not sure to read as far."
+"""Said of what reads the most where it is not the build that lists show."""
 _WRITING = ("chat", "code", "reasoning", "vision")
 """The uses in which somebody waits for each word."""
 
@@ -333,7 +336,8 @@ class _Machine:
             "biggest",
             self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
         )
-        near = every & (self.bits >= NEARLY_ALL_BITS)
+        # Four bits with much beside them left wide are six by their size, and lose what four bits lose.
+        near = every & (self.bits >= NEARLY_ALL_BITS) & (self.builds.columns.variants["quality"] >= VERY_GOOD)
         why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
         yield "quality", self._most(near, self.parameters, places, why)
         large = able & (self.parameters >= _OF_THE_BIGGEST * biggest)
@@ -351,16 +355,25 @@ class _Machine:
     def _most(
         self, among: Mask, numbers: Column, places: Column, why: str, *, near: float = AS_LARGE, context: int = 0
     ) -> list[_Pick]:
-        """Of the builds that come near to the most of something, the best known first."""
+        """Of the builds that come near to the most of something, the best known first; of one model the one that lists
+        take, where it is among them.
+        """
         at = np.flatnonzero(among)
         if not len(at):
             return []
         at = at[numbers[at] >= near * numbers[at].max()]
-        at = at[np.argsort(places[at], kind="stable")][:_LOOKED_AT]
+        at = at[np.argsort(places[at], kind="stable")]
+        _, first, of_model = np.unique(
+            self.index.columns.model[self.rows[places[at]]], return_index=True, return_inverse=True
+        )
+        listed = self.taken(places)[at]
+        order = np.lexsort((~listed, first[of_model]))[:_LOOKED_AT]
+        at, listed = at[order], listed[order]
         keys = self.index.ids_at(self.rows[places[at]])
+        others = _NOT_LISTED if context else ""
         return [
-            _Pick(key, int(self.builds.position[one]), float(self.bits[one]), context, why)
-            for key, one in zip(keys, at, strict=True)
+            _Pick(key, int(self.builds.position[one]), float(self.bits[one]), context, why if shown else why + others)
+            for key, one, shown in zip(keys, at, listed, strict=True)
         ]
 
     def left_out(self, use: str) -> LeftOut:

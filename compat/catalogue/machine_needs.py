@@ -176,24 +176,27 @@ class EngineNeeds:
                 fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
 
-    def _speeds(self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column) -> Column:
-        """Tokens a second of some rows of the columns, each at its context; NaN where there is no number."""
+    def _speeds(
+        self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column, *, at_most: bool = False
+    ) -> Column:
+        """Tokens a second of some rows of the columns, each at its context, or what they are ``at_most``; NaN where
+        there is no number.
+        """
         shares = Shares.whole(len(rows))
         partly = np.flatnonzero(fits == FIT_CODES[Fit.PARTIAL])
         for options, at in _by_context(worker, context[partly]):
             some = partly[at]
             shares.put(some, self.columns.taken(rows[some]).shares_read(hardware, options))
-        return self.columns.taken(rows).speeds(fits, shares, hardware, worker.kv)
+        return self.columns.taken(rows).speeds(fits, shares, hardware, worker.kv, at_most=at_most)
 
     def _paces(self, worker: Worker, rows: Column, fits: Column, context: Column, speed: Column) -> Column:
         """The same by which they are told apart: see :func:`~compat.catalogue.taking.paced_on`."""
         assert worker.hardware is not None
-        paced = paced_on(worker.hardware)
-        at = np.flatnonzero(np.isnan(speed) & is_paced_by_memory(fits, worker.hardware))
-        if paced is None or not len(at):
-            return speed
-        found = speed.copy()
-        found[at] = self._speeds(paced, worker, rows[at], fits[at], context[at])
+        found, paced = speed.copy(), paced_on(worker.hardware)
+        for at_most in (False, True):
+            at = np.flatnonzero(np.isnan(found) & is_paced_by_memory(fits, worker.hardware))
+            if len(at):
+                found[at] = self._speeds(paced, worker, rows[at], fits[at], context[at], at_most=at_most)
         return found
 
     def speeds(self, index: IndexColumns, verdicts: Verdicts, best: Best) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class ModelOf:
 
     ``name`` is its id, or what its builds call it where the catalogue knows no repository of it; ``repositories`` how
     many have it, this one included; ``by`` what tells that this is one of them; ``known`` whether the catalogue has
-    the model's own repository, whose ``license`` and date (``created``) these are then.
+    the model's own repository, whose ``license`` it is then; ``created`` since when there is any build of it.
     """
 
     name: str
@@ -49,21 +49,23 @@ def models_of(index: CatalogueIndex, records: Sequence[ModelRecord]) -> dict[int
     columns = index.columns
     rows = {record.pk: int(row) for record in records for row in index.rows_of([record.pk])}
     models = {pk: int(columns.model[row]) for pk, row in rows.items()}
-    named = {record.pk: (record.repo_id, record.license, record.created) for record in records}
+    named = {record.pk: (record.repo_id, record.license) for record in records}
     itself = {model: int(columns.model_self[model]) for model in models.values()}
     keys = {model: int(columns.ids[row]) for model, row in itself.items() if row >= 0}
     elsewhere = sorted({key for key in keys.values() if key not in named})
     lacking = sorted(model for model, row in itself.items() if row < 0)
     first = {model: int(columns.ids[columns.builds_of(model)[0]]) for model in lacking}
     elsewhere += sorted({key for key in first.values() if key not in named})
-    named |= {key: told for key, *told in _NAMES.rows(elsewhere)} if elsewhere else {}
+    named |= {key: (repo_id, license_) for key, repo_id, license_ in _NAMES.rows(elsewhere)} if elsewhere else {}
     told = _told_names(index, lacking)
     found = {}
     for record in records:
         if record.pk in models:
             model = models[record.pk]
             own = told.get(model) or _cut(named[first[model]][0].rpartition("/")[2]) if model in first else ""
-            name, license_, created = named.get(keys.get(model, -1)) or (own, "", None)
+            name, license_ = named.get(keys.get(model, -1)) or (own, "")
+            since = int(columns.model_created[model])
+            created = datetime.fromtimestamp(since, UTC) if since >= 0 else None
             count = len(columns.builds_of(model))
             by = BuildBy(int(columns.model_by[rows[record.pk]]))
             found[record.pk] = ModelOf(name, count, by, model in keys, license_, created)
@@ -115,7 +117,7 @@ def _cut(name: str) -> str:
     return name[: len(original)] if original else name
 
 
-_OWN = ("pk", "repo_id", "license", "created")
+_OWN = ("pk", "repo_id", "license")
 _NAMES = ComposedQuery(lambda keys: ModelRecord.objects.filter(pk__in=keys).order_by().values_list(*_OWN))
 _BASES = ComposedQuery(
     lambda records: (

@@ -29,6 +29,7 @@ from compat.estimate import (
     judge_fit,
     largest_context,
     make_plans,
+    most_speed,
 )
 from compat.estimate.label_sizes import file_label
 from compat.estimate.need_columns import FIT_CODES
@@ -221,10 +222,11 @@ def pace_of(record: ModelRecord, variant: RecordVariant, worker: Worker, fit: Fi
         return None
     needed, _ = inputs_of_variant(record, variant)
     told = estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv).tokens_per_second
+    if told is not None or not is_paced_by_memory(FIT_CODES[fit.fit], hardware):
+        return told
     paced = paced_on(hardware)
-    if told is None and paced is not None and is_paced_by_memory(FIT_CODES[fit.fit], hardware):
-        return estimate_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv).tokens_per_second
-    return told
+    pace = estimate_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv).tokens_per_second
+    return most_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv) if pace is None else pace
 
 
 def speed_told(

@@ -29,13 +29,16 @@ from compat.models import (
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The home page's data. ``recorded``: see :attr:`~compat.catalogue.index.CatalogueIndex.recorded`."""
+    """The home page's data: ``first`` are the rows that the list of what runs begins with.
+
+    ``recorded``: see :attr:`~compat.catalogue.index.CatalogueIndex.recorded`.
+    """
 
     worker: Worker
     total: int
     by_confidence: Mapping[int, int]
     unknown: int
-    popular: list[Row]
+    first: list[Row]
     lists: list[CuratedList]
     recorded: tuple[str, ...]
     models: Mapping[int, ModelOf] = field(default_factory=dict)
@@ -54,21 +57,21 @@ class HomePage:
 
 def home(asked: Question | None = None, available: Mapping[str, Worker] | None = None) -> HomePage:
     """What the home page shows. At most ten queries."""
-    criteria = (asked or Question()).changed(confidence=("high", "medium"))
+    criteria = asked or Question()
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
     counts, unknown = _by_confidence(index, worker, models=True)
-    best_known = Finding(index, criteria, worker, models=True).ids(0, 8) if counts else []
-    popular = index.rows.of(best_known, worker, newest=newest)
+    ids = Finding(index, criteria, worker, models=True).ids(0, 8) if counts else []
+    first = index.rows.of(ids, worker, newest=newest)
     return HomePage(
         worker=worker,
         total=sum(counts.values()),
         by_confidence=counts,
         unknown=unknown,
-        popular=popular,
+        first=first,
         lists=published_lists(),
         recorded=index.recorded,
-        models=models_of(index, [row.record for row in popular]),
+        models=models_of(index, [row.record for row in first]),
     )
 
 

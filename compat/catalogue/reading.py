@@ -86,7 +86,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         (*GGUF_LABELS, *QUANTIZATIONS),
     ),
     "license": Vocabulary(
-        "use a licence as the Hub writes it, such as apache-2.0 or mit",
+        "use a licence as the Hub writes it, such as mit or gemma",
         LICENSES,
     ),
     "language": Vocabulary(
@@ -94,7 +94,7 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
         LANGUAGES,
     ),
     "author": Vocabulary(
-        "use the name of an account, which has letters, digits, “-”, “_” and “.” alone",
+        "use the name of an account, of letters, digits, dashes, underscores and dots alone",
         also=lambda value: is_repo_id(f"{value}/x"),
     ),
 }

@@ -31,8 +31,9 @@ import numpy as np
 from compat.architectures import name_words
 from compat.architectures.name_hints import without_maker
 from compat.catalogue.index_columns import RUNS, SCORES, Column, IndexColumns, OrderColumns, level_of, worth_of
-from compat.catalogue.taking import CLASS_WORDS, KINDS, LEAST_OF_USE, POINTS, SURE
+from compat.catalogue.taking import CLASS_WORDS, KINDS, LEAST_OF_USE, POINTS, SURE, UNKNOWN_NEED
 from compat.catalogue.well_known import is_altered
+from compat.extraction.original_name import original_name
 from compat.extraction.relatives import Relation
 from compat.rules import Confidence
 
@@ -65,6 +66,7 @@ _PARTIAL = frozenset({
 _MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|aggressive|jang\w*")
 """And of what somebody made of another one's with the answers of a third, or for play."""
 _LINE = re.compile(r"([a-z]{2,}?)[-_ ]?v?(\d{1,2}(?:\.\d{1,2})?)(?:[-_ .]|$)")
+_RELEASE = re.compile(r"(.+[-_])v(\d{1,2}(?:\.\d{1,2})?)")
 _NEWEST, _SAME, _NO_LINE, _BEFORE, _OLDER = 14, 11, 4, 0, -8
 _TRIED, _GONE, _ADAPTS, _PART, _UNTOLD, _ALTERED, _COPY, _TUNED, _UNTAUGHT = (
     -110,
@@ -110,16 +112,20 @@ class Known:
 
 
 def of_model(builds: Sequence[Known], itself: Known | None, name: str) -> Known:
-    """What is known of a model by its builds, of which ``itself`` may be one; ``name`` is what they call it."""
+    """What is known of a model by its builds, of which ``itself`` may be one; ``name`` is what they call it.
+
+    It is as old as the oldest of them: nobody packs what is not there, so that a later date of its own is one of a
+    repository that was made anew, or a mistake of the record.
+    """
     downloads = sum(one.downloads or 0 for one in builds)
     sizes = Counter(one.parameters for one in builds if one.parameters)
-    dates = [one.created for one in builds if one.created is not None]
+    created = min((one.created for one in builds if one.created is not None), default=None)
     if itself is not None:
         return replace(
             itself,
             parameters=itself.parameters or max(sizes, key=lambda size: (sizes[size], size), default=None),
             downloads=downloads,
-            created=itself.created or min(dates, default=None),
+            created=created,
             uses=tuple({use: None for one in builds for use in one.uses}),
             gone=all(one.gone for one in builds),
         )
@@ -128,7 +134,7 @@ def of_model(builds: Sequence[Known], itself: Known | None, name: str) -> Known:
         name,
         max(sizes, key=lambda size: (sizes[size], size), default=None),
         downloads,
-        min(dates, default=None),
+        created,
         any(one.trusted and one.repo_id.lower().startswith(f"{owner}/") for one in builds),
         tuple({use: None for one in builds for use in one.uses}),
         all(one.gone for one in builds),
@@ -182,6 +188,13 @@ def line_of(name: str) -> tuple[str, float] | None:
     return (found[1], float(found[2])) if found else None
 
 
+@lru_cache(maxsize=65536)
+def release_of(name: str) -> tuple[str, float] | None:
+    """What a name that ends in a version says but for that, and the version: (``mistral-7b-instruct-``, 0.3)."""
+    found = _RELEASE.fullmatch(original_name(name) or name.lower())
+    return (found[1], float(found[2])) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line of models: its newest generation as far as known makers tell, and the owner that others build on most."""
@@ -191,13 +204,13 @@ class Line:
 
 
 def lines_of(known: Sequence[Known]) -> Mapping[str, Line]:
-    """The lines that repositories of known makers are of."""
+    """The lines that repositories of known makers are of, and their releases that differ by version alone."""
     newest: dict[str, float] = {}
     votes: dict[str, Counter[str]] = {}
     for one in known:
-        line = line_of(one.name)
-        if line is not None and one.trusted:
-            newest[line[0]] = max(newest.get(line[0], 0.0), line[1])
+        for line in (line_of(one.name), release_of(one.name)) if one.trusted else ():
+            if line is not None:
+                newest[line[0]] = max(newest.get(line[0], 0.0), line[1])
         for told in one.relations:
             base, _, name = told.repo_id.rpartition("/")
             made_from = line_of(name)
@@ -214,7 +227,9 @@ def generation_points(one: Known, lines: Mapping[str, Line]) -> int:
     told = line_of(one.name) if one.uses else None
     line = lines.get(told[0]) if told else None
     if told is None or line is None:
-        return _NO_LINE
+        release = release_of(one.name)
+        newer = lines.get(release[0]) if release else None
+        return _BEFORE if release and newer and release[1] < newer.newest else _NO_LINE
     behind = int(line.newest) - int(told[1])
     return _NEWEST if told[1] >= line.newest else _SAME if behind == 0 else _BEFORE if behind == 1 else _OLDER
 
@@ -277,6 +292,12 @@ OF_USE = np.array(
     + [False]
 )
 """Whether one of that score runs, has a need that is known, and is neither poor nor too slow to wait for."""
+
+
+NEED_NOT_KNOWN = np.array(
+    [score >= RUNS and KINDS[worth_of(score)] == UNKNOWN_NEED for score in range(SCORES - 1)] + [False]
+)
+"""Whether one of that score runs on a machine, as far as can be told without its memory need."""
 
 
 @dataclass(frozen=True)

@@ -134,12 +134,13 @@ def worths(quality: Any, fits: Any, speed: Any, sure: Any) -> Any:
     return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), known]).astype(np.int8)
 
 
-def paced_on(hardware: Hardware) -> Hardware | None:
-    """The machine by which builds that lie in system memory are told apart where nobody said how fast that is: with
-    the slowest that is usual. No number that is shown rests on it. None where it is told.
+def paced_on(hardware: Hardware) -> Hardware:
+    """The machine by which builds that lie in system memory and have no speed are told apart: where nobody said how
+    fast that memory is, with the slowest that is usual. What was not measured there writes as fast as it can be read
+    at the most. No number that is shown rests on either.
     """
     if hardware.system_bandwidth is not None:
-        return None
+        return hardware
     return replace(hardware, system_bandwidth=min(USUAL_MEMORY.values()) * 1e9)
 
 

@@ -11,7 +11,7 @@ from compat.estimate.memory import Component, MemoryEstimate, VariantInputs, est
 from compat.estimate.plan import DeviceNeed, Plan, Plans, device_needs, host_need, make_plans
 from compat.estimate.reading import ReadingEstimate, estimate_reading
 from compat.estimate.run_line import ModelFiles, RunLine
-from compat.estimate.speed import SpeedEstimate, estimate_speed
+from compat.estimate.speed import SpeedEstimate, estimate_speed, most_speed
 from compat.estimate.users import conversations_at_once
 from compat.estimate.weights import Basis, Weights, estimate_weights
 from compat.shapes.known import complete, find_shape, known_shape
@@ -54,5 +54,6 @@ __all__ = [
     "known_shape",
     "largest_context",
     "make_plans",
+    "most_speed",
     "rooms_of",
 ]

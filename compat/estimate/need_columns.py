@@ -352,15 +352,17 @@ class NeedColumns:
         shares: Shares,
         hardware: Hardware,
         kv_type: str = "f16",
+        *,
+        at_most: bool = False,
     ) -> NDArray[np.float64]:
         """Tokens a second of each variant, as ``estimate_speed`` says them; NaN where it gives no number.
 
         ``fits`` are those of :meth:`fits`, ``shares`` what :meth:`shares_read` says where they are partial, and the
-        whole elsewhere.
+        whole elsewhere. ``at_most`` asks for what ``most_speed`` says.
         """
         found = np.full(len(self), np.nan)
         for rows, part in self.by_runtime():
-            found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type)
+            found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type, at_most=at_most)
         return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -477,7 +479,13 @@ def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
 
 
 def _speeds(
-    columns: NeedColumns, fits: NDArray[np.int8], shares: Shares, hardware: Hardware, kv_type: str
+    columns: NeedColumns,
+    fits: NDArray[np.int8],
+    shares: Shares,
+    hardware: Hardware,
+    kv_type: str,
+    *,
+    at_most: bool,
 ) -> NDArray[np.float64]:
     """What :meth:`NeedColumns.speeds` says, of variants that one runtime loads."""
     at, work = np.flatnonzero(np.isin(fits, _THERE)), columns.variants["work"]
@@ -487,7 +495,7 @@ def _speeds(
     spread = Spread(columns.ranks_on(hardware)[of], shares.share[at], shares.experts[at])
     values, most = columns.shapes["values"][of], columns.shapes["most_values"][of]
     found = np.full(len(columns), np.nan)
-    found[at] = decode_speeds(work[at], values, most, spread, columns.engine, hardware, kv_type)
+    found[at] = decode_speeds(work[at], values, most, spread, columns.engine, hardware, kv_type, at_most=at_most)
     return found
 
 

@@ -76,6 +76,16 @@ def estimate_speed(
     return estimate_placed(work, engine, placement)
 
 
+def most_speed(
+    variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult, *, kv_type: str = "f16"
+) -> float | None:
+    """Tokens a second that no engine exceeds there, as its weights are read for each. None where it is not told."""
+    engine = engine_name(runtime_of(engine, variant.format))
+    placement = placement_for(variant, engine, hardware, fit)
+    work = work_of(variant, engine, hardware, USUAL_DEPTH, kv_type)
+    return None if isinstance(placement, str) or isinstance(work, str) else float(1 / least_seconds(work, placement))
+
+
 def estimate_placed(work: Work, engine: str, placement: Placement, found: Calibration | None = None) -> SpeedEstimate:
     """Tokens a second of such work where it lies; ``found`` is another calibration than the one that ships."""
     found = found or calibration()

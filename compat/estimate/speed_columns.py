@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from compat.engines.hardware import Hardware
 from compat.estimate.placement import place
-from compat.estimate.speed import USUAL_DEPTH, seconds_of
+from compat.estimate.speed import USUAL_DEPTH, least_seconds, seconds_of
 from compat.estimate.speed_constants import calibration
 from compat.estimate.token_work import (
     CODES,
@@ -91,14 +91,17 @@ def decode_speeds(
     engine: str,
     hardware: Hardware,
     kv_type: str,
+    *,
+    at_most: bool = False,
 ) -> NDArray[np.float64]:
     """Tokens a second of variants that fit where ``spread`` says; NaN where there is no number.
 
-    ``work`` are rows of :data:`WORK`, ``values`` and ``most`` what :func:`cached_values` says of each.
+    ``work`` are rows of :data:`WORK`, ``values`` and ``most`` what :func:`cached_values` says of each. ``at_most`` asks
+    for what :func:`~compat.estimate.speed.most_speed` says.
     """
-    read, cache, at_most = work["read"], cache_bytes(values, kv_type), cache_bytes(most, kv_type)
+    read, cache, most_cache = work["read"], cache_bytes(values, kv_type), cache_bytes(most, kv_type)
     # Where it is not known which layers keep a cache, all are counted if even that hardly matters.
-    cache = np.where(np.isnan(cache) & (at_most <= NEGLIGIBLE * read), at_most, cache)
+    cache = np.where(np.isnan(cache) & (most_cache <= NEGLIGIBLE * read), most_cache, cache)
     found = np.full(len(work), np.nan)
     for ranks, aside, experts, rows in _alike(work, spread):
         share = spread.share[rows] if aside else None
@@ -118,6 +121,10 @@ def decode_speeds(
             some["held"],
             some["weights"],
         )
+        if at_most:
+            # Of what keeps a cache that is not known nothing is told, as of one.
+            found[rows] = 1 / np.where(np.isnan(asked.cache_bytes), np.nan, least_seconds(asked, placement))
+            continue
         seconds = seconds_of(asked, engine, placement, calibration())
         if not isinstance(seconds, str):
             found[rows] = 1 / seconds

@@ -161,7 +161,7 @@ class Renderer:
             total=len(self.catalogue.entries),
             by_confidence=shares[0].by_confidence,
             unknown=shares[0].unknown,
-            popular=self.catalogue.rows(sure or self.catalogue.entries[:8]),
+            first=self.catalogue.rows(sure or self.catalogue.entries[:8]),
             lists=list(lists),
             recorded=(dates[0], dates[-1]) if dates else (),
         )

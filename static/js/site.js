@@ -4,7 +4,7 @@
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   // The page's own words, in its language; `#` stands for what is put in.
-  const word = (name, value = "") => (one("#announce")?.dataset[name] ?? "").replace("#", value);
+  const word = (name, value = "") => (one("#announce")?.getAttribute(`data-word-${name}`) ?? "").replace("#", value);
 
   // Theme: system, light or dark.
   const showTheme = () => {
@@ -134,7 +134,7 @@
       one("ul", tray).replaceChildren(...compared.map(chip));
       const go = one("a", tray);
       go.href = addressOf(go.href, compared);
-      go.textContent = compared.length > 1 ? word("compareSome", compared.length) : word("compare");
+      go.textContent = compared.length > 1 ? word("compare-some", compared.length) : word("compare");
       if (inside) go.focus();
     }
     for (const link of all("[data-compare-with]")) {

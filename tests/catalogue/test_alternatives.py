@@ -168,7 +168,7 @@ CASES = [
     ("meta-llama/Llama-3.1-70B-Instruct", "vllm", CARD, "family", "meta-llama/Llama-3.1-8B-Instruct"),
     ("meta-llama/Llama-3.1-8B-Instruct", "vllm", {"memory": 12.0}, "family", "meta-llama/Llama-3.2-3B-Instruct"),
     ("google/gemma-3-27b-it", "vllm", LARGE, "family", "google/gemma-3-4b-it"),
-    ("mistralai/Mistral-Small-24B-Instruct-2501", "vllm", CARD, "family", "mistralai/Mistral-7B-Instruct-v0.2"),
+    ("mistralai/Mistral-Small-24B-Instruct-2501", "vllm", CARD, "family", "mistralai/Mistral-7B-Instruct-v0.3"),
     (
         "mistralai/Mistral-Large-Instruct-2411",
         "vllm",

@@ -101,6 +101,9 @@ def test_each_kind_of_rung_is_what_it_says(page):
             assert longest.worker.context > page.worker.context
             assert longest.longest >= longest.worker.context
             assert longest.record.context >= longest.worker.context
+            listed = detail(longest.record.repo_id, page.asked)
+            is_listed = listed.best is None and listed.row.best == longest.variant
+            assert is_listed or "Lists take another build of it" in longest.why["longest"]
 
 
 def test_a_rung_s_numbers_are_those_of_its_model_s_page(page):

@@ -101,6 +101,12 @@ def test_a_badge_says_where_the_need_is_only_the_least_it_can_be():
     assert apply_memory_fit(RUNS, fit).brief.startswith("needs at least ")
 
 
+def test_a_badge_says_of_several_cards_what_one_of_them_needs_and_has():
+    fit = replace(fit_on(1, count=2), need=33 * GIB, room=24 * GIB)
+    assert fit.fit is Fit.TOO_LARGE
+    assert apply_memory_fit(RUNS, fit).brief == "needs 33 GiB on a card of 24 GiB"
+
+
 def test_a_badge_never_says_that_four_do_not_fit_into_four():
     for tenths in range(10, 200):
         fit = fit_on(tenths / 10)

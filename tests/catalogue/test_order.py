@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from compat.catalogue.browse import browse
 from compat.catalogue.current import current_index, forget_index
 from compat.catalogue.finding import Finding, position_after
 from compat.catalogue.order import ORDERS, order_named
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.workers import workers
+from compat.estimate import Fit
 from compat.models import ModelRecord
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +97,17 @@ def test_a_slice_may_begin_anywhere(told, sort):
     every = [one.pk for one in in_order(order_named(sort))]
     for start in (0, 1, 99, told - 5, told, told + 50):
         assert found.ids(start, 30) == every[start : start + 30]
+
+
+@pytest.mark.parametrize("unit", ["model", "repository"])
+def test_by_size_what_has_a_memory_need_that_is_not_known_comes_behind_the_rest(unit):
+    criteria = Question(worker="vllm", memory=24.0, sort="params", unit=unit)
+    pages = range(1, browse(criteria).paging.pages + 1)
+    rows = [row for page in pages for row in browse(criteria.changed(page=page)).rows]
+    unknown = [row.fit.fit is Fit.UNKNOWN for row in rows]
+    assert 5 < sum(unknown) < len(rows) - 5
+    assert unknown == sorted(unknown)
+    if unit == "repository":
+        for among in (False, True):
+            sizes = [row.record.parameters or 0 for row, one in zip(rows, unknown, strict=True) if one is among]
+            assert sizes == sorted(sizes, reverse=True)

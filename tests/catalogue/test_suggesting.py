@@ -10,7 +10,16 @@ import pytest
 from compat.catalogue.browse import browse
 from compat.catalogue.listing import list_models
 from compat.catalogue.question import Question
-from compat.catalogue.suggesting import BUILD_POINTS, PARTS, Known, generation_points, line_of, lines_of, points_of
+from compat.catalogue.suggesting import (
+    BUILD_POINTS,
+    PARTS,
+    Known,
+    generation_points,
+    line_of,
+    lines_of,
+    of_model,
+    points_of,
+)
 from compat.catalogue.workers import workers
 from compat.estimate import Fit
 from compat.extraction.relatives import Relation
@@ -67,6 +76,23 @@ ODD = {
 
 def points(one):
     return sum(points_of(one, lines_of([*GOOD, *ODD.values()]), LAST))
+
+
+def test_of_two_releases_that_differ_by_their_version_alone_the_older_is_a_generation_behind():
+    older, newer = (
+        replace(LLAMA, repo_id=f"mistralai/Mistral-7B-Instruct-v0.{number}", downloads=None) for number in (2, 3)
+    )
+    lines = lines_of([older, newer])
+    packed = replace(older, repo_id="TheBloke/Mistral-7B-Instruct-v0.2-GGUF")
+    assert generation_points(older, lines) == generation_points(packed, lines) < generation_points(newer, lines)
+    assert generation_points(newer, lines) == generation_points(LLAMA, lines_of([]))
+
+
+def test_a_model_is_as_old_as_the_oldest_of_its_builds():
+    build = replace(QWEN_8B, repo_id="someone/Qwen3.6-27B-GGUF", trusted=False)
+    for itself in (QWEN_27B, replace(QWEN_27B, created=None)):
+        assert of_model([itself, build], itself, "qwen/qwen3.6-27b").created == build.created
+    assert of_model([QWEN_27B], QWEN_27B, "qwen/qwen3.6-27b").created == QWEN_27B.created
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)

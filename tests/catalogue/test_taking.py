@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 
 from compat.catalogue.listing import judge_records
+from compat.catalogue.needs import fit_of, pace_of, speed_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
 from compat.catalogue.taking import most_worth, worth, worths
 from compat.catalogue.workers import workers
+from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit
 from compat.estimate.need_columns import FITS
 from compat.estimate.quality import FAIR, GOOD, NEARLY_LOSSLESS, POOR, VERY_GOOD, quality_of
 from compat.hub.payloads import parse_record
+from compat.models import ModelRecord
 from tests.samples import record
 
 GPU_8 = {"accelerator": "RTX 4060", "ram": 32}
@@ -129,3 +132,17 @@ def test_columns_are_worth_what_single_builds_are_and_nothing_more_than_its_qual
     for (quality, code, pace, sure), value in zip(cases, found.tolist(), strict=True):
         assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, sure=sure)
         assert value <= most_worth(quality, sure=sure)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+@pytest.mark.parametrize(("told", "gb_s"), [({}, min(USUAL_MEMORY.values())), ({"ram_bandwidth": 80}, 80)])
+def test_what_nobody_measured_on_a_processor_writes_as_fast_as_its_weights_can_be_read_at_the_most(engine, told, gb_s):
+    """On a card the same has a speed, or is taken to be fast."""
+    worker = worker_of(Question(worker=engine, ram=64, **told), workers())
+    phi = ModelRecord.objects.get(repo_id="microsoft/phi-4")
+    variant = phi.variants.get(position=0)
+    fit = fit_of(phi, variant, worker)
+    assert (fit.fit, speed_of(phi, variant, worker, fit).tokens_per_second) == (Fit.FITS, None)
+    weights = fit.estimate.component("weights").bytes
+    assert pace_of(phi, variant, worker, fit) == pytest.approx(gb_s * 1e9 / weights, rel=0.1)

@@ -35,11 +35,14 @@ MACHINES = (
     Question(worker="vllm", memory=48.0, kv="fp8"),
     Question(worker="mlx-lm", accelerator="Apple M3 Ultra", ram=256.0, kv="8bit"),
     Question(worker="lm-studio", accelerator="Apple M3 Ultra", ram=256.0, kv="q8_0"),
+    Question(worker="vllm", ram=64.0),
+    Question(worker="transformers", ram=64.0, ram_bandwidth=80.0),
 )
 NAMES = (
     *("vllm, 24 GB", "vllm, V100", "llama.cpp, RTX 4090 and 32 GB", "transformers, 2 x 8 GB", "rbee, 16 GB of RAM"),
     *("vllm, 80 GB, a long context", "vllm, a cache in fp8 on Ampere", "vllm, a cache in fp8 on 48 GB"),
     *("MLX with a cache of 8 bits", "LM Studio with a cache in q8_0"),
+    *("vLLM on a processor", "Transformers on a processor"),
 )
 
 

@@ -22,6 +22,7 @@ from compat.estimate import (
     from_config,
     judge_fit,
     known_shape,
+    most_speed,
 )
 from compat.estimate.fit import Fit, rooms_of
 from compat.estimate.launch import Aside
@@ -301,11 +302,16 @@ def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
         some = variants()[number::3]
         columns = NeedColumns.of(some, engine)
         fits = columns.fits(machine, options)
-        found = columns.speeds(fits, shares(columns, fits, machine, options), machine, options.kv_type)
-        for variant, speed in zip(some, found.tolist(), strict=True):
+        read = shares(columns, fits, machine, options)
+        found = columns.speeds(fits, read, machine, options.kv_type)
+        bounds = columns.speeds(fits, read, machine, options.kv_type, at_most=True)
+        for variant, speed, bound in zip(some, found.tolist(), bounds.tolist(), strict=True):
             fit = judge_fit(variant, engine, machine, options)
             expected = estimate_speed(variant, engine, machine, fit, kv_type=options.kv_type).tokens_per_second
             assert (None if np.isnan(speed) else speed) == expected, (variant, fit.sentence)
+            most = most_speed(variant, engine, machine, fit, kv_type=options.kv_type)
+            assert (None if np.isnan(bound) else bound) == most, (variant, fit.sentence)
+            assert expected is None or expected <= most
 
 
 def test_speeds_are_told_of_every_way_to_lie_on_a_machine():

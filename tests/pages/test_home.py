@@ -20,11 +20,14 @@ def test_its_numbers_are_those_of_browse(client):
     assert f"{running} of {everything} Hugging Face models run on" in page.text
 
 
-def test_it_shows_well_known_models_that_run(client):
-    response = client.get("/")
-    rows = response.context["page"].popular
+@pytest.mark.parametrize("machine", ["", "?worker=vllm&accelerator=RTX+4090"])
+def test_it_shows_what_the_list_begins_with(client, machine):
+    """Its link *All* leads to that list."""
+    response = client.get(f"/{machine}")
+    rows = response.context["page"].first
+    listed = client.get(f"/models/{machine}").context["page"].rows
     assert 0 < len(rows) <= 8
-    assert all(row.result.compatible for row in rows)
+    assert [row.record.pk for row in rows] == [row.record.pk for row in listed[: len(rows)]]
     assert len(Page(response).classed("row")) == len(rows)
 
 

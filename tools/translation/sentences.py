@@ -7,9 +7,10 @@ the visitor's language (``marketplace.translating``), for which they need to kno
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ _WITHOUT = re.compile(
     r"|source_digest|health|facets|hardware|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
 )
 """Modules beside them whose words are for operators, for programs, or names."""
-DATA = "compat/engines/profiles/*.toml", "compat/engines/data/known_failures.toml"
-"""Where sentences are kept as data: what engines say of themselves, and failures that the public reported."""
+DATA = "compat/engines/profiles/*.toml", "compat/engines/data/known_failures.toml", "compat/engines/data/evidence.json"
+"""Where sentences are kept as data: what engines say of themselves, failures that the public reported, and evidence."""
 _NO_SENTENCES = {
     *("name", "names", "also", "name_begins", "name_begins_with_experts", "source", "sources", "version"),
     *("generated_from", "url", "report", "label", "packings"),
@@ -39,7 +40,8 @@ WORDS = (
     *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
-    *("structure of the published model of these dimensions", "image to 3d"),
+    *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
+    *("processors", "search", "accelerators"),
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
@@ -64,7 +66,8 @@ def sentences(root: Path) -> dict[str, str]:
                 found.setdefault(text.strip(), place)
     for path in sorted(path for pattern in DATA for path in root.glob(pattern)):
         if not path.name.endswith(".lists.toml"):
-            for text in _said(tomllib.loads(path.read_text("utf-8"))):
+            read: Callable[[str], Any] = json.loads if path.suffix == ".json" else tomllib.loads
+            for text in _said(read(path.read_text("utf-8"))):
                 found.setdefault(text.replace("%", "%%") if "%(" in text else text, path.relative_to(root).as_posix())
     return found | {word: "tools/translation/sentences.py" for word in WORDS if word not in found}
 
@@ -135,8 +138,12 @@ class _Collector(ast.NodeVisitor):
         """A text that something is compared with."""
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """A key."""
+        """A key; of what is noted beside a type, what people call it."""
         self.visit(node.value)
+        if _name_of(node.value) == "Annotated":
+            for one in ast.walk(node.slice):
+                if isinstance(one, ast.keyword) and one.arg == "noun":
+                    self.visit(one.value)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """A text as it is; places that are filled in later get a name."""
