@@ -94,13 +94,15 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 def _dump_postgresql(database: Mapping[str, Any], target: Path) -> None:
     told = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
     environment = os.environ | {name: str(database[key]) for name, key in told.items() if database[key]}
-    command = ["pg_dump", "--format=custom", "--no-owner", f"--file={target}"]
+    command = ["pg_dump", "--format=custom", "--no-owner"]
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - as is
+        # Into the file as it was made: a dump that outlives this process makes none anew under its name.
+        with target.open("wb") as file:
+            done = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.PIPE, check=False)  # noqa: S603 - as is
     except FileNotFoundError:
         raise CommandError("pg_dump is not installed here: copy the database where it is.") from None
     if done.returncode:
-        raise CommandError(f"pg_dump failed: {' '.join(done.stderr.split())[:500]}")
+        raise CommandError(f"pg_dump failed: {' '.join(done.stderr.decode(errors='replace').split())[:500]}")
 
 
 def _drop_old(ending: str, keep: int) -> int:
