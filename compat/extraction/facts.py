@@ -119,7 +119,7 @@ class VariantFacts:
     needs; ``contradicted``: the count of its weights, its dimensions and its name do not agree; ``no_weights``: the
     Hub's own list of files is known, and holds none; ``cut``: in pieces that have to be joined before use.
     ``layout``: who laid the tensors out, where that is not as Transformers does (``mistral``: Mistral's own names;
-    ``paddle``: PaddlePaddle, as its name or the Hub's library says).
+    ``paddle``: PaddlePaddle, as its name or the Hub's library says; ``mlx``: MLX's converters, likewise).
     ``file_names``: how the weight files are named where the list of files is known and they are not as
     Transformers writes them, one of :data:`FILE_NAMES`. ``no_config``: that list holds no ``config.json``, and nothing
     of one was read. ``gone``: why the files cannot be had from the Hub any more (``missing``, ``disabled``).

@@ -441,6 +441,14 @@ def _mlx_maker(model: HubModel, tags: tuple[str, ...], words: tuple[str, ...]) -
     return (Provenance.NAME, f"its name says “{word[0]}”") if word else None
 
 
+def made_for_mlx(model: HubModel) -> bool:
+    """Whether the Hub's library, its owner, or its name and tags together say that MLX's converters wrote it."""
+    if model.library_name == "mlx" or model.owner in _MLX_OWNERS:
+        return True
+    tags = [tag.lower() for tag in model.tags or ()]
+    return "mlx" in tags and _MLX_WORD.search("-".join(name_words(model.name))) is not None
+
+
 def _mlx_by_name(
     model: HubModel, tags: tuple[str, ...], words: tuple[str, ...], maker: tuple[Provenance, str]
 ) -> Packing:

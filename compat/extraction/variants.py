@@ -16,7 +16,7 @@ from compat.architectures import has_classes, known_model, name_words
 from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
-from compat.extraction.quantization import Packing, packing_of_file
+from compat.extraction.quantization import Packing, made_for_mlx, packing_of_file
 from compat.extraction.relatives import WEAK
 from compat.hub.payloads import GgufTensors, HubModel
 from compat.shapes.tensor_bytes import TensorBytes
@@ -60,7 +60,9 @@ MISTRAL = "mistral"
 """A layout: the names of tensors and files that Mistral's own programs write, with ``params.json``."""
 PADDLE = "paddle"
 """A layout: what PaddlePaddle writes, with matrices the other way round."""
-LAYOUTS = (MISTRAL, PADDLE)
+MLX = "mlx"
+"""A layout: what MLX's converters write, who rename, turn and shift tensors of some models."""
+LAYOUTS = (MISTRAL, PADDLE, MLX)
 """Every layout of safetensors weights that is not Transformers'."""
 _CONSOLIDATED = "consolidated"
 _CTRANSLATE2_VOCABULARIES = frozenset(
@@ -126,6 +128,8 @@ def variants_of(
             plain = partial(plain, layout=MISTRAL)
         elif _may_be_paddles(model):
             plain = partial(plain, layout=PADDLE)
+        elif packing.label is None and made_for_mlx(model):
+            plain = partial(plain, layout=MLX)
         named = partial(_file_names, model, sizes)
         yield from _safetensors_variants(safetensors, sizes, plain, counted, packing, named)
 

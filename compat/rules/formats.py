@@ -10,7 +10,7 @@ from compat.engines.evidence import sureness
 from compat.engines.profile import EngineProfile, join_words
 from compat.extraction.extract import format_label
 from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIXED, RENAMED, Provenance, VariantFacts
-from compat.extraction.variants import EITHER, PADDLE, TRANSFORMERS
+from compat.extraction.variants import EITHER, MISTRAL, PADDLE, TRANSFORMERS
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "format"
@@ -102,9 +102,10 @@ def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
         yield from _refusal(format_, profile)
         return
     if files.layout and files.layout not in rule.layouts and not profile.criteria:
-        yield from _of_paddle(profile) if files.layout == PADDLE else _other_layout(profile)
-        if files.layout != PADDLE:
+        if files.layout == MISTRAL:
+            yield from _other_layout(profile)
             return
+        yield from _of_paddle(profile) if files.layout == PADDLE else _of_mlx(profile)
     if files.layout in rule.layouts and rule.layout_note:
         text = f"Its safetensors files are in Mistral's own layout: {profile.name} reads it {rule.layout_note}."
         yield Finding(CODE, Severity.WARNS, text, "Mistral's own layout", Confidence.LOW)
@@ -147,6 +148,18 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
     )
     advice = "Look for a version of it in the layout of Transformers, whose files are called model*.safetensors."
     yield Finding(CODE, Severity.RECOMMENDS, advice)
+
+
+def _of_mlx(profile: EngineProfile) -> Iterator[Finding]:
+    yield Finding(
+        CODE,
+        Severity.WARNS,
+        "It was written for MLX, whose converters rename, turn or shift the tensors of some models: "
+        f"{profile.name} expects them as Transformers lays them out.",
+        "written for MLX",
+        Confidence.LOW,
+    )
+    yield Finding(CODE, Severity.RECOMMENDS, "Take the model that it was converted from.")
 
 
 def _of_paddle(profile: EngineProfile) -> Iterator[Finding]:

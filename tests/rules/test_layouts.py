@@ -124,3 +124,30 @@ def test_what_paddle_is_told_to_have_written_is_not_promised(slug):
         assert result.recommendations
     assert judged(ernie("ERNIE-4.5-0.3B-PT"), slug).result.level > 1
     assert judged(ernie("PaddleOCR-VL"), slug).result.level > 1
+
+
+def unpacked(name, **more):
+    config = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "max_position_embeddings": 4096}
+    files = [{"rfilename": name} for name in ("config.json", "model.safetensors")]
+    return {"id": name, "pipeline_tag": "text-generation", "config": config, "siblings": files, **more}
+
+
+MLX = (
+    unpacked("mlx-community/Qwen3-8B-bf16"),
+    unpacked("someone/Qwen3-8B-tuned-bf16", library_name="mlx"),
+    unpacked("someone/Qwen3-8B-mlx-bf16", tags=["mlx"]),
+)
+
+
+@pytest.mark.parametrize("record", MLX, ids=lambda record: record["id"])
+def test_unpacked_weights_that_were_written_for_mlx_are_promised_to_mlx_alone(record):
+    for slug in ("vllm", "sglang", "transformers", "tgi", "tensorrt-llm"):
+        result = judged(record, slug).result
+        assert (result.level, result.brief) == (1, "written for MLX"), slug
+        assert "Take the model that it was converted from." in result.recommendations
+    assert judged(record, "mlx-lm").result.level == 3
+
+
+@pytest.mark.parametrize("tags", [[], ["mlx"]])
+def test_a_tag_alone_says_that_mlx_can_load_it_not_that_it_wrote_it(tags):
+    assert judged(unpacked("Qwen/Qwen3-8B-bf16", tags=tags), "vllm").result.level == 3
