@@ -702,7 +702,7 @@ def test_search_and_workers_in_a_browser(site, address, browser):
     assert words[model[1][other]] in verdict.inner_text()
     check()
     page.goto(f"{address}models/")
-    shown = page.locator(".rows .badge").all_inner_texts()
+    shown = page.locator(".rows .badge").all_text_contents()
     assert shown == [words[row[1][other]] for row in index["models"][:50]]
     assert not page.locator(".row-size [data-for]:visible").count(), "sizes are about the first engine's files"
     check("dark")
@@ -713,7 +713,7 @@ def test_search_and_workers_in_a_browser(site, address, browser):
     page.goto(address)
     page.evaluate("localStorage.clear()")
     page.goto(f"{address}models/")
-    assert page.locator(".rows .badge").all_inner_texts() == [words[row[1][0]] for row in index["models"][:50]]
+    assert page.locator(".rows .badge").all_text_contents() == [words[row[1][0]] for row in index["models"][:50]]
     plain = browser.new_context(java_script_enabled=False).new_page()
     plain.goto(f"{address}models/{slug_of(model[0])}/")
     assert words[model[1][0]] in plain.locator(".panel.verdict:visible").inner_text()
