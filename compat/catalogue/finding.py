@@ -60,7 +60,8 @@ class Finding:
     """One question to one index, on one worker.
 
     ``singled`` are the rows of the records that search, author and list single out, or None where nothing of that is
-    asked; ``names_first`` puts a record first whose whole id or name is searched for. A facet's own counts ignore what
+    asked; ``names_first`` puts a record first whose whole id or name is searched for, and ``needs_last`` what of an
+    order by size has an unknown need on the worker's machine behind the rest. A facet's own counts ignore what
     is chosen of it, as a visitor expects of check boxes: they say what taking another box would give.
 
     Where it finds ``models``, a model is judged by the best of those of its builds that pass every filter, is counted
@@ -76,6 +77,7 @@ class Finding:
         worker: Worker,
         *,
         names_first: bool = True,
+        needs_last: bool = True,
         models: bool = False,
     ) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
@@ -97,7 +99,7 @@ class Finding:
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
         self.scores = self.verdicts.scores(columns.trusted)
-        if criteria.sort == "params" and worker.hardware is not None:
+        if needs_last and criteria.sort == "params" and worker.hardware is not None:
             by_size = index.order(ORDERS["params"])
             self.ranked = Sizes.of(columns.ranges["parameters"], NEED_NOT_KNOWN[self.scores], by_size)
 

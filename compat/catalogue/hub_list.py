@@ -50,7 +50,9 @@ def hub_page(question: HubQuestion, available: Mapping[str, Worker], limit: int,
     order = order_named(question.criteria.sort, ascending=question.ascending)
     place = read_cursor(cursor, question.text, order) if cursor else None
     index = current_index()
-    found = Finding(index, question.criteria, worker_of(question.criteria, available), names_first=False)
+    # Its orders are the Hub's own, which know no machine.
+    worker = worker_of(question.criteria, available)
+    found = Finding(index, question.criteria, worker, names_first=False, needs_last=False)
     # The Hub would not list what it does not have.
     found.without_cause("gone")
     if question.task:
