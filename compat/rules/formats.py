@@ -151,27 +151,25 @@ def _other_layout(profile: EngineProfile) -> Iterator[Finding]:
 
 
 def _of_mlx(profile: EngineProfile) -> Iterator[Finding]:
-    yield Finding(
-        CODE,
-        Severity.WARNS,
+    text = (
         "It was written for MLX, whose converters rename, turn or shift the tensors of some models: "
-        f"{profile.name} expects them as Transformers lays them out.",
-        "written for MLX",
-        Confidence.LOW,
+        f"{profile.name} expects them as Transformers lays them out."
     )
-    yield Finding(CODE, Severity.RECOMMENDS, "Take the model that it was converted from.")
+    return _by_others(text, "written for MLX", "Take the model that it was converted from.")
 
 
 def _of_paddle(profile: EngineProfile) -> Iterator[Finding]:
-    yield Finding(
-        CODE,
-        Severity.WARNS,
+    text = (
         "It is told to be written by PaddlePaddle, whose safetensors files hold matrices the other way round: "
-        f"{profile.name} expects them as Transformers lays them out.",
-        "PaddlePaddle's layout",
-        Confidence.LOW,
+        f"{profile.name} expects them as Transformers lays them out."
     )
     advice = "Look for the version of it that its authors wrote for PyTorch; the names of those often end with -PT."
+    return _by_others(text, "PaddlePaddle's layout", advice)
+
+
+def _by_others(text: str, brief: str, advice: str) -> Iterator[Finding]:
+    """Weights that another program may have laid out in a way of its own: not promised."""
+    yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW)
     yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 

@@ -98,7 +98,7 @@ def _dump_postgresql(database: Mapping[str, Any], target: Path) -> None:
     try:
         # Into the file as it was made: a dump that outlives this process makes none anew under its name.
         with target.open("wb") as file:
-            done = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.PIPE, check=False)  # noqa: S603 - as is
+            done = subprocess.run(command, env=environment, stdout=file, stderr=subprocess.PIPE, check=False)  # noqa: S603 - a fixed command
     except FileNotFoundError:
         raise CommandError("pg_dump is not installed here: copy the database where it is.") from None
     if done.returncode:
