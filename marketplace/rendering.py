@@ -204,7 +204,7 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
     made.globals["language"] = language
     made.policies["ext.i18n.trimmed"] = True
     made.add_extension(TranslatedTemplates)
-    made.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]
+    made.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]  # which the extension adds
     icons = show.Icons(edition.file)
     made.filters.update(FILTERS, browse_address=edition.browse)
 

@@ -74,7 +74,7 @@ def numerals(text: str) -> str:
 def told(text: Any) -> str:
     """A sentence that was written in English, in the page's language; as it is where nobody translated all of it."""
     language = get_language() or settings.LANGUAGE_CODE
-    if language == settings.LANGUAGE_CODE:
+    if language == settings.LANGUAGE_CODE or len(str(text)) > _MOST:
         return str(text)
     return _told_of(language, str(text))
 
@@ -178,6 +178,8 @@ _NAME = re.compile(r"[A-Z]\w*")
 """A word that may be a label, and as well a part of a name."""
 _TYPED = re.compile(r"[\w.-]+(?:(?:, | or )[\w.-]+)*")
 """Values or names of parameters."""
+_MOST = 1000
+"""Letters of the longest text that is looked at: no sentence of ours is as long, and what a stranger sends may be."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
 _SEPARATORS_OF_PARTS = (

@@ -113,6 +113,13 @@ def test_what_nobody_translated_is_shown_as_it_is(text):
         assert told(text) == text
 
 
+@pytest.mark.parametrize("piece", ["the zq is qq; it is ww: no. ", "runs Xx models (“q”, config.json). ", "(", "a, "])
+def test_what_is_longer_than_any_sentence_is_shown_as_it_is(piece):
+    with override("de"):
+        assert told(piece * 5000) == piece * 5000
+        assert isinstance(told((piece * 1000)[:1000]), str)
+
+
 @pytest.mark.parametrize(("language", "text"), [("en", "1,234.5"), ("de", "1.234,5"), ("zh-hans", "1,234.5")])
 def test_numbers_are_written_as_the_language_does(language, text):
     with override(language):
