@@ -61,11 +61,14 @@ def folder_before(folder: Path) -> Path | None:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """One process at a time makes such a folder beside its like; the others wait here, and then find what it made."""
+def only_one(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """One process at a time makes such a folder beside its like; the others wait here, and then find what it made.
+
+    Raises ``BlockingIOError`` where another makes one now and this one would not ``wait``.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
@@ -83,6 +86,10 @@ def write_columns(folder: Path, columns: IndexColumns) -> None:
     there = sorted((one for one in folder.parent.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
     for one in there[:-_KEPT]:
         shutil.rmtree(one, ignore_errors=True)
+    # Nobody begins in an older version what was cut off there, so nobody else would drop it.
+    for one in there[-_KEPT:]:
+        with suppress(OSError), only_one(one / "any", wait=False):
+            _drop_unfinished(one)
 
 
 def read_columns(folder: Path) -> IndexColumns | None:
@@ -142,9 +149,7 @@ def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -
     """All files into a folder beside the target, which then takes its name at once."""
     if folder.exists():
         return
-    # Only one process writes here: what another began was cut off.
-    for unfinished in folder.parent.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+    _drop_unfinished(folder.parent)
     made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=folder.parent))
     try:
         for name, column in columns.items():
@@ -157,6 +162,12 @@ def _write(folder: Path, columns: Mapping[str, Any], texts: Mapping[str, Any]) -
         shutil.rmtree(made, ignore_errors=True)
         if not folder.exists():
             raise
+
+
+def _drop_unfinished(parent: Path) -> None:
+    """For the one process that writes here: what another began was cut off."""
+    for unfinished in parent.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -87,6 +87,23 @@ def test_a_change_of_the_catalogue_has_files_of_its_own_and_the_oldest_go(root):
     assert folders(root) == sorted(seen[-2:])
 
 
+def test_what_was_cut_off_in_the_version_before_goes_with_the_next_unless_it_is_being_made():
+    before = current_index().folder
+    cut_off = before / f"{index_files._UNFINISHED}abc"
+    cut_off.mkdir()
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/one"))], origin="file")
+    with index_files.only_one(before / "needs-vllm"):
+        current_index()
+        assert cut_off.exists()
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/two"))], origin="file")
+    after = current_index().folder
+    (after / f"{index_files._UNFINISHED}def").mkdir()
+    sync.store_raw([("1", record("microsoft/phi-2", id="sample/three"))], origin="file")
+    current_index()
+    assert not list(after.parent.rglob(f"{index_files._UNFINISHED}*"))
+    assert after.exists()
+
+
 def test_the_same_version_of_another_catalogue_is_another_index():
     first = current_index().folder
     Catalogue.objects.filter(pk=1).update(changed="2001-01-01T00:00:00Z")
