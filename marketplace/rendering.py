@@ -38,6 +38,7 @@ from compat.rules import CompatibilityResult
 from marketplace.addresses import with_query
 
 from . import show
+from .compiled_templates import CompiledTemplates
 from .sessions import has_session
 from .translating import TranslatedTemplates, told
 
@@ -201,12 +202,17 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
     """
     strict = {"autoescape": True, "undefined": StrictUndefined, "keep_trailing_newline": True}
     made = Environment(**{**options, **strict})  # noqa: S701 - it is told to escape
+    if settings.TEMPLATES_ROOT is not None:
+        made.bytecode_cache = CompiledTemplates(settings.TEMPLATES_ROOT, language)
     made.globals["language"] = language
     made.policies["ext.i18n.trimmed"] = True
     made.add_extension(TranslatedTemplates)
     made.install_gettext_callables(gettext, ngettext, newstyle=False)  # type: ignore[attr-defined]  # which the extension adds
     icons = show.Icons(edition.file)
     made.filters.update(FILTERS, browse_address=edition.browse)
+    if language == settings.LANGUAGE_CODE:
+        # What is English already need not ask, ten thousand times a site, which language is the page's.
+        made.filters["told"] = str
 
     @lru_cache(maxsize=panels)
     def verdict_panel(worker: str, engine: str, result: CompatibilityResult, nth: int | str) -> Markup:

@@ -150,6 +150,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 # Where the index of the catalogue is written, for all processes to map; none is written where this is empty.
 INDEX_ROOT = BASE_DIR / index_root if (index_root := env.text("INDEX_ROOT", "var/index")) else None
+# Where templates are kept as they were compiled; each process compiles its own where this is empty.
+TEMPLATES_ROOT = BASE_DIR / templates_root if (templates_root := env.text("TEMPLATES_ROOT", "var/templates")) else None
 STATIC_ROOT = BASE_DIR / env.text("STATIC_ROOT", "var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {

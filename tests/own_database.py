@@ -52,6 +52,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
         **kept,
+        "TEMPLATES_ROOT": str(shared_folder() / "templates"),
         "SECRET_KEY": "only for tests",
         "DATABASE_URL": url,
         "HF_ENDPOINT": "http://127.0.0.1:9",
