@@ -14,9 +14,9 @@ from compat.catalogue.suggesting import (
     BUILD_POINTS,
     PARTS,
     Known,
+    Others,
     generation_points,
     line_of,
-    lines_of,
     of_model,
     points_of,
 )
@@ -75,17 +75,17 @@ ODD = {
 
 
 def points(one):
-    return sum(points_of(one, lines_of([*GOOD, *ODD.values()]), LAST))
+    return sum(points_of(one, Others.of([*GOOD, *ODD.values()])))
 
 
 def test_of_two_releases_that_differ_by_their_version_alone_the_older_is_a_generation_behind():
     older, newer = (
         replace(LLAMA, repo_id=f"mistralai/Mistral-7B-Instruct-v0.{number}", downloads=None) for number in (2, 3)
     )
-    lines = lines_of([older, newer])
+    lines = Others.of([older, newer])
     packed = replace(older, repo_id="TheBloke/Mistral-7B-Instruct-v0.2-GGUF")
     assert generation_points(older, lines) == generation_points(packed, lines) < generation_points(newer, lines)
-    assert generation_points(newer, lines) == generation_points(LLAMA, lines_of([]))
+    assert generation_points(newer, lines) == generation_points(LLAMA, Others.of([]))
 
 
 def test_a_model_is_as_old_as_the_oldest_of_its_builds():
@@ -119,7 +119,7 @@ def test_a_name_tells_its_line_and_generation(name, line):
 
 
 def test_a_newer_generation_of_a_line_counts_for_more_and_only_its_makers_tell_what_is_new():
-    lines = lines_of([QWEN_27B, QWEN_8B, Known("someone/Qwen99", None, None, None, False, CHAT, False)])
+    lines = Others.of([QWEN_27B, QWEN_8B, Known("someone/Qwen99", None, None, None, False, CHAT, False)])
     ids = ("Qwen/Qwen3.6-27B", "Qwen/Qwen3-8B", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen1.5-7B-Chat")
     told = [generation_points(replace(QWEN_8B, repo_id=one), lines) for one in ids]
     assert told == sorted(told, reverse=True)
