@@ -80,7 +80,7 @@ _MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|ag
 _LINE = re.compile(r"([a-z]{2,}?)[-_ ]?v?(\d{1,2}(?:\.\d{1,2})?)(?:[-_ .]|$)")
 _RELEASE = re.compile(r"(.+[-_])v(\d{1,2}(?:\.\d{1,2})?)")
 _NEWEST, _SAME, _NO_LINE, _BEFORE, _OLDER = 14, 11, 4, 0, -8
-_TRIED, _GONE, _ADAPTS, _PART, _UNTOLD, _ALTERED, _BASE, _COPY, _TUNED, _UNTAUGHT = (
+_TRIED, _GONE, _ADAPTS, _PART, _UNTOLD, _ALTERED, BASE, _COPY, _TUNED, _UNTAUGHT = (
     -110,
     -100,
     -80,
@@ -358,7 +358,7 @@ def kind_points(one: Known, others: Others) -> int:
         _PART: not _PARTIAL.isdisjoint(words),
         _UNTOLD: not one.uses,
         _ALTERED: altered,
-        _BASE: others.is_base(one),
+        BASE: others.is_base(one),
         _COPY: bool(_COPIED.search(one.name.lower())) or not _PACKED.isdisjoint(words),
         _TUNED: _is_tuned(one, others.lines, owner, other) or not _TAUGHT_ONE_THING.isdisjoint(words),
         _UNTAUGHT: one.uses == ("vision",),
@@ -485,7 +485,7 @@ _KINDS = {
     _PART: "a part of something, or a judge of other models",
     _UNTOLD: "nothing tells what it is for",
     _ALTERED: "somebody altered another model's weights",
-    _BASE: "a base model, of which its maker has one that was taught to talk",
+    BASE: "a base model, of which its maker has one that was taught to talk",
     _COPY: "another model's weights, written in another way",
     _TUNED: "a fine-tune of another maker's model",
     _UNTAUGHT: "nothing tells that it was taught to talk",

@@ -186,3 +186,46 @@ def test_following_the_cursor_gives_the_pages_and_why(unit):
             break
     assert followed == shown
     assert len(set(followed)) == len(followed)
+
+
+def test_a_base_model_stands_behind_the_one_that_its_maker_taught_to_talk():
+    base = replace(GEMMA, repo_id="google/gemma-4-31B", uses=("vision",))
+    packed = replace(base, repo_id="unsloth/gemma-4-31B-bnb-4bit", relations=(Relation(base.repo_id, "quantized"),))
+    others = Others.of([*GOOD, base, packed])
+    assert [others.is_base(one) for one in (base, packed, GEMMA, QWEN_8B)] == [True, True, False, False]
+    assert max(sum(points_of(one, others)) for one in (base, packed)) < min(map(points, GOOD))
+
+
+def test_the_newest_of_a_line_that_is_over_is_no_newer_than_one_without_a_line():
+    yi = replace(LLAMA, repo_id="01-ai/Yi-1.5-9B-Chat", created=datetime(2024, 5, 10, tzinfo=UTC))
+    assert generation_points(yi, Others.of([yi, QWEN_27B])) == generation_points(GPT_OSS, Others.of([]))
+    assert generation_points(yi, Others.of([yi])) > generation_points(GPT_OSS, Others.of([]))
+
+
+def test_an_age_that_is_not_told_is_bounded_by_what_a_line_had_before_and_by_what_others_made():
+    undated = replace(QWEN_27B, repo_id="Qwen/Qwen3.8-27B", created=None)
+    assert Others.of([*GOOD, undated]).since(undated) == QWEN_27B.created
+    made = [
+        replace(
+            QWEN_8B, repo_id=f"{owner}/Tuned", relations=(Relation("mistralai/Mixtral-8x7B", "finetune"),), created=date
+        )
+        for owner, date in (("a", datetime(2023, 12, 20, tzinfo=UTC)), ("b", datetime(2024, 1, 5, tzinfo=UTC)))
+    ]
+    mixtral = replace(LLAMA, repo_id="mistralai/Mixtral-8x7B", created=datetime(2026, 5, 1, tzinfo=UTC))
+    assert Others.of([*made, mixtral]).since(mixtral) == made[1].created
+    assert Others.of([made[0], mixtral]).since(mixtral) == mixtral.created
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("engine", ["llama-cpp", "vllm"])
+def test_what_is_small_for_a_machine_says_so_and_counts_for_less_the_larger_the_machine_is(engine):
+    def sizes(machine):
+        page = browse(Question(worker=engine, unit="model", q="Qwen3", **machine))
+        told = {row.record.repo_id: page.standings[row.record.pk].parts for row in page.rows if row.record.parameters}
+        return {name: next(part for part in parts if part.name == "size") for name, parts in told.items()}
+
+    small, large = sizes(MACHINES["8 GB"]), sizes(MACHINES["8 x 80 GB"])
+    both = small.keys() & large.keys()
+    assert both
+    assert all(large[name].points <= small[name].points for name in both)
+    assert any("small for this machine" in part.why for part in large.values())
