@@ -17,6 +17,10 @@ CODE = "quantization"
 _MANY, _TOO_MANY = 6, 30
 _OF_BITSANDBYTES = frozenset({"4-bit", "8-bit"})
 """The widths that bitsandbytes packs in."""
+_OF_INTEGERS = (
+    *("GPTQ", "AWQ", "compressed-tensors", "AutoRound", "bitsandbytes", "Quark", "torchao", "HQQ", "MLX 4-bit", "MLX"),
+)
+"""The methods of which one may have packed what only a width is told of."""
 _SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
 """What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
 
@@ -103,7 +107,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         makers = ("MLX", "bitsandbytes") if label in _OF_BITSANDBYTES else ("MLX",)
         if label in VAGUE and (profile.packings or label == MLX) and not (closes and not _reads_any(profile, makers)):
             # Names that close so are MLX's wherever more was told.
-            doubts = closes and not _reads_any(profile, makers[:1])
+            doubts = not _reads_any(profile, makers[:1] if closes else _OF_INTEGERS)
             text, brief = _unclear(label, profile), f"{label} packing unclear"
             yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW, doubts)
             return

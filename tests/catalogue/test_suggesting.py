@@ -229,3 +229,12 @@ def test_what_is_small_for_a_machine_says_so_and_counts_for_less_the_larger_the_
     assert both
     assert all(large[name].points <= small[name].points for name in both)
     assert any("small for this machine" in part.why for part in large.values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("machine", ["8 GB", "24 GB", "8 x 80 GB", "64 GB Mac", "processor"])
+@pytest.mark.parametrize("engine", ["exllamav3", "vllm", "sglang", "transformers", "mlx-lm", "llama-cpp"])
+def test_nothing_that_something_speaks_against_is_among_the_first(engine, machine):
+    rows = browse(Question(worker=engine, unit="model", **MACHINES[machine])).rows
+    known = [row for row in rows if row.fit is not None and row.fit.fit is not Fit.UNKNOWN]
+    assert not [row.record.repo_id for row in known[: len(known) // 3] if row.result.doubted]

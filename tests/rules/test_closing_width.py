@@ -54,3 +54,9 @@ def test_weights_that_mlx_wrote_are_doubted_wherever_their_format_is_told(engine
     model = HubModel(id="mlx-community/Qwen3.5-9B-bf16", config=CONFIG, library_name="mlx", tags=["mlx"])
     assert judge(extract(model).judged[0], all_profiles()[engine]).doubted
     assert not judge(extract(model).judged[0], all_profiles()["mlx-lm"]).doubted
+
+
+def test_a_width_alone_is_doubted_where_no_method_that_packs_so_is_read():
+    """RedHatAI/Qwen3.8-27B-INT4 stood among the first of what ExLlamaV3 runs on 24 GB."""
+    assert judged("RedHatAI/Qwen3-8B-INT4", "exllamav3").doubted
+    assert not judged("RedHatAI/Qwen3-8B-INT4", "vllm").doubted
