@@ -6,8 +6,8 @@ generation first and of those the largest, up to the model's own size. Then the 
 for the same, of makers that are known, at most two of a line. What a model is for is its narrowest use: one that writes
 code also chats.
 
-An example: of DeepSeek-R1 on four H100, its NVFP4 build, then the largest distillations that fit, then other models
-that reason; never DeepSeek-OCR, which reads pages.
+An example: of DeepSeek-R1 on eight H100, its NVFP4 build, then what is of its line, then other models that reason; on
+four, which hold the build in part alone, the largest distillations that fit; never DeepSeek-OCR, which reads pages.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from compat.architectures import name_words
+from compat.architectures.name_hints import without_maker
 from compat.catalogue.columns import license_label
 from compat.catalogue.current import current_index, suggested_on, verdicts_on
 from compat.catalogue.index import CatalogueIndex
@@ -136,6 +137,8 @@ def alternatives_to(
         return []
     looked = _Looked(index, int(at[0]), record, worker)
     build, family, peers = looked.build(), looked.family(), looked.peers()
+    # One in few bits, or so slow that nobody waits for it, only where nothing else is known.
+    build = build if looked.is_of_use(build) or not len(family) + len(peers) else build[:0]
     keys = index.ids_at(np.concatenate([build, family, peers]))
     if among is not None:
         told = {pk: _Told.of(among[pk]) for pk in keys if pk in among}
@@ -176,6 +179,10 @@ class _Looked:
         rows = best_first(self.index, self.builds, scores)
         found: Column = rows[(rows != self.row) & (self.scores[self.index.columns.group[rows]] > RUNS)][:1]
         return found
+
+    def is_of_use(self, rows: Column) -> bool:
+        """Whether all of some rows are neither poor nor too slow to wait for, and nothing speaks against them."""
+        return bool(OF_USE[self.scores[self.index.columns.group[rows]]].all())
 
     @cached_property
     def _for_the_same(self) -> Mask:
@@ -246,13 +253,14 @@ def _known(index: CatalogueIndex, rows: Column, told: Mapping[int, _Told]) -> It
 
 
 def _words(name: str) -> frozenset[str]:
-    """The words that models of a line are told apart by: no sizes, dates or generations."""
+    """The words that models of a line are told apart by: no sizes, dates or generations, and no maker's name."""
     plain = original_name(name) or name.lower()
-    return frozenset(
-        word for word in name_words(plain) if word not in _SIZES and not any(letter.isdigit() for letter in word)
-    )
+    words = without_maker(name_words(plain))
+    return frozenset(word for word in words if word not in _SIZES and not any(letter.isdigit() for letter in word))
 
 
+_TAUGHT_ANOTHER = frozenset({"distill", "distilled", "llama", "qwen"})
+"""Words that only tell whose smaller model was taught to answer as the large one does, which some names leave out."""
 _SIZES = frozenset({"nano", "tiny", "mini", "small", "medium", "large", "maverick", "scout"})
 """Words that are a size."""
 
@@ -271,7 +279,7 @@ def _distance(own: _Told, one: _Told) -> tuple[int, int, int]:
     """How far one of a family is from another: in its words, then in its generation; then the largest."""
     lines = line_of(own.name), line_of(one.name)
     apart = abs(int(lines[0][1]) - int(lines[1][1])) if lines[0] and lines[1] else 0
-    return len(_words(own.name) ^ _words(one.name)), apart, -(one.parameters or 0)
+    return len((_words(own.name) ^ _words(one.name)) - _TAUGHT_ANOTHER), apart, -(one.parameters or 0)
 
 
 def _changes(own: _Told, one: _Told) -> tuple[str, ...]:

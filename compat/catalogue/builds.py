@@ -70,6 +70,7 @@ _COPIED_COUNTS = 0.005
 """And those of two copies of the same weights."""
 _MAKER = re.compile(r"(?:meta|google|nvidia|microsoft|ibm)[-_ ]")
 """A maker's name before that of a model, which some write and others do not."""
+_AS_MADE = "-bf16"
 _ANOTHER = frozenset({"instruct", "chat", "it", "pt", "base", "thinking", "reasoning", "coder", "vision", "vl"})
 """Words that one model of a family is told from another by."""
 _MOVED = {"cohereforai": "coherelabs", "zhipuai": "zai-org", "thudm": "zai-org"}
@@ -137,7 +138,8 @@ class _Grouping:
         owner, _, rest = packed.partition("_")
         if f"{owner}/{rest}" in self.by_id or f"{owner}/{rest}" in self.votes:
             return f"{owner}/{rest}"
-        named = self.named[_key(packed)]
+        # Some makers write the width of the original into its name, and its packers leave it out.
+        named = [*self.named[_key(packed)], *self.named[f"{_key(packed)}{_AS_MADE}"]]
         return self._best(repo_id for repo_id in named if self._agrees(one, repo_id)) or _key(packed)
 
     def _copied(self, one: Candidate) -> str:

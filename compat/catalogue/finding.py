@@ -292,8 +292,7 @@ class Finding:
             pk, told = row.record.pk, since.get(row.record.pk) or row.record.created
             for at in self.index.rows_of([pk]).tolist():
                 score, size = int(self.scores[self.index.columns.group[at]]), row.record.parameters_text
-                machine = self.worker.hardware is not None
-                found[pk] = standing(self.index.columns, at, score, size, told, models=self.models, machine=machine)
+                found[pk] = standing(self.index.columns, self.ranked, at, score, size, told, models=self.models)
         return found
 
     @property

@@ -7,7 +7,7 @@ those rules are run once for each distinct set of them. Two sheets, of which the
 
     sheets     id        7            9
                first     0            2      3
-    variants   limit     3      2     3              the surest that the other rules leave
+    variants   limit     6      4     6              the surest that the other rules leave (see ``sureness_of``)
                refused   7      7     7              the rank of their first refusal; 7: none
                place     0      1     0              which of two equally sure ones is taken first
                asked     0      1     0              its facts in ``facts``: AWQ, GPTQ, AWQ
@@ -30,9 +30,10 @@ from compat.extraction.facts import VariantFacts
 from compat.rules import Confidence
 from compat.rules.judge import Bound, bound_on_hardware, bound_without_hardware, order_of
 from compat.rules.platform import facts_for_hardware
-from compat.rules.result import CAUSES
+from compat.rules.result import CAUSES, confidence_of, sureness_of
 
 _NO_LIMIT, _NOT_REFUSED = 127, len(CAUSES)
+_NOTHING_TOLD = sureness_of(Confidence.LOW, doubted=False)
 _VARIANT = np.dtype([(name, "i8") for name in ("limit", "refused", "place", "made_for", "asked")])
 _CODES = np.array([*(CAUSE_CODES[cause] for cause in CAUSES), CAUSE_CODES[""]], dtype=np.int8)
 
@@ -41,14 +42,14 @@ _CODES = np.array([*(CAUSE_CODES[cause] for cause in CAUSES), CAUSE_CODES[""]], 
 class Judged:
     """Answers on one piece of hardware: by sheet its confidence and cause; the variants accepted, best first.
 
-    Those of sheet ``n`` are from ``first[n]`` on: their positions, confidences, and what they were made for.
+    Those of sheet ``n`` are from ``first[n]`` on: their positions, how sure each is, and what they were made for.
     """
 
     level: Column
     cause: Column
     first: Column
     position: Column
-    entry_level: Column
+    sureness: Column
     made_for: Column
 
 
@@ -108,24 +109,24 @@ class HardwareAnswers:
         limit, refused = np.minimum(self.variants["limit"], limits), np.minimum(self.variants["refused"], refusals)
         accepted = refused == _NOT_REFUSED
         # Nothing that was found limits it, and nothing supports it.
-        level = np.where(accepted, np.where(limit == _NO_LIMIT, int(Confidence.LOW), limit), int(Confidence.NONE))
+        sureness = np.where(accepted, np.where(limit == _NO_LIMIT, _NOTHING_TOLD, limit), 0)
         sheet = np.repeat(np.arange(len(self.sheets)), np.diff(self.first))
         further = np.where(accepted, 0, refused)
-        order = np.lexsort((self.variants["place"], -further, -level, sheet))
+        order = np.lexsort((self.variants["place"], -further, -sureness, sheet))
         best = order[self.first[:-1]]
         taken = order[accepted[order]]
         sizes = np.bincount(sheet[taken], minlength=len(self.sheets))
         return Judged(
-            level[best].astype(np.int8),
+            confidence_of(sureness[best]).astype(np.int8),
             _CODES[refused[best]],
             np.concatenate([[0], np.cumsum(sizes)]),
             taken - self.first[sheet[taken]],
-            level[taken].astype(np.int8),
+            sureness[taken].astype(np.int8),
             self.variants["made_for"][taken],
         )
 
 
 def _numbers(bound: Bound) -> tuple[int, int]:
     """(limit, rank of the cause) of a bound."""
-    limit = _NO_LIMIT if bound.limit is None else int(bound.limit)
+    limit = _NO_LIMIT if bound.limit is None else sureness_of(bound.limit, doubted=bound.doubted)
     return limit, CAUSES.index(bound.cause) if bound.cause else _NOT_REFUSED

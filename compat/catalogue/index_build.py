@@ -6,9 +6,8 @@ import hashlib
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -38,7 +37,7 @@ from compat.catalogue.needs import needs_name
 from compat.catalogue.order import ORDERS
 from compat.catalogue.packers import trusted_owners
 from compat.catalogue.spelling import NameWords
-from compat.catalogue.suggesting import PARTS, Known, Line, lines_of, of_model, points_of
+from compat.catalogue.suggesting import PARTS, Known, Others, of_model, points_of
 from compat.catalogue.well_known import Build, well_known
 from compat.estimate.label_sizes import is_dynamic
 from compat.extraction.relatives import Relation
@@ -186,8 +185,7 @@ def _models(
         Build(one.repo_id, number, place, one.downloads, told_by, "gone" if one.gone else "")
         for one, number, place, told_by in zip(merits, model.tolist(), rank.tolist(), counted, strict=True)
     ]
-    lines = lines_of(merits)
-    last = max((one.created for one in merits if one.created is not None), default=None)
+    others = Others.of(merits)
     of_models = [
         of_model([merits[row] for row in rows[start:end]], merits[row_itself] if row_itself >= 0 else None, name)
         for name, row_itself, start, end in zip(numbers, itself.tolist(), first[:-1], first[1:], strict=True)
@@ -199,8 +197,8 @@ def _models(
         "model_first": first,
         "model_self": itself,
         "models": Units.of(model, group, groups),
-        "merit": _points(merits, lines, last),
-        "model_merit": _points(of_models, lines, last),
+        "merit": _points(merits, others),
+        "model_merit": _points(of_models, others),
         "model_line": _lines(numbers),
         "model_created": np.array([int(one.created.timestamp()) if one.created else -1 for one in of_models]),
         "well_known": np.array(well_known(builds), dtype=np.int32),
@@ -220,8 +218,8 @@ def _lines(models: Iterable[str]) -> Column:
 _LETTERS = re.compile(r"[a-z]+")
 
 
-def _points(known: Iterable[Known], lines: Mapping[str, Line], last: datetime | None) -> Column:
-    return np.array([points_of(one, lines, last) for one in known], dtype=np.int8).reshape(-1, len(PARTS))
+def _points(known: Iterable[Known], others: Others) -> Column:
+    return np.array([points_of(one, others) for one in known], dtype=np.int8).reshape(-1, len(PARTS))
 
 
 MOST_NAMES = 20_000

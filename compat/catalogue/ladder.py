@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from compat.catalogue.current import engine_needs, index_now, verdicts_on
+from compat.catalogue.current import engine_needs, index_now, suggested_on, verdicts_on
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import Column, Mask
 from compat.catalogue.machine_needs import Builds
@@ -31,6 +31,7 @@ from compat.catalogue.membership import shown_rows
 from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
+from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.uses import USES, Use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, workers
@@ -49,7 +50,9 @@ NEARLY_ALL_BITS = 6.0
 COMFORTABLE = 5.0
 """Tokens a second that a person waits for without getting bored."""
 AS_LARGE, AS_FAST = 0.75, 0.9
-"""The shares of the most weights and of the most speed that count as as much: of those the best known is taken."""
+"""The shares of the most weights and of the most speed that count as as much: of those the one is taken whose model
+lists suggest first.
+"""
 _OF_THE_BIGGEST = 0.25
 """A model with less than so much of the biggest one's weights is no rung for being fast or reading far."""
 _MORE = 1.25
@@ -281,6 +284,18 @@ class _Machine:
         return found
 
     @cached_property
+    def taught(self) -> Mask:
+        """The rows whose models are no base models of others that were taught to talk, nor anything odder."""
+        columns = self.index.columns
+        found: Mask = columns.model_merit[columns.model[self.rows], KIND] > BASE
+        return found
+
+    @cached_property
+    def points(self) -> Column:
+        """The points of every row in the suggested order of models."""
+        return suggested_on(self.index, self.worker, models=True).points
+
+    @cached_property
     def reach(self) -> Column:
         """The longest of :data:`CONTEXTS` at which each good build still fits with room to spare; 0 for none."""
         found = np.zeros(len(self.good), dtype=np.int64)
@@ -295,7 +310,7 @@ class _Machine:
     def places(self, use: str) -> Column:
         """Of every build, where the best-known record of the use stands that has it; past the end where none does."""
         places = np.full(len(self.index.columns.need_sheet), len(self.rows), dtype=np.int64)
-        at = np.flatnonzero(self.index.values("use").having([use])[self.groups])
+        at = np.flatnonzero(self.index.values("use").having([use])[self.groups] & self.taught)
         # From the least known to the best, so that the best is put last.
         places[self.index.columns.need[self.groups[at[::-1]]]] = at[::-1]
         # Of those that need the same, the one that lists show.
@@ -355,19 +370,20 @@ class _Machine:
     def _most(
         self, among: Mask, numbers: Column, places: Column, why: str, *, near: float = AS_LARGE, context: int = 0
     ) -> list[_Pick]:
-        """Of the builds that come near to the most of something, the best known first; of one model the one that lists
-        take, where it is among them.
+        """Of the builds that come near to the most of something, those of the models first that lists suggest first; of
+        one model the build that lists take, where it is among them.
         """
         at = np.flatnonzero(among)
         if not len(at):
             return []
         at = at[numbers[at] >= near * numbers[at].max()]
         at = at[np.argsort(places[at], kind="stable")]
-        _, first, of_model = np.unique(
-            self.index.columns.model[self.rows[places[at]]], return_index=True, return_inverse=True
-        )
+        rows = self.rows[places[at]]
+        models, first, of_model = np.unique(self.index.columns.model[rows], return_index=True, return_inverse=True)
+        points = np.full(len(models), np.iinfo(np.int16).min)
+        np.maximum.at(points, of_model, self.points[rows])
         listed = self.taken(places)[at]
-        order = np.lexsort((~listed, first[of_model]))[:_LOOKED_AT]
+        order = np.lexsort((~listed, first[of_model], -points[of_model]))[:_LOOKED_AT]
         at, listed = at[order], listed[order]
         keys = self.index.ids_at(self.rows[places[at]])
         others = _NOT_LISTED if context else ""

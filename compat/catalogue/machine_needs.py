@@ -16,7 +16,7 @@ from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts, ranges
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.taking import UNKNOWN_WORTH, WORTHS, is_paced_by_memory, paced_on, worths
+from compat.catalogue.taking import UNKNOWN_WORTH, WORTHS, is_paced_by_memory, paced_on, trust_in, worths
 from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
@@ -27,6 +27,7 @@ from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
 from compat.rules.judge import bound_of_engine
 from compat.rules.platform import depends_on_hardware
+from compat.rules.result import confidence_of, sureness_of
 
 _AT_ONCE = 5000
 
@@ -35,14 +36,15 @@ _AT_ONCE = 5000
 class Entries:
     """The variants that the rules accept, sheet after sheet, best first: those of row ``n`` from ``first[n]`` on.
 
-    ``level`` and ``cause`` are the rules' verdict on every sheet, ``made_for`` the tokens that a variant was made for.
+    ``level`` and ``cause`` are the rules' verdict on every sheet, ``sureness`` is that of a variant, ``made_for`` the
+    tokens that it was made for.
     """
 
     level: Column
     cause: Column
     first: Column
     position: Column
-    entry_level: Column
+    sureness: Column
     made_for: Column
 
     @classmethod
@@ -56,7 +58,7 @@ class Entries:
             best = answer.results[answer.order[0]]
             level[row], cause[row] = int(best.level), CAUSE_CODES[best.cause]
             entries = [
-                (at, int(answer.results[at].level), made_for(answer.facts[at]))
+                (at, answer.results[at].sureness, made_for(answer.facts[at]))
                 for at in answer.order
                 if answer.results[at].compatible
             ]
@@ -68,14 +70,14 @@ class Entries:
 
     def at_most(self, limit: Confidence) -> Entries:
         """The same, none surer than a limit. The variants of a sheet stand in the order they have then."""
-        level, entry_level = (np.minimum(column, int(limit)) for column in (self.level, self.entry_level))
-        return replace(self, level=level, entry_level=entry_level)
+        sureness = np.minimum(self.sureness, sureness_of(limit, doubted=False))
+        return replace(self, level=np.minimum(self.level, int(limit)), sureness=sureness)
 
     def rows(self, rows: Column) -> tuple[Column, Column, Column, Column]:
-        """(size, positions, confidences, contexts) of the entries of some sheets, sheet after sheet."""
+        """(size, positions, sureness, contexts) of the entries of some sheets, sheet after sheet."""
         sizes = np.diff(self.first)[rows]
         at = ranges(self.first[rows], sizes)
-        return sizes, self.position[at], self.entry_level[at], self.made_for[at]
+        return sizes, self.position[at], self.sureness[at], self.made_for[at]
 
     def best_made_for(self) -> Column:
         """The tokens that the best variant of every sheet was made for; not read where none is accepted."""
@@ -85,7 +87,7 @@ class Entries:
         return found
 
     def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column]:
-        """(need, number of the variant, confidence by the rules, context) for every variant, need after need."""
+        """(need, number of the variant, sureness by the rules, context) for every variant, need after need."""
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
         need = np.repeat(np.arange(len(sheet), dtype=np.int64), sizes)
@@ -94,7 +96,7 @@ class Entries:
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
         need, position, at = need[there], position[there], at[there]
-        return need, index.need_first[need] + position, self.entry_level[at], self.made_for[at]
+        return need, index.need_first[need] + position, self.sureness[at], self.made_for[at]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class EngineNeeds:
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
-        need, variant, sure, made = entries.of_needs(index)
+        need, variant, sureness, made = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
         best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         # What lists no variants has no need that is known.
@@ -127,9 +129,10 @@ class EngineNeeds:
             fits = self._fits(worker, rows, context)
             speed = self._speeds(worker.hardware, worker, rows, fits, context)
             doubted = self.columns.bars(worker.hardware, worker.options)[rows] == DOUBTED
-            sure = np.where(doubted, np.minimum(sure, int(Confidence.MEDIUM)), sure)
+            sure = _bounded(confidence_of(sureness), doubted)
             pace = self._paces(worker, rows, fits, context, speed)
-            worth = worths(self.columns.variants["quality"][rows], fits, pace, (sure >= Confidence.MEDIUM) & ~doubted)
+            trust = trust_in(sureness, doubted)
+            worth = worths(self.columns.variants["quality"][rows], fits, pace, trust)
             # The first of those worth most: the entries of a need stand in the order of preference.
             ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
@@ -145,14 +148,14 @@ class EngineNeeds:
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
         assert worker.hardware is not None
-        need, variant, sure, made = self._on_hardware(index, worker).of_needs(index)
+        need, variant, sureness, made = self._on_hardware(index, worker).of_needs(index)
         at = np.flatnonzero(np.isin(need, needs))
         rows, made = np.searchsorted(self.variants, variant[at]), made[at]
         own = replace(self, variants=variant[at], columns=self.columns.taken(rows))
         context = _loaded(worker, made)
         fits = own._fits(worker, np.arange(len(at)), context)  # noqa: SLF001 - of the same class
         doubted = own.columns.bars(worker.hardware, worker.options) == DOUBTED
-        level, _ = _with_fit(np.where(doubted, np.minimum(sure[at], int(Confidence.MEDIUM)), sure[at]), fits, worker)
+        level, _ = _with_fit(_bounded(confidence_of(sureness[at]), doubted), fits, worker)
         # Only what lies on the accelerators whole is asked for its speed here.
         whole = np.where(np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]]), fits, FIT_CODES[Fit.UNKNOWN])
         speed = own.columns.speeds(whole, Shares.whole(len(at)), worker.hardware, worker.kv)
@@ -271,6 +274,11 @@ def _by_context(worker: Worker, context: Column) -> Iterator[tuple[LoadOptions, 
         yield replace(worker.options, context=tokens), np.flatnonzero(context == tokens)
 
 
+def _bounded(level: Column, doubted: Mask) -> Column:
+    """Confidences, where whether it loads at all is doubted no more than medium."""
+    return np.where(doubted, np.minimum(level, int(Confidence.MEDIUM)), level)
+
+
 def _at_context(level: Column, made: Column, worker: Worker) -> Column:
     """What :func:`~compat.catalogue.made_for.apply_made_for` leaves of each confidence."""
     beyond = (made > NOT_READ) & (made < asked_for(worker.context))
@@ -297,7 +305,7 @@ def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, j
     level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
     level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
     first = np.concatenate([[0], np.cumsum(sizes)])
-    other = Entries(level, cause, first, judged.position, judged.entry_level, judged.made_for)
+    other = Entries(level, cause, first, judged.position, judged.sureness, judged.made_for)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
     touched[rows] = True
     return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))

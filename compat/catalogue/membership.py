@@ -81,10 +81,22 @@ def rows_of_model(index: CatalogueIndex, record: ModelRecord) -> Column:
 def best_first(index: CatalogueIndex, builds: Column, scores: Column) -> Column:
     """The rows of a model's builds by their scores.
 
-    Of equally good ones the model itself comes first, then those that say whose they are; of these the best known.
+    Of equally good ones the model itself comes first, then those that say whose they are, or whose packer everybody
+    trusts; of these the best known.
     """
     known = index.places(ORDERS["popular"])[builds]
-    found: Column = builds[np.lexsort((known, index.columns.model_by[builds], -scores.astype(np.int64)))]
+    found: Column = builds[np.lexsort((known, _told_by(index, builds), -scores.astype(np.int64)))]
+    return found
+
+
+def _told_by(index: CatalogueIndex, rows: Column) -> Column:
+    """What tells whose builds some rows are, where the word of a trusted packer's name is taken for its own."""
+    columns = index.columns
+    found: Column = np.where(
+        columns.trusted[columns.group[rows]],
+        np.minimum(columns.model_by[rows], int(BuildBy.RELATION)),
+        columns.model_by[rows],
+    )
     return found
 
 
@@ -96,7 +108,7 @@ def shown_rows(index: CatalogueIndex, models: Column, scores: Column) -> Column:
     rows = columns.model_rows[ranges(starts.astype(np.int64), sizes.astype(np.int64))]
     known = index.places(ORDERS["popular"])[rows]
     model = columns.model[rows]
-    order = np.lexsort((known, columns.model_by[rows], -scores[columns.group[rows]].astype(np.int64), model))
+    order = np.lexsort((known, _told_by(index, rows), -scores[columns.group[rows]].astype(np.int64), model))
     found: Column = rows[order[np.diff(model[order], prepend=-1) != 0]]
     return found
 

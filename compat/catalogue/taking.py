@@ -22,7 +22,8 @@ So a mixture of experts is taken in four bits with experts in system memory befo
 build that crawls is taken where a smaller one is of use. Of one class the engine's own preference decides (see
 :func:`compat.rules.judge.order_of`), then, of several repositories, who packed it (:mod:`compat.catalogue.packers`).
 
-A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less.
+A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less. One that something
+speaks against, a guess or a reported failure, comes behind all that is of use and that nothing speaks against.
 
 The same table decides for one record and for the columns of a whole catalogue.
 """
@@ -38,6 +39,7 @@ from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, Hardware
 from compat.estimate.need_columns import FIT_CODES, FITS
 from compat.estimate.quality import FAIR, GOOD, NEARLY_LOSSLESS, POOR, VERY_GOOD
+from compat.rules.result import Confidence, confidence_of
 
 CRAWLING, SLOW, FAST = 3.0, 5.0, 10.0
 """Tokens a second: below the first nobody waits for it, below the second it is slower than people read."""
@@ -46,6 +48,8 @@ REFUSED, UNKNOWN_NEED = -1, 1
 """What does not run, and the class of what has a memory need that is not known."""
 LEAST_OF_USE = 6
 """The least class of what is neither poor nor so slow that nobody waits for it."""
+FIT_WELL = frozenset({10, 12, 13, 14, 15})
+"""The classes of what is good, fits, and writes no slower than people read."""
 CLASS_WORDS = {
     15: "fits with room to spare, writes fast, and keeps nearly all of the model",
     14: "fits with room to spare, writes fast, and its packing is very good",
@@ -65,24 +69,28 @@ CLASS_WORDS = {
 """What a class is, in words."""
 _POINTS = {15: 40, 14: 38, 13: 36, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
 """What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
-_GUESSED = -8
-"""What is added where its verdict rests on a guess, or nobody knows its packer."""
+DOUBTED, GUESSED, SURE = range(3)
+"""How far a verdict is to be trusted: something speaks against it that is not certain; it rests on a guess, or nobody
+knows the packer; neither.
+"""
+_OF_TRUST = {DOUBTED: -45, GUESSED: -8, SURE: 0}
+"""What is added for each."""
 BEHIND = -1000
 """What a need that is not known counts: more than all else together."""
 _RANKED = sorted(
-    (points + (0 if sure else _GUESSED), sure, kind)
+    (points + added, trust, kind)
     for kind, points in (*_POINTS.items(), (UNKNOWN_NEED, BEHIND))
-    for sure in (False, True)
+    for trust, added in _OF_TRUST.items()
 )
-_CODES = {(kind, sure): code for code, (_, sure, kind) in enumerate(_RANKED, 1)}
+_CODES = {(kind, trust): code for code, (_, trust, kind) in enumerate(_RANKED, 1)}
 POINTS = np.array([0, *(points for points, _, _ in _RANKED)], dtype=np.int16)
 """The points of builds, by what they are worth."""
 KINDS = np.array([0, *(kind for _, _, kind in _RANKED)], dtype=np.int8)
-SURE = np.array([False, *(sure for _, sure, _ in _RANKED)])
-"""Their class, and whether nothing about them is a guess."""
-UNSURE = np.array([0, *(_CODES[kind, False] for _, _, kind in _RANKED)], dtype=np.int8)
+TRUSTS = np.array([DOUBTED, *(trust for _, trust, _ in _RANKED)], dtype=np.int8)
+"""Their class, and how far each is to be trusted."""
+UNSURE = np.array([0, *(_CODES[kind, min(trust, GUESSED)] for _, trust, kind in _RANKED)], dtype=np.int8)
 """What they are worth where something is."""
-UNKNOWN_WORTH = _CODES[UNKNOWN_NEED, True]
+UNKNOWN_WORTH = _CODES[UNKNOWN_NEED, SURE]
 WORTHS = len(_RANKED) + 1
 """Worths are below this."""
 
@@ -115,23 +123,31 @@ _CLASSES = np.array(
     dtype=np.int8,
 )
 _WORTH_OF = np.array(
-    [[_CODES.get((kind, sure), UNKNOWN_WORTH) for sure in (False, True)] for kind in range(16)], dtype=np.int8
+    [[_CODES.get((kind, trust), UNKNOWN_WORTH) for trust in _OF_TRUST] for kind in range(16)], dtype=np.int8
 )
 _PARTLY, _WHOLE = FIT_CODES[Fit.PARTIAL], FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
 
 
-def worths(quality: Any, fits: Any, speed: Any, sure: Any) -> Any:
+def trust_in(sureness: Any, doubted: Any) -> Any:
+    """How far a verdict is to be trusted by its sureness (see :func:`~compat.rules.result.sureness_of`), or several;
+    ``doubted`` where it is not certain that its memory can be had.
+    """
+    sure = (confidence_of(sureness) >= Confidence.MEDIUM) & ~np.asarray(doubted)
+    return np.where(sure, SURE, np.where(np.asarray(sureness) % 2, DOUBTED, GUESSED))
+
+
+def worths(quality: Any, fits: Any, speed: Any, trust: Any) -> Any:
     """How much each build is worth, from 1 on; negative for what does not run. The more the better.
 
     ``quality`` is as :func:`compat.estimate.quality.quality_code` tells it, ``fits`` a code of
-    :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``sure`` whether the rules
-    are sure of it. Without a number, what lies in both memories is taken to write as fast as people read, and
-    everything else fast.
+    :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``trust`` how far its
+    verdict is to be trusted. Without a number, what lies in both memories is taken to write as fast as people read,
+    and everything else fast.
     """
     pace = np.where(np.isnan(speed), np.where(fits == _PARTLY, _READS, _FAST), np.searchsorted(_PACES, speed, "right"))
-    kinds, known = _CLASSES[quality, fits, pace], np.asarray(sure).astype(np.int8)
-    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), known]).astype(np.int8)
+    kinds = _CLASSES[quality, fits, pace]
+    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), trust]).astype(np.int8)
 
 
 def paced_on(hardware: Hardware) -> Hardware:
@@ -149,11 +165,11 @@ def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
     return (fits == _PARTLY) | (not hardware.accelerators)
 
 
-def worth(quality: int, fit: Fit, speed: float | None, *, sure: bool) -> int:
+def worth(quality: int, fit: Fit, speed: float | None, trust: int) -> int:
     """The same of one build."""
-    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, sure))
+    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, trust))
 
 
-def most_worth(quality: int, *, sure: bool) -> int:
+def most_worth(quality: int, trust: int) -> int:
     """What a build of a quality is worth at the most, wherever it lies."""
-    return int(worths(quality, _WHOLE, np.nan, sure))
+    return int(worths(quality, _WHOLE, np.nan, trust))

@@ -89,6 +89,9 @@ def _told(name: str, task: str, tags: Collection[str], architecture: str, *, pro
     for use, tasks in _OF_TASKS.items():
         if task in tasks and "ocr" not in words:
             yield Use(use, Provenance.HUB, f"its task is {task_label(task).lower()}")
+    if "imatrix" in words:
+        # What is told beside the word is then of the text by which the importance of weights was measured.
+        words = tuple(word for word in words if word != "code")
     writes = task in _WRITES if task else kind in _TEXT
     if not writes or _NOT_TO_TALK.intersection(words):
         return

@@ -13,7 +13,7 @@ from compat.batches import BATCH, batched
 from compat.catalogue.made_for import apply_made_for, at_its_context
 from compat.catalogue.memory_fit import apply_memory_fit
 from compat.catalogue.needs import fit_of, inputs_of_variant, pace_of
-from compat.catalogue.taking import most_worth, worth
+from compat.catalogue.taking import most_worth, trust_in, worth
 from compat.catalogue.workers import Worker
 from compat.estimate import FitResult
 from compat.estimate.need_columns import quality_of_variant
@@ -117,7 +117,7 @@ def outcome_of(
     if worker.hardware is None or not answer.results[first].compatible:
         return Outcome(answer.results[first], first)
     taken: _Taken | None = None
-    for most, at, place, quality, sure in _by_hope(record, variants, answer):
+    for most, at, place, quality, sureness in _by_hope(record, variants, answer):
         if taken is not None and (most, -at) < (taken.worth, -taken.at):
             continue
         loaded = at_its_context(worker, answer.facts[place])
@@ -125,7 +125,7 @@ def outcome_of(
         if fit is None:
             continue
         pace = pace_of(record, variants[place], loaded, fit)
-        found = _Taken(worth(quality, fit.fit, pace, sure=sure and not fit.doubt), at, place, fit)
+        found = _Taken(worth(quality, fit.fit, pace, int(trust_in(sureness, bool(fit.doubt)))), at, place, fit)
         if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
             taken = found
     place, fit = (taken.place, taken.fit) if taken is not None else (first, None)
@@ -144,16 +144,16 @@ class _Taken:
 
 def _by_hope(
     record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer
-) -> list[tuple[int, int, int, int, bool]]:
-    """(most that it may be worth, place in the engine's order, position, quality, sure) of what the rules accept, those
-    first that may be worth most: the others need no estimate where one of these is.
+) -> list[tuple[int, int, int, int, int]]:
+    """(most that it may be worth, place in the engine's order, position, quality, sureness) of what the rules accept,
+    those first that may be worth most: the others need no estimate where one of these is.
     """
     found = []
     for at, place in enumerate(answer.order):
         if answer.results[place].compatible and place < len(variants):
             quality = quality_of_variant(inputs_of_variant(record, variants[place])[0])
-            sure = answer.results[place].level >= Confidence.MEDIUM
-            found.append((most_worth(quality, sure=sure), at, place, quality, sure))
+            sureness = answer.results[place].sureness
+            found.append((most_worth(quality, int(trust_in(sureness, doubted=False))), at, place, quality, sureness))
     return sorted(found, key=lambda one: (-one[0], one[1]))
 
 

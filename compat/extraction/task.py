@@ -143,6 +143,7 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     return named
 
 
+_WIDTH = re.compile(r"(?:int|fp|bf|q)\d+|\d+-?bit")
 _LARGEST_DRAFT = 10_000_000_000
 
 
@@ -170,6 +171,8 @@ def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
             return Fact(made_for, Provenance.NAME, f"its name says “Qwen-{second}”")
     for word, after in zip(words, (*words[1:], ""), strict=True):
         task = _WORD_TASKS.get(word)
+        if word == "embed" and _WIDTH.fullmatch(after):
+            continue  # the table of words alone, which is packed so
         if (word, after) == ("text", "encoder"):
             task = "feature-extraction"
         if task:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from compat.architectures import has_classes, known_model, name_words
@@ -17,7 +18,7 @@ from compat.extraction.facts import BY_RANK, IN_FOLDER, INDEXED, PICKLED, PREFIX
 from compat.extraction.filenames import FileName, missing_shards, opens_no_safetensors, read_name
 from compat.extraction.parameters import Counted, holds
 from compat.extraction.quantization import Packing, made_for_mlx, packing_of_file
-from compat.extraction.relatives import WEAK
+from compat.extraction.relatives import WEAK, relations_of
 from compat.hub.payloads import GgufTensors, HubModel
 from compat.shapes.tensor_bytes import TensorBytes
 
@@ -123,15 +124,10 @@ def variants_of(
         quantization_from=packing.provenance,
         scheme=packing.scheme,
     )
+    laid_out = partial(plain, layout=_layout(model, safetensors, sizes, packing))
     if safetensors or has_safetensors_block:
-        if _is_of_mistral(model, safetensors, sizes):
-            plain = partial(plain, layout=MISTRAL)
-        elif _may_be_paddles(model):
-            plain = partial(plain, layout=PADDLE)
-        elif packing.label is None and made_for_mlx(model):
-            plain = partial(plain, layout=MLX)
         named = partial(_file_names, model, sizes)
-        yield from _safetensors_variants(safetensors, sizes, plain, counted, packing, named)
+        yield from _safetensors_variants(safetensors, sizes, laid_out, counted, packing, named)
 
     ggufs = by_format.pop("gguf", [])
     # What the Hub read of a GGUF file is of these then: importance matrices, drafts, adapters.
@@ -142,7 +138,7 @@ def variants_of(
     if ggufs:
         yield from _gguf_variants(ggufs, sizes, gguf, counted, model.gguf_tensors)
     elif block is not None:
-        label = read_name(f"{model.name}.gguf").quantization
+        label = _label_named(model)
         facts = gguf(
             quantization=label,
             quantization_from=Provenance.NAME if label else Provenance.UNKNOWN,
@@ -169,7 +165,17 @@ def variants_of(
         *(("gguf",) if only_helpers else ()),
         *(("safetensors",) if not_mlxs else ()),
     )
-    yield from _tagged_variants(model, gguf, plain, packing, without)
+    of_format = {"gguf": gguf, "safetensors": laid_out}
+    yield from _tagged_variants(model, of_format, plain, packing, without)
+
+
+def _layout(model: HubModel, weights: Sequence[FileName], siblings: Collection[str], packing: Packing) -> str | None:
+    """Who laid out the tensors of safetensors weights; None where it is Transformers, as usual."""
+    if _is_of_mistral(model, weights, siblings):
+        return MISTRAL
+    if _may_be_paddles(model):
+        return PADDLE
+    return MLX if packing.label is None and made_for_mlx(model) else None
 
 
 def _may_be_paddles(model: HubModel) -> bool:
@@ -246,7 +252,7 @@ def _total(paths: Sequence[str], sizes: Mapping[str, int | None]) -> int | None:
 
 
 def _tagged_variants(
-    model: HubModel, gguf: _Facts, plain: _Facts, packing: Packing, without: Sequence[str]
+    model: HubModel, of_format: Mapping[str, _Facts], plain: _Facts, packing: Packing, without: Sequence[str]
 ) -> Iterator[Variant]:
     """Formats told by exact tags alone, or at last by the name's closing word, ``without`` those known to lack."""
     formats = dict.fromkeys(
@@ -262,7 +268,7 @@ def _tagged_variants(
         format_, origin = _as_known(model, packing)
         formats = dict.fromkeys([format_] if format_ else [])
     for format_ in sorted(formats, key=list(_FORMAT_LABELS).index):
-        facts = (gguf if format_ == "gguf" else plain)(format=format_, format_from=origin)
+        facts = of_format.get(format_, plain)(format=format_, format_from=origin)
         bits = packing.bits if format_ in EITHER or format_ == TRANSFORMERS else None
         yield Variant(format_, format_label(format_), facts, bits=bits)
 
@@ -369,10 +375,12 @@ def _gguf_variants(
     groups: dict[str, list[FileName]] = {}
     for name in files:
         groups.setdefault(name.stem, []).append(name)
-    labels = [group[0].quantization for group in groups.values()]
+    alike: dict[str | None, list[str]] = {}
+    for stem, group in groups.items():
+        alike.setdefault(group[0].quantization, []).append(stem)
     for stem, group in groups.items():
         label = group[0].quantization
-        shown = label if label and labels.count(label) == 1 else stem.rpartition("/")[2]
+        shown = label if label and len(alike[label]) == 1 else _told_apart(stem, label, alike[label])
         paths = tuple(sorted(name.path for name in group))
         missing = missing_shards(group)
         size = None if missing else _total(paths, sizes)
@@ -395,6 +403,35 @@ def _gguf_variants(
             missing,
             tensors=None if odd else tensors,
         )
+
+
+def _label_named(model: HubModel) -> str | None:
+    """The quantization that a repository's name tells of its files; none that is a word of the original's name."""
+    label = read_name(f"{model.name}.gguf").quantization
+    originals = [told.repo_id.rpartition("/")[2] for told in relations_of(model)] if label else ()
+    return None if any(read_name(f"{name}.gguf").quantization == label for name in originals) else label
+
+
+_WORDS = re.compile(r".*?(?:-|\.(?!\d))")
+
+
+def _told_apart(stem: str, label: str | None, alike: Sequence[str]) -> str:
+    """What tells a file from others of its repository that are ``alike`` in their label: what its name has beyond what
+    all of theirs begin with.
+
+        Qwen3-Coder-Next-Q4_K_S     Q4_K_S
+        Qwen3-Coder-Next-UD-Q4_K_S  UD-Q4_K_S
+    """
+    names = [one.rpartition("/")[2] for one in alike]
+    if len({*names}) < len(names):
+        names = list(alike)
+    own = names[list(alike).index(stem)]
+    if not label or len(names) == 1:
+        return own
+    # No part of what tells the label itself.
+    words = (_WORDS.findall(name[: max(name.lower().rfind(label.lower()), 0)]) for name in names)
+    same = takewhile(lambda of_all: len({*of_all}) == 1, zip(*words, strict=False))
+    return own[sum(len(of_all[0]) for of_all in same) :]
 
 
 def _tensors_of(paths: Sequence[str], read: GgufTensors) -> TensorBytes | None:

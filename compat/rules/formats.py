@@ -169,7 +169,7 @@ def _of_paddle(profile: EngineProfile) -> Iterator[Finding]:
 
 def _by_others(text: str, brief: str, advice: str) -> Iterator[Finding]:
     """Weights that another program may have laid out in a way of its own: not promised."""
-    yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW)
+    yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW, doubts=True)
     yield Finding(CODE, Severity.RECOMMENDS, advice)
 
 

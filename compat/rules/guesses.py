@@ -23,4 +23,4 @@ def as_far_as_told(found: Iterable[Finding], facts: VariantFacts) -> Iterable[Fi
 
 def _lowered(finding: Finding, label: str) -> Finding:
     text = f"{finding.text} How the weights are packed is only guessed, though."
-    return Finding(finding.code, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+    return Finding(finding.code, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW, doubts=True)

@@ -66,10 +66,13 @@ def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | 
 
 
 class Bound(NamedTuple):
-    """What some findings leave of a verdict: the surest it can be (None: no limit), and the cause of a refusal."""
+    """What some findings leave of a verdict: the surest it can be (None: no limit), the cause of a refusal, and whether
+    something speaks against it that is not certain.
+    """
 
     limit: Confidence | None
     cause: str
+    doubted: bool
 
 
 def bound_without_hardware(facts: VariantFacts, profile: EngineProfile) -> Bound:
@@ -91,7 +94,8 @@ def bound_of_engine(profile: EngineProfile, capability: Capability | None) -> Bo
 def _bound(findings: Sequence[Finding]) -> Bound:
     causes = [finding.code for finding in findings if finding.severity is _BLOCKS]
     limit = min((finding.limits for finding in findings if finding.limits is not None), default=None)
-    return Bound(limit, min(causes, key=_CAUSE_RANK.__getitem__, default=""))
+    doubted = any(finding.doubts for finding in findings)
+    return Bound(limit, min(causes, key=_CAUSE_RANK.__getitem__, default=""), doubted)
 
 
 def judge_all(
@@ -115,7 +119,7 @@ def order_of(
     def rank(index: int) -> tuple[int, int, int, int, int]:
         facts, result = variants[index], results[index]
         return (
-            -result.level,
+            -result.sureness,
             -_CAUSE_RANK.get(result.cause, 0),
             formats.index(facts.format) if facts.format in formats else len(formats),
             _RANK.get(facts.quantization or "", len(_RANK)) if facts.format == "gguf" else bool(facts.quantization),
@@ -133,7 +137,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
     warnings: list[str] = []
     advice: list[str] = []
     confidence: Confidence | None = None
-    for _, severity, text, _, limits in findings:
+    doubted = False
+    for _, severity, text, _, limits, doubts in findings:
         if severity is _SUPPORTS:
             reasons.append(text)
         elif severity is _WARNS:
@@ -142,6 +147,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
             advice.append(text)
         if limits is not None and (confidence is None or limits < confidence):
             confidence = limits
+        doubted = doubted or doubts
     if confidence is None:
         confidence = Confidence.LOW
     return CompatibilityResult(
@@ -153,6 +159,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         brief=next((f.brief for f in findings if f.brief and f.limits is confidence), "")
         or next((f.brief for f in findings if f.brief and f.severity is _WARNS), ""),
         codes=_codes(findings),
+        doubted=doubted,
     )
 
 

@@ -10,7 +10,7 @@ from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.rules import advice
 from compat.rules.guesses import as_far_as_told
-from compat.rules.result import Finding, Severity
+from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "known-failure"
 
@@ -32,7 +32,7 @@ def _told(failure: KnownFailure, profile: EngineProfile, hardware: Capability | 
         elif failure.packings and hardware is not None:
             yield advice.for_hardware(hardware)
     elif happens:
-        yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit)
+        yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit, failure.limit is Confidence.LOW)
     elif happens is None:
         yield Finding(CODE, Severity.WARNS, text)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compat.architectures import architecture_of
 from compat.engines.evidence import sureness
@@ -15,6 +15,12 @@ from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
 _MANY, _TOO_MANY = 6, 30
+_OF_BITSANDBYTES = frozenset({"4-bit", "8-bit"})
+"""The widths that bitsandbytes packs in."""
+_OF_INTEGERS = (
+    *("GPTQ", "AWQ", "compressed-tensors", "AutoRound", "bitsandbytes", "Quark", "torchao", "HQQ", "MLX 4-bit", "MLX"),
+)
+"""The methods of which one may have packed what only a width is told of."""
 _SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
 """What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
 
@@ -97,9 +103,13 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield unclear
         return
     if packing is None:
-        reads_neither = facts.scheme == CLOSING and not any(_reads(profile, one) for one in ("MLX", "bitsandbytes"))
-        if label in VAGUE and (profile.packings or label == MLX) and not reads_neither:
-            yield Finding(CODE, Severity.WARNS, _unclear(label, profile), f"{label} packing unclear", Confidence.LOW)
+        closes = facts.scheme == CLOSING
+        makers = ("MLX", "bitsandbytes") if label in _OF_BITSANDBYTES else ("MLX",)
+        if label in VAGUE and (profile.packings or label == MLX) and not (closes and not _reads_any(profile, makers)):
+            # Names that close so are MLX's wherever more was told.
+            doubts = not _reads_any(profile, makers[:1] if closes else _OF_INTEGERS)
+            text, brief = _unclear(label, profile), f"{label} packing unclear"
+            yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW, doubts)
             return
         read = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
         names = [name for name in read if name.partition(" ")[0] not in read or " " not in name]
@@ -123,11 +133,11 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are told to be packed with {told}, which was not read from the model's own files: if it is "
             f"right, {profile.name} does not load that: {refused}."
         )
-        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW, doubts=True)
         return
     if refused and guessed:
         text = f"The weights are packed with {told}; if it is {facts.architecture}, {profile.name} does not load that."
-        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW)
+        yield Finding(CODE, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW, doubts=True)
         return
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
@@ -145,9 +155,9 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
     yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit)
 
 
-def _reads(profile: EngineProfile, method: str) -> bool:
-    packing = profile.packing(method)
-    return packing is not None and not packing.refused
+def _reads_any(profile: EngineProfile, methods: Sequence[str]) -> bool:
+    found = map(profile.packing, methods)
+    return any(packing is not None and not packing.refused for packing in found)
 
 
 def _why_refused(packing: Packing, architecture: str | None) -> str:
@@ -180,7 +190,7 @@ def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str
             f"The weights are told to be {told} ({facts.quantization_from.label}), as models are called whose weights "
             f"may be plain numbers too: {profile.name} does not read packed ones."
         )
-        return Finding(CODE, Severity.WARNS, text, f"{told} packing unclear", Confidence.LOW)
+        return Finding(CODE, Severity.WARNS, text, f"{told} packing unclear", Confidence.LOW, doubts=True)
     if told in SHARED_NAMES:
         found = {"compressed-tensors": profile.packing("compressed-tensors")}
     else:

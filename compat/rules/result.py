@@ -30,7 +30,8 @@ class Finding(NamedTuple):
     """One thing a rule found.
 
     ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
-    ``limits`` is the highest confidence a verdict may have with this finding (None: no limit).
+    ``limits`` is the highest confidence a verdict may have with this finding (None: no limit). ``doubts``: it would
+    refuse, were what it rests on no guess, or tells of a failure that somebody reported.
     """
 
     code: str
@@ -38,6 +39,17 @@ class Finding(NamedTuple):
     text: str
     brief: str = ""
     limits: Confidence | None = None
+    doubts: bool = False
+
+
+def sureness_of(level: Confidence, *, doubted: bool) -> int:
+    """A confidence in steps of two, of which what is ``doubted`` is half a step below: of several, the least holds."""
+    return max(2 * int(level) - doubted, 0)
+
+
+def confidence_of(sureness: Any) -> Any:
+    """The confidence of a sureness, also of a column of them."""
+    return (sureness + 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class CompatibilityResult:
     """The original's answer about one model on one engine, with the findings it was made from.
 
     ``cause`` is the code of the first blocking finding, empty when compatible; ``brief`` is the short cause a
-    badge shows.
+    badge shows. ``doubted``: something speaks against it that is not certain.
     """
 
     compatible: bool
@@ -56,11 +68,17 @@ class CompatibilityResult:
     cause: str = ""
     brief: str = ""
     codes: tuple[str, ...] = ()
+    doubted: bool = False
 
     @property
     def level(self) -> Confidence:
         """The confidence as an ordered value."""
         return _LEVELS[self.confidence]
+
+    @property
+    def sureness(self) -> int:
+        """The same in finer steps: see :func:`sureness_of`."""
+        return sureness_of(self.level, doubted=self.doubted)
 
     def as_json(self) -> dict[str, Any]:
         """The original's object: exactly its five fields."""
@@ -74,7 +92,8 @@ class CompatibilityResult:
 
     def as_stored(self) -> dict[str, Any]:
         """All fields, for the database."""
-        return self.as_json() | {"cause": self.cause, "brief": self.brief, "codes": list(self.codes)}
+        told = {"cause": self.cause, "brief": self.brief, "codes": list(self.codes), "doubted": self.doubted}
+        return self.as_json() | told
 
     @classmethod
     def from_stored(cls, data: dict[str, Any]) -> CompatibilityResult:

@@ -190,6 +190,14 @@ def test_the_first_alternative_is_the_one_that_people_take(catalogue, repo_id, e
     assert told[0] == (kind, first)
 
 
+def test_the_largest_distillation_comes_first_whatever_its_name_leaves_out(catalogue):
+    """On four H100 the 8B of DeepSeek-R1-0528, whose name is the shortest, stood before the 70B."""
+    item = plain("deepseek-ai/DeepSeek-R1-0528-Qwen3-8B", "qwen3", 8.2, REASON, "mit")
+    sync.store_raw([(item["id"], item)], origin="file")
+    _, told = offered("deepseek-ai/DeepSeek-R1", "vllm", **HUGE)
+    assert told[0] == ("family", "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B")
+
+
 def test_one_that_reads_pages_is_never_taken_for_one_that_reasons(catalogue):
     for machine in (CARD, LARGE, HUGE):
         _, told = offered("deepseek-ai/DeepSeek-R1", "vllm", **machine)

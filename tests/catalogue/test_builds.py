@@ -149,3 +149,9 @@ def test_it_does_not_matter_what_arrived_first():
 def test_nothing_is_lost_of_an_empty_catalogue():
     assert memberships([]) == []
     assert memberships([QWEN]) == [Membership("qwen/qwen3-8b", BuildBy.ITSELF)]
+
+
+def test_a_width_that_an_original_s_name_ends_with_may_be_left_out_by_its_packers():
+    original = Candidate("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", family="nemotron_h")
+    found = of(original, Candidate("unsloth/Nemotron-3-Nano-30B-A3B-GGUF", family="nemotron_h"))
+    assert found["unsloth/Nemotron-3-Nano-30B-A3B-GGUF"] == (original.repo_id.lower(), BuildBy.NAME)

@@ -52,12 +52,12 @@ def test_every_sheet_is_answered_as_one_by_one(engine):
             part = slice(found.first[row], found.first[row + 1])
             told = zip(
                 found.position[part].tolist(),
-                found.entry_level[part].tolist(),
+                found.sureness[part].tolist(),
                 found.made_for[part].tolist(),
                 strict=True,
             )
             assert list(told) == [
-                (at, int(expected.results[at].level), made_for(expected.facts[at]))
+                (at, expected.results[at].sureness, made_for(expected.facts[at]))
                 for at in expected.order
                 if expected.results[at].compatible
             ]

@@ -14,9 +14,9 @@ from compat.catalogue.suggesting import (
     BUILD_POINTS,
     PARTS,
     Known,
+    Others,
     generation_points,
     line_of,
-    lines_of,
     of_model,
     points_of,
 )
@@ -75,17 +75,17 @@ ODD = {
 
 
 def points(one):
-    return sum(points_of(one, lines_of([*GOOD, *ODD.values()]), LAST))
+    return sum(points_of(one, Others.of([*GOOD, *ODD.values()])))
 
 
 def test_of_two_releases_that_differ_by_their_version_alone_the_older_is_a_generation_behind():
     older, newer = (
         replace(LLAMA, repo_id=f"mistralai/Mistral-7B-Instruct-v0.{number}", downloads=None) for number in (2, 3)
     )
-    lines = lines_of([older, newer])
+    lines = Others.of([older, newer])
     packed = replace(older, repo_id="TheBloke/Mistral-7B-Instruct-v0.2-GGUF")
     assert generation_points(older, lines) == generation_points(packed, lines) < generation_points(newer, lines)
-    assert generation_points(newer, lines) == generation_points(LLAMA, lines_of([]))
+    assert generation_points(newer, lines) == generation_points(LLAMA, Others.of([]))
 
 
 def test_a_model_is_as_old_as_the_oldest_of_its_builds():
@@ -119,7 +119,7 @@ def test_a_name_tells_its_line_and_generation(name, line):
 
 
 def test_a_newer_generation_of_a_line_counts_for_more_and_only_its_makers_tell_what_is_new():
-    lines = lines_of([QWEN_27B, QWEN_8B, Known("someone/Qwen99", None, None, None, False, CHAT, False)])
+    lines = Others.of([QWEN_27B, QWEN_8B, Known("someone/Qwen99", None, None, None, False, CHAT, False)])
     ids = ("Qwen/Qwen3.6-27B", "Qwen/Qwen3-8B", "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen1.5-7B-Chat")
     told = [generation_points(replace(QWEN_8B, repo_id=one), lines) for one in ids]
     assert told == sorted(told, reverse=True)
@@ -186,3 +186,55 @@ def test_following_the_cursor_gives_the_pages_and_why(unit):
             break
     assert followed == shown
     assert len(set(followed)) == len(followed)
+
+
+def test_a_base_model_stands_behind_the_one_that_its_maker_taught_to_talk():
+    base = replace(GEMMA, repo_id="google/gemma-4-31B", uses=("vision",))
+    packed = replace(base, repo_id="unsloth/gemma-4-31B-bnb-4bit", relations=(Relation(base.repo_id, "quantized"),))
+    others = Others.of([*GOOD, base, packed])
+    assert [others.is_base(one) for one in (base, packed, GEMMA, QWEN_8B)] == [True, True, False, False]
+    assert max(sum(points_of(one, others)) for one in (base, packed)) < min(map(points, GOOD))
+
+
+def test_the_newest_of_a_line_that_is_over_is_no_newer_than_one_without_a_line():
+    yi = replace(LLAMA, repo_id="01-ai/Yi-1.5-9B-Chat", created=datetime(2024, 5, 10, tzinfo=UTC))
+    assert generation_points(yi, Others.of([yi, QWEN_27B])) == generation_points(GPT_OSS, Others.of([]))
+    assert generation_points(yi, Others.of([yi])) > generation_points(GPT_OSS, Others.of([]))
+
+
+def test_an_age_that_is_not_told_is_bounded_by_what_a_line_had_before_and_by_what_others_made():
+    undated = replace(QWEN_27B, repo_id="Qwen/Qwen3.8-27B", created=None)
+    assert Others.of([*GOOD, undated]).since(undated) == QWEN_27B.created
+    made = [
+        replace(
+            QWEN_8B, repo_id=f"{owner}/Tuned", relations=(Relation("mistralai/Mixtral-8x7B", "finetune"),), created=date
+        )
+        for owner, date in (("a", datetime(2023, 12, 20, tzinfo=UTC)), ("b", datetime(2024, 1, 5, tzinfo=UTC)))
+    ]
+    mixtral = replace(LLAMA, repo_id="mistralai/Mixtral-8x7B", created=datetime(2026, 5, 1, tzinfo=UTC))
+    assert Others.of([*made, mixtral]).since(mixtral) == made[1].created
+    assert Others.of([made[0], mixtral]).since(mixtral) == mixtral.created
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("engine", ["llama-cpp", "vllm"])
+def test_what_is_small_for_a_machine_says_so_and_counts_for_less_the_larger_the_machine_is(engine):
+    def sizes(machine):
+        page = browse(Question(worker=engine, unit="model", q="Qwen3", **machine))
+        told = {row.record.repo_id: page.standings[row.record.pk].parts for row in page.rows if row.record.parameters}
+        return {name: next(part for part in parts if part.name == "size") for name, parts in told.items()}
+
+    small, large = sizes(MACHINES["8 GB"]), sizes(MACHINES["8 x 80 GB"])
+    both = small.keys() & large.keys()
+    assert both
+    assert all(large[name].points <= small[name].points for name in both)
+    assert any("small for this machine" in part.why for part in large.values())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("machine", ["8 GB", "24 GB", "8 x 80 GB", "64 GB Mac", "processor"])
+@pytest.mark.parametrize("engine", ["exllamav3", "vllm", "sglang", "transformers", "mlx-lm", "llama-cpp"])
+def test_nothing_that_something_speaks_against_is_among_the_first(engine, machine):
+    rows = browse(Question(worker=engine, unit="model", **MACHINES[machine])).rows
+    known = [row for row in rows if row.fit is not None and row.fit.fit is not Fit.UNKNOWN]
+    assert not [row.record.repo_id for row in known[: len(known) // 3] if row.result.doubted]

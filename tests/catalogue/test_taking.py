@@ -11,7 +11,7 @@ from compat.catalogue.listing import judge_records
 from compat.catalogue.needs import fit_of, pace_of, speed_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
-from compat.catalogue.taking import most_worth, worth, worths
+from compat.catalogue.taking import DOUBTED, GUESSED, SURE, most_worth, worth, worths
 from compat.catalogue.workers import workers
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit
@@ -91,7 +91,7 @@ def test_every_engine_of_gguf_takes_good_ones_that_fit(engine):
 
 def in_order(*builds):
     """Whether each of some builds is taken before the next."""
-    values = [worth(*build, sure=True) for build in builds]
+    values = [worth(*build, SURE) for build in builds]
     return values == sorted(values, reverse=True) and len(set(values)) == len(values)
 
 
@@ -109,29 +109,34 @@ def test_room_to_spare_counts_for_more_than_a_better_word():
 
 
 def test_a_need_that_is_not_known_comes_last_of_what_runs():
-    crawls = worth(POOR, Fit.PARTIAL, 0.5, sure=False)
-    assert 0 < worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, sure=True) < crawls
-    assert worth(NEARLY_LOSSLESS, Fit.TOO_LARGE, None, sure=True) < 0
+    crawls = worth(POOR, Fit.PARTIAL, 0.5, GUESSED)
+    assert 0 < worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, SURE) < crawls
+    assert worth(NEARLY_LOSSLESS, Fit.TOO_LARGE, None, SURE) < 0
 
 
 def test_a_surer_verdict_counts_for_more_than_a_better_packing():
-    assert worth(GOOD, Fit.FITS, 90.0, sure=True) > worth(NEARLY_LOSSLESS, Fit.FITS, 90.0, sure=False)
-    assert worth(GOOD, Fit.FITS, 90.0, sure=False) > worth(POOR, Fit.FITS, 90.0, sure=True)
+    assert worth(GOOD, Fit.FITS, 90.0, SURE) > worth(NEARLY_LOSSLESS, Fit.FITS, 90.0, GUESSED)
+    assert worth(GOOD, Fit.FITS, 90.0, GUESSED) > worth(POOR, Fit.FITS, 90.0, SURE)
+
+
+def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
+    slow = worth(GOOD, Fit.PARTIAL, 4.0, SURE)
+    assert worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, SURE) < worth(NEARLY_LOSSLESS, Fit.FITS, 90.0, DOUBTED) < slow
 
 
 def test_columns_are_worth_what_single_builds_are_and_nothing_more_than_its_quality_allows():
     paces = [math.nan, 0.5, 3.0, 4.9, 5.0, 9.9, 10.0, 200.0]
     cases = [
-        (quality, code, pace, sure)
+        (quality, code, pace, trust)
         for quality in (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
         for code in range(len(FITS))
         for pace in paces
-        for sure in (False, True)
+        for trust in (DOUBTED, GUESSED, SURE)
     ]
     found = worths(*map(np.array, zip(*cases, strict=True)))
-    for (quality, code, pace, sure), value in zip(cases, found.tolist(), strict=True):
-        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, sure=sure)
-        assert value <= most_worth(quality, sure=sure)
+    for (quality, code, pace, trust), value in zip(cases, found.tolist(), strict=True):
+        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, trust)
+        assert value <= most_worth(quality, trust)
 
 
 @pytest.mark.django_db

@@ -143,3 +143,8 @@ def test_every_use_of_a_record_is_told_by_its_task_its_tags_its_architecture_its
             assert use.evidence
             seen.add(use.provenance)
     assert {Provenance.HUB, Provenance.TAG, Provenance.NAME} <= seen
+
+
+def test_the_text_by_which_importance_was_measured_is_no_use():
+    told = uses_of("Qwen3.6-27B-NEO-CODE-Di-IMatrix-MAX-GGUF", TEXT)
+    assert "code" not in {use.name for use in told}

@@ -316,3 +316,20 @@ def test_a_repository_of_timm_is_of_the_type_that_transformers_takes_it_for():
 def test_xlm_roberta_with_code_for_the_model_is_jinas(auto_map, value):
     record = {"id": "a/b", "config": {"model_type": "xlm-roberta", "auto_map": auto_map}}
     assert extract(parse_record(record).model).architecture.value == value
+
+
+def test_files_of_one_label_are_told_apart_by_what_their_names_add():
+    files = [f"Qwen3-Coder-Next-{end}.gguf" for end in ("Q4_K_S", "UD-Q4_K_S", "Q4_K_M")]
+    labels = {variant.label for variant in _of(id="unsloth/Qwen3-Coder-Next-GGUF", files=files).variants}
+    assert labels == {"GGUF Q4_K_S", "GGUF UD-Q4_K_S", "GGUF Q4_K_M"}
+    files = ["localvqe-v1.1-1.3M-f32.gguf", "localvqe-v1.3-4.8M-f32.gguf"]
+    labels = {variant.label for variant in _of(id="LocalAI-io/LocalVQE", files=files).variants}
+    assert labels == {"GGUF v1.1-1.3M-f32", "GGUF v1.3-4.8M-f32"}
+
+
+def test_the_width_in_a_models_own_name_is_no_label_of_its_files():
+    base = "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
+    told = {"gguf": {"total": 31_577_937_344}, "cardData": {"base_model": [base]}}
+    found = _of(id="mradermacher/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16-GGUF", **told)
+    assert found.judged[0].quantization is None
+    assert _of(id="mradermacher/Qwen3-8B-Q8_0-GGUF", gguf={"total": 8}).judged[0].quantization == "Q8_0"

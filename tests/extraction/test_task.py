@@ -101,3 +101,8 @@ def test_labels_are_words():
 def test_a_class_that_writes_no_text_outweighs_a_task_that_does(hf_class, task):
     model = HubModel(id="a/Thing", pipeline_tag="text-generation")
     assert task_of(model, hf_class).value == task
+
+
+def test_a_table_of_words_that_is_packed_is_no_task():
+    assert _of("Wrapzii/Swift-1.5-Qwen3.8-27b-GPTQ-Int4-baked-v1-embed-int8").value is None
+    assert _of("a/pplx-embed-v1-4b").value == "feature-extraction"

@@ -34,3 +34,29 @@ def test_a_tag_is_believed_over_the_name():
 
 def test_a_width_within_the_name_refuses_nobody():
     assert judged("acme/Qwen3-8B-4bit-chat", "vllm").confidence == "low"
+
+
+def test_bitsandbytes_packs_in_four_and_eight_bits_alone():
+    """NexVeridian/Qwen3.6-27B-5bit stood among the first of what SGLang runs on 24 GB."""
+    assert judged("NexVeridian/Qwen3.6-27B-5bit", "sglang").cause == "quantization"
+
+
+def test_what_a_guess_speaks_against_is_told_from_what_is_a_guess():
+    assert judged("acme/Qwen3-8B-4bit", "sglang").doubted
+    assert judged("QuantTrio/Qwen3-8B-AWQ", "exllamav3").doubted
+    told = judged("QuantTrio/Qwen3-8B-AWQ", "vllm")
+    assert (told.confidence, told.doubted) == ("low", False)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "exllamav3", "transformers"])
+def test_weights_that_mlx_wrote_are_doubted_wherever_their_format_is_told(engine):
+    """mlx-community/Qwen3.5-9B-bf16, of which tags alone tell the format, stood in vLLM's list before the original."""
+    model = HubModel(id="mlx-community/Qwen3.5-9B-bf16", config=CONFIG, library_name="mlx", tags=["mlx"])
+    assert judge(extract(model).judged[0], all_profiles()[engine]).doubted
+    assert not judge(extract(model).judged[0], all_profiles()["mlx-lm"]).doubted
+
+
+def test_a_width_alone_is_doubted_where_no_method_that_packs_so_is_read():
+    """RedHatAI/Qwen3.8-27B-INT4 stood among the first of what ExLlamaV3 runs on 24 GB."""
+    assert judged("RedHatAI/Qwen3-8B-INT4", "exllamav3").doubted
+    assert not judged("RedHatAI/Qwen3-8B-INT4", "vllm").doubted

@@ -153,3 +153,18 @@ def test_a_note_speaks_for_the_record_whose_fact_it_is():
     joined = completed({"id": "a/b", "likes": 1}, {"id": "a/b", "likes": 2, "_source": {"likes": "a list of 2023"}})
     assert joined == {"id": "a/b", "likes": 1}
     assert parse_record(joined).model.likes == 1
+
+
+def test_a_date_that_is_younger_than_a_conversion_is_left_out_and_named(tmp_path, capsys):
+    """A list says of openai/gpt-oss-20b that it is of July 2026; it was packed in August 2025."""
+    noted = {"createdAt": "a list", "likes": "a list"}
+    original = record(PHI, createdAt="2026-07-28T00:00:00.000Z", likes=3, _source=noted)
+    packed = {"id": "a/phi-2-GGUF", "cardData": {"base_model": [PHI]}, "tags": [f"base_model:quantized:{PHI}"]}
+    files = {"before": "2025-08-05T00:00:00.000Z", "after": "2026-07-20T00:00:00.000Z"}
+    for name, date in files.items():
+        source = write_lines(tmp_path / f"{name}.jsonl", [original, packed | {"createdAt": date}])
+        found = {item["id"]: item for item in records_in(made(tmp_path, source))}
+        assert found["a/phi-2-GGUF"]["createdAt"] == date
+        assert ("createdAt" in found[PHI]) == ("createdAt" in found[PHI]["_source"]) == (name == "after")
+        assert found[PHI]["likes"] == 3
+        assert (f"the date of {PHI}" in capsys.readouterr().out) == (name == "before")

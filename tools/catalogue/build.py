@@ -5,20 +5,26 @@
 
 Every record must pass the check that all records pass, whoever tells them; what is refused is left out and named. Where
 several tell of one repository, the first one counts, and the others fill in what it leaves open. The Hub takes an id in
-any case: ids that differ by that alone are one repository, and the fuller record of it counts. Equal sources make equal
-files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped without
-a date.
+any case: ids that differ by that alone are one repository, and the fuller record of it counts. Nobody packs what is not
+there: a date of a model that is younger than its conversions is a mistake of the source, and left out. Equal sources
+make equal files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped
+without a date.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import django
+
+from compat.extraction.relatives import CONVERTED, relations_of
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import parse_record
 from compat.ingest.from_files import BUNDLED, RecordFile
@@ -79,6 +85,22 @@ class Catalogue:
             self.records[repo_id] = parse_record(whole | {"id": repo_id} | owned).payload
             self.joined += len(others)
 
+    def drop_late_dates(self) -> list[str]:
+        """Leave out the dates of models that somebody had converted before; returns their ids."""
+        first: dict[str, datetime] = {}
+        for record in self.records.values():
+            model = parse_record(record).model
+            for told in relations_of(model) if model.created_at is not None else ():
+                if told.kind == CONVERTED and model.created_at is not None:
+                    first[told.repo_id] = min(first.get(told.repo_id, model.created_at), model.created_at)
+        late = []
+        for repo_id in sorted(first.keys() & self.records.keys()):
+            created = parse_record(self.records[repo_id]).model.created_at
+            if created is not None and created - first[repo_id] > _BEFORE:
+                self.records[repo_id] = without(self.records[repo_id], "createdAt")
+                late.append(repo_id)
+        return late
+
     def write(self, target: Path) -> bool:
         """Write the file, whole or not at all; returns whether it is another than before."""
         before = target.read_bytes() if target.exists() else b""
@@ -86,6 +108,17 @@ class Catalogue:
             for repo_id in sorted(self.records):
                 inner.write(record_line(self.records[repo_id]))
         return target.read_bytes() != before
+
+
+_BEFORE = timedelta(days=31)
+"""Authors prepare their own conversions beside the original, and the order in which they begin tells nothing."""
+
+
+def without(record: Json, key: str) -> Json:
+    """A record without one of its fields, and without the note on where that is from."""
+    found = {name: value for name, value in record.items() if name not in (key, "_source")}
+    notes = {name: note for name, note in (record.get("_source") or {}).items() if name != key}
+    return found | ({"_source": notes} if notes else {})
 
 
 def _owner(repo_id: str) -> str:
@@ -138,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for source in given.sources:
         catalogue.add(source)
     catalogue.unite()
+    late = catalogue.drop_late_dates()
     if not catalogue.records:
         raise SystemExit("No record of these files could be used.")
     state = "changed" if catalogue.write(given.output) else "unchanged"
@@ -146,9 +180,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"them, {len(catalogue.refused):,} refused; {len(catalogue.records):,} records in "
         f"{given.output.stat().st_size:,} bytes.\n"
     )
+    for repo_id in late:
+        sys.stdout.write(f"  left out: the date of {repo_id}, which is younger than a conversion of it\n")
     for reason in catalogue.refused:
         sys.stdout.write(f"  refused: {reason}\n")
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+    os.environ.setdefault("DEBUG", "1")
+    os.environ.setdefault("SECRET_KEY", "of no use outside this command")
+    django.setup()
     main()
