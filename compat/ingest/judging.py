@@ -16,8 +16,9 @@ from compat.engines import EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
+from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
-from compat.models.written import write_rows
+from compat.models.written import Row, write_rows
 from compat.rules import judge_all
 from compat.rules.judge import rules_version
 
@@ -30,28 +31,32 @@ def _digest(facts: Sequence[VariantFacts]) -> str:
 def ensure_sheets(judged: Iterable[tuple[VariantFacts, ...]]) -> dict[tuple[VariantFacts, ...], int]:
     """The fact sheets' ids; those not seen before are stored and judged on every engine."""
     digests = dict(sorted(((facts, _digest(facts)) for facts in judged), key=itemgetter(1)))
-    wanted = set(digests.values())
-    ids = dict(FactSheet.objects.filter(digest__in=wanted).values_list("digest", "id"))
+    ids = dict(_SHEETS.rows(list(dict.fromkeys(digests.values()))))
     missing = {digest: facts for facts, digest in digests.items() if digest not in ids}
     if missing:
-        write_rows([_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
-        ids |= dict(FactSheet.objects.filter(digest__in=missing).values_list("digest", "id"))
+        write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
+        ids |= dict(_SHEETS.rows(list(missing)))
         _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values())
     return {facts: ids[digest] for facts, digest in digests.items()}
 
 
-def _sheet(digest: str, facts: Sequence[VariantFacts]) -> FactSheet:
+_SHEETS = ComposedQuery(
+    lambda digests: FactSheet.objects.filter(digest__in=digests).order_by().values_list("digest", "id")
+)
+
+
+def _sheet(digest: str, facts: Sequence[VariantFacts]) -> Row:
     """A sheet with the columns that facets narrow by; all variants of a record share these facts but the format."""
     shared = facts[0]
-    return FactSheet(
-        digest=digest,
-        facts=[fact.as_json() for fact in facts],
-        task=shared.task or "",
-        family=architecture_of(shared.architecture).family[:80] if shared.architecture else "",
-        architecture=(shared.architecture or "")[:80],
-        formats=formats_of(facts),
-        gated=shared.gated,
-    )
+    return {
+        "digest": digest,
+        "facts": [fact.as_json() for fact in facts],
+        "task": shared.task or "",
+        "family": architecture_of(shared.architecture).family[:80] if shared.architecture else "",
+        "architecture": (shared.architecture or "")[:80],
+        "formats": formats_of(facts),
+        "gated": shared.gated,
+    }
 
 
 def formats_of(facts: Iterable[VariantFacts]) -> str:
@@ -69,9 +74,10 @@ def refresh_sheets() -> None:
         changed = []
         for sheet in chunk:
             fresh = _sheet(sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
-            if any(getattr(fresh, name) != getattr(sheet, name) for name in columns):
-                fresh.pk = sheet.pk
-                changed.append(fresh)
+            if any(fresh[name] != getattr(sheet, name) for name in columns):
+                for name in columns:
+                    setattr(sheet, name, fresh[name])
+                changed.append(sheet)
         FactSheet.objects.bulk_update(changed, columns)
 
 
@@ -92,23 +98,24 @@ def drop_unused_sheets() -> int:
 
 
 def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile]) -> int:
-    verdicts = []
+    verdicts: list[Row] = []
     for profile in profiles:
         version = rules_version(profile)
         for sheet_id, facts in sheets:
             judgement = judge_all(facts, profile)
             verdicts.append(
-                Verdict(
-                    sheet_id=sheet_id,
-                    profile=profile.slug,
-                    confidence=judgement.result.level,
-                    cause=judgement.result.cause,
-                    best=judgement.best,
-                    results=[result.as_stored() for result in judgement.results],
-                    rules=version,
-                )
+                {
+                    "sheet_id": sheet_id,
+                    "profile": profile.slug,
+                    "confidence": judgement.result.level,
+                    "cause": judgement.result.cause,
+                    "best": judgement.best,
+                    "results": [result.as_stored() for result in judgement.results],
+                    "rules": version,
+                }
             )
     write_rows(
+        Verdict,
         verdicts,
         unique_fields=["profile", "sheet"],
         update_fields=["confidence", "cause", "best", "results", "rules"],

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +31,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from compat.batches import BATCH, batched
+from compat.collecting import collected_rarely
 from compat.hub import HubBadPayload, HubClient, HubError, HubNotFound, HubRateLimited
 from compat.hub.client import MAX_PAGE_SIZE
 from compat.hub.documents import Kind, Told, kept_record, told
@@ -65,9 +66,10 @@ from compat.models import (
     SelectedModel,
     VisitorAddition,
     documents_kept,
-    in_any_case,
+    keys_in_any_case,
     read_documents,
 )
+from compat.models.composed import ComposedQuery
 from compat.models.written import write_rows
 
 log = logging.getLogger(__name__)
@@ -331,8 +333,8 @@ class _Sync:
     def _take(self, items: Sequence[Told]) -> int:
         """Store rows of the list, and have their models in the selection; at most as many as are still wanted."""
         row = self.row
-        ids = _record_ids(item.record.model.id for item in items)
-        known = set(row.members.filter(record__in=ids.values(), seen=row.number).values_list("record", flat=True))
+        ids = keys_in_any_case(item.record.model.id for item in items)
+        known = {pk for (pk,) in _SEEN.rows(row.pk, row.number, list(ids.values()))} if ids else set()
         fresh: dict[str, Told] = {}
         left = None if self.selection.limit is None else self.selection.limit - row.listed
         for item in items:
@@ -344,23 +346,25 @@ class _Sync:
             fresh[key] = item
         self.counts.add(store_told(list(fresh.values()), origin="hub"))
         self._note_members(list(fresh.values()), ids)
-        VisitorAddition.objects.filter(record__in=[ids[key] for key in fresh if key in ids]).delete()
+        if stored := [ids[key] for key in fresh if key in ids]:
+            VisitorAddition.objects.filter(record__in=stored).delete()
         return len(fresh)
 
     def _note_members(self, items: Sequence[Told], known: Mapping[str, int]) -> None:
         """Have models in the selection; ``known`` are keys of those that had a record, by their ids in lower case."""
         names = [item.record.model.id for item in items]
-        ids = {**known, **_record_ids(name for name in names if name.lower() not in known)}
+        ids = {**known, **keys_in_any_case(name for name in names if name.lower() not in known)}
         kept = documents_kept(names)
         write_rows(
+            SelectedModel,
             [
-                SelectedModel(
-                    selection=self.row,
-                    record_id=ids[item.record.model.id.lower()],
-                    seen=self.row.number,
-                    lacks_documents=_lacks_documents(item, kept),
-                    lacks_headers=_lacks_headers(item.record.model, kept),
-                )
+                {
+                    "selection_id": self.row.pk,
+                    "record_id": ids[item.record.model.id.lower()],
+                    "seen": self.row.number,
+                    "lacks_documents": _lacks_documents(item, kept),
+                    "lacks_headers": _lacks_headers(item.record.model, kept),
+                }
                 for item in items
             ],
             unique_fields=["selection", "record"],
@@ -522,9 +526,12 @@ def _since(moment: datetime | None, within: timedelta, now: datetime) -> bool:
     return moment is not None and moment > now - within and not lies_ahead(moment)
 
 
-def _record_ids(repo_ids: Iterable[str]) -> dict[str, int]:
-    """Keys of records by their ids in lower case."""
-    return {name.lower(): pk for name, pk in in_any_case(repo_ids).values_list("repo_id", "pk")}
+_SEEN = ComposedQuery(
+    lambda selection, number, records: SelectedModel.objects.filter(
+        selection=selection, seen=number, record__in=records
+    ).values_list("record_id")
+)
+"""Which of some records a pass has found already."""
 
 
 def _lacks_documents(item: Told, kept: Kept) -> bool:
@@ -583,7 +590,8 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     doing = _Sync(selection, extent, _NotingTeller(teller, run), row, run)
     error = "It was interrupted."
     try:
-        run_to_end(doing.go)
+        with collected_rarely():
+            run_to_end(doing.go)
         error = ""
     except HubError as problem:
         error = str(problem)

@@ -170,18 +170,27 @@ def _copies(names: Iterable[str]) -> QuerySet[ModelRecord, int]:
 def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
     """The stored records to which what arrived may tell something that they leave out, by their keys. One query."""
     own = [_witness(one) for one in arrived]
-    ids = [one.repo_id for one in own]
+    ids = {one.repo_id for one in own}
     originals = {one.converted_from for one in own if one.converted_from}
-    waiting = ModelRecord.objects.filter(_LACKING).exclude(repo_id__in=ids).order_by()
-    made = RecordRelation.objects.filter(base__in={*ids, *originals}).exclude(kind__in=UNLIKE).values("record")
     names = {one.name for one in own if one.names_a_size}
+    made_from = {*ids, *originals}
+    rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names))
+    return sorted({pk for pk, repo_id in rows if repo_id not in ids})
+
+
+def _waiting(
+    originals: Sequence[str], made_from: Sequence[str], names: Sequence[str]
+) -> QuerySet[ModelRecord, tuple[int, str]]:
+    """Records that lack something and are among originals, made from some models, or of some names."""
+    waiting = ModelRecord.objects.filter(_LACKING).order_by()
+    made = RecordRelation.objects.filter(base__in=made_from).exclude(kind__in=UNLIKE).values("record")
     related = [
         waiting.filter(repo_id__in=originals),
         waiting.filter(pk__in=made),
         waiting.alias(lower=Lower("name")).filter(lower__in=names),
     ]
-    first, *others = (some.values_list("pk", flat=True) for some in related)
-    return sorted(set(first.union(*others, all=True)))
+    first, *others = (some.values_list("pk", "repo_id") for some in related)
+    return first.union(*others, all=True)
 
 
 _BY_RELATIVES = [Provenance.RELATIVE, Provenance.RELATIVES]
@@ -194,3 +203,4 @@ _LACKING = (
     | Q(sheet__facts__0__task_from__in=_BY_RELATIVES)
 )
 """Records of which a relative may tell something, or has told it."""
+_WAITING = ComposedQuery(_waiting)
