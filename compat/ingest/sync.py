@@ -4,8 +4,9 @@ Every step is one transaction that also notes what comes next, so that a run tha
 step, and the next one goes on after it:
 
 1. *The list.* A page's rows are stored as they are, with the address of the next page, and what is still to be read of
-   each model. A selection of the best known is a ranking, and is read whole each time (one question for 500 models);
-   one without a limit is read whole once a week, and in between only what changed since.
+   each model; meanwhile the Hub is asked for that page. A selection of the best known is a ranking, and is read whole
+   each time (one question for 500 models); one without a limit is read whole once a week, and in between only what
+   changed since.
 2. *Who is missing.* Models that an earlier pass found and this one did not are asked for one by one: deleted, renamed,
    or just not among the best known any more.
 3. *Documents* at the commit that the list told: configurations, sizes and headers, of the best known models first.
@@ -22,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -140,6 +141,20 @@ class Extent:
 
 
 @dataclass(slots=True)
+class _Page:
+    """A page of the list: the ids on it, what is selected of it, what could not be read, and what comes after it.
+
+    It has ``ended`` the pass where nothing that follows can be meant.
+    """
+
+    names: frozenset[str]
+    following: str | None
+    ended: bool
+    items: list[Told] = field(default_factory=list)
+    refused: list[tuple[str, HubBadPayload]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class _Sync:
     """One run over one selection."""
 
@@ -237,23 +252,60 @@ class _Sync:
         self.teller.begin("Reading the list", self.selection.limit)
         resumed, first = bool(row.cursor), self._first_page()
         url: str | None = row.cursor or first
-        while row.is_open and url is not None:
-            here = url
+        coming: asyncio.Task[_Page] | None = None
+        try:
+            while row.is_open and url is not None:
+                try:
+                    page = await (coming or self._ask(url))
+                except HubError as error:
+                    # A refusal that is none of the particular ones: the Hub does not know the place any more.
+                    if not resumed or type(error) is not HubError:
+                        raise
+                    log.info("the list is read from its beginning again: %s", error)
+                    await self._commit(self._begin_pass)
+                    self._addresses.clear()
+                    url, resumed = first, False
+                    continue
+                url, coming, resumed = page.following, None, False
+                if url is not None and self._goes_on_after(page):
+                    coming = self._ask(url)
+                    await asyncio.sleep(0)  # it books its request before the page takes the database
+                self.teller.advance(await self._commit(partial(self._store_page, page)))
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+
+    def _ask(self, url: str) -> asyncio.Task[_Page]:
+        """Read a page of the list, also while the one before it is stored."""
+        return asyncio.create_task(self._page(url))
+
+    async def _page(self, url: str) -> _Page:
+        rows, following = await self._patiently(partial(self.client.list_page, url, self._addresses))
+        page = _Page(frozenset(str(raw.get("id")) for raw in rows), following, following is None or not rows)
+        row, read = self.row, timezone.now()
+        for raw in rows:
             try:
-                page, following = await self._patiently(partial(self.client.list_page, here, self._addresses))
-            except HubError as error:
-                # A refusal that is none of the particular ones: the Hub does not know the place any more.
-                if not resumed or type(error) is not HubError:
-                    raise
-                log.info("the list is read from its beginning again: %s", error)
-                await self._commit(self._begin_pass)
-                self._addresses.clear()
-                url, resumed = first, False
+                item = told(Kind.LIST, raw, read)
+            except HubBadPayload as error:
+                page.refused.append((str(raw.get("id", "a record without id"))[:200], error))
                 continue
-            resumed = False
-            found = await self._commit(partial(self._store_page, page, following))
-            self.teller.advance(found)
-            url = following
+            model = item.record.model
+            if row.only_changes:
+                assert row.current is not None
+                page.ended = page.ended or changed_before(model, row.current - OVERLAP)
+            elif self.selection.ends_at(model):
+                page.ended = True
+                break
+            if self.selection.takes(model):
+                page.items.append(item)
+        return page
+
+    def _goes_on_after(self, page: _Page) -> bool:
+        """Whether the page after this one is wanted, whatever of this one is new: no request is made in vain."""
+        limit = self.selection.limit
+        wanted = limit is None or self.row.listed + len(page.items) < limit
+        return wanted and not page.ended and self._in_vain < MOST_IN_VAIN - 1
 
     def _first_page(self) -> str:
         size = PAGE if self.selection.limit is None else min(PAGE, self.selection.limit)
@@ -291,28 +343,13 @@ class _Sync:
             ]
         )
 
-    def _store_page(self, page: Sequence[dict[str, Any]], following: str | None) -> int:
+    def _store_page(self, page: _Page) -> int:
         """Store a page's rows and what the next is; returns how many models were found that the pass had not yet."""
-        row, read = self.row, timezone.now()
-        items: list[Told] = []
-        ended = following is None or not page
-        for raw in page:
-            try:
-                item = told(Kind.LIST, raw, read)
-            except HubBadPayload as error:
-                self.counts.reject(str(raw.get("id", "a record without id"))[:200], error)
-                continue
-            model = item.record.model
-            if row.only_changes:
-                assert row.current is not None
-                ended = ended or changed_before(model, row.current - OVERLAP)
-            elif self.selection.ends_at(model):
-                ended = True
-                break
-            if self.selection.takes(model):
-                items.append(item)
-        found = self._take(items)
-        row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, following or ""
+        row, ended = self.row, page.ended
+        for where, error in page.refused:
+            self.counts.reject(where, error)
+        found = self._take(page.items)
+        row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, page.following or ""
         if self.selection.limit is not None and row.listed >= self.selection.limit:
             ended = True
         if ended:
@@ -320,9 +357,9 @@ class _Sync:
             row.current = row.began
             if not row.only_changes:
                 row.whole, row.whole_number = row.began, row.number
-        names = frozenset(str(raw.get("id")) for raw in page)
-        self._in_vain = self._in_vain + 1 if names == self._page_before or (items and not found) else 0
-        self._page_before = names
+        again = page.names == self._page_before or (page.items and not found)
+        self._in_vain = self._in_vain + 1 if again else 0
+        self._page_before = page.names
         if row.is_open and self._in_vain >= MOST_IN_VAIN:
             raise HubBadPayload(
                 f"The list of {settings.HUB.host} brings the same models again on page {row.pages}: it has no end."
@@ -528,7 +565,7 @@ def _since(moment: datetime | None, within: timedelta, now: datetime) -> bool:
 
 _SEEN = ComposedQuery(
     lambda selection, number, records: SelectedModel.objects.filter(
-        selection=selection, seen=number, record__in=records
+        selection__id=selection, seen=number, record__id__in=records
     ).values_list("record_id")
 )
 """Which of some records a pass has found already."""
