@@ -6,6 +6,9 @@ without names or sizes, so that records with equal facts share one verdict.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -180,6 +183,15 @@ class VariantFacts:
 
 
 _SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}
+
+
+def digest_of(facts: Sequence[VariantFacts]) -> str:
+    """What records with equal facts share: 32 hex digits."""
+    text = _CANONICAL.encode([fact.as_json() for fact in facts])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:

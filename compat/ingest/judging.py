@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -13,30 +11,27 @@ from django.db import transaction
 from compat.architectures import architecture_of
 from compat.batches import BATCH
 from compat.engines import EngineProfile
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import VariantFacts, digest_of
+from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
 from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
 from compat.models.written import Row, write_rows
-from compat.rules import judge_all
-from compat.rules.judge import rules_version
+from compat.rules.judge import rules_version, verdict_of
 
 
-def _digest(facts: Sequence[VariantFacts]) -> str:
-    text = json.dumps([fact.as_json() for fact in facts], sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def ensure_sheets(judged: Iterable[tuple[VariantFacts, ...]]) -> dict[tuple[VariantFacts, ...], int]:
+def ensure_sheets(
+    judged: Iterable[tuple[VariantFacts, ...]], ahead: Ahead = NOTHING
+) -> dict[tuple[VariantFacts, ...], int]:
     """The fact sheets' ids; those not seen before are stored and judged on every engine."""
-    digests = dict(sorted(((facts, _digest(facts)) for facts in judged), key=itemgetter(1)))
+    digests = dict(sorted(((facts, digest_of(facts)) for facts in judged), key=itemgetter(1)))
     ids = dict(_SHEETS.rows(list(dict.fromkeys(digests.values()))))
     missing = {digest: facts for facts, digest in digests.items() if digest not in ids}
     if missing:
         write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
         ids |= dict(_SHEETS.rows(list(missing)))
-        _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values())
+        _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values(), ahead)
     return {facts: ids[digest] for facts, digest in digests.items()}
 
 
@@ -97,23 +92,16 @@ def drop_unused_sheets() -> int:
     return deleted.get("compat.FactSheet", 0)
 
 
-def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile]) -> int:
+def _judge(
+    sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile], ahead: Ahead = NOTHING
+) -> int:
     verdicts: list[Row] = []
+    known = [(sheet_id, facts, digest_of(facts) if ahead.verdicts else "") for sheet_id, facts in sheets]
     for profile in profiles:
         version = rules_version(profile)
-        for sheet_id, facts in sheets:
-            judgement = judge_all(facts, profile)
-            verdicts.append(
-                {
-                    "sheet_id": sheet_id,
-                    "profile": profile.slug,
-                    "confidence": judgement.result.level,
-                    "cause": judgement.result.cause,
-                    "best": judgement.best,
-                    "results": [result.as_stored() for result in judgement.results],
-                    "rules": version,
-                }
-            )
+        for sheet_id, facts, digest in known:
+            verdict = ahead.verdicts.get((digest, version)) or verdict_of(facts, profile, version)
+            verdicts.append({"sheet_id": sheet_id, **verdict})
     write_rows(
         Verdict,
         verdicts,

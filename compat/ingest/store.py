@@ -21,6 +21,7 @@ from compat.batches import BATCH
 from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
+from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.clock import lies_ahead
 from compat.ingest.writing import newest_date_of, write_records
@@ -132,12 +133,12 @@ def _date_of(told: Told, now: datetime) -> datetime:
         return now
 
 
-def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
+def store_told(batch: Sequence[Told], *, origin: str, ahead: Ahead = NOTHING) -> Counts:
     """Store one batch in one transaction. Of two that tell of one repository, the later one counts.
 
     The Hub takes an id in any case, so ids that differ by that alone are one repository: it keeps the spelling that it
     has here until the Hub itself spells it in another way. The bundled snapshot leaves alone what the Hub or a file of
-    somebody's own told: it knows less of each model.
+    somebody's own told: it knows less of each model. ``ahead`` is what was worked out of the batch's records before.
     """
     counts = Counts()
     # Rows are written in one order, whatever the batch's, so that two writers cannot wait for each other in a circle.
@@ -156,7 +157,7 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
         rest = [change for change in changes if not change.is_new]
         if writing:
             fetched = {change.record.model.id: change.fetched for change in writing if change.fetched}
-            write_records([change.record for change in writing], origin, now, fetched=fetched)
+            write_records([change.record for change in writing], origin, now, fetched=fetched, ahead=ahead)
             raise_catalogue_version(now)
         _keep_documents(changes)
         _note_when_asked(rest)

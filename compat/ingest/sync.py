@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ from compat.hub.documents import Kind, Told, kept_record, told
 from compat.hub.payloads import HubModel
 from compat.hub.rate_limit_budget import Party, Wait
 from compat.ingest import jobs, lease
+from compat.ingest.ahead import NOTHING, Ahead, Beside, Policies
 from compat.ingest.at_commit import (
     HEADERS,
     Completed,
@@ -71,6 +73,7 @@ from compat.models import (
     read_documents,
 )
 from compat.models.composed import ComposedQuery
+from compat.models.engines import engines
 from compat.models.written import write_rows
 
 log = logging.getLogger(__name__)
@@ -91,6 +94,9 @@ MOST_FAILURES = 10
 """After so many models in a row of which something could not be read, the Hub is left alone."""
 MOST_IN_VAIN = 3
 """So many pages in a row that bring only models which the pass has found already are a list that has no end."""
+ALONE = 2
+"""Full pages that are read by this process alone; more of them are worth the start of another beside it."""
+CORES = os.cpu_count() or 1
 SILENT_PAUSE = 60.0
 """Seconds to wait where the Hub refuses for its quota and does not say for how long."""
 
@@ -152,6 +158,7 @@ class _Page:
     ended: bool
     items: list[Told] = field(default_factory=list)
     refused: list[tuple[str, HubBadPayload]] = field(default_factory=list)
+    ahead: Ahead = NOTHING
 
 
 @dataclass(slots=True)
@@ -166,6 +173,8 @@ class _Sync:
     client: HubClient = field(init=False)
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
+    beside: Beside | None = None
+    _full_pages: int = 0
     _addresses: set[str] = field(default_factory=set)
     _page_before: frozenset[str] = frozenset()
     _in_vain: int = 0
@@ -275,6 +284,8 @@ class _Sync:
             if coming is not None:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
+            if self.beside is not None:
+                self.beside.close()
 
     def _ask(self, url: str) -> asyncio.Task[_Page]:
         """Read a page of the list, also while the one before it is stored."""
@@ -299,6 +310,11 @@ class _Sync:
                 break
             if self.selection.takes(model):
                 page.items.append(item)
+        if self.beside is None and self._full_pages >= ALONE and CORES > 1:
+            self.beside = Beside(await sync_to_async(_policies)())
+        if self.beside is not None and len(page.items) >= PAGE // 2:
+            page.ahead = await asyncio.to_thread(self.beside.read, [item.record.payload for item in page.items])
+        self._full_pages += len(rows) >= PAGE
         return page
 
     def _goes_on_after(self, page: _Page) -> bool:
@@ -348,7 +364,7 @@ class _Sync:
         row, ended = self.row, page.ended
         for where, error in page.refused:
             self.counts.reject(where, error)
-        found = self._take(page.items)
+        found = self._take(page)
         row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, page.following or ""
         if self.selection.limit is not None and row.listed >= self.selection.limit:
             ended = True
@@ -367,21 +383,21 @@ class _Sync:
         self._save_pass()
         return found
 
-    def _take(self, items: Sequence[Told]) -> int:
+    def _take(self, page: _Page) -> int:
         """Store rows of the list, and have their models in the selection; at most as many as are still wanted."""
         row = self.row
-        ids = keys_in_any_case(item.record.model.id for item in items)
+        ids = keys_in_any_case(item.record.model.id for item in page.items)
         known = {pk for (pk,) in _SEEN.rows(row.pk, row.number, list(ids.values()))} if ids else set()
         fresh: dict[str, Told] = {}
         left = None if self.selection.limit is None else self.selection.limit - row.listed
-        for item in items:
+        for item in page.items:
             key = item.record.model.id.lower()
             if ids.get(key) in known or key in fresh:
                 continue
             if left is not None and len(fresh) >= left:
                 break
             fresh[key] = item
-        self.counts.add(store_told(list(fresh.values()), origin="hub"))
+        self.counts.add(store_told(list(fresh.values()), origin="hub", ahead=page.ahead))
         self._note_members(list(fresh.values()), ids)
         if stored := [ids[key] for key in fresh if key in ids]:
             VisitorAddition.objects.filter(record__in=stored).delete()
@@ -599,6 +615,10 @@ def _known(batch: Sequence[SelectedModel]) -> list[_Known]:
         item = with_known(Told(kept_record({"id": name, **first.data}), (first,)), documents)
         found.append(_Known(member, item, kept_of(name, documents)))
     return found
+
+
+def _policies() -> Policies:
+    return {slug: profile.context_policy for slug, profile in engines().items()}
 
 
 def _words_of(wait: Wait, host: str, *, with_token: bool) -> str:

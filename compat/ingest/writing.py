@@ -10,6 +10,7 @@ from types import MappingProxyType
 from compat.batches import BATCH, batched
 from compat.hub.documents import kept_record
 from compat.hub.payloads import ParsedRecord
+from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import records_written
 from compat.ingest.judging import ensure_sheets, formats_of
 from compat.models import (
@@ -39,15 +40,17 @@ def write_records(
     *,
     fetched: Mapping[str, datetime] = NEVER,
     columns: Sequence[str] | None = None,
+    ahead: Ahead = NOTHING,
 ) -> None:
     """Write records, new and known, inside the caller's transaction, and what their relatives learn of them.
 
     ``fetched`` says of which the Hub told something, and when it was asked last; the others are of the given origin.
     With ``columns`` the records are known ones, read from what is kept: of each only these columns and its parts.
+    ``ahead`` is what was worked out of them before.
     """
     with records_written.around([parsed.model.id for parsed in batch]):
-        read = read_with_relatives(batch)
-        _write(read, origin, now, fetched, columns)
+        read = read_with_relatives(batch, ahead.read)
+        _write(read, origin, now, fetched, columns, ahead)
     for keys in batched(waiting_for(read), BATCH):
         _read_relatives_again(keys, now)
 
@@ -93,8 +96,9 @@ def _write(
     now: datetime,
     fetched: Mapping[str, datetime],
     columns: Sequence[str] | None,
+    ahead: Ahead = NOTHING,
 ) -> None:
-    sheets = ensure_sheets(one.extraction.judged for one in read)
+    sheets = ensure_sheets((one.extraction.judged for one in read), ahead)
     known = keys_of([one.parsed.model.id for one in read])
     rows = [_row(one, sheets[one.extraction.judged], origin, now, fetched.get(one.parsed.model.id)) for one in read]
     write_rows(ModelRecord, rows, unique_fields=["repo_id"], update_fields=columns or _RECORD_COLUMNS)

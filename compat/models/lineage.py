@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Lower, RowNumber
 
-from compat.architectures import architecture_of_gguf
-from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, witness_of
+from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, own_shape_facts, witness_of
 from compat.extraction.facts import Fact, Provenance, provenance_of
 from compat.extraction.relatives import (
     CONVERTED,
@@ -29,8 +29,8 @@ from compat.extraction.relatives import (
 from compat.hub.payloads import HubModel, ParsedRecord
 from compat.models.composed import ComposedQuery
 from compat.models.record import ModelRecord, RecordRelation
-from compat.shapes.gguf_keys import config_from_gguf
-from compat.shapes.layer_facts import shape_facts
+
+NOTHING: Mapping[str, tuple[Extraction, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,17 @@ class ReadRecord:
     shape_facts: str
 
 
-def read_with_relatives(batch: Sequence[ParsedRecord]) -> list[ReadRecord]:
-    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries."""
-    alone = [ReadRecord(parsed, extract(parsed.model), _own_shape_facts(parsed.model)) for parsed in batch]
+def read_with_relatives(
+    batch: Sequence[ParsedRecord], ahead: Mapping[str, tuple[Extraction, str]] = NOTHING
+) -> list[ReadRecord]:
+    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries.
+
+    ``ahead`` is what some records tell by themselves, and of their layers, by their digests.
+    """
+    alone = [
+        ReadRecord(parsed, *(ahead.get(parsed.digest) or (extract(parsed.model), own_shape_facts(parsed.model))))
+        for parsed in batch
+    ]
     own = [_witness(one) for one in alone]
     asking = [witness for one, witness in zip(alone, own, strict=True) if needs_relatives(one.extraction)]
     ids = {one.repo_id for one in own}
@@ -65,17 +73,6 @@ def _heard(alone: ReadRecord, relatives: Sequence[Relative]) -> ReadRecord:
     own = alone.shape_facts or alone.extraction.architecture.provenance in READ
     alike = of_architecture(relatives, extraction.architecture)
     return ReadRecord(alone.parsed, extraction, alone.shape_facts if own else shape_facts_by(alike))
-
-
-def _own_shape_facts(model: HubModel) -> str:
-    """What shapes the memory estimate: the file's own header first, then the configuration."""
-    header = model.gguf_header
-    if header and header.architecture:
-        config = config_from_gguf(header.values, architecture_of_gguf(header.architecture).name)
-        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
-        if told:
-            return told
-    return shape_facts(model.config)
 
 
 def _witness(read: ReadRecord) -> Witness:
