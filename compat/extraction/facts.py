@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -160,18 +161,13 @@ class VariantFacts:
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""
         return {
-            name: value
-            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-            if value != _SILENT[name]
+            name: value for name, value, silent in zip(_NAMES, _values(self), _SILENT, strict=True) if value != silent
         }
 
     def beside(self, other: VariantFacts) -> dict[str, Any]:
         """The facts that differ from another variant's, as JSON values; ``replace`` makes these of the other again."""
-        return {
-            name: value
-            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-            if value != getattr(other, name)
-        }
+        told = zip(_NAMES, _values(self), _values(other), strict=True)
+        return {name: value for name, value, others in told if value != others}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> VariantFacts:
@@ -182,7 +178,10 @@ class VariantFacts:
         return cls(**values)
 
 
-_SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}
+_NAMES: tuple[str, ...] = tuple(VariantFacts.__slots__)
+_values: Callable[[VariantFacts], tuple[Any, ...]] = attrgetter(*_NAMES)
+"""All at once: a facts' digest is made of every record."""
+_SILENT = _values(VariantFacts())
 
 
 def digest_of(facts: Sequence[VariantFacts]) -> str:

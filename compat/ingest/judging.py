@@ -21,18 +21,17 @@ from compat.models.written import Row, write_rows
 from compat.rules.judge import rules_version, verdict_of
 
 
-def ensure_sheets(
-    judged: Iterable[tuple[VariantFacts, ...]], ahead: Ahead = NOTHING
-) -> dict[tuple[VariantFacts, ...], int]:
-    """The fact sheets' ids; those not seen before are stored and judged on every engine."""
-    digests = dict(sorted(((facts, digest_of(facts)) for facts in judged), key=itemgetter(1)))
-    ids = dict(_SHEETS.rows(list(dict.fromkeys(digests.values()))))
-    missing = {digest: facts for facts, digest in digests.items() if digest not in ids}
+def ensure_sheets(judged: Sequence[tuple[VariantFacts, ...]], ahead: Ahead = NOTHING) -> list[int]:
+    """The fact sheet's id of each; those not seen before are stored and judged on every engine."""
+    digests = [digest_of(facts) for facts in judged]
+    wanted = dict(sorted(zip(digests, judged, strict=True), key=itemgetter(0)))
+    ids = dict(_SHEETS.rows(list(wanted)))
+    missing = {digest: facts for digest, facts in wanted.items() if digest not in ids}
     if missing:
         write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
         ids |= dict(_SHEETS.rows(list(missing)))
-        _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values(), ahead)
-    return {facts: ids[digest] for facts, digest in digests.items()}
+        _judge([(ids[digest], digest, facts) for digest, facts in missing.items()], engines().values(), ahead)
+    return [ids[digest] for digest in digests]
 
 
 _SHEETS = ComposedQuery(
@@ -93,13 +92,15 @@ def drop_unused_sheets() -> int:
 
 
 def _judge(
-    sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile], ahead: Ahead = NOTHING
+    sheets: Sequence[tuple[int, str, Sequence[VariantFacts]]],
+    profiles: Iterable[EngineProfile],
+    ahead: Ahead = NOTHING,
 ) -> int:
+    """Store verdicts on sheets, told by their ids, digests and facts; returns how many."""
     verdicts: list[Row] = []
-    known = [(sheet_id, facts, digest_of(facts) if ahead.verdicts else "") for sheet_id, facts in sheets]
     for profile in profiles:
         version = rules_version(profile)
-        for sheet_id, facts, digest in known:
+        for sheet_id, digest, facts in sheets:
             verdict = ahead.verdicts.get((digest, version)) or verdict_of(facts, profile, version)
             verdicts.append({"sheet_id": sheet_id, **verdict})
     write_rows(
@@ -118,7 +119,7 @@ def _judge_stale(chunk: Sequence[FactSheet], profiles: Iterable[EngineProfile], 
     for profile in profiles:
         version = rules_version(profile)
         stale = [
-            (sheet.pk, [VariantFacts.from_json(fact) for fact in sheet.facts])
+            (sheet.pk, sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
             for sheet in chunk
             if everything or (sheet.pk, profile.slug, version) not in current
         ]

@@ -98,9 +98,11 @@ def _write(
     columns: Sequence[str] | None,
     ahead: Ahead = NOTHING,
 ) -> None:
-    sheets = ensure_sheets((one.extraction.judged for one in read), ahead)
+    sheets = ensure_sheets([one.extraction.judged for one in read], ahead)
     known = keys_of([one.parsed.model.id for one in read])
-    rows = [_row(one, sheets[one.extraction.judged], origin, now, fetched.get(one.parsed.model.id)) for one in read]
+    rows = [
+        _row(one, sheet, origin, now, fetched.get(one.parsed.model.id)) for one, sheet in zip(read, sheets, strict=True)
+    ]
     write_rows(ModelRecord, rows, unique_fields=["repo_id"], update_fields=columns or _RECORD_COLUMNS)
     new = [row["repo_id"] for row in rows if row["repo_id"] not in known]
     _drop_parts(list(known.values()))

@@ -70,8 +70,8 @@ def test_a_verdict_is_taken_where_it_is_of_the_rules_and_the_profile_of_now(over
         version = rules_version(all_profiles()["vllm"].with_context_policy("reject"))
         assert version != told["rules"]
     verdicts = {(digest_of(extraction.judged), version): told}
-    sheets = ensure_sheets([extraction.judged], Ahead(verdicts=verdicts))
-    found = Verdict.objects.get(sheet=sheets[extraction.judged], profile="vllm")
+    (sheet,) = ensure_sheets([extraction.judged], Ahead(verdicts=verdicts))
+    found = Verdict.objects.get(sheet=sheet, profile="vllm")
     assert (found.cause == "marked") is not overtaken
     assert Verdict.objects.filter(sheet=found.sheet).count() == len(engines())
 
