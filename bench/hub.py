@@ -24,7 +24,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from threading import Thread
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -193,27 +194,63 @@ def measure(size: int) -> None:
             hub.wait()
 
 
-def _run(environ: Mapping[str, str], *command: str) -> tuple[float, float, str]:
-    """Seconds, the most megabytes held, and what a command printed."""
+class _Used(NamedTuple):
+    """What a command took: seconds, seconds of the processor, and the most megabytes, of all its processes together."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+
+def _run(environ: Mapping[str, str], *command: str) -> tuple[_Used, str]:
+    """What a command took, and what it printed."""
     started = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "manage.py", *command], stdout=subprocess.PIPE, text=True, cwd=PROJECT, env=environ
     ) as process:
         assert process.stdout
+        held = _Held(process.pid)
+        held.start()
         text = process.stdout.read()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}: {text[-2000:]}")
-    return seconds, used.ru_maxrss / 1024, text
+    return _Used(seconds, used.ru_utime + used.ru_stime, max(held.most, used.ru_maxrss / 1024)), text
 
 
-def _line(what: str, size: int, seconds: float, megabytes: float, text: str) -> float:
-    told = json.loads(text)
+class _Held(Thread):
+    """Looks a few times a second how many megabytes a process and its children hold, as long as it is there."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self.most = 0.0
+
+    def run(self) -> None:
+        while (now := _held(self._process)) > 0:
+            self.most = max(self.most, now)
+            time.sleep(0.2)
+
+
+def _held(process: int) -> float:
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+        threads = Path(f"/proc/{process}/task").glob("*/children")
+        children = [child for told in threads for child in told.read_text().split()]
+    except OSError:
+        return 0.0
+    own = re.search(r"^VmRSS:\s+(\d+)", status, re.MULTILINE)
+    return (int(own[1]) / 1024 if own else 0.0) + sum(_held(int(child)) for child in children)
+
+
+def _line(what: str, size: int, used: _Used, text: str) -> float:
+    told, seconds = json.loads(text), used.seconds
     seen = sum(told[name] for name in ("new", "changed", "unchanged", "older", "rejected"))
     print(
-        f"{what}: {seconds:,.0f} s, {size / seconds:,.0f} repositories/s of the Hub, at most {megabytes:,.0f} MB; "
+        f"{what}: {seconds:,.1f} s ({used.processor:,.1f} s of the processor), {size / seconds:,.0f} repositories/s of "
+        f"the Hub, at most {used.megabytes:,.0f} MB; "
         f"{told['new']:,} new, {told['changed']:,} changed, of {seen:,} read"
     )
     return seconds

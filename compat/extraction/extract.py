@@ -14,6 +14,7 @@ from typing import Any
 
 from compat.architectures import (
     architecture_of,
+    architecture_of_gguf,
     architecture_of_model_type,
     has_classes,
     hint_in,
@@ -45,8 +46,9 @@ from compat.extraction.repository_kind import is_partial
 from compat.extraction.task import DRAFT, task_of
 from compat.extraction.variants import SINGLE_FILE, Variant, format_label, variants_of
 from compat.hub.payloads import HubModel, SafetensorsBlock, Sibling
+from compat.shapes.gguf_keys import config_from_gguf
 from compat.shapes.known import find_shape
-from compat.shapes.layer_facts import bits_of_type, is_whole
+from compat.shapes.layer_facts import bits_of_type, is_whole, shape_facts
 
 __all__ = ["Extraction", "Relation", "Variant", "extract", "format_label", "positive_int"]
 
@@ -119,6 +121,17 @@ def needs_relatives(extraction: Extraction) -> bool:
         or extraction.parameters.provenance in UNCOUNTED
         or not extraction.task.known
     )
+
+
+def own_shape_facts(model: HubModel) -> str:
+    """What shapes the memory estimate: the file's own header first, then the configuration."""
+    header = model.gguf_header
+    if header and header.architecture:
+        config = config_from_gguf(header.values, architecture_of_gguf(header.architecture).name)
+        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
+        if told:
+            return told
+    return shape_facts(model.config)
 
 
 def witness_of(model: HubModel, extraction: Extraction, shape_facts: str = "") -> Witness:

@@ -6,8 +6,12 @@ without names or sizes, so that records with equal facts share one verdict.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -157,18 +161,13 @@ class VariantFacts:
     def as_json(self) -> dict[str, Any]:
         """The facts as JSON values; those that say nothing are left out."""
         return {
-            name: value
-            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-            if value != _SILENT[name]
+            name: value for name, value, silent in zip(_NAMES, _values(self), _SILENT, strict=True) if value != silent
         }
 
     def beside(self, other: VariantFacts) -> dict[str, Any]:
         """The facts that differ from another variant's, as JSON values; ``replace`` makes these of the other again."""
-        return {
-            name: value
-            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
-            if value != getattr(other, name)
-        }
+        told = zip(_NAMES, _values(self), _values(other), strict=True)
+        return {name: value for name, value, others in told if value != others}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> VariantFacts:
@@ -179,7 +178,19 @@ class VariantFacts:
         return cls(**values)
 
 
-_SILENT: dict[str, Any] = {name: getattr(VariantFacts(), name) for name in VariantFacts.__slots__}
+_NAMES: tuple[str, ...] = tuple(VariantFacts.__slots__)
+_values: Callable[[VariantFacts], tuple[Any, ...]] = attrgetter(*_NAMES)
+"""All at once: a facts' digest is made of every record."""
+_SILENT = _values(VariantFacts())
+
+
+def digest_of(facts: Sequence[VariantFacts]) -> str:
+    """What records with equal facts share: 32 hex digits."""
+    text = _CANONICAL.encode([fact.as_json() for fact in facts])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def parameters_text(count: int | None, origin: str = Provenance.UNKNOWN) -> str:

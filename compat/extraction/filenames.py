@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from compat.architectures import name_words
 
@@ -178,8 +179,9 @@ def _bin_format(base: str) -> tuple[str, str]:
     return "pytorch", "other"
 
 
+@lru_cache(maxsize=8192)
 def read_name(path: str) -> FileName:
-    """What one file of a repository is, by its name alone."""
+    """What one file of a repository is, by its name alone. The names of a few files are in most repositories."""
     piece = _PIECE.match(path)
     if piece:
         number = int(piece["number"]) if piece["number"] else ord(piece["letter"].lower()) - ord("a") + 1

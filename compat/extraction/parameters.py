@@ -251,12 +251,17 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
         yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", least, most)
 
 
+@lru_cache(maxsize=256)
+def _shape(facts: str) -> ModelShape:
+    return from_config(json.loads(facts))
+
+
 @lru_cache(maxsize=4096)
 def _by_dimensions(facts: str) -> tuple[Expectation | None, Expectation | None]:
     """What the dimensions make, and where they are not all told, what the published model has that shares them."""
     if not facts:
         return None, None
-    shape = from_config(json.loads(facts))
+    shape = _shape(facts)
     counted = _counted(shape, "the dimensions in config.json make", Provenance.CONFIG)
     if counted:
         return counted, None
@@ -268,9 +273,9 @@ def _by_dimensions(facts: str) -> tuple[Expectation | None, Expectation | None]:
 @lru_cache(maxsize=4096)
 def _built(facts: str) -> tuple[int, int] | None:
     """The fewest and the most weights that an engine makes of these dimensions, as a tied head may be untold."""
-    shape = from_config(json.loads(facts)) if facts else None
-    if shape is None:
+    if not facts:
         return None
+    shape = _shape(facts)
     ties = (True, False) if shape.tied is None else (shape.tied,)
     counts = [split.total for tied in ties if (split := split_parameters(replace(shape, tied=tied)))]
     return (min(counts), max(counts)) if counts else None

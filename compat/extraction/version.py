@@ -12,6 +12,7 @@ _READ_BY = (
     "shapes",
     "models/lineage.py",
     "models/search.py",
+    "ingest/ahead.py",
     "ingest/judging.py",
     "ingest/writing.py",
 )

@@ -138,10 +138,12 @@ def _facts_only(value: Any, depth: int = 1) -> Any:
     }
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def packed(data: Mapping[str, Any]) -> bytes:
     """A document's data as it is kept: canonical JSON, compressed."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return zlib.compress(text.encode())
+    return zlib.compress(_CANONICAL.encode(data).encode())
 
 
 def unpacked(kept: bytes | memoryview) -> dict[str, Any]:

@@ -351,6 +351,9 @@ def decode_json(text: bytes | str, *, constants: bool = False) -> Any:
         _refuse("holds a number with too many digits")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
 def parse_record(source: bytes | str | Mapping[str, Any], *, most: int = MAX_RECORD_BYTES) -> ParsedRecord:
     """One Hub-shaped model record, checked; raises :class:`HubBadPayload` naming the field at fault.
 
@@ -361,7 +364,7 @@ def parse_record(source: bytes | str | Mapping[str, Any], *, most: int = MAX_REC
         _refuse(f"a record should be a JSON object, not {type(given).__name__}")
     raw = dict(given)
     try:
-        canonical = json.dumps(raw, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        canonical = _CANONICAL.encode(raw)
         encoded = canonical.encode()
     except UnicodeEncodeError:
         _refuse("holds half of a surrogate pair, which is no character")

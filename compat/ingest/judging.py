@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -13,45 +11,46 @@ from django.db import transaction
 from compat.architectures import architecture_of
 from compat.batches import BATCH
 from compat.engines import EngineProfile
-from compat.extraction.facts import VariantFacts
+from compat.extraction.facts import VariantFacts, digest_of
+from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
 from compat.models import FactSheet, Verdict
+from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
-from compat.models.written import write_rows
-from compat.rules import judge_all
-from compat.rules.judge import rules_version
+from compat.models.written import Row, write_rows
+from compat.rules.judge import rules_version, verdict_of
 
 
-def _digest(facts: Sequence[VariantFacts]) -> str:
-    text = json.dumps([fact.as_json() for fact in facts], sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def ensure_sheets(judged: Iterable[tuple[VariantFacts, ...]]) -> dict[tuple[VariantFacts, ...], int]:
-    """The fact sheets' ids; those not seen before are stored and judged on every engine."""
-    digests = dict(sorted(((facts, _digest(facts)) for facts in judged), key=itemgetter(1)))
-    wanted = set(digests.values())
-    ids = dict(FactSheet.objects.filter(digest__in=wanted).values_list("digest", "id"))
-    missing = {digest: facts for facts, digest in digests.items() if digest not in ids}
+def ensure_sheets(judged: Sequence[tuple[VariantFacts, ...]], ahead: Ahead = NOTHING) -> list[int]:
+    """The fact sheet's id of each; those not seen before are stored and judged on every engine."""
+    digests = [digest_of(facts) for facts in judged]
+    wanted = dict(sorted(zip(digests, judged, strict=True), key=itemgetter(0)))
+    ids = dict(_SHEETS.rows(list(wanted)))
+    missing = {digest: facts for digest, facts in wanted.items() if digest not in ids}
     if missing:
-        write_rows([_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
-        ids |= dict(FactSheet.objects.filter(digest__in=missing).values_list("digest", "id"))
-        _judge([(ids[digest], facts) for digest, facts in missing.items()], engines().values())
-    return {facts: ids[digest] for facts, digest in digests.items()}
+        write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
+        ids |= dict(_SHEETS.rows(list(missing)))
+        _judge([(ids[digest], digest, facts) for digest, facts in missing.items()], engines().values(), ahead)
+    return [ids[digest] for digest in digests]
 
 
-def _sheet(digest: str, facts: Sequence[VariantFacts]) -> FactSheet:
+_SHEETS = ComposedQuery(
+    lambda digests: FactSheet.objects.filter(digest__in=digests).order_by().values_list("digest", "id")
+)
+
+
+def _sheet(digest: str, facts: Sequence[VariantFacts]) -> Row:
     """A sheet with the columns that facets narrow by; all variants of a record share these facts but the format."""
     shared = facts[0]
-    return FactSheet(
-        digest=digest,
-        facts=[fact.as_json() for fact in facts],
-        task=shared.task or "",
-        family=architecture_of(shared.architecture).family[:80] if shared.architecture else "",
-        architecture=(shared.architecture or "")[:80],
-        formats=formats_of(facts),
-        gated=shared.gated,
-    )
+    return {
+        "digest": digest,
+        "facts": [fact.as_json() for fact in facts],
+        "task": shared.task or "",
+        "family": architecture_of(shared.architecture).family[:80] if shared.architecture else "",
+        "architecture": (shared.architecture or "")[:80],
+        "formats": formats_of(facts),
+        "gated": shared.gated,
+    }
 
 
 def formats_of(facts: Iterable[VariantFacts]) -> str:
@@ -69,9 +68,10 @@ def refresh_sheets() -> None:
         changed = []
         for sheet in chunk:
             fresh = _sheet(sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
-            if any(getattr(fresh, name) != getattr(sheet, name) for name in columns):
-                fresh.pk = sheet.pk
-                changed.append(fresh)
+            if any(fresh[name] != getattr(sheet, name) for name in columns):
+                for name in columns:
+                    setattr(sheet, name, fresh[name])
+                changed.append(sheet)
         FactSheet.objects.bulk_update(changed, columns)
 
 
@@ -91,24 +91,20 @@ def drop_unused_sheets() -> int:
     return deleted.get("compat.FactSheet", 0)
 
 
-def _judge(sheets: Sequence[tuple[int, Sequence[VariantFacts]]], profiles: Iterable[EngineProfile]) -> int:
-    verdicts = []
+def _judge(
+    sheets: Sequence[tuple[int, str, Sequence[VariantFacts]]],
+    profiles: Iterable[EngineProfile],
+    ahead: Ahead = NOTHING,
+) -> int:
+    """Store verdicts on sheets, told by their ids, digests and facts; returns how many."""
+    verdicts: list[Row] = []
     for profile in profiles:
         version = rules_version(profile)
-        for sheet_id, facts in sheets:
-            judgement = judge_all(facts, profile)
-            verdicts.append(
-                Verdict(
-                    sheet_id=sheet_id,
-                    profile=profile.slug,
-                    confidence=judgement.result.level,
-                    cause=judgement.result.cause,
-                    best=judgement.best,
-                    results=[result.as_stored() for result in judgement.results],
-                    rules=version,
-                )
-            )
+        for sheet_id, digest, facts in sheets:
+            verdict = ahead.verdicts.get((digest, version)) or verdict_of(facts, profile, version)
+            verdicts.append({"sheet_id": sheet_id, **verdict})
     write_rows(
+        Verdict,
         verdicts,
         unique_fields=["profile", "sheet"],
         update_fields=["confidence", "cause", "best", "results", "rules"],
@@ -123,7 +119,7 @@ def _judge_stale(chunk: Sequence[FactSheet], profiles: Iterable[EngineProfile], 
     for profile in profiles:
         version = rules_version(profile)
         stale = [
-            (sheet.pk, [VariantFacts.from_json(fact) for fact in sheet.facts])
+            (sheet.pk, sheet.digest, [VariantFacts.from_json(fact) for fact in sheet.facts])
             for sheet in chunk
             if everything or (sheet.pk, profile.slug, version) not in current
         ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,10 +21,19 @@ from compat.batches import BATCH
 from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
+from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.clock import lies_ahead
 from compat.ingest.writing import newest_date_of, write_records
-from compat.models import FormerName, ModelRecord, RecordDocument, in_any_case
+from compat.models import (
+    FormerName,
+    ModelRecord,
+    RecordDocument,
+    keys_of,
+    read_documents,
+    records_in_any_case,
+)
+from compat.models.composed import ComposedQuery
 from compat.models.written import write_rows
 
 _MAX_PROBLEMS = 50
@@ -124,12 +133,12 @@ def _date_of(told: Told, now: datetime) -> datetime:
         return now
 
 
-def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
+def store_told(batch: Sequence[Told], *, origin: str, ahead: Ahead = NOTHING) -> Counts:
     """Store one batch in one transaction. Of two that tell of one repository, the later one counts.
 
     The Hub takes an id in any case, so ids that differ by that alone are one repository: it keeps the spelling that it
     has here until the Hub itself spells it in another way. The bundled snapshot leaves alone what the Hub or a file of
-    somebody's own told: it knows less of each model.
+    somebody's own told: it knows less of each model. ``ahead`` is what was worked out of the batch's records before.
     """
     counts = Counts()
     # Rows are written in one order, whatever the batch's, so that two writers cannot wait for each other in a circle.
@@ -148,7 +157,7 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
         rest = [change for change in changes if not change.is_new]
         if writing:
             fetched = {change.record.model.id: change.fetched for change in writing if change.fetched}
-            write_records([change.record for change in writing], origin, now, fetched=fetched)
+            write_records([change.record for change in writing], origin, now, fetched=fetched, ahead=ahead)
             raise_catalogue_version(now)
         _keep_documents(changes)
         _note_when_asked(rest)
@@ -163,13 +172,21 @@ def store_told(batch: Sequence[Told], *, origin: str) -> Counts:
 
 def _settle_former_names(latest: dict[str, Told], origin: str) -> None:
     """A name that the Hub uses again is nobody's former one; what a file tells of one is of the record that had it."""
-    former = FormerName.objects.filter(lowered__in=latest)
+    former = _FORMER.rows(sorted(latest))
     if origin == "hub":
-        former.delete()
+        if former:
+            FormerName.objects.filter(lowered__in=[key for key, _ in former]).delete()
         return
-    for key, repo_id in former.values_list("lowered", "record__repo_id"):
+    for key, repo_id in former:
         told = latest.pop(key)
         latest.setdefault(repo_id.lower(), _under(repo_id, told))
+
+
+_FORMER = ComposedQuery(
+    lambda lowered: (
+        FormerName.objects.filter(lowered__in=lowered).order_by("lowered").values_list("lowered", "record__repo_id")
+    )
+)
 
 
 def _under(repo_id: str, told: Told) -> Told:
@@ -183,10 +200,11 @@ def _key(told: Told) -> str:
 def _known(latest: Mapping[str, Told]) -> dict[str, ModelRecord]:
     """The records of the repositories, by their ids in lower case; of two, the one of the very id that was told."""
     found: dict[str, ModelRecord] = {}
-    for record in in_any_case(latest).prefetch_related("documents"):
+    for record in records_in_any_case(latest):
         key = record.repo_id.lower()
         if key not in found or record.repo_id == latest[key].record.model.id:
             found[key] = record
+    read_documents(list(found.values()))
     return found
 
 
@@ -202,6 +220,15 @@ def _spelled(told: Told, known: ModelRecord | None, origin: str) -> Told:
     return _under(known.repo_id, told)
 
 
+class _Written(NamedTuple):
+    """A document as it is kept."""
+
+    kind: Kind
+    sha: str
+    read: datetime
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     """What becomes of one record: what all its documents make together, and what is new of them.
@@ -212,7 +239,7 @@ class _Change:
 
     record: ParsedRecord
     known: ModelRecord | None
-    written: list[RecordDocument]
+    written: list[_Written]
     seen: list[RecordDocument]
     dropped: list[int]
     fetched: datetime | None
@@ -224,7 +251,7 @@ class _Change:
 
 
 def _change(told: Told, known: ModelRecord | None) -> _Change:
-    kept = {row.kind: row for row in known.documents.all()} if known else {}
+    kept = {row.kind: row for row in known.kept_documents} if known else {}
     sha, read = told.documents[0].sha, told.documents[0].read
     ahead = [row for row in kept.values() if lies_ahead(row.read)]
     for mistaken in ahead:
@@ -234,14 +261,14 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
     if told.documents[0].kind in (Kind.DETAIL, Kind.LIST):
         useless += [row.pk for kind, row in kept.items() if kind == Kind.REFUSAL and row.read <= read]
     documents = {kind: row.document for kind, row in kept.items() if row.pk not in useless}
-    written: list[RecordDocument] = []
+    written: list[_Written] = []
     seen = [row for row in ahead if row.pk not in useless]
     for one in told.documents:
         row = kept.get(one.kind)
         if row and one.kind is not Kind.FILE and one.read < row.read:
             continue
         documents[one.kind] = one
-        fresh = RecordDocument(kind=one.kind, sha=one.sha, read=one.read, data=packed(one.data))
+        fresh = _Written(one.kind, one.sha, one.read, packed(one.data))
         if row is None or (row.sha, row.data) != (fresh.sha, fresh.data):
             written.append(fresh)
         elif row.read != fresh.read:
@@ -259,14 +286,17 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
 
 
 def _keep_documents(changes: Sequence[_Change]) -> None:
-    RecordDocument.objects.filter(pk__in=[pk for change in changes for pk in change.dropped]).delete()
+    if dropped := [pk for change in changes for pk in change.dropped]:
+        RecordDocument.objects.filter(pk__in=dropped).delete()
     new = [change.record.model.id for change in changes if change.known is None]
-    ids = dict(ModelRecord.objects.filter(repo_id__in=new).values_list("repo_id", "pk"))
-    for change in changes:
-        for row in change.written:
-            row.record_id = change.known.pk if change.known else ids[change.record.model.id]
+    ids = keys_of(new) if new else {}
     write_rows(
-        [row for change in changes for row in change.written],
+        RecordDocument,
+        [
+            {"record_id": change.known.pk if change.known else ids[change.record.model.id], **row._asdict()}
+            for change in changes
+            for row in change.written
+        ],
         unique_fields=["record", "kind"],
         update_fields=["sha", "read", "data"],
     )

@@ -4,8 +4,9 @@ Every step is one transaction that also notes what comes next, so that a run tha
 step, and the next one goes on after it:
 
 1. *The list.* A page's rows are stored as they are, with the address of the next page, and what is still to be read of
-   each model. A selection of the best known is a ranking, and is read whole each time (one question for 500 models);
-   one without a limit is read whole once a week, and in between only what changed since.
+   each model; meanwhile the Hub is asked for that page. A selection of the best known is a ranking, and is read whole
+   each time (one question for 500 models); one without a limit is read whole once a week, and in between only what
+   changed since.
 2. *Who is missing.* Models that an earlier pass found and this one did not are asked for one by one: deleted, renamed,
    or just not among the best known any more.
 3. *Documents* at the commit that the list told: configurations, sizes and headers, of the best known models first.
@@ -17,12 +18,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -31,12 +33,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from compat.batches import BATCH, batched
+from compat.collecting import collected_rarely
 from compat.hub import HubBadPayload, HubClient, HubError, HubNotFound, HubRateLimited
 from compat.hub.client import MAX_PAGE_SIZE
 from compat.hub.documents import Kind, Told, kept_record, told
 from compat.hub.payloads import HubModel
 from compat.hub.rate_limit_budget import Party, Wait
 from compat.ingest import jobs, lease
+from compat.ingest.ahead import NOTHING, Ahead, Beside, Policies
 from compat.ingest.at_commit import (
     HEADERS,
     Completed,
@@ -65,9 +69,11 @@ from compat.models import (
     SelectedModel,
     VisitorAddition,
     documents_kept,
-    in_any_case,
+    keys_in_any_case,
     read_documents,
 )
+from compat.models.composed import ComposedQuery
+from compat.models.engines import engines
 from compat.models.written import write_rows
 
 log = logging.getLogger(__name__)
@@ -88,6 +94,9 @@ MOST_FAILURES = 10
 """After so many models in a row of which something could not be read, the Hub is left alone."""
 MOST_IN_VAIN = 3
 """So many pages in a row that bring only models which the pass has found already are a list that has no end."""
+ALONE = 2
+"""Full pages that are read by this process alone; more of them are worth the start of another beside it."""
+CORES = os.cpu_count() or 1
 SILENT_PAUSE = 60.0
 """Seconds to wait where the Hub refuses for its quota and does not say for how long."""
 
@@ -138,6 +147,21 @@ class Extent:
 
 
 @dataclass(slots=True)
+class _Page:
+    """A page of the list: the ids on it, what is selected of it, what could not be read, and what comes after it.
+
+    It has ``ended`` the pass where nothing that follows can be meant.
+    """
+
+    names: frozenset[str]
+    following: str | None
+    ended: bool
+    items: list[Told] = field(default_factory=list)
+    refused: list[tuple[str, HubBadPayload]] = field(default_factory=list)
+    ahead: Ahead = NOTHING
+
+
+@dataclass(slots=True)
 class _Sync:
     """One run over one selection."""
 
@@ -149,6 +173,8 @@ class _Sync:
     client: HubClient = field(init=False)
     counts: Counts = field(default_factory=Counts)
     lost: bool = False
+    beside: Beside | None = None
+    _full_pages: int = 0
     _addresses: set[str] = field(default_factory=set)
     _page_before: frozenset[str] = frozenset()
     _in_vain: int = 0
@@ -235,23 +261,67 @@ class _Sync:
         self.teller.begin("Reading the list", self.selection.limit)
         resumed, first = bool(row.cursor), self._first_page()
         url: str | None = row.cursor or first
-        while row.is_open and url is not None:
-            here = url
+        coming: asyncio.Task[_Page] | None = None
+        try:
+            while row.is_open and url is not None:
+                try:
+                    page = await (coming or self._ask(url))
+                except HubError as error:
+                    # A refusal that is none of the particular ones: the Hub does not know the place any more.
+                    if not resumed or type(error) is not HubError:
+                        raise
+                    log.info("the list is read from its beginning again: %s", error)
+                    await self._commit(self._begin_pass)
+                    self._addresses.clear()
+                    url, resumed = first, False
+                    continue
+                url, coming, resumed = page.following, None, False
+                if url is not None and self._goes_on_after(page):
+                    coming = self._ask(url)
+                    await asyncio.sleep(0)  # it books its request before the page takes the database
+                self.teller.advance(await self._commit(partial(self._store_page, page)))
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            if self.beside is not None:
+                self.beside.close()
+
+    def _ask(self, url: str) -> asyncio.Task[_Page]:
+        """Read a page of the list, also while the one before it is stored."""
+        return asyncio.create_task(self._page(url))
+
+    async def _page(self, url: str) -> _Page:
+        rows, following = await self._patiently(partial(self.client.list_page, url, self._addresses))
+        page = _Page(frozenset(str(raw.get("id")) for raw in rows), following, following is None or not rows)
+        row, read = self.row, timezone.now()
+        for raw in rows:
             try:
-                page, following = await self._patiently(partial(self.client.list_page, here, self._addresses))
-            except HubError as error:
-                # A refusal that is none of the particular ones: the Hub does not know the place any more.
-                if not resumed or type(error) is not HubError:
-                    raise
-                log.info("the list is read from its beginning again: %s", error)
-                await self._commit(self._begin_pass)
-                self._addresses.clear()
-                url, resumed = first, False
+                item = told(Kind.LIST, raw, read)
+            except HubBadPayload as error:
+                page.refused.append((str(raw.get("id", "a record without id"))[:200], error))
                 continue
-            resumed = False
-            found = await self._commit(partial(self._store_page, page, following))
-            self.teller.advance(found)
-            url = following
+            model = item.record.model
+            if row.only_changes:
+                assert row.current is not None
+                page.ended = page.ended or changed_before(model, row.current - OVERLAP)
+            elif self.selection.ends_at(model):
+                page.ended = True
+                break
+            if self.selection.takes(model):
+                page.items.append(item)
+        if self.beside is None and self._full_pages >= ALONE and CORES > 1:
+            self.beside = Beside(await sync_to_async(_policies)())
+        if self.beside is not None and len(page.items) >= PAGE // 2:
+            page.ahead = await asyncio.to_thread(self.beside.read, [item.record.payload for item in page.items])
+        self._full_pages += len(rows) >= PAGE
+        return page
+
+    def _goes_on_after(self, page: _Page) -> bool:
+        """Whether the page after this one is wanted, whatever of this one is new: no request is made in vain."""
+        limit = self.selection.limit
+        wanted = limit is None or self.row.listed + len(page.items) < limit
+        return wanted and not page.ended and self._in_vain < MOST_IN_VAIN - 1
 
     def _first_page(self) -> str:
         size = PAGE if self.selection.limit is None else min(PAGE, self.selection.limit)
@@ -289,28 +359,13 @@ class _Sync:
             ]
         )
 
-    def _store_page(self, page: Sequence[dict[str, Any]], following: str | None) -> int:
+    def _store_page(self, page: _Page) -> int:
         """Store a page's rows and what the next is; returns how many models were found that the pass had not yet."""
-        row, read = self.row, timezone.now()
-        items: list[Told] = []
-        ended = following is None or not page
-        for raw in page:
-            try:
-                item = told(Kind.LIST, raw, read)
-            except HubBadPayload as error:
-                self.counts.reject(str(raw.get("id", "a record without id"))[:200], error)
-                continue
-            model = item.record.model
-            if row.only_changes:
-                assert row.current is not None
-                ended = ended or changed_before(model, row.current - OVERLAP)
-            elif self.selection.ends_at(model):
-                ended = True
-                break
-            if self.selection.takes(model):
-                items.append(item)
-        found = self._take(items)
-        row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, following or ""
+        row, ended = self.row, page.ended
+        for where, error in page.refused:
+            self.counts.reject(where, error)
+        found = self._take(page)
+        row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, page.following or ""
         if self.selection.limit is not None and row.listed >= self.selection.limit:
             ended = True
         if ended:
@@ -318,9 +373,9 @@ class _Sync:
             row.current = row.began
             if not row.only_changes:
                 row.whole, row.whole_number = row.began, row.number
-        names = frozenset(str(raw.get("id")) for raw in page)
-        self._in_vain = self._in_vain + 1 if names == self._page_before or (items and not found) else 0
-        self._page_before = names
+        again = page.names == self._page_before or (page.items and not found)
+        self._in_vain = self._in_vain + 1 if again else 0
+        self._page_before = page.names
         if row.is_open and self._in_vain >= MOST_IN_VAIN:
             raise HubBadPayload(
                 f"The list of {settings.HUB.host} brings the same models again on page {row.pages}: it has no end."
@@ -328,39 +383,41 @@ class _Sync:
         self._save_pass()
         return found
 
-    def _take(self, items: Sequence[Told]) -> int:
+    def _take(self, page: _Page) -> int:
         """Store rows of the list, and have their models in the selection; at most as many as are still wanted."""
         row = self.row
-        ids = _record_ids(item.record.model.id for item in items)
-        known = set(row.members.filter(record__in=ids.values(), seen=row.number).values_list("record", flat=True))
+        ids = keys_in_any_case(item.record.model.id for item in page.items)
+        known = {pk for (pk,) in _SEEN.rows(row.pk, row.number, list(ids.values()))} if ids else set()
         fresh: dict[str, Told] = {}
         left = None if self.selection.limit is None else self.selection.limit - row.listed
-        for item in items:
+        for item in page.items:
             key = item.record.model.id.lower()
             if ids.get(key) in known or key in fresh:
                 continue
             if left is not None and len(fresh) >= left:
                 break
             fresh[key] = item
-        self.counts.add(store_told(list(fresh.values()), origin="hub"))
+        self.counts.add(store_told(list(fresh.values()), origin="hub", ahead=page.ahead))
         self._note_members(list(fresh.values()), ids)
-        VisitorAddition.objects.filter(record__in=[ids[key] for key in fresh if key in ids]).delete()
+        if stored := [ids[key] for key in fresh if key in ids]:
+            VisitorAddition.objects.filter(record__in=stored).delete()
         return len(fresh)
 
     def _note_members(self, items: Sequence[Told], known: Mapping[str, int]) -> None:
         """Have models in the selection; ``known`` are keys of those that had a record, by their ids in lower case."""
         names = [item.record.model.id for item in items]
-        ids = {**known, **_record_ids(name for name in names if name.lower() not in known)}
+        ids = {**known, **keys_in_any_case(name for name in names if name.lower() not in known)}
         kept = documents_kept(names)
         write_rows(
+            SelectedModel,
             [
-                SelectedModel(
-                    selection=self.row,
-                    record_id=ids[item.record.model.id.lower()],
-                    seen=self.row.number,
-                    lacks_documents=_lacks_documents(item, kept),
-                    lacks_headers=_lacks_headers(item.record.model, kept),
-                )
+                {
+                    "selection_id": self.row.pk,
+                    "record_id": ids[item.record.model.id.lower()],
+                    "seen": self.row.number,
+                    "lacks_documents": _lacks_documents(item, kept),
+                    "lacks_headers": _lacks_headers(item.record.model, kept),
+                }
                 for item in items
             ],
             unique_fields=["selection", "record"],
@@ -522,9 +579,12 @@ def _since(moment: datetime | None, within: timedelta, now: datetime) -> bool:
     return moment is not None and moment > now - within and not lies_ahead(moment)
 
 
-def _record_ids(repo_ids: Iterable[str]) -> dict[str, int]:
-    """Keys of records by their ids in lower case."""
-    return {name.lower(): pk for name, pk in in_any_case(repo_ids).values_list("repo_id", "pk")}
+_SEEN = ComposedQuery(
+    lambda selection, number, records: SelectedModel.objects.filter(
+        selection__id=selection, seen=number, record__id__in=records
+    ).values_list("record_id")
+)
+"""Which of some records a pass has found already."""
 
 
 def _lacks_documents(item: Told, kept: Kept) -> bool:
@@ -557,6 +617,10 @@ def _known(batch: Sequence[SelectedModel]) -> list[_Known]:
     return found
 
 
+def _policies() -> Policies:
+    return {slug: profile.context_policy for slug, profile in engines().items()}
+
+
 def _words_of(wait: Wait, host: str, *, with_token: bool) -> str:
     minutes, seconds = divmod(round(wait.seconds), 60)
     long = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
@@ -583,7 +647,8 @@ def sync(selection: Selection, extent: Extent, teller: Teller) -> tuple[Counts, 
     doing = _Sync(selection, extent, _NotingTeller(teller, run), row, run)
     error = "It was interrupted."
     try:
-        run_to_end(doing.go)
+        with collected_rarely():
+            run_to_end(doing.go)
         error = ""
     except HubError as problem:
         error = str(problem)

@@ -16,8 +16,11 @@ from .record import (
     Verdict,
     documents_kept,
     in_any_case,
+    keys_in_any_case,
+    keys_of,
     payloads_of,
     read_documents,
+    records_in_any_case,
 )
 from .sync import ClosedRecord, HubSelection, HubWindow, SelectedModel
 from .webhook import GatheredModel, Webhook, WebhookDelivery
@@ -52,6 +55,9 @@ __all__ = [
     "WebhookDelivery",
     "documents_kept",
     "in_any_case",
+    "keys_in_any_case",
+    "keys_of",
     "payloads_of",
     "read_documents",
+    "records_in_any_case",
 ]

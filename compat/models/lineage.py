@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Lower, RowNumber
 
-from compat.architectures import architecture_of_gguf
-from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, witness_of
+from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, own_shape_facts, witness_of
 from compat.extraction.facts import Fact, Provenance, provenance_of
 from compat.extraction.relatives import (
     CONVERTED,
@@ -29,8 +29,8 @@ from compat.extraction.relatives import (
 from compat.hub.payloads import HubModel, ParsedRecord
 from compat.models.composed import ComposedQuery
 from compat.models.record import ModelRecord, RecordRelation
-from compat.shapes.gguf_keys import config_from_gguf
-from compat.shapes.layer_facts import shape_facts
+
+NOTHING: Mapping[str, tuple[Extraction, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,17 @@ class ReadRecord:
     shape_facts: str
 
 
-def read_with_relatives(batch: Sequence[ParsedRecord]) -> list[ReadRecord]:
-    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries."""
-    alone = [ReadRecord(parsed, extract(parsed.model), _own_shape_facts(parsed.model)) for parsed in batch]
+def read_with_relatives(
+    batch: Sequence[ParsedRecord], ahead: Mapping[str, tuple[Extraction, str]] = NOTHING
+) -> list[ReadRecord]:
+    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries.
+
+    ``ahead`` is what some records tell by themselves, and of their layers, by their digests.
+    """
+    alone = [
+        ReadRecord(parsed, *(ahead.get(parsed.digest) or (extract(parsed.model), own_shape_facts(parsed.model))))
+        for parsed in batch
+    ]
     own = [_witness(one) for one in alone]
     asking = [witness for one, witness in zip(alone, own, strict=True) if needs_relatives(one.extraction)]
     ids = {one.repo_id for one in own}
@@ -65,17 +73,6 @@ def _heard(alone: ReadRecord, relatives: Sequence[Relative]) -> ReadRecord:
     own = alone.shape_facts or alone.extraction.architecture.provenance in READ
     alike = of_architecture(relatives, extraction.architecture)
     return ReadRecord(alone.parsed, extraction, alone.shape_facts if own else shape_facts_by(alike))
-
-
-def _own_shape_facts(model: HubModel) -> str:
-    """What shapes the memory estimate: the file's own header first, then the configuration."""
-    header = model.gguf_header
-    if header and header.architecture:
-        config = config_from_gguf(header.values, architecture_of_gguf(header.architecture).name)
-        told = shape_facts({**config, "vocab_size": config.get("vocab_size") or header.vocab_size})
-        if told:
-            return told
-    return shape_facts(model.config)
 
 
 def _witness(read: ReadRecord) -> Witness:
@@ -170,18 +167,27 @@ def _copies(names: Iterable[str]) -> QuerySet[ModelRecord, int]:
 def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
     """The stored records to which what arrived may tell something that they leave out, by their keys. One query."""
     own = [_witness(one) for one in arrived]
-    ids = [one.repo_id for one in own]
+    ids = {one.repo_id for one in own}
     originals = {one.converted_from for one in own if one.converted_from}
-    waiting = ModelRecord.objects.filter(_LACKING).exclude(repo_id__in=ids).order_by()
-    made = RecordRelation.objects.filter(base__in={*ids, *originals}).exclude(kind__in=UNLIKE).values("record")
     names = {one.name for one in own if one.names_a_size}
+    made_from = {*ids, *originals}
+    rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names))
+    return sorted({pk for pk, repo_id in rows if repo_id not in ids})
+
+
+def _waiting(
+    originals: Sequence[str], made_from: Sequence[str], names: Sequence[str]
+) -> QuerySet[ModelRecord, tuple[int, str]]:
+    """Records that lack something and are among originals, made from some models, or of some names."""
+    waiting = ModelRecord.objects.filter(_LACKING).order_by()
+    made = RecordRelation.objects.filter(base__in=made_from).exclude(kind__in=UNLIKE).values("record")
     related = [
         waiting.filter(repo_id__in=originals),
         waiting.filter(pk__in=made),
         waiting.alias(lower=Lower("name")).filter(lower__in=names),
     ]
-    first, *others = (some.values_list("pk", flat=True) for some in related)
-    return sorted(set(first.union(*others, all=True)))
+    first, *others = (some.values_list("pk", "repo_id") for some in related)
+    return first.union(*others, all=True)
 
 
 _BY_RELATIVES = [Provenance.RELATIVE, Provenance.RELATIVES]
@@ -194,3 +200,4 @@ _LACKING = (
     | Q(sheet__facts__0__task_from__in=_BY_RELATIVES)
 )
 """Records of which a relative may tell something, or has told it."""
+_WAITING = ComposedQuery(_waiting)

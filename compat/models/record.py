@@ -220,10 +220,40 @@ class RecordDocument(models.Model):
 
 def in_any_case(repo_ids: Iterable[str]) -> models.QuerySet[ModelRecord]:
     """The records of these ids, whatever the case of their letters: to the Hub that is one repository."""
-    lowered = {repo_id.lower() for repo_id in repo_ids}
-    return ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered__in=sorted(lowered))
+    return _lowered_in(sorted({repo_id.lower() for repo_id in repo_ids}))
 
 
+def records_in_any_case(repo_ids: Iterable[str]) -> list[ModelRecord]:
+    """The same of many ids, the best known first. One query."""
+    return _IN_ANY_CASE.objects(sorted({repo_id.lower() for repo_id in repo_ids}))
+
+
+def keys_in_any_case(repo_ids: Iterable[str]) -> dict[str, int]:
+    """The keys of the records of many ids, by these in lower case. One query."""
+    rows = _KEYS_IN_ANY_CASE.rows(sorted({repo_id.lower() for repo_id in repo_ids}))
+    return {repo_id.lower(): pk for repo_id, pk in rows}
+
+
+def keys_of(repo_ids: Sequence[str]) -> dict[str, int]:
+    """The keys of the records of these very ids. One query."""
+    return dict(_KEYS.rows(repo_ids))
+
+
+def _lowered_in(lowered: Sequence[str]) -> models.QuerySet[ModelRecord]:
+    return ModelRecord.objects.alias(lowered=Lower("repo_id")).filter(lowered__in=lowered)
+
+
+_IN_ANY_CASE = ComposedQuery(_lowered_in)
+_KEYS_IN_ANY_CASE = ComposedQuery(lambda lowered: _lowered_in(lowered).values_list("repo_id", "pk"))
+_KEYS = ComposedQuery(lambda ids: ModelRecord.objects.filter(repo_id__in=ids).order_by().values_list("repo_id", "pk"))
+_KEPT = ComposedQuery(
+    lambda ids: (
+        RecordDocument.objects.filter(record__repo_id__in=ids)
+        .exclude(sha="")
+        .order_by()
+        .values_list("record__repo_id", "sha", "kind")
+    )
+)
 _DOCUMENTS = ComposedQuery(lambda records: RecordDocument.objects.filter(record__id__in=records).order_by("pk"))
 
 
@@ -238,10 +268,9 @@ def read_documents(records: Sequence[ModelRecord]) -> None:
         record.kept_documents = kept[record.pk]
 
 
-def documents_kept(repo_ids: Iterable[str]) -> set[tuple[str, ...]]:
+def documents_kept(repo_ids: Sequence[str]) -> set[tuple[str, ...]]:
     """Repository, commit and kind of all documents of some repositories that tell a commit. One query."""
-    rows = RecordDocument.objects.filter(record__repo_id__in=repo_ids).exclude(sha="")
-    return set(rows.values_list("record__repo_id", "sha", "kind"))
+    return set(_KEPT.rows(repo_ids))
 
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:

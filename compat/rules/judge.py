@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from compat.engines.gpu_capability import Capability
 from compat.engines.profile import EngineProfile
@@ -104,6 +104,19 @@ def judge_all(
     """What one engine says of a record: every variant judged, the best one first in order."""
     results = tuple(judge(facts, profile, capability) for facts in variants)
     return Judgement(results, tuple(order_of(variants, results, profile)))
+
+
+def verdict_of(facts: Sequence[VariantFacts], profile: EngineProfile, version: str) -> dict[str, Any]:
+    """A verdict as it is stored, but for what it is about; ``version`` is that of :func:`rules_version`."""
+    judgement = judge_all(facts, profile)
+    return {
+        "profile": profile.slug,
+        "confidence": judgement.result.level,
+        "cause": judgement.result.cause,
+        "best": judgement.best,
+        "results": [result.as_stored() for result in judgement.results],
+        "rules": version,
+    }
 
 
 def order_of(
