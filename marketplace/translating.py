@@ -25,6 +25,22 @@ PATTERNS = settings.BASE_DIR / "locale" / "sentences.json"
 _VARIABLE = re.compile(r"%\((\w+)\)s|(%%)")
 _SEPARATORS = {"de": str.maketrans(",.", ".,")}
 """How numbers are written where it is not as in English."""
+_HAN = r"\u3400-\u9fff"
+_WIDE_MARKS = r"，。；：、！？（）"
+_TYPOGRAPHY = {
+    "de": ((re.compile(r"“([^„“”]*)”"), r"„\1“"),),
+    "zh-hans": (
+        (re.compile(rf" ?\(([^()]*[{_HAN}][^()]*)\)"), r"（\1）"),
+        *(
+            (re.compile(rf"(?<=[{_HAN}）”])\{mark}(?: |$)|\{mark} (?=[{_HAN}（])"), wide)
+            for mark, wide in {";": "；", ":": "：", ".": "。"}.items()
+        ),
+        (re.compile(rf"(?:(?<=[{_HAN}）”]), |, (?=[{_HAN}（]))(?=[^，。；：]* ?[和或])"), "、"),
+        (re.compile(rf"(?<=[{_HAN}）”]), |, (?=[{_HAN}（])"), "，"),
+        (re.compile(rf"(?<=[{_HAN}”]) (?=[{_HAN}“])| (?=[{_WIDE_MARKS}])|(?<=[{_WIDE_MARKS}]) "), ""),
+    ),
+}
+"""What becomes of English marks and spaces between the parts of a text, in turn."""
 _NUMBER = re.compile(
     r"[+~\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kKMBT]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
 )
@@ -83,7 +99,14 @@ def told(text: Any) -> str:
 def _told_of(language: str, text: str) -> str:
     """The same for a language, which is the active one. Names of engines stay whole, whatever words they are of."""
     found = _told(language, _joined(text))
-    return text if found is None else found.replace(_JOINED, " ")
+    return text if found is None else _typeset(language, found.replace(_JOINED, " "))
+
+
+def _typeset(language: str, text: str) -> str:
+    """A text that was put together of several, with the marks and spaces of the language between them."""
+    for pattern, mark in _TYPOGRAPHY.get(language, ()):
+        text = pattern.sub(mark, text)
+    return text
 
 
 def _joined(text: str) -> str:
@@ -110,7 +133,7 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    ways = (_of_all, _by_pattern, _with_an_addition, _in_parts)
+    ways = (_of_all, _by_pattern, _with_an_addition, _as_known_members, _in_parts)
     found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
     if found is None and not _ENGLISH.search(words):
         # A name, a number, or code.
@@ -155,6 +178,15 @@ def _with_an_addition(language: str, words: str) -> str | None:
     return None
 
 
+def _as_known_members(language: str, words: str) -> str | None:
+    """A list whose members may be of several words that would part it, such as “image and text to text”."""
+    for between in reversed(list(_BETWEEN_MEMBERS.finditer(words))):
+        first = _of_all(language, words[: between.start()])
+        if first is not None and (rest := _told(language, words[between.end() :])) is not None:
+            return f"{first} {gettext(between[1])} {rest}"
+    return None
+
+
 def _in_parts(language: str, words: str) -> str | None:
     """Several sentences, a sentence and what was added at its end, or a list of several things."""
     for separator in _SEPARATORS_OF_PARTS:
@@ -182,9 +214,10 @@ _MOST = 1000
 """Letters of the longest text that is looked at: no sentence of ours is as long, and what a stranger sends may be."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
+_BETWEEN_MEMBERS = re.compile(r" (and|or) ")
 _SEPARATORS_OF_PARTS = (
     re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),
-    re.compile(r"(; |: )"),
+    re.compile(r"(; |: )(?![^()]*\))"),
     re.compile(r"( \(|\))"),
     re.compile(r"(, )"),
     re.compile(r"( and )"),
