@@ -148,7 +148,10 @@ def rate(speed: SpeedEstimate) -> str:
 
 def rate_words(number: float, backend: str) -> str:
     """The same of a number of tokens a second."""
-    return gettext("about %(number)s tokens/s on %(backend)s") % {"number": speed_number(number), "backend": backend}
+    return gettext("about %(number)s tokens/s on %(backend)s") % {
+        "number": speed_number(number),
+        "backend": told(backend),
+    }
 
 
 def few(speed: SpeedEstimate) -> str:

@@ -195,7 +195,7 @@ def test_a_semicolon_within_brackets_parts_no_sentence():
 )
 def test_a_member_of_a_list_may_hold_the_word_between_its_members(members):
     with override("de"):
-        found = told(f"It is made for conversation; MLX-Audio serves speech recognition, {members}.")
+        found = told(f"It is made for conversation (Hub answer); MLX-Audio serves speech recognition, {members}.")
     assert "Audio und Text zu Text" in found
     assert "Audio zu Audio" in found
 
@@ -214,3 +214,36 @@ def test_marks_between_the_parts_of_a_text_are_those_of_the_language(language, s
         found = told(sentence)
     assert shown in found
     assert not re.search(r"[\u3400-\u9fff] [\u3400-\u9fff]|[。；：] ", found)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        # A label that holds a shorter one, an addition behind it.
+        ("memory need not known; a guess is in it, or its packer is little known", "Speicherbedarf unbekannt;"),
+        ("since May 2024", "seit Mai 2024"),
+        ("total: pages show none: kv heads", "Gesamt: Seiten zeigen keine: KV-Köpfe"),
+        # Two patterns fit: one of them would take the second half for a task.
+        ("It is made for conversation (Hub answer); rbee serves text generation.", "„Gespräch“ gemacht (Antwort des"),
+        ("GGUF Q4_K_M weights, part 1 of 2", "Teil 1 von 2"),
+        ("No measured runs of rbee's own loader on Apple silicon, so a number would have no basis.", "rbee auf Apple"),
+    ],
+)
+def test_a_text_is_told_by_what_says_most_of_it(sentence, shown):
+    with override("de"):
+        assert shown in told(sentence)
+
+
+def test_marks_between_the_texts_of_a_template_are_those_of_its_language():
+    text = "{% trans %}Skip to content{% endtrans %}"
+    source = (
+        f"{text}; {text}: {{{{ word|told }}}}. {text}{{% if word %}}, {text}{{% endif %}}. <p>{{{{ word }}}}: a; b</p>"
+    )
+    shown = {
+        language: environment_of(Site(), language=language, loader=DictLoader({"x": source}))
+        .get_template("x")
+        .render(word="x")
+        for language in ("en", "zh-hans")
+    }
+    assert shown["en"].count("Skip to content") == 4
+    assert re.sub(r"[\u3400-\u9fff]+", "", shown["zh-hans"]) == "；：x。，。<p>x: a; b</p>"

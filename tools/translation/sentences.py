@@ -42,6 +42,9 @@ WORDS = (
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
     *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
     *("processors", "search", "accelerators", "converter", "attention", "groups", "blocks"),
+    *("high", "medium", "low", "compute", "growth of a buffer", "what slots add to a buffer", "rbee's own loader"),
+    "the peak of decoding alone: nothing of a prompt of thousands of tokens is in it",
+    "upper bounds only: the engine takes all it can get, or the card was nearly full",
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
