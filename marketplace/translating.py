@@ -185,7 +185,7 @@ def _by_pattern(language: str, words: str) -> str | None:
 
     A pattern that would swallow the next sentence comes after all others.
     """
-    fitting = [(pattern, values) for pattern in _patterns() if (values := pattern.values_in(words)) is not None]
+    fitting = [(pattern, values) for pattern in _patterns() for values in pattern.values_in(words)]
     for pattern, values in sorted(fitting, key=lambda one: any(map(_STOP.search, one[1].values()))):
         parts = {name: _told(language, value) if value else "" for name, value in values.items()}
         # What is quoted is a name or a code where it is no words of ours.
@@ -286,19 +286,25 @@ class _Pattern:
         names = [name for name, _ in _VARIABLE.findall(text) if name]
         self.quoted = re.findall(r"“%\((\w+)\)s”", text)
         self.typed = re.findall(r"(?:\buse|[dD]o you mean|Did you mean|There are:) %\((\w+)\)s", text)
-        # Of names side by side the first takes what stands there.
-        groups = [f"(?P<{name}>{'.*?' if parts[at] or not at else ''})" for at, name in enumerate(names)]
-        fixed = map(re.escape, parts)
-        self._match: Callable[[str], re.Match[str] | None] = re.compile(
-            "".join(part for pair in zip(fixed, (*groups, ""), strict=True) for part in pair), re.DOTALL
-        ).fullmatch
+        # Where a space alone parts two names, either may hold several words.
+        self._ways = [self._way(parts, names, "")]
+        if " " in parts[1:-1]:
+            self._ways.append(self._way(parts, names, " "))
 
-    def values_in(self, text: str) -> dict[str, str] | None:
-        """What stands for the names in a text that was written by this pattern."""
+    @staticmethod
+    def _way(parts: list[str], names: list[str], wide: str) -> re.Pattern[str]:
+        """How values are found; a name before the fixed part ``wide`` takes as much as it can."""
+        # Of names side by side the first takes what stands there.
+        several = [".*" if wide and part == wide else ".*?" for part in parts[1:]]
+        groups = [f"(?P<{name}>{several[at] if parts[at] or not at else ''})" for at, name in enumerate(names)]
+        fixed = map(re.escape, parts)
+        return re.compile("".join(part for pair in zip(fixed, (*groups, ""), strict=True) for part in pair), re.DOTALL)
+
+    def values_in(self, text: str) -> list[dict[str, str]]:
+        """What may stand for the names in a text that was written by this pattern; nothing where it was not."""
         if not all(part in text for part in self.fixed):
-            return None
-        found = self._match(text)
-        return found.groupdict() if found else None
+            return []
+        return [found.groupdict() for way in self._ways if (found := way.fullmatch(text))]
 
 
 @cache

@@ -226,6 +226,12 @@ def test_marks_between_the_parts_of_a_text_are_those_of_the_language(language, s
         # Two patterns fit: one of them would take the second half for a task.
         ("It is made for conversation (Hub answer); rbee serves text generation.", "„Gespräch“ gemacht (Antwort des"),
         ("GGUF Q4_K_M weights, part 1 of 2", "Teil 1 von 2"),
+        # Where a space alone parts two values, either may be of several words.
+        (
+            "The files' own count is 9B, but the published model it is named after has 3B. One of the two is wrong.",
+            "3B",
+        ),
+        ("“qwen3” is not an architecture Diffusers reads GGUF files of. It runs Gemma.", "Diffusers in GGUF-Dateien"),
         ("No measured runs of rbee's own loader on Apple silicon, so a number would have no basis.", "rbee auf Apple"),
     ],
 )

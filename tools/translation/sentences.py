@@ -16,7 +16,7 @@ from typing import Any
 
 SOURCES = (
     *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
-    *("compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
+    *("compat/shapes/shape.py", "compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
     *("marketplace/show.py", "marketplace/pages"),
     *("tools/evaluation/accuracy.py", "tools/evaluation/asked.py", "tools/evaluation/speed_points.py"),
 )
@@ -42,7 +42,16 @@ WORDS = (
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
     *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
     *("processors", "search", "accelerators", "converter", "attention", "groups", "blocks"),
-    *("high", "medium", "low", "compute", "growth of a buffer", "what slots add to a buffer", "rbee's own loader"),
+    *(
+        "high",
+        "medium",
+        "low",
+        "contradicted",
+        "compute",
+        "growth of a buffer",
+        "what slots add to a buffer",
+        "rbee's own loader",
+    ),
     "the peak of decoding alone: nothing of a prompt of thousands of tokens is in it",
     "upper bounds only: the engine takes all it can get, or the card was nearly full",
 )
