@@ -185,20 +185,28 @@ def _by_pattern(language: str, words: str) -> str | None:
 
     A pattern that would swallow the next sentence comes after all others.
     """
-    fitting = [(pattern, values) for pattern in _patterns() for values in pattern.values_in(words)]
-    for pattern, values in sorted(fitting, key=lambda one: any(map(_STOP.search, one[1].values()))):
-        parts = {name: _told(language, value) if value else "" for name, value in values.items()}
-        # What is quoted is a name or a code where it is no words of ours.
-        parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
-        # What is to be typed stays as it is typed.
-        parts |= {
-            name: values[name].replace(" or ", f" {gettext('or')} ")
-            for name in pattern.typed
-            if _TYPED.fullmatch(values[name])
-        }
-        if None not in parts.values():
-            return gettext(pattern.text) % parts
-    return None
+    later: list[tuple[_Pattern, dict[str, str]]] = []
+    for pattern in _patterns():
+        for values in pattern.values_in(words):
+            if any(map(_STOP.search, values.values())):
+                later.append((pattern, values))
+            elif (found := _filled(language, pattern, values)) is not None:
+                return found
+    return next((found for one in later if (found := _filled(language, *one)) is not None), None)
+
+
+def _filled(language: str, pattern: _Pattern, values: dict[str, str]) -> str | None:
+    """A pattern's translation, with what was put into it; None where something of that cannot be told."""
+    parts = {name: _told(language, value) if value else "" for name, value in values.items()}
+    # What is quoted is a name or a code where it is no words of ours.
+    parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
+    # What is to be typed stays as it is typed.
+    parts |= {
+        name: values[name].replace(" or ", f" {gettext('or')} ")
+        for name in pattern.typed
+        if _TYPED.fullmatch(values[name])
+    }
+    return None if None in parts.values() else gettext(pattern.text) % parts
 
 
 def _with_an_addition(language: str, words: str) -> str | None:
