@@ -216,6 +216,12 @@ def test_marks_between_the_parts_of_a_text_are_those_of_the_language(language, s
     assert not re.search(r"[\u3400-\u9fff] [\u3400-\u9fff]|[。；：] ", found)
 
 
+LACKING = (
+    "What was asked lacks 3.2 GiB more on the RTX 4090, in stages, or 12.0 GiB more system memory, to keep a part of "
+    "it there, which is slower."
+)
+
+
 @pytest.mark.parametrize(
     ("sentence", "shown"),
     [
@@ -226,6 +232,7 @@ def test_marks_between_the_parts_of_a_text_are_those_of_the_language(language, s
         # Two patterns fit: one of them would take the second half for a task.
         ("It is made for conversation (Hub answer); rbee serves text generation.", "„Gespräch“ gemacht (Antwort des"),
         ("GGUF Q4_K_M weights, part 1 of 2", "Teil 1 von 2"),
+        (LACKING, "3,2 GiB mehr auf RTX 4090, in Stufen, oder 12,0 GiB mehr Arbeitsspeicher"),
         # Where a space alone parts two values, either may be of several words.
         (
             "The files' own count is 9B, but the published model it is named after has 3B. One of the two is wrong.",
