@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import get_language, gettext, ngettext, ngettext_lazy
 
 from compat.catalogue.widths import WidthStep
 from compat.engines.hardware import GIB
@@ -148,7 +148,10 @@ def rate(speed: SpeedEstimate) -> str:
 
 def rate_words(number: float, backend: str) -> str:
     """The same of a number of tokens a second."""
-    return gettext("about %(number)s tokens/s on %(backend)s") % {"number": speed_number(number), "backend": backend}
+    return gettext("about %(number)s tokens/s on %(backend)s") % {
+        "number": speed_number(number),
+        "backend": told(backend),
+    }
 
 
 def few(speed: SpeedEstimate) -> str:
@@ -236,14 +239,24 @@ def between(dates: Sequence[str]) -> str:
     return gettext("in %(month)s") % {"month": first}
 
 
+_AGO: dict[str, Any] = {
+    "year": ngettext_lazy("%(num)d year ago", "%(num)d years ago", "num"),
+    "month": ngettext_lazy("%(num)d month ago", "%(num)d months ago", "num"),
+    "week": ngettext_lazy("%(num)d week ago", "%(num)d weeks ago", "num"),
+    "day": ngettext_lazy("%(num)d day ago", "%(num)d days ago", "num"),
+    "hour": ngettext_lazy("%(num)d hour ago", "%(num)d hours ago", "num"),
+    "minute": ngettext_lazy("%(num)d minute ago", "%(num)d minutes ago", "num"),
+}
+"""Whole, as some languages decline a unit behind what says “ago”."""
+
+
 def ago(moment: datetime | None) -> str:
     """How long ago something was, in one unit: ``just now``, ``10 minutes ago``."""
     if moment is None:
         return ""
-    words = timesince(moment, depth=1)
     if timezone.now() - moment < timedelta(minutes=1):
         return gettext("just now")
-    return (gettext("%(time)s ago") % {"time": words}).replace(" ", "\N{NO-BREAK SPACE}")
+    return timesince(moment, time_strings=_AGO, depth=1).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def fact(name: str, value: str | None, origin: str = "", evidence: str = "") -> SafeString:

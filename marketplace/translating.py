@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext, override
 from jinja2 import nodes
 from jinja2.ext import InternationalizationExtension
@@ -25,6 +27,45 @@ PATTERNS = settings.BASE_DIR / "locale" / "sentences.json"
 _VARIABLE = re.compile(r"%\((\w+)\)s|(%%)")
 _SEPARATORS = {"de": str.maketrans(",.", ".,")}
 """How numbers are written where it is not as in English."""
+_HAN = r"\u3400-\u9fff"
+_WIDE_MARKS = r"，。；：、！？（）"
+_TYPOGRAPHY = {
+    "de": ((re.compile(r"“([^„“”]*)”"), r"„\1“"),),
+    "zh-hans": (
+        (re.compile(rf" ?\(([^()]*[{_HAN}][^()]*)\)"), r"（\1）"),
+        *(
+            (re.compile(rf"(?<=[{_HAN}）”])\{mark}(?: |$)|\{mark} (?=[{_HAN}（])"), wide)
+            for mark, wide in {";": "；", ":": "：", ".": "。"}.items()
+        ),
+        (re.compile(rf"(?s)^(.*[{_HAN}].*\w)\.$"), r"\1。"),
+        (re.compile(rf"(?:(?<=[{_HAN}）”]), |, (?=[{_HAN}（]))(?=[^，。；：]* ?[和或])"), "、"),
+        (re.compile(rf"(?<=[{_HAN}）”]),(?: |(?=[{_HAN}（]))|, (?=[{_HAN}（])"), "，"),
+        (re.compile(rf"(?<=[{_HAN}”]) (?=[{_HAN}“])| (?=[{_WIDE_MARKS}])|(?<=[{_WIDE_MARKS}]) |，(?=（)"), ""),
+    ),
+}
+"""What becomes of English marks and spaces between the parts of a text, in turn."""
+_MARKS = {";": "；", ":": "：", ".": "。", ",": "，"}
+_TAGS = r"(?:\{%[^%]*%\})*"
+_TEXT = r"(?:\{% endtrans %\}|told(?:\|[^}]*)? \}\})"
+"""The end of what is translated in a template."""
+
+
+def _wide(found: re.Match[str]) -> str:
+    return f"{found['before']}{_MARKS[found['mark']]}"
+
+
+_GLUE: dict[str, tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = {
+    "zh-hans": (
+        (re.compile(r"(?<=[.!?]{% endtrans %}) (?={% trans)"), ""),
+        (re.compile(r"(?<={% if not loop\.last %}), (?={%)"), "、"),
+        (re.compile(r"(?<=map\(\"told\"\)\|join\(\"), (?=\")"), "、"),
+        (re.compile(r"(?<=map\(\"told\"\)\|join\(\"); (?=\")"), "；"),
+        (re.compile(rf"(?P<before>{_TEXT}{_TAGS})(?P<mark>[;:.,]) (?=[{{<])"), _wide),
+        (re.compile(rf"(?P<before>)(?P<mark>[;:.,]) (?={_TAGS}(?:{{% trans|{{{{[^}}]*\btold\b))"), _wide),
+        (re.compile(rf"(?P<before>{_TEXT})(?P<mark>\.)(?=<|{{%)"), _wide),
+    ),
+}
+"""What templates put between translated texts, where a language has other marks than English."""
 _NUMBER = re.compile(
     r"[+~\N{MINUS SIGN}-]?\d[\d,]*(?:\.\d+)?(?:[kKMBT]|\N{NO-BREAK SPACE}?[ ]?(?:[GMTk]i?B|%|s|tokens?))?"
 )
@@ -33,8 +74,15 @@ _NUMBER = re.compile(
 class TranslatedTemplates(InternationalizationExtension):
     """``{% trans %}``, put in when a template is compiled for the language of its environment.
 
-    Only what is counted is looked up when it is shown, because its form depends on the number.
+    Only what is counted is looked up when it is shown, because its form depends on the number. The marks that a
+    template puts between translated texts are those of its language too.
     """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source of a template, with the marks of its language where they stand beside translated text."""
+        for pattern, mark in _GLUE.get(str(self.environment.globals.get("language", "")), ()):
+            source = pattern.sub(mark, source)
+        return source
 
     def _make_node(
         self,
@@ -83,7 +131,14 @@ def told(text: Any) -> str:
 def _told_of(language: str, text: str) -> str:
     """The same for a language, which is the active one. Names of engines stay whole, whatever words they are of."""
     found = _told(language, _joined(text))
-    return text if found is None else found.replace(_JOINED, " ")
+    return text if found is None else _typeset(language, found.replace(_JOINED, " "))
+
+
+def _typeset(language: str, text: str) -> str:
+    """A text that was put together of several, with the marks and spaces of the language between them."""
+    for pattern, mark in _TYPOGRAPHY.get(language, ()):
+        text = pattern.sub(mark, text)
+    return text
 
 
 def _joined(text: str) -> str:
@@ -110,8 +165,10 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    ways = (_of_all, _by_pattern, _with_an_addition, _in_parts)
+    ways = (_of_all, _by_pattern, _with_an_addition, _as_known_members, _in_parts)
     found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
+    if found is None and (month := _MONTH.fullmatch(words)):
+        found = date_format(date(int(month[2]), _MONTHS.index(month[1]) + 1, 1), _MONTH_FORMS.get(language, "F Y"))
     if found is None and not _ENGLISH.search(words):
         # A name, a number, or code.
         found = numerals(words) if _NUMBER.fullmatch(words) else words
@@ -124,41 +181,63 @@ def _of_all(language: str, words: str) -> str | None:
 
 
 def _by_pattern(language: str, words: str) -> str | None:
-    """A text that was written by a pattern, if all that was put into it can be told as well."""
+    """A text that was written by a pattern, if all that was put into it can be told as well.
+
+    A pattern that would swallow the next sentence comes after all others.
+    """
+    later: list[tuple[_Pattern, dict[str, str]]] = []
     for pattern in _patterns():
-        values = pattern.values_in(words)
-        if values is None:
-            continue
-        parts = {name: _told(language, value) if value else "" for name, value in values.items()}
-        # What is quoted is a name or a code where it is no words of ours.
-        parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
-        # What is to be typed stays as it is typed.
-        parts |= {
-            name: values[name].replace(" or ", f" {gettext('or')} ")
-            for name in pattern.typed
-            if _TYPED.fullmatch(values[name])
-        }
-        if None not in parts.values():
-            return gettext(pattern.text) % parts
-    return None
+        for values in pattern.values_in(words):
+            if any(map(_STOP.search, values.values())):
+                later.append((pattern, values))
+            elif (found := _filled(language, pattern, values)) is not None:
+                return found
+    return next((found for one in later if (found := _filled(language, *one)) is not None), None)
+
+
+def _filled(language: str, pattern: _Pattern, values: dict[str, str]) -> str | None:
+    """A pattern's translation, with what was put into it; None where something of that cannot be told."""
+    parts = {name: _told(language, value) if value else "" for name, value in values.items()}
+    # What is quoted is a name or a code where it is no words of ours.
+    parts |= {name: values[name] for name in pattern.quoted if parts[name] is None}
+    # What is to be typed stays as it is typed.
+    parts |= {
+        name: values[name].replace(" or ", f" {gettext('or')} ")
+        for name in pattern.typed
+        if _TYPED.fullmatch(values[name])
+    }
+    return None if None in parts.values() else gettext(pattern.text) % parts
 
 
 def _with_an_addition(language: str, words: str) -> str | None:
     """A text that something known was put before or behind."""
+    found: list[tuple[int, str, str, str]] = []
     for place in _PLACES.finditer(words[:_LONGEST]):
         head, rest = words[: place.start()], words[place.start() :]
         behind = rest.strip()
-        if not _NAME.fullmatch(behind) and (known := _known(behind)) and (first := _told(language, head)) is not None:
-            return first + rest.replace(behind, known)
-        if not _NAME.fullmatch(head) and (known := _known(head)) and (last := _told(language, rest)) is not None:
+        found += [(len(one), head, rest, one) for one in (behind, head) if not _NAME.fullmatch(one) and _known(one)]
+    for _, head, rest, one in sorted(found, key=lambda addition: -addition[0]):
+        known = str(_known(one))
+        if one == head and (last := _told(language, rest)) is not None:
             return known + last
+        if one != head and (first := _told(language, head)) is not None:
+            return first + rest.replace(one, known)
+    return None
+
+
+def _as_known_members(language: str, words: str) -> str | None:
+    """A list whose members may be of several words that would part it, such as “image and text to text”."""
+    for between in reversed(list(_BETWEEN_MEMBERS.finditer(words))):
+        first = _of_all(language, words[: between.start()])
+        if first is not None and (rest := _told(language, words[between.end() :])) is not None:
+            return f"{first} {gettext(between[1])} {rest}"
     return None
 
 
 def _in_parts(language: str, words: str) -> str | None:
     """Several sentences, a sentence and what was added at its end, or a list of several things."""
     for separator in _SEPARATORS_OF_PARTS:
-        pieces = separator.split(words)
+        pieces = separator.split(words, maxsplit=1 if separator is _COLON else 0)
         if len(pieces) > 1 and words not in pieces:
             parts = [_told(language, one) if one else "" for one in pieces]
             if None not in parts:
@@ -168,7 +247,7 @@ def _in_parts(language: str, words: str) -> str | None:
 
 _ENGLISH = re.compile(
     r"(?<![\w/.-])(?:the|of|is|are|was|were|and|or|with|without|that|this|its|it|for|not|only|from|which|by|to|than|as|on|no"
-    r"|has|have|at|be|what|where|does|do|a|an)(?![\w/-])"
+    r"|has|have|at|be|what|where|does|do|a|an|none|pages|show|needs?|reads|serves|takes|loads|while|each)(?![\w/-])"
 )
 """A word that tells an English sentence from a name."""
 _PLACES = re.compile(r"(?<=\S)(?=[ ,;:.])")
@@ -182,10 +261,21 @@ _MOST = 1000
 """Letters of the longest text that is looked at: no sentence of ours is as long, and what a stranger sends may be."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"),
+    "December",
+)
+_MONTH = re.compile(rf"({'|'.join(_MONTHS)}) (\d{{4}})")
+_MONTH_FORMS = {"zh-hans": "Y年n月"}
+_STOP = re.compile(r"; |[.!?] (?=[A-Z“])")
+_COLON = re.compile(r"(: )(?![^()]*\))")
+"""Parts a text once: what follows may have one of its own."""
+_BETWEEN_MEMBERS = re.compile(r" (and|or) ")
 _SEPARATORS_OF_PARTS = (
     re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),
-    re.compile(r"(; |: )"),
-    re.compile(r"( \(|\))"),
+    re.compile(r"(; )(?![^()]*\))"),
+    _COLON,
+    re.compile(r"((?:^| )\((?!\()|\))"),
     re.compile(r"(, )"),
     re.compile(r"( and )"),
     re.compile(r"( or )"),
@@ -204,19 +294,25 @@ class _Pattern:
         names = [name for name, _ in _VARIABLE.findall(text) if name]
         self.quoted = re.findall(r"“%\((\w+)\)s”", text)
         self.typed = re.findall(r"(?:\buse|[dD]o you mean|Did you mean|There are:) %\((\w+)\)s", text)
-        # Of names side by side the first takes what stands there.
-        groups = [f"(?P<{name}>{'.*?' if parts[at] or not at else ''})" for at, name in enumerate(names)]
-        fixed = map(re.escape, parts)
-        self._match: Callable[[str], re.Match[str] | None] = re.compile(
-            "".join(part for pair in zip(fixed, (*groups, ""), strict=True) for part in pair), re.DOTALL
-        ).fullmatch
+        # Where a space alone parts two names, either may hold several words.
+        self._ways = [self._way(parts, names, "")]
+        if " " in parts[1:-1]:
+            self._ways.append(self._way(parts, names, " "))
 
-    def values_in(self, text: str) -> dict[str, str] | None:
-        """What stands for the names in a text that was written by this pattern."""
+    @staticmethod
+    def _way(parts: list[str], names: list[str], wide: str) -> re.Pattern[str]:
+        """How values are found; a name before the fixed part ``wide`` takes as much as it can."""
+        # Of names side by side the first takes what stands there.
+        several = [".*" if wide and part == wide else ".*?" for part in parts[1:]]
+        groups = [f"(?P<{name}>{several[at] if parts[at] or not at else ''})" for at, name in enumerate(names)]
+        fixed = map(re.escape, parts)
+        return re.compile("".join(part for pair in zip(fixed, (*groups, ""), strict=True) for part in pair), re.DOTALL)
+
+    def values_in(self, text: str) -> list[dict[str, str]]:
+        """What may stand for the names in a text that was written by this pattern; nothing where it was not."""
         if not all(part in text for part in self.fixed):
-            return None
-        found = self._match(text)
-        return found.groupdict() if found else None
+            return []
+        return [found.groupdict() for way in self._ways if (found := way.fullmatch(text))]
 
 
 @cache

@@ -1,8 +1,10 @@
 """Templates are compiled for a language, and English sentences are shown in it."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from django.utils.translation import override
 from jinja2 import DictLoader
 
@@ -140,3 +142,121 @@ def test_dates_are_written_as_the_language_does(language, words):
         assert tuple(show.day(one).replace("\N{NO-BREAK SPACE}", " ") for one in ("2026-10-03", "2026-10")) == words
         assert show.day("2026") == "2026"
         assert show.day("2026-02-31") == "2026-02-31"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ("just now", "1 minute ago", "5 hours ago", "2 days ago", "1 year ago")),
+        ("de", ("gerade eben", "vor 1 Minute", "vor 5 Stunden", "vor 2 Tagen", "vor 1 Jahr")),
+        ("zh-hans", ("刚刚", "1 分钟前", "5 小时前", "2 天前", "1 年前")),
+    ],
+)
+def test_how_long_ago_is_declined_as_the_language_does(language, words):
+    passed = (timedelta(0), timedelta(minutes=1), timedelta(hours=5), timedelta(days=2), timedelta(days=370))
+    with override(language):
+        found = (show.ago(timezone.now() - one) for one in passed)
+        assert tuple(one.replace("\N{NO-BREAK SPACE}", " ") for one in found) == words
+
+
+@pytest.mark.parametrize("language", ["de", "zh-hans"])
+@pytest.mark.parametrize(
+    ("sentence", "left"),
+    [
+        ("No measured runs of vLLM on accelerators of such a kind, so a number would have no basis.", "such"),
+        ("memory bandwidth, calibrated on 17 measured runs of vLLM on Apple silicon", "runs"),
+        ("memory bandwidth, calibrated on 1 measured run of vLLM on Apple silicon", "run"),
+        (
+            "Start it on 4 of the 8 GPUs: its 512-wide experts cannot be cut into 8 parts of whole blocks of 128.",
+            "blocks",
+        ),
+    ],
+)
+def test_nothing_of_a_sentence_stays_english(language, sentence, left):
+    with override(language):
+        assert not re.search(rf"\b{left}\b", told(sentence)), told(sentence)
+
+
+def test_a_plural_of_english_is_not_left_behind_a_chinese_word():
+    with override("zh-hans"):
+        assert "GPUs" not in told("Start it on 4 of the 8 GPUs: its 32 attention heads do not divide by 8.")
+        needs = "Needs 2 or 4 GPUs: its 32 attention heads do not divide by 3."
+        assert "GPUs" not in told(f"{needs} On 2 of the 3 here it needs 14.0 GiB on the fullest, which has 12.0 GiB.")
+
+
+def test_a_semicolon_within_brackets_parts_no_sentence():
+    note = "(in hardware from Ada on; Ampere unpacks while computing)"
+    with override("de"):
+        assert "unpacks" not in told(f"SGLang reads weights packed with FP8 (guessed from the name) {note}.")
+
+
+@pytest.mark.parametrize(
+    "members", ["audio and text to text and audio to audio", "audio to audio and audio and text to text"]
+)
+def test_a_member_of_a_list_may_hold_the_word_between_its_members(members):
+    with override("de"):
+        found = told(f"It is made for conversation (Hub answer); MLX-Audio serves speech recognition, {members}.")
+    assert "Audio und Text zu Text" in found
+    assert "Audio zu Audio" in found
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "shown"),
+    [
+        ("de", "Its class is not told; vLLM has “BertModel”, which is spelled like “bert”.", "„BertModel“"),
+        ("zh-hans", "vLLM reads weights packed with FP8 (guessed from the name).", "（由名称猜测）"),
+        ("zh-hans", "it knows the method by the name auto-round, and these settings call it otherwise.", "。"),
+        ("zh-hans", "The record does not tell in which format the weights are. See x/y.", "。参见"),
+    ],
+)
+def test_marks_between_the_parts_of_a_text_are_those_of_the_language(language, sentence, shown):
+    with override(language):
+        found = told(sentence)
+    assert shown in found
+    assert not re.search(r"[\u3400-\u9fff] [\u3400-\u9fff]|[。；：] ", found)
+
+
+LACKING = (
+    "What was asked lacks 3.2 GiB more on the RTX 4090, in stages, or 12.0 GiB more system memory, to keep a part of "
+    "it there, which is slower."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        # A label that holds a shorter one, an addition behind it.
+        ("memory need not known; a guess is in it, or its packer is little known", "Speicherbedarf unbekannt;"),
+        ("since May 2024", "seit Mai 2024"),
+        ("total: pages show none: kv heads", "Gesamt: Seiten zeigen keine: KV-Köpfe"),
+        # Two patterns fit: one of them would take the second half for a task.
+        ("It is made for conversation (Hub answer); rbee serves text generation.", "„Gespräch“ gemacht (Antwort des"),
+        ("GGUF Q4_K_M weights, part 1 of 2", "Teil 1 von 2"),
+        (LACKING, "3,2 GiB mehr auf RTX 4090, in Stufen, oder 12,0 GiB mehr Arbeitsspeicher"),
+        # Where a space alone parts two values, either may be of several words.
+        (
+            "The files' own count is 9B, but the published model it is named after has 3B. One of the two is wrong.",
+            "3B",
+        ),
+        ("“qwen3” is not an architecture Diffusers reads GGUF files of. It runs Gemma.", "Diffusers in GGUF-Dateien"),
+        ("No measured runs of rbee's own loader on Apple silicon, so a number would have no basis.", "rbee auf Apple"),
+    ],
+)
+def test_a_text_is_told_by_what_says_most_of_it(sentence, shown):
+    with override("de"):
+        assert shown in told(sentence)
+
+
+def test_marks_between_the_texts_of_a_template_are_those_of_its_language():
+    text = "{% trans %}Skip to content{% endtrans %}"
+    source = (
+        f"{text}; {text}: {{{{ word|told }}}}. {text}{{% if word %}}, {text}{{% endif %}}. <p>{{{{ word }}}}: a; b</p>"
+    )
+    shown = {
+        language: environment_of(Site(), language=language, loader=DictLoader({"x": source}))
+        .get_template("x")
+        .render(word="x")
+        for language in ("en", "zh-hans")
+    }
+    assert shown["en"].count("Skip to content") == 4
+    assert re.sub(r"[\u3400-\u9fff]+", "", shown["zh-hans"]) == "；：x。，。<p>x: a; b</p>"

@@ -191,9 +191,10 @@ def what_is(path: str) -> str:
     name = read_name(path)
     what = _ROLES.get(name.role, "")
     if name.role == "weights" and name.format:
-        what = " ".join(filter(None, (format_label(name.format), name.quantization, "weights")))
+        label = " ".join(filter(None, (format_label(name.format), name.quantization)))
+        what = f"{label} weights"
         if name.shards:
-            what += f", part {name.shard} of {name.shards}"
+            what = f"{what}, part {name.shard} of {name.shards}"
     return what
 
 

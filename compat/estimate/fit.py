@@ -126,7 +126,7 @@ def _judged(
         return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
     if not assumed and used < count and sum(estimate.per_device) <= sum(rooms):
         sentence = (
-            f"Needs {_times(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
+            f"{_needed(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
             f"needs {_gib(need, room)} on the fullest, which has {_gib(room, need)}."
         )
         return FitResult(Fit.UNEVEN, sentence, estimate, need, room)
@@ -301,9 +301,9 @@ def _left_out(estimate: MemoryEstimate, count: int) -> str:
     return f"Start it on {used} of the {count} GPUs: {estimate.cuts.why_not(count)}."
 
 
-def _times(sizes: tuple[int, ...]) -> str:
-    """``1, 2 or 4 GPUs``."""
-    return f"{or_([str(size) for size in sizes])} GPU{'' if sizes == (1,) else 's'}"
+def _needed(sizes: tuple[int, ...]) -> str:
+    """``Needs 1, 2 or 4 GPUs``."""
+    return "Needs 1 GPU" if sizes == (1,) else f"Needs {or_([str(size) for size in sizes])} GPUs"
 
 
 def _gib(size: int, beside: int | None = None) -> str:

@@ -399,16 +399,18 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
         ends.append(_on_cards(variant, engine, hardware, other, judged))
     least = min((end for end in ends if end is not None), default=None)
     if least is not None:
-        ways.append(
-            f"{_up(least.size)} more {_where(hardware, least.cards)}{', in stages' if least.stages > 1 else ''}"
-        )
+        where = _where(hardware, least.cards)
+        more = f"{_up(least.size)} more {where}"
+        ways.append(f"{more}, in stages" if least.stages > 1 else more)
     told, moved = hardware.system_memory, replace(options, aside=Aside.LAYERS)
     if spills_over(engine, hardware) and told is not None:
         wanted = judge_fit(variant, engine, replace(hardware, system_memory=_MOST_LACKING), moved).host_need
         if wanted is not None:
             beside = ceil((wanted - spill_room(engine, hardware, rooms)) / CPU_FRACTION)
             ways.append(f"{_up(beside)} more system memory, to keep a part of it there, which is slower")
-    return f"What was asked lacks {', or '.join(ways)}." if ways else ""
+    if len(ways) > 1:
+        return f"What was asked lacks {ways[0]}, or {ways[1]}."
+    return f"What was asked lacks {ways[0]}." if ways else ""
 
 
 class _Lack(NamedTuple):

@@ -120,8 +120,7 @@ def estimate_prompt(
     if tflops is None:
         return ReadingEstimate(prompt, None, reason="How many operations a second the device does is not in our list.")
     seconds = prompt_seconds(work, first.bandwidth, tflops, own, constants)
-    runs = f"{own.runs} measured run{'' if own.runs == 1 else 's'}"
-    basis = f"operations a second, calibrated on {runs} of {words} on {kind}"
+    basis = f"operations a second, calibrated on {own.runs_told} of {words} on {kind}"
     bounds = own.bounds(experts=work.experts)
     low, high = seconds / bounds.high, seconds / bounds.low
     return ReadingEstimate(prompt, seconds, low, high, basis, backend=backend_words(placement))

@@ -606,9 +606,10 @@ def _transformers(start: Start) -> RunLine | str:
         # split_model_id in cli/serving/utils.py.
         named, also = f"{named}:{model.files[0]}", "gguf_file=..., "
     told = ("transformers", "serve", named, *(() if start.memories else ("--device", "cpu")))
+    call = f'`from_pretrained(..., {also}device_map="auto", dtype="auto")`'
     note = (
-        f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens. In "
-        f'Python, `from_pretrained(..., {also}device_map="auto", dtype="auto")` loads it the same way.'
+        f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens. "
+        f"In Python, {call} loads it the same way."
     )
     return RunLine(((Command(told),),), note)
 

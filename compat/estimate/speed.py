@@ -256,8 +256,7 @@ def _basis(engine: str, placement: Placement, spread: Spread) -> str:
         Way.OFFLOAD: "with layers in system memory",
         Way.TOGETHER: "on several accelerators at once",
     }[placement.way]
-    runs = f"{spread.runs} measured run{'' if spread.runs == 1 else 's'}"
-    return f"memory bandwidth, calibrated on {runs} of {words} {where}"
+    return f"memory bandwidth, calibrated on {spread.runs_told} of {words} {where}"
 
 
 def backend_words(placement: Placement) -> str:

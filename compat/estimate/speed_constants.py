@@ -56,11 +56,12 @@ CLASS_WORDS = {
     "cpu": "processors",
 }
 """What people call a class, where there are devices of it."""
+_NAMELESS = "accelerators of such a kind"
 
 
 def class_words(hardware: str) -> str:
     """What people call a class; of a device of which only memory and bandwidth are told there is no name."""
-    return CLASS_WORDS.get(hardware, "accelerators of such a kind")
+    return CLASS_WORDS.get(hardware, _NAMELESS)
 
 
 BACKENDS = {
@@ -102,6 +103,11 @@ class Spread(Bounds):
     runs: _Count
     machines: _Count
     mixtures: Bounds | None = None
+
+    @property
+    def runs_told(self) -> str:
+        """How many there were: ``1 measured run``, ``17 measured runs``."""
+        return f"{self.runs} measured run" if self.runs == 1 else f"{self.runs} measured runs"
 
     def bounds(self, *, experts: bool) -> Bounds:
         """The bounds of dense models, or of mixtures."""

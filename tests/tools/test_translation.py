@@ -48,6 +48,14 @@ def test_what_is_said_within_it_is_found_too_and_percent_signs_are_told_from_nam
     assert sorted(texts_of(tmp_path, source)) == ["", " and more", "%(n)s %% of it%(value)s", "5 % of it"]
 
 
+def test_what_is_filled_in_later_is_named_as_well(tmp_path):
+    source = 'x = "not over {count}, 5 %"\ny = f"its {heads} heads do not divide by {{count}}"'
+    assert texts_of(tmp_path, source) == [
+        "not over %(count)s, 5 %%",
+        "its %(heads)s heads do not divide by %(count)s",
+    ]
+
+
 @pytest.mark.parametrize(
     "source",
     [

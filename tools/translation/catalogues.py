@@ -50,7 +50,7 @@ def collected() -> Catalog:
         ROOT / "templates", [("**.html", "jinja2.ext.babel_extract")], {"**.html": options}
     ):
         found.add(text, locations=[(f"templates/{place}", line)], auto_comments=comments, context=context)
-    with_keywords = {"gettext": None, "ngettext": (1, 2)}
+    with_keywords = {"gettext": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
     for line, text, comments, context in extract_from_file("python", ROOT / _GETTEXT, keywords=with_keywords):
         found.add(text, locations=[(_GETTEXT, line)], auto_comments=comments, context=context)
     for sentence, place in sentences(ROOT).items():

@@ -16,7 +16,7 @@ from typing import Any
 
 SOURCES = (
     *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
-    *("compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
+    *("compat/shapes/shape.py", "compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
     *("marketplace/show.py", "marketplace/pages"),
     *("tools/evaluation/accuracy.py", "tools/evaluation/asked.py", "tools/evaluation/speed_points.py"),
 )
@@ -41,17 +41,31 @@ WORDS = (
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
     *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
-    *("processors", "search", "accelerators"),
+    *("processors", "search", "accelerators", "converter", "attention", "groups", "blocks"),
+    *(
+        "high",
+        "medium",
+        "low",
+        "contradicted",
+        "compute",
+        "growth of a buffer",
+        "what slots add to a buffer",
+        "rbee's own loader",
+    ),
+    "the peak of decoding alone: nothing of a prompt of thousands of tokens is in it",
+    "upper bounds only: the engine takes all it can get, or the card was nearly full",
 )
 """Words alone that sentences are put together of."""
 _NOT_SHOWN = {
     *("compile", "fullmatch", "match", "sub", "split", "startswith", "endswith", "get", "execute", "update"),
-    *("format_html", "format_html_join", "SafeString", "gettext", "ngettext", "getLogger", "debug"),
+    *("format_html", "format_html_join", "SafeString", "gettext", "ngettext", "ngettext_lazy", "getLogger", "debug"),
 }
 """Calls whose own text is a pattern, markup, a key, or translated where it stands."""
 _LETTERS = re.compile(r"[A-Za-z]{2}")
 _MARKUP = re.compile(r"[{}<>=\\|]|__")
 _PLACE = re.compile(r"\{(?::[^{}]*)?\}")
+_NAMED_PLACE = re.compile(r"\{([a-z]+)\}")
+"""What ``format`` fills in later, by its name."""
 _LABEL = re.compile(r"[A-Z][a-z]+")
 _NAMES = re.compile(r"%\(\w+\)s")
 
@@ -149,10 +163,10 @@ class _Collector(ast.NodeVisitor):
         """A text as it is; places that are filled in later get a name."""
         if isinstance(node.value, str):
             filled = _PLACE.findall(node.value)
-            text = node.value.replace("%", "%%") if filled else node.value
+            text = node.value.replace("%", "%%") if filled or _NAMED_PLACE.search(node.value) else node.value
             for number in range(len(filled)):
                 text = _PLACE.sub(f"%(value{number + 1 if number else ''})s", text, count=1)
-            self.texts.append(text)
+            self.texts.append(_NAMED_PLACE.sub(r"%(\1)s", text))
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """An f-string: what differs gets a name."""
@@ -167,7 +181,9 @@ class _Collector(ast.NodeVisitor):
                 parts.append(f"%({name})s")
                 self.visit(part.value)
             elif isinstance(part, ast.Constant):
-                parts.append(str(part.value).replace("%", "%%"))
+                fixed = str(part.value).replace("%", "%%")
+                names += _NAMED_PLACE.findall(fixed)
+                parts.append(_NAMED_PLACE.sub(r"%(\1)s", fixed))
         self.texts.append("".join(parts) if names else "".join(parts).replace("%%", "%"))
 
 
