@@ -83,7 +83,7 @@ def told(text: Any) -> str:
 def _told_of(language: str, text: str) -> str:
     """The same for a language, which is the active one. Names of engines stay whole, whatever words they are of."""
     found = _told(language, _joined(text))
-    return text if found is None else found.replace(_JOINED, " ")
+    return text if found is None else _HAN_GAP.sub("", found).replace(_JOINED, " ")
 
 
 def _joined(text: str) -> str:
@@ -110,7 +110,7 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    ways = (_of_all, _by_pattern, _with_an_addition, _in_parts)
+    ways = (_of_all, _quoted, _by_pattern, _with_an_addition, _in_parts)
     found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
     if found is None and not _ENGLISH.search(words):
         # A name, a number, or code.
@@ -162,8 +162,18 @@ def _in_parts(language: str, words: str) -> str | None:
         if len(pieces) > 1 and words not in pieces:
             parts = [_told(language, one) if one else "" for one in pieces]
             if None not in parts:
+                if _HAN.search("".join(map(str, parts))):
+                    parts[1::2] = [
+                        _HAN_MARKS.get(mark, told_) for mark, told_ in zip(pieces[1::2], parts[1::2], strict=True)
+                    ]
                 return "".join(map(str, parts))
     return None
+
+
+def _quoted(language: str, words: str) -> str | None:
+    """Nothing but what somebody typed, in quotation marks."""
+    found = _QUOTED.fullmatch(words)
+    return gettext("“%(part)s”") % {"part": found[1]} if found else None
 
 
 _ENGLISH = re.compile(
@@ -185,12 +195,29 @@ _LONGEST = 400
 _SEPARATORS_OF_PARTS = (
     re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),
     re.compile(r"(; |: )"),
-    re.compile(r"( \(|\))"),
+    re.compile(r"(^\((?!\()| \(|\))"),
     re.compile(r"(, )"),
     re.compile(r"( and )"),
     re.compile(r"( or )"),
-    re.compile(r"([.,])$"),
+    re.compile(r"([.,:])$"),
 )
+_QUOTED = re.compile(r"“([^“”]*)”")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_HAN_MARKS = {
+    "(": "（",
+    " (": "（",
+    ")": "）",
+    ", ": "，",
+    "; ": "；",
+    ": ": "：",
+    " ": "",
+    ".": "。",
+    ",": "，",
+    ":": "：",
+}
+"""How parts are held together where they are written in Chinese."""
+_HAN_GAP = re.compile(r"(?<=[\u4e00-\u9fff：；，。）]) (?=[\u4e00-\u9fff])| (?=（)")
+"""A space beside what was put into a Chinese sentence, which is right beside a name only."""
 
 
 class _Pattern:

@@ -120,7 +120,7 @@ def estimate_prompt(
     if tflops is None:
         return ReadingEstimate(prompt, None, reason="How many operations a second the device does is not in our list.")
     seconds = prompt_seconds(work, first.bandwidth, tflops, own, constants)
-    runs = f"{own.runs} measured run{'' if own.runs == 1 else 's'}"
+    runs = "1 measured run" if own.runs == 1 else f"{own.runs} measured runs"
     basis = f"operations a second, calibrated on {runs} of {words} on {kind}"
     bounds = own.bounds(experts=work.experts)
     low, high = seconds / bounds.high, seconds / bounds.low

@@ -256,7 +256,7 @@ def _basis(engine: str, placement: Placement, spread: Spread) -> str:
         Way.OFFLOAD: "with layers in system memory",
         Way.TOGETHER: "on several accelerators at once",
     }[placement.way]
-    runs = f"{spread.runs} measured run{'' if spread.runs == 1 else 's'}"
+    runs = "1 measured run" if spread.runs == 1 else f"{spread.runs} measured runs"
     return f"memory bandwidth, calibrated on {runs} of {words} {where}"
 
 
