@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from calendar import month_name
 from collections.abc import Callable
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import get_language, gettext, override
 from jinja2 import nodes
 from jinja2.ext import InternationalizationExtension
@@ -110,7 +113,7 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    ways = (_of_all, _quoted, _by_pattern, _with_an_addition, _in_parts)
+    ways = (_of_all, _quoted, _month, _by_pattern, _with_an_addition, _in_parts)
     found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
     if found is None and not _ENGLISH.search(words):
         # A name, a number, or code.
@@ -170,6 +173,15 @@ def _in_parts(language: str, words: str) -> str | None:
     return None
 
 
+def _month(language: str, words: str) -> str | None:
+    """A month of a year."""
+    found = _MONTH.fullmatch(words)
+    if not found:
+        return None
+    form = "Y年n月" if language == "zh-hans" else "F Y"
+    return date_format(date(int(found[2]), _MONTHS.index(found[1]), 1), form)
+
+
 def _quoted(language: str, words: str) -> str | None:
     """Nothing but what somebody typed, in quotation marks."""
     found = _QUOTED.fullmatch(words)
@@ -201,6 +213,8 @@ _SEPARATORS_OF_PARTS = (
     re.compile(r"( or )"),
     re.compile(r"([.,:])$"),
 )
+_MONTHS = tuple(month_name)
+_MONTH = re.compile(rf"({'|'.join(_MONTHS[1:])}) ([12]\d{{3}})")
 _QUOTED = re.compile(r"“([^“”]*)”")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _HAN_MARKS = {

@@ -41,7 +41,7 @@ WORDS = (
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
     *("by MLX or bitsandbytes as names that close so are", "AMD's", "packed", "many languages"),
     *("structure of the published model of these dimensions", "image to 3d", "and %(number)s more"),
-    *("processors", "search", "accelerators", "tested"),
+    *("processors", "search", "accelerators", "tested", "high", "medium", "low"),
     *("%(label)s text model", "%(label)s mixture-of-experts model", "%(label)s vision model", "%(label)s audio model"),
     *("%(label)s embedding model", "%(label)s different design"),
     *("GGUF %(packing)s weights", "GGUF weights", "Safetensors weights", "PyTorch weights", "ONNX weights"),
