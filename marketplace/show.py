@@ -113,8 +113,14 @@ def kilo(tokens: int) -> str:
 
 
 def gib(number: int | None) -> str:
-    """Bytes as memory is counted: ``4.4 GiB``."""
-    return "" if number is None else f"{numerals(f'{number / GIB:.1f}')} GiB"
+    """Bytes as memory is counted: ``4.4 GiB``, and ``38 MiB`` where that would round to nothing."""
+    if number is None:
+        return ""
+    return mib(number) if 0 < number < _LEAST_GIB * GIB else f"{numerals(f'{number / GIB:,.1f}')} GiB"
+
+
+_LEAST_GIB = 0.05
+"""What is less would be ``0.0 GiB``."""
 
 
 def mib(number: int | None) -> str:
@@ -183,7 +189,7 @@ def _seconds(number: float) -> str:
 
 def count(number: int | None) -> str:
     """A whole number with thousands separated."""
-    return "" if number is None else numerals(f"{number:,}")
+    return "" if number is None else numerals(f"{number:,}").replace("-", "\N{MINUS SIGN}")
 
 
 def share(part: float, whole: float) -> str:

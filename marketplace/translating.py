@@ -165,7 +165,7 @@ def _told(language: str, text: str) -> str | None:
     words = text.strip()
     if not words:
         return text
-    ways = (_of_all, _by_pattern, _with_an_addition, _as_known_members, _in_parts)
+    ways = (_of_all, _quoted, _by_pattern, _with_an_addition, _as_known_members, _in_parts)
     found = next((told_ for way in ways if (told_ := way(language, words)) is not None), None)
     if found is None and (month := _MONTH.fullmatch(words)):
         found = date_format(date(int(month[2]), _MONTHS.index(month[1]) + 1, 1), _MONTH_FORMS.get(language, "F Y"))
@@ -178,6 +178,12 @@ def _told(language: str, text: str) -> str | None:
 def _of_all(language: str, words: str) -> str | None:
     """A text that is translated as it is; a label within a sentence begins with a small letter there."""
     return _known(words) or _known(words[:1].upper() + words[1:])
+
+
+def _quoted(language: str, words: str) -> str | None:
+    """Nothing but what somebody typed, in quotation marks."""
+    found = _QUOTED.fullmatch(words)
+    return gettext("“%(part)s”") % {"part": found[1]} if found else None
 
 
 def _by_pattern(language: str, words: str) -> str | None:
@@ -261,6 +267,7 @@ _MOST = 1000
 """Letters of the longest text that is looked at: no sentence of ours is as long, and what a stranger sends may be."""
 _LONGEST = 400
 """Letters at the beginning of a text that are looked through for two parts of it."""
+_QUOTED = re.compile(r"“([^“”]*)”")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"),
     "December",
@@ -279,7 +286,7 @@ _SEPARATORS_OF_PARTS = (
     re.compile(r"(, )"),
     re.compile(r"( and )"),
     re.compile(r"( or )"),
-    re.compile(r"([.,])$"),
+    re.compile(r"([.,:])$"),
 )
 
 

@@ -35,6 +35,25 @@ def test_a_count_in_few_characters(number, text):
 @pytest.mark.parametrize(
     ("number", "text"),
     [
+        (None, ""),
+        (0, "0.0 GiB"),
+        (40 * 2**20, "40 MiB"),
+        (round(0.05 * 2**30) + 1, "0.1 GiB"),
+        (round(4.4 * 2**30), "4.4 GiB"),
+        (round(2420.7 * 2**30), "2,420.7 GiB"),
+    ],
+)
+def test_memory_is_counted_so_that_something_is_never_nothing(number, text):
+    assert show.gib(number) == text
+
+
+def test_a_count_below_zero_has_a_minus_sign():
+    assert show.count(-1932) == "\N{MINUS SIGN}1,932"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
         (None, ""), (0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 kB"), (5_559_367_680, "5.6 GB"),
         (1_500_000, "1.5 MB"), (2_500_000_000_000, "2.5 TB"),
     ],

@@ -64,6 +64,44 @@ def test_what_is_quoted_stays_as_it_is_whatever_words_it_is_of():
         assert told("its name says “it”") == "im Namen steht „it“"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "german", "chinese"),
+    [
+        (
+            "rbee loads Safetensors files (tested).",
+            "rbee lädt Safetensors-Dateien (getestet).",
+            "rbee 加载 Safetensors 文件（经过测试）。",
+        ),
+        ("Task: Text generation", "Aufgabe: Texterzeugung", "任务：文本生成"),
+        ("“the qwen of it”", "„the qwen of it“", "“the qwen of it”"),
+        ("Qwen vision model", "Qwen-Bildmodell", "Qwen 视觉模型"),
+        ("since December 2024", "seit Dezember 2024", "自 2024年12月起"),
+        (
+            "its verdict is high confidence; no machine is told",
+            "sein Urteil hat die Sicherheit „hoch“; es ist kein Rechner angegeben",
+            "其判定的可信度为高；没有说明机器",
+        ),
+        ("It is made for text generation.", "Es ist für Texterzeugung gemacht.", "它是为文本生成设计的。"),
+        (
+            "Needs 1.4 GiB of 12.0 GiB at 8,192 tokens.",
+            "Braucht 1,4 GiB von 12,0 GiB bei 8.192 Tokens.",
+            "在 8,192 个 token 时，需要 1.4 GiB，共有 12.0 GiB。",
+        ),
+        (
+            "Safetensors weights, part 1 of 7",
+            "Safetensors-Gewichte, Teil 1 von 7",
+            "Safetensors 权重，第 1 部分，共 7 部分",
+        ),
+        ("GGUF Q4_K_M (Q8_0), 2026-10", "GGUF Q4_K_M (Q8_0), 2026-10", "GGUF Q4_K_M (Q8_0), 2026-10"),
+    ],
+)
+def test_parts_are_held_together_as_the_language_does(sentence, german, chinese):
+    with override("de"):
+        assert told(sentence) == german
+    with override("zh-hans"):
+        assert told(sentence) == chinese
+
+
 @pytest.mark.parametrize("language", ["de", "zh-hans"])
 @pytest.mark.parametrize(
     ("sentence", "typed"),

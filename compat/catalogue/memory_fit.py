@@ -89,6 +89,6 @@ def _short(fit: FitResult) -> str:
     need, room = fit.need / GIB, fit.room / GIB
     digits = int(f"{need:.0f}" == f"{room:.0f}")
     if len(fit.estimate.per_device or ()) > 1:
-        return f"needs {need:.{digits}f} GiB on a card of {room:.{digits}f} GiB"
+        return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
     least = "at least " if fit.estimate.per_device is None else ""
-    return f"needs {least}{need:.{digits}f} GiB, {room:.{digits}f} GiB here"
+    return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"

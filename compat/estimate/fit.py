@@ -309,4 +309,4 @@ def _needed(sizes: tuple[int, ...]) -> str:
 def _gib(size: int, beside: int | None = None) -> str:
     """``size`` in GiB, with one more digit where one would make it look like ``beside``."""
     digits = 2 if beside is not None and f"{size / GIB:.1f}" == f"{beside / GIB:.1f}" else 1
-    return f"{size / GIB:.{digits}f} GiB"
+    return f"{size / GIB:,.{digits}f} GiB"

@@ -130,7 +130,7 @@ def run_line(slug: str, start: Start) -> RunLine | str:
     if make is None:
         return "The options of this engine's own program are not known here: set the values that stand above in it."
     if start.model.repo_id.count("/") != 1:
-        return "No line for a model whose id has no owner."
+        return "No command for a model whose id has no owner."
     return make(start)
 
 
@@ -184,16 +184,16 @@ def _llama_server(start: Start) -> RunLine | str:
 
 def _llamafile(start: Start) -> RunLine | str:
     if start.model.format == "llamafile":
-        return "No line: a llamafile is a program with the model in it. Start it with the options of llama.cpp."
+        return "No command: a llamafile is a program with the model in it. Start it with the options of llama.cpp."
     return _llama(start, "llamafile", "--server")
 
 
 def _llama(start: Start, *program: str) -> RunLine | str:
     if start.model.format != "gguf":
-        return "No line: the engine's server loads GGUF files."
+        return "No command: the engine's server loads GGUF files."
     source = _on_the_hub(start.model)
     if source is None:
-        return "No line: which file it is does not stand in our record."
+        return "No command: which file it is does not stand in our record."
     options = start.options
     told = [*program, *source, "-c", str(options.context), *_layers(start)]
     if options.parallel is not None:
@@ -272,12 +272,12 @@ def _label_is_clear(model: ModelFiles) -> bool:
 def _ollama(start: Start) -> RunLine | str:
     model, options = start.model, start.options
     if model.format != "gguf":
-        return "No line: Ollama takes such files from a folder, after a conversion of its own."
+        return "No command: Ollama takes such files from a folder, after a conversion of its own."
     if len(model.files) > 1:
-        return "No line: Ollama does not load a file in several parts from the Hub. Join the parts first."
+        return "No command: Ollama does not load a file in several parts from the Hub. Join the parts first."
     source = _ollama_source(model)
     if not source:
-        return "No line: the file cannot be named in one word, as Ollama needs it."
+        return "No command: the file cannot be named in one word, as Ollama needs it."
     told = [f"FROM {source}", f"PARAMETER num_ctx {options.context}"]
     if not start.memories:
         told.append("PARAMETER num_gpu 0")
@@ -328,17 +328,17 @@ _KOBOLD_CONTEXTS = range(256, 262_145)
 def _koboldcpp(start: Start) -> RunLine | str:
     model, options = start.model, start.options
     if model.format != "gguf":
-        return "No line: how KoboldCpp is told such files was not read."
+        return "No command: how KoboldCpp is told such files was not read."
     if not model.files:
-        return "No line: which file it is does not stand in our record."
+        return "No command: which file it is does not stand in our record."
     if options.kv_type not in _KOBOLD_CACHES or options.v_type not in (None, options.kv_type):
-        return f"No line: how KoboldCpp is told a cache of {options.kv_type} was not read. Choose it in its window."
+        return f"No command: how KoboldCpp is told a cache of {options.kv_type} was not read. Choose it in its window."
     if options.context not in _KOBOLD_CONTEXTS:
-        return f"No line: KoboldCpp takes a context of {_KOBOLD_CONTEXTS[0]:,} to {_KOBOLD_CONTEXTS[-1]:,} tokens."
+        return f"No command: KoboldCpp takes a context of {_KOBOLD_CONTEXTS[0]:,} to {_KOBOLD_CONTEXTS[-1]:,} tokens."
     if (options.parallel or 1) > 1:
-        return "No line: KoboldCpp computes one request at a time."
+        return "No command: KoboldCpp computes one request at a time."
     if options.ubatch is not None and options.ubatch not in _KOBOLD_BATCHES:
-        return f"No line: KoboldCpp takes a batch of {_KOBOLD_BATCHES[0]}, twice as many, and so on to 4,096."
+        return f"No command: KoboldCpp takes a batch of {_KOBOLD_BATCHES[0]}, twice as many, and so on to 4,096."
     told = ["koboldcpp", "--model", *(_address(model.repo_id, file) for file in sorted(model.files))]
     told += ["--contextsize", str(options.context), *_kobold_layers(start), "--flashattention"]
     if options.kv_type != SIXTEEN_BITS:
@@ -377,7 +377,8 @@ def _lm_studio(start: Start) -> RunLine | str:
             source += f"/{quote(model.files[0].rpartition('/')[2])}"
         else:
             return (
-                "No line: LM Studio is told a file by its label, and that does not lead to this one. Choose it there."
+                "No command: LM Studio is told a file by its label, and that does not lead to this one. Choose it "
+                "there."
             )
     told = ["lms", "load", "--context-length", str(options.context)]
     settings: list[str] = []
@@ -423,12 +424,12 @@ def _jan(start: Start) -> str:
         told.append(f"{options.parallel} requests at once")
     if options.ubatch is not None:
         told.append(f"a micro-batch of {options.ubatch:,} tokens")
-    return f"No line: Jan is an app. Choose there, in the settings of the model: {', '.join(told)}."
+    return f"No command: Jan is an app. Choose there, in the settings of the model: {', '.join(told)}."
 
 
 def _vllm(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
-        return "No line: vLLM needs an extension for GGUF files."
+        return "No command: vLLM needs an extension for GGUF files."
     options, devices = start.options, len(start.used)
     told = ["vllm", "serve", start.model.repo_id, "--max-model-len", str(options.context)]
     if devices > start.stages:
@@ -468,7 +469,7 @@ def _sglang(start: Start) -> RunLine | str:
     path = model.repo_id
     if model.format == "gguf":
         if len(model.files) != 1:
-            return "No line: SGLang is told one GGUF file by its name, and our record does not tell it or has parts."
+            return "No command: SGLang is told one GGUF file by its name, and our record does not tell it or has parts."
         # resolve_hf_gguf_reference in utils/hf_transformers/common.py.
         path += f"/{model.files[0]}"
     told = ["python", "-m", "sglang.launch_server", "--model-path", path]
@@ -524,10 +525,10 @@ _MLX_PROMPTS = 8
 
 def _tgi(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
-        return "No line: TGI's own server does not load GGUF files."
+        return "No command: TGI's own server does not load GGUF files."
     options = start.options
     if options.context < _TGI_LEAST:
-        return f"No line: TGI needs a context of {_TGI_LEAST} tokens at least, one of them for its answer."
+        return f"No command: TGI needs a context of {_TGI_LEAST} tokens at least, one of them for its answer."
     told = ["text-generation-launcher", "--model-id", start.model.repo_id]
     told += ["--max-input-tokens", str(options.context - 1), "--max-total-tokens", str(options.context)]
     if len(start.memories) > 1:
@@ -549,7 +550,7 @@ _TGI_LEAST = 2
 
 def _lmdeploy(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
-        return "No line: LMDeploy does not load GGUF files."
+        return "No command: LMDeploy does not load GGUF files."
     options, devices = start.options, len(start.used)
     told = ["lmdeploy", "serve", "api_server", start.model.repo_id, "--session-len", str(options.context)]
     if devices > 1:
@@ -565,7 +566,7 @@ def _lmdeploy(start: Start) -> RunLine | str:
 
 def _tensorrt_llm(start: Start) -> RunLine | str:
     if start.model.format == "gguf":
-        return "No line: TensorRT-LLM does not load GGUF files."
+        return "No command: TensorRT-LLM does not load GGUF files."
     options, devices = start.options, len(start.used)
     told = ["trtllm-serve", start.model.repo_id, "--max_seq_len", str(options.context)]
     if devices > 1:
@@ -601,7 +602,8 @@ def _transformers(start: Start) -> RunLine | str:
     if model.format == "gguf":
         if len(model.files) != 1:
             return (
-                "No line: Transformers is told one GGUF file by its name, and our record does not tell it or has parts."
+                "No command: Transformers is told one GGUF file by its name, and our record does not tell it or has "
+                "parts."
             )
         # split_model_id in cli/serving/utils.py.
         named, also = f"{named}:{model.files[0]}", "gguf_file=..., "
@@ -617,7 +619,7 @@ def _transformers(start: Start) -> RunLine | str:
 def _exllamav3(start: Start) -> str:
     cards = f", over {len(start.used)} cards" if len(start.used) > 1 else ""
     return (
-        "No line: ExLlamaV3 is a library without a command of its own. Whatever loads the model with it is told a "
+        "No command: ExLlamaV3 is a library without a command of its own. Whatever loads the model with it is told a "
         f"cache of {start.options.context:,} tokens{cards}."
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from compat.catalogue.measured_points import memory_lines, speed_lines
 from compat.catalogue.measurements import MOST_COUNTED, measured_by_engine
+from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_accuracy, shipped_ledger
 from compat.models import Measurement
@@ -85,6 +88,20 @@ def _engines(found: Ledger) -> list[EngineRow]:
     ]
 
 
+@cache
+def _names() -> dict[str, str]:
+    """What engines are called, by their slugs and names without what people write differently."""
+    return {_bare(known): one.name for slug, one in all_profiles().items() for known in (slug, one.name)}
+
+
+def engine_words(name: str) -> str:
+    """What the ledger says of an engine, with the name other pages call it by: ``vllm, 2026`` is ``vLLM, 2026``."""
+    return _ENGINE.sub(lambda found: _names().get(_bare(found[0]), found[0]), name)
+
+
+_ENGINE = re.compile(r"^[^\s,]+")
+
+
 def _bare(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
@@ -145,6 +162,7 @@ def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     context = {
         "page": found,
         "engines": _engines(found),
+        "engine_words": engine_words,
         "least": LEAST_POINTS,
         "tables": tables,
         "margins": [

@@ -104,6 +104,35 @@ def test_every_page_is_accessible_and_fits(visit, watch, width):
     assert not found
 
 
+TRANSLATED = (
+    *("home with a machine", "browse", "nothing found", "senseless parameters", "detail with many variants", "saved"),
+    *("detail with memory", "compared on machines", "what can I run", "what a model needs", "accuracy", "list"),
+    *("worker described", "a machine not understood", "a log asked for", "report", "nothing to compare"),
+)
+"""Pages that are looked at in every language: those with the longest words in the narrowest places."""
+
+RUNNING_OVER = """() => [...document.querySelectorAll("dt, dd, th, button, .button, .badge, label, summary, h1, h2")]
+    .filter((e) => e.checkVisibility() && e.clientWidth && !e.closest(".vh, .scroll"))
+    .filter((e) => e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.textContent.trim().slice(0, 40))"""
+
+
+@pytest.mark.parametrize(("locale", "theme"), [("de-DE", "dark"), ("zh-CN", "light")])
+def test_translated_pages_are_accessible_and_fit(visit, watch, locale, theme):
+    """On a narrow phone nothing is wider than the page, and no word runs over what stands beside it."""
+    watch.expect(r"status of 4(0[04]|22)")
+    page = visit("/", width=320, locale=locale, color_scheme=theme, reduced_motion="reduce")
+    found = []
+    for name in TRANSLATED:
+        page.context.clear_cookies()
+        page.goto(PAGES[name])
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append((name, "overflow", page.evaluate(OVERFLOWING)))
+        found += [(name, "runs over", words) for words in page.evaluate(RUNNING_OVER)]
+        found += [(name, *violation) for violation in violations(page)]
+    assert not found
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_unfolds_is_accessible(visit, theme):
     page = visit("/models/", width=375, color_scheme=theme, reduced_motion="reduce")

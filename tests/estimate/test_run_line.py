@@ -235,7 +235,7 @@ def test_what_has_no_command_is_told_in_words_with_the_numbers_of_the_plan(engin
     variants = GGUF if engine == "jan" else (HALVES,)
     for variant in variants:
         for plan in every_plan(engine, variant):
-            assert plan.line.startswith("No line: ")
+            assert plan.line.startswith("No command: ")
             assert f"{plan.options.context:,} tokens" in plan.line
             if engine == "jan" and plan.hardware.accelerators:
                 assert f"{layers_told(plan, variant.shape.layers)} layers on the GPU" in plan.line

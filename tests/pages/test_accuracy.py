@@ -14,6 +14,7 @@ from compat.catalogue import current
 from compat.engines import all_profiles
 from compat.engines.evidence import evidence
 from compat.estimate.ledger import shipped_ledger
+from marketplace.pages.accuracy import engine_words
 from marketplace.show import error_share, margin_share
 from tests.markup import Page
 
@@ -28,7 +29,7 @@ def test_the_tables_are_there_with_headings_and_numbers(client):
     assert not page.forbidden
     for title in ("Memory, by part", "Memory, by engine", "Decode speed, by engine", "Points left out, and why"):
         assert title in page.text
-    for engine in ("llama.cpp", "vllm", "transformers"):
+    for engine in ("llama.cpp", "vLLM", "Transformers", "MLX-LM 2026", "LM Studio on Metal"):
         assert engine in page.text
     # Beside the tables of errors: engines, margins, ranges, bounds, evidence, and two of points left out.
     assert len([tag for tag, _ in page.tags if tag == "table"]) == len(response.context["tables"]) + 7
@@ -70,7 +71,7 @@ def test_margins_ranges_and_broken_bounds_are_told(client):
     found = response.context["page"]
     assert found.memory.bounds.broken
     for bound in found.memory.bounds.broken:
-        assert f"{bound.point} {bound.engine} {bound.shown:,} at most {bound.measured:,}" in text
+        assert f"{bound.point} {engine_words(bound.engine)} {bound.shown:,} at most {bound.measured:,}" in text
     for margin in (*found.memory.margins, *found.speed.margins):
         assert f"{margin.n} {margin_share(margin.margin)}" in text
     assert "llama.cpp AMD, shared memory" in text

@@ -90,6 +90,12 @@ def test_what_is_not_understood_is_named_and_kept_with_near_ones(client):
     assert page.forbidden == []
 
 
+def test_what_nothing_is_near_to_is_told_how_to_be_written(client):
+    page = Page(client.post("/machine/read/", {"machine": "a toaster", "next": "/models/"}))
+    assert "Not understood: “a toaster”" in page.text
+    assert "Or paste what nvidia-smi" in page.text.split("Say it again")[1]
+
+
 def test_each_part_that_is_not_understood_has_near_ones_of_its_own(client):
     page = Page(client.post(FIELD, {"machine": "RTX 4071, RX 7901 XTX", "next": "/models/"}))
     offered = " ".join(page.links)

@@ -47,7 +47,7 @@ def test_a_build_by_its_name_alone_is_marked(client):
     ids, page, found = names(client, "author=other&worker=vllm&compatible=false")
     assert ids == ["other/phi-2-AWQ"]
     assert found.models[found.rows[0].record.pk].by_name
-    assert "by its name" in page.text
+    assert "matched by name" in page.text
 
 
 def test_a_fine_tune_is_a_model_of_its_own(client):

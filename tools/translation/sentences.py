@@ -17,7 +17,7 @@ from typing import Any
 SOURCES = (
     *("compat/rules", "compat/estimate", "compat/catalogue", "compat/extraction", "compat/engines", "compat/logs"),
     *("compat/shapes/shape.py", "compat/ingest/freshness.py", "marketplace/freshness.py", "marketplace/machines.py"),
-    *("marketplace/show.py", "marketplace/pages"),
+    *("marketplace/show.py", "marketplace/pages", "marketplace/starter.py"),
     *("tools/evaluation/accuracy.py", "tools/evaluation/asked.py", "tools/evaluation/speed_points.py"),
 )
 """Where sentences are written that pages show."""
@@ -52,6 +52,18 @@ WORDS = (
         "what slots add to a buffer",
         "rbee's own loader",
     ),
+    *("tested", "%(label)s text model", "%(label)s mixture-of-experts model", "%(label)s vision model"),
+    *("%(label)s audio model", "%(label)s embedding model", "%(label)s different design"),
+    *("GGUF %(packing)s weights", "GGUF weights", "Safetensors weights", "PyTorch weights", "ONNX weights"),
+    *("part %(shard)s of %(shards)s", "every layer of '%(type)s' attends to all tokens"),
+    *("the Hub counts %(count)s with their scales", "In Python, `%(call)s` loads it the same way."),
+    *("the peak of decoding alone", "nothing of a prompt of thousands of tokens is in it"),
+    *("sizes to two digits", "sizes to two or three digits", "file list may be partial"),
+    *("file list made from its name pattern", "jan catalog %(month)s", "criteria of November 2025"),
+    *("as in %(package)s", "with %(engine)s as in %(package)s", "main at commit %(commit)s"),
+    *("with builds of %(engine)s that it downloads", "the list is that of %(commit)s", "exported by %(tool)s"),
+    *("%(version)s series", "its %(engine)s was read for %(version)s", "with CTranslate2 %(version)s"),
+    "in maintenance mode",
     "the peak of decoding alone: nothing of a prompt of thousands of tokens is in it",
     "upper bounds only: the engine takes all it can get, or the card was nearly full",
 )
