@@ -69,19 +69,23 @@ def test_what_is_quoted_stays_as_it_is_whatever_words_it_is_of():
     [
         (
             "rbee loads Safetensors files (tested).",
-            "rbee lädt Safetensors-Dateien (getestet).",
+            "rbee lädt Dateien im Format Safetensors (getestet).",
             "rbee 加载 Safetensors 文件（经过测试）。",
         ),
-        ("Task: Text generation", "Aufgabe: Texterzeugung", "任务：文本生成"),
+        ("Task: Text generation", "Aufgabe: Textgenerierung", "任务：文本生成"),
         ("“the qwen of it”", "„the qwen of it“", "“the qwen of it”"),
         ("Qwen vision model", "Qwen-Bildmodell", "Qwen 视觉模型"),
         ("since December 2024", "seit Dezember 2024", "自 2024年12月起"),
         (
             "its verdict is high confidence; no machine is told",
-            "sein Urteil hat die Sicherheit „hoch“; es ist kein Rechner angegeben",
-            "其判定的可信度为高；没有说明机器",
+            "Sicherheit seines Urteils: hoch; es ist kein Rechner angegeben",
+            "其判定的可信度：高；没有说明机器",
         ),
-        ("It is made for text generation.", "Es ist für Texterzeugung gemacht.", "它是为文本生成设计的。"),
+        (
+            "It is made for text generation.",
+            "Es ist für die Aufgabe „Textgenerierung“ gemacht.",
+            "它是为“文本生成”任务设计的。",
+        ),
         (
             "Needs 1.4 GiB of 12.0 GiB at 8,192 tokens.",
             "Braucht 1,4 GiB von 12,0 GiB bei 8.192 Tokens.",
