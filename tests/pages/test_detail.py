@@ -158,3 +158,13 @@ def test_a_build_that_is_asked_for_is_what_the_page_is_about(client):
         same = client.get(f"{address}&build={build}")
         assert same.context["page"].row.best == best.row.best
         assert "best here" in Page(same).text
+
+
+@pytest.mark.parametrize("gone", ["missing", "disabled"])
+def test_what_is_gone_from_the_hub_is_not_offered_for_download(client, gone):
+    assert "hf download microsoft/phi-2" in Page(client.get("/models/microsoft/phi-2/")).text
+    ModelRecord.objects.filter(repo_id="microsoft/phi-2").update(gone=gone)
+    page = Page(client.get("/models/microsoft/phi-2/"))
+    assert "Its files cannot be downloaded." in page.text
+    assert "hf download" not in page.text
+    assert "Files on the Hub" not in page.text
