@@ -53,8 +53,15 @@ def write_rows(
         f"({', '.join(quoted(columns[field.name]) for field in fields)}) "
         f"VALUES ({', '.join(['%s'] * len(fields))}) {suffix}"
     )
-    with transaction.atomic(using, savepoint=False), connection.cursor() as cursor:
-        cursor.executemany(statement, _values(rows, fields, connection))
+    values = _values(rows, fields, connection)
+    with transaction.atomic(using, savepoint=False):
+        try:
+            with connection.cursor() as cursor:
+                cursor.executemany(statement, values)
+        except KeyboardInterrupt:
+            # Broken off amid many rows, a connection to PostgreSQL takes no more statements: the next is a new one's.
+            connection.close()
+            raise
 
 
 @cache
