@@ -17,9 +17,7 @@ CODE = "quantization"
 _MANY, _TOO_MANY = 6, 30
 _OF_BITSANDBYTES = frozenset({"4-bit", "8-bit"})
 """The widths that bitsandbytes packs in."""
-_OF_INTEGERS = (
-    *("GPTQ", "AWQ", "compressed-tensors", "AutoRound", "bitsandbytes", "Quark", "torchao", "HQQ", "MLX 4-bit", "MLX"),
-)
+_OF_INTEGERS = ("GPTQ", "AWQ", "compressed-tensors", "AutoRound", "bitsandbytes", "Quark", "torchao", "HQQ", "MLX")
 """The methods of which one may have packed what only a width is told of."""
 _SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
 """What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
