@@ -31,6 +31,8 @@ class LayerStructure(BaseModel):
     ``explicit``: the pattern differs from model to model and must be read from the file.
     ``window``: tokens a window or chunk layer sees. ``head_dim``: values of one attention head.
     ``mla``: multi-head latent attention, as DeepSeek's. ``mha``: a key head for each query head (multi-head attention).
+    ``grouped``: query heads share key heads, as a configuration tells by a name that lists do not look for; what they
+    tell instead is one for each.
     ``index``: width of the keys that a sparse-attention indexer stores beside a latent cache.
     ``tied``: the embedding is the output head too. ``gated_ffn``: three feed-forward matrices, not two.
     ``gated_query``: the query projection makes a gate of the same width.
@@ -46,6 +48,7 @@ class LayerStructure(BaseModel):
     explicit: bool = False
     mla: bool = False
     mha: bool = False
+    grouped: bool = False
     tied: bool | None = None
     gated_ffn: bool = True
     gated_query: bool = False

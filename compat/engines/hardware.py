@@ -51,7 +51,10 @@ class Accelerator:
         if self.vendor == "apple":
             share: float | None = _SHARED if _FIRST_OF_APPLE.search(self.name) else 1.0
         else:
-            share = _INTEGERS.get(f"{self.vendor} {self.compute_capability}")
+            kind = f"{self.vendor} {self.compute_capability}"
+            if kind in _INTEGER_RATES:
+                return _INTEGER_RATES[kind]
+            share = _INTEGERS.get(kind)
         return None if share is None or self.tflops is None else self.tflops * 1e12 * share
 
 
@@ -80,6 +83,11 @@ _INTEGERS = {
 Two things in one, from NVIDIA's descriptions of the architectures: tables count once to four times the 32-bit rate, and
 since 8.6 half of a multiprocessor's lanes compute no integers, until 12.0 makes them all alike again.
 """
+
+
+_INTEGER_RATES = dict.fromkeys(("nvidia 10.0", "nvidia 10.3"), 148 * 64 * 2 * 1.965e9)
+"""Where tables disagree about the 16-bit operations: 148 multiprocessors of 64 lanes that compute integers, a
+multiplication and an addition each, at 1.965 GHz, as B200 tells of itself."""
 
 
 @dataclass(frozen=True)

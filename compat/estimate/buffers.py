@@ -15,6 +15,7 @@ from compat.estimate.amounts import Amount, either, largest, rounded
 from compat.estimate.engine_names import LLAMA_FAMILY
 from compat.estimate.kv import LLAMA_PAD, WINDOWED, CacheOptions, cache_bits, is_narrow, pad, reserved_cells
 from compat.estimate.weights import Basis
+from compat.shapes.counting import counted_width
 from compat.shapes.shape import ModelShape
 
 MIB = 1024 * 1024
@@ -201,7 +202,7 @@ def routed_width(shape: ModelShape) -> int:
 def feed_forward_width(shape: ModelShape) -> int | None:
     """Width of the feed-forward part that one token passes through; of all its experts together."""
     if not shape.experts:
-        return shape.ffn
+        return shape.ffn or counted_width(shape)
     # A configuration without a width of its own for experts tells it as that of the layer.
     width = shape.expert_ffn or (None if shape.dense_layers else shape.ffn)
     if width is None or not shape.experts_used:

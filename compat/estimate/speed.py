@@ -287,7 +287,9 @@ def seconds_per_token(
     read = work.weight_bytes / rate
     if integers is not None and "unpacking" in shared and work.codes != "wide":
         read = largest(read, work.weights * shared["unpacking"] / integers)
-    return read + work.cache_bytes / (bandwidth * shared.get("cache", USUAL_CACHE)) + starts
+    read = read + work.cache_bytes / (bandwidth * shared.get("cache", USUAL_CACHE))
+    # What starts its kernels one by one, without waiting for them, takes as long as the longer of the two.
+    return read + starts - shared.get("ahead", 0.0) * smallest(read, starts)
 
 
 USUAL_CACHE = 0.6

@@ -26,25 +26,36 @@ _Value = TypeVar("_Value")
 
 
 def hardware_class(accelerator: Accelerator | None) -> str:
-    """Devices whose kernels behave alike: vendor, shared memory, NVIDIA's age, AMD's kind; ``cpu`` for none."""
+    """Devices whose kernels behave alike: vendor, shared memory, age, whether for computing; ``cpu`` for none."""
     if accelerator is None:
         return "cpu"
     if accelerator.unified:
         return accelerator.vendor + "-unified"
-    if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.0) < 7.0:
+    if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.6) < 7.0:
         return "nvidia-before-7.0"
+    if accelerator.vendor == "nvidia" and accelerator.compute_capability in _FOR_COMPUTING:
+        return "nvidia-compute"
     if accelerator.vendor == "amd" and (accelerator.gfx or "").startswith("gfx9"):
         return "amd-compute"
     return accelerator.vendor
 
 
+_FOR_COMPUTING = (7.0, 8.0, 9.0, 10.0, 10.3)
+"""Compute capabilities of NVIDIA's chips with stacked memory: it is read faster, later and from a lower clock than that
+of a graphics card of the same age, so that a layer costs more beside what it reads."""
+
 _VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
-HARDWARE_CLASSES = (*_VENDORS, *(f"{vendor}-unified" for vendor in _VENDORS), "nvidia-before-7.0", "amd-compute", "cpu")
+HARDWARE_CLASSES = (
+    *_VENDORS,
+    *(f"{vendor}-unified" for vendor in _VENDORS),
+    *("nvidia-before-7.0", "nvidia-compute", "amd-compute", "cpu"),
+)
 """Every class of a device."""
 
 CLASS_WORDS = {
     "nvidia": "NVIDIA graphics cards",
     "nvidia-before-7.0": "NVIDIA graphics cards older than Volta",
+    "nvidia-compute": "NVIDIA accelerators for computing (V100, A100, H100 and their like)",
     "nvidia-unified": "NVIDIA machines with one memory for all",
     "amd": "AMD graphics cards",
     "amd-compute": "AMD accelerators for computing (Instinct, Radeon VII)",
@@ -65,7 +76,7 @@ def class_words(hardware: str) -> str:
 
 
 BACKENDS = {
-    **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-unified"), "CUDA"),
+    **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-compute", "nvidia-unified"), "CUDA"),
     **dict.fromkeys(("amd", "amd-compute", "amd-unified"), "ROCm or Vulkan"),
     "apple-unified": "Metal",
     **dict.fromkeys(("intel", "intel-unified"), "SYCL or Vulkan"),
@@ -145,6 +156,7 @@ _VARIATIONS = (
     "cache",
     *(f"{what}:{codes}" for what in ("codes", "launch") for codes in CODES),
     "unpacking",
+    "ahead",
 )
 
 
@@ -180,8 +192,9 @@ class Calibration(StrictTable):
     """What ``speed_constants.json`` holds.
 
     ``shared``: an engine's variations with the kind of layer and packing, and ``unpacking``, the integer operations
-    that a packed weight takes; ``mixtures``: how many runs of mixtures of
-    experts were measured of it; ``classes``: :class:`Constants` by ``engine|hardware``.
+    that a packed weight takes, and ``ahead``, the share of the shorter of reading and starting that passes during the
+    other; ``mixtures``: how many runs of mixtures of experts were measured of it; ``classes``: :class:`Constants` by
+    ``engine|hardware``.
     ``split``: by engine, several devices that hold whole layers each. ``offload``: by engine, layers in system memory
     beside accelerators; ``experts``: the same of engines that move experts there instead. ``together``: by
     ``engine|hardware``, devices that compute every layer together; ``efficiency`` is then what remains of their common

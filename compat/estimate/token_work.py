@@ -128,7 +128,8 @@ def token_work(
         read.all,
         cached,
         shape.layers,
-        shape.state_layers,
+        # A short convolution keeps a few values and no state to compute anew: it is no more than a layer.
+        shape.state_layers if shape.state is None or shape.state.recurrent else 0,
         bool(shape.experts),
         codes_of(quant, engine),
         read.experts,

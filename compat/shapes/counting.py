@@ -81,6 +81,10 @@ def split_by_dimensions(shape: ModelShape) -> Split | None:
     return _split(shape, None)
 
 
+_ALIKE = 0.005
+"""The share of the weights by which a count may miss the dimensions: norms and biases."""
+
+
 def _split(shape: ModelShape, total: int | None) -> Split | None:
     table = embedding_parameters(shape)
     if table is None:
@@ -92,6 +96,10 @@ def _split(shape: ModelShape, total: int | None) -> Split | None:
             return None
         total = table + head + counts.attention.total + counts.ffn + counts.router
     lookup = (shape.vocab or 0) * (shape.layers or 0) * (shape.per_layer_embed or 0)
+    if shape.tied and counts is not None and not lookup:
+        # Files that hold a table twice which is one: what is loaded is one.
+        once = table + counts.attention.total + counts.ffn + counts.router
+        total -= table if abs(total - once - table) < _ALIKE * once else 0
     body = total - table - head - lookup
     if body <= 0:
         return None
@@ -128,10 +136,23 @@ def routed_parameters(shape: ModelShape, parameters: int | None = None) -> int |
     return max(parts.body - attention.total, 0)
 
 
+def counted_width(shape: ModelShape) -> int | None:
+    """The feed-forward width that the number of weights leaves room for, where a configuration does not tell it.
+
+    None of a mixture, and where attention cannot be counted. The head is a table of its own unless told otherwise.
+    """
+    parts, attention = split_parameters(shape), _attention(shape)
+    if shape.experts or parts is None or attention is None or not shape.hidden or not shape.layers:
+        return None
+    width = (parts.body - attention.total) // (_matrices(shape) * shape.hidden * shape.layers)
+    return width if width > 0 else None
+
+
 def active_parameters(shape: ModelShape, parameters: int | None = None) -> int | None:
     """Weights read for one token: everything but the experts that were not chosen.
 
-    The token embedding is one row, not a table, so it is not counted unless it is the output head too.
+    The token embedding is one row, not a table, so it is not counted unless it is the output head too. Nor is what a
+    repository holds beside the stack: a layer that guesses tokens ahead, a vision tower.
     """
     total = parameters or shape.parameters
     parts = split_parameters(shape, total)
@@ -145,7 +166,41 @@ def active_parameters(shape: ModelShape, parameters: int | None = None) -> int |
     experts = routed_parameters(shape, total)
     if experts is None or not shape.experts_used:
         return None
-    return max(read - experts * (shape.experts - shape.experts_used) // shape.experts, 0)
+    unread = experts * (shape.experts - shape.experts_used) // shape.experts + _beside(shape, parts.total)
+    return max(read - unread, 0)
+
+
+def _beside(shape: ModelShape, total: int) -> int:
+    """Weights of a mixture that are counted but not of its stack, where they are as many as a layer's experts at least.
+
+    No layer is left out of the dimensions, so that what they miss of the stack itself is less.
+    """
+    stack, sparse = _stack(shape), _sparse_layers(shape)
+    if stack is None or not sparse:
+        return 0
+    beside = total - stack
+    return beside if beside >= (_routed(shape) or total) // sparse else 0
+
+
+def _stack(shape: ModelShape) -> int | None:
+    """All weights of a mixture as its dimensions make them, those of latent attention too; None where they do not."""
+    table, attention, feed = embedding_parameters(shape), _attention(shape), _feed_forward(shape)
+    mixers = _latent(shape) if shape.mla else attention.total if attention is not None else None
+    if table is None or mixers is None or feed is None or shape.tied is None:
+        return None
+    lookup = (shape.vocab or 0) * (shape.layers or 0) * (shape.per_layer_embed or 0)
+    return table * (1 if shape.tied else 2) + mixers + feed[0] + (_router(shape) or 0) + lookup
+
+
+def _latent(shape: ModelShape) -> int | None:
+    """Weights of latent attention, whose queries and keys are made through a rank each."""
+    mla = shape.mla
+    if mla is None or None in (mla.nope, mla.v_dim, mla.queries, shape.hidden, shape.heads, shape.layers):
+        return None
+    hidden, heads = shape.hidden or 0, shape.heads or 0
+    nope, v_dim, queries = mla.nope or 0, mla.v_dim or 0, mla.queries or 0
+    made = hidden * (queries + mla.rank + mla.rope) + queries * heads * (nope + mla.rope)
+    return (shape.layers or 0) * (made + mla.rank * heads * (nope + v_dim) + heads * v_dim * hidden)
 
 
 def _matrices(shape: ModelShape) -> int:
@@ -199,28 +254,32 @@ def _attention(shape: ModelShape) -> _Attention | None:
 
 
 def _count(shape: ModelShape) -> _Counts | None:
-    attention = _attention(shape)
-    sparse, router = _sparse_layers(shape), _router(shape)
-    if attention is None or sparse is None or router is None or not shape.hidden or not shape.layers:
+    attention, feed, router = _attention(shape), _feed_forward(shape), _router(shape)
+    if attention is None or feed is None or router is None:
         return None
-    n = _matrices(shape)
+    ffn, experts = feed
+    return _Counts(attention, ffn, ffn // _matrices(shape), router, experts)
+
+
+def _feed_forward(shape: ModelShape) -> tuple[int, int] | None:
+    """(weights of everything that feeds forward, those of its routed experts)."""
+    sparse, n = _sparse_layers(shape), _matrices(shape)
+    if sparse is None or not shape.hidden or not shape.layers:
+        return None
     if not shape.experts:
-        if not shape.ffn:
-            return None
-        ffn = n * shape.hidden * shape.ffn * shape.layers
-        return _Counts(attention, ffn, ffn // n, 0, 0)
+        return (n * shape.hidden * shape.ffn * shape.layers, 0) if shape.ffn else None
     experts = _routed(shape)
     if experts is None or (shape.dense_layers and not shape.ffn):
         return None
     dense = n * shape.hidden * (shape.ffn or 0) * (shape.dense_layers or 0)
     shared = n * shape.hidden * (shape.shared_ffn or 0) * sparse
-    ffn = experts + dense + shared
-    return _Counts(attention, ffn, ffn // n, router, experts)
+    return experts + dense + shared, experts
 
 
 __all__ = [
     "Split",
     "active_parameters",
+    "counted_width",
     "embedding_parameters",
     "routed_parameters",
     "split_by_dimensions",

@@ -21,7 +21,8 @@ _KEYS = """
     multi_query multi_query_group_num n_embd n_groups n_head n_head_kv n_heads n_inner n_layer n_layers n_positions
     n_routed_experts n_shared_experts n_vocab num_attention_heads num_dense_layers num_experts num_experts_per_tok
     num_experts_per_token num_global_key_value_heads num_hidden_layers num_key_value_heads num_kv_heads
-    num_kv_shared_layers num_layers num_local_experts num_shared_experts qk_nope_head_dim qk_rope_head_dim seq_length
+    num_kv_shared_layers num_layers num_local_experts num_shared_experts q_lora_rank qk_nope_head_dim
+    qk_rope_head_dim seq_length
     shared_expert_intermediate_size shared_intermediate_size sliding_window sliding_window_pattern sliding_window_size
     ssm_state_size state_size tie_word_embeddings top_k_experts v_head_dim value_head_dim vocab_size
 """

@@ -43,12 +43,16 @@ class LayerCache:
 
 @dataclass(frozen=True)
 class LatentAttention:
-    """DeepSeek's latent attention: an engine keeps ``rank + rope`` values, or the full heads."""
+    """DeepSeek's latent attention: an engine keeps ``rank + rope`` values, or the full heads.
+
+    ``queries`` is the rank that queries are made through, where they are.
+    """
 
     rank: int
     rope: int
     nope: int | None = None
     v_dim: int | None = None
+    queries: int | None = None
 
 
 @dataclass(frozen=True)
@@ -215,9 +219,9 @@ def _bool(text: Mapping[str, Any], config: Mapping[str, Any], key: str, otherwis
 
 
 def _kv_heads(text: Mapping[str, Any], heads: int | None, structure: LayerStructure) -> int | None:
-    found = _int(text, "num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
+    found = _int(text, "multi_query_group_num", "num_key_value_heads", "num_kv_heads", "n_head_kv")
     if found is not None:
-        return found
+        return None if structure.grouped and found == heads else found
     if text.get("multi_query") is True:
         return 1
     # An explicit null means one key head per query head; a missing key means nothing is known.
@@ -243,7 +247,8 @@ def _mla(text: Mapping[str, Any], structure: LayerStructure) -> LatentAttention 
         if not structure.mla:
             return None
         rank, rope = 512, 64
-    return LatentAttention(rank, rope, _int(text, "qk_nope_head_dim"), _int(text, "v_head_dim"))
+    widths = (_int(text, name) for name in ("qk_nope_head_dim", "v_head_dim", "q_lora_rank"))
+    return LatentAttention(rank, rope, *widths)
 
 
 def _dense_layers(text: Mapping[str, Any], layers: int | None) -> int | None:

@@ -88,6 +88,16 @@ def without_experts(variant, engine, hardware, options):
     return need - held <= rooms_of(hardware, engine, options)[0]
 
 
+def experts_beside(variant, engine, hardware, options):
+    """With the experts aside of as few first layers as the card asks for, system memory has room for these."""
+    estimate = estimate_memory(variant, engine, hardware, options)
+    held = experts_held(variant.shape, variant_weights(variant, "llama.cpp"), "llama.cpp", variant.quant)
+    need, layers = estimate.per_device[0], variant.shape.layers
+    room, beside = rooms_of(hardware, engine, options)[0], round(hardware.system_memory * 0.9)
+    gone = next(number for number in range(1, layers + 1) if need - held * number // layers <= room)
+    return estimate.host + held * gone // layers <= beside
+
+
 def on_one(variant, engine, hardware, options):
     """One card alone has room for the whole need."""
     return whole(variant, engine, replace(hardware, accelerators=hardware.accelerators[:1]), options)
@@ -148,7 +158,21 @@ BORDERS = [
         "a card for all but the experts", EXPERTS, "llama-cpp", alone(64), without_experts,
         [LAYERS], [(Change.EXPERTS,)],
     ),
+    Border(
+        "system memory for the experts that a card leaves", EXPERTS, "llama-cpp",
+        lambda x: Hardware((card(12 * GIB),), x), experts_beside,
+        [(Change.CACHE, Change.EXPERTS)], [(Change.EXPERTS,)],
+    ),
+    Border(
+        "two alike, and layers beside them", LARGE, "ollama", lambda x: Hardware((card(x),) * 2, 64 * GIB), whole,
+        [LAYERS, CACHE, CONTEXT], [()],
+    ),
+    Border("a card for a vision projector too", VISION, "llama-cpp", alone(), whole, [SLOTS, CACHE, CONTEXT], [()]),
     Border("a shared memory", TEXT, "llama-cpp", unified, whole, [LAYERS, CACHE, CONTEXT], [()]),
+    Border(
+        "a shared memory for a mixture of experts", EXPERTS, "llama-cpp", unified, whole,
+        [(Change.EXPERTS,), CACHE, CONTEXT], [()],
+    ),
     Border(
         "a smaller cache", HALVES, "vllm", alone(), asking(kv_type="fp8"), [CONTEXT], [CACHE, CONTEXT], LONG,
     ),

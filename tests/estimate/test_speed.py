@@ -18,6 +18,7 @@ from compat.estimate import (
     judge_fit,
     known_shape,
 )
+from compat.estimate.speed import seconds_per_token
 from compat.estimate.speed_constants import hardware_class
 from compat.estimate.token_work import cache_read, token_work
 
@@ -62,6 +63,20 @@ def test_depth_and_width_slow_it_down():
 def test_windows_bound_what_is_read():
     gemma = known_shape("google/gemma-3-27b")
     assert cache_read(gemma, 100_000) < 0.25 * 100_000 * 62 * 2 * 16 * 128 * 2
+
+
+def test_what_runs_ahead_of_its_device_takes_the_longer_of_both():
+    """Transformers starts one kernel after the other: the processor is waited for, or the device."""
+    read = work("Llama-3.1-8B", "BF16", None, "transformers")
+    told = {"ahead": 1.0}
+    seconds = [seconds_per_token(read, 1e12, 1.0, launch, told) for launch in (0.0, 1e-4, 1e-3, 1.0)]
+    assert seconds[0] == seconds[1] < seconds[2]
+    assert seconds[3] == pytest.approx(32.0)
+
+
+def test_a_short_convolution_costs_no_more_than_a_layer():
+    assert work("LiquidAI/LFM2-1.2B", "Q4_K_M", None).state_layers == 0
+    assert work("Qwen/Qwen3.5-9B", "Q4_K_M", None).state_layers == 24
 
 
 # --- what is read ---------------------------------------------------------------------------------------------
@@ -202,14 +217,21 @@ def test_packed_weights_are_unpacked_no_faster_than_the_units_can():
 
 @pytest.mark.parametrize(
     ("name", "operations"),
-    [("V100S", 16.4e12), ("H200", 30.2e12), ("RTX 5090", 104.8e12), ("GTX 1080", 4.4e12), ("Apple M1 Max", 5.2e12)],
+    [
+        ("V100S", 16.4e12),
+        ("H200", 30.2e12),
+        ("RTX 5090", 104.8e12),
+        ("GTX 1080", 4.4e12),
+        ("Apple M1 Max", 5.2e12),
+        ("B200", 37.2e12),
+        ("B300", 37.2e12),
+    ],
 )
 def test_operations_on_integers_follow_from_architecture_and_listed_rate(name, operations):
     assert find_accelerator(name).integer_rate == pytest.approx(operations, rel=0.02)
 
 
 def test_where_it_is_not_known_how_fast_weights_are_unpacked_memory_alone_bounds_it():
-    assert find_accelerator("B200").integer_rate is None
     assert find_accelerator("RX 7900 XTX").integer_rate is None
     card = replace(RTX, name="x", compute_capability=99.0, bandwidth=10 * RTX.bandwidth)
     found = speed("Qwen/Qwen3-32B", on=Hardware((card,)))
@@ -260,7 +282,7 @@ def test_an_accelerator_that_only_its_memory_and_bandwidth_tell_of_has_no_basis(
 
 
 def test_engines_that_run_expert_by_expert_get_no_number_for_mixtures():
-    card = Hardware((replace(RTX, memory=96 * GIB),))
+    card = Hardware((find_accelerator("A100", 80),))
     dense, mixture = (
         speed(model, "bf16", engine="transformers", on=card) for model in ("Qwen/Qwen3-8B", "Qwen/Qwen3-30B-A3B")
     )
@@ -280,6 +302,9 @@ def test_classes_of_hardware():
     assert hardware_class(find_accelerator("GTX 1050 Ti")) == "nvidia-before-7.0"
     assert hardware_class(find_accelerator("Apple M1 Max")) == "apple-unified"
     assert hardware_class(find_accelerator("GB10")) == "nvidia-unified"
+    computing = {"V100": 32, "A100": 80, "H20": 96, "H200": 141, "B200": 192, "B300": 288}
+    assert {hardware_class(find_accelerator(name, gb)) for name, gb in computing.items()} == {"nvidia-compute"}
+    assert {hardware_class(find_accelerator(name)) for name in ("T4", "A10", "L40S", "RTX 5090")} == {"nvidia"}
     assert hardware_class(find_accelerator("Radeon 8060S", 128)) == "amd-unified"
     assert hardware_class(None) == "cpu"
     assert hardware_class(find_accelerator("RX 7900 XTX")) == "amd"

@@ -1,10 +1,12 @@
 """Shapes read from configurations, from GGUF headers and by name."""
 
+from dataclasses import replace
+
 import pytest
 
 from compat.architectures.layers import LayerKind
 from compat.estimate import complete, find_shape, from_config, from_gguf, known_shape
-from compat.shapes.counting import active_parameters, split_parameters
+from compat.shapes.counting import active_parameters, counted_width, split_parameters
 from compat.shapes.known import candidates
 
 
@@ -148,10 +150,44 @@ def test_counted_parameters_agree_with_the_published_files(model, parameters):
 
 @pytest.mark.parametrize(
     ("model", "billions"),
-    [("Qwen/Qwen3-30B-A3B", 3.04), ("openai/gpt-oss-20b", 3.6), ("deepseek-ai/DeepSeek-V3", 36.6)],
+    [
+        ("Qwen/Qwen3-30B-A3B", 3.04),
+        ("openai/gpt-oss-20b", 3.6),
+        ("deepseek-ai/DeepSeek-V3", 36.6),
+        ("zai-org/GLM-4.5-Air", 12.8),
+        ("zai-org/GLM-4.7-Flash", 3.58),
+    ],
 )
 def test_active_parameters_of_mixtures(model, billions):
     assert active_parameters(known_shape(model)) / 1e9 == pytest.approx(billions, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("model", "published"),
+    [("deepseek-ai/DeepSeek-V3", 684_531_386_000), ("Qwen/Qwen3.6-35B-A3B", 35_951_822_704)],
+)
+def test_layers_that_guess_ahead_and_towers_are_read_for_no_token(model, published):
+    """What the repository counts, with all that lies beside the stack."""
+    shape = known_shape(model)
+    assert active_parameters(shape, published) == pytest.approx(active_parameters(shape), rel=0.01)
+
+
+def test_a_table_that_is_stored_twice_is_loaded_once():
+    shape = known_shape("Qwen/Qwen3-0.6B")
+    assert split_parameters(shape, 751_632_384).total == pytest.approx(596_049_920, rel=0.002)
+    assert split_parameters(shape, 596_049_920).total == 596_049_920
+
+
+def test_the_number_of_weights_tells_the_feed_forward_width_that_a_configuration_leaves_out():
+    shape = replace(known_shape("Llama-3.1-8B"), parameters=8_030_261_248)
+    assert counted_width(replace(shape, ffn=None)) == pytest.approx(shape.ffn, rel=0.001)
+    assert counted_width(known_shape("Qwen/Qwen3-30B-A3B")) is None
+
+
+def test_lists_make_as_many_key_heads_as_query_heads_of_a_name_they_do_not_know():
+    told = {"model_type": "chatglm", "num_attention_heads": 32, "hidden_size": 4096, "num_hidden_layers": 28}
+    assert from_config(told | {"num_key_value_heads": 32}).kv_heads is None
+    assert from_config(told | {"num_key_value_heads": 32, "multi_query_group_num": 2}).kv_heads == 2
 
 
 def test_a_mixture_without_expert_counts_has_unknown_active_parameters():

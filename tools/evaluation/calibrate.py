@@ -53,12 +53,15 @@ INSIDE = 0.84
 
 _EFFICIENCY = tuple(0.10 + 0.02 * i for i in range(46))
 _MICROSECONDS = (
-    *(0, 10, 20, 30, 40, 50, 60, 70, 80, 95, 110, 130, 150, 180, 210, 250, 300, 350, 420, 500, 600, 700, 850, 1000),
-    *(1250, 1500, 2000, 2500),
+    *(0, 10, 20, 30, 40, 50, 60, 70, 80, 95, 110, 130, 150, 180, 210, 250, 300, 350, 420, 500),
+    *(600, 650, 700, 750, 800, 850, 1000, 1250, 1500, 2000, 2500),
 )
 _LAUNCH = tuple(1e-6 * x for x in _MICROSECONDS)
 _FACTOR = (0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92, 1.0)
+_STATE = (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 _SLOWER = (0.85, 1.0, 1.1, 1.2, 1.5, 1.8, 2.2, 2.6, 3.0)
+_STARTED = (0.85, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 3.0)
+"""Finer, of an engine whose speed is that of starting kernels and of little else."""
 
 _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
     "llama.cpp": {
@@ -66,14 +69,14 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
         "routing": (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
         "codes:lattice": _FACTOR,
         "codes:wide": (0.75, 0.85, 0.92, 1.0, 1.1),
-        "state": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+        "state": _STATE,
         "cache": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         "unpacking": (0.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0, 28.0, 33.0),
     },
-    "vllm": {"experts": _FACTOR},
+    "vllm": {"experts": _FACTOR, "state": _STATE},
     "mlx-lm": {"experts": _FACTOR},
     "sglang": {"launch:gptq": _SLOWER, "launch:fp8": _SLOWER},
-    "transformers": {"launch:gptq": _SLOWER, "launch:awq": _SLOWER, "launch:fp8": _SLOWER},
+    "transformers": {"ahead": (0.0, 1.0), **dict.fromkeys(("launch:gptq", "launch:awq", "launch:fp8"), _STARTED)},
 }
 
 _Measured = TypeVar("_Measured", "Run", "Prompt")
@@ -146,10 +149,27 @@ class _Table:
         fixed = self.cache / shared.get("cache", USUAL_CACHE)
         read = (self.weights / rate)[None, :] / np.array(efficiency)[:, None]
         by_rate = np.maximum(read, self.unpacked * shared.get("unpacking", 0.0)) + fixed
-        seconds = by_rate[:, None, :] + starts[None, None, :] * np.array(launch)[None, :, None]
+        started = starts[None, None, :] * np.array(launch)[None, :, None]
+        both = np.minimum(by_rate[:, None, :], started)
+        seconds = by_rate[:, None, :] + started - both * shared.get("ahead", 0.0)
         told: NDArray[np.float64] = (_distance(np.log(seconds * self.measured)) * self.votes).sum(axis=2)
         told /= self.votes.sum()
         return told
+
+
+_USUAL = 0.8
+"""The share of the bandwidth that most devices reach."""
+_PULLED, _HIDDEN = 0.1, 1.0
+
+
+def _pull(table: _Table, common: Mapping[str, float]) -> NDArray[np.float64]:
+    """What is added for an unusual efficiency, so that it stays usual where no run tells it.
+
+    It counts as a tenth of a run, and as a whole one where starting kernels hides how long their reading takes.
+    """
+    runs = _HIDDEN if common.get("ahead") else _PULLED
+    pull: NDArray[np.float64] = runs * np.log(np.array(_EFFICIENCY) / _USUAL) ** 2 / table.votes.sum()
+    return pull
 
 
 def _unpacked(run: Run) -> float:
@@ -220,23 +240,38 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         return
     tables = {name: _Table.of(some) for name, some in groups.items()}
     variations = _VARIATIONS.get(engine, {})
-    common = dict.fromkeys(variations, 1.0)
-    common |= {
-        name: value
-        for name, value in {"cache": USUAL_CACHE, "routing": 0.0, "unpacking": 0.0}.items()
-        if name in common
-    }
+    found = [_descent(tables, groups, variations, start) for start in (_STARTS if variations else _STARTS[:1])]
+    _, common, own = min(found, key=lambda one: one[0])
+    fitted["shared"][engine] = common
+    for name, (efficiency, launch) in sorted(own.items()):
+        fitted["classes"][f"{engine}|{name}"] = _constants(efficiency, launch, groups[name])
+
+
+_STARTS = (0.25, 0.5)
+"""How far into the grid of each variation a search begins: one that begins at one place may end in a hollow."""
+_ROUNDS = 8
+
+
+def _descent(
+    tables: Mapping[str, _Table],
+    groups: Mapping[str, Sequence[Run]],
+    variations: Mapping[str, Sequence[float]],
+    start: float,
+) -> tuple[float, dict[str, float], dict[str, tuple[float, float]]]:
+    """What is lost, the variations of an engine and the constants of its classes, found one step at a time."""
+    common = {name: grid[round(start * (len(grid) - 1))] for name, grid in variations.items()}
     own: dict[str, tuple[float, float]] = {}
-    for _ in range(4):
+    for _ in range(_ROUNDS):
+        before = dict(common)
         for name, table in tables.items():
-            losses = table.losses(_EFFICIENCY, _LAUNCH, common)
+            losses = table.losses(_EFFICIENCY, _LAUNCH, common) + _pull(table, common)[:, None]
             at = divmod(int(np.argmin(losses.round(9))), len(_LAUNCH))
             own[name] = _EFFICIENCY[at[0]], _LAUNCH[at[1]]
         for variation, grid in variations.items():
             common[variation] = min(grid, key=_trial(variation, common, tables, groups, own))
-    fitted["shared"][engine] = common
-    for name, (efficiency, launch) in sorted(own.items()):
-        fitted["classes"][f"{engine}|{name}"] = _constants(efficiency, launch, groups[name])
+        if common == before:
+            break
+    return _trial("", common, tables, groups, own)(0.0), common, own
 
 
 def _trial(
@@ -246,8 +281,10 @@ def _trial(
     groups: Mapping[str, Sequence[Run]],
     own: Mapping[str, tuple[float, float]],
 ) -> Callable[[float], float]:
+    """What all runs lose at a value of a variation; of none, as it is."""
+
     def loss(value: float) -> float:
-        tried = {**common, name: value}
+        tried = {**common, name: value} if name else common
         return round(
             sum(
                 float(table.losses(own[group][:1], own[group][1:], tried)[0, 0]) * len(_distinct(groups[group]))
@@ -306,7 +343,8 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
     for table in ("split", "offload", "experts"):
         if table in by_table:
             caches = _HOST_CACHE if table == "offload" else (None,)
-            fitted[table][engine] = _searched(by_table[table], split if table == "split" else offload, caches)
+            usual = None if table == "split" else known.classes.get(f"{engine}|cpu")
+            fitted[table][engine] = _searched(by_table[table], split if table == "split" else offload, caches, usual)
     of_class = _groups(
         [run for run in usable if run.placement.way is Way.TOGETHER], lambda run: run.placement.portions[0].hardware
     )
@@ -314,12 +352,18 @@ def _fit_beside(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         fitted["together"][f"{engine}|{name}"] = _searched(some, together)
 
 
+_HANDED_OVER = 3e-4
+"""Seconds in which a layer is handed over to the processor and back at most."""
 _HOST_CACHE = (0.05, 0.07, 0.1, 0.14, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 def _searched(
-    some: Sequence[Run], seconds: Callable[[Run, Constants], float], caches: Sequence[float | None] = (None,)
+    some: Sequence[Run],
+    seconds: Callable[[Run, Constants], float],
+    caches: Sequence[float | None] = (None,),
+    usual: Constants | None = None,
 ) -> dict[str, Any]:
+    """The constants at which runs are told best. ``usual`` counts as one run more: what a part of it does alone."""
     votes = np.array(_votes(some))
 
     def loss(tried: tuple[float, float, float | None]) -> float:
@@ -328,9 +372,14 @@ def _searched(
             efficiency=efficiency, launch=launch, cache=cache, low=1.0, high=1.0, runs=1, machines=1
         )
         ratios = np.array([math.log(run.measured * seconds(run, constants)) for run in some])
-        return round(float((_distance(ratios) * votes).sum() / votes.sum()), 9)
+        lost, total = float((_distance(ratios) * votes).sum()), float(votes.sum())
+        if usual is not None:
+            far = abs(math.log(efficiency / usual.efficiency))
+            lost, total = lost + far + _PULLED * abs(math.log((cache or USUAL_CACHE) / USUAL_CACHE)), total + 1
+        return round(lost / total, 9)
 
-    steps = ((e, t, c) for c in caches for e in _EFFICIENCY[::2] for t in _LAUNCH[::3])
+    launches = _LAUNCH[::3] if usual is None else tuple(one for one in _LAUNCH if one <= _HANDED_OVER)
+    steps = ((e, t, c) for c in caches for e in _EFFICIENCY[::2] for t in launches)
     efficiency, launch, cache = min(steps, key=loss)
     return {**_constants(efficiency, launch, some), **({} if cache is None else {"cache": cache})}
 
