@@ -65,7 +65,7 @@ def load(**changes):
     [
         ("llama.cpp", "RTX 3090", None),
         ("vLLM", "RTX 3090", None),
-        ("Transformers", "RTX 3090", None),
+        ("Transformers", "A100", 80.0),
         ("MLX-LM", "Apple M4 Max", 64.0),
     ],
 )

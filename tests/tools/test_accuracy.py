@@ -253,6 +253,15 @@ def test_the_bundled_constants_are_what_the_calibration_finds():
     assert found == TARGET.read_text("utf-8"), "run `python -m tools.evaluation.calibrate` again"
 
 
+def test_an_engine_with_few_runs_on_two_kindred_classes_is_told_by_both():
+    constants = calibrate(runs(speed_points()))["classes"]
+    few = [constants[f"vllm|{hardware}"] for hardware in ("nvidia", "nvidia-compute")]
+    assert few[0]["runs"] == few[1]["runs"]
+    assert (few[0]["efficiency"], few[0]["launch"]) == (few[1]["efficiency"], few[1]["launch"])
+    assert constants["llama.cpp|nvidia"]["runs"] != constants["llama.cpp|nvidia-compute"]["runs"]
+    assert "sglang|nvidia" not in constants
+
+
 def test_speed_generalises_to_families_left_out():
     """Each family from the others alone, and the range that would be shown holds four fifths."""
     held = hold_out(runs(speed_points()), folds=4)

@@ -73,7 +73,7 @@ _VARIATIONS: dict[str, dict[str, Sequence[float]]] = {
         "cache": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         "unpacking": (0.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 22.0, 25.0, 28.0, 33.0),
     },
-    "vllm": {"experts": _FACTOR, "state": _STATE},
+    "vllm": {"experts": _FACTOR},
     "mlx-lm": {"experts": _FACTOR},
     "sglang": {"launch:gptq": _SLOWER, "launch:fp8": _SLOWER},
     "transformers": {"ahead": (0.0, 1.0), **dict.fromkeys(("launch:gptq", "launch:awq", "launch:fp8"), _STARTED)},
@@ -235,7 +235,8 @@ def _fit(found: Sequence[Run]) -> Fitted:
 
 
 def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
-    groups = _groups(members, lambda run: run.placement.portions[0].hardware)
+    together = _fitted_together(members)
+    groups = _groups(members, lambda run: together.get(run.placement.portions[0].hardware, ""))
     if not groups:
         return
     tables = {name: _Table.of(some) for name, some in groups.items()}
@@ -244,7 +245,23 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
     _, common, own = min(found, key=lambda one: one[0])
     fitted["shared"][engine] = common
     for name, (efficiency, launch) in sorted(own.items()):
-        fitted["classes"][f"{engine}|{name}"] = _constants(efficiency, launch, groups[name])
+        for hardware in sorted(one for one, fitted_as in together.items() if fitted_as == name):
+            fitted["classes"][f"{engine}|{hardware}"] = _constants(efficiency, launch, groups[name])
+
+
+_KINDRED = {"nvidia-compute": "nvidia"}
+"""Classes that differ by little, and the ones they are like."""
+_ENOUGH = 20
+"""Runs from which on a class tells more by itself than together with its like."""
+
+
+def _fitted_together(members: Sequence[Run]) -> dict[str, str]:
+    """The classes of hardware that were measured, each with the one whose constants it shares: mostly itself."""
+    runs = Counter(run.placement.portions[0].hardware for run in members)
+    return {
+        name: like if (like := _KINDRED.get(name, name)) in runs and min(runs[name], runs[like]) < _ENOUGH else name
+        for name in runs
+    }
 
 
 _STARTS = (0.25, 0.5)
