@@ -243,7 +243,8 @@ def _as_known_members(language: str, words: str) -> str | None:
 def _in_parts(language: str, words: str) -> str | None:
     """Several sentences, a sentence and what was added at its end, or a list of several things."""
     for separator in _SEPARATORS_OF_PARTS:
-        pieces = separator.split(words, maxsplit=1 if separator is _COLON else 0)
+        once = separator is _COLON and words.count(": ") <= _FEW_COLONS
+        pieces = separator.split(words, maxsplit=1 if once else 0)
         if len(pieces) > 1 and words not in pieces:
             parts = [_told(language, one) if one else "" for one in pieces]
             if None not in parts:
@@ -277,6 +278,8 @@ _MONTH_FORMS = {"zh-hans": "Y年n月"}
 _STOP = re.compile(r"; |[.!?] (?=[A-Z“])")
 _COLON = re.compile(r"(: )(?![^()]*\))")
 """Parts a text once: what follows may have one of its own."""
+_FEW_COLONS = 4
+"""More of them are in no sentence of ours, and each one that parts a text once is a step down."""
 _BETWEEN_MEMBERS = re.compile(r" (and|or) ")
 _SEPARATORS_OF_PARTS = (
     re.compile(r"(?<=[.!?])( )(?=[A-Z“])"),

@@ -157,7 +157,9 @@ def test_what_nobody_translated_is_shown_as_it_is(text):
         assert told(text) == text
 
 
-@pytest.mark.parametrize("piece", ["the zq is qq; it is ww: no. ", "runs Xx models (“q”, config.json). ", "(", "a, "])
+@pytest.mark.parametrize(
+    "piece", ["the zq is qq; it is ww: no. ", "runs Xx models (“q”, config.json). ", "(", "a, ", "a: "]
+)
 def test_what_is_longer_than_any_sentence_is_shown_as_it_is(piece):
     with override("de"):
         assert told(piece * 5000) == piece * 5000
