@@ -20,7 +20,7 @@ from django.urls import get_script_prefix, reverse
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 from django_htmx.jinja import htmx_script
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from compat.catalogue import Row
 from compat.catalogue.columns import license_label
@@ -159,6 +159,8 @@ class Site:
 
 _COUNT = "\0"
 """Stands for a number in what is rendered before the number is known."""
+_WORKER = "\1"
+"""Stands for the worker's part of an address in the same way."""
 
 
 @lru_cache(maxsize=4096)
@@ -245,22 +247,28 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
         heading: str,
         models: Mapping[int, ModelOf],
         standings: Mapping[int, Standing] = MappingProxyType({}),
+        query: str = "",
     ) -> Markup:
         """The models of a list. Each is rendered once, and kept as long as its row is.
+
+        ``query`` is the worker's part of an address: a row leads to what is said of its model on that one.
 
         In a list of models each row is the best build of one: ``models`` says of which, by the record's key.
         ``standings`` say why each stands where it does.
         """
         parts = list[str]()
+        worker = escape(f"?{query}") if query else ""
         for row in found:
             known, model = rows.setdefault(row, {}), models.get(row.record.pk)
             standing = standings.get(row.record.pk)
             form = (heading, edition.page("home"), model, standing)
             if form not in known:
                 template = made.get_template("partials/_row.html")
-                item = template.render(row=row, profile=profile, heading=heading, model=model, standing=standing)
+                item = template.render(
+                    row=row, profile=profile, heading=heading, model=model, standing=standing, query=_WORKER
+                )
                 known[form] = f"\n  {item.strip()}\n  "
-            parts.append(known[form])
+            parts.append(known[form].replace(_WORKER, worker))
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template
 
     made.globals.update(

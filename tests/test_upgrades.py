@@ -28,7 +28,7 @@ KEPT = {
     "lists": "SELECT id, title, slug, description, published, position FROM compat_curatedlist",
     "entries": "SELECT curated_list_id, record_id, position, note FROM compat_listentry ORDER BY id",
     "records": "SELECT id, repo_id, digest, origin, downloads, search_text FROM compat_modelrecord ORDER BY id",
-    "variants": "SELECT record_id, position, key, label, files FROM compat_recordvariant ORDER BY id",
+    "variants": "SELECT record_id, position, key, files FROM compat_recordvariant ORDER BY id",
     "sheets": "SELECT id, digest, facts FROM compat_factsheet ORDER BY id",
     "workers": "SELECT name, slug, engine, accelerator, count FROM compat_siteworker",
     "engines": "SELECT slug, enabled, context_policy FROM compat_enginesetting ORDER BY slug",

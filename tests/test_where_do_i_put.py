@@ -320,8 +320,8 @@ def add_column(copy):
     )
     add_lines(
         copy / "compat/ingest/writing.py",
-        "        created=model.created_at,\n",
-        "        tag_count=None if model.tags is None else len(model.tags),\n",
+        '        "created": model.created_at,\n',
+        '        "tag_count": None if model.tags is None else len(model.tags),\n',
     )
 
 

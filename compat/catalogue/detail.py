@@ -240,9 +240,14 @@ class DetailPage:
 
     @property
     def surer(self) -> Row | None:
-        """The other build that is surer here than this one, if there is one."""
+        """The other build that is surer here than this one, if there is one; on a machine, one that is known to fit."""
         best = next(iter(self.builds), None)
-        return best if best is not None and best.level > self.row.level else None
+        if best is None or best.level <= self.row.level:
+            return None
+        fits = self.worker.hardware is None or (
+            best.fit is not None and best.fit.fit in (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
+        )
+        return best if fits else None
 
     best: RecordVariant | None = None
     """The best variant here, where the page is about another build that was asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Annotated, Self
 
@@ -157,8 +157,26 @@ def failures_of(profile: EngineProfile) -> tuple[KnownFailure, ...]:
 
 
 def failures_about(facts: VariantFacts, profile: EngineProfile) -> tuple[KnownFailure, ...]:
-    """Those of an engine that are about a model of these facts."""
-    return tuple([failure for failure in failures_of(profile) if failure.concerns(facts)])
+    """Those of an engine that are about a model of these facts.
+
+    They are kept by the few facts that :meth:`KnownFailure.concerns` asks for: most models differ in none of these.
+    """
+    return _about(profile, facts.architecture, facts.format, facts.quantization, facts.scheme, facts.sharded)
+
+
+@lru_cache(maxsize=16384)
+def _about(
+    profile: EngineProfile,
+    architecture: str | None,
+    format_: str | None,
+    quantization: str | None,
+    scheme: str | None,
+    sharded: bool,
+) -> tuple[KnownFailure, ...]:
+    facts = VariantFacts(
+        architecture=architecture, format=format_, quantization=quantization, scheme=scheme, sharded=sharded
+    )
+    return tuple(failure for failure in failures_of(profile) if failure.concerns(facts))
 
 
 @cache

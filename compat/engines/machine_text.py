@@ -120,6 +120,8 @@ def read_machine(text: str) -> MachineText:
 def completions(text: str, most: int = 6) -> list[str]:
     """What somebody may be about to type: the text with its last part as an accelerator's label."""
     typed = text[-_MOST_TYPED:]
+    if _SIZE_LAST.search(typed):
+        return []
     start = max((one.end() for one in _BETWEEN.finditer(typed)), default=0)
     start += len(typed[start:]) - len(typed[start:].lstrip())
     start += times_first(typed[start:])
@@ -295,7 +297,8 @@ _SAYING_NOTHING = frozenset((
     *("gpu", "gpus", "card", "cards", "accelerator", "graphics", "laptop", "notebook", "desktop", "pc", "computer"),
     *("machine", "server", "workstation", "mac", "macbook", "imac", "mini", "studio", "air", "pro", "linux", "windows"),
     *("cpu", "processor", "core", "cores", "ram", "memory", "vram", "system", "nvidia", "amd", "apple", "intel"),
-    *("geforce", "radeon", "with", "and", "unified", "shared", "x"),
+    *("geforce", "radeon", "with", "and", "unified", "shared", "x", "only", "just", "no", "not", "without", "any"),
+    *("integrated", "onboard", "nothing", "but", "nur", "ohne", "kein", "keine", "und", "mit"),
 ))  # fmt: skip
 _MOST_WORDS = 40
 _LONGEST_NAME = 7

@@ -272,8 +272,9 @@ def _partial(
         return None
     room, host = sum(rooms), sum(found.host.values())
     whole = sum(component.bytes or 0 for component in estimate.components)
-    need = whole + estimate.host - host
-    wanted = f"Needs {_gib(whole, room)}, the accelerators have {_gib(room, whole)}"
+    everything = whole + estimate.host
+    need = everything - host
+    wanted = f"Needs {_gib(everything, room)}, the accelerators have {_gib(room, everything)}"
     if whole <= room:
         full, most = max(zip(estimate.per_device, rooms, strict=True), key=lambda pair: pair[0] - pair[1])
         wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"

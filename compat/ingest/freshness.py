@@ -72,6 +72,7 @@ class Refusal:
 def refusal_to(asker: str, *, new: bool) -> Refusal | None:
     """Why a visitor may not have a model fetched now; ``new`` where the catalogue lacks it. One query, or two.
 
+    Half of what is an address's is for those: pages ask for newer records of what the catalogue has by themselves.
     An empty ``asker`` is the operator, who always may.
     """
     if not asker:
@@ -87,7 +88,7 @@ def refusal_to(asker: str, *, new: bool) -> Refusal | None:
     )
     if numbers["queued"] >= MOST_QUEUED:
         return Refusal("busy", 60)
-    if numbers["own"] >= settings.FETCH_PER_ADDRESS:
+    if numbers["own"] >= (settings.FETCH_PER_ADDRESS if new else (settings.FETCH_PER_ADDRESS + 1) // 2):
         return Refusal("spent", _until(numbers["own_first"], now))
     if numbers["all"] >= settings.FETCH_PER_HOUR:
         return Refusal("busy", _until(numbers["first"], now))

@@ -18,6 +18,8 @@ from compat.models.record import ModelRecord
 MAX_QUERY = 200
 """The longest question accepted, in characters."""
 _TRIGRAM = 3
+_SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?[bm]")
+"""How many parameters a model has, as names say it: a word of its own, no beginning of ``8bit`` or end of ``8x7b``."""
 
 
 def words_of(question: str) -> tuple[str, ...]:
@@ -54,6 +56,7 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
         return None
     conditions, values = [], []
     table, key = "compat_modelrecord", "id"
+    sizes = [word for word in words if _SIZE.fullmatch(word)]
     if connection.vendor == "sqlite":
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]
@@ -62,6 +65,10 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
             table, key = "compat_search", "rowid"
             conditions.append("compat_search MATCH %s")
             values.append(" AND ".join(_any_of(word) for word in long))
+    for size in sizes:
+        found = "[^a-z0-9.]{}[^a-z0-9]"
+        conditions.append("search_text GLOB %s" if connection.vendor == "sqlite" else "search_text ~ %s")
+        values.append(f"*{found.format(size)}*" if connection.vendor == "sqlite" else found.format(re.escape(size)))
     for word in words:
         spelled = spellings_of(word)
         conditions.append("(" + " OR ".join(["search_text LIKE %s ESCAPE '!'"] * len(spelled)) + ")")

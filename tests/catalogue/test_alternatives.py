@@ -241,5 +241,7 @@ def test_one_change_is_another_build_another_start_or_the_next_larger_machine(ca
     assert card.larger == "one more card"
     runs, _ = offered("meta-llama/Llama-3.1-8B-Instruct", "vllm", **LARGE)
     assert (runs.larger, runs.one_plan) == ("", None)
+    huge, _ = offered("deepseek-ai/DeepSeek-R1", "ollama", **SMALL)
+    assert huge.surer is None, "no build whose need is not known, or known to be too large"
     far, _ = offered("deepseek-ai/DeepSeek-R1", "vllm", **SMALL)
     assert (far.larger, far.one_plan) == ("", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from compat.ingest import store as sync
 from compat.models import ModelRecord
 from compat.models.asked import spellings_of
 from compat.models.search import MAX_QUERY, matching_records, normalise_name, words_of
-from tests.samples import every_record
+from tests.samples import every_record, record
 
 pytestmark = pytest.mark.django_db
 
@@ -26,8 +27,15 @@ def expected(question):
     return {
         repo_id
         for repo_id, text in ((i, f"{i.lower()} {normalise_name(i.rpartition('/')[2])}") for i in ids())
-        if all(any(one in text for one in spellings_of(word)) for word in words_of(question))
+        if all(says(word, text) for word in words_of(question))
     }
+
+
+def says(word, text):
+    """A size is a word of its own: ``8b`` is no part of ``8bit`` or ``1.8b``. Everything else may stand anywhere."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?[bm]", word):
+        return re.search(rf"(?<![a-z0-9.]){re.escape(word)}(?![a-z0-9])", text) is not None
+    return any(one in text for one in spellings_of(word))
 
 
 def ids():
@@ -60,7 +68,7 @@ def test_every_part_of_an_id_finds_it():
             start = chance.randrange(max(1, len(repo_id) - length))
             part = repo_id[start : start + length]
             answer = found(part)
-            assert repo_id in answer, part
+            assert repo_id in answer or re.fullmatch(r"[\d.]+[bm]", part, re.IGNORECASE), part
             assert answer == expected(part), part
 
 
@@ -74,6 +82,19 @@ def test_every_part_of_an_id_finds_it():
 )
 def test_any_text_is_answered_by_its_plain_meaning(question):
     assert found(question) == expected(question)
+
+
+def test_a_size_is_a_word_of_its_own():
+    for name in (
+        "sample/Nova-8B",
+        "sample/Nova-30B-8bit",
+        "sample/Nova-1.8B",
+        "sample/Nova-8x8B-it",
+        "sample/Nova_8b_q4",
+    ):
+        sync.store_raw([("1", record("microsoft/phi-2", id=name))], origin="file")
+    assert found("nova 8b") == found("nova:8b") == {"sample/Nova-8B", "sample/Nova_8b_q4"}
+    assert found("nova 1.8b") == {"sample/Nova-1.8B"}
 
 
 def test_words_may_come_in_any_order_and_all_must_occur():

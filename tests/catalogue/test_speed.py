@@ -29,9 +29,9 @@ MACHINES = {
     "Ollama, the processor": "worker=ollama&ram=32&ram_bandwidth=89.6",
     "vLLM, RTX 4090": "worker=vllm&accelerator=RTX 4090",
     "vLLM, 2 cards, which keep some weights wider": "worker=vllm&accelerator=Tesla T4&count=2",
-    "SGLang, RTX 4090": "worker=sglang&accelerator=RTX 4090",
+    "SGLang, A100": "worker=sglang&accelerator=A100&memory=80",
     "MLX-LM, M3 Max": "worker=mlx-lm&accelerator=Apple M3 Max&memory=48",
-    "Transformers, RTX 4090": "worker=transformers&accelerator=RTX 4090&context=32768",
+    "Transformers, A100": "worker=transformers&accelerator=A100&memory=80&context=32768",
 }
 FEW = ("llama.cpp, a small card and system memory", "vLLM, RTX 4090")
 

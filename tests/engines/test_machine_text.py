@@ -120,6 +120,11 @@ LSCPU = "Architecture:  x86_64\nModel name:                           AMD Ryzen 
 
 TYPED = [
     ("4070", {"accelerator": "RTX 4070"}),
+    ("CPU only, 16 GB RAM", {"ram": "16"}),
+    ("processor only with 16 GB RAM", {"ram": "16"}),
+    ("no GPU, 32 GB RAM", {"ram": "32"}),
+    ("nur CPU und 32 GB RAM", {"ram": "32"}),
+    ("integrated graphics, 8 GB RAM", {"ram": "8"}),
     ("4070 and 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
     ("NVIDIA GeForce RTX 4070 Laptop GPU, 16GB RAM", {"accelerator": "RTX 4070 Laptop", "ram": "16"}),
     ("M3 Max", {"accelerator": "Apple M3 Max"}),
@@ -315,3 +320,4 @@ def test_what_may_be_typed_goes_on_where_the_text_ends():
     assert completions("2x 309")[0].startswith("2x RTX 309")
     assert completions("RTX 4070") == [one for one in completions("RTX 4070") if one != "RTX 4070"]
     assert completions("") == []
+    assert completions("RTX 4070 and 32 GB") == completions("16 GB") == []

@@ -205,6 +205,16 @@ def test_what_is_out_of_date_is_refreshed_from_the_same_budget(client, hub, sett
     assert hub.requests == []
 
 
+def test_half_of_a_budget_is_kept_for_what_the_catalogue_lacks(client, hub, settings):
+    settings.FETCH_PER_ADDRESS = 4
+    known = [*ModelRecord.objects.exclude(repo_id="microsoft/phi-2").values_list("repo_id", flat=True)[:5]]
+    for name in known:
+        hub.put(record("microsoft/phi-2", id=name))
+        client.get(f"/models/{name}/")
+    assert HubFetch.objects.count() == 2
+    assert client.get(f"/models/{put_many(hub, 1)[0]}/").status_code == 202
+
+
 def test_all_visitors_together_have_a_budget(client, hub, settings):
     settings.FETCH_PER_HOUR = 2
     first, second, third = put_many(hub, 3)
