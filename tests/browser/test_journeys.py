@@ -586,7 +586,7 @@ def test_from_a_card_s_number_to_what_runs_on_it(visit):
     expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 4070, 32 GB RAM")
     expect(page.locator("#worker-menu > summary")).to_contain_text("Ollama")
     first_row(page).click()
-    expect(page).to_have_url(DETAIL)
+    expect(page).to_have_url(re.compile(r"/models/[^?]+/\?.*accelerator=RTX\+4070"))
     expect(page.locator("#worker-menu > summary")).to_contain_text("RTX 4070, 32 GB RAM")
 
 
