@@ -271,11 +271,11 @@ def _partial(
     if found is None:
         return None
     room, host = sum(rooms), sum(found.host.values())
-    whole = sum(component.bytes or 0 for component in estimate.components)
-    everything = whole + estimate.host
-    need = everything - host
-    wanted = f"Needs {_gib(everything, room)}, the accelerators have {_gib(room, everything)}"
-    if whole <= room:
+    there = sum(component.bytes or 0 for component in estimate.components)
+    whole = there + estimate.host
+    need = whole - host
+    wanted = f"Needs {_gib(whole, room)}, the accelerators have {_gib(room, whole)}"
+    if there <= room:
         full, most = max(zip(estimate.per_device, rooms, strict=True), key=lambda pair: pair[0] - pair[1])
         wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"
     where = f"{found.layers} of {layers} layers there"

@@ -23,6 +23,7 @@ from compat.models import CuratedList, ListEntry, ModelRecord, RecordLanguage, R
 from compat.models.engines import engines
 from compat.rules import Confidence
 from marketplace import starter
+from tests.catalogue.test_search import says
 from tests.samples import record
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +107,7 @@ class Plain:
         """Whether its own id holds the words."""
         text = self.record.repo_id.lower()
         bare = "".join(c for c in self.record.name.lower() if c.isascii() and c.isalnum())
-        return all(word in f"{text} {bare}" for word in asked.words)
+        return all(says(word, f"{text} {bare}") for word in asked.words)
 
     def passes(self, asked, but=""):
         """Whether it passes every filter but the verdict, and but one facet."""
