@@ -235,8 +235,8 @@ def _fit(found: Sequence[Run]) -> Fitted:
 
 
 def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
-    together = _fitted_together(members)
-    groups = _groups(members, lambda run: together.get(run.placement.portions[0].hardware, ""))
+    shares = _shares_constants(members)
+    groups = _groups(members, lambda run: shares[run.placement.portions[0].hardware])
     if not groups:
         return
     tables = {name: _Table.of(some) for name, some in groups.items()}
@@ -245,7 +245,7 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
     _, common, own = min(found, key=lambda one: one[0])
     fitted["shared"][engine] = common
     for name, (efficiency, launch) in sorted(own.items()):
-        for hardware in sorted(one for one, fitted_as in together.items() if fitted_as == name):
+        for hardware in sorted(one for one, shared in shares.items() if shared == name):
             fitted["classes"][f"{engine}|{hardware}"] = _constants(efficiency, launch, groups[name])
 
 
@@ -255,7 +255,7 @@ _ENOUGH = 20
 """Runs from which on a class tells more by itself than together with its like."""
 
 
-def _fitted_together(members: Sequence[Run]) -> dict[str, str]:
+def _shares_constants(members: Sequence[Run]) -> dict[str, str]:
     """The classes of hardware that were measured, each with the one whose constants it shares: mostly itself."""
     runs = Counter(run.placement.portions[0].hardware for run in members)
     return {
