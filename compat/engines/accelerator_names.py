@@ -15,6 +15,7 @@ from functools import cache
 from types import MappingProxyType
 
 from compat.engines.hardware import GIB, Accelerator, accelerators
+from compat.wording import plain_characters
 
 MOST_LETTERS = 80
 """No name has more."""
@@ -155,7 +156,7 @@ def _begin_in_order(starts: Sequence[str], words: Sequence[str]) -> bool:
 
 def _plain(name: str) -> str:
     """Lower case, without signs that mean nothing, and with what is written together in parts."""
-    plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", name[:MOST_LETTERS].lower())
+    plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", plain_characters(name[:MOST_LETTERS]).lower())
     plain = re.sub(r"[-_,/()\[\]|]", " ", plain)
     for pattern, parts in _SPLITS:
         plain = pattern.sub(parts, " ".join(plain.split()))

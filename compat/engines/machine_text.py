@@ -26,6 +26,7 @@ from compat.engines.accelerator_names import (
 from compat.engines.cards import Cards
 from compat.engines.hardware import GIB
 from compat.engines.system_memory import processor_bandwidth
+from compat.wording import plain_characters
 
 MOST_CHARACTERS = 65_536
 """So much text is read; what stands behind is left out, and that is said."""
@@ -103,7 +104,8 @@ class _Told:
 
 def read_machine(text: str) -> MachineText:
     """The machine that a text tells of: typed by a person, or printed by a program."""
-    plain = re.sub(r"[^\S\n]|[\x00-\x09\x0b-\x1f\x7f]", " ", text[:MOST_CHARACTERS].replace("\r", "\n"))
+    characters = plain_characters(text[:MOST_CHARACTERS])[:MOST_CHARACTERS]
+    plain = re.sub(r"[^\S\n]|[\x00-\x09\x0b-\x1f\x7f]", " ", characters.replace("\r", "\n"))
     told = _printed(plain)
     if told is None:
         typed = " ".join(plain.split())
@@ -119,7 +121,7 @@ def read_machine(text: str) -> MachineText:
 
 def completions(text: str, most: int = 6) -> list[str]:
     """What somebody may be about to type: the text with its last part as an accelerator's label."""
-    typed = text[-_MOST_TYPED:]
+    typed = plain_characters(text[-_MOST_TYPED:])
     if _SIZE_LAST.search(typed):
         return []
     start = max((one.end() for one in _BETWEEN.finditer(typed)), default=0)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.engines.accelerator_names import accelerator_labels, accelerator_named, general_names
+from compat.engines.accelerator_names import accelerator_labels, accelerator_named, general_names, read_name
 from compat.engines.machine_text import MOST_CHARACTERS, completions, read_machine
 
 NVIDIA_SMI = """
@@ -186,6 +186,24 @@ def test_a_machine_is_read(text, told):
     read = read_machine(text)
     assert dict(read.parameters) == told
     assert read.whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\uff12\u00d7\uff13\uff10\uff19\uff10\uff0c\uff16\uff14 \uff27\uff22 \uff32\uff21\uff2d",
+        "2x RTX\u200b 3090,\ufeff 64\u00a0GB RAM",
+        "2\u202f\u00d7\u202fRTX\u20113090 + 64\u2009GB R\u00adAM",
+    ],
+    ids=ascii,
+)
+def test_it_is_no_matter_how_a_character_is_written(text):
+    assert read_machine(text).parameters == {"accelerator": "RTX 3090", "count": "2", "ram": "64"}
+    assert read_machine(text).whole
+
+
+def test_a_card_is_found_by_its_name_with_characters_that_nobody_sees():
+    assert read_name("RTX\u200b\u00a04090\u2122").label == "RTX 4090"
 
 
 @pytest.mark.parametrize("memory", [", 64 GB RAM", " 64GB RAM", " and 64 GB", " + 64 GB DDR5 at 60 GB/s"])
