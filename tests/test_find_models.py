@@ -169,7 +169,7 @@ def test_an_empty_catalogue_says_how_to_fill_it(capsys):
         (["--limit", "99999"], ["10,000 is the most"]),
         (["--cause", "x", "--confidence", "y"], ["“x”", "“y”"]),
         (["--nonsense"], ["--nonsense", "find_models --help"]),
-        (["x" * 500], ["500 characters"]),
+        (["x" * 1500], ["1,500 characters"]),
     ],
     ids=lambda value: " ".join(value)[:30],
 )

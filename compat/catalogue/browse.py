@@ -174,7 +174,9 @@ def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     words = criteria.words
     if not words or finds_words(index, words):
         return ""
-    return " ".join(meant_words(words, index.words, partial(finds_words, index)))
+    wider = criteria.asked_for.wider
+    finds = partial(finds_words, index)
+    return " ".join(wider if wider and finds(wider) else meant_words(words, index.words, finds))
 
 
 def _named_record(criteria: Question) -> list[int]:

@@ -298,7 +298,8 @@ class Finding:
     @property
     def whole_name(self) -> str:
         """The one word that is searched for: a record with this id, or with this name, comes first."""
-        return self.criteria.words[0] if self.names_first and len(self.criteria.words) == 1 else ""
+        words = self.criteria.words
+        return words[0].removesuffix(":") if self.names_first and len(words) == 1 else ""
 
     @cached_property
     def named(self) -> Column:

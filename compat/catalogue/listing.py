@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from compat.catalogue.browse import curated_of
+from compat.catalogue.browse import curated_of, meant_by
 from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
 from compat.catalogue.finding import Finding
@@ -58,7 +58,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end."""
+    """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end.
+
+    ``meant`` are the words that were probably meant, where no record has those that were searched for.
+    """
 
     criteria: Question
     worker: Worker
@@ -67,10 +70,12 @@ class Listing:
     hidden: Mapping[str, int]
     next: str
     changed: datetime | None
+    meant: str = ""
 
 
 def list_models(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
-    """So many models of a question from a cursor on. At most eleven queries, whatever the limit and the worker.
+    """So many models of a question from a cursor on. At most eleven queries, whatever the limit and the worker,
+    and a few more where no record has the words.
 
     Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
     """
@@ -90,6 +95,7 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
         hidden=found.hidden(),
         next=part.next,
         changed=index.changed,
+        meant=meant_by(index, criteria),
     )
 
 

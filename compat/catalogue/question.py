@@ -217,7 +217,10 @@ class Question(BaseModel):
         str,
         StringConstraints(max_length=MAX_QUERY),
         Parameter(
-            "Words that the model's id must hold, or a Hub address.", takes="text", metavar="WORDS", noun="search"
+            "Words that the model's id must hold, or what names a model: a link, a command, a file, Ollama's name.",
+            takes="text",
+            metavar="WORDS",
+            noun="search",
         ),
     ] = ""
     worker: Annotated[
@@ -796,7 +799,7 @@ def _message(parameter: Parameter, error: ErrorDetails) -> str:
     if parameter.schema.get("type") == "number":
         return f"{name} is “{_told(value)}”: use a number of {parameter.noun}, such as 7 or 0.5."
     if kind == "string_too_long" and parameter.noun:
-        return f"The {parameter.noun} is {len(value):,} characters long; {error['ctx']['max_length']} are the most."
+        return f"The {parameter.noun} is {len(value):,} characters long; {error['ctx']['max_length']:,} are the most."
     return f"A value of {name} is not one this catalogue could hold."
 
 

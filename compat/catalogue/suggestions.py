@@ -21,7 +21,7 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import known_record, records_by_id, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.models import ModelRecord
-from compat.models.asked import read_search, spellings_of
+from compat.models.asked import read_search, says, spellings_of
 from compat.models.search import matching_ids
 from compat.rules import Confidence
 
@@ -30,7 +30,7 @@ MOST = 8
 _LEAST_FOUND = 3
 """Where fewer of the best known have the words, the whole catalogue is looked through."""
 _LEAST_LETTERS = 3
-"""Shorter words have no trigram: looking through the whole catalogue for them takes long."""
+"""Shorter words have no trigram: looking through the whole catalogue for them alone takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[
     Where few of the best known have them, the others are asked as well, unless there is ``enough`` already.
     """
     found = _best_known(index, words)
-    if not enough and len(found) < _LEAST_FOUND and all(len(word) >= _LEAST_LETTERS for word in words):
+    if not enough and len(found) < _LEAST_FOUND and any(len(word) >= _LEAST_LETTERS for word in words):
         rows = index.rows_of(matching_ids(words, 10 * MOST))
         known = index.places(ORDERS["popular"])[rows]
         found += [int(row) for row in rows[np.argsort(known)]]
@@ -97,7 +97,7 @@ def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[
 
 def _best_known(index: CatalogueIndex, words: Sequence[str]) -> list[int]:
     spelled = [spellings_of(word) for word in words]
-    whole, begin = spellings_of("-".join(words)), spelled[0]
+    whole, begin = spellings_of("-".join(words).replace(":", "")), spellings_of(words[0].removesuffix(":"))
     tiers: tuple[list[int], ...] = ([], [], [], [])
     for row, name in _having(index.names, spelled):
         own = name.rpartition("/")[2]
@@ -110,7 +110,7 @@ def _best_known(index: CatalogueIndex, words: Sequence[str]) -> list[int]:
 
 def _having(names: Sequence[tuple[int, str]], spelled: Sequence[Sequence[str]]) -> Iterator[tuple[int, str]]:
     for row, name in names:
-        if all(any(one in name for one in spellings) for spellings in spelled):
+        if all(says(name, spellings) for spellings in spelled):
             yield row, name
 
 

@@ -1,77 +1,286 @@
-"""What a person puts into a search box: words, a pasted Hub address, a command to copy, or a model as Ollama names it.
+"""What a person puts into a search box: words, or what they copied somewhere that names a model.
 
-A pure function, the same for pages, API, commands and assistants.
+That is an address of the Hub or of another site, a command, a line of a program, a file, or a model as Ollama names it.
+A pure function, the same for pages, API, commands and assistants. It looks for nothing: a name that no record has stays
+what was asked for.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
+from urllib.parse import unquote_plus
+
+from compat.wording import plain_characters
 
 MOST_WORDS = 8
-_HOSTS = r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://|huggingface://"
-_HUB = re.compile(rf"(?:^|[\s\"'=@])(?:{_HOSTS})(?:api/)?(?:models/)?(\S*)", re.IGNORECASE)
-_OLLAMA = re.compile(r"(?:https?://)?(?:www\.)?(?:ollama\.(?:com|ai)|registry\.ollama\.ai)/(\S*)", re.IGNORECASE)
-_COMMAND = re.compile(
-    r"^\W{0,2}(?:(?:ollama|lms|docker model) (?:run|pull|get|show)|(?:hf|huggingface-cli) download|vllm serve) +(\S+)"
-    r"|^\W{0,2}\S.{0,80} (?:-hf|-hfr|--hf-repo|--model|--model-path|--model_id)[ =](\S+)",
+WHOLE_NUMBER = re.compile(r"([a-z][a-z\d.-]*\d):", re.ASCII)
+"""A word whose number ends there."""
+_MOST_CHARACTERS = 4_000
+"""So much of a text is read."""
+_ID = re.compile(r"(?!\.)[\w.-]{1,96}/(?!\.)[\w.-]{1,96}", re.ASCII)
+_TAGGED = re.compile(r"[\w.-]{2,60}(?:/[\w.-]{2,60})?:[\w.-]{1,40}")
+_AROUND = " \t\"'`<>[](){}*,;"
+"""Marks around what is copied out of a text or a program."""
+_HUB = re.compile(
+    r"(?:^|[\s\"'=@(<\[`])"
+    r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/|(?:hf|huggingface)://)(?:api/)?(?:models/)?"
+    r"([^\s\"'`<>()\[\]]*)",
     re.IGNORECASE,
 )
-_TAGGED = re.compile(r"[\w.-]{2,60}(?:/[\w.-]{2,60})?:[\w.-]{1,40}")
+_NO_MODELS = frozenset({"blog", "collections", "datasets", "docs", "papers", "spaces"})
+"""What else the Hub has, by the first part of its addresses."""
+_SEARCHED = re.compile(r"models\?(?:[^\s#]{0,200}&)?search=([^&#\s]+)", re.IGNORECASE)
+_CACHED = re.compile(r"\bmodels--([\w.-]{1,96}?)--([\w.-]{1,96})", re.ASCII)
+"""The folder of a repository in the cache of the Hub's clients."""
+_OLLAMA = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:ollama\.(?:com|ai)|registry\.ollama\.ai)/([^\s\"'`<>()\[\]]*)", re.IGNORECASE
+)
+_SHOPS = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:modelscope\.(?:cn|ai)|lmstudio\.ai|openrouter\.ai)/(?:models?/)?([^\s\"'`<>()\[\]]*)",
+    re.IGNORECASE,
+)
+_ANY_SITE = re.compile(r"https?://[^\s/]{3,100}/(\S+)", re.IGNORECASE)
+_OPTION = re.compile(
+    r"(?<![\w.-])-{0,2}[\"']?(?:hf|hfr|hf-repo|(?:base_)?model(?:[-_](?:path|id|name|name_or_path))?|repo[-_]id"
+    r"|pretrained(?:_model_name_or_path)?)[\"']?(?: ?[=:](?!//) ?| )[\"']?([^\s\"'`,;()]+)",
+    re.IGNORECASE,
+)
+"""What names a model in a command, in a call or in JSON."""
+_VERB = re.compile(
+    r"(?<![\w/.-])(?:(?:hf|huggingface-cli|modelscope|litgpt) download|(?:vllm|sglang|trtllm-serve) serve|trtllm-serve"
+    r"|lmdeploy (?:chat|serve api_server)|aphrodite run|(ollama (?:run|pull|show|get)|lms (?:get|load)"
+    r"|docker model (?:run|pull)|ramalama (?:run|pull|serve))) ",
+    re.IGNORECASE,
+)
+"""Commands that name a model without an option; apart those of a place whose names are no ids of the Hub."""
+_QUOTED = re.compile(r"[\"'`](?!\.)([\w.-]{1,96}/(?!\.)[\w.-]{1,96})[\"'`]", re.ASCII)
+_PREFIX = re.compile(r"(?:ollama(?:_chat)?|lm_studio|library|ai)/|(?:openrouter|huggingface)/(?=[^/]+/)")
+"""What programs put before a name to say where it is from."""
+_ASIDE = re.compile(r"--?(?:speculative|draft)[-\w]*[ =](?:'[^']*'|\S+)", re.IGNORECASE)
+"""Options whose models are a help to the one that is meant."""
+_FILE = re.compile(r"\.(?:gguf|safetensors|onnx|ckpt|pth|pt|bin)(?:\.index\.json)?$", re.IGNORECASE)
+_PART = re.compile(r"[-.](?:\d{5}-of-\d{5}|part\d+of\d+)")
+_WIDTH = r"(?:i1-|ud-)?(?:i?q\d[a-z\d_]*|tq\d_\d|mxfp4\w*|[bf]p?f?(?:8|16|32)(?:_e\dm\d(?:fn)?)?|int[48]|ggmlv\d)"
+_LABEL = re.compile(rf"[-._]{_WIDTH}$")
+_SURE_LABEL = re.compile(r"[-._](?:ud-)?i?q\d_(?:k(?:_(?:xs|xl|s|m|l))?|[01]|xxs|xs|s|m|nl)$")
+"""A label that files have and models have not."""
+_NAMES_NOTHING = re.compile(
+    r"(?:(?:diffusion_)?(?:pytorch_|flax_|tf_|adapter_)?model|consolidated|ggml-model|mmproj|tokenizer|weights|params|checkpoint)?[-_.\d]*"
+)
+_FOLDERS = re.compile(r"[~.]|[a-z]:|models?|checkpoints?|weights", re.IGNORECASE)
 _SAYING_NOTHING = re.compile(r"latest|library|i?q\d.*|[bf]p?f?16|k|[msl]|\d|mlx")
-_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The words to look for, in lower case, and the repository that is asked for by its id, as it was typed.
 
-    ``pasted`` says that an address or a command names it: nothing but this one is meant.
+    A word like ``qwen2:`` is a name whose number ends there: none of Qwen 2.5.
+
+    ``pasted`` says that an address or a command names it: nothing but this one is meant. ``wider`` are fewer words, to
+    offer where no record has all.
     """
 
     words: tuple[str, ...]
     repo_id: str = ""
     pasted: bool = False
+    wider: tuple[str, ...] = ()
 
 
 def read_search(question: str) -> Asked:
     """What is asked for: at most eight words, of which a pasted address or command counts as its repository's id."""
-    plain = " ".join(question.replace("\0", " ").split())
-    hub = _HUB.search(plain)
-    if hub:
-        repo_id = _repository(hub[1])
-        return Asked((repo_id.lower(),) if repo_id else (), repo_id if "/" in repo_id else "", pasted=True)
-    command = _COMMAND.search(plain)
-    ollama = _OLLAMA.search(plain)
-    name = ollama[1] if ollama else next((one for one in command.groups() if one), "") if command else plain
-    name = name.strip("\"'").split("?")[0].split("#")[0] if command or ollama else name
-    if command and not ollama and _ID.fullmatch(name):
-        return Asked((name.lower(),), name, pasted=True)
-    tagged, _, tag = name.partition(":")
-    if tag and _ID.fullmatch(tagged) and not ollama:
-        return Asked((tagged.lower(),), tagged, pasted=command is not None)
-    if ollama or command or _TAGGED.fullmatch(name):
-        return Asked(_words(" ".join(_of_ollama(name))))
-    words = _words(name)
-    return Asked(words, name if len(words) == 1 and _ID.fullmatch(name) else "")
+    plain = plain_characters(question[:_MOST_CHARACTERS].replace("\0", " "))[:_MOST_CHARACTERS]
+    plain = " ".join(plain.split())
+    command = _ASIDE.sub("", plain)
+    return (
+        _cached(plain)
+        or _after_verb(command)
+        or _after_option(command)
+        or _quoted(command)
+        or _address(plain)
+        or _file_in(plain)
+        or _one(plain)
+    )
 
 
 def spellings_of(word: str) -> tuple[str, ...]:
-    """A word, and the same with or without a dash before its number: ``llama3.1`` and ``llama-3.1``."""
-    found = re.fullmatch(r"([a-z]{2,})-?(\d.*)", word)
-    return tuple(dict.fromkeys((word, f"{found[1]}{found[2]}", f"{found[1]}-{found[2]}"))) if found else (word,)
+    """A word, and the same with or without a dash at its number: ``llama3.1`` and ``llama-3.1``, ``qwen2.5-vl``."""
+    found = re.fullmatch(r"([a-z]{2,})-?(\d[\d.]*)(-?)(.*)", word, re.DOTALL)
+    if not found:
+        return (word,)
+    name, number, dash, rest = found.groups()
+    dashes = ("", "-") if re.match("[a-z]{2}", rest) else (dash,)
+    ways = (f"{name}{before}{number}{after}{rest}" for after in dashes for before in ("", "-"))
+    return tuple(dict.fromkeys((word, *ways)))
+
+
+def says(name: str, spellings: Sequence[str]) -> bool:
+    """Whether a name in lower case holds a word in one of its spellings."""
+    return any(
+        re.search(rf"{re.escape(one[:-1])}(?![\d.])", name) if WHOLE_NUMBER.fullmatch(one) else one in name
+        for one in spellings
+    )
+
+
+# --- what is copied ------------------------------------------------------------------------------------------------
+
+
+def _cached(plain: str) -> Asked | None:
+    found = _CACHED.search(plain)
+    return _of_id(f"{found[1]}/{found[2]}") if found else None
+
+
+def _after_option(plain: str) -> Asked | None:
+    return next(filter(None, (_named(found[1]) for found in islice(_OPTION.finditer(plain), 20))), None)
+
+
+def _after_verb(plain: str) -> Asked | None:
+    found = _VERB.search(plain)
+    values = [value.strip(_AROUND) for value in plain[found.end() :].split()[:40]] if found else []
+    if not found or not values:
+        return None
+    if found[1]:
+        name = values[0].rpartition("://")[2]
+        return _address(values[0]) or (_of_shop(name) if found[1].lower().startswith("lms") else _of_ollama(name))
+    if not values[0].startswith("-"):
+        return _named(values[0]) or Asked(_words(values[0]))
+    ids = [value for before, value in pairwise(values) if not before.startswith("-") and _ID.fullmatch(value)]
+    return (
+        next(map(_named, ids), None)
+        or _after_option(plain[found.end() :])
+        or next((_named(value) for value in values if _ID.fullmatch(value)), None)
+    )
+
+
+def _named(value: str) -> Asked | None:
+    """What a value names where a model is expected; None where that is no name of one repository, file or folder."""
+    value = value.strip(_AROUND)
+    if "://" in value:
+        return None
+    if _PREFIX.match(value):
+        return _of_shop(value)
+    if file := _file_in(value):
+        return file
+    first, _, rest = value.partition("/")
+    if rest and (not first or _FOLDERS.fullmatch(first)):
+        return Asked(_words(_base(value.rstrip("/"))))
+    name = re.split("[:@]", value, maxsplit=1)[0]
+    return _of_id(name) if _ID.fullmatch(name) else None
+
+
+def _quoted(plain: str) -> Asked | None:
+    found = list(dict.fromkeys(_QUOTED.findall(plain)[:20]))
+    if not found:
+        return None
+    return Asked((found[0].lower(),), found[0], pasted=len(found) == 1 and plain.strip(_AROUND) != found[0])
+
+
+def _address(plain: str) -> Asked | None:
+    hub = _HUB.search(plain)
+    if hub:
+        searched = _SEARCHED.match(hub[1])
+        if searched:
+            return Asked(_words(unquote_plus(searched[1])))
+        repo_id = _repository(hub[1])
+        if "/" not in repo_id or repo_id.split("/")[0] in _NO_MODELS:
+            return Asked((repo_id.lower(),) if repo_id else ())
+        return _of_id(repo_id)
+    ollama = _OLLAMA.search(plain)
+    if ollama:
+        return _of_ollama(_path(ollama[1]))
+    shop = _SHOPS.search(plain)
+    if shop:
+        return _of_shop("/".join(_path(shop[1]).split("/")[:2]))
+    site = _ANY_SITE.search(plain)
+    return Asked(_words(plain), wider=_words(_path(site[1]).split("/")[:2][-1])) if site else None
+
+
+def _file_in(plain: str) -> Asked | None:
+    """The model whose file is named, with the repository before it if there is one."""
+    words = [word.strip(_AROUND) for word in plain.split()]
+    files = [word for word in words if _FILE.search(word)]
+    found = next((one for one in files if not _base(one).lower().startswith("mmproj")), "".join(files[:1]))
+    if not found:
+        return None
+    if len(words) == 2 and len(files) == 1 and _ID.fullmatch(words[0]):
+        return _of_id(words[0])
+    folders = [part for part in re.split(r"[/\\]", found)[:-1] if part]
+    local = found[0] in "/\\" or (folders and _FOLDERS.fullmatch(folders[0]))
+    told = folders[-2:] if local else folders[:2]
+    repo_id = "/".join(told)
+    repo_id = repo_id if _ID.fullmatch(repo_id) and not any(map(_FOLDERS.fullmatch, told)) else ""
+    name = _model_of_file(_base(found))
+    if name:
+        # An id may end like a file.
+        return Asked(_words(name), repo_id or (found if not local and _ID.fullmatch(found) else ""))
+    return Asked((repo_id.lower(),), repo_id) if repo_id else Asked(_words(found))
+
+
+def _one(plain: str) -> Asked:
+    """A name by itself, or words."""
+    name = plain.strip(_AROUND) or plain
+    words = _words(name)
+    if len(words) > 1:
+        others = tuple(word for word in words if not _SURE_LABEL.fullmatch(f"-{word}"))
+        return Asked(words, wider=others if len(others) < len(words) else ())
+    tagged, _, tag = name.partition(":")
+    if tag and _PREFIX.match(name):
+        return _of_shop(name)
+    if _ID.fullmatch(name) or (tag and _ID.fullmatch(tagged)):
+        return Asked((tagged.lower(),), tagged)
+    if _TAGGED.fullmatch(name):
+        return _of_ollama(name)
+    return Asked(_words(_SURE_LABEL.sub("", name.lower()) or name))
+
+
+# --- what it names -------------------------------------------------------------------------------------------------
+
+
+def _of_id(repo_id: str) -> Asked:
+    return Asked((repo_id.lower(),), repo_id, pasted=True)
+
+
+def _of_shop(name: str) -> Asked:
+    """A name of another place than the Hub, where owners are mostly called as here, and models often otherwise."""
+    name = _PREFIX.sub("", name.strip("/"))
+    plain = re.split("[:@]", name, maxsplit=1)[0]
+    if "/" not in plain:
+        return _of_ollama(name)
+    return Asked(_words(plain.rpartition("/")[2]), plain if _ID.fullmatch(plain) else "")
+
+
+def _of_ollama(name: str) -> Asked:
+    """A model as Ollama names it: ``qwen3:8b-q4_K_M`` is a name and a tag that says size and packing."""
+    model, _, tag = name.strip("/").lower().rpartition("/")[2].partition(":")
+    told = [part for part in tag.split("-") if part and not _SAYING_NOTHING.fullmatch(part)]
+    named = f"{model}:" if WHOLE_NUMBER.fullmatch(f"{model}:") else model
+    return Asked(_words(" ".join([named, *told])), wider=_words(model) if told or named != model else ())
+
+
+def _model_of_file(file: str) -> str:
+    """What a file's name says of its model: the name without its ending, part, label and kind; empty for none."""
+    name = _PART.sub("", re.sub(r"(?:\.index\.json)?$", "", file.lower()).rpartition(".")[0])
+    name = re.sub(r"^(?:mmproj-|ggml-(?!model))", "", name)
+    while _LABEL.search(name):
+        name = _LABEL.sub("", name)
+    return "" if _NAMES_NOTHING.fullmatch(name) or re.fullmatch(_WIDTH, name) else name
+
+
+def _base(path: str) -> str:
+    return re.split(r"[/\\]", path)[-1]
+
+
+def _path(address: str) -> str:
+    return re.split("[?#]", address, maxsplit=1)[0].strip("/")
 
 
 def _repository(path: str) -> str:
     """The repository's id of an address's path: ``org/name`` without a branch, file, tag or what follows."""
-    parts = path.strip("\"'").split("?")[0].split("#")[0].split("@")[0].strip("/").split("/")[:2]
-    return "/".join([*parts[:-1], parts[-1].split(":")[0]]) if parts else ""
-
-
-def _of_ollama(name: str) -> list[str]:
-    """The words of a model as Ollama names it: ``qwen3:8b-q4_K_M`` is a name and a tag that says size and packing."""
-    model, _, tag = name.strip("/").lower().removeprefix("library/").partition(":")
-    return [model, *(part for part in tag.split("-") if part and not _SAYING_NOTHING.fullmatch(part))]
+    parts = _path(path).split("@")[0].strip("/").split("/")[:2]
+    return "/".join([*parts[:-1], parts[-1].split(":")[0]]).rstrip(".,;") if parts else ""
 
 
 def _words(text: str) -> tuple[str, ...]:

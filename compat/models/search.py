@@ -12,14 +12,19 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from compat.models.asked import read_search, spellings_of
+from compat.models.asked import WHOLE_NUMBER, read_search, spellings_of
 from compat.models.record import ModelRecord
 
-MAX_QUERY = 200
+MAX_QUERY = 1000
 """The longest question accepted, in characters."""
 _TRIGRAM = 3
 _SIZE = re.compile(r"[0-9]+(?:\.[0-9]+)?[bm]")
-"""How many parameters a model has, as names say it: a word of its own, no beginning of ``8bit`` or end of ``8x7b``."""
+"""How many parameters a model has, as names say it: a word of its own, no beginning of ``8bit`` or end of ``8x7b``.
+
+Of a name that says no size at all, the record's count is asked: phi-4 is called 14b.
+"""
+_NEAR = 0.05
+"""So far a count is from the size that the model is called by: phi-4 has 14.7 billion."""
 
 
 def words_of(question: str) -> tuple[str, ...]:
@@ -49,31 +54,50 @@ def matching_ids(words: Sequence[str], most: int | None = None) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def _ids_query(words: Sequence[str]) -> tuple[str, list[str]] | None:
+def _ids_query(words: Sequence[str]) -> tuple[str, list[str | int]] | None:
     """The ids as SQL with its values; None where no id can match."""
     if not all(word.isascii() for word in words):
         # Ids are ASCII. SQLite would fold some other letters into it (a long s), PostgreSQL would not.
         return None
-    conditions, values = [], []
-    table, key = "compat_modelrecord", "id"
+    conditions: list[str] = []
+    values: list[str | int] = []
+    sqlite = connection.vendor == "sqlite"
+    holds = "search_text GLOB %s" if sqlite else "search_text ~ %s"
     sizes = [word for word in words if _SIZE.fullmatch(word)]
-    if connection.vendor == "sqlite":
+    whole = [word for word in words if WHOLE_NUMBER.fullmatch(word)]
+    words = [word.removesuffix(":") if word in whole else word for word in words if word not in sizes]
+    if sqlite:
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]
         words = [word for word in words if len(word) < _TRIGRAM]
         if long:
-            table, key = "compat_search", "rowid"
-            conditions.append("compat_search MATCH %s")
+            conditions.append("id IN (SELECT rowid FROM compat_search WHERE compat_search MATCH %s)")
             values.append(" AND ".join(_any_of(word) for word in long))
     for size in sizes:
-        found = "[^a-z0-9.]{}[^a-z0-9]"
-        conditions.append("search_text GLOB %s" if connection.vendor == "sqlite" else "search_text ~ %s")
-        values.append(f"*{found.format(size)}*" if connection.vendor == "sqlite" else found.format(re.escape(size)))
+        conditions.append(f"({holds} OR (parameters BETWEEN %s AND %s AND NOT {holds}))")
+        of_size, of_any = (_pattern(one, sqlite=sqlite) for one in (f"[^a-z0-9.]{size}[^a-z0-9]", "[0-9][bm][^a-z0-9]"))
+        values += [of_size, *parameters_called(size), of_any]
+    for word in whole:
+        spelled = spellings_of(word)
+        conditions.append("(" + " OR ".join([holds] * len(spelled)) + ")")
+        values += [_pattern(f"{one[:-1]}[^0-9.]", sqlite=sqlite) for one in spelled]
     for word in words:
         spelled = spellings_of(word)
         conditions.append("(" + " OR ".join(["search_text LIKE %s ESCAPE '!'"] * len(spelled)) + ")")
         values += ["%" + re.sub(r"([!%_])", r"!\1", one) + "%" for one in spelled]
-    return f"SELECT {key} FROM {table} WHERE {' AND '.join(conditions or ['1=1'])}", values  # noqa: S608 - only values come from outside
+    where = " AND ".join(conditions or ["1=1"])
+    return f"SELECT id FROM compat_modelrecord WHERE {where}", values  # noqa: S608 - only values come from outside
+
+
+def _pattern(text: str, *, sqlite: bool) -> str:
+    """What holds a text with sets of characters in brackets, as the database is asked for it."""
+    return f"*{text}*" if sqlite else re.sub(r"\.(?![^\[]*\])", r"\.", text)
+
+
+def parameters_called(size: str) -> tuple[int, int]:
+    """The least and the most parameters of a model that is called by a size, such as ``14b``."""
+    number = float(size[:-1]) * (1e9 if size[-1] == "b" else 1e6)
+    return round(number * (1 - _NEAR)), round(number * (1 + _NEAR))
 
 
 def _any_of(word: str) -> str:

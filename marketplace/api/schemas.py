@@ -288,6 +288,10 @@ class ModelList(Shape):
     total: int
     next_cursor: str | None
     hidden: dict[str, int] = Field(description="How many match but do not run, by cause.")
+    meant: str | None = Field(
+        default=None,
+        description="What was probably meant, where no model has the words of `q`: a search to ask instead.",
+    )
     worker: WorkerOut
 
 

@@ -176,6 +176,7 @@ def listing(found: Listing) -> Json:
         "total": found.total,
         "nextCursor": found.next or None,
         "hidden": dict(found.hidden),
+        "meant": found.meant or None,
         "worker": worker(found.worker),
     }
 

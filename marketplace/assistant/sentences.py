@@ -10,7 +10,7 @@ from marketplace.api.serialise import LEVELS
 from marketplace.show import day, gib, margin_share, margin_words, pace_words, rate_words, size
 
 from . import arguments as a
-from .plain import MOST_QUOTED, line
+from .plain import MOST_QUOTED, line, quoted
 
 _NOT_TOLD = "not in our record"
 _ACCESS = {
@@ -68,6 +68,10 @@ def find_models(told: Json, given: a.Find) -> str:
     which = {"false": f", run on {where} or not", "only-incompatible": f" that do not run on {where}"}
     shown = which.get(given.asked("compatible") or "", f" that run on {where}")
     lines = [f"Matching models of this catalogue{shown}: {number:,}."]
+    if told["meant"]:
+        lines.append(
+            f"No model is called {quoted(given.asked('q'))}. Did you mean {quoted(told['meant'])}? Ask for that."
+        )
     if told["hidden"]:
         lines.append(f"Left out, since they match but do not run, by cause: {_causes(told['hidden'])}.")
     lines += _models(told["items"])

@@ -125,7 +125,7 @@ def test_a_bad_question_is_an_error_of_the_tool_and_not_of_the_protocol(ask):
     assert "Did you mean memory?" in refused(ask, "find_models", {"memroy": 1})
     assert "There are: find_models" in refused(ask, "no_such_tool", {})
     assert "Ids look like author/name" in refused(ask, "does_it_run", {"model": "a\0b"})
-    assert "at most 200 characters" in refused(ask, "find_models", {"q": "x" * 3_000_000})
+    assert "at most 1000 characters" in refused(ask, "find_models", {"q": "x" * 3_000_000})
 
 
 def test_many_calls_in_a_row_and_at_once_are_all_answered(ask):

@@ -107,7 +107,7 @@ class Plain:
         """Whether its own id holds the words."""
         text = self.record.repo_id.lower()
         bare = "".join(c for c in self.record.name.lower() if c.isascii() and c.isalnum())
-        return all(says(word, f"{text} {bare}") for word in asked.words)
+        return all(says(word, f"{text} {bare}", self.record.parameters) for word in asked.words)
 
     def passes(self, asked, but=""):
         """Whether it passes every filter but the verdict, and but one facet."""

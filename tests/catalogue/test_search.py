@@ -26,15 +26,24 @@ def expected(question):
     """The plain meaning, over all ids."""
     return {
         repo_id
-        for repo_id, text in ((i, f"{i.lower()} {normalise_name(i.rpartition('/')[2])}") for i in ids())
-        if all(says(word, text) for word in words_of(question))
+        for repo_id, count in ModelRecord.objects.values_list("repo_id", "parameters")
+        for text in [f"{repo_id.lower()} {normalise_name(repo_id.rpartition('/')[2])}"]
+        if all(says(word, text, count) for word in words_of(question))
     }
 
 
-def says(word, text):
-    """A size is a word of its own: ``8b`` is no part of ``8bit`` or ``1.8b``. Everything else may stand anywhere."""
+def says(word, text, count):
+    """A size is a word of its own: ``8b`` is no part of ``8bit`` or ``1.8b``; where a name says none, the count does.
+
+    The number of ``qwen2:`` ends there. Everything else may stand anywhere.
+    """
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?[bm]", word):
-        return re.search(rf"(?<![a-z0-9.]){re.escape(word)}(?![a-z0-9])", text) is not None
+        called = float(word[:-1]) * (1e9 if word[-1] == "b" else 1e6)
+        said = re.search(rf"(?<![a-z0-9.]){re.escape(word)}(?![a-z0-9])", text) is not None
+        untold = not re.search(r"[0-9][bm](?![a-z0-9])", text.split()[0])
+        return said or (untold and count is not None and abs(count - called) <= called / 20)
+    if re.fullmatch(r"[a-z][a-z0-9.-]*[0-9]:", word):
+        return any(re.search(rf"{re.escape(one[:-1])}(?![0-9.])", text.split()[0]) for one in spellings_of(word))
     return any(one in text for one in spellings_of(word))
 
 
@@ -95,6 +104,30 @@ def test_a_size_is_a_word_of_its_own():
         sync.store_raw([("1", record("microsoft/phi-2", id=name))], origin="file")
     assert found("nova 8b") == found("nova:8b") == {"sample/Nova-8B", "sample/Nova_8b_q4"}
     assert found("nova 1.8b") == {"sample/Nova-1.8B"}
+
+
+def test_a_name_that_says_no_size_is_found_by_the_count_of_its_record():
+    assert "microsoft/phi-2" in found("phi 2.7b") & found("phi:2.7b")
+    assert found("phi-2 3b") == set()
+    counted = {"safetensors": {"parameters": {"BF16": 14_659_507_200}, "total": 14_659_507_200}}
+    named = ("sample/nova-4", "sample/nova-4-3B")
+    sync.store_raw([(name, {"id": name, **counted}) for name in named], origin="file")
+    assert found("nova4:14b") == {"sample/nova-4"}
+    assert found("nova4:70b") == set()
+
+
+def test_a_number_of_ollamas_names_is_whole():
+    for name in ("sample/Nova-3-8B", "sample/nova3-8b-it", "sample/Nova-3.1-8B", "sample/Nova-30-8B"):
+        sync.store_raw([("1", record("microsoft/phi-2", id=name))], origin="file")
+    assert found("nova3:8b") == {"sample/Nova-3-8B", "sample/nova3-8b-it"}
+    assert found("nova3.1:8b") == {"sample/Nova-3.1-8B"}
+    assert found("nova3 8b") == {"sample/Nova-3-8B", "sample/nova3-8b-it", "sample/Nova-3.1-8B", "sample/Nova-30-8B"}
+
+
+@pytest.mark.parametrize("part", ["phi2:", 'ph"i ', "phi-2 ", "7b ", "*?[", "%_!", "x.gguf/"])
+def test_endless_questions_are_answered(part):
+    question = part * (200_000 // len(part))
+    assert found(question) == expected(question)
 
 
 def test_words_may_come_in_any_order_and_all_must_occur():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 
 from compat.catalogue import spelling
 from compat.catalogue.browse import browse
@@ -10,6 +11,7 @@ from compat.catalogue.current import current_index
 from compat.catalogue.question import Question
 from compat.catalogue.spelling import NameWords, meant_words
 from compat.models import ModelRecord
+from marketplace.assistant.tools import call_tool
 
 KNOWN = ["qwen", "deepseek", "coder", "llama", "code", "instruct", "mistral", "stable", "diffusion", "qwen3"]
 
@@ -76,6 +78,23 @@ def test_a_page_is_about_what_was_meant_and_says_so():
     assert page.total == browse(Question(q="qwen instruct", compatible="false")).total > 0
     assert not browse(Question(q="qwen instruct")).meant
     assert not browse(Question(q="zzzzqqq")).meant
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("qwen instrcut", "qwen instruct"), ("phi2:700b", "phi2"), ("qwen", None)]
+)
+def test_programs_are_told_the_same_and_no_other_list(typed, meant, client, capsys):
+    question = Question(q=typed, compatible="false")
+    page = browse(question)
+    told = client.get("/api/v1/models", {"q": typed, "compatible": "false"}).json()
+    assert (told["meant"], page.meant) == (meant, meant or "")
+    assert bool(told["items"]) == (meant is None)
+    answer = call_tool("find_models", {"q": typed, "compatible": "false"})
+    assert answer.structured["meant"] == meant
+    assert (f"Did you mean “{meant}”?" in answer.text) == (meant is not None)
+    call_command("find_models", typed, "--compatible", "false")
+    assert (f"Did you mean “{meant}”?" in "".join(capsys.readouterr())) == (meant is not None)
 
 
 @pytest.mark.django_db

@@ -27,13 +27,48 @@ GEMMA = "unsloth/gemma-3-27b-it-GGUF"
         (f"llama-server -hf {GEMMA}:Q4_K_M -c 8192", GEMMA),
         (f'mlx_lm.generate --model "{QWEN}" --prompt hi', QWEN),
         (f"hf://{QWEN}", QWEN),
+        (f"https://huggingface.co/{QWEN}/resolve/main/model-00001-of-00016.safetensors?download=true", QWEN),
+        (f"https://huggingface.co/{GEMMA}/blob/main/gemma-3-27b-it-Q4_K_M.gguf", GEMMA),
+        (f"https://hf-mirror.com/{QWEN}", QWEN),
+        (f"[{QWEN}](https://huggingface.co/{QWEN}).", QWEN),
+        (f"{QWEN} model-00001-of-00016.safetensors", QWEN),
+        (f"~/.cache/huggingface/hub/models--{QWEN.replace('/', '--')}/snapshots/0ab/config.json", QWEN),
+        (f'from_pretrained("{QWEN}")', QWEN),
+        (f"AutoModelForCausalLM.from_pretrained('{QWEN}', device_map=\"auto\")", QWEN),
+        (f'model_id = "{QWEN}"', QWEN),
+        (f"model = AutoModel.from_pretrained(\u201c{QWEN}\u201d)", QWEN),
+        (f'curl localhost/v1/chat/completions -d \'{{"model": "{QWEN}", "messages": []}}\'', QWEN),
+        (f"huggingface-cli download {GEMMA} gemma-3-27b-it-Q4_K_M.gguf --local-dir .", GEMMA),
+        (f"python -m sglang.launch_server --model-path {QWEN}", QWEN),
+        (f"python3 -m vllm.entrypoints.openai.api_server --model={QWEN}", QWEN),
+        (f"vllm serve --max-model-len 8192 {QWEN}", QWEN),
+        (f"vllm serve --enforce-eager {QWEN} --tokenizer x/y", QWEN),
+        (f'vllm serve {QWEN} --speculative-config \'{{"model": "x/eagle"}}\'', QWEN),
+        (f"python -m server --speculative-draft-model-path x/y --model-path {QWEN}", QWEN),
+        (
+            f"docker run -v ~/.cache/huggingface:/root/x {'-e A=b ' * 20} vllm/vllm-openai:latest --model {QWEN}",
+            QWEN,
+        ),
+        (f"lm_eval --model vllm --model_args pretrained={QWEN},dtype=float16", QWEN),
+        (f"docker model run hf.co/{GEMMA}", GEMMA),
     ],
 )
 def test_a_pasted_address_or_command_names_one_repository(question, repo_id):
     assert read_search(question) == Asked((repo_id.lower(),), repo_id, pasted=True)
 
 
-@pytest.mark.parametrize("question", [QWEN, f"  {QWEN}  ", f"{QWEN}:Q8_0"])
+@pytest.mark.parametrize(
+    "question",
+    [
+        QWEN,
+        f"  {QWEN}  ",
+        f"{QWEN}:Q8_0",
+        f"`{QWEN}`",
+        f"\u201c{QWEN}\u201d,",
+        f"{QWEN}/model-00001-of-00016.safetensors",
+        QWEN.replace("-", "\u2011") + "\u200b",
+    ],
+)
 def test_an_id_is_asked_for_and_more_may_be_meant(question):
     assert read_search(question) == Asked((QWEN.lower(),), QWEN)
 
@@ -41,13 +76,33 @@ def test_an_id_is_asked_for_and_more_may_be_meant(question):
 @pytest.mark.parametrize(
     ("question", "words"),
     [
-        ("qwen3:8b", ("qwen3", "8b")),
-        ("qwen3:latest", ("qwen3",)),
-        ("gemma3:27b-it-q4_K_M", ("gemma3", "27b", "it")),
+        ("qwen3:8b", ("qwen3:", "8b")),
+        ("qwen3:latest", ("qwen3:",)),
+        ("gemma3:27b-it-q4_K_M", ("gemma3:", "27b", "it")),
+        ("qwen2.5-coder:7b-instruct-q4_K_M", ("qwen2.5-coder", "7b", "instruct")),
+        ("ollama run somebody/qwen3:8b", ("qwen3:", "8b")),
+        ("docker model run ai/qwen3:8B-Q4_K_M", ("qwen3:", "8b")),
+        ("ai/qwen3:8B-Q4_K_M", ("qwen3:", "8b")),
+        ("aider --model ollama_chat/qwen3:8b", ("qwen3:", "8b")),
+        ("Qwen3-8B-Q4_K_M.gguf", ("qwen3-8b",)),
+        ("Qwen3-8B-Q4_K_M", ("qwen3-8b",)),
+        ("Qwen3-8B-UD-Q4_K_XL.gguf", ("qwen3-8b",)),
+        ("mistral-7b-instruct-v0.2.Q4_K_M.gguf", ("mistral-7b-instruct-v0.2",)),
+        ("DeepSeek-R1-Distill-Qwen-7B-Q4_K_M-00001-of-00002.gguf", ("deepseek-r1-distill-qwen-7b",)),
+        ("gemma-3-4b-it-qat-q4_0.gguf", ("gemma-3-4b-it-qat",)),
+        ("mmproj-gemma-3-4b-it-f16.gguf", ("gemma-3-4b-it",)),
+        ("llama-cli -m ~/models/Qwen3-8B-Q4_K_M.gguf --mmproj mmproj.gguf -ngl 99", ("qwen3-8b",)),
+        ("C:\\Users\\me\\models\\Qwen3-8B-Q4_K_M.gguf", ("qwen3-8b",)),
+        ("docker run --model /models/Qwen3-8B vllm", ("qwen3-8b",)),
+        ("model-00001-of-00004.safetensors", ("model-00001-of-00004.safetensors",)),
+        ("bartowski Q4_K_M", ("bartowski", "q4_k_m")),
+        ("https://huggingface.co/models?library=gguf&search=qwen+coder", ("qwen", "coder")),
+        ("https://huggingface.co/datasets/rajpurkar/squad", ("datasets/rajpurkar",)),
+        ("\uff31wen3\u00a08B", ("qwen3", "8b")),
         ("llama3.1", ("llama3.1",)),
-        ("ollama run qwen3:8b", ("qwen3", "8b")),
-        ("https://ollama.com/library/qwen3", ("qwen3",)),
-        ("https://ollama.com/library/qwen3:8b-q8_0", ("qwen3", "8b")),
+        ("ollama run qwen3:8b", ("qwen3:", "8b")),
+        ("https://ollama.com/library/qwen3", ("qwen3:",)),
+        ("https://ollama.com/library/qwen3:8b-q8_0", ("qwen3:", "8b")),
         ("https://huggingface.co/Qwen", ("qwen",)),
         ("https://huggingface.co/", ()),
         ("Qwen 7B  qwen", ("qwen", "7b")),
@@ -60,6 +115,79 @@ def test_other_questions_are_words(question, words):
     asked = read_search(question)
     assert asked.words == words
     assert not asked.repo_id
+    assert not asked.pasted
+
+
+@pytest.mark.parametrize(
+    ("question", "repo_id"),
+    [
+        ("https://www.modelscope.cn/models/Qwen/Qwen3-8B/summary", "Qwen/Qwen3-8B"),
+        ("modelscope.cn/models/Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+        ("https://lmstudio.ai/models/qwen/qwen3-8b", "qwen/qwen3-8b"),
+        ("https://openrouter.ai/qwen/qwen3-8b:free", "qwen/qwen3-8b"),
+        ("lms get qwen/qwen3-8b@q4_k_m", "qwen/qwen3-8b"),
+        ("~/.lmstudio/models/qwen/qwen3-8b/qwen3-8b-Q4_K_M.gguf", "qwen/qwen3-8b"),
+    ],
+)
+def test_a_name_of_another_place_is_looked_for_by_what_the_model_is_called(question, repo_id):
+    assert read_search(question) == Asked(("qwen3-8b",), repo_id)
+
+
+@pytest.mark.parametrize(
+    ("question", "wider"),
+    [
+        ("phi4:70b", ("phi4",)),
+        ("mistral:7b-instruct", ("mistral",)),
+        ("qwen3 8b q4_k_m", ("qwen3", "8b")),
+        ("https://github.com/QwenLM/Qwen3/issues", ("qwen3",)),
+        ("qwen3 8b", ()),
+        ("mistral", ()),
+    ],
+)
+def test_fewer_words_are_kept_for_where_not_all_are_found(question, wider):
+    assert read_search(question).wider == wider
+
+
+def test_of_several_ids_none_is_opened():
+    asked = read_search('PeftModel.from_pretrained(base("Qwen/Qwen3-8B"), "somebody/lora")')
+    assert (asked.repo_id, asked.pasted) == ("Qwen/Qwen3-8B", False)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ":",
+        '"',
+        "'",
+        "`",
+        "/",
+        "a/b ",
+        "a:",
+        '"a/b" ',
+        "--model ",
+        "--model=",
+        "vllm serve ",
+        "https://",
+        "models--",
+        "x.gguf ",
+        ".gguf",
+        "-Q4_K_M",
+        "-00001-of-00002",
+        "huggingface.co/",
+        "--draft='",
+        "\u0301\u0323",
+        "\ufdfa",
+        "\u200b",
+        "{",
+        "qwen2",
+    ],
+    ids=ascii,
+)
+def test_endless_text_is_read_as_far_as_it_goes(part):
+    text = part * (200_000 // len(part))
+    read = read_search(text)
+    assert read == read_search(text[:5_000])
+    assert sum(map(len, read.words)) <= 5_000
 
 
 def test_a_dash_before_the_number_is_no_matter():
@@ -67,3 +195,6 @@ def test_a_dash_before_the_number_is_no_matter():
     assert spellings_of("llama3.1")[0] == "llama3.1"
     assert spellings_of("7b") == ("7b",)
     assert spellings_of("coder") == ("coder",)
+    assert "qwen-2.5-vl" in spellings_of("qwen2.5vl")
+    assert "phi3mini" in spellings_of("phi-3-mini")
+    assert spellings_of("mixtral-8x7b") == ("mixtral-8x7b", "mixtral8x7b")

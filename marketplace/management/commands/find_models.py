@@ -71,7 +71,9 @@ def _sums(found: Listing, limit: int) -> str:
     said = f"{shown}{found.total:,} {'model' if found.total == 1 else 'models'}{which} on {found.worker.label}."
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
-    if not found.total:
+    if found.meant:
+        said += f" No model is called “{found.criteria.q}”. Did you mean “{found.meant}”?"
+    elif not found.total:
         said += "".join(f" {sentence}" for sentence in describe_absences(found.criteria))
     if found.next:
         on = "--limit shows more." if limit < MOST else "--cursor shows more: give it “nextCursor” of a --json answer."
