@@ -57,12 +57,13 @@ def _wide(found: re.Match[str]) -> str:
 _GLUE: dict[str, tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]] = {
     "zh-hans": (
         (re.compile(r"(?<=[.!?]{% endtrans %}) (?={% trans)"), ""),
-        (re.compile(r"(?<={% if not loop\.last %}), (?={%)"), "、"),
+        (re.compile(r"(?:(?<={% if not loop\.last %})|(?<={% else %})), (?={%)"), "、"),
         (re.compile(r"(?<=map\(\"told\"\)\|join\(\"), (?=\")"), "、"),
         (re.compile(r"(?<=map\(\"told\"\)\|join\(\"); (?=\")"), "；"),
         (re.compile(rf"(?P<before>{_TEXT}{_TAGS})(?P<mark>[;:.,]) (?=[{{<])"), _wide),
         (re.compile(rf"(?P<before>)(?P<mark>[;:.,]) (?={_TAGS}(?:{{% trans|{{{{[^}}]*\btold\b))"), _wide),
         (re.compile(rf"(?P<before>{_TEXT})(?P<mark>\.)(?=<|{{%)"), _wide),
+        (re.compile(r"(?<=%}), (?=[{<])"), "，"),
     ),
 }
 """What templates put between translated texts, where a language has other marks than English."""

@@ -304,3 +304,20 @@ def test_marks_between_the_texts_of_a_template_are_those_of_its_language():
     }
     assert shown["en"].count("Skip to content") == 4
     assert re.sub(r"[\u3400-\u9fff]+", "", shown["zh-hans"]) == "；：x。，。<p>x: a; b</p>"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("{% for one in [1, 2, 3] %}{{ one }}{% if not loop.last %}, {% endif %}{% endfor %}", "1、2、3"),
+        ("{% for one in [1, 2] %}{% if loop.first %}{{ one }}{% else %}, {% endif %}{% endfor %}", "1、"),
+        ("{% if word %}, {{ word }}{% endif %}", "，x"),
+        ("<b>{% trans %}Skip to content{% endtrans %}</b>{% if word %}<i></i>{% endif %}, <b>x</b>", "，<b>x</b>"),
+        ("{{ word }}, {{ word }}", "x, x"),
+    ],
+)
+def test_a_mark_alone_between_the_tags_of_a_template_is_its_languages(source, shown):
+    made = environment_of(Site(), language="zh-hans", loader=DictLoader({"x": source}))
+    assert made.get_template("x").render(word="x").endswith(shown)
+    plain = environment_of(Site(), language="de", loader=DictLoader({"x": source}))
+    assert "，" not in plain.get_template("x").render(word="x")
