@@ -1,7 +1,8 @@
 """In which language a page is answered: the visitor's choice, else what the browser prefers, else English.
 
-Pages alone are translated. The API, the admin, feeds and every file for machines speak English, and so do the sentences
-that the rules write and the database keeps; pages translate those as they are shown (:mod:`marketplace.translating`).
+Pages alone are translated, that about the API too. The API itself, the admin, feeds and every file for machines speak
+English, and so do the sentences that the rules write and the database keeps; pages translate those as they are shown
+(:mod:`marketplace.translating`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+_PAGES = frozenset({"/api/docs"})
+"""Pages among what is for machines."""
 _ENGLISH = "/api/", "/admin/", "/feed.xml", "/sitemap", "/robots.txt", "/healthz"
 """How the paths begin of what is never translated."""
 
@@ -29,7 +32,7 @@ class LanguageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """One request."""
-        english = request.path_info.startswith(_ENGLISH)
+        english = request.path_info.startswith(_ENGLISH) and request.path_info not in _PAGES
         language = settings.LANGUAGE_CODE if english else translation.get_language_from_request(request)
         with translation.override(language):
             response = self._get_response(request)

@@ -16,6 +16,7 @@ PAGES = (
     "/compare/",
     "/log/?id=microsoft/phi-2",
     "/nothing/",
+    "/api/docs",
 )
 LANGUAGE = re.compile(r'<html lang="([^"]+)" dir="ltr">')
 
@@ -125,3 +126,13 @@ def test_every_page_offers_every_language_by_its_own_name(client):
         for code, name in settings.LANGUAGES:
             chosen = ' aria-current="true"' if code == language else ""
             assert f'name="language" value="{code}" lang="{code}"{chosen}>{name}</button>' in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "said"), [("de", "Modelle auflisten und suchen"), ("zh-hans", "列出和搜索模型")])
+def test_the_page_of_the_api_says_in_each_language_what_an_operation_does(client, language, said):
+    page = client.get("/api/docs", headers={"accept-language": language}).content.decode()
+    assert said in page
+    assert not re.findall(r"<h2[^>]*>[A-Z][a-z]+ (?:much|good|one|every|the|and) [^<]*</h2>", page)
+    schema = client.get("/api/openapi.json", headers={"accept-language": language})
+    assert "List and search models" in schema.content.decode()

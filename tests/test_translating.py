@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import override
 from jinja2 import DictLoader
 
+from compat.engines import all_profiles
 from marketplace import show
 from marketplace.rendering import Site, environment_of
 from marketplace.translating import numerals, told
@@ -321,3 +322,22 @@ def test_a_mark_alone_between_the_tags_of_a_template_is_its_languages(source, sh
     assert made.get_template("x").render(word="x").endswith(shown)
     plain = environment_of(Site(), language="de", loader=DictLoader({"x": source}))
     assert "，" not in plain.get_template("x").render(word="x")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "german"),
+    [
+        ("Text to image model", "Modell für „Text zu Bild“"),
+        ("model “bert”", "Modell „bert“"),
+        ("8,192 tokens for 4 sequences, f16", "8.192 Tokens für 4 Sequenzen, f16"),
+    ],
+)
+def test_a_noun_that_is_a_cause_is_told_as_one(sentence, german):
+    with override("de"):
+        assert told(sentence) == german
+
+
+def test_what_a_profile_names_as_its_source_needs_no_translation():
+    """It is names and paths: no row of English words."""
+    for profile in all_profiles().values():
+        assert not re.search(r"\b(?:the|its|which|when|takes|read)\b", profile.source), profile.slug

@@ -335,7 +335,7 @@ def _cache(
 def _cache_detail(options: CacheOptions) -> str:
     types = " and ".join(dict.fromkeys((options.kv_type, options.v_type or options.kv_type)))
     slots = f" for {options.parallel} sequences" if options.parallel > 1 else ""
-    return f"{options.context} tokens{slots}, {types}"
+    return f"{options.context:,} tokens{slots}, {types}"
 
 
 def _buffer_options(

@@ -221,7 +221,7 @@ def _refusal(
         yield Finding("unknown", Severity.BLOCKS, text, "architecture only guessed")
         yield _FETCH
     elif group is not None:
-        yield Finding(group.refused, Severity.BLOCKS, f"“{where.name}”: {group.note}.", f"{where.name} model")
+        yield Finding(group.refused, Severity.BLOCKS, f"“{where.name}”: {group.note}.", f"model “{where.name}”")
     else:
         yield from _not_its_own(where.name, facts, profile)
 

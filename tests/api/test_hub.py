@@ -317,7 +317,7 @@ def test_revisions(hub):
         "pipeline_tag=text-generation,fill-mask",
         "pipeline_tag=%00",
         "full=perhaps",
-        "search=" + "x" * 300,
+        "search=" + "x" * 1001,
         "filter=%00",
         "filter=" + ",".join(map(str, range(30))),
         "colour=red",

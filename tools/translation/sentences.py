@@ -26,6 +26,7 @@ _WITHOUT = re.compile(
     r"|source_digest|health|facets|hardware|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
 )
 """Modules beside them whose words are for operators, for programs, or names."""
+OPERATIONS = "marketplace/api/v1.py"
 DATA = "compat/engines/profiles/*.toml", "compat/engines/data/known_failures.toml", "compat/engines/data/evidence.json"
 """Where sentences are kept as data: what engines say of themselves, failures that the public reported, and evidence."""
 _NO_SENTENCES = {
@@ -63,6 +64,8 @@ WORDS = (
     *("as in %(package)s", "with %(engine)s as in %(package)s", "main at commit %(commit)s"),
     *("with builds of %(engine)s that it downloads", "the list is that of %(commit)s", "exported by %(tool)s"),
     *("%(version)s series", "its %(engine)s was read for %(version)s", "with CTranslate2 %(version)s"),
+    *("More requests than the client's rate allows.", "The site cannot use its database at the moment."),
+    "The token is wrong, expired or switched off, or this site wants one.",
     "in maintenance mode",
     "the peak of decoding alone: nothing of a prompt of thousands of tokens is in it",
     "upper bounds only: the engine takes all it can get, or the card was nearly full",
@@ -95,7 +98,21 @@ def sentences(root: Path) -> dict[str, str]:
             read: Callable[[str], Any] = json.loads if path.suffix == ".json" else tomllib.loads
             for text in _said(read(path.read_text("utf-8"))):
                 found.setdefault(text.replace("%", "%%") if "%(" in text else text, path.relative_to(root).as_posix())
+    found |= dict.fromkeys(_operations(root / OPERATIONS), OPERATIONS)
     return found | {word: "tools/translation/sentences.py" for word in WORDS if word not in found}
+
+
+def _operations(path: Path) -> Iterator[str]:
+    """What the page of the API says of it, and of each operation: a summary, and what it does."""
+    for node in ast.parse(path.read_text("utf-8")).body if path.exists() else ():
+        if isinstance(node, ast.Assign) and _name_of(node.targets[0]) == "DESCRIPTION":
+            yield ast.literal_eval(node.value)
+        if isinstance(node, ast.FunctionDef):
+            calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
+            told = [word.value for call in calls for word in call.keywords if word.arg == "summary"]
+            if told:
+                yield ast.literal_eval(told[0])
+                yield ast.get_docstring(node) or ""
 
 
 def _said(value: Any, key: str = "") -> Iterator[str]:
