@@ -75,7 +75,7 @@ from compat.estimate.kv import (
     state_bytes,
     unified_pool,
 )
-from compat.estimate.launch import Aside, LoadOptions, launch_of
+from compat.estimate.launch import Aside, Launch, LoadOptions, launch_of
 from compat.estimate.memory import (
     MOVABLE,
     VariantInputs,
@@ -87,6 +87,7 @@ from compat.estimate.memory import (
     variant_weights,
     with_largest_file,
 )
+from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.quality import quality_code
@@ -279,7 +280,6 @@ class NeedColumns:
         asked = cache_options(options, launch)
         shapes, variants = self.shapes, self.variants
         ranks = self.ranks_on(hardware)
-        kv, state = self._cache(asked, ranks)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
             gpu=bool(hardware.accelerators),
@@ -289,10 +289,10 @@ class NeedColumns:
             sequences=options.sequences,
             output_rows=launch.output_rows,
         )
-        compute = self._compute(asked, buffers, ranks)
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
-        kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
+        kv, state, compute = self._by_batch(asked, buffers, ranks, hardware, launch)
+        extra, ranks = extra[of], ranks[of]
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
         least, held = variants["least"], variants["held"]
@@ -319,6 +319,31 @@ class NeedColumns:
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]
         return Needs(parts, known, floor, host, ranks, layers, dense, most, variants["head"], variants["experts"])
+
+    def _by_batch(
+        self, asked: CacheOptions, buffers: BufferOptions, ranks: Column, hardware: Hardware, launch: Launch
+    ) -> tuple[Column, Column, Column]:
+        """(keys and values, states, activations on each device) of each variant, by the micro-batch it is run with."""
+        least, *larger = [asked.ubatch]
+        if launch.batch_by_room:
+            least, *larger = batches_for(asked.context, hardware, flash_attention=buffers.flash_attention)
+        kv, state, compute = self._parts(replace(asked, ubatch=least), buffers, ranks)
+        if larger:
+            of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
+            layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
+            cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
+            weights = np.where(weights < 0, self.variants["most"], weights)
+            for batch in larger:
+                taken = takes_batch(batch, weights, cache, hardware) & (of != UNKNOWN)
+                more = self._parts(replace(asked, ubatch=batch), buffers, ranks)
+                # A state is as large whatever the batch.
+                kv, compute = np.where(taken, more[0], kv), np.where(taken, more[2], compute)
+        return kv, state, compute
+
+    def _parts(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> tuple[Column, Column, Column]:
+        """(keys and values, states, activations on each device) of each variant."""
+        of, (kv, state) = self.variants["shape"], self._cache(asked, ranks)
+        return kv[of], state[of], self._compute(asked, buffers, ranks)[of]
 
     def ranks_on(self, hardware: Hardware) -> Column:
         """The devices that are used, shape by shape."""
