@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from compat.architectures.layers import LayerKind
 from compat.engines.hardware import Hardware
-from compat.estimate.amounts import Amount
+from compat.estimate.amounts import Amount, distinct
 from compat.estimate.buffers import (
     BufferOptions,
     LlamaWidths,
@@ -237,7 +237,7 @@ class NeedColumns:
     def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
         """Some variants of these columns, in the order of their rows, and the shapes that they have."""
         variants = self.variants[rows].copy()
-        kept = np.unique(variants["shape"][variants["shape"] != UNKNOWN])
+        kept = distinct(variants["shape"][variants["shape"] != UNKNOWN])
         known = variants["shape"] != UNKNOWN
         variants["shape"][known] = np.searchsorted(kept, variants["shape"][known])
         caches = self.caches[np.isin(self.caches["shape"], kept)].copy()
@@ -266,7 +266,7 @@ class NeedColumns:
         for number, slug in enumerate(runtimes(self.slug)):
             asked = cache_options(options, launch_of(slug, options))
             codes = np.zeros(len(attention), dtype=np.int8)
-            for kind in np.unique(attention).tolist():
+            for kind in distinct(attention).tolist():
                 bar = cache_bar(Attention(kind), slug, hardware, asked)
                 codes[attention == kind] = KEPT if bar is None else BARRED if bar.sure else DOUBTED
             rows = self.variants["runtime"] == number
@@ -790,7 +790,7 @@ def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int
 def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     """Token slots that layers with these windows get."""
     slots = np.zeros(len(windows), dtype=np.int64)
-    for window in np.unique(windows):
+    for window in distinct(windows):
         kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
         layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
         slots[windows == window] = reserved_cells(layer, engine, options)
@@ -814,7 +814,7 @@ def _overhead(engine: str, buffers: BufferOptions, rank: int) -> int:
 
 def _by_rank(ranks: Column, amount: Amount) -> Column:
     """What an amount is for each number of devices that occurs."""
-    known = {int(rank): amount(int(rank)) for rank in np.unique(ranks)}
+    known = {int(rank): amount(int(rank)) for rank in distinct(ranks)}
     values = np.array([known.get(rank, 0) for rank in range(max(known) + 1)])
     found: Column = values[ranks]
     return found
