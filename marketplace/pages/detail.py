@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import catalogue
@@ -142,4 +143,4 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
         messages.info(request, words_of_refusal(refusal))
     else:
         messages.info(request, f"{repo_id} was asked for a moment ago. Give it a little time.")
-    return redirect("detail", repo_id)
+    return redirect(with_query(reverse("detail", args=[repo_id]), worker_choice(request).query))
