@@ -211,6 +211,7 @@ def told_machine(machine: Machine) -> dict[str, object]:
         "accelerator": machine.accelerator,
         "count": machine.count,
         "memory": machine.memory,
+        "beside": machine.others,
         "ram": machine.ram,
         "ram_bandwidth": machine.ram_bandwidth,
     }

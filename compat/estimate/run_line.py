@@ -369,18 +369,22 @@ def _address(repo_id: str, file: str) -> str:
 
 def _lm_studio(start: Start) -> RunLine | str:
     model, options = start.model, start.options
-    source = f"https://huggingface.co/{model.repo_id}"
+    source, stored = f"https://huggingface.co/{model.repo_id}", model.repo_id
     if model.format == "gguf":
         if model.quantization and (not model.files or _label_is_clear(model)):
             source += f"@{model.quantization}"
+            stored += f"/{model.quantization}"
         elif len(model.files) == 1:
-            source += f"/{quote(model.files[0].rpartition('/')[2])}"
+            name = model.files[0].rpartition("/")[2]
+            source += f"/{quote(name)}"
+            stored += f"/{name}"
         else:
             return (
                 "No command: LM Studio is told a file by its label, and that does not lead to this one. Choose it "
                 "there."
             )
-    told = ["lms", "load", "--context-length", str(options.context)]
+    # Of what is stored it takes the path that has these letters in this order, and asks where several have.
+    told = ["lms", "load", stored, "--context-length", str(options.context)]
     settings: list[str] = []
     if model.format == "gguf":
         told += ["--gpu", _ratio(start)]
@@ -395,7 +399,7 @@ def _lm_studio(start: Start) -> RunLine | str:
         settings.append(f"the experts of {start.experts_aside} layers in system memory")
     if len(start.memories) > 1 and model.format == "gguf":
         settings.append("how layers lie on the cards")
-    note = "The second command asks which model is meant."
+    note = "If several of your files match, the second command asks which one is meant."
     if settings:
         note += f" Choose in the app, among the model's settings: {', '.join(settings)}."
     return RunLine(((Command(("lms", "get", source)), Command(tuple(told))),), note)

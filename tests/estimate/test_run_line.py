@@ -146,7 +146,7 @@ def test_lm_studio_is_told_what_its_command_takes_and_the_rest_in_words():
     for variant in GGUF:
         for plan, (get, load) in lines_of("lm-studio", variant):
             assert get.words == ["lms", "get", f"https://huggingface.co/{STRANGE.repo_id}@Q4_K_M"]
-            assert load.words == ["lms", "load"]
+            assert load.words == ["lms", "load", f"{STRANGE.repo_id}/Q4_K_M"]
             assert load.number("--context-length") == plan.options.context
             assert load.options.get("--parallel") == (None if plan.options.parallel is None else [str(plan.slots)])
             (share,) = load.options["--gpu"]

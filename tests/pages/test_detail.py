@@ -12,6 +12,7 @@ pytestmark = pytest.mark.django_db
 
 PHI = "/models/microsoft/phi-2/"
 NEW = "sample/phi-new"
+PAINTER = "/models/stabilityai/stable-diffusion-xl-base-1.0/"
 
 
 def test_a_model_that_runs(client):
@@ -168,3 +169,15 @@ def test_what_is_gone_from_the_hub_is_not_offered_for_download(client, gone):
     assert "Its files cannot be downloaded." in page.text
     assert "hf download" not in page.text
     assert "Files on the Hub" not in page.text
+
+
+def test_a_model_that_the_engine_does_not_take_names_those_that_do_on_the_same_machine(client):
+    response = client.get(PAINTER, {"worker": "ollama", "accelerator": "RTX 4090"})
+    page, (told,) = Page(response), response.context["page"].elsewhere
+    assert "Another engine takes it: Diffusers" in page.text
+    (link,) = [one for one in page.internal() if "worker=diffusers" in one]
+    assert "accelerator=RTX+4090" in link
+    there = client.get(link).context["page"]
+    assert there.result.compatible
+    assert there.result == told.result
+    assert there.elsewhere == ()

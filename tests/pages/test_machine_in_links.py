@@ -86,10 +86,18 @@ def test_what_a_page_leads_to_is_about_the_pages_machine(client, path):
         told = worker_in(address)
         if urlsplit(path).path in FOR_OTHERS and set(told) & set(MACHINE):
             continue
-        assert told.items() >= HERE.items(), address
+        # The same model on the same machine, with another engine.
+        own = {**HERE, "worker": told["worker"]} if urlsplit(address).path == urlsplit(path).path else HERE
+        assert told.items() >= own.items(), address
 
 
 def test_a_model_that_was_fetched_is_shown_for_the_machine_it_was_fetched_on(client):
     client.cookies[WORKER_COOKIE] = "worker=mlx-lm&accelerator=Apple+M4+Max&memory=64"
     answer = client.post(f"/fetch/?{urlencode(HERE)}", {"id": "microsoft/phi-2"})
     assert worker_in(answer.url) == HERE
+
+
+def test_another_machine_does_not_take_over_the_cards_beside_the_own(client):
+    page = client.get("/machine/for/?m=microsoft/phi-2&worker=llama-cpp&accelerator=RTX+3090&beside=RTX+3060+12+GB")
+    assert page.context["page"].least
+    assert not [link for link in Page(page).internal() if "beside" in link and "accelerator=RTX+3090" not in link]
