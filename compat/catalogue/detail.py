@@ -256,6 +256,12 @@ class DetailPage:
     """The best variant here, where the page is about another build that was asked for."""
 
     @property
+    def recommended(self) -> bool:
+        """Whether the best build may be called the one to take: not where its memory need is guessed or unknown."""
+        fit = next((row.fit for row in self.variants if row.best), None)
+        return fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None
+
+    @property
     def one_plan(self) -> Plan | None:
         """The way to run here what does not fit as it is asked for, where one change of what is asked is enough."""
         if self.result.compatible or self.memory is None:

@@ -350,7 +350,9 @@ class _Machine:
         biggest = self.parameters[able].max()
         yield (
             "biggest",
-            self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
+            self._most(
+                able, self.parameters, places, "Among the most weights that fit with a tenth of the memory to spare."
+            ),
         )
         # Four bits with much beside them left wide are six by their size, and lose what four bits lose.
         near = every & (self.bits >= NEARLY_ALL_BITS) & (self.builds.columns.variants["quality"] >= VERY_GOOD)

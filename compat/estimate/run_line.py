@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, gcd
+from pathlib import PurePath
 from urllib.parse import quote
 
 from compat.engines.hardware import GIB, Accelerator
@@ -146,17 +147,18 @@ def take_line(slug: str, model: ModelFiles) -> str:
 def hub_line(model: ModelFiles) -> str:
     """How to get a variant with the Hub's own command: its files, and the small ones that are read with them.
 
-    Never all that a repository holds, which may be the same weights in five formats. The Hub's command takes ``*`` for
-    anything, folders included.
+    Never all that a repository holds, which may be the same weights in five formats, or in twenty widths: empty where
+    nothing tells which of its files they are. The Hub's command takes ``*`` for anything, folders included.
     """
     take = ("hf", "download", model.repo_id)
     if model.format == "gguf":
-        named = f"*{model.quantization}*.gguf" if model.quantization else "*.gguf"
-        return shlex.join((*take, *(model.files or ("--include", named))))
+        named = ("--include", f"*{model.quantization}*.gguf") if model.quantization else ()
+        files = model.files or named
+        return shlex.join((*take, *files)) if files else ""
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
     if not weights or len(weights) > _MOST_NAMED:
-        weights = _WEIGHTS.get(model.format, ())
-    return shlex.join((*take, *(("--include", *weights, *_BESIDE) if weights else ())))
+        weights = _WEIGHTS.get(model.format) or tuple(dict.fromkeys(f"*{PurePath(name).suffix}" for name in weights))
+    return shlex.join((*take, "--include", *weights, *_BESIDE)) if weights else ""
 
 
 _PART = re.compile(r"\d+-of-")

@@ -52,7 +52,9 @@ def answered(page: catalogue.DetailPage, answers: Sequence[Answer]) -> dict[str,
         "page": page,
         "answers": answers,
         "takes": [takes[position] for position in sorted(takes)],
-        "best_on": {page.best.position: [page.worker.slug]}
+        "best_on": {}
+        if not page.recommended
+        else {page.best.position: [page.worker.slug]}
         if page.best
         else {position: slugs for position, (_, slugs) in takes.items()},
         "refused": [answer.worker.slug for answer in answers if not answer.result.compatible],
