@@ -194,7 +194,8 @@ def requests() -> None:
     raise_catalogue_version()
     changed, _ = timed(lambda: _asked(client, "/models/"))
     print(f"first page after the catalogue changed {1000 * changed:,.0f} ms")
-    _settle(client)
+    made, _ = timed(_newest_index)
+    print(f"index made anew beside it in {made:.1f} s")
     print(f"{'request':<22}{'p50 ms':>9}{'p95 ms':>9}{'new ms':>9}{'kB gzip':>9}")
     for kind, addresses in REQUESTS.items():
         new, weight = [], 0
@@ -215,11 +216,12 @@ def requests() -> None:
     print(f"memory: {memory()}, all of the above in one process")
 
 
-def _settle(client: Client) -> None:
-    """Let work that a change set off beside the requests come to its end."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until and _seconds(client, "/models/?page=3") > 0.1:
-        time.sleep(1)
+def _newest_index() -> None:
+    """Wait until the index of the newest version is there, which is made beside the requests."""
+    from compat.catalogue import current
+
+    while not current.index_now()[1]:
+        time.sleep(0.1)
 
 
 def _asked(client: Client, address: str, status: int = 200, tag: str = "") -> HttpResponse:

@@ -24,13 +24,15 @@ from compat.architectures import name_words
 from compat.architectures.name_hints import without_maker
 from compat.catalogue.columns import license_label
 from compat.catalogue.current import current_index, suggested_on, verdicts_on
+from compat.catalogue.finding import scan
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import RUNS, Column, Mask
-from compat.catalogue.membership import best_first, shown_rows
+from compat.catalogue.membership import best_first, rows_of_models, shown_rows
 from compat.catalogue.order import ORDERS
 from compat.catalogue.rows import records_by_id
 from compat.catalogue.suggesting import KIND, MAKER, OF_USE, line_of, release_of
 from compat.catalogue.workers import Worker
+from compat.estimate.amounts import distinct
 from compat.extraction.facts import parameters_text
 from compat.extraction.original_name import original_name
 from compat.models import ModelRecord
@@ -50,6 +52,7 @@ _AS_LARGE = (1.1, 4.0)
 _OF_FAMILY, _OF_LINE = 3, 2
 """So many of the same family are offered, and of each other line."""
 _LOOKED_AT = 120
+_MOST_BUILDS = 20 * _LOOKED_AT
 _OTHER_KIND = frozenset({"vl", "vision", "ocr", "math", "audio", "omni", "coder", "code", "embedding", "medical"})
 """Words that one model of a family is for something else by than another that has them not."""
 _NOT_ODD, _SOME_ODDITY = 0, -15
@@ -199,7 +202,7 @@ class _Looked:
         """Those of some groups that are for the same, by the narrowest use first, up to its size, then larger ones."""
         columns = self.index.columns
         uses, codes = self.index.values("use"), columns.group[self.builds]
-        told = {use for code in np.unique(uses.codes[codes]).tolist() for use in uses.sets[code]}
+        told = {use for code in distinct(uses.codes[codes]).tolist() for use in uses.sets[code]}
         alike = [uses.having([use]) for use in _NARROWEST if use in told]
         if not alike and self.record.task:
             alike = [self.index.values("task").having([self.record.task])]
@@ -220,32 +223,44 @@ class _Looked:
         found: Mask = here < columns.counts
         return found
 
-    def _first(self, least: int, *, of_line: bool) -> Column:
-        """The first models of the suggested order of which a build passes; those of the same line, or of others.
+    def _shown(self, rows: Column) -> Column:
+        """The first models of some rows, of each the build that lists show."""
+        model = self.index.columns.model
+        _, first = np.unique(model[rows], return_index=True)
+        models = model[rows[np.sort(first)][:_LOOKED_AT]]
+        shown = shown_rows(self.index, models, self.scores)
+        found: Column = shown[np.searchsorted(model[shown], models)]
+        return found
 
-        Of each the build that lists show.
-        """
-        columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
-        models = (columns.model_line == columns.model_line[self.model]) == of_line
-        models &= (columns.model_merit[:, KIND] >= least) & (columns.model_merit[:, MAKER] > 0)
-        models[self.model] = False
-        rows = order.rows[self._for_the_same[order.groups]]
-        rows = rows[models[columns.model[rows]]][: 20 * _LOOKED_AT]
-        _, first = np.unique(columns.model[rows], return_index=True)
-        first_models = columns.model[rows[np.sort(first)][:_LOOKED_AT]]
-        shown = shown_rows(self.index, first_models, self.scores)
-        found: Column = shown[np.searchsorted(columns.model[shown], first_models)]
+    def _others(self, models: Column, least: int) -> Mask:
+        """Which of some models are another one, of a maker that is known, and of no odd kind."""
+        merit = self.index.columns.model_merit
+        found: Mask = (models != self.model) & (merit[models, KIND] >= least) & (merit[models, MAKER] > 0)
         return found
 
     def family(self) -> Column:
         """What is of the same line, in the suggested order."""
-        if self.index.columns.model_line[self.model] < 0:
+        columns, line = self.index.columns, self.index.columns.model_line[self.model]
+        if line < 0:
             return np.zeros(0, dtype=np.int64)
-        return self._first(_SOME_ODDITY, of_line=True)
+        models = np.flatnonzero(columns.model_line == line)
+        rows = rows_of_models(columns, models[self._others(models, _SOME_ODDITY)])
+        rows = rows[self._for_the_same[columns.group[rows]]]
+        points = suggested_on(self.index, self.worker, models=True).points[rows]
+        known = self.index.places(ORDERS["popular"])[rows]
+        return self._shown(rows[np.lexsort((known, -points))][:_MOST_BUILDS])
 
     def peers(self) -> Column:
         """What is not."""
-        return self._first(_NOT_ODD, of_line=False)[: 4 * MOST_ALTERNATIVES]
+        columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
+        line, found, count = columns.model_line[self.model], [np.zeros(0, dtype=np.int64)], 0
+        for _, rows in scan(order, self._for_the_same):
+            models = columns.model[rows]
+            found.append(rows[self._others(models, _NOT_ODD) & (columns.model_line[models] != line)])
+            count += len(found[-1])
+            if count >= _MOST_BUILDS:
+                break
+        return self._shown(np.concatenate(found)[:_MOST_BUILDS])[: 4 * MOST_ALTERNATIVES]
 
 
 def _known(index: CatalogueIndex, rows: Column, told: Mapping[int, _Told]) -> Iterator[_Told]:

@@ -34,10 +34,12 @@ REST = 3
 """A new index is begun no sooner than this many times what the last one took: changes may come without end."""
 MOST_MACHINES = 32
 """The verdicts of so many machines are kept with an index."""
-MOST_SPEEDS = 8
-"""The speeds of so many, which take sixteen bytes a record."""
-MOST_SUGGESTED = 16
-"""And the suggested orders of so many, which take ten."""
+MOST_SPEEDS, EACH_SPEED = 8, 16
+"""The speeds of so many, which take so many bytes a record."""
+MOST_SUGGESTED, EACH_SUGGESTED = 16, 10
+"""And the suggested orders of so many."""
+KEPT_BYTES = 40 * 1024**2
+"""Of a large catalogue fewer are kept: each of both kinds takes no more than this in all."""
 
 Kept = TypeVar("Kept")
 
@@ -190,7 +192,8 @@ def speeds_on(index: CatalogueIndex, worker: Worker) -> Speeds:
             verdicts, best = needs.verdicts(index.columns, worker)
             groups = needs.speeds(index.columns, verdicts, best)
             _keep(index.machines, worker.key, verdicts, MOST_MACHINES)
-            _keep(index.speeds, worker.key, Speeds.of(groups, index.order(ORDERS["popular"])), MOST_SPEEDS)
+            by_speed = Speeds.of(groups, index.order(ORDERS["popular"]))
+            _keep(index.speeds, worker.key, by_speed, _most(index, MOST_SPEEDS, EACH_SPEED))
         return index.speeds[worker.key]
 
 
@@ -202,8 +205,12 @@ def suggested_on(index: CatalogueIndex, worker: Worker, *, models: bool) -> Sugg
             scores = verdicts_on(index, worker).scores(index.columns.trusted)
             machine = worker.hardware is not None
             order = Suggested.of(index.columns, scores, models=models, machine=machine)
-            _keep(index.suggested, key, order, MOST_SUGGESTED)
+            _keep(index.suggested, key, order, _most(index, MOST_SUGGESTED, EACH_SUGGESTED))
         return index.suggested[key]
+
+
+def _most(index: CatalogueIndex, most: int, each: int) -> int:
+    return max(1, min(most, KEPT_BYTES // (each * max(len(index), 1))))
 
 
 def _keep(kept: dict[Hashable, Kept], key: Hashable, found: Kept, most: int) -> None:

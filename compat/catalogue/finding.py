@@ -31,12 +31,13 @@ from compat.catalogue.index_columns import (
     by_level,
     level_of,
 )
-from compat.catalogue.membership import best_first, rows_of_model
+from compat.catalogue.membership import best_first, rows_of_model, rows_of_models
 from compat.catalogue.order import ORDERS, SPEED, SUGGESTED, Order
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record
 from compat.catalogue.suggesting import NEED_NOT_KNOWN, Standing, Suggested, standing
 from compat.catalogue.workers import Worker
+from compat.estimate.amounts import distinct
 from compat.models import ModelRecord, RecordTags
 from compat.models.composed import ComposedQuery
 from compat.models.search import matching_ids
@@ -311,8 +312,8 @@ class Finding:
         named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
         rows = self.index.rows_of([pk for (pk,) in named])
         rows = self._found(_of_models(self.index, rows, models=self.models) if len(rows) else rows)
-        order = self.columns(self.order)
-        rows = np.array(sorted(rows, key=lambda row: _position(order, row)), dtype=np.int64)
+        in_order = self.columns(self.order).rows
+        rows = in_order[np.isin(in_order, rows)].astype(np.int64) if len(rows) > 1 else rows
         return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
 
     def _found(self, rows: Column) -> Column:
@@ -476,9 +477,16 @@ def _of_models(index: CatalogueIndex, rows: Column, *, models: bool) -> Column:
     """The rows of all builds of the models that some rows are builds of; where repositories are asked for, the rows."""
     if not models:
         return rows
-    taken = np.zeros(len(index.columns.model_self), dtype=bool)
-    taken[index.columns.model[rows]] = True
-    return np.flatnonzero(taken[index.columns.model])
+    columns = index.columns
+    if len(rows) < len(index) // _MANY:
+        return np.sort(rows_of_models(columns, distinct(columns.model[rows]))).astype(np.int64)
+    taken = np.zeros(len(columns.model_self), dtype=bool)
+    taken[columns.model[rows]] = True
+    return np.flatnonzero(taken[columns.model])
+
+
+_MANY = 32
+"""A search finds many rows where it finds one in so many: then all are looked at once, and none is sorted."""
 
 
 def _model_named(criteria: Question) -> ModelRecord:

@@ -18,6 +18,7 @@ from compat.catalogue.columns import VerdictColumn
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import ALL_CAUSES
 from compat.catalogue.taking import UNSURE, WORTHS
+from compat.estimate.amounts import distinct
 from compat.rules import Confidence
 
 Column = NDArray[Any]
@@ -42,7 +43,7 @@ def ranges(starts: Column, sizes: Column) -> Column:
 
 def _distinct(first: Column, second: Column, size: int) -> tuple[Column, Column]:
     """The distinct pairs of two columns, of which the second is below ``size``."""
-    one, other = np.divmod(np.unique(first.astype(np.int64) * max(size, 1) + second), max(size, 1))
+    one, other = np.divmod(distinct(first.astype(np.int64) * max(size, 1) + second), max(size, 1))
     return one, other
 
 

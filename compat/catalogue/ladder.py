@@ -40,6 +40,7 @@ from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
+from compat.estimate.amounts import distinct
 from compat.estimate.quality import VERY_GOOD
 from compat.models import ModelRecord, RecordTags, RecordVariant
 from compat.rules import CompatibilityResult, Confidence
@@ -255,7 +256,7 @@ class _Machine:
         if worker.hardware is not None and not worker.hardware.accelerators and worker.machine.ram_bandwidth is None:
             assumed = min(USUAL_MEMORY.values())
             worker = replace(worker, machine=replace(worker.machine, ram_bandwidth=assumed))
-        needs = np.unique(columns.need[groups])
+        needs = distinct(columns.need[groups])
         builds = engine_needs(index, [worker])[worker.profile.slug].builds(columns, worker, needs)
         of_need = np.full(len(columns.need_sheet), -1, dtype=np.int64)
         of_need[columns.need[groups]] = columns.ranges["parameters"][groups]
@@ -326,7 +327,7 @@ class _Machine:
     def shown(self) -> Mask:
         """The rows that lists show for their models."""
         columns, verdicts = self.index.columns, verdicts_on(self.index, self.worker)
-        models = np.unique(columns.model[self.rows])
+        models = distinct(columns.model[self.rows])
         found: Mask = np.isin(self.rows, shown_rows(self.index, models, verdicts.scores(columns.trusted)))
         return found
 

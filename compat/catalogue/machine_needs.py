@@ -21,6 +21,7 @@ from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
 from compat.estimate import Fit, Hardware, LoadOptions, VariantInputs
+from compat.estimate.amounts import distinct
 from compat.estimate.launch import CUTS_CONTEXT
 from compat.estimate.need_columns import DOUBTED, FIT_CODES, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
@@ -270,7 +271,7 @@ def _loaded(worker: Worker, made: Column) -> Column:
 
 def _by_context(worker: Worker, context: Column) -> Iterator[tuple[LoadOptions, Column]]:
     """How the worker loads at each context there is, and where in the column that is."""
-    for tokens in np.unique(context).tolist():
+    for tokens in distinct(context).tolist():
         yield replace(worker.options, context=tokens), np.flatnonzero(context == tokens)
 
 
@@ -332,14 +333,14 @@ def read_engine_needs(
 ) -> dict[str, EngineNeeds]:
     """What each worker's engine would load, by its slug; rows that the index before had as well are taken from it."""
     chosen = {worker.profile.slug: _entries(index, worker, before) for worker in workers}
-    variants = {engine: np.unique(entries.of_needs(index)[1]) for engine, (entries, _) in chosen.items()}
+    variants = {engine: distinct(entries.of_needs(index)[1]) for engine, (entries, _) in chosen.items()}
     columns = {}
     missing = {}
     for engine, numbers in variants.items():
         kept = _kept(index, numbers, engine, before)
         columns[engine] = [kept.columns] if kept else []
         missing[engine] = numbers[~np.isin(numbers, kept.variants)] if kept else numbers
-    wanted = np.unique(np.concatenate([*missing.values(), np.zeros(0, dtype=np.int64)]))
+    wanted = distinct(np.concatenate([*missing.values(), np.zeros(0, dtype=np.int64)]))
     for part, inputs_ in _inputs(index, wanted):
         for engine, numbers in missing.items():
             columns[engine].append(

@@ -11,7 +11,7 @@ import numpy as np
 
 from compat.catalogue.builds import BuildBy
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import Column, ranges
+from compat.catalogue.index_columns import Column, IndexColumns, ranges
 from compat.catalogue.order import ORDERS
 from compat.extraction.original_name import original_name
 from compat.extraction.relatives import UNLIKE
@@ -78,6 +78,14 @@ def rows_of_model(index: CatalogueIndex, record: ModelRecord) -> Column:
     return index.columns.builds_of(index.columns.model[row[0]]) if len(row) else row
 
 
+def rows_of_models(columns: IndexColumns, models: Column) -> Column:
+    """The rows of all repositories of some models, model by model."""
+    starts = columns.model_first[models]
+    sizes = columns.model_first[models + 1] - starts
+    found: Column = columns.model_rows[ranges(starts.astype(np.int64), sizes.astype(np.int64))]
+    return found
+
+
 def best_first(index: CatalogueIndex, builds: Column, scores: Column) -> Column:
     """The rows of a model's builds by their scores.
 
@@ -103,9 +111,7 @@ def _told_by(index: CatalogueIndex, rows: Column) -> Column:
 def shown_rows(index: CatalogueIndex, models: Column, scores: Column) -> Column:
     """The row that lists show for each of some models, by the scores of all groups: the first of :func:`best_first`."""
     columns = index.columns
-    starts = columns.model_first[models]
-    sizes = columns.model_first[models + 1] - starts
-    rows = columns.model_rows[ranges(starts.astype(np.int64), sizes.astype(np.int64))]
+    rows = rows_of_models(columns, models)
     known = index.places(ORDERS["popular"])[rows]
     model = columns.model[rows]
     order = np.lexsort((known, _told_by(index, rows), -scores[columns.group[rows]].astype(np.int64), model))

@@ -325,7 +325,8 @@ class Question(BaseModel):
     ubatch: Annotated[
         Batch | None,
         Parameter(
-            "Prompt tokens that llama.cpp computes in one go (`--ubatch-size`); 512 if not given.",
+            "Prompt tokens that llama.cpp computes in one go (`--ubatch-size`); 512 if not given, and on Ollama up to "
+            "2,048 by context and room.",
             group="worker",
             takes=f"1 to {MOST_UBATCH:,}",
             metavar="TOKENS",

@@ -68,7 +68,8 @@ class Launch:
 
     ``unified``: all slots share one cache. ``own_context``: each slot gets the whole context, so that the cache is as
     many times as large. ``swa_full``: windowed layers keep every token, otherwise ``spare_cells`` more than they must.
-    ``output_rows``: tokens of a micro-batch whose logits are kept, all of them where it is None.
+    ``output_rows``: tokens of a micro-batch whose logits are kept, all of them where it is None. ``batch_by_room``: a
+    larger micro-batch is taken where :mod:`compat.estimate.micro_batch` says so.
     """
 
     slots: int = 1
@@ -78,6 +79,7 @@ class Launch:
     swa_full: bool = False
     output_rows: int | None = None
     spare_cells: int = 0
+    batch_by_room: bool = False
 
 
 _SERVER = Launch(slots=4, output_rows=4)
@@ -88,7 +90,7 @@ _LAUNCHES: Mapping[str, Launch] = {
     "lm-studio": _SERVER,
     "lmstudio": _SERVER,
     "jan": Launch(slots=2, output_rows=2),
-    "ollama": Launch(unified=False, own_context=True, output_rows=1),
+    "ollama": Launch(unified=False, own_context=True, output_rows=1, batch_by_room=True),
     "koboldcpp": Launch(swa_full=True),
 }
 """The engines that are started otherwise than for one sequence, by their slug."""
@@ -143,4 +145,5 @@ def launch_of(engine: str, options: LoadOptions) -> Launch:
         usual.swa_full if options.swa_full is None else options.swa_full,
         slots if few_rows else None,
         int(options.build is not None and options.build >= SPARE_CELL_SINCE),
+        usual.batch_by_room and options.ubatch is None,
     )

@@ -13,6 +13,7 @@ from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, drive
 from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name, runtime_of
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, launch_of
+from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
 from compat.estimate.parallel import (
     Cuts,
     cuts_of,
@@ -129,6 +130,7 @@ def estimate_memory(
     variant = as_held(variant, widening)
     weights = variant_weights(variant, engine, widening)
     missing = list(weights.missing)
+    launch = _with_batch(launch, variant, weights, engine, hardware, options)
     cache = cache_options(options, launch)
     kv, state = _cache(variant.shape, engine, cache, ranks, missing)
     if kv.bytes is not None and widening is not None:
@@ -176,6 +178,29 @@ def estimate_memory(
         min(output_head(weights), device_weights or 0),
         stages,
     )
+
+
+def _with_batch(
+    launch: Launch,
+    variant: VariantInputs,
+    weights: Weights,
+    engine: str,
+    hardware: Hardware | None,
+    options: LoadOptions,
+) -> Launch:
+    """The launch with the micro-batch that the engine chooses for this variant, where it chooses one."""
+    shape = variant.shape
+    if not launch.batch_by_room or shape is None:
+        return launch
+    most = with_largest_file(variant)
+    heaviest = weights if most is None else variant_weights(most, engine)
+    size = -1 if heaviest.total is None else heaviest.total
+    tokens = cache_options(options, launch).context
+    numbers = (shape.layers or 0, shape.kv_heads or 0, shape.hidden or 0, shape.heads or 0)
+    cache = foreseen_cache(*numbers, tokens)
+    least, *larger = batches_for(tokens, hardware, flash_attention=options.flash_attention)
+    taken = [batch for batch in larger if takes_batch(batch, size, cache, hardware)]
+    return replace(launch, ubatch=max(taken, default=least))
 
 
 def _projector(size: int | None, engine: str) -> Component:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from compat.architectures.layers import LayerKind
 from compat.engines.hardware import Hardware
-from compat.estimate.amounts import Amount
+from compat.estimate.amounts import Amount, distinct
 from compat.estimate.buffers import (
     BufferOptions,
     LlamaWidths,
@@ -75,7 +75,7 @@ from compat.estimate.kv import (
     state_bytes,
     unified_pool,
 )
-from compat.estimate.launch import Aside, LoadOptions, launch_of
+from compat.estimate.launch import Aside, Launch, LoadOptions, launch_of
 from compat.estimate.memory import (
     MOVABLE,
     VariantInputs,
@@ -87,6 +87,7 @@ from compat.estimate.memory import (
     variant_weights,
     with_largest_file,
 )
+from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.quality import quality_code
@@ -236,7 +237,7 @@ class NeedColumns:
     def taken(self, rows: NDArray[np.int64]) -> NeedColumns:
         """Some variants of these columns, in the order of their rows, and the shapes that they have."""
         variants = self.variants[rows].copy()
-        kept = np.unique(variants["shape"][variants["shape"] != UNKNOWN])
+        kept = distinct(variants["shape"][variants["shape"] != UNKNOWN])
         known = variants["shape"] != UNKNOWN
         variants["shape"][known] = np.searchsorted(kept, variants["shape"][known])
         caches = self.caches[np.isin(self.caches["shape"], kept)].copy()
@@ -265,7 +266,7 @@ class NeedColumns:
         for number, slug in enumerate(runtimes(self.slug)):
             asked = cache_options(options, launch_of(slug, options))
             codes = np.zeros(len(attention), dtype=np.int8)
-            for kind in np.unique(attention).tolist():
+            for kind in distinct(attention).tolist():
                 bar = cache_bar(Attention(kind), slug, hardware, asked)
                 codes[attention == kind] = KEPT if bar is None else BARRED if bar.sure else DOUBTED
             rows = self.variants["runtime"] == number
@@ -279,7 +280,6 @@ class NeedColumns:
         asked = cache_options(options, launch)
         shapes, variants = self.shapes, self.variants
         ranks = self.ranks_on(hardware)
-        kv, state = self._cache(asked, ranks)
         buffers = BufferOptions(
             flash_attention=options.flash_attention,
             gpu=bool(hardware.accelerators),
@@ -289,10 +289,10 @@ class NeedColumns:
             sequences=options.sequences,
             output_rows=launch.output_rows,
         )
-        compute = self._compute(asked, buffers, ranks)
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
-        kv, state, compute, extra, ranks = kv[of], state[of], compute[of], extra[of], ranks[of]
+        kv, state, compute = self._by_batch(asked, buffers, ranks, hardware, launch)
+        extra, ranks = extra[of], ranks[of]
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
         least, held = variants["least"], variants["held"]
@@ -319,6 +319,31 @@ class NeedColumns:
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]
         return Needs(parts, known, floor, host, ranks, layers, dense, most, variants["head"], variants["experts"])
+
+    def _by_batch(
+        self, asked: CacheOptions, buffers: BufferOptions, ranks: Column, hardware: Hardware, launch: Launch
+    ) -> tuple[Column, Column, Column]:
+        """(keys and values, states, activations on each device) of each variant, by the micro-batch it is run with."""
+        least, *larger = [asked.ubatch]
+        if launch.batch_by_room:
+            least, *larger = batches_for(asked.context, hardware, flash_attention=buffers.flash_attention)
+        kv, state, compute = self._parts(replace(asked, ubatch=least), buffers, ranks)
+        if larger:
+            of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
+            layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
+            cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
+            weights = np.where(weights < 0, self.variants["most"], weights)
+            for batch in larger:
+                taken = takes_batch(batch, weights, cache, hardware) & (of != UNKNOWN)
+                more = self._parts(replace(asked, ubatch=batch), buffers, ranks)
+                # A state is as large whatever the batch.
+                kv, compute = np.where(taken, more[0], kv), np.where(taken, more[2], compute)
+        return kv, state, compute
+
+    def _parts(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> tuple[Column, Column, Column]:
+        """(keys and values, states, activations on each device) of each variant."""
+        of, (kv, state) = self.variants["shape"], self._cache(asked, ranks)
+        return kv[of], state[of], self._compute(asked, buffers, ranks)[of]
 
     def ranks_on(self, hardware: Hardware) -> Column:
         """The devices that are used, shape by shape."""
@@ -765,7 +790,7 @@ def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int
 def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     """Token slots that layers with these windows get."""
     slots = np.zeros(len(windows), dtype=np.int64)
-    for window in np.unique(windows):
+    for window in distinct(windows):
         kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
         layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
         slots[windows == window] = reserved_cells(layer, engine, options)
@@ -789,7 +814,7 @@ def _overhead(engine: str, buffers: BufferOptions, rank: int) -> int:
 
 def _by_rank(ranks: Column, amount: Amount) -> Column:
     """What an amount is for each number of devices that occurs."""
-    known = {int(rank): amount(int(rank)) for rank in np.unique(ranks)}
+    known = {int(rank): amount(int(rank)) for rank in distinct(ranks)}
     values = np.array([known.get(rank, 0) for rank in range(max(known) + 1)])
     found: Column = values[ranks]
     return found

@@ -128,7 +128,8 @@ class MachineOut(Shape):
 class WorkerOut(Shape):
     """An engine, perhaps on a machine, as a verdict is made for it.
 
-    ``slots`` requests are served at once; ``ubatch`` is null where an engine has no micro-batch to choose.
+    ``slots`` requests are served at once; ``ubatch`` is null where an engine has no micro-batch to
+    choose, and where it chooses one itself, model by model.
     """
 
     slug: str

@@ -53,7 +53,7 @@ def worker(one: Worker) -> Json:
         "kvType": one.kv,
         "kvValueType": one.kv_values or one.kv,
         "slots": one.launch.slots,
-        "ubatch": one.launch.ubatch if one.has_ubatch else None,
+        "ubatch": one.launch.ubatch if one.has_ubatch and not one.launch.batch_by_room else None,
     }
 
 

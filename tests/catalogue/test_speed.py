@@ -186,3 +186,12 @@ def test_the_speeds_of_a_few_machines_are_kept():
     for memory in range(current.MOST_SPEEDS + 2):
         speeds_on(index, queries.worker_of(Question(worker="ollama", memory=4.0 + memory), available))
     assert len(index.speeds) == current.MOST_SPEEDS
+
+
+@pytest.mark.parametrize(("room", "kept"), [(3, 3), (2.99, 2), (0.1, 1), (100, current.MOST_SPEEDS)])
+def test_of_a_large_catalogue_fewer_are_kept(monkeypatch, room, kept):
+    index, available = current_index(), workers()
+    monkeypatch.setattr(current, "KEPT_BYTES", room * current.EACH_SPEED * len(index))
+    for memory in range(current.MOST_SPEEDS + 2):
+        speeds_on(index, queries.worker_of(Question(worker="ollama", memory=4.0 + memory), available))
+    assert len(index.speeds) == kept

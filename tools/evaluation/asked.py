@@ -23,7 +23,13 @@ from compat.engines.system_memory import processor_bandwidth
 from compat.estimate import LoadOptions, VariantInputs, find_shape
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
 from compat.estimate.label_sizes import file_label
-from compat.estimate.launch import FEW_ROWS_SINCE, FOUR_SLOTS_SINCE, OWN_ENGINE_OF_OLLAMA, SPARE_CELL_SINCE
+from compat.estimate.launch import (
+    DEFAULT_UBATCH,
+    FEW_ROWS_SINCE,
+    FOUR_SLOTS_SINCE,
+    OWN_ENGINE_OF_OLLAMA,
+    SPARE_CELL_SINCE,
+)
 from compat.models import ModelRecord, RecordVariant
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
@@ -76,6 +82,8 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     made = record.context or (inputs.shape.context if inputs.shape is not None else None)
     if made is not None:
         options = replace(options, context=loaded_context(made, options.context, profile.slug))
+    if point.engine == "ollama" and (point.date or "2026-12") < "2026-06" and options.ubatch is None:
+        options = replace(options, ubatch=DEFAULT_UBATCH)
     if point.engine == "ollama" and _kept_all_rows(point, inputs):
         options = replace(options, build=FEW_ROWS_SINCE - 1)
     return Asked(record, variant, worker, inputs, hardware, options, engine_name(profile.slug))
