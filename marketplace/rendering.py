@@ -10,6 +10,7 @@ from copy import copy
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -19,7 +20,8 @@ from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django.utils.translation import get_language, get_language_info, gettext, ngettext
 from django_htmx.jinja import htmx_script
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from compat.catalogue import Row
@@ -161,6 +163,8 @@ _COUNT = "\0"
 """Stands for a number in what is rendered before the number is known."""
 _WORKER = "\1"
 """Stands for the worker's part of an address in the same way."""
+_ALSO_WORKER = "\2"
+"""The same behind other parameters."""
 
 
 @lru_cache(maxsize=4096)
@@ -239,6 +243,16 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
             parts += (before, show.count(one.count), after)
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template
 
+    @pass_context
+    def link(context: Context, name: str, *args: str, query: str = "", **parameters: str | Sequence[str]) -> str:
+        """The address of a page with these parameters, about the machine that the page it stands on is about.
+
+        ``query`` are more of them, as they stand in an address.
+        """
+        worker = None if edition.exported else context.get("worker")
+        parts = query, urlencode(parameters, doseq=True, safe="/"), worker.query if worker else ""
+        return with_query(edition.page(name, *args), "&".join(filter(None, parts)))
+
     rows: WeakKeyDictionary[Row, dict[tuple[str, str, ModelOf | None, Standing | None], str]] = WeakKeyDictionary()
 
     def rows_of_list(
@@ -257,7 +271,7 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
         ``standings`` say why each stands where it does.
         """
         parts = list[str]()
-        worker = escape(f"?{query}") if query else ""
+        first, after = (escape(f"?{query}"), escape(f"&{query}")) if query else ("", "")
         for row in found:
             known, model = rows.setdefault(row, {}), models.get(row.record.pk)
             standing = standings.get(row.record.pk)
@@ -265,10 +279,16 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
             if form not in known:
                 template = made.get_template("partials/_row.html")
                 item = template.render(
-                    row=row, profile=profile, heading=heading, model=model, standing=standing, query=_WORKER
+                    row=row,
+                    profile=profile,
+                    heading=heading,
+                    model=model,
+                    standing=standing,
+                    query=_WORKER,
+                    also=_ALSO_WORKER,
                 )
                 known[form] = f"\n  {item.strip()}\n  "
-            parts.append(known[form].replace(_WORKER, worker))
+            parts.append(known[form].replace(_WORKER, first).replace(_ALSO_WORKER, after))
         return Markup("".join(parts))  # noqa: S704 - made by an escaping template
 
     made.globals.update(
@@ -280,6 +300,7 @@ def environment_of(edition: Edition, panels: int = 2048, language: str = "en", *
         direction="rtl" if get_language_info(language)["bidi"] else "ltr",
         exported=edition.exported,
         url=edition.page,
+        link=link,
         static=edition.file,
         only_on=edition.only_on,
         verdicts_of=edition.verdicts_of,

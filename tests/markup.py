@@ -35,6 +35,7 @@ class Page(HTMLParser):
         self.pieces: list[str] = []
         self._open: list[str] = []
         self._textarea = ""
+        self._select = ""
         self.feed(response.content.decode())
         self.close()
 
@@ -62,6 +63,9 @@ class Page(HTMLParser):
         if tag in ("input", "select", "textarea") and "name" in told and self.forms and "form" in self._open:
             self.forms[-1].fields[told["name"]] = told.get("value", "")
             self._textarea = told["name"] if tag == "textarea" else self._textarea
+            self._select = told["name"] if tag == "select" else self._select
+        if tag == "option" and "selected" in told and self.forms and "form" in self._open:
+            self.forms[-1].fields[self._select] = told["value"]
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)

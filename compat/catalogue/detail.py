@@ -12,6 +12,7 @@ from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now, verdicts_on
 from compat.catalogue.descendants import Descendants, kinds_of
+from compat.catalogue.elsewhere import OF_THE_ENGINE, Elsewhere, engines_that_run
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
@@ -249,8 +250,16 @@ class DetailPage:
         )
         return best if fits else None
 
+    elsewhere: Sequence[Elsewhere] = ()
+    """Other engines that run it here, where this one does not take it."""
     best: RecordVariant | None = None
     """The best variant here, where the page is about another build that was asked for."""
+
+    @property
+    def recommended(self) -> bool:
+        """Whether the best build may be called the one to take: not where its memory need is guessed or unknown."""
+        fit = next((row.fit for row in self.variants if row.best), None)
+        return fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None
 
     @property
     def one_plan(self) -> Plan | None:
@@ -366,12 +375,13 @@ def detail(
     available: Mapping[str, Worker] | None = None,
     build: int | None = None,
 ) -> DetailPage:
-    """Everything about one model. At most thirteen queries, seldom sixteen; raises :class:`UnknownModel`.
+    """Everything about one model. At most fourteen queries, seldom sixteen; raises :class:`UnknownModel`.
 
     The page is about its best variant here, or about the one in the position ``build``, if there is one.
     """
     record = find_record(repo_id)
-    worker = worker_of(asked or Question(), available or workers())
+    asked, available = asked or Question(), available or workers()
+    worker = worker_of(asked, available)
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = _VARIANTS.objects(record.pk)
     fit_at = cache(lambda place: fit_of(record, variants[place], at_its_context(worker, answer.facts[place])))
@@ -401,6 +411,9 @@ def detail(
         builds=relatives.builds,
         descendants=relatives.descendants,
         best=best.best if other else None,
+        elsewhere=engines_that_run(record, variants, answer.facts, worker, asked, available)
+        if row.result.cause in OF_THE_ENGINE
+        else (),
     )
 
 

@@ -291,9 +291,12 @@ class Finding:
         found = {}
         for row in rows:
             pk, told = row.record.pk, since.get(row.record.pk) or row.record.created
+            paced = row.speed is not None and row.speed.tokens_per_second is not None
             for at in self.index.rows_of([pk]).tolist():
                 score, size = int(self.scores[self.index.columns.group[at]]), row.record.parameters_text
-                found[pk] = standing(self.index.columns, self.ranked, at, score, size, told, models=self.models)
+                found[pk] = standing(
+                    self.index.columns, self.ranked, at, score, size, told, models=self.models, paced=paced
+                )
         return found
 
     @property

@@ -32,6 +32,7 @@ from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
+from compat.catalogue.suited_engine import SuitedEngine, suited_engine
 from compat.catalogue.uses import USES, Use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, workers
@@ -167,6 +168,8 @@ class MachinePage:
     asked: Question
     ladders: tuple[Ladder, ...]
     engines: tuple[EngineChoice, ...]
+    suited: SuitedEngine
+    """The engine to begin with on the machine."""
     refused: bool = False
     assumed_rate: float | None = None
 
@@ -175,18 +178,18 @@ def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) ->
     """The ladders of the machine that a question tells. At most eleven queries, whatever the catalogue's size."""
     available = available or workers()
     worker = worker_of(asked, available)
-    engines = tuple(_engines(asked, worker, available))
+    engines = tuple(_engines(asked, worker, available)), suited_engine(worker.machine, available)
     if worker.hardware is None:
-        return MachinePage(worker, asked, (), engines)
+        return MachinePage(worker, asked, (), *engines)
     if runs_nothing(worker):
-        return MachinePage(worker, asked, (), engines, refused=True)
+        return MachinePage(worker, asked, (), *engines, refused=True)
     index, _ = index_now()
     here = _Machine.of(index, worker)
     picks = {use: dict(here.picks(use)) for use in USES}
     reader = _Reader(worker, asked, [one for found in picks.values() for some in found.values() for one in some])
     ladders = [_ladder(use, found, reader, here) for use, found in picks.items()]
     ladders = list(_with_unlocked(ladders, index, worker, asked))
-    return MachinePage(worker, asked, tuple(ladders), engines, assumed_rate=here.assumed_rate)
+    return MachinePage(worker, asked, tuple(ladders), *engines, assumed_rate=here.assumed_rate)
 
 
 def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -> Iterator[EngineChoice]:
@@ -212,6 +215,7 @@ def told_machine(machine: Machine) -> dict[str, object]:
         "accelerator": machine.accelerator,
         "count": machine.count,
         "memory": machine.memory,
+        "beside": machine.others,
         "ram": machine.ram,
         "ram_bandwidth": machine.ram_bandwidth,
     }
@@ -350,7 +354,9 @@ class _Machine:
         biggest = self.parameters[able].max()
         yield (
             "biggest",
-            self._most(able, self.parameters, places, "Among the most weights that fit with room to spare."),
+            self._most(
+                able, self.parameters, places, "Among the most weights that fit with a tenth of the memory to spare."
+            ),
         )
         # Four bits with much beside them left wide are six by their size, and lose what four bits lose.
         near = every & (self.bits >= NEARLY_ALL_BITS) & (self.builds.columns.variants["quality"] >= VERY_GOOD)

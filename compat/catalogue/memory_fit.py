@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compat.engines.hardware import GIB
-from compat.estimate import Fit, FitResult
+from compat.estimate import Fit, FitResult, Hardware
 from compat.rules import CompatibilityResult, Confidence
 
 _OTHER_CUT = (
@@ -45,6 +45,31 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
         return _lowered(result, f"Memory: {fit.sentence}", brief)
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
+
+
+_ANOTHER_BUILD = frozenset({"format", "quantization"})
+"""Causes for which another build of the same model is advised."""
+
+
+def advise_by_size(
+    result: CompatibilityResult, parameters: int | None, hardware: Hardware | None
+) -> CompatibilityResult:
+    """A refusal that advises another build of the model, where none can fit: it says that its size is in the way too.
+
+    At one bit a weight, fewer than any build has, and in all the memory that there is.
+    """
+    if hardware is None or not parameters or result.cause not in _ANOTHER_BUILD:
+        return result
+    rooms = hardware.usable()
+    beside = 0 if hardware.unified or not hardware.accelerators else hardware.system_memory or 0
+    if None in rooms or parameters / 8 <= sum(room or 0 for room in rooms) + beside:
+        return result
+    least, room = parameters / 8 / GIB, (sum(one or 0 for one in rooms) + beside) / GIB
+    text = (
+        f"Its size is in the way as well: even at 1 bit a weight any build of it needs {least:,.0f} GiB, and the "
+        f"machine has {room:,.0f} GiB."
+    )
+    return replace(result, recommendations=(text,))
 
 
 def _refused(result: CompatibilityResult, reason: str, cause: str, brief: str, *advice: str) -> CompatibilityResult:

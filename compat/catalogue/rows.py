@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models.functions import Lower
 
 from compat.catalogue.made_for import at_its_context
+from compat.catalogue.memory_fit import advise_by_size
 from compat.catalogue.needs import speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.verdict import FitAt, Outcome, SheetAnswer, on_machine, outcome_of, sheet_answers
@@ -151,7 +152,8 @@ def row_of_build(
 ) -> Row:
     """The same about one of its builds, whichever is the best. No query."""
     fit = fit_at(place) if answer.results[place].compatible else None
-    outcome = Outcome(on_machine(answer.results[place], answer.facts[place], fit, worker), place, fit)
+    result = advise_by_size(answer.results[place], record.parameters, worker.hardware)
+    outcome = Outcome(on_machine(result, answer.facts[place], fit, worker), place, fit)
     return _row(record, variants, *_told(variants), answer, worker, outcome)
 
 

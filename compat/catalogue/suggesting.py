@@ -43,6 +43,7 @@ from compat.catalogue.taking import (
     SURE,
     TRUSTS,
     UNKNOWN_NEED,
+    WORDS_WITHOUT_SPEED,
 )
 from compat.catalogue.well_known import is_altered
 from compat.extraction.original_name import original_name
@@ -493,9 +494,19 @@ _KINDS = {
 
 
 def standing(
-    columns: IndexColumns, ranked: Suggested, row: int, score: int, size: str, created: datetime | None, *, models: bool
+    columns: IndexColumns,
+    ranked: Suggested,
+    row: int,
+    score: int,
+    size: str,
+    created: datetime | None,
+    *,
+    models: bool,
+    paced: bool,
 ) -> Standing:
-    """Why a row stands where it does; ``size`` is its number of parameters in words, ``created`` its date."""
+    """Why a row stands where it does; ``size`` is its number of parameters in words, ``created`` its date, ``paced``
+    whether its speed is shown.
+    """
     own = columns.model_merit[columns.model[row]] if models else columns.merit[row]
     here, points = int(BUILD_POINTS[score]), dict(zip(PARTS, own.tolist(), strict=True))
     points["size"] = int(ranked.sizes[columns.model[row] if models else row])
@@ -510,7 +521,7 @@ def standing(
         "kind": _KINDS[points["kind"]],
     }
     parts = [Part(name, label, points[name], why[name]) for name, label in PARTS.items()]
-    return Standing(here + sum(points.values()), (Part("here", "Runs here", here, _here(score)), *parts))
+    return Standing(here + sum(points.values()), (Part("here", "Runs here", here, _here(score, paced=paced)), *parts))
 
 
 _TRUST_WORDS = {
@@ -524,11 +535,13 @@ _UNTOLD_AGE = ("not told: counted as the oldest that its line allows", "not told
 """What is said of an age that is not told, by whether its line tells nothing either."""
 
 
-def _here(score: int) -> str:
-    """How a build runs, in words."""
+def _here(score: int, *, paced: bool) -> str:
+    """How a build runs, in words; ``paced`` where its speed is shown as a number."""
     if score < RUNS:
         return "it does not run here"
     worth = worth_of(score)
     if not worth:
         return f"its verdict is {Confidence(int(level_of(score))).word} confidence; no machine is told"
-    return CLASS_WORDS[int(KINDS[worth])] + _TRUST_WORDS.get(int(TRUSTS[worth]), "")
+    kind = int(KINDS[worth])
+    words = CLASS_WORDS[kind] if paced else WORDS_WITHOUT_SPEED.get(kind, CLASS_WORDS[kind])
+    return words + _TRUST_WORDS.get(int(TRUSTS[worth]), "")

@@ -1,12 +1,12 @@
 """Which build is taken, of one repository's and of one model's: as somebody would choose who has run many.
 
-What is left of the model comes first, then whether it fits with room to spare, then how fast it writes. A build is
-*good* from four bits on, as :mod:`compat.estimate.quality` has it. The classes, the best first:
+What is left of the model comes first, then whether it fits with a tenth of the memory to spare, then how fast it
+writes. A build is *good* from four bits on, as :mod:`compat.estimate.quality` has it. The classes, the best first:
 
 ====== =========================================================================================
 class  a build that
 ====== =========================================================================================
-15-13  fits with room to spare and writes fast: nearly lossless, very good, good
+15-13  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
 12     is good and writes fast, with little memory to spare
 11     is good and writes fast, with layers or experts in system memory
 10     is good, fits, and writes about as fast as people read
@@ -51,9 +51,9 @@ LEAST_OF_USE = 6
 FIT_WELL = frozenset({10, 12, 13, 14, 15})
 """The classes of what is good, fits, and writes no slower than people read."""
 CLASS_WORDS = {
-    15: "fits with room to spare, writes fast, and keeps nearly all of the model",
-    14: "fits with room to spare, writes fast, and its packing is very good",
-    13: "fits with room to spare, writes fast, and its packing is good",
+    15: "fits with a tenth of the memory to spare, writes fast, and keeps nearly all of the model",
+    14: "fits with a tenth of the memory to spare, writes fast, and its packing is very good",
+    13: "fits with a tenth of the memory to spare, writes fast, and its packing is good",
     12: "fits with little memory to spare, and its packing is good",
     11: "partly in system memory, and fast all the same",
     10: "fits, and writes about as fast as people read",
@@ -67,6 +67,18 @@ CLASS_WORDS = {
     UNKNOWN_NEED: "memory need not known",
 }
 """What a class is, in words."""
+WORDS_WITHOUT_SPEED = {
+    15: "fits with a tenth of the memory to spare, and keeps nearly all of the model",
+    14: "fits with a tenth of the memory to spare, and its packing is very good",
+    13: "fits with a tenth of the memory to spare, and its packing is good",
+    11: "partly in system memory, in a packing that is good",
+    10: "fits, and its packing is good",
+    8: "partly in system memory, in a packing that is good",
+    6: "likely slower than people read, where memory is as slow as is usual",
+    4: "likely slow, where memory is as slow as is usual, and its packing is poor",
+    3: "likely so slow that nobody waits for it, where memory is as slow as is usual",
+}
+"""The same where no number is shown that a word about its speed could be held against; as above for the others."""
 _POINTS = {15: 40, 14: 38, 13: 36, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
 """What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
 DOUBTED, GUESSED, SURE = range(3)

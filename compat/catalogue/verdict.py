@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from compat.batches import BATCH, batched
 from compat.catalogue.made_for import apply_made_for, at_its_context
-from compat.catalogue.memory_fit import apply_memory_fit
+from compat.catalogue.memory_fit import advise_by_size, apply_memory_fit
 from compat.catalogue.needs import fit_of, inputs_of_variant, pace_of
 from compat.catalogue.taking import most_worth, trust_in, worth
 from compat.catalogue.workers import Worker
@@ -115,7 +115,7 @@ def outcome_of(
     """The outcome for one record whose variants, in order of position, are given; ``fit_at`` where fits are known."""
     first = answer.order[0]
     if worker.hardware is None or not answer.results[first].compatible:
-        return Outcome(answer.results[first], first)
+        return Outcome(advise_by_size(answer.results[first], record.parameters, worker.hardware), first)
     taken: _Taken | None = None
     for most, at, place, quality, sureness in _by_hope(record, variants, answer):
         if taken is not None and (most, -at) < (taken.worth, -taken.at):

@@ -59,6 +59,12 @@ class KnownFailure:
         """Whether it happens on some hardware only."""
         return bool(self.platforms or self.capabilities or self.gfx or self.gpus > 1)
 
+    @property
+    def of_hardware_alone(self) -> bool:
+        """Whether hardware fails here whatever the model is: of no interest to who has not that."""
+        told = self.architectures or self.packings or self.sharded or self.experts
+        return self.depends_on_hardware and not told
+
     def concerns(self, facts: VariantFacts) -> bool:
         """Whether it is about a model of these facts."""
         return (

@@ -134,8 +134,12 @@ def _judged(
     if partial is not None:
         return partial
     if assumed:
-        wanted = f"Needs {_gib(need, room)} if its weights are 16 bits wide, which is not told"
-        sentence = f"{wanted}; {_gib(room, need)} are there."
+        wanted = f"Would need {_gib(need, room)} at 16 bits a weight, more than the {_gib(room, need)} here."
+        if used > 1:
+            wanted = (
+                f"Would need {_gib(need, room)} at 16 bits a weight, more than the fullest device's {_gib(room, need)}."
+            )
+        sentence = f"{wanted} How wide its weights are is not told."
         return FitResult(Fit.UNKNOWN, sentence, estimate, need, room)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
     sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."

@@ -26,6 +26,17 @@ MEASURED = {
 """By how much a packing raises the perplexity of Llama 3 8B, which is 6.23 unpacked: llama.cpp's own figures, as
 ``llama-quantize --help`` prints them. A model may suffer less or more; the order stays."""
 SOURCE = "llama.cpp, llama-quantize --help"
+_AS_MUCH = {
+    **dict.fromkeys(("Q8_K", "Q8_K_L", "Q8_K_XL", "Q8_0_XL", "Q8_0_L"), "Q8_0"),
+    **dict.fromkeys(("Q6_K_S", "Q6_K_M", "Q6_K_L", "Q6_K_XL"), "Q6_K"),
+    **dict.fromkeys(("Q5_K", "Q5_K_L", "Q5_K_XL"), "Q5_K_M"),
+    **dict.fromkeys(("Q4_K", "Q4_K_L", "Q4_K_XL"), "Q4_K_M"),
+    **dict.fromkeys(("Q3_K_XL",), "Q3_K_L"),
+    **dict.fromkeys(("Q3_K",), "Q3_K_M"),
+    **dict.fromkeys(("Q2_K_L", "Q2_K_XL"), "Q2_K"),
+}
+"""Mixes that others made of the same types, with some tensors wider, by the measured one that they go beyond. A label
+without a size is that of llama.cpp's usual mix."""
 _WORDS = ((0.06, "nearly lossless"), (0.15, "very good"), (0.5, "good"), (0.7, "fair"), (float("inf"), "poor"))
 """The most that perplexity rises by, and the word for it."""
 _BITS = ((6.5, "nearly lossless"), (4.9, "very good"), (3.9, "good"), (3.3, "fair"), (0.0, "poor"))
@@ -55,10 +66,14 @@ def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
     name = _bare(label)
     if not name or name in _PLAIN:
         return None
-    rise = MEASURED.get(name)
+    rise = MEASURED.get(_AS_MUCH.get(name, name))
     if rise is not None:
         word = next(word for most, word in _WORDS if rise <= most)
-        return Quality(word, f"Measured on Llama 3 8B, whose perplexity of 6.23 it raises by {rise:.2f} ({SOURCE}).")
+        if name in MEASURED:
+            return Quality(
+                word, f"Measured on Llama 3 8B, whose perplexity of 6.23 it raises by {rise:.2f} ({SOURCE})."
+            )
+        return Quality(word, f"As {_AS_MUCH[name]}, whose types it has, and which was measured ({SOURCE}).")
     width = bits if bits is not None else _named_width(name)
     if width is None:
         return None

@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, gcd
+from pathlib import PurePath
 from urllib.parse import quote
 
 from compat.engines.hardware import GIB, Accelerator
@@ -146,17 +147,18 @@ def take_line(slug: str, model: ModelFiles) -> str:
 def hub_line(model: ModelFiles) -> str:
     """How to get a variant with the Hub's own command: its files, and the small ones that are read with them.
 
-    Never all that a repository holds, which may be the same weights in five formats. The Hub's command takes ``*`` for
-    anything, folders included.
+    Never all that a repository holds, which may be the same weights in five formats, or in twenty widths: empty where
+    nothing tells which of its files they are. The Hub's command takes ``*`` for anything, folders included.
     """
     take = ("hf", "download", model.repo_id)
     if model.format == "gguf":
-        named = f"*{model.quantization}*.gguf" if model.quantization else "*.gguf"
-        return shlex.join((*take, *(model.files or ("--include", named))))
+        named = ("--include", f"*{model.quantization}*.gguf") if model.quantization else ()
+        files = model.files or named
+        return shlex.join((*take, *files)) if files else ""
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
     if not weights or len(weights) > _MOST_NAMED:
-        weights = _WEIGHTS.get(model.format, ())
-    return shlex.join((*take, *(("--include", *weights, *_BESIDE) if weights else ())))
+        weights = _WEIGHTS.get(model.format) or tuple(dict.fromkeys(f"*{PurePath(name).suffix}" for name in weights))
+    return shlex.join((*take, "--include", *weights, *_BESIDE)) if weights else ""
 
 
 _PART = re.compile(r"\d+-of-")
@@ -369,18 +371,22 @@ def _address(repo_id: str, file: str) -> str:
 
 def _lm_studio(start: Start) -> RunLine | str:
     model, options = start.model, start.options
-    source = f"https://huggingface.co/{model.repo_id}"
+    source, stored = f"https://huggingface.co/{model.repo_id}", model.repo_id
     if model.format == "gguf":
         if model.quantization and (not model.files or _label_is_clear(model)):
             source += f"@{model.quantization}"
+            stored += f"/{model.quantization}"
         elif len(model.files) == 1:
-            source += f"/{quote(model.files[0].rpartition('/')[2])}"
+            name = model.files[0].rpartition("/")[2]
+            source += f"/{quote(name)}"
+            stored += f"/{name}"
         else:
             return (
                 "No command: LM Studio is told a file by its label, and that does not lead to this one. Choose it "
                 "there."
             )
-    told = ["lms", "load", "--context-length", str(options.context)]
+    # Of what is stored it takes the path that has these letters in this order, and asks where several have.
+    told = ["lms", "load", stored, "--context-length", str(options.context)]
     settings: list[str] = []
     if model.format == "gguf":
         told += ["--gpu", _ratio(start)]
@@ -395,7 +401,7 @@ def _lm_studio(start: Start) -> RunLine | str:
         settings.append(f"the experts of {start.experts_aside} layers in system memory")
     if len(start.memories) > 1 and model.format == "gguf":
         settings.append("how layers lie on the cards")
-    note = "The second command asks which model is meant."
+    note = "If several of your files match, the second command asks which one is meant."
     if settings:
         note += f" Choose in the app, among the model's settings: {', '.join(settings)}."
     return RunLine(((Command(("lms", "get", source)), Command(tuple(told))),), note)

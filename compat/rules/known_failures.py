@@ -16,7 +16,10 @@ CODE = "known-failure"
 
 
 def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | None) -> Iterator[Finding]:
-    """What is known to fail blocks or warns, with the public report; on hardware that is not known it is only told."""
+    """What is known to fail blocks or warns, with the public report; on hardware that is not known it is only told.
+
+    There, what hardware alone is to blame for is not told: it would stand beside every model, on whatever somebody has.
+    """
     for failure in failures_about(facts, profile):
         told = _told(failure, profile, hardware)
         yield from as_far_as_told(told, facts) if failure.packings else told
@@ -33,7 +36,7 @@ def _told(failure: KnownFailure, profile: EngineProfile, hardware: Capability | 
             yield advice.for_hardware(hardware)
     elif happens:
         yield Finding(CODE, Severity.WARNS, text, failure.brief, failure.limit, failure.limit is Confidence.LOW)
-    elif happens is None:
+    elif happens is None and (hardware is not None or not failure.of_hardware_alone):
         yield Finding(CODE, Severity.WARNS, text)
 
 

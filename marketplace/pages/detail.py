@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compat import catalogue
@@ -51,7 +52,9 @@ def answered(page: catalogue.DetailPage, answers: Sequence[Answer]) -> dict[str,
         "page": page,
         "answers": answers,
         "takes": [takes[position] for position in sorted(takes)],
-        "best_on": {page.best.position: [page.worker.slug]}
+        "best_on": {}
+        if not page.recommended
+        else {page.best.position: [page.worker.slug]}
         if page.best
         else {position: slugs for position, (_, slugs) in takes.items()},
         "refused": [answer.worker.slug for answer in answers if not answer.result.compatible],
@@ -142,4 +145,4 @@ def fetch(request: HtmxHttpRequest) -> HttpResponse:
         messages.info(request, words_of_refusal(refusal))
     else:
         messages.info(request, f"{repo_id} was asked for a moment ago. Give it a little time.")
-    return redirect("detail", repo_id)
+    return redirect(with_query(reverse("detail", args=[repo_id]), worker_choice(request).query))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from compat.catalogue import worker_of
 from compat.catalogue.question import MACHINE, WORKER, DictQuery, Problem, Question, QuestionError
+from compat.catalogue.suited_engine import SuitedEngine, suited_engine
 from compat.catalogue.workers import Worker, workers
 from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
 from marketplace.addresses import with_query
@@ -30,6 +32,8 @@ from .htmx import HtmxHttpRequest, render_page, unkept
 
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
+ENGINE_CHOSEN = "engine"
+"""The tag of the message that says which engine was chosen; pages put the others beside it."""
 PLACES = ("your-machine", "home-machine", "this-machine")
 """The ids of the fields."""
 
@@ -47,6 +51,8 @@ class ReadBack:
     problems: tuple[Problem, ...]
     address: str
     choices: Mapping[str, str]
+    suited: SuitedEngine | None
+    """The engine that was chosen, where none was named."""
 
     @property
     def whole(self) -> bool:
@@ -87,6 +93,8 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
         }
         return unkept(render_page(request, "pages/machine_field.html", context, status=200 if back.read.told else 422))
     response = HttpResponseRedirect(back.address)
+    if back.suited is not None:
+        messages.info(request, sentence_of(back.suited, back.worker), extra_tags=ENGINE_CHOSEN)
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:
         keep_machine(request, response, name, urlencode(back.read.parameters))
@@ -101,7 +109,8 @@ def _kept(request: HttpRequest, told: QueryDict) -> HttpResponse:
     else:
         query = QueryDict(kept_machines(request).get(told.get("kept", ""), ""))
         machine = {name: query.get(name, "") for name in MACHINE if query.get(name)}
-    response = HttpResponseRedirect(_address(told, {**_rest(told), **machine}))
+    parameters = {**_rest(told), **machine}
+    response = HttpResponseRedirect(_address(told, parameters if gone else _with_engine(parameters, workers())[0]))
     if gone:
         forget_machine(request, response, gone)
     return response
@@ -109,20 +118,38 @@ def _kept(request: HttpRequest, told: QueryDict) -> HttpResponse:
 
 def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
     read, available = read_machine(text), workers()
-    asked, problems = _checked({**_rest(told), **read.parameters}, available)
+    parameters, suited = _with_engine({**_rest(told), **read.parameters}, available)
+    asked, problems = _checked(parameters, available)
     choices: dict[str, str] = {}
     if read.bare is not None:
         size = f"{read.bare:g}"
         for words, name in ((f"{size} GB of an accelerator", "memory"), (f"{size} GB of system memory", "ram")):
-            choices[words] = _address(told, {**_rest(told), **read.parameters, name: size})
+            choices[words] = _address(told, _with_engine({**parameters, name: size}, available)[0])
     return ReadBack(
         text[:MOST_CHARACTERS],
         read,
         worker_of(asked, available),
         problems,
-        _address(told, {**_rest(told), **read.parameters}),
+        _address(told, parameters),
         choices,
+        suited,
     )
+
+
+def _with_engine(
+    parameters: Mapping[str, str], available: Mapping[str, Worker]
+) -> tuple[dict[str, str], SuitedEngine | None]:
+    """The parameters, with the engine that suits the machine they tell where they name none, and that engine."""
+    found = dict(parameters)
+    if "worker" in found or not set(found) & set(MACHINE):
+        return found, None
+    suited = suited_engine(worker_of(_checked(found, available)[0], available).machine, available)
+    return {"worker": suited.worker.slug, **found}, suited
+
+
+def sentence_of(suited: SuitedEngine, worker: Worker) -> str:
+    """What is said of an engine that was chosen."""
+    return f"You named no engine, so {suited.worker.name} was chosen for {worker.machine.words}. {suited.why}"
 
 
 def _near(told: QueryDict, back: ReadBack) -> dict[str, str]:

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
+from compat.catalogue.verdict import runs_nothing
 from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
 from compat.engines.system_memory import USUAL_MEMORY
@@ -37,6 +38,8 @@ class WorkerChoice:
     told: bool
     others: tuple[tuple[str, str], ...] = ()
     """The address's other parameters, which picking a worker keeps; the page is not among them."""
+    engine_named: bool = True
+    """Whether somebody named the engine; a machine without one means the site's first."""
     lost: str = ""
     """The remembered worker that this site does not have any more, as a sentence."""
     stops: tuple[int, ...] = CONTEXT_STOPS
@@ -53,6 +56,17 @@ class WorkerChoice:
                 [*self.others, *self.asked.changed(accelerator=one.accelerator, memory=one.memory).items()]
             )
             for words, one in self.worker.machine.choices.items()
+        }
+
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """Query strings of this page for the same machine with each other engine that runs there, by its name."""
+        return {
+            one.name: urlencode([*self.others, *self.asked.changed(worker=slug).items()])
+            for slug, one in self.available.items()
+            if not one.registered
+            and slug != self.worker.slug
+            and not runs_nothing(replace(one, machine=self.worker.machine))
         }
 
     @property
@@ -95,12 +109,11 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         except QuestionError as error:
             asked = error.rest if told and error.rest else Question()
             lost = "" if told else _lost(error)
-        first = next(iter(available))
+        first, worker = next(iter(available)), worker_of(asked, available)
+        named = bool(asked.worker) or worker.machine.told
         if asked.worker == first:
             asked = asked.changed(worker="")
-        found = WorkerChoice(
-            available, worker_of(asked, available), asked, told, lost=lost, kept=kept_machines(request)
-        )
+        found = WorkerChoice(available, worker, asked, told, engine_named=named, lost=lost, kept=kept_machines(request))
         setattr(request, _KEPT, found)
     return found
 

@@ -85,7 +85,12 @@
   };
   const MOST_COMPARED = 4;
   const MOST_SAVED = 50;
-  const addressOf = (path, ids) => `${path.split("?")[0]}?${new URLSearchParams(ids.map((id) => ["m", id]))}`;
+  // The same address for these models: what else is in it, such as the machine, stays.
+  const addressOf = (address, ids) => {
+    const [path, query] = address.split("?");
+    const others = [...new URLSearchParams(query)].filter(([name]) => name !== "m");
+    return `${path}?${new URLSearchParams([...ids.map((id) => ["m", id]), ...others])}`;
+  };
   const say = (words) => {
     one("#announce").textContent = words;
   };
@@ -219,7 +224,7 @@
     else if (hit("[data-tray-clear]")) keepIn("compare", []);
     else if (hit("[data-saved-clear]")) {
       keepIn("saved", []);
-      location.assign(location.pathname);
+      location.assign(addressOf(location.pathname + location.search, []));
     }
   });
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.catalogue.memory_fit import apply_memory_fit
+from compat.catalogue.memory_fit import advise_by_size, apply_memory_fit
+from compat.catalogue.workers import Machine
 from compat.engines.hardware import GIB
 from compat.estimate import Accelerator, Fit, FitResult, Hardware, LoadOptions, VariantInputs, judge_fit, known_shape
 from compat.rules import CompatibilityResult, Confidence
@@ -199,3 +200,25 @@ def test_confidence_never_rises_and_the_parts_agree(result, fit):
 def test_more_memory_is_never_worse(one, other, ram):
     less, more = (apply_memory_fit(RUNS, fit_on(size, ram)) for size in sorted((one, other)))
     assert less.level <= more.level
+
+
+@pytest.mark.parametrize(
+    ("machine", "parameters", "second"),
+    [
+        ({"accelerator": "RTX 4090"}, 671_000_000_000, True),
+        ({"accelerator": "RTX 4090", "ram": 64}, 671_000_000_000, False),
+        ({"accelerator": "H100 SXM", "count": 8}, 671_000_000_000, False),
+        ({"accelerator": "RTX 4090"}, 8_000_000_000, False),
+        ({"accelerator": "RTX 4090"}, None, False),
+        ({"ram": 32}, 671_000_000_000, True),
+        ({"accelerator": "Apple M4 Max", "memory": 64}, 671_000_000_000, True),
+        ({}, 671_000_000_000, False),
+    ],
+)
+def test_another_build_is_advised_only_where_one_can_fit(machine, parameters, second):
+    advice = "Look for a GGUF version of this model."
+    refused = CompatibilityResult(False, "none", ("no",), (), (advice,), "format", "needs a GGUF build", ("format",))
+    told = advise_by_size(refused, parameters, Machine(**machine).hardware)
+    assert (told.recommendations != (advice,)) is second
+    assert all("Its size is in the way as well" in text for text in told.recommendations) is second
+    assert replace(told, recommendations=()) == replace(refused, recommendations=())

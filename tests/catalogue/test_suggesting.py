@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -238,3 +239,16 @@ def test_nothing_that_something_speaks_against_is_among_the_first(engine, machin
     rows = browse(Question(worker=engine, unit="model", **MACHINES[machine])).rows
     known = [row for row in rows if row.fit is not None and row.fit.fit is not Fit.UNKNOWN]
     assert not [row.record.repo_id for row in known[: len(known) // 3] if row.result.doubted]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "machine", [{"ram": 64}, {"accelerator": "RTX 4060", "ram": 32}, {"ram": 64, "ram_bandwidth": 80}]
+)
+def test_a_word_about_speed_stands_beside_a_number_alone(machine):
+    page = browse(Question(worker="llama-cpp", **machine))
+    told = {row.record.pk: row.speed is not None and row.speed.tokens_per_second is not None for row in page.rows}
+    why = {pk: one.parts[0].why for pk, one in page.standings.items()}
+    paced = {pk for pk, words in why.items() if re.search("fast|people read", words) and "likely" not in words}
+    assert paced <= {pk for pk, known in told.items() if known}
+    assert bool(paced) is any(told.values())

@@ -11,6 +11,7 @@ import pytest
 from compat.estimate import Fit, Hardware, LoadOptions, ModelFiles, judge_fit, make_plans, rooms_of
 from compat.estimate.plan import Plan
 from compat.estimate.run_line import take_line
+from compat.extraction.variants import FORMATS
 from tests.estimate.test_plan import EXPERTS, GIB, HALVES, LARGE, TEXT, VISION, WINDOWS, card, cards, unified
 
 FILES = ("it's $(a) model-Q4_K_M.gguf",)
@@ -146,7 +147,7 @@ def test_lm_studio_is_told_what_its_command_takes_and_the_rest_in_words():
     for variant in GGUF:
         for plan, (get, load) in lines_of("lm-studio", variant):
             assert get.words == ["lms", "get", f"https://huggingface.co/{STRANGE.repo_id}@Q4_K_M"]
-            assert load.words == ["lms", "load"]
+            assert load.words == ["lms", "load", f"{STRANGE.repo_id}/Q4_K_M"]
             assert load.number("--context-length") == plan.options.context
             assert load.options.get("--parallel") == (None if plan.options.parallel is None else [str(plan.slots)])
             (share,) = load.options["--gpu"]
@@ -427,8 +428,24 @@ BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
             ModelFiles("a/B", "safetensors", "", tuple(f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3))),
             f"hf download a/B --include 'model-*-of-00003.safetensors' {BESIDE}",
         ),
-        ("", ModelFiles("a/B", "nemo"), "hf download a/B"),
+        ("llama-cpp", ModelFiles("a/B-GGUF", "gguf"), ""),
+        ("ollama", ModelFiles("a/B-GGUF", "gguf"), ""),
+        ("", ModelFiles("a/B", "nemo"), ""),
+        ("", ModelFiles("a/B", "nemo", "", ("B.nemo",)), f"hf download a/B --include B.nemo {BESIDE}"),
+        (
+            "",
+            ModelFiles("a/B", "coreml", "", tuple(f"{n}/weight.bin" for n in range(9))),
+            f"hf download a/B --include '*.bin' {BESIDE}",
+        ),
     ],
 )
 def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
     assert take_line(slug, model) == line
+
+
+@pytest.mark.parametrize("format_", sorted(FORMATS))
+@pytest.mark.parametrize("files", [(), ("B.bin",), tuple(f"{n}/B.bin" for n in range(9))])
+def test_no_command_fetches_all_that_a_repository_holds(format_, files):
+    words = shlex.split(take_line("", ModelFiles("a/B", format_, "", files)))
+    assert not words or len(words) > 3
+    assert not {"*", "*.gguf", "*.*"} & set(words)

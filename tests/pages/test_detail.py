@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from compat.catalogue.detail import DetailPage
 from compat.ingest import store as sync
 from compat.models import ModelRecord
 from tests.markup import Page
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.django_db
 
 PHI = "/models/microsoft/phi-2/"
 NEW = "sample/phi-new"
+PAINTER = "/models/stabilityai/stable-diffusion-xl-base-1.0/"
 
 
 def test_a_model_that_runs(client):
@@ -168,3 +170,32 @@ def test_what_is_gone_from_the_hub_is_not_offered_for_download(client, gone):
     assert "Its files cannot be downloaded." in page.text
     assert "hf download" not in page.text
     assert "Files on the Hub" not in page.text
+
+
+def test_a_model_that_the_engine_does_not_take_names_those_that_do_on_the_same_machine(client):
+    response = client.get(PAINTER, {"worker": "ollama", "accelerator": "RTX 4090"})
+    page, (told,) = Page(response), response.context["page"].elsewhere
+    assert "Another engine takes it: Diffusers" in page.text
+    (link,) = [one for one in page.internal() if "worker=diffusers" in one]
+    assert "accelerator=RTX+4090" in link
+    there = client.get(link).context["page"]
+    assert there.result.compatible
+    assert there.result == told.result
+    assert there.elsewhere == ()
+
+
+def test_a_build_that_only_might_fit_is_not_called_the_one_to_take(client):
+    here = {"worker": "mlx-lm", "accelerator": "Apple M1", "memory": "8"}
+    page = Page(client.get(PHI, here))
+    assert "Would need 6.3 GiB at 16 bits a weight, more than the 5.3 GiB here." in page.text
+    assert "The first to try" in page.text
+    assert "Take this" not in page.text
+    assert not page.classed("accent")
+    assert "Take this" in Page(client.get(PHI, {**here, "memory": "16"})).text
+
+
+def test_the_one_change_that_makes_it_run_is_told_beside_another_build_that_runs(client, monkeypatch):
+    address = "/models/RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8/?worker=vllm&accelerator=RTX+4070&ram=64"
+    assert "One change makes it run here: " in Page(client.get(address)).text
+    monkeypatch.setattr(DetailPage, "surer", property(lambda page: page.alternatives[0]))
+    assert "One change makes it run here: " in Page(client.get(address)).text

@@ -108,12 +108,12 @@ def test_what_was_understood_of_more_can_be_used(client):
     page = Page(response)
     assert response.status_code == 200
     assert "Not understood: “frobnicate”" in page.text
-    assert "/models/?accelerator=RTX+4070" in page.links
+    assert "/models/?worker=ollama&accelerator=RTX+4070" in page.links
 
 
 def test_a_size_alone_is_asked_about(client):
     page = Page(client.post(FIELD, {"machine": "24 GB", "next": "/models/"}))
-    assert {"/models/?memory=24", "/models/?ram=24"} <= set(page.links)
+    assert {"/models/?worker=ollama&memory=24", "/models/?worker=ollama&ram=24"} <= set(page.links)
 
 
 def test_a_machine_that_none_is_is_refused(client):
@@ -265,3 +265,64 @@ def test_what_describes_a_worker_of_a_list_in_the_hub_s_form_needs_its_name(clie
         for card in ("GTX 1650", "H100")
     )
     assert 0 < len(small) < len(large)
+
+
+SUITED = [
+    ("RTX 4070", "ollama"),
+    ("Processor with 64 GB RAM", "ollama"),
+    ("2x RTX 3090", "llama-cpp"),
+    ("RTX 3090 + RTX 3060 12 GB", "llama-cpp"),
+    ("H100", "vllm"),
+    ("8x H100", "vllm"),
+    ("MI300X", "vllm"),
+    ("M3 Max 64GB", "mlx-lm"),
+    ("Arc A770", "ollama"),
+    ("24 GB VRAM", "ollama"),
+]
+
+
+@pytest.mark.parametrize(("text", "engine"), SUITED)
+def test_who_names_no_engine_gets_one_that_suits_with_lines_and_speeds(client, text, engine):
+    path, told = led_to(client.post(FIELD, {"machine": text, "worker": "", "next": "/machine/"}))
+    assert (path, told["worker"]) == ("/machine/", engine)
+
+
+def test_a_chosen_engine_is_said_to_be_with_the_others_a_click_away(client):
+    answer = client.post(FIELD, {"machine": "RTX 4070", "worker": "", "next": "/machine/"})
+    page = Page(client.get(answer["Location"]))
+    assert "You named no engine, so Ollama was chosen for RTX 4070." in page.text
+    assert "/machine/?worker=llama-cpp&accelerator=RTX+4070" in page.links
+    again = Page(client.get(answer["Location"]))
+    assert "You named no engine" not in again.text
+    assert "To begin with we suggest Ollama here." in again.text
+
+
+@pytest.mark.parametrize("next_", ["/", "/models/", "/models/microsoft/phi-2/", "/compare/", "/lists/"])
+def test_it_is_said_on_whatever_page_it_leads_to(client, next_):
+    answer = client.post(FIELD, {"machine": "RTX 4070", "next": next_})
+    assert Page(client.get(answer["Location"])).text.count("You named no engine") == 1
+
+
+def test_who_names_rbee_keeps_it_and_is_told_what_else_there_is(client):
+    _, told = led_to(client.post(FIELD, {"machine": "8x H100", "worker": "rbee", "next": "/machine/"}))
+    assert told["worker"] == "rbee"
+    page = Page(client.get("/machine/", told))
+    assert page.title.startswith("What can I run? rbee")
+    assert "You named no engine" not in page.text
+    assert "we suggest vLLM here" in page.text
+    form = page.form_to("/machine/read/")
+    assert form.fields["worker"] == "rbee"
+
+
+def test_where_no_machine_is_told_the_choice_is_left_to_the_machine(client):
+    for path in ("/", "/machine/", "/models/"):
+        assert Page(client.get(path)).form_to("/machine/read/").fields["worker"] == ""
+    assert Page(client.get("/", {"worker": "vllm"})).form_to("/machine/read/").fields["worker"] == "vllm"
+
+
+def test_an_address_without_an_engine_means_what_it_meant_everywhere(client):
+    machine = {"accelerator": "RTX 4070"}
+    page = client.get("/models/microsoft/phi-2/", machine).context["page"]
+    told = client.get("/api/v1/models/microsoft/phi-2/compatibility", machine).json()
+    assert page.worker.profile.slug == "rbee"
+    assert told["confidence"] == page.result.confidence

@@ -82,7 +82,7 @@ def test_a_page_names_the_build_that_runs_and_lists_all(client):
     build = client.get("/models/TheBloke/phi-2-GGUF/?worker=llama-cpp")
     assert build.context["page"].surer is None
     told = build.content.decode().split('class="build-of"')[1].split("</p>")[0]
-    assert 'href="/models/microsoft/phi-2/"' in told
+    assert 'href="/models/microsoft/phi-2/?worker=llama-cpp"' in told
     assert "which 3 repositories have" in told
 
 

@@ -47,7 +47,7 @@ def test_a_senseless_number_gets_a_message_and_the_usual_report(client, top):
 
 def test_its_sizes_are_links(client):
     links = Page(client.get("/report/")).links
-    assert {f"?top={top}" for top in TOPS} <= set(links)
+    assert {f"/report/?top={top}" for top in TOPS} <= set(links)
 
 
 def test_an_empty_catalogue_is_no_error(client):

@@ -138,8 +138,17 @@ def test_it_is_not_told_on_hardware_one_step_beside(failure):
 def test_where_the_hardware_is_not_known_it_is_only_told(failure):
     facts = _facts(failure)
     known = Severity.WARNS if failure.depends_on_hardware or not failure.cause else Severity.BLOCKS
-    assert _said(facts, failure, None) == [known]
+    hardware_alone = failure.depends_on_hardware and not (failure.architectures or failure.packings or failure.sharded)
+    assert _said(facts, failure, None) == ([] if hardware_alone else [known])
     assert depends_on_hardware(facts, all_profiles()[failure.engine]) or not failure.depends_on_hardware
+
+
+def test_hardware_that_nobody_named_is_not_warned_of_beside_every_model():
+    facts = VariantFacts(architecture="qwen2", format="safetensors")
+    vllm = all_profiles()["vllm"]
+    for hardware in (None, Capability("nvidia"), Capability("nvidia", 9.0), Capability("amd", gfx="gfx942")):
+        assert not any("MI50" in finding.text for finding in rule.check(facts, vllm, hardware)), hardware
+    assert any("MI50" in finding.text for finding in rule.check(facts, vllm, Capability("amd")))
 
 
 @each

@@ -1,0 +1,56 @@
+"""Which other engines run a model on the same machine, where the chosen one does not take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from compat.catalogue.ladder import told_machine
+from compat.catalogue.question import Question
+from compat.catalogue.verdict import answer_to, outcome_of, runs_nothing
+from compat.catalogue.workers import Worker
+from compat.extraction.facts import VariantFacts
+from compat.models import ModelRecord, RecordVariant, Verdict
+from compat.models.composed import ComposedQuery
+from compat.rules import CompatibilityResult
+
+MOST = 4
+"""So many are named."""
+OF_THE_ENGINE = frozenset({"architecture", "task", "format", "quantization", "context"})
+"""Causes that another engine may not have; a memory that is too small is so on all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another engine that runs a model here: its verdict, and the question that asks for it."""
+
+    worker: Worker
+    question: Question
+    result: CompatibilityResult
+
+
+def engines_that_run(
+    record: ModelRecord,
+    variants: Sequence[RecordVariant],
+    facts: tuple[VariantFacts, ...],
+    worker: Worker,
+    asked: Question,
+    available: Mapping[str, Worker],
+) -> list[Elsewhere]:
+    """The engines that run a model on a worker's machine, the surest first. One query."""
+    taken = {slug for (slug,) in _TAKEN.rows(record.sheet_id)}
+    found = []
+    for slug, one in available.items():
+        there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
+        if one.registered or slug not in taken or slug == worker.profile.slug or runs_nothing(there):
+            continue
+        result = outcome_of(record, variants, answer_to(facts, there), there).result
+        if result.compatible:
+            question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
+            found.append(Elsewhere(there, question, result))
+    return sorted(found, key=lambda one: -one.result.level)[:MOST]
+
+
+_TAKEN = ComposedQuery(
+    lambda sheet: Verdict.objects.filter(sheet__id=sheet, confidence__gt=0).order_by().values_list("profile")
+)
