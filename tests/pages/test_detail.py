@@ -189,6 +189,7 @@ def test_a_build_that_only_might_fit_is_not_called_the_one_to_take(client):
     page = Page(client.get(PHI, here))
     assert "Would need 6.3 GiB at 16 bits a weight, more than the 5.3 GiB here." in page.text
     assert "The first to try" in page.text
+    assert "6.3 GiB of 5.3 GiB usable, too much at 16 bits a weight" in page.text
     assert "Take this" not in page.text
     assert not page.classed("accent")
     assert "Take this" in Page(client.get(PHI, {**here, "memory": "16"})).text
