@@ -173,7 +173,7 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
     if facts.format != "gguf":
         yield from as_far_as_told(_unpacked_only(group, facts, profile), facts)
     if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):
-        yield from _needs_gguf(f"A GGUF build of it runs on {profile.name}.", facts, profile)
+        yield from _needs_gguf(f"{profile.name} runs this architecture from GGUF files alone.", facts, profile)
     if where.doubt and not profile.criteria:
         low = where.limit is Confidence.LOW
         yield Finding("derived", Severity.WARNS, where.doubt, "exact class not told" if low else "", where.limit)
@@ -204,7 +204,7 @@ def _refusal(
     rule = profile.format(facts.format or "")
     if group is None and (rule is None or rule.loader) and runs_as_gguf(facts, profile):
         if rule is None:
-            text = f"A GGUF build of it runs on {profile.name}."
+            text = f"{profile.name} runs this architecture from GGUF files alone."
         else:
             name = where.name if where.names else facts.architecture
             other = " for what it is made for" if profile.groups_of(where.by, name or "") else ""

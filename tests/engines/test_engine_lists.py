@@ -315,7 +315,7 @@ def test_a_guessed_architecture_refuses_nothing():
     ("slug", "sentence"),
     [
         ("ollama", "Ollama's converter does not take “Qwen3MoeForCausalLM”; a GGUF build of it runs."),
-        ("llama-cpp", "A GGUF build of it runs on llama.cpp."),
+        ("llama-cpp", "llama.cpp runs this architecture from GGUF files alone."),
     ],
 )
 def test_what_runs_as_gguf_is_told_to_need_a_gguf_build(slug, sentence):
