@@ -176,7 +176,10 @@ def meant_by(index: CatalogueIndex, criteria: Question) -> str:
         return ""
     wider = criteria.asked_for.wider
     finds = partial(finds_words, index)
-    return " ".join(wider if wider and finds(wider) else meant_words(words, index.words, finds))
+    if wider and finds(wider):
+        return " ".join(wider)
+    # Who pastes the address of one repository means no other.
+    return "" if criteria.asked_for.pasted else " ".join(meant_words(words, index.words, finds))
 
 
 def _named_record(criteria: Question) -> list[int]:

@@ -67,7 +67,8 @@ def meant_words(
     anything, and is asked a few times at most.
     """
     parts = tuple(dict.fromkeys(part for word in words for part in _PARTS.split(word) if part))[:8]
-    if parts and parts != tuple(words) and finds(parts):
+    # A number by itself is found in any date and any other number.
+    if parts and parts != tuple(words) and not any(map(str.isdecimal, parts)) and finds(parts):
         return parts
     unknown = {word for word in parts if not any(word in one for one in known)}
     if len(unknown) > _MOST_UNKNOWN:

@@ -29,6 +29,7 @@ from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kep
 
 from .errors import bad_request
 from .htmx import HtmxHttpRequest, render_page, unkept
+from .worker import worker_choice
 
 _OWN = frozenset({"machine", "next", "kept", "forget", "keep_as", "csrfmiddlewaretoken", *WORKER})
 _MOST_OTHERS = 40
@@ -93,7 +94,7 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
         }
         return unkept(render_page(request, "pages/machine_field.html", context, status=200 if back.read.told else 422))
     response = HttpResponseRedirect(back.address)
-    if back.suited is not None:
+    if back.suited is not None and back.suited.worker.slug != worker_choice(request).worker.slug:
         messages.info(request, sentence_of(back.suited, back.worker), extra_tags=ENGINE_CHOSEN)
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:

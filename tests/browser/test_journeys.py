@@ -276,13 +276,13 @@ def test_the_worker_menu_keeps_everything_else(visit):
     expect(page).to_have_url(re.compile("format=gguf"))
     page.locator(".worker summary").click()
     page.get_by_role("button", name="Use this worker").click()
-    page.wait_for_url(re.compile("worker="))
+    page.wait_for_url(re.compile("context="))
     assert params(page) >= {"q=phi", "compatible=false", "format=gguf"}
 
     page.goto("/report/?top=500")
     page.locator(".worker summary").click()
     page.get_by_role("button", name="Use this worker").click()
-    page.wait_for_url(re.compile("worker="))
+    page.wait_for_url(re.compile("context="))
     assert "top=500" in params(page)
 
 

@@ -81,6 +81,17 @@ def test_a_page_is_about_what_was_meant_and_says_so():
 
 
 @pytest.mark.django_db
+def test_nothing_else_is_meant_by_an_address_or_by_a_number():
+    for typed in (
+        "https://huggingface.co/bartowski/Qwen_Qwen3-8B-GGUF/blob/main/Qwen_Qwen3-8B-Q4_K_M.gguf",
+        "vllm serve Qwen/Qwen3-Instrcut",
+        "phi-9",
+    ):
+        page = browse(Question(q=typed, compatible="false"))
+        assert (page.meant, page.total) == ("", 0), typed
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("typed", "meant"), [("qwen instrcut", "qwen instruct"), ("phi2:700b", "phi2"), ("qwen", None)]
 )

@@ -23,5 +23,5 @@ def test_reading_and_judging_anew_beside_loads_edits_and_fetches(tmp_path):
         told = laboratory.race(ROUNDS, [one["id"] for one in models()], first=SMALL_STEPS)
     beside = ", ".join(f"{told[what]} {what}" for what in ("edits", "records", "fetches"))
     print(f"{ROUNDS} runs, none failed; beside them {beside}")  # noqa: T201 - the numbers are what it is for
-    assert told["edits"] > ROUNDS // 2
+    assert told["edits"] >= (ROUNDS // 2 if LONG else 1)
     assert told["fetches"]

@@ -46,7 +46,7 @@ GEMMA = "unsloth/gemma-3-27b-it-GGUF"
         (f'vllm serve {QWEN} --speculative-config \'{{"model": "x/eagle"}}\'', QWEN),
         (f"python -m server --speculative-draft-model-path x/y --model-path {QWEN}", QWEN),
         (
-            f"docker run -v ~/.cache/huggingface:/root/x {'-e A=b ' * 20} vllm/vllm-openai:latest --model {QWEN}",
+            f"docker run -v ~/.cache/huggingface:/cache {'-e A=b ' * 20} vllm/vllm-openai:latest --model {QWEN}",
             QWEN,
         ),
         (f"lm_eval --model vllm --model_args pretrained={QWEN},dtype=float16", QWEN),

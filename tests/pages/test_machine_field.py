@@ -297,6 +297,27 @@ def test_a_chosen_engine_is_said_to_be_with_the_others_a_click_away(client):
     assert "To begin with we suggest Ollama here." in again.text
 
 
+def test_an_engine_that_nobody_named_is_chosen_anew_for_another_machine(client):
+    first = client.post(FIELD, {"machine": "2x3090", "worker": "", "next": "/models/"})
+    client.get(first["Location"])
+    page = Page(client.get("/"))
+    assert "The one that suits the machine: llama.cpp" in page.text
+    menu = next(form for form in page.forms if "machine" in form.fields and "worker" in form.fields)
+    assert menu.fields["worker"] == ""
+    # What stays as it is needs no second word.
+    again = client.post(FIELD, {"machine": "2x3090", "worker": "", "context": "4096", "next": "/models/"})
+    assert "You named no engine" not in Page(client.get(again["Location"])).text
+    _, told = led_to(client.post(FIELD, {**menu.fields, "machine": "M3 Max 64GB"}))
+    assert told["worker"] == "mlx-lm"
+
+
+def test_an_engine_that_was_named_is_kept_for_another_machine(client):
+    client.get("/models/", {"worker": "vllm", "accelerator": "RTX 4070"})
+    page = Page(client.get("/"))
+    menu = next(form for form in page.forms if "machine" in form.fields and "worker" in form.fields)
+    assert menu.fields["worker"] == "vllm"
+
+
 @pytest.mark.parametrize("next_", ["/", "/models/", "/models/microsoft/phi-2/", "/compare/", "/lists/"])
 def test_it_is_said_on_whatever_page_it_leads_to(client, next_):
     answer = client.post(FIELD, {"machine": "RTX 4070", "next": next_})
