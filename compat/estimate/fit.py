@@ -72,6 +72,11 @@ class FitResult:
         """What it needs on its fullest device, and in system memory where it spills over; bytes, 0 if not known."""
         return (self.need or 0) + (self.host_need or 0)
 
+    @property
+    def is_of_one(self) -> bool:
+        """Whether the need is that of one of several devices, the fullest, and the others hold a part as well."""
+        return self.estimate.devices > 1 and self.offload is None
+
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for, with the cache asked for."""

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 PHI = "microsoft/phi-2"
 OLD, NEW = "0" * 40, "f" * 40
-NOW = timezone.now()
+NOW = timezone.now() - timedelta(hours=1)
 FILES = [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}]
 SIZED = [{"rfilename": "config.json", "size": 5}, {"rfilename": "model.safetensors", "size": 4_000_000_000}]
 CONFIG = {"model_type": "llama", "max_position_embeddings": 4096}

@@ -292,3 +292,12 @@ def test_a_list_in_which_nothing_has_a_speed_says_why(client):
     assert "No model of this list has a speed here" in text
     assert "bandwidth of the system memory" in text
     assert "No model of this list" not in Page(get(client, "?worker=llama-cpp&ram=64")).text
+
+
+def test_the_need_on_several_cards_is_said_to_be_that_of_the_fullest(client):
+    one, two = (
+        Page(client.get("/models/", {"worker": "llama-cpp", "accelerator": "RTX 4090", "count": count})).text
+        for count in ("1", "2")
+    )
+    assert "on the fullest card" not in one
+    assert re.search(r"\d GiB on the fullest card", two)
