@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -15,7 +14,6 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
 from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
-from compat.catalogue.suited_engine import suited_engine
 from compat.catalogue.verdict import runs_nothing
 from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
@@ -40,8 +38,8 @@ class WorkerChoice:
     told: bool
     others: tuple[tuple[str, str], ...] = ()
     """The address's other parameters, which picking a worker keeps; the page is not among them."""
-    named: bool = True
-    """Whether the engine was told; a machine without one means the site's first."""
+    engine_named: bool = True
+    """Whether somebody named the engine; a machine without one means the site's first."""
     lost: str = ""
     """The remembered worker that this site does not have any more, as a sentence."""
     stops: tuple[int, ...] = CONTEXT_STOPS
@@ -70,16 +68,6 @@ class WorkerChoice:
             and slug != self.worker.slug
             and not runs_nothing(replace(one, machine=self.worker.machine))
         }
-
-    @cached_property
-    def engine_named(self) -> bool:
-        """Whether the engine is another than would be chosen: that one is chosen anew for another machine."""
-        machine = self.worker.machine
-        return self.named and (
-            not machine.told
-            or self.worker.registered
-            or suited_engine(machine, self.available).worker.slug != self.worker.slug
-        )
 
     @property
     def profile(self) -> EngineProfile:
@@ -125,7 +113,7 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         named = bool(asked.worker) or worker.machine.told
         if asked.worker == first:
             asked = asked.changed(worker="")
-        found = WorkerChoice(available, worker, asked, told, named=named, lost=lost, kept=kept_machines(request))
+        found = WorkerChoice(available, worker, asked, told, engine_named=named, lost=lost, kept=kept_machines(request))
         setattr(request, _KEPT, found)
     return found
 
