@@ -48,16 +48,15 @@ def takes_batch(batch: int, weights: Amount, cache: Amount, hardware: Hardware |
     is not known: the need is then that of the smallest machine that holds the model.
     """
     step = next(step for step in _STEPS if step.batch == batch)
-    if hardware is None:
-        return False & (weights >= 0)
-    if not hardware.accelerators:
+    known = weights >= 0
+    if hardware is not None and not hardware.accelerators:
         # It sees no room on a processor, and goes by the context alone.
-        return weights >= 0
-    rooms = [size for size in hardware.usable() if size is not None]
-    if len(rooms) < len(hardware.accelerators):
-        return False & (weights >= 0)
+        return known
+    rooms = [size for size in hardware.usable() if size is not None] if hardware is not None else []
+    if hardware is None or len(rooms) < len(hardware.accelerators):
+        return known & False
     # What one device holds goes to that alone.
     foreseen = weights + cache
     room = either(foreseen <= _FILLED * max(rooms), max(rooms), sum(rooms))
     fits = (foreseen <= step.filled * room) & (foreseen + step.beside <= _FILLED * room)
-    return fits & (weights >= 0)
+    return fits & known
