@@ -263,7 +263,7 @@ class DetailPage:
 
     @property
     def is_up_to_memory(self) -> bool:
-        """Whether it runs here but for its need of memory: what a build that is refused otherwise would need is moot."""
+        """Whether it runs here but for its need of memory: what is refused otherwise needs nothing."""
         return self.result.compatible or self.result.cause == "memory"
 
     @property
