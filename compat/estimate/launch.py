@@ -42,7 +42,8 @@ class LoadOptions:
     ``sequences`` are how many vLLM plans a step for; None: by the card, as it has since 2025.
     ``memory_utilization`` is vLLM's share of a card it may take. ``stages`` hold whole layers one after the other
     (pipeline parallelism), each on as many cards as the others. ``prefill``: tokens of the longest prompt, for engines
-    that compute it in one go; None: the context.
+    that compute it in one go; None: the context. ``spread``: an engine that takes one card alone where that seems to
+    hold all (:func:`compat.estimate.foreseen.lone_card`) is told to take all of them.
     """
 
     context: int = DEFAULT_CONTEXT
@@ -60,6 +61,7 @@ class LoadOptions:
     memory_utilization: float = 0.92
     aside: Aside | None = None
     stages: int = 1
+    spread: bool = False
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ from compat.estimate.engine_names import (
     runtime_of,
     runtimes,
 )
-from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
+from compat.estimate.fit import NOWHERE, TIGHT, Fit, rank_of, rooms_of, spill_room, stays_alone
+from compat.estimate.foreseen import foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import (
     WINDOWED,
     CacheOptions,
@@ -87,7 +88,7 @@ from compat.estimate.memory import (
     variant_weights,
     with_largest_file,
 )
-from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
+from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.quality import quality_code
@@ -106,6 +107,7 @@ FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 """And the codes by verdict."""
 KEPT, DOUBTED, BARRED = range(3)
 """Whether a cache of the type that is asked for is kept, as a column has it."""
+_RANKS = np.array([rank_of(fit) for fit in FITS])
 _THERE = (FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT], FIT_CODES[Fit.PARTIAL])
 
 _VARIANT = np.dtype(
@@ -142,23 +144,27 @@ Column = NDArray[np.int64]
 
 
 class Shares(NamedTuple):
-    """What accelerators read of each variant, and whether experts alone are aside."""
+    """What accelerators read of each variant, whether experts are what is aside, and whether one card is all it lies on
+    of several (:func:`~compat.estimate.foreseen.lone_card`).
+    """
 
     share: NDArray[np.float64]
     experts: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
 
     @classmethod
     def whole(cls, count: int) -> Shares:
-        """Of so many variants that lie on the accelerators alone."""
-        return cls(np.ones(count), np.zeros(count, dtype=bool))
+        """Of so many variants that lie on all accelerators and nowhere else."""
+        return cls(np.ones(count), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
 
     def of(self, rows: Column) -> Shares:
         """Those of some rows."""
-        return Shares(self.share[rows], self.experts[rows])
+        return Shares(self.share[rows], self.experts[rows], self.alone[rows])
 
     def put(self, rows: Column, others: Shares) -> None:
         """Have those of others at some rows."""
-        self.share[rows], self.experts[rows] = others
+        for column, other in zip(self, others, strict=True):
+            column[rows] = other
 
 
 @dataclass(frozen=True)
@@ -329,16 +335,20 @@ class NeedColumns:
             least, *larger = batches_for(asked.context, hardware, flash_attention=buffers.flash_attention)
         kv, state, compute = self._parts(replace(asked, ubatch=least), buffers, ranks)
         if larger:
-            of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
-            layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
-            cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
-            weights = np.where(weights < 0, self.variants["most"], weights)
+            known, weights, cache = self.foreseen(asked)
             for batch in larger:
-                taken = takes_batch(batch, weights, cache, hardware) & (of != UNKNOWN)
+                taken = takes_batch(batch, weights, cache, hardware) & known
                 more = self._parts(replace(asked, ubatch=batch), buffers, ranks)
                 # A state is as large whatever the batch.
                 kv, compute = np.where(taken, more[0], kv), np.where(taken, more[2], compute)
         return kv, state, compute
+
+    def foreseen(self, asked: CacheOptions) -> tuple[NDArray[np.bool_], Column, Column]:
+        """(whether the layers are known, bytes of the file, bytes of cache) that an engine foresees of each variant."""
+        of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
+        layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
+        cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
+        return of != UNKNOWN, np.where(weights < 0, self.variants["most"], weights), cache
 
     def _parts(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> tuple[Column, Column, Column]:
         """(keys and values, states, activations on each device) of each variant."""
@@ -360,15 +370,21 @@ class NeedColumns:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
         options, codes = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
         for rows, part in self.by_runtime():
-            codes[rows] = _memory_fits(part, hardware, options)
+            codes[rows] = _chosen_fits(part, hardware, options)
         codes[self.bars(hardware, options) == BARRED] = FIT_CODES[Fit.CACHE]
         return codes
 
-    def shares_read(self, hardware: Hardware, options: LoadOptions | None = None) -> Shares:
-        """What accelerators read of variants that lie in both memories."""
+    def lie_apart(self, fits: NDArray[np.int8], hardware: Hardware) -> NDArray[np.bool_]:
+        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts."""
+        chosen = any(lone_card(engine_name(slug), hardware) is not None for slug in runtimes(self.slug))
+        found: NDArray[np.bool_] = np.isin(fits, _THERE) if chosen else fits == FIT_CODES[Fit.PARTIAL]
+        return found
+
+    def shares_read(self, fits: NDArray[np.int8], hardware: Hardware, options: LoadOptions | None = None) -> Shares:
+        """What accelerators read of each variant; ``fits`` are those of :meth:`fits`."""
         options, found = options or LoadOptions(), Shares.whole(len(self))
         for rows, part in self.by_runtime():
-            found.put(rows, _shares_read(part, hardware, options))
+            found.put(rows, _shares_read(part, fits[rows], hardware, options))
         return found
 
     def speeds(
@@ -382,12 +398,18 @@ class NeedColumns:
     ) -> NDArray[np.float64]:
         """Tokens a second of each variant, as ``estimate_speed`` says them; NaN where it gives no number.
 
-        ``fits`` are those of :meth:`fits`, ``shares`` what :meth:`shares_read` says where they are partial, and the
-        whole elsewhere. ``at_most`` asks for what ``most_speed`` says.
+        ``fits`` are those of :meth:`fits`, ``shares`` those of :meth:`shares_read`. ``at_most`` asks for what
+        ``most_speed`` says.
         """
         found = np.full(len(self), np.nan)
         for rows, part in self.by_runtime():
-            found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type, at_most=at_most)
+            card = lone_card(part.engine, hardware)
+            for alone in distinct(shares.alone[rows]).tolist():
+                cards = (card,) if alone and card is not None else None
+                at = np.flatnonzero(shares.alone[rows] == alone)
+                some, there = rows[at], hardware.with_cards(cards)
+                own = part if len(at) == len(part) else part.taken(at)
+                found[some] = _speeds(own, fits[some], shares.of(some), there, kv_type, at_most=at_most)
         return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -447,6 +469,28 @@ class NeedColumns:
         return np.where(shapes["computes"], found, UNKNOWN)
 
 
+def _chosen_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
+    """The verdict on the memory alone, on the one card that an engine chooses or on all; of variants of one runtime."""
+    codes = _memory_fits(columns, hardware, options)
+    rows, alone = _on_one_card(columns, hardware, options)
+    kept = stays_alone(_RANKS[alone], _RANKS[codes[rows]])
+    codes[rows[kept]] = alone[kept]
+    return codes
+
+
+def _on_one_card(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> tuple[Column, NDArray[np.int8]]:
+    """The rows of what an engine takes one card of several for, and the verdict on each there."""
+    card = None if options.spread else lone_card(columns.engine, hardware)
+    room = None if card is None else hardware.usable()[card]
+    rows = np.zeros(0, dtype=np.int64)
+    if card is not None and room is not None:
+        known, weights, cache = columns.foreseen(cache_options(options, launch_of(columns.slug, options)))
+        rows = np.flatnonzero(known & goes_alone(weights, cache, room))
+    if card is None or not len(rows):
+        return rows, np.zeros(0, dtype=np.int8)
+    return rows, _memory_fits(columns.taken(rows), hardware.with_cards((card,)), options)
+
+
 def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
     """The verdict on the memory alone, of variants that one runtime loads."""
     rooms = rooms_of(hardware, columns.engine, options)
@@ -486,8 +530,25 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     return codes
 
 
-def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> Shares:
+def _shares_read(columns: NeedColumns, fits: NDArray[np.int8], hardware: Hardware, options: LoadOptions) -> Shares:
     """What :meth:`NeedColumns.shares_read` says, of variants that one runtime loads."""
+    found = Shares.whole(len(columns))
+    rows, alone = _on_one_card(columns, hardware, options)
+    # Where all cards do better than that one, they are told to be taken.
+    found.alone[rows] = (_RANKS[alone] == _RANKS[fits[rows]]) & (_RANKS[alone] < NOWHERE)
+    card = lone_card(columns.engine, hardware)
+    for one in (False, True):
+        at = np.flatnonzero((fits == FIT_CODES[Fit.PARTIAL]) & (found.alone == one))
+        if len(at):
+            there = hardware.with_cards((card,) if one and card is not None else None)
+            found.share[at], found.experts[at] = _parts_read(columns.taken(at), there, options)
+    return found
+
+
+def _parts_read(
+    columns: NeedColumns, hardware: Hardware, options: LoadOptions
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What accelerators read of variants that lie in both memories, and whether experts are what is aside."""
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
     found, spill = columns.needs(hardware, options), spill_room(columns.engine, hardware, rooms)
@@ -495,12 +556,12 @@ def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     over = np.ones(len(columns), dtype=bool)
     share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
-        return Shares(share, ~over)
+        return share, ~over
     beyond = found.over_all(devices) - sum(rooms)
     gone = found.experts_gone(over, beyond, devices, rooms, spill)
     moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
     left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
-    return Shares(np.where(gone > 0, left, share), gone > 0)
+    return np.where(gone > 0, left, share), gone > 0
 
 
 def _speeds(
