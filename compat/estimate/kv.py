@@ -46,12 +46,16 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class CacheBytes:
-    """``kv`` grows with context, ``state`` does not. None is unknown; ``missing`` names what lacked."""
+    """``kv`` grows with context, ``state`` does not. None is unknown; ``missing`` names what lacked.
+
+    ``pooled``: the engine keeps both in pages of one pool, which is what it calls its KV cache.
+    """
 
     kv: int | None
     state: int | None
     per_token: float | None = None
     missing: tuple[str, ...] = ()
+    pooled: bool = False
 
 
 def pad(value: int, step: int) -> int:
@@ -82,7 +86,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     pages = hybrid_pages(shape, engine)
     if pages is not None:
         of_keys, state = unified_pool(pages, options, (bits_k, bits_v))
-        return CacheBytes(of_keys, state, per_token, tuple(missing))
+        return CacheBytes(of_keys, state, per_token, tuple(missing), pooled=True)
     return CacheBytes(round(kv), state, per_token, tuple(missing))
 
 

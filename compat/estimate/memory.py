@@ -370,14 +370,12 @@ def _cache(
         # A rank holds at least one key head; a latent cache is whole on every rank.
         heads = 1 if shape.mla else (shape.kv_heads or 1)
         kv = kv * max(ranks, heads) // heads if heads < ranks else kv
+    state, detail = cache.state, _cache_detail(options)
+    if cache.pooled and kv is not None and state is not None:
+        kv, state, detail = kv + state, 0, f"{detail}, with the states of recurrent layers"
     return (
-        Component(
-            "kv",
-            kv,
-            basis if kv is not None else Basis.UNKNOWN,
-            _cache_detail(options),
-        ),
-        Component("state", cache.state, Basis.FORMULA if cache.state is not None else Basis.UNKNOWN),
+        Component("kv", kv, basis if kv is not None else Basis.UNKNOWN, detail),
+        Component("state", state, Basis.FORMULA if state is not None else Basis.UNKNOWN),
     )
 
 

@@ -431,6 +431,7 @@ class NeedColumns:
         if self.engine in TENSOR_PARALLEL:
             heads = np.where(self.shapes["latent"], 1, np.maximum(self.shapes["kv_heads"], 1))
             kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
+        kv[paged], state[paged] = kv[paged] + state[paged], 0
         cached = shapes["cached"]
         return np.where(cached, kv, UNKNOWN), np.where(cached, state, UNKNOWN)
 

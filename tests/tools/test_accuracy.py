@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
+from compat.estimate import estimate_memory
 from compat.estimate.ledger import LEAST_POINTS, MARGIN_HOLDS
 from tools.evaluation.accuracy import memory_accuracy
 from tools.evaluation.asked import asked
@@ -179,6 +181,26 @@ def test_ollama_keeps_no_more_than_the_model_was_made_for():
     engines = ("ollama", "llama.cpp")
     cut, whole = (memory_accuracy([point(**told, engine=one)]).comparisons[0].estimated for one in engines)
     assert whole == 4 * cut  # made for 8,192
+
+
+@pytest.mark.parametrize(
+    ("model", "engine", "border", "part", "before", "since"),
+    [
+        # 4,096 tokens and a batch in windowed layers, of 2,048 bytes a token; since then 1,280 beside a larger batch.
+        ("openai/gpt-oss-120b", "ollama", "2026-06-01", "kv", 18 * (8192 + 4608) * 2048, 18 * (8192 + 1280) * 2048),
+        # Experts of 2,880 by 2,880 in 2,944 by 3,072, of 4.25 bits.
+        ("openai/gpt-oss-120b", "vllm", "2025-09-13", "weights", 36 * 128 * 3 * (2944 * 3072 - 2880**2) * 17 // 32, 0),
+    ],
+)
+def test_former_releases_are_asked_for_what_they_held(model, engine, border, part, before, since):
+    def held(date):
+        one = point(model_id=model, engine=engine, quant="MXFP4", date=date, accelerator="H100", accelerator_gb=80)
+        found = asked(one)
+        return estimate_memory(found.inputs, found.engine, found.hardware, found.options).component(part).bytes
+
+    day = (date.fromisoformat(border) - timedelta(days=1)).isoformat()
+    base = held(border) - since
+    assert held(day) - base == pytest.approx(before, rel=1e-6)
 
 
 def test_a_bound_that_is_not_kept_is_named():
