@@ -7,6 +7,9 @@ keep keys and values, each with the cells the engine gives it. llama.cpp pads an
 Sparse attention of DeepSeek V3.2 and GLM 5 keeps the keys of an indexer beside them. Read in vLLM 0.33.0
 (``DeepseekV32IndexerCache``), SGLang 0.5.23 (``DSATokenToKVPool``), llama.cpp 0c1e57098 (``llama_kv_cache_dsa``) and
 mlx-lm 0.32.2 (``deepseek_v32.py``, whose second cache holds zeros in place of values).
+
+Encoders keep nothing: llama.cpp makes no memory for BERT and its like (``create_memory`` in ``llama-model.cpp``), and
+vLLM's ``EncoderOnlyAttentionSpec`` none either.
 """
 
 from dataclasses import dataclass
@@ -65,6 +68,8 @@ def pad(value: int, step: int) -> int:
 
 def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> CacheBytes:
     """Key-value cache and recurrent state in bytes for ``options.parallel`` sequences."""
+    if shape.encoder:
+        return CacheBytes(0, 0, 0.0)
     missing = []
     bits_k, bits_v = cache_bits(engine, options)
     if bits_k is None or bits_v is None:

@@ -128,6 +128,21 @@ def memory_share(options: LoadOptions, *, gpu: bool) -> float:
     return options.memory_utilization if gpu else min(options.memory_utilization, CPU_FRACTION)
 
 
+EMBEDDING_BATCH = 2048
+"""Tokens that Ollama computes in one go of a text for embeddings, or all of a shorter context."""
+
+
+def for_embeddings(launch: Launch, engine: str, options: LoadOptions) -> Launch:
+    """How an engine is started for a model that makes embeddings: Ollama for one text at a time, in its own batch.
+
+    ``load`` in its ``server/sched.go``, ``WithDefaultEmbeddingNumBatch`` in ``llm/llama_server.go``.
+    """
+    if engine != "ollama":
+        return launch
+    batch = min(EMBEDDING_BATCH, options.context) if options.ubatch is None else min(options.ubatch, options.context)
+    return replace(launch, slots=1, ubatch=batch, batch_by_room=False)
+
+
 def launch_of(engine: str, options: LoadOptions) -> Launch:
     """How ``engine`` (a profile's slug) is started with these options."""
     usual = _LAUNCHES.get(engine.strip().lower(), Launch())

@@ -13,7 +13,7 @@ from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, drive
 from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name, runtime_of
 from compat.estimate.foreseen import LOOKS_AHEAD, foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
-from compat.estimate.launch import Launch, LoadOptions, launch_of
+from compat.estimate.launch import Launch, LoadOptions, for_embeddings, launch_of
 from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.estimate.parallel import (
     Cuts,
@@ -38,7 +38,8 @@ class VariantInputs:
     ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other. ``bits`` is
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
     usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
-    ``tensors`` is what the files list, where their headers were read.
+    ``tensors`` is what the files list, where their headers were read. ``embeds``: it is served for what it makes of a
+    text, as a vector or a rank, and not to write.
     """
 
     shape: ModelShape | None = None
@@ -51,6 +52,7 @@ class VariantInputs:
     width_assumed: bool = False
     doubt: str = ""
     tensors: TensorBytes | None = None
+    embeds: bool = False
 
     @property
     def sized(self) -> bool:
@@ -122,6 +124,8 @@ def estimate_memory(
     options, engine = options or LoadOptions(), runtime_of(engine, variant.format)
     launch = launch_of(engine, options)
     engine = engine_name(engine)
+    if variant.embeds:
+        launch = for_embeddings(launch, engine, options)
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     widening = widening if widening is not None and widening.happens_on(hardware) else None
     cuts = cuts_of(variant.shape, engine, variant.format, variant.quant, refines=refines_blocks(hardware))
@@ -145,7 +149,7 @@ def estimate_memory(
     kv, state = _cache(variant.shape, engine, cache, ranks, missing)
     if kv.bytes is not None and widening is not None:
         kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, cache))
-    buffers = _buffer_options(hardware, options, launch, ranks, gpu=gpu)
+    buffers = replace(_buffer_options(hardware, options, launch, ranks, gpu=gpu), embeds=variant.embeds)
     compute = compute_buffer(variant.shape, engine, cache, buffers)
     if engine == "transformers" and compute.bytes is not None:
         compute = _torch_scratch(variant, weights, kv.bytes, options, cache, buffers)

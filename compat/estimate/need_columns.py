@@ -45,6 +45,7 @@ from compat.estimate.buffers import (
     is_indexed,
     llama_compute,
     narrow_on_mlx,
+    predicted,
     projector_need,
     query_width,
     routed_width,
@@ -76,7 +77,7 @@ from compat.estimate.kv import (
     state_bytes,
     unified_pool,
 )
-from compat.estimate.launch import Aside, Launch, LoadOptions, launch_of
+from compat.estimate.launch import Aside, Launch, LoadOptions, for_embeddings, launch_of
 from compat.estimate.memory import (
     MOVABLE,
     VariantInputs,
@@ -123,7 +124,7 @@ _VARIANT = np.dtype(
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
-        ("quality", "i1"),
+        *(("quality", "i1"), ("embeds", "?")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
         *(("work", WORK), ("wide_work", WORK)),
     ]
@@ -134,7 +135,7 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
         *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
-        *((name, "?") for name in ("cached", "latent", "computes", "indexed")),
+        *((name, "?") for name in ("cached", "latent", "computes", "pools", "indexed", "encoder")),
         *((name, "f8") for name in ("values", "most_values")),
     ]
 )
@@ -284,6 +285,7 @@ class NeedColumns:
         options = options or LoadOptions()
         launch = launch_of(self.slug, options)
         asked = cache_options(options, launch)
+        embedding = for_embeddings(launch, self.engine, options)
         shapes, variants = self.shapes, self.variants
         ranks = self.ranks_on(hardware)
         buffers = BufferOptions(
@@ -298,6 +300,12 @@ class NeedColumns:
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
         kv, state, compute = self._by_batch(asked, buffers, ranks, hardware, launch)
+        embeds = variants["embeds"]
+        if embeds.any():
+            pooled = self._parts(cache_options(options, embedding), replace(buffers, embeds=True), ranks)
+            kv, state, compute = (
+                np.where(embeds, own, other) for own, other in zip(pooled, (kv, state, compute), strict=True)
+            )
         extra, ranks = extra[of], ranks[of]
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
@@ -453,6 +461,7 @@ class NeedColumns:
                 shapes["routed"],
                 seen // (1 if asked.unified else asked.parallel),
                 shapes["indexed"].astype(np.int64),
+                shapes["encoder"].astype(np.int64),
             )
             found = llama_compute(widths, asked, buffers, ranks)
         elif self.engine in PAGED:
@@ -467,7 +476,7 @@ class NeedColumns:
             found = chunked_compute(each, vocab, np.maximum(heads, 0), asked, self.engine)
             if narrow_on_mlx(asked, self.engine):
                 found = np.where(heads >= 0, found, UNKNOWN)
-        return np.where(shapes["computes"], found, UNKNOWN)
+        return np.where(shapes["pools"] if buffers.embeds else shapes["computes"], found, UNKNOWN)
 
 
 def _chosen_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
@@ -485,7 +494,12 @@ def _on_one_card(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     room = None if card is None else hardware.usable()[card]
     rows = np.zeros(0, dtype=np.int64)
     if card is not None and room is not None:
-        known, weights, cache = columns.foreseen(cache_options(options, launch_of(columns.slug, options)))
+        launch = launch_of(columns.slug, options)
+        launches = launch, for_embeddings(launch, columns.engine, options)
+        writes, pools = (columns.foreseen(cache_options(options, one)) for one in launches)
+        known, weights, cache = (
+            np.where(columns.variants["embeds"], own, other) for own, other in zip(pools, writes, strict=True)
+        )
         rows = np.flatnonzero(known & goes_alone(weights, cache, room))
     if card is None or not len(rows):
         return rows, np.zeros(0, dtype=np.int8)
@@ -734,7 +748,7 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
     told = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
-    row = (*told, quality_of_variant(variant))
+    row = (*told, quality_of_variant(variant), variant.embeds)
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work
@@ -804,12 +818,16 @@ class _WeightsOnce:
 
 def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[float | bool, ...]:
     fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
-    state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
+    cached = shape.caches is not None or shape.encoder
+    state = state_bytes(shape, CacheOptions(1)) if cached else None
     pages = hybrid_pages(shape, engine)
-    computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
+    computes, pools = (
+        compute_buffer(shape, engine, CacheOptions(1), BufferOptions(embeds=embeds)).bytes is not None
+        for embeds in (False, True)
+    )
     return (
         _told(shape.hidden),
-        _told(shape.vocab),
+        _told(predicted(shape)),
         *(
             _told(value)
             for value in (feed_forward_width(shape), token_bytes(shape), shape.heads, shape.kv_heads, shape.layers)
@@ -824,10 +842,12 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
         int(attention_of(shape, engine)),
-        shape.caches is not None,
+        cached,
         shape.mla is not None,
         computes,
+        pools,
         is_indexed(shape),
+        shape.encoder,
         *cached_values(shape),
     )
 
@@ -838,6 +858,8 @@ def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int
     The window is -1 where they see all tokens.
     """
     found: dict[int, tuple[int, int, int]] = {}
+    if shape.encoder:
+        return []
     for layer, count in shape.layer_counts:
         if layer.kind in (LayerKind.STATE, LayerKind.NONE):
             continue

@@ -33,7 +33,7 @@ class ModelFiles:
 
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
-    ``context``: the tokens that its configuration says it is made for; 0 where it does not.
+    ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
     """
 
     repo_id: str
@@ -43,6 +43,7 @@ class ModelFiles:
     others: tuple[str, ...] = ()
     projector: bool | None = None
     context: int = 0
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,8 @@ def _llama(start: Start, *program: str) -> RunLine | str:
         told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
     if start.caches != _WIDE_CACHES:
         told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
+    if program == _LLAMA_CPP and start.model.task in _SERVED_FOR:
+        told.append(_SERVED_FOR[start.model.task])
     note = ""
     if start.stretched and program == _LLAMA_CPP:
         # n_ctx_slot() in tools/server/server-context.cpp.
@@ -221,6 +224,12 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     return RunLine(((Command(tuple(told)),),), note)
 
 
+_SERVED_FOR = {
+    "feature-extraction": "--embedding",
+    "sentence-similarity": "--embedding",
+    "text-ranking": "--reranking",
+}
+"""Without these llama.cpp's server answers no request for vectors or ranks."""
 _LLAMA_BATCH = 2048
 """The prompt tokens that llama.cpp takes in at once; a micro-batch is no larger."""
 

@@ -76,7 +76,8 @@ class ModelShape:
     ``ffn`` is the dense feed-forward width, ``expert_ffn`` one expert's. ``parameters`` counts every
     weight, ``active_parameters`` those read for one token. ``pack_group`` and ``pack_block`` are how many weights of a
     row, and how many rows and columns, the packing scales together; ``unpacked`` names parts of a layer that are left
-    out of it. ``assumptions`` lists what was taken from the architecture's structure instead of the file.
+    out of it. ``encoder``: it reads a text at once and keeps no keys and values of it. ``assumptions`` lists what was
+    taken from the architecture's structure instead of the file.
     """
 
     model_type: str | None = None
@@ -107,6 +108,7 @@ class ModelShape:
     pack_group: int | None = None
     pack_block: int | None = None
     unpacked: tuple[str, ...] = ()
+    encoder: bool = False
     assumptions: tuple[str, ...] = field(default=())
 
     @cached_property
@@ -174,6 +176,7 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         pack_group=packing.get("group_size"),
         pack_block=max(packing.get("weight_block_size", ()), default=None),
         unpacked=tuple(packing.get("unpacked", ())),
+        encoder=structure.encoder,
         assumptions=tuple(assumed),
     )
     return replace(shape, caches=_caches(shape, text, structure))

@@ -134,6 +134,7 @@ def variants():
                     width_assumed=quant == "BF16" and chance.random() < 0.5,
                     doubt=chance.choice(["", "", "", "how many there are"]),
                     tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
+                    embeds=(shape is not None and shape.encoder) or chance.random() < 0.1,
                 )
             )
     return found
