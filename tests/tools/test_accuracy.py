@@ -235,6 +235,20 @@ def test_a_margin_holds_what_it_says_of_families_it_was_not_drawn_from(memory, s
         assert sum(inside) >= MARGIN_HOLDS * margin.n
 
 
+def test_a_speed_has_no_margin_that_holds_for_one_machine_alone():
+    def runs_on(*machines):
+        return [
+            comparison(quantity="decode", basis="cpu", quality="user", family=f"f{n}", machine=name, measured=measured)
+            for name, measured in machines
+            for n in range(8)
+        ]
+
+    assert margins_of(runs_on(("a", 103.0), ("b", 102.0)))
+    assert not margins_of(runs_on(("a", 103.0)))
+    # Far more runs on one machine do not outvote another that is far off.
+    assert not margins_of([*runs_on(("a", 103.0)) * 9, *runs_on(("b", 40.0))])
+
+
 def test_too_few_points_or_one_family_alone_give_no_margin():
     two = [comparison(family=f"f{n % 2}", measured=100.0 + n) for n in range(LEAST_POINTS)]
     assert len(margins_of(two)) == 1
