@@ -114,6 +114,7 @@ _DOUBT = "number of weights (the record contradicts itself)"
 _FILLED = (
     *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
     *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),
+    *("hears", "encoder_layers", "mels"),
 )
 
 

@@ -294,13 +294,17 @@ def _transformers(shape: ModelShape, cache: CacheOptions) -> Buffer:
     each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    total = transformers_compute(each, cache)
+    total = transformers_compute(each, cache, shape.hears or 0)
+    if (shape.hears or 0) > cache.context:
+        return Buffer(total, Basis.FORMULA, f"{shape.hears} tokens of a recording in one layer")
     return Buffer(total, Basis.FORMULA, f"{cache.context} prompt tokens in one layer")
 
 
-def transformers_compute(each: Amount, cache: CacheOptions) -> Amount:
-    """Bytes of one layer that computes the whole prompt at once; ``each`` is :func:`token_bytes`."""
-    return cache.context * each * cache.parallel
+def transformers_compute(each: Amount, cache: CacheOptions, heard: Amount = 0) -> Amount:
+    """Bytes of one layer that computes the whole prompt at once, or a recording of ``heard`` tokens where that is more;
+    ``each`` is :func:`token_bytes`.
+    """
+    return largest(cache.context, heard) * each * cache.parallel
 
 
 def _whole_prompt(shape: ModelShape, cache: CacheOptions) -> Buffer:

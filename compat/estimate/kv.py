@@ -83,7 +83,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     for layer, count in shape.layer_counts:
         k, v = layer_widths(layer, shape, engine)
         each = count * ((k * bits_k + v * bits_v) / 8 + index_bytes(layer, engine))
-        kv += each * reserved_cells(layer, engine, options)
+        kv += each * (reserved_cells(layer, engine, options) + heard_cells(shape.hears or 0, engine, options))
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
     state = state_bytes(shape, options)
     if state is None:
@@ -176,6 +176,14 @@ def reserved_cells(layer: LayerCache, engine: str, options: CacheOptions) -> int
         else:
             size = min(size, layer.window)
     return pad(size, step) * parallel
+
+
+def heard_cells(tokens: int, engine: str, options: CacheOptions) -> int:
+    """Token slots that each layer keeps of recordings of so many tokens, one for each sequence, whatever the context.
+
+    In vLLM 0.33.0 they are pages as any (``CrossAttentionSpec``).
+    """
+    return pad(tokens, VLLM_BLOCK if engine in PAGED else 1) * options.parallel
 
 
 def state_bytes(shape: ModelShape, options: CacheOptions) -> int | None:

@@ -70,6 +70,7 @@ from compat.estimate.kv import (
     CacheOptions,
     HybridPages,
     cache_bits,
+    heard_cells,
     hybrid_pages,
     index_bytes,
     layer_widths,
@@ -134,7 +135,7 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers", "dense")),
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
-        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
+        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention", "hears")),
         *((name, "?") for name in ("cached", "latent", "computes", "pools", "indexed", "encoder")),
         *((name, "f8") for name in ("values", "most_values")),
     ]
@@ -468,7 +469,7 @@ class NeedColumns:
             found = batched_compute(vocab, each, buffers, self.engine, ranks)
             found = found + shapes["indexed"] * indexer_compute(asked, self.engine)
         elif self.engine in ("transformers", "tgi"):
-            found = transformers_compute(each, asked)
+            found = transformers_compute(each, asked, shapes["hears"])
         elif self.engine == "rbee":
             found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
         else:
@@ -842,6 +843,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
         int(attention_of(shape, engine)),
+        shape.hears or 0,
         cached,
         shape.mla is not None,
         computes,
@@ -855,7 +857,7 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
 def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int]]:
     """(window, keys, values, bytes of an indexer) of a shape's layers, those of one window added up.
 
-    The window is -1 where they see all tokens.
+    The window is -1 where they see all tokens, and below that, by one more than their number, for those of a recording.
     """
     found: dict[int, tuple[int, int, int]] = {}
     if shape.encoder:
@@ -868,6 +870,9 @@ def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int
         before = found.get(window, (0, 0, 0))
         index = before[2] + count * index_bytes(layer, engine)
         found[window] = before[0] + count * k, before[1] + count * v, index
+        if shape.hears:
+            heard = found.get(UNKNOWN - shape.hears, (0, 0, 0))
+            found[UNKNOWN - shape.hears] = heard[0] + count * k, heard[1] + count * v, 0
     return [(window, *widths) for window, widths in found.items()]
 
 
@@ -875,6 +880,9 @@ def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     """Token slots that layers with these windows get."""
     slots = np.zeros(len(windows), dtype=np.int64)
     for window in distinct(windows):
+        if window < UNKNOWN:
+            slots[windows == window] = heard_cells(int(UNKNOWN - window), engine, options)
+            continue
         kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
         layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
         slots[windows == window] = reserved_cells(layer, engine, options)

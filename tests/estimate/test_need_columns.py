@@ -107,6 +107,9 @@ def variants():
     shapes["no float16"] = from_config(GEMMA_3)
     shapes["experts rounded up"] = known_shape("openai/gpt-oss-120b")
     found = [*some_files, VariantInputs(None, None, 7_000_000_000, None, 0, "gguf")]
+    # What hears keeps a recording in every layer, whatever the context.
+    hears = known_shape("openai/whisper-large-v3-turbo")
+    found += [VariantInputs(hears, size, 808_878_080, "F16", 0, "safetensors") for size in (None, 1_617_756_160)]
     for name in ("groups", "blocks", "no float16", "experts rounded up"):
         shape = shapes.pop(name)
         found += [

@@ -171,7 +171,7 @@ _EDGES = ((0.8, 1.0), (0.85, 1.0), (0.9, 1.0), (0.95, 1.0), (1.0, 1.0), (1.0, 1.
 def _margin(engine: str, quantity: str, basis: str, where: str, found: list[Comparison]) -> Margin | None:
     """The narrowest margin that holds what it says of families it was not drawn from; None where none does.
 
-    Of a speed it must do so of machines too, each of which counts as much as any other: a class that was measured on one
+    Of a speed it must do so of machines too, each of which counts as much as any other: what was measured on one
     of them tells nothing of the next.
     """
     by_family, by_machine = _distances(found, "family"), _distances(found, "machine")
