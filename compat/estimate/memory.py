@@ -377,6 +377,8 @@ def _cache(
     state, detail = cache.state, _cache_detail(options)
     if cache.pooled and kv is not None and state is not None:
         kv, state, detail = kv + state, 0, f"{detail}, with the states of recurrent layers"
+    if shape.hears:
+        detail = f"{detail}, and {shape.hears:,} of a recording"
     return (
         Component("kv", kv, basis if kv is not None else Basis.UNKNOWN, detail),
         Component("state", state, Basis.FORMULA if state is not None else Basis.UNKNOWN),

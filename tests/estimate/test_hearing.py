@@ -70,6 +70,7 @@ def test_a_configuration_tells_the_decoders_layers_not_the_encoders():
 def test_it_fits_and_has_no_speed_of_writing():
     fit = judge_fit(VARIANT, "transformers", CARD, LoadOptions(context=448))
     assert fit.fit is Fit.FITS
+    assert fit.estimate.component("kv").detail == "448 tokens, f16, and 1,500 of a recording"
     speed = estimate_speed(VARIANT, "transformers", CARD, fit)
     assert speed.tokens_per_second is None
     assert "how long it listens before it writes" in speed.reason or "No measured runs" in speed.reason
