@@ -1,4 +1,8 @@
-"""The engine for who has named a machine and none: what a newcomer there would take, with lines to type and speeds."""
+"""Which engines a machine may be asked about, and the one for who names none.
+
+That is what a newcomer there would take, with lines to type and speeds. An address says :data:`AUTO` where it is meant,
+so that it is chosen anew for another machine, and never in place of an engine that somebody named.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from compat.catalogue.verdict import runs_nothing
-from compat.catalogue.workers import Machine, Worker
+from compat.catalogue.workers import AUTO, Machine, Worker
 from compat.engines.hardware import GIB
+from compat.estimate.cache_types import HAS_UBATCH, cache_types
 
 LARGE_CARD = 40 * GIB
 """From here on a card is one for servers or workstations."""
+_FIRST = "It is this site's first engine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,56 @@ class SuitedEngine:
     why: str
 
 
-def suited_engine(machine: Machine, available: Mapping[str, Worker]) -> SuitedEngine:
-    """The engine to begin with on a machine; the site's first one where none of those fits it or is offered."""
-    for slug, why in _in_order(machine):
-        one = available.get(slug)
-        if one is not None and not one.registered and not runs_nothing(replace(one, machine=machine)):
-            return SuitedEngine(one, why)
-    return SuitedEngine(next(iter(available.values())), "It is this site's first engine.")
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of an engine that not every one has; see :class:`~compat.catalogue.workers.Worker`."""
+
+    kv: str = ""
+    kv_values: str = ""
+    ubatch: int | None = None
+
+    def are_of(self, worker: Worker) -> bool:
+        """Whether a worker's engine has all of it."""
+        engine = worker.profile.slug
+        types = cache_types(engine)
+        values = not self.kv_values or (types.apart and types.takes(self.kv_values))
+        return values and (not self.kv or types.takes(self.kv)) and (self.ubatch is None or engine in HAS_UBATCH)
+
+
+def engines_on(machine: Machine, available: Mapping[str, Worker]) -> Mapping[str, Worker]:
+    """The engines that a machine may be asked about: those that run anything there, each on it, by slug.
+
+    Workers that the operator registered are none of them, as each has a machine of its own.
+    """
+    there = {slug: replace(one, machine=machine) for slug, one in available.items() if not one.registered}
+    return {slug: one for slug, one in there.items() if not runs_nothing(one)}
+
+
+def suited_engine(machine: Machine, available: Mapping[str, Worker], options: Options | None = None) -> SuitedEngine:
+    """The engine to begin with on a machine, of those that have what is asked of them where any has.
+
+    The site's first one where no machine is told, or nothing fits it.
+    """
+    there = engines_on(machine, available) if machine.told else {}
+    found = [(slug, why) for slug, why in _in_order(machine) if slug in there]
+    asked = options or Options()
+    others = ((slug, "It has what you ask of it.") for slug in ("vllm", *there) if slug in there)
+    slug, why = next(((slug, why) for slug, why in (*found, *others) if asked.are_of(there[slug])), ("", ""))
+    if not slug:
+        slug, why = next(iter(found), (next(iter(available)), _FIRST))
+    return SuitedEngine(available[slug], why)
+
+
+def engine_meant(slug: str, machine: Machine, available: Mapping[str, Worker], options: Options | None = None) -> str:
+    """The slug of the worker that is meant by one, or by :data:`AUTO`, on a machine."""
+    if slug != AUTO or AUTO in available:
+        return slug
+    return suited_engine(machine, available, options).worker.slug
+
+
+def named_there(asked: str, worker: Worker, machine: Machine, available: Mapping[str, Worker]) -> str:
+    """What names a worker's engine on another machine: still :data:`AUTO` where that would choose the same one."""
+    return AUTO if asked == AUTO and engine_meant(AUTO, machine, available) == worker.slug else worker.slug
 
 
 def _in_order(machine: Machine) -> Iterator[tuple[str, str]]:

@@ -20,9 +20,18 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import MACHINE, WORKER, DictQuery, Problem, Question, QuestionError
+from compat.catalogue.question import (
+    MACHINE,
+    WORKER,
+    DictQuery,
+    Problem,
+    Question,
+    QuestionError,
+    machine_of,
+    options_of,
+)
 from compat.catalogue.suited_engine import SuitedEngine, suited_engine
-from compat.catalogue.workers import Worker, workers
+from compat.catalogue.workers import AUTO, Worker, workers
 from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
 from marketplace.addresses import with_query
 from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kept_machines
@@ -140,12 +149,16 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
 def _with_engine(
     parameters: Mapping[str, str], available: Mapping[str, Worker]
 ) -> tuple[dict[str, str], SuitedEngine | None]:
-    """The parameters, with the engine that suits the machine they tell where they name none, and that engine."""
+    """The parameters, with the choice left to the machine they tell where they name no engine, and that engine."""
     found = dict(parameters)
-    if "worker" in found or not set(found) & set(MACHINE):
+    if found.get("worker", AUTO) != AUTO:
         return found, None
-    suited = suited_engine(worker_of(_checked(found, available)[0], available).machine, available)
-    return {"worker": suited.worker.slug, **found}, suited
+    found.pop("worker", None)
+    if not set(found) & set(MACHINE):
+        return found, None
+    found = {"worker": AUTO, **found}
+    asked = _checked(found, available)[0]
+    return found, suited_engine(machine_of(asked), available, options_of(asked))
 
 
 def sentence_of(suited: SuitedEngine, worker: Worker) -> str:
