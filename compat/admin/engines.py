@@ -14,7 +14,8 @@ from compat.catalogue.question import MOST_SLOTS
 from compat.catalogue.workers import AUTO, Machine, not_together, too_many
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import near_names, read_name
-from compat.engines.cards import MOST_ACCELERATORS, read_cards
+from compat.engines.cards import read_cards
+from compat.engines.hardware import MOST_ACCELERATORS
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version

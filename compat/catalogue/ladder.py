@@ -37,8 +37,7 @@ from compat.catalogue.uses import USES, Use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
-from compat.engines.cards import MOST_ACCELERATORS
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
 from compat.estimate.amounts import distinct

@@ -113,9 +113,9 @@ def _short(fit: FitResult) -> str:
     need, room = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
     if need <= 1.05 * room:
         return "just too large for its memory"
-    need, room = need / GIB, room / GIB
-    digits = int(f"{need:.0f}" == f"{room:.0f}")
+    wanted, there = need / GIB, room / GIB
+    digits = int(f"{wanted:.0f}" == f"{there:.0f}")
     if len(each) > 1 and fit.together is None:
-        return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
+        return f"needs {wanted:,.{digits}f} GiB on a card of {there:,.{digits}f} GiB"
     least = "" if each else "at least "
-    return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"
+    return f"needs {least}{wanted:,.{digits}f} GiB, {there:,.{digits}f} GiB here"

@@ -36,8 +36,9 @@ from compat.catalogue.columns import (
 from compat.catalogue.suited_engine import Options, engine_meant
 from compat.catalogue.uses import USES, use_names
 from compat.catalogue.workers import AUTO, Machine, Worker, not_together, too_many
-from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
-from compat.engines.cards import MOST_ACCELERATORS, read_cards
+from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name, wrong_count
+from compat.engines.cards import read_cards
+from compat.engines.hardware import MOST_ACCELERATORS
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -830,6 +831,9 @@ def _no_accelerator(name: str) -> str:
     """What to say of a name that no accelerator has; nothing of one that is known."""
     if accelerator_named(name) is not None:
         return ""
+    wrong = wrong_count(name)
+    if wrong is not None:
+        return f"“{_told(name)}”: {wrong.sentence}"
     near = near_names(name)
     hint = f" Or do you mean {or_(near)}?" if near else ""
     return f"“{_told(name)}” is not an accelerator this site knows. Give its memory instead.{hint}"

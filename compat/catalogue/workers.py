@@ -11,8 +11,8 @@ from functools import cached_property
 
 from compat.engines import Capability, EngineProfile
 from compat.engines.accelerator_names import accelerator_named, general_names, read_name
-from compat.engines.cards import MOST_ACCELERATORS, Cards, read_cards
-from compat.engines.hardware import GIB
+from compat.engines.cards import Cards, read_cards
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.estimate import Accelerator, Hardware, LoadOptions
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 
 from compat.engines.accelerator_names import read_name
 
-MOST_ACCELERATORS = 16
-"""So many accelerators of a machine are judged."""
 _BETWEEN = re.compile(r"\s*[,;+&\n]\s*|\s+(?:and|plus)\s+", re.IGNORECASE)
 
 _SIZED = re.compile(r"(.+?) (\d{1,4}(?:\.\d{1,2})?) ?GB", re.IGNORECASE)

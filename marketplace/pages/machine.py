@@ -52,7 +52,7 @@ PLACES = ("your-machine", "home-machine", "this-machine")
 class ReadBack:
     """What was read of a text: the worker that it makes, and where to go with it.
 
-    ``choices`` are addresses by what they take a size for that is not told.
+    ``choices`` are addresses by what they take a size for that is not told, or by which of several machines they take.
     """
 
     text: str
@@ -105,6 +105,8 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back.address)
     if back.suited is not None and back.suited.worker.slug != worker_choice(request).worker.slug:
         messages.info(request, sentence_of(back.suited, back.worker), extra_tags=ENGINE_CHOSEN)
+    for sentence in back.read.said:
+        messages.info(request, sentence)
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:
         keep_machine(request, response, name, urlencode(back.read.parameters))
@@ -135,6 +137,9 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
         size = f"{read.bare:g}"
         for words, name in ((f"{size} GB of an accelerator", "memory"), (f"{size} GB of system memory", "ram")):
             choices[words] = _address(told, _with_engine({**parameters, name: size}, available)[0])
+    for one in read.apart:
+        alone, _ = _with_engine({**_rest(told), **one.parameters}, available)
+        choices[machine_of(_checked(alone, available)[0]).words] = _address(told, alone)
     return ReadBack(
         text[:MOST_CHARACTERS],
         read,
@@ -172,6 +177,7 @@ def _near(told: QueryDict, back: ReadBack) -> dict[str, str]:
         label: _again(told, back.text.replace(part, label, 1))
         for part, labels in back.read.near().items()
         for label in labels
+        if part in back.text
     }
 
 

@@ -120,7 +120,41 @@ def test_a_machine_that_none_is_is_refused(client):
     response = client.post(FIELD, {"machine": "2x M3 Max 64GB"})
     assert "A machine has one Apple M3 Max" in Page(response).text
     assert "Use this machine" not in Page(response).text
-    assert "16 is the most" in Page(client.post(FIELD, {"machine": "99x 4090"})).text
+    page = Page(client.post(FIELD, {"machine": "99x 4090"}))
+    assert "“99” is no number of accelerators: use a whole number from 1 to 16" in page.text
+    assert "Use this machine" not in page.text
+    assert any("machine=16x+4090" in link for link in page.links)
+
+
+def test_a_mac_and_a_card_of_a_pc_are_two_machines_to_choose_from(client):
+    response = client.post(FIELD, {"machine": "M3 Max 64GB and RTX 4090", "next": "/machine/"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert "Which machine is meant?" in page.text
+    assert "RTX 4090 and Apple M3 Max are not in one machine: choose one." in page.text
+    assert {
+        "/machine/?worker=auto&accelerator=RTX+4090",
+        "/machine/?worker=auto&accelerator=Apple+M3+Max&memory=64",
+    } <= set(page.links)
+    back = Page(client.post(FIELD, {"machine": "M3 Max 64GB and RTX 4090"}, headers={"HX-Request": "true"}))
+    assert "Understood" not in back.text
+    assert "/models/?worker=auto&accelerator=RTX+4090" in back.links
+
+
+def test_what_was_left_out_is_said_on_the_page_it_leads_to(client):
+    answer = client.post(FIELD, {"machine": "Radeon 780M 32GB + RTX 4070, 1TB SSD", "next": "/models/"})
+    page = Page(client.get(answer["Location"]))
+    assert "Radeon 780M is left out" in page.text
+    assert "1TB SSD is left out" in page.text
+
+
+@pytest.mark.parametrize("address", ["/models/", "/api/v1/models", "/api/models"])
+@pytest.mark.parametrize("name", ["accelerator", "beside"])
+def test_every_door_says_what_is_wrong_with_how_many(client, address, name):
+    asked = {"accelerator": "4090", name: "-3x3060"} | ({"runs_on": "ollama"} if address == "/api/models" else {})
+    response = client.get(address, asked)
+    assert response.status_code == 400
+    assert "is no number of accelerators: use a whole number from 1 to 16" in response.content.decode()
 
 
 def test_an_empty_field_takes_the_machine_away(client):
