@@ -752,7 +752,7 @@ def _unknown(
                 message = _no_accelerator(value)
             else:
                 listed = parameter.source == "workers"
-                message = _not_among(parameter, value, (AUTO, *workers)) if listed else wrong(parameter, value)
+                message = _not_among(parameter, value, (*workers, AUTO)) if listed else wrong(parameter, value)
             if message:
                 yield Problem(name, _told(value), message)
                 _take_out(given, name, value)

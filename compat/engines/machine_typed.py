@@ -72,7 +72,7 @@ _SAYING_NOTHING = frozenset((
     *("external", "nvlink", "sli", "single", "one", "founders", "edition", "fe", "oc", "running", "run", "from"),
     *("asus", "msi", "gigabyte", "zotac", "evga", "pny", "palit", "gainward", "sapphire", "powercolor", "xfx"),
     *("asrock", "tuf", "ventus", "aorus", "ubuntu", "debian", "fedora", "wsl", "wsl2", "macos", "chip", "google"),
-    *("cloud", "thinkpad", "ultrabook", "gen"),
+    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen"),
 ))  # fmt: skip
 _MOST_WORDS = 40
 _LONGEST_NAME = 7

@@ -77,7 +77,7 @@ class FitResult:
     @property
     def is_of_one(self) -> bool:
         """Whether the need is that of one of several devices, the fullest, and the others hold a part as well."""
-        return self.estimate.devices > 1 and self.offload is None
+        return self.estimate.per_device is not None and self.estimate.devices > 1 and self.offload is None
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:

@@ -36,7 +36,7 @@ REPORT = (*WORKER, "top")
 
 def documented_parameters(names: Iterable[str], slugs: Iterable[str]) -> list[dict[str, Any]]:
     """The parameters for the OpenAPI document; ``slugs`` are the workers there are."""
-    named = {"workers": (AUTO, *slugs)}
+    named = {"workers": (*slugs, AUTO)}
     found = []
     for name in names:
         one = PARAMETERS.get(name) or _OWN[name]

@@ -194,7 +194,7 @@ def schema_of(arguments: type[Arguments], slugs: Iterable[str] = ()) -> dict[str
             if choice.get("type") != "null":
                 told.update(choice)
         if name == "worker" and (known := list(slugs)):
-            told["enum"] = [AUTO, *known]
+            told["enum"] = [*known, AUTO]
     return {name: value for name, value in schema.items() if name not in ("title", "description")}
 
 

@@ -138,8 +138,9 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
         for words, name in ((f"{size} GB of an accelerator", "memory"), (f"{size} GB of system memory", "ram")):
             choices[words] = _address(told, _with_engine({**parameters, name: size}, available)[0])
     for one in read.apart:
-        alone, _ = _with_engine({**_rest(told), **one.parameters}, available)
-        choices[machine_of(_checked(alone, available)[0]).words] = _address(told, alone)
+        alone = {**_rest(told), **one.parameters}
+        words = machine_of(_checked(alone, available)[0]).words
+        choices[words] = _again(told, words)
     return ReadBack(
         text[:MOST_CHARACTERS],
         read,

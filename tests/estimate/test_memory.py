@@ -36,6 +36,8 @@ def machine(*cards, ram=64):
 LLAMA = VariantInputs(known_shape("Llama-3.1-8B"), quant="Q4_K_M")
 BIG = VariantInputs(known_shape("Llama-3.3-70B"), quant="Q4_K_M")
 
+WIDTHS_NOT_TOLD = VariantInputs(known_shape("Llama-3.3-70B"), parameters=int(2e12))
+
 
 def test_components_say_their_basis_and_sum_to_the_total():
     estimate = estimate_memory(LLAMA, "llama.cpp", machine(24))
@@ -222,6 +224,14 @@ def test_on_unlike_cards_the_whole_is_held_against_all_of_them():
     result = judge_fit(BIG, "llama.cpp", machine(24, 8, ram=1))
     assert result.fit is Fit.TOO_LARGE
     assert re.fullmatch(r"Needs [\d.]+ GiB in all, the accelerators have 32\.0 GiB together\.", result.sentence)
+
+
+def test_a_need_is_only_said_to_be_the_fullest_card_s_where_it_is():
+    known, floor = judge_fit(BIG, "llama.cpp", machine(24, 24)), judge_fit(WIDTHS_NOT_TOLD, "llama.cpp", machine(8, 4))
+    assert known.is_of_one
+    assert floor.fit is Fit.TOO_LARGE
+    assert floor.estimate.per_device is None
+    assert not floor.is_of_one
 
 
 def test_a_sentence_never_contradicts_itself():
