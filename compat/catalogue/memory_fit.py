@@ -110,12 +110,12 @@ def _short(fit: FitResult) -> str:
     if fit.need is None or fit.room is None:
         return "too large for its memory"
     each = fit.estimate.per_device or ()
-    need, room = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
-    if need <= 1.05 * room:
+    wanted, there = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
+    if wanted <= 1.05 * there:
         return "just too large for its memory"
-    wanted, there = need / GIB, room / GIB
-    digits = int(f"{wanted:.0f}" == f"{there:.0f}")
+    need, room = wanted / GIB, there / GIB
+    digits = int(f"{need:.0f}" == f"{room:.0f}")
     if len(each) > 1 and fit.together is None:
-        return f"needs {wanted:,.{digits}f} GiB on a card of {there:,.{digits}f} GiB"
+        return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
     least = "" if each else "at least "
-    return f"needs {least}{wanted:,.{digits}f} GiB, {there:,.{digits}f} GiB here"
+    return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"

@@ -36,7 +36,7 @@ _FORMS = frozenset(
 _SPLITS = (
     (re.compile(r"\b(rtx|gtx|rx)(?=a?\d)"), r"\1 "),
     (re.compile(r"(?<=\d)(ti|super|xtx|xt|gre)(?=super\b|\b)"), r" \1 "),
-    (re.compile(r"(?<=\d) ?tis\b"), " ti super"),
+    (re.compile(r"(?<=\d) ?(ti)s\b"), r" \1 super"),
     (re.compile(r"\b(\d{4})d\b"), r"\1 d"),
     (re.compile(r"\b(m\d)(pro|max|ultra)(?=\d|\b)"), r"\1 \2 "),
     (re.compile(r"\b([2-5]0[5-9]0|1[06][5-8]0)m\b"), r"\1 laptop"),

@@ -116,7 +116,7 @@ def without_disks(text: str, said: list[str]) -> str:
     if both:
         # As shops name Macs: 16/512.
         disks.append(both[2])
-        text = f"{text[: both.start()]}{both[1]} GB{text[both.end() :]}"
+        text = _MEMORY_AND_DISK.sub(r"\1 GB", text, count=1)
     if disks:
         said.append(f"Disks hold no model that runs: {', '.join(disks)} is left out.")
     return _DISK.sub(" ", text)
