@@ -36,6 +36,7 @@ _FORMS = frozenset(
 _SPLITS = (
     (re.compile(r"\b(rtx|gtx|rx)(?=a?\d)"), r"\1 "),
     (re.compile(r"(?<=\d)(ti|super|xtx|xt|gre)(?=super\b|\b)"), r" \1 "),
+    (re.compile(r"\bmax\+(?=\d)"), "max+ "),
     (re.compile(r"(?<=\d) ?(ti)s\b"), r" \1 super"),
     (re.compile(r"\b(\d{4})d\b"), r"\1 d"),
     (re.compile(r"\b(m\d)(pro|max|ultra)(?=\d|\b)"), r"\1 \2 "),
@@ -194,7 +195,7 @@ def _begin_in_order(starts: Sequence[str], words: Sequence[str]) -> bool:
 def _plain(name: str) -> str:
     """Lower case, without signs that mean nothing, and with what is written together in parts."""
     plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", plain_characters(name[:MOST_LETTERS]).lower())
-    plain = re.sub(r"[-_,/()\[\]|]", " ", plain)
+    plain = re.sub(r"[-_,:/()\[\]|]", " ", plain)
     for pattern, parts in _SPLITS:
         plain = pattern.sub(parts, " ".join(plain.split()))
     return " ".join(plain.split())

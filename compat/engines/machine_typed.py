@@ -24,7 +24,11 @@ from compat.engines.processor_names import INTEGRATED, PROCESSOR
 from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks
 
 _MOST_GB = 100_000.0
-PARTED = re.compile(r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+", re.IGNORECASE)
+PARTED = re.compile(
+    # Not the plus of Ryzen AI Max+ 395.
+    r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+|(?<=\w)(?<!max)[+&](?=\w)",
+    re.IGNORECASE,
+)
 _BESIDE = re.compile(r"\+|&|and|plus|with|und|mit", re.IGNORECASE)
 _RATE = re.compile(
     r"(?:\bat )?(?<![\w.])(\d{1,4}(?:\.\d{1,2})?) ?gb(?: ?/ ?s\b|ps\b| a second\b| per second\b)", re.IGNORECASE
@@ -52,6 +56,8 @@ _NO_CARD = re.compile(
     r"|\b(?:only|just|nur)\s+(?:a |die |der )?(?:cpu|processor|prozessor)\b|\b(?:integrated|onboard)\b",
     re.IGNORECASE,
 )
+_MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
+"""What only the system's memory is called."""
 _LAPTOP = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook)s?\b", re.IGNORECASE)
 _OUTSIDE = re.compile(r"\b(?:e-?gpu|desktop|external|thunderbolt)\b", re.IGNORECASE)
 _IN_LAPTOPS = re.compile(r"\b(?:Laptop|Mobile|Max-Q)\b|\d[MS]$")
@@ -101,7 +107,7 @@ def read_typed(text: str) -> Told:
     told, sizes = Told(), list[_Size]()
     text = _without_wrong_counts(plain_words(text), told)
     text = without_bodywork(without_disks(text, told.said))
-    told.alone = _NO_CARD.search(text) is not None
+    told.alone = _NO_CARD.search(text) is not None or _MODULES.search(text) is not None
     text, told.bandwidth = memory_told(text, told)
     between = ""
     for part, after in _parts(" ".join(text.split())):
@@ -246,6 +252,7 @@ def _name(words: Sequence[str], after: str) -> ReadName:
 
 def _leave(words: Sequence[str], told: Told) -> None:
     """What is left of a part: how many there are of the only accelerator, else what nobody understands."""
+    words = [word for word in words if not _MODULES.fullmatch(word)]
     left = " ".join(words)
     count = times_alone(left)
     telling = [
@@ -315,6 +322,8 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
         elif size.kind == "system" or (device is None and told.alone and not taken and not system):
             told.ram = (told.ram or 0) + whole
             taken = taken or not size.kind
+        elif device is None and bare is not None:
+            told.unread.append(size.text)
         elif device is None:
             bare, told.devices = size.gb, [Device("", None, size.count)] if size.count > 1 else []
         elif (not size.beside or (system and size.with_)) and device.memory is None and _has(device.name, size.gb):

@@ -18,16 +18,17 @@ SIZE = r"\d{1,7}(?:\.\d{1,3})? ?[tg](?:i?b?|igs?|[ei][gr]abytes?)"
 # --- other languages -------------------------------------------------------------------------------------------------
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
-_NUMBERS = {"一": 1, "二": 2, "两": 2, "双": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}
+_NUMBERS = {"一": 1, "二": 2, "两": 2, "双": 2, "单": 1, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8}
 _KIND = "(unified memory|V?RAM)"
 _MEMORY_TOLD = re.compile(rf"{_KIND}(?:[:为是] ?)?({SIZE}|\d{{1,4}}(?![\d.]))|({SIZE})的?{_KIND}", re.IGNORECASE)
 """The size and what it is the size of, in either order, written together."""
-_CARDS_COUNTED = re.compile("([一二两双三四五六七八]|\\d{1,2}) ?[张块片个枚卡]")
+_CARDS_COUNTED = re.compile("([一二两双单三四五六七八]|\\d{1,2}) ?[张块片个枚卡]")
 _MEMORY = (("显存", "VRAM"), ("统一内存", "unified memory"), ("(?:系统|运行)?内存|运存", "RAM"))
 _WORDS = (
-    ("显卡|独显|卡", "GPU"), ("固态硬盘|固态|硬盘", "SSD"), ("笔记本电脑|笔记本", "laptop"), ("台式机|台式", "desktop"),
-    ("或者|或", " or "), ("[和加]|以及", ","), ("处理器", "CPU"), ("核心?", "cores"), ("英?寸", "inch"),
-    ("我有|我的|我|一台|电脑|主机|的|有|是|带|用|配", ""),
+    ("核显|集显", "integrated graphics"), ("无|没有", "no"), ("苹果", "Apple"), ("显卡|独显|卡", "GPU"),
+    ("固态硬盘|固态|硬盘", "SSD"), ("笔记本电脑|笔记本", "laptop"), ("台式机|台式", "desktop"), ("或者|或", " or "),
+    ("[和加]|以及", ","), ("处理器", "CPU"), ("核心?", "cores"), ("英?寸", "inch"),
+    ("我有|我的|我|一台|电脑|主机|的|有|是|带|用|配|芯片", ""),
 )  # fmt: skip
 _PIECES = re.compile(
     r"(?<![\w.])(\d{1,2}) ?(?:st(?:ü|u|ue)ck|stk\.?|pcs\.?|pieces?|units?)(?: of| von)?(?!\w)", re.IGNORECASE
@@ -46,6 +47,8 @@ def plain_words(text: str) -> str:
     text = "".join(" " if unicodedata.category(one) in ("So", "Sk") else one for one in text)
     if _CHINESE.search(text):
         text = _from_chinese(text)
+    text = re.sub(r"\bw/ ?", "with ", re.sub(r"\((?:r|tm|c)\)", " ", text, flags=re.IGNORECASE), flags=re.IGNORECASE)
+    text = re.sub(r"\bwith (max-q)(?: design)?\b", r"\1", text, flags=re.IGNORECASE)
     text = _PIECES.sub(_times, _PAIR.sub("2x", text))
     text = _QUOTES.sub(" ", _ENDS.sub(" ", text))
     text = _THOUSANDS.sub(r"\1\2", _DECIMAL.sub(r"\1.\2", text))
@@ -91,7 +94,7 @@ _CORES = re.compile(
     r"(?<![\w.])\d{1,3}[- ]?(?:cores?|kerne?n?|threads?|v?cpus?)\b(?:[- ](?:cpu|gpu|processor|neural engine)\b)?",
     re.IGNORECASE,
 )
-_WATTS = re.compile(r"(?:\b(?:at|limited to) )?(?<![\w.])\d{2,4} ?w(?:atts?)?\b", re.IGNORECASE)
+_WATTS = re.compile(r"(?:\b(?:at|limited to) )?(?<![\w.])(?:\d{2,3}w|\d{2,4} ?watts?)\b", re.IGNORECASE)
 _SYSTEM = re.compile(r"\b(?:windows|win|ubuntu|debian|fedora|macos) ?\d{1,2}(?:\.\d{1,2})?\b", re.IGNORECASE)
 _INCH = r"(?:\"|''|-? ?(?:inch(?:es)?|zoll)\b)"
 _SCREEN = re.compile(

@@ -47,6 +47,8 @@ READ = [
     ("64GB DDR5-6000 + 4090", {"accelerator": "RTX 4090", "ram": "64"}),
     ("32gb ddr5 6800 xt", {"accelerator": "RX 6800 XT", "ram": "32"}),
     ("EPYC 9654 12-channel DDR5-4800 384GB", {"ram": "384", "ram_bandwidth": "460.8"}),
+    ("12-channel DDR5-4800, 384 GB", {"ram": "384", "ram_bandwidth": "460.8"}),
+    ("RTX 4070, DDR5, 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
     ("dual channel DDR4-3200 32GB", {"ram": "32", "ram_bandwidth": "51.2"}),
     # processors
     ("2x Xeon Gold 6248 512GB RAM", {"ram": "512"}),
@@ -81,7 +83,17 @@ READ = [
     ("4090显存24G内存64G", {"accelerator": "RTX 4090", "ram": "64"}),
     ("24G 显存 64G 内存", {"memory": "24", "ram": "64"}),
     ("我的电脑是4060笔记本", {"accelerator": "RTX 4060 Laptop"}),
+    ("单卡 4090", {"accelerator": "RTX 4090"}),
+    ("苹果 M4芯片 16G", {"accelerator": "Apple M4", "memory": "16"}),
+    ("无显卡 32G内存", {"ram": "32"}),
+    ("核显 16G内存", {"ram": "16"}),
     # what stands around it
+    ("4090+3090", {"accelerator": "RTX 4090", "beside": "RTX 3090"}),
+    ("RTX 4090+64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("Ryzen AI Max+395 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    ("4090 w/ 64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("RTX 4090: 24 GB, RAM: 64 GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("Intel(R) UHD Graphics 630, 16 GB RAM", {"ram": "16"}),
     ("4090 \U0001f680", {"accelerator": "RTX 4090"}),
     ('"4090".', {"accelerator": "RTX 4090"}),
     ("4090 at 450W", {"accelerator": "RTX 4090"}),
@@ -104,6 +116,7 @@ def test_it_is_read_as_it_is_meant(text, told):
     [
         ("rtx 4090 not 3090", "not 3090", "RTX 3090"),
         ("Titan X", "Titan X", "TITAN X Pascal"),
+        ("GTX 1650 with Max-Q Design", "Max-Q", "Quadro P4000 Max-Q"),
         ("4090 64", "64", "64 GB RAM"),
         ("M3 Max 64GB 1TB", "1TB", "1TB SSD"),
         ("4090 64GB 2TB", "2TB", "2TB SSD"),
@@ -114,6 +127,7 @@ def test_it_is_read_as_it_is_meant(text, told):
         ("g5.12xlarge", "g5.12xlarge", "4x A10G"),
         ("colab", "colab", "T4"),
         ("Steam Deck", "Steam Deck", "16 GB RAM"),
+        ("4060ti 16", "16", "16 GB VRAM"),
     ],
 )
 def test_what_may_mean_two_things_is_named_with_what_would_be_understood(text, unread, near):
@@ -121,6 +135,11 @@ def test_what_may_mean_two_things_is_named_with_what_would_be_understood(text, u
     assert unread in read.unread
     assert not read.whole
     assert near in read.near()[unread]
+
+
+def test_of_two_sizes_without_a_name_none_is_dropped():
+    read = read_machine("24GB/64GB")
+    assert (read.bare, read.unread, read.whole) == (24.0, ("64GB",), False)
 
 
 @pytest.mark.parametrize("text", ["4090 64", "0 GB RAM", "RTX 3060 12 GB or 8 GB", "16 MB RAM"])
