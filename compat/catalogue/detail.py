@@ -262,6 +262,11 @@ class DetailPage:
         return fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None
 
     @property
+    def is_up_to_memory(self) -> bool:
+        """Whether it runs here but for its need of memory: what is refused otherwise needs nothing."""
+        return self.result.compatible or self.result.cause == "memory"
+
+    @property
     def one_plan(self) -> Plan | None:
         """The way to run here what does not fit as it is asked for, where one change of what is asked is enough."""
         if self.result.compatible or self.memory is None:

@@ -114,3 +114,20 @@ def test_another_is_found_by_its_name_without_javascript(client):
     assert compared.ids[0] == PHI
     assert len(compared.ids) == 2
     assert "No model is called" in Page(client.get("/compare/", {"find": "zzzzqqq"})).text
+
+
+def test_what_is_refused_for_its_format_has_no_need_and_no_build_to_take(client):
+    response = client.get(f"/compare/?m={PHI}&worker=llama-cpp&accelerator=RTX+4090")
+    page, (phi,) = Page(response), response.context["page"].models
+    assert phi.result.cause == "format"
+    assert phi.memory.fit.need
+    assert phi.memory.fit.sentence not in page.text
+    assert not page.classed("bar")
+
+
+def test_what_is_too_large_shows_the_need_that_is_in_the_way(client):
+    response = client.get(f"/compare/?m={PHI}&worker=vllm&memory=2")
+    page, (phi,) = Page(response), response.context["page"].models
+    assert phi.result.cause == "memory"
+    assert phi.memory.fit.sentence in page.text
+    assert page.classed("bar")
