@@ -43,13 +43,22 @@ class Options:
         return values and (not self.kv or types.takes(self.kv)) and (self.ubatch is None or engine in HAS_UBATCH)
 
 
-def engines_on(machine: Machine, available: Mapping[str, Worker]) -> Mapping[str, Worker]:
-    """The engines that a machine may be asked about: those that run anything there, each on it, by slug.
+def engine_on(slug: str, machine: Machine, available: Mapping[str, Worker]) -> Worker | None:
+    """An engine on a machine that may be asked about it: one that runs anything there; None for any other.
 
-    Workers that the operator registered are none of them, as each has a machine of its own.
+    A worker that the operator registered is none, as it has a machine of its own.
     """
-    there = {slug: replace(one, machine=machine) for slug, one in available.items() if not one.registered}
-    return {slug: one for slug, one in there.items() if not runs_nothing(one)}
+    one = available.get(slug)
+    if one is None or one.registered:
+        return None
+    there = replace(one, machine=machine)
+    return None if runs_nothing(there) else there
+
+
+def engines_on(machine: Machine, available: Mapping[str, Worker]) -> Mapping[str, Worker]:
+    """The engines that a machine may be asked about, each on it, by slug."""
+    found = ((slug, engine_on(slug, machine, available)) for slug in available)
+    return {slug: one for slug, one in found if one is not None}
 
 
 def suited_engine(machine: Machine, available: Mapping[str, Worker], options: Options | None = None) -> SuitedEngine:
@@ -57,14 +66,20 @@ def suited_engine(machine: Machine, available: Mapping[str, Worker], options: Op
 
     The site's first one where no machine is told, or nothing fits it.
     """
-    there = engines_on(machine, available) if machine.told else {}
-    found = [(slug, why) for slug, why in _in_order(machine) if slug in there]
+    first = SuitedEngine(next(iter(available.values())), _FIRST)
+    if not machine.told:
+        return first
     asked = options or Options()
-    others = ((slug, "It has what you ask of it.") for slug in ("vllm", *there) if slug in there)
-    slug, why = next(((slug, why) for slug, why in (*found, *others) if asked.are_of(there[slug])), ("", ""))
-    if not slug:
-        slug, why = next(iter(found), (next(iter(available)), _FIRST))
-    return SuitedEngine(available[slug], why)
+    fitting = ((slug, why) for slug, why in _in_order(machine) if engine_on(slug, machine, available) is not None)
+    begin = None
+    for slug, why in fitting:
+        begin = begin or SuitedEngine(available[slug], why)
+        if asked.are_of(available[slug]):
+            return SuitedEngine(available[slug], why)
+    for slug in ("vllm", *available):
+        if engine_on(slug, machine, available) is not None and asked.are_of(available[slug]):
+            return SuitedEngine(available[slug], "It has what you ask of it.")
+    return begin or first
 
 
 def engine_meant(slug: str, machine: Machine, available: Mapping[str, Worker], options: Options | None = None) -> str:
