@@ -105,8 +105,8 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back.address)
     if back.suited is not None and back.suited.worker.slug != worker_choice(request).worker.slug:
         messages.info(request, sentence_of(back.suited, back.worker), extra_tags=ENGINE_CHOSEN)
-    for sentence in back.read.said:
-        messages.info(request, sentence)
+    if back.read.said:
+        messages.info(request, "\n".join(back.read.said))
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:
         keep_machine(request, response, name, urlencode(back.read.parameters))

@@ -147,6 +147,11 @@ def test_what_was_left_out_is_said_on_the_page_it_leads_to(client):
     page = Page(client.get(answer["Location"]))
     assert "Radeon 780M is left out" in page.text
     assert "1TB SSD is left out" in page.text
+    client.cookies["language"] = "de"
+    answer = client.post(FIELD, {"machine": "laptop 4060, 512GB SSD, 32GB", "next": "/models/"})
+    page = Page(client.get(answer["Location"]))
+    assert "In einem Laptop ist es die RTX 4060 Laptop" in page.text
+    assert "512GB SSD bleibt weg" in page.text
 
 
 @pytest.mark.parametrize("address", ["/models/", "/api/v1/models", "/api/models"])
