@@ -78,6 +78,7 @@ _AMOUNT_LAST = re.compile(
     rf"(?<=[\w)])(?: \(?{TIMES} ?|(?<=\d){TIMES})({_AMOUNT})(?=\)?(?: *(?:$|[,;+&|])| (?:and|und|plus|with|mit)\b))",
     re.IGNORECASE,
 )
+_SIZE_NEXT = re.compile(r"\d+(?:\.\d+)? ?[gtm]i?b?\b", re.IGNORECASE)
 _COUNT_BEFORE = re.compile(r"(?<![\w.])\d{1,2} ?$")
 _LANES = re.compile(r"\bpcie?(?: ?(?:gen ?)?[1-6](?:\.0)?)? ?$", re.IGNORECASE)
 
@@ -247,7 +248,9 @@ def wrong_count(text: str) -> WrongCount | None:
             if text[found.start() : found.end()].strip().lower() in _ending_in_x():
                 continue
             whole = int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else 0
-            if not 1 <= whole <= MOST_ACCELERATORS:
+            # Of memory there are more modules than a machine has accelerators.
+            most = 99 if pattern is _AMOUNT_FIRST and _SIZE_NEXT.match(text, found.end()) else MOST_ACCELERATORS
+            if not 1 <= whole <= most:
                 return WrongCount(found.start(), found.end(), number, _near_counts(number))
     return None
 

@@ -59,7 +59,10 @@ _NO_CARD = re.compile(
 _MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
 """What only the system's memory is called."""
 _LAPTOP = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook)s?\b", re.IGNORECASE)
-_OUTSIDE = re.compile(r"\b(?:e-?gpu|desktop|external|thunderbolt)\b", re.IGNORECASE)
+_OUTSIDE = re.compile(
+    r"\b(?:e-?gpu|desktop|external|thunderbolt)\b|\b(?:not?|keine?n?)\s+(?:an?\s+|in\s+)*(?:laptop|notebook)\b",
+    re.IGNORECASE,
+)
 _IN_LAPTOPS = re.compile(r"\b(?:Laptop|Mobile|Max-Q)\b|\d[MS]$")
 _SEVERAL = re.compile(r"[\dX]s$")
 """``3090s``, ``MI300Xs``"""
@@ -285,13 +288,14 @@ def _put_into_laptop(text: str, told: Told) -> None:
         known = accelerator_named(device.name)
         if known is None or known.unified or device.count > 1 or _IN_LAPTOPS.search(device.name):
             continue
-        named = known.name == device.name or known.memory is None
-        base, size = re.sub(r" \d+(?:\.\d+)? GB$", "", device.name), None if named else known.memory
-        told_size = device.memory if device.memory is not None else None if size is None else size / GIB
-        own = read_name(f"{base} Laptop", told_size)
-        others = read_name(f"{base} Laptop").label or read_name(f"{base}M").label
-        if not own.label and told_size is None:
-            own = read_name(f"{base}M")
+        # A label is longer than a card's name where it tells one of several sizes.
+        size = device.memory
+        if size is None and known.memory is not None and known.name != device.name:
+            size = known.memory / GIB
+        own = read_name(f"{known.name} Laptop", size)
+        others = read_name(f"{known.name} Laptop").label or read_name(f"{known.name}M").label
+        if not own.label and size is None:
+            own = read_name(f"{known.name}M")
         if own.label:
             told.said.append(f"In a laptop it is the {own.label}: write “desktop” or “eGPU” beside it if yours is not.")
             device.name, device.memory = own.label, None
@@ -326,7 +330,7 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
             told.unread.append(size.text)
         elif device is None:
             bare, told.devices = size.gb, [Device("", None, size.count)] if size.count > 1 else []
-        elif (not size.beside or (system and size.with_)) and device.memory is None and _has(device.name, size.gb):
+        elif _may_be_its_own(device, size) and (size.with_ or not size.beside):
             device.memory = size.gb
         elif shared or ((taken or system) and size.count == 1):
             # The memory is told, so that this is something else.
@@ -350,7 +354,9 @@ def _sized(told: Told, size: _Size, device: Device | None) -> Device:
     return device
 
 
-def _has(name: str, gb: float) -> bool:
-    """Whether an accelerator of that name is made with so many GB."""
-    known = accelerator_named(read_name(name, gb).label)
-    return known is not None and (known.memory is None or abs(known.memory / GIB - gb) < 0.06 * gb + 0.2)
+def _may_be_its_own(device: Device, size: _Size) -> bool:
+    """Whether a size is one that an accelerator is made with, and nothing else tells its memory."""
+    known = accelerator_named(read_name(device.name, size.gb).label)
+    if device.memory is not None or known is None:
+        return False
+    return known.memory is None or abs(known.memory / GIB - size.gb) < 0.06 * size.gb + 0.2

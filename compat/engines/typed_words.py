@@ -34,7 +34,9 @@ _PIECES = re.compile(
     r"(?<![\w.])(\d{1,2}) ?(?:st(?:ü|u|ue)ck|stk\.?|pcs\.?|pieces?|units?)(?: of| von)?(?!\w)", re.IGNORECASE
 )
 _PAIR = re.compile(r"\b(?:an? )?pair of\b|\bein paar\b", re.IGNORECASE)
-
+_MARKS = re.compile(r"\((?:r|tm|c)\)", re.IGNORECASE)
+_WITH = re.compile(r"\bw/ ?", re.IGNORECASE)
+_MAX_Q = re.compile(r"\bwith (max-q)(?: design)?\b", re.IGNORECASE)
 _QUOTES = re.compile(r"(?<!\b\d\d)\"|`")
 """Not the sign for inches."""
 _ENDS = re.compile(r"[.!?…]+(?=\s|[\"',;)]|$)")
@@ -47,8 +49,7 @@ def plain_words(text: str) -> str:
     text = "".join(" " if unicodedata.category(one) in ("So", "Sk") else one for one in text)
     if _CHINESE.search(text):
         text = _from_chinese(text)
-    text = re.sub(r"\bw/ ?", "with ", re.sub(r"\((?:r|tm|c)\)", " ", text, flags=re.IGNORECASE), flags=re.IGNORECASE)
-    text = re.sub(r"\bwith (max-q)(?: design)?\b", r"\1", text, flags=re.IGNORECASE)
+    text = _MAX_Q.sub(r"\1", _WITH.sub("with ", _MARKS.sub(" ", text)))
     text = _PIECES.sub(_times, _PAIR.sub("2x", text))
     text = _QUOTES.sub(" ", _ENDS.sub(" ", text))
     text = _THOUSANDS.sub(r"\1\2", _DECIMAL.sub(r"\1.\2", text))
@@ -104,8 +105,6 @@ _SCREEN = re.compile(
 )
 _YEAR = re.compile(r"(?:\b(?:early|mid|late)[- ]?)?\b20(?:0[6-9]|1\d|2[1-9])\b", re.IGNORECASE)
 _MAC = re.compile(r"\b(?:mac(?:book)?|imac|mbp|mba)\b", re.IGNORECASE)
-
-
 _MEMORY_AND_DISK = re.compile(
     r"(?<![\w/.])(\d{1,3}) ?(?:gb)? ?/ ?((?:256|512|1024|2048) ?(?:gb)?|[1248] ?tb)\b", re.IGNORECASE
 )
