@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from compat.catalogue.ladder import told_machine
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import accepted_answer, outcome_of, runs_nothing
+from compat.catalogue.suited_engine import engines_on
+from compat.catalogue.verdict import accepted_answer, outcome_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import VariantFacts
 from compat.models import ModelRecord, RecordVariant, Verdict
@@ -40,10 +41,10 @@ def engines_that_run(
     """The engines that run a model on a worker's machine, the surest first. One query."""
     taken = dict(_TAKEN.rows(record.sheet_id))
     found = []
-    for slug, one in available.items():
-        there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
-        if one.registered or slug not in taken or slug == worker.profile.slug or runs_nothing(there):
+    for slug, one in engines_on(worker.machine, available).items():
+        if slug not in taken or slug == worker.profile.slug:
             continue
+        there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
         result = outcome_of(record, variants, accepted_answer(taken[slug], facts, there), there).result
         if result.compatible:
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))

@@ -16,6 +16,8 @@ from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json, read_text
 
 GIB = 1024**3
+MOST_ACCELERATORS = 16
+"""So many accelerators of a machine are judged."""
 
 
 @dataclass(frozen=True)

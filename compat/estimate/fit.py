@@ -64,6 +64,8 @@ class FitResult:
     offload: Offload | None = None
     doubt: str = ""
     spread: bool = False
+    together: int | None = None
+    """The room of all devices in bytes, where what all of them are to hold is more than that."""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -78,7 +80,7 @@ class FitResult:
     @property
     def is_of_one(self) -> bool:
         """Whether the need is that of one of several devices, the fullest, and the others hold a part as well."""
-        return self.estimate.devices > 1 and self.offload is None
+        return self.estimate.per_device is not None and self.estimate.devices > 1 and self.offload is None
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
@@ -176,17 +178,36 @@ def _judged(
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return partial
+    return _beyond(estimate, rooms, index, assumed=assumed)
+
+
+def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
+    """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
+
+    ``index`` is that of the fullest device, and ``assumed`` whether its weights may be narrower than they are taken.
+    """
+    each = estimate.per_device or ()
+    need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
+    together = there if len(each) > 1 and total > there else None
     if assumed:
         wanted = f"Would need {_gib(need, room)} at 16 bits a weight, more than the {_gib(room, need)} here."
-        if used > 1:
+        if together is not None:
+            wanted = f"Would need {_gib(total, there)} at 16 bits a weight, more than the {_gib(there, total)} here."
+        elif len(each) > 1:
             wanted = (
                 f"Would need {_gib(need, room)} at 16 bits a weight, more than the fullest device's {_gib(room, need)}."
             )
         sentence = f"{wanted} How wide its weights are is not told."
-        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room)
-    sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
-    sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
-    return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together)
+    sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
+    if together is not None:
+        sentence = f"Needs {_gib(total, there)} in all, the accelerators have {_gib(there, total)} together."
+    elif len(each) > 1:
+        sentence = (
+            f"Needs {_gib(total, there)} in all, and {_gib(need, room)} of it on the fullest device, which has "
+            f"{_gib(room, need)}."
+        )
+    return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room, together=together)
 
 
 def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ...]) -> FitResult | None:
