@@ -116,7 +116,7 @@ def variants_of(
     safetensors = by_format.pop("safetensors", [])
     # What the Hub counts and tags is of any safetensors file. A list of others may lack the weights.
     unopened = names != () and model.lists_all_files and opens_no_safetensors(names)
-    has_safetensors_block = bool(model.safetensors and model.safetensors.count) and not unopened
+    has_safetensors_block = model.safetensors is not None and model.safetensors.count != 0 and not unopened
     plain = partial(
         replace,
         common,

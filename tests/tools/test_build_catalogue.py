@@ -186,8 +186,8 @@ def test_a_count_that_a_formula_makes_of_the_dimensions_is_left_out_wherever_it_
     ]
     source = write_lines(tmp_path / "records.jsonl", records)
     found = {item["id"]: item for item in records_in(made(tmp_path, source))}
-    assert [repo_id for repo_id, item in found.items() if "safetensors" in item] == ["c/original", "d/typed"]
-    assert "_source" not in found["a/4bit"]
+    assert [repo_id for repo_id, item in found.items() if "total" in item["safetensors"]] == ["c/original", "d/typed"]
+    assert parse_record(found["a/4bit"]).model.safetensors is not None
     assert "2 counts of weights" in capsys.readouterr().out
 
 

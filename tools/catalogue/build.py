@@ -116,7 +116,8 @@ class Catalogue:
         }
         found = sorted(repo_id for repo_id, total in totals.items() if total in made_up)
         for repo_id in found:
-            self.records[repo_id] = without(self.records[repo_id], "safetensors")
+            # There are such files, as the list had a number to mend.
+            self.records[repo_id] = self.records[repo_id] | {"safetensors": {}}
         return found
 
     def drop_assumed_contexts(self) -> list[str]:
