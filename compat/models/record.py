@@ -11,6 +11,7 @@ from django.db.models import Value
 from django.db.models.functions import Lower, StrIndex
 from django.urls import get_script_prefix, get_urlconf, reverse
 
+from compat.extraction.columns import OPEN
 from compat.extraction.facts import parameters_text
 from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
 from compat.rules import CompatibilityResult, Confidence
@@ -49,8 +50,7 @@ class FactSheet(models.Model):
 class ModelRecord(models.Model):
     """One cached Hub repository: what the Hub said, read into columns for browsing."""
 
-    OPEN: ClassVar = "open"
-    """The gate of a repository whose files can be had without accepting terms."""
+    OPEN: ClassVar = OPEN
     GATED_CHOICES: ClassVar = [
         ("", "not in our record"),
         (OPEN, "open"),
@@ -326,11 +326,6 @@ class RecordTags(models.Model):
     def __str__(self) -> str:
         """The tags."""
         return " ".join(self.lines.split())
-
-    @staticmethod
-    def lines_of(tags: Iterable[str]) -> str:
-        """Tags as they are kept; one of several lines is none that could be asked for."""
-        return "".join(f"\n{tag}" for tag in dict.fromkeys(tags) if tag and "\n" not in tag) + "\n"
 
     @classmethod
     def ids_with(cls, tag: str) -> list[int]:
