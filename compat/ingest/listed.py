@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from compat.engines import all_profiles
 from compat.extraction.columns import Prepared, prepared_of
+from compat.extraction.facts import VariantFacts
 from compat.hub import HubBadPayload
 from compat.hub.documents import Document, Kind, Packed, PackedRecord, Told, packed, told
 from compat.ingest.lacking import lacks_documents, lacks_headers
@@ -27,13 +28,14 @@ _NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What was worked out: by a record's digest what it tells by itself, and verdicts by their sheet's digest.
+    """What was worked out: by a record's digest what it tells by itself, facts and verdicts by their sheet's digest.
 
     A verdict is also told by the version of the rules and the profile that it was made by, so that none is taken that
     an operator's change has overtaken.
     """
 
     read: Mapping[str, Prepared] = field(default_factory=dict)
+    facts: Mapping[str, Sequence[VariantFacts]] = field(default_factory=dict)
     verdicts: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -81,11 +83,12 @@ class Rows(NamedTuple):
 
 
 def rows_of(page: Sequence[Mapping[str, Any]], asked: Asked, policies: Policies, seen: set[str]) -> Rows:
-    """What the rows of a page tell, and the engines' verdicts on facts that are not among those ``seen`` before."""
+    """What the rows of a page tell, and facts that are not among those ``seen`` before, with the engines' verdicts."""
     profiles = [all_profiles()[slug].with_context_policy(policy) for slug, policy in policies.items()]
     versions = [(profile, rules_version(profile)) for profile in profiles]
-    rows = Rows([], [], ended=False, ahead=Ahead({}, {}))
+    rows = Rows([], [], ended=False, ahead=NOTHING)
     read: dict[str, Prepared] = {}
+    facts: dict[str, Sequence[VariantFacts]] = {}
     verdicts: dict[tuple[str, str], Mapping[str, Any]] = {}
     ended = False
     for raw in page:
@@ -107,8 +110,9 @@ def rows_of(page: Sequence[Mapping[str, Any]], asked: Asked, policies: Policies,
         rows.taken.append(Row(model.id, digest, first.sha, packed(first.data), *lacking, bool(model.gated)))
         read[digest], judged = prepared_of(item.record)
         sheet = read[digest].parts.sheet
-        if profiles and sheet not in seen:
+        if sheet not in seen:
             seen.add(sheet)
+            facts[sheet] = judged
             for profile, version in versions:
                 verdicts[sheet, version] = verdict_of(judged, profile, version)
-    return rows._replace(ended=ended, ahead=Ahead(read, verdicts))
+    return rows._replace(ended=ended, ahead=Ahead(read, facts, verdicts))

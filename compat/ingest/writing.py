@@ -46,8 +46,10 @@ def write_records(
     """
     with records_written.around([parsed.id for parsed in batch]):
         read = read_with_relatives(batch, ahead.read)
-        _write(read, origin, now, fetched, columns, ahead)
-    for keys in batched(waiting_for(read), BATCH):
+        known = _write(read, origin, now, fetched, columns, ahead)
+    # What is new and tells nothing changes nothing; what is known may have told something before.
+    telling = [one for one in read if one.witness.architectures or one.parsed.id in known]
+    for keys in batched(waiting_for(telling), BATCH):
         _read_relatives_again(keys, now)
 
 
@@ -85,7 +87,8 @@ def _write(
     fetched: Mapping[str, datetime],
     columns: Sequence[str] | None,
     ahead: Ahead = NOTHING,
-) -> None:
+) -> Mapping[str, int]:
+    """Write records; returns the keys of those that were there before."""
     parts = [one.parts for one in read]
     sheets = ensure_sheets({part.sheet: one.judged for part, one in zip(parts, read, strict=True)}, ahead)
     known = keys_of([one.parsed.id for one in read])
@@ -95,6 +98,7 @@ def _write(
     _drop_parts(list(known.values()))
     ids = known | keys_of(new) if new else known
     _write_parts([(ids[part.columns["repo_id"]], part) for part in parts])
+    return known
 
 
 def _row(parts: Parts, sheet_id: int, origin: str, now: datetime, fetched: datetime | None) -> Row:

@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 """A value for each field but a key that the database gives, by the field's ``attname`` (``record_id``)."""
 _MOST_VALUES = 999
 """Values that any SQLite takes in one statement."""
-_AS_THEY_ARE = (models.CharField, models.TextField, models.BooleanField)
+_AS_THEY_ARE = (models.CharField, models.TextField, models.BooleanField, models.FloatField)
 _AS_THEY_ARE_IN_SQLITE = (*_AS_THEY_ARE, models.IntegerField, models.BinaryField)
 
 
@@ -109,7 +109,7 @@ def _preparing(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -
         return None
 
     def prepare(value: Any) -> Any:
-        return kept.get_db_prep_save(value, connection)
+        return None if value is None else kept.get_db_prep_save(value, connection)
 
     if not isinstance(kept, models.DateTimeField):
         return prepare
