@@ -27,9 +27,7 @@ def ensure_sheets(judged: Mapping[str, Callable[[], Sequence[VariantFacts]]], ah
     ``judged`` gives the facts of a digest, which are asked for only then.
     """
     ids = dict(_SHEETS.rows(sorted(judged)))
-    missing = {
-        digest: ahead.facts.get(digest) or judged[digest]() for digest in sorted(judged.keys() - ids.keys())
-    }
+    missing = {digest: ahead.facts.get(digest) or judged[digest]() for digest in sorted(judged.keys() - ids.keys())}
     if missing:
         write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
         ids |= dict(_SHEETS.rows(list(missing)))

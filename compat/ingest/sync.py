@@ -94,6 +94,8 @@ MOST_IN_VAIN = 3
 ALONE = 2
 """Full pages that are read by this process alone; more of them are worth the start of another beside it."""
 CORES = os.cpu_count() or 1
+BOOKED_WITHIN = 0.5
+"""Seconds within which a request has its place in the quota, unless it has to wait for that."""
 SILENT_PAUSE = 60.0
 """Seconds to wait where the Hub refuses for its quota and does not say for how long."""
 
@@ -261,7 +263,7 @@ class _Sync:
         try:
             while row.is_open and url is not None:
                 try:
-                    page = await (coming or self._ask(url))
+                    page = await (coming or self._page(url))
                 except HubError as error:
                     # A refusal that is none of the particular ones: the Hub does not know the place any more.
                     if not resumed or type(error) is not HubError:
@@ -273,8 +275,7 @@ class _Sync:
                     continue
                 url, coming, resumed = page.following, None, False
                 if url is not None and self._goes_on_after(page):
-                    coming = self._ask(url)
-                    await asyncio.sleep(0)  # it books its request before the page takes the database
+                    coming = await self._ask_ahead(url)
                 self.teller.advance(await self._commit(partial(self._store_page, page)))
         finally:
             if coming is not None:
@@ -283,12 +284,21 @@ class _Sync:
             if self.beside is not None:
                 self.beside.close()
 
-    def _ask(self, url: str) -> asyncio.Task[_Page]:
-        """Read a page of the list, also while the one before it is stored."""
-        return asyncio.create_task(self._page(url))
+    async def _ask_ahead(self, url: str) -> asyncio.Task[_Page]:
+        """Read a page of the list while the one before it is stored.
 
-    async def _page(self, url: str) -> _Page:
-        raws, following = await self._patiently(partial(self.client.list_page, url, self._addresses))
+        Its request takes its place in the quota first, which is kept in the same database; where that is not to be had
+        at once, nothing waits for it.
+        """
+        booked = asyncio.Event()
+        page = asyncio.create_task(self._page(url, booked.set))
+        told = asyncio.create_task(booked.wait())
+        await asyncio.wait({page, told}, timeout=BOOKED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        return page
+
+    async def _page(self, url: str, booked: Callable[[], None] | None = None) -> _Page:
+        raws, following = await self._patiently(partial(self.client.list_page, url, self._addresses, booked))
         read = timezone.now()
         found = await self._read(raws)
         self._full_pages += len(raws) >= PAGE
