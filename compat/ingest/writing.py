@@ -47,9 +47,7 @@ def write_records(
     with records_written.around([parsed.id for parsed in batch]):
         read = read_with_relatives(batch, ahead.read)
         known = _write(read, origin, now, fetched, columns, ahead)
-    # What is new and tells nothing changes nothing; what is known may have told something before.
-    telling = [one for one in read if one.witness.architectures or one.parsed.id in known]
-    for keys in batched(waiting_for(telling), BATCH):
+    for keys in batched(waiting_for(read, known), BATCH):
         _read_relatives_again(keys, now)
 
 

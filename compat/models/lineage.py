@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -196,13 +196,17 @@ def _copies(names: Iterable[str]) -> QuerySet[ModelRecord, int]:
 # --- whom a change concerns -----------------------------------------------------------------------------------
 
 
-def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
-    """The stored records to which what arrived may tell something that they leave out, by their keys. One query."""
-    own = [one.witness for one in arrived]
-    ids = {one.repo_id for one in own}
+def waiting_for(arrived: Sequence[ReadRecord], known: Container[str]) -> list[int]:
+    """The stored records to which what arrived may tell something that they leave out, by their keys. One query.
+
+    What is not ``known``, so new, and tells nothing changes nothing; what is known may have told something before.
+    """
+    ids = {one.parsed.id for one in arrived}
+    own = [one.witness for one in arrived if one.witness.architectures or one.parsed.id in known]
+    telling = {one.repo_id for one in own}
     originals = {one.converted_from for one in own if one.converted_from}
     names = {one.name for one in own if one.names_a_size}
-    made_from = {*ids, *originals}
+    made_from = {*telling, *originals}
     rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names))
     return sorted({pk for pk, repo_id in rows if repo_id not in ids})
 
