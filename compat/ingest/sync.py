@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -159,6 +159,22 @@ class _Page:
     rows: Rows
 
 
+class _Answer(NamedTuple):
+    """A page of the list as the Hub told it, the address of the next, and when it was read."""
+
+    rows: list[dict[str, Any]]
+    following: str | None
+    read: datetime
+
+
+class _Fetch(NamedTuple):
+    """A question for a page of the list. ``booked``: it has its place in the quota."""
+
+    url: str
+    booked: asyncio.Event
+    answer: asyncio.Task[_Answer]
+
+
 @dataclass(slots=True)
 class _Sync:
     """One run over one selection."""
@@ -173,6 +189,7 @@ class _Sync:
     lost: bool = False
     beside: Beside | None = None
     _full_pages: int = 0
+    _fetched: _Fetch | None = None
     _addresses: set[str] = field(default_factory=set)
     _page_before: frozenset[str] = frozenset()
     _in_vain: int = 0
@@ -271,6 +288,7 @@ class _Sync:
                     log.info("the list is read from its beginning again: %s", error)
                     await self._commit(self._begin_pass)
                     self._addresses.clear()
+                    self._fetched = None
                     url, resumed = first, False
                     continue
                 url, coming, resumed = page.following, None, False
@@ -281,6 +299,9 @@ class _Sync:
             if coming is not None:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
+            if self._fetched is not None:
+                self._fetched.answer.cancel()
+                await asyncio.gather(self._fetched.answer, return_exceptions=True)
             if self.beside is not None:
                 self.beside.close()
 
@@ -290,16 +311,28 @@ class _Sync:
         Its request takes its place in the quota first, which is kept in the same database; where that is not to be had
         at once, nothing waits for it.
         """
-        booked = asyncio.Event()
-        page = asyncio.create_task(self._page(url, booked.set))
-        told = asyncio.create_task(booked.wait())
-        await asyncio.wait({page, told}, timeout=BOOKED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
+        booked = asyncio.create_task(self._fetch(url).booked.wait())
+        page = asyncio.create_task(self._page(url))
+        await asyncio.wait({page, booked}, timeout=BOOKED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        booked.cancel()
         return page
 
-    async def _page(self, url: str, booked: Callable[[], None] | None = None) -> _Page:
-        raws, following = await self._patiently(partial(self.client.list_page, url, self._addresses, booked))
-        read = timezone.now()
+    def _fetch(self, url: str) -> _Fetch:
+        """The question for a page of the list, which is asked once."""
+        if self._fetched is None or self._fetched.url != url:
+            booked = asyncio.Event()
+
+            async def ask() -> _Answer:
+                rows, following = await self.client.list_page(url, self._addresses, booked.set)
+                return _Answer(rows, following, timezone.now())
+
+            self._fetched = _Fetch(url, booked, asyncio.create_task(self._patiently(ask)))
+        return self._fetched
+
+    async def _page(self, url: str) -> _Page:
+        raws, following, read = await self._fetch(url).answer
+        if following is not None and raws and self.selection.is_whole and not self.row.only_changes:
+            self._fetch(following)
         found = await self._read(raws)
         self._full_pages += len(raws) >= PAGE
         return _Page(
