@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -139,3 +140,31 @@ def test_a_list_read_with_help_is_stored_as_without(at, monkeypatch):
             found.append(stored())
     assert found[0] == found[1]
     assert asked == [10, 10, 5]
+
+
+@pytest.mark.django_db
+def test_the_next_page_is_read_while_one_is_stored(at, monkeypatch):
+    monkeypatch.setattr(sync, "PAGE", 10)
+    monkeypatch.setattr(sync, "CORES", 1)
+    read, beside = [], []
+    rows, store = sync.rows_of, sync._Sync._store_page
+
+    def noting(raws, *more):
+        found = rows(raws, *more)
+        read.append(len(raws))
+        return found
+
+    def waiting(self, page):
+        end = time.monotonic() + 10
+        while page.following and len(read) <= self.row.pages + 1 and time.monotonic() < end:
+            time.sleep(0.01)
+        beside.append(len(read) - self.row.pages)
+        return store(self, page)
+
+    monkeypatch.setattr(sync, "rows_of", noting)
+    monkeypatch.setattr(sync._Sync, "_store_page", waiting)
+    with HubServer(models(35, sha="5" * 40)) as hub:
+        at(hub)
+        counts, error = sync.sync(Selection(limit=100), sync.Extent(documents=False), Told())
+    assert (counts.new, error) == (35, "")
+    assert beside == [2, 2, 2, 1]
