@@ -11,6 +11,11 @@ def or_(values: Sequence[str]) -> str:
     return ", ".join(values[:-1]) + f" or {values[-1]}" if len(values) > 1 else "".join(values)
 
 
+def and_(values: Sequence[str]) -> str:
+    """``a, b and c``"""
+    return ", ".join(values[:-1]) + f" and {values[-1]}" if len(values) > 1 else "".join(values)
+
+
 _OTHERWISE = {
     **dict.fromkeys("\N{MINUS SIGN}", "-"),
     **dict.fromkeys("\N{TRADE MARK SIGN}", "\N{TRADE MARK SIGN}"),

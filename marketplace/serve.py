@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -61,6 +63,21 @@ def free_address(host: str, port: int) -> str:
     return str(address[0])
 
 
+_M_MMAP_THRESHOLD = -3
+"""Of ``mallopt`` in glibc's ``malloc.h``."""
+_LARGE = 1024**2
+
+
+def return_large_blocks() -> None:
+    """Have the C library give back at once what a question about the whole of a large catalogue took.
+
+    By itself glibc raises what it calls large with every such block that is freed, up to 32 MB, and keeps the holes: a
+    fifth of what a process holds at a million models. Other C libraries have no such bound.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
 def main() -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP starts the processes anew, one after the other."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
@@ -72,6 +89,7 @@ def main() -> None:
         from . import asgi  # noqa: F401 - for what its import loads
     except ImproperlyConfigured as error:
         sys.exit(f"The site cannot start: {error}")
+    return_large_blocks()
     try:
         address = free_address(host, port)
     except OSError as error:

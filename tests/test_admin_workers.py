@@ -169,6 +169,11 @@ def test_two_workers_cannot_share_a_slug(operator):
     assert "slug" in errors
 
 
+def test_the_word_that_leaves_the_engine_to_the_machine_is_no_slug(operator):
+    _, errors = added(operator, slug="auto")
+    assert "take another slug" in errors["slug"][0]
+
+
 def test_every_label_passes_the_form(operator):
     from compat.admin import SiteWorkerForm
 

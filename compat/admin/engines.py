@@ -11,10 +11,11 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from compat.catalogue.question import MOST_SLOTS
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, not_together, too_many
+from compat.catalogue.workers import AUTO, Machine, not_together, too_many
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import near_names, read_name
 from compat.engines.cards import read_cards
+from compat.engines.hardware import MOST_ACCELERATORS
 from compat.estimate.cache_types import cache_types
 from compat.estimate.launch import DEFAULT_CONTEXT
 from compat.ingest.changes import raise_catalogue_version
@@ -123,6 +124,13 @@ class SiteWorkerForm(ModelForm[SiteWorker]):
             "name", "slug", "engine", "accelerator", "count", "memory_gb", "beside", "ram_gb", "ram_bandwidth",
             "context", "kv", "slots", "published", "position",
         )  # fmt: skip
+
+    def clean_slug(self) -> str:
+        """Not the word that leaves the choice to the machine."""
+        slug: str = self.cleaned_data["slug"]
+        if slug == AUTO:
+            raise forms.ValidationError(f"“{AUTO}” means the engine that suits a machine: take another slug.")
+        return slug
 
     def clean_accelerator(self) -> str:
         """Only what the estimates know; close labels are named."""

@@ -36,6 +36,8 @@ class LayerStructure(BaseModel):
     ``index``: width of the keys that a sparse-attention indexer stores beside a latent cache.
     ``tied``: the embedding is the output head too. ``gated_ffn``: three feed-forward matrices, not two.
     ``gated_query``: the query projection makes a gate of the same width.
+    ``encoder``: it reads a whole text at once and keeps nothing for the next token. ``hears``: an encoder makes so many
+    tokens of a recording, to each of which every layer of the decoder attends (cross-attention).
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -54,6 +56,8 @@ class LayerStructure(BaseModel):
     gated_query: bool = False
     from_end: bool = False
     index: int = 0
+    encoder: bool = False
+    hears: PositiveInt | None = None
 
 
 _F, _W, _S = LayerKind.FULL, LayerKind.WINDOW, LayerKind.STATE

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -267,6 +267,7 @@ def _known(index: CatalogueIndex, rows: Column, told: Mapping[int, _Told]) -> It
     return (told[pk] for pk in index.ids_at(rows) if pk in told)
 
 
+@lru_cache(maxsize=1024)
 def _words(name: str) -> frozenset[str]:
     """The words that models of a line are told apart by: no sizes, dates or generations, and no maker's name."""
     plain = original_name(name) or name.lower()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compat.catalogue.detail import DetailPage, detail
 from compat.catalogue.question import MACHINE, WORKER, DictQuery, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, worker_of
 from compat.catalogue.suggestions import Suggestion, suggest
-from compat.catalogue.workers import Worker, workers
+from compat.catalogue.workers import AUTO, Worker, workers
 from compat.engines.machine_text import read_machine
 from compat.models.asked import read_search
 
@@ -36,7 +36,7 @@ class ComparePage:
 
     ``beyond`` are those that did not fit the page, ``offered`` others that may be put beside, and ``found`` those that
     somebody looked for to put them there. Where one model is compared on several ``machines``, ``models`` is it alone;
-    ``unread`` are texts that tell no machine.
+    ``unread`` are texts that tell no machine, each with the sentences on why.
     """
 
     worker: Worker
@@ -45,7 +45,7 @@ class ComparePage:
     beyond: tuple[str, ...]
     offered: tuple[Row, ...]
     machines: tuple[MachineColumn, ...] = ()
-    unread: tuple[str, ...] = ()
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     found: tuple[Suggestion, ...] = ()
 
     @property
@@ -62,6 +62,11 @@ class ComparePage:
     def texts(self) -> list[str]:
         """The machines as they were told, but for the visitor's own."""
         return [one.text for one in self.machines if one.text]
+
+    @property
+    def one_engine(self) -> bool:
+        """Whether all that stands side by side is judged for one engine."""
+        return len({page.worker.profile.slug for page in self.columns}) < 2
 
     def without(self, repo_id: str) -> list[str]:
         """The ids of the others."""
@@ -98,7 +103,7 @@ def compare(
         if texts and models:
             break
     first = next(iter(models.values()), None)
-    machines, unread = _machines(first, texts, question, available) if first else ((), ())
+    machines, unread = _machines(first, texts, question, available) if first else ((), {})
     offered = [row for page in models.values() for row in page.alternatives if row.record.repo_id not in models]
     return ComparePage(
         worker_of(question, available),
@@ -114,19 +119,25 @@ def compare(
 
 def _machines(
     page: DetailPage, texts: Iterable[str], question: Question, available: Mapping[str, Worker]
-) -> tuple[tuple[MachineColumn, ...], tuple[str, ...]]:
-    """A model on the visitor's machine, if it is told, and on those of some texts; and the texts that tell none."""
+) -> tuple[tuple[MachineColumn, ...], dict[str, tuple[str, ...]]]:
+    """A model on the visitor's machine, if it is told, and on those of some texts; and the texts that tell none.
+
+    Where nobody named an engine, each machine has the one that suits it.
+    """
     columns = [MachineColumn("", question.query(), page)] if page.worker.machine.told else []
-    unread = []
+    unread = {}
+    kept = {name: value for name, value in question.items() if name in WORKER and name not in MACHINE}
+    if not page.worker.machine.told:
+        kept.setdefault("worker", AUTO)
     for text in texts:
         read = read_machine(text)
-        kept = {name: value for name, value in question.items() if name in WORKER and name not in MACHINE}
         try:
             asked = Question.from_query(DictQuery({**kept, **read.parameters}), available)
-        except QuestionError:
-            asked = None
-        if asked is None or not read.whole:
-            unread.append(text)
+        except QuestionError as error:
+            unread[text] = tuple(problem.message for problem in error.problems)
+            continue
+        if not read.whole:
+            unread[text] = read.said
         elif len(columns) < MOST_COMPARED:
             columns.append(MachineColumn(text, asked.query(), detail(page.record.repo_id, asked, available)))
-    return (tuple(columns) if any(one.text for one in columns) else ()), tuple(unread)
+    return (tuple(columns) if any(one.text for one in columns) else ()), unread

@@ -38,7 +38,7 @@ MOST_SPEEDS, EACH_SPEED = 8, 16
 """The speeds of so many, which take so many bytes a record."""
 MOST_SUGGESTED, EACH_SUGGESTED = 16, 10
 """And the suggested orders of so many."""
-KEPT_BYTES = 40 * 1024**2
+KEPT_BYTES = 30 * 1024**2
 """Of a large catalogue fewer are kept: each of both kinds takes no more than this in all."""
 
 Kept = TypeVar("Kept")

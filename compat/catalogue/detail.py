@@ -96,7 +96,8 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class MemoryView:
-    """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices.
+    """The memory need of the best variant on the worker's machine. ``room`` is bytes usable over all devices that
+    may be used.
 
     ``context`` is the tokens it is loaded for: those wanted, or what it was made for where nobody asked for more.
 
@@ -260,6 +261,11 @@ class DetailPage:
         """Whether the best build may be called the one to take: not where its memory need is guessed or unknown."""
         fit = next((row.fit for row in self.variants if row.best), None)
         return fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None
+
+    @property
+    def is_up_to_memory(self) -> bool:
+        """Whether it runs here but for its need of memory: what is refused otherwise needs nothing."""
+        return self.result.compatible or self.result.cause == "memory"
 
     @property
     def one_plan(self) -> Plan | None:
@@ -473,7 +479,8 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
     fit = row.fit or fit_of(record, best, worker)
     if fit is None:
         return None
-    rooms = rooms_of(worker.hardware, worker.profile.slug, worker.options) or ()
+    used = worker.hardware.with_cards(fit.estimate.cards)
+    rooms = rooms_of(used, worker.profile.slug, worker.options) or ()
     engine, measured = worker.profile.slug, shipped_ledger()
     where = "accelerator" if worker.hardware.accelerators else "processor"
     parts = tuple(
@@ -503,7 +510,7 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         reading=reading_of(record, best, worker, fit) if writes else None,
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
-        speed_margin=measured.margin(engine, "decode", _class_alone(worker.hardware, fit), where) if writes else None,
+        speed_margin=measured.margin(engine, "decode", _class_alone(used, fit), where) if writes else None,
         speed_full=speed_of(record, best, worker, fit, depth=worker.context) if writes else None,
         cards=device_needs(fit, engine, worker.hardware, worker.options),
         beside=host_need(fit, engine, worker.hardware, worker.options),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from compat.catalogue.ladder import told_machine
 from compat.catalogue.question import Question
-from compat.catalogue.verdict import answer_to, outcome_of, runs_nothing
+from compat.catalogue.suited_engine import engines_on
+from compat.catalogue.verdict import accepted_answer, outcome_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import VariantFacts
 from compat.models import ModelRecord, RecordVariant, Verdict
@@ -38,13 +39,13 @@ def engines_that_run(
     available: Mapping[str, Worker],
 ) -> list[Elsewhere]:
     """The engines that run a model on a worker's machine, the surest first. One query."""
-    taken = {slug for (slug,) in _TAKEN.rows(record.sheet_id)}
+    taken = dict(_TAKEN.rows(record.sheet_id))
     found = []
-    for slug, one in available.items():
-        there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
-        if one.registered or slug not in taken or slug == worker.profile.slug or runs_nothing(there):
+    for slug, one in engines_on(worker.machine, available).items():
+        if slug not in taken or slug == worker.profile.slug:
             continue
-        result = outcome_of(record, variants, answer_to(facts, there), there).result
+        there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
+        result = outcome_of(record, variants, accepted_answer(taken[slug], facts, there), there).result
         if result.compatible:
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
             found.append(Elsewhere(there, question, result))
@@ -52,5 +53,5 @@ def engines_that_run(
 
 
 _TAKEN = ComposedQuery(
-    lambda sheet: Verdict.objects.filter(sheet__id=sheet, confidence__gt=0).order_by().values_list("profile")
+    lambda sheet: Verdict.objects.filter(sheet__id=sheet, confidence__gt=0).order_by().values_list("profile", "results")
 )

@@ -32,12 +32,12 @@ from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
-from compat.catalogue.suited_engine import SuitedEngine, suited_engine
+from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
 from compat.catalogue.uses import USES, Use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, workers
+from compat.catalogue.workers import Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
 from compat.estimate.amounts import distinct
@@ -150,11 +150,10 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """Another engine for the same machine: the question that asks for it, and whether it runs there at all."""
+    """An engine that runs something on the machine, and the question that asks for it."""
 
     worker: Worker
     question: Question
-    suits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +187,14 @@ def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) ->
     picks = {use: dict(here.picks(use)) for use in USES}
     reader = _Reader(worker, asked, [one for found in picks.values() for some in found.values() for one in some])
     ladders = [_ladder(use, found, reader, here) for use, found in picks.items()]
-    ladders = list(_with_unlocked(ladders, index, worker, asked))
+    ladders = list(_with_unlocked(ladders, index, worker, asked, available))
     return MachinePage(worker, asked, tuple(ladders), *engines, assumed_rate=here.assumed_rate)
 
 
 def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -> Iterator[EngineChoice]:
-    for slug, one in available.items():
-        if not one.registered:
-            there = replace(one, machine=worker.machine)
-            suits = there.hardware is None or not runs_nothing(there)
-            yield EngineChoice(
-                there,
-                asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine)),
-                suits,
-            )
+    for slug, there in engines_on(worker.machine, available).items():
+        told = told_machine(worker.machine)
+        yield EngineChoice(there, asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told))
 
 
 def build_query(question: Question, variant: RecordVariant) -> str:
@@ -501,14 +494,15 @@ def larger_machines(machine: Machine) -> Iterator[tuple[str, Machine]]:
 
 
 def _with_unlocked(
-    ladders: Sequence[Ladder], index: CatalogueIndex, worker: Worker, asked: Question
+    ladders: Sequence[Ladder], index: CatalogueIndex, worker: Worker, asked: Question, available: Mapping[str, Worker]
 ) -> Iterator[Ladder]:
     """The ladders, each with what the nearest larger machine brings onto it."""
     missing = {ladder.use: ladder for ladder in ladders}
     done = dict(missing)
     for words, machine in list(larger_machines(worker.machine))[:2]:
         there = replace(worker, machine=machine, registered=False)
-        question = asked.changed(worker=worker.slug, **told_machine(machine))
+        named = named_there(asked.worker, worker, machine, available)
+        question = asked.changed(worker=named, **told_machine(machine))
         bigger = _Machine.of(index, there)
         picks = {use: dict(bigger.picks(use)).get("biggest", []) for use in missing}
         reader = _Reader(there, question, [one for some in picks.values() for one in some])

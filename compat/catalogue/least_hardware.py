@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from compat.catalogue.membership import best_first, rows_of_model
 from compat.catalogue.needs import fit_of, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import find_record, records_by_id, worker_of
+from compat.catalogue.suited_engine import named_there
 from compat.catalogue.verdict import SheetAnswer, answer_to, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import Machine, Worker, workers
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
@@ -109,10 +111,8 @@ def what_it_needs(repo_id: str, asked: Question, available: Mapping[str, Worker]
     for kind, machines in USUAL_MACHINES.items():
         there = [replace(worker, machine=machine) for machine in machines]
         suited = [one for one in there if not runs_nothing(one)]
-        answers = ((one, answer_to(facts, one)) for one in suited)
-        found = next(
-            (row for one, answer in answers for row in _well(kind, record, variants, one, answer, asked)), None
-        )
+        rows = (_well(kind, record, variants, one, answer_to(facts, one), asked, available) for one in suited)
+        found = next(chain.from_iterable(rows), None)
         if found is not None:
             least.append(found)
         else:
@@ -138,6 +138,7 @@ def _well(
     worker: Worker,
     answer: SheetAnswer,
     asked: Question,
+    available: Mapping[str, Worker],
 ) -> Iterator[LeastMachine]:
     """The builds that run well on one machine, the one that the engine prefers first."""
     for place in answer.order:
@@ -154,7 +155,8 @@ def _well(
         if _is_narrow(record, fit) or (speed and speed.tokens_per_second and speed.tokens_per_second < COMFORTABLE):
             continue
         plans = plans_of(record, variant, loaded, result, variants, fit=fit, speed=speed).plans
-        question = asked.changed(worker=worker.slug, **told_machine(worker.machine))
+        named = named_there(asked.worker, worker, worker.machine, available)
+        question = asked.changed(worker=named, **told_machine(worker.machine))
         yield LeastMachine(kind, worker.machine, question, variant, result, fit, speed, plans[0] if plans else None)
 
 

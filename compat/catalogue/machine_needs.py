@@ -159,7 +159,7 @@ class EngineNeeds:
         level, _ = _with_fit(_bounded(confidence_of(sureness[at]), doubted), fits, worker)
         # Only what lies on the accelerators whole is asked for its speed here.
         whole = np.where(np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]]), fits, FIT_CODES[Fit.UNKNOWN])
-        speed = own.columns.speeds(whole, Shares.whole(len(at)), worker.hardware, worker.kv)
+        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), whole, context)  # noqa: SLF001
         return Builds(
             need[at],
             variant[at] - index.need_first[need[at]],
@@ -187,10 +187,10 @@ class EngineNeeds:
         there is no number.
         """
         shares = Shares.whole(len(rows))
-        partly = np.flatnonzero(fits == FIT_CODES[Fit.PARTIAL])
-        for options, at in _by_context(worker, context[partly]):
-            some = partly[at]
-            shares.put(some, self.columns.taken(rows[some]).shares_read(hardware, options))
+        apart = np.flatnonzero(self.columns.lie_apart(fits, hardware))
+        for options, at in _by_context(worker, context[apart]):
+            some = apart[at]
+            shares.put(some, self.columns.taken(rows[some]).shares_read(fits[some], hardware, options))
         return self.columns.taken(rows).speeds(fits, shares, hardware, worker.kv, at_most=at_most)
 
     def _paces(self, worker: Worker, rows: Column, fits: Column, context: Column, speed: Column) -> Column:

@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 
-from compat.catalogue.workers import Worker
+from compat.catalogue.workers import Machine, Worker
 from compat.engines import all_profiles
 from compat.engines.accelerator_names import read_name
 from compat.models import Measurement
+from compat.models.composed import ComposedQuery
 
 
 def measured_here(repo_id: str, worker: Worker, most: int = 5) -> list[Measurement]:
     """The newest measurements of a model on this worker's engine and machine; without a machine, on any. One query."""
-    found = Measurement.objects.filter(repo_id=repo_id, engine=worker.profile.slug)
-    machine = worker.machine
-    found = found.filter(beside=machine.others) if machine.told else found
+    kept = _KEPT.objects(repo_id, worker.profile.slug)
+    return list(islice((one for one in kept if _is_of(one, worker.machine)), most))
+
+
+_KEPT = ComposedQuery(
+    lambda repo_id, engine: Measurement.objects.filter(repo_id=repo_id, engine=engine)[:_MOST_LOOKED_AT]
+)
+_MOST_LOOKED_AT = 1_000
+
+
+def _is_of(one: Measurement, machine: Machine) -> bool:
+    if not machine.told:
+        return True
+    if one.beside != machine.others:
+        return False
     if machine.accelerator:
         # Kept under what its accelerator was called then.
-        same = [one for one in found.filter(count=machine.count) if _label(one.accelerator) == machine.accelerator]
-        return same[:most]
-    if machine.memory is not None:
-        found = found.filter(accelerator="", memory_gb=machine.memory, count=machine.count)
-    elif machine.told:
-        found = found.filter(accelerator="", memory_gb=None)
-    return list(found[:most])
+        return one.count == machine.count and _label(one.accelerator) == machine.accelerator
+    untold = machine.memory is None
+    return not one.accelerator and one.memory_gb == machine.memory and (untold or one.count == machine.count)
 
 
 def _label(name: str) -> str:

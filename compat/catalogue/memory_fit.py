@@ -109,11 +109,13 @@ def _lowered(result: CompatibilityResult, warning: str, brief: str) -> Compatibi
 def _short(fit: FitResult) -> str:
     if fit.need is None or fit.room is None:
         return "too large for its memory"
-    if fit.need <= 1.05 * fit.room:
+    each = fit.estimate.per_device or ()
+    wanted, there = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
+    if wanted <= 1.05 * there:
         return "just too large for its memory"
-    need, room = fit.need / GIB, fit.room / GIB
+    need, room = wanted / GIB, there / GIB
     digits = int(f"{need:.0f}" == f"{room:.0f}")
-    if len(fit.estimate.per_device or ()) > 1:
+    if len(each) > 1 and fit.together is None:
         return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
-    least = "at least " if fit.estimate.per_device is None else ""
+    least = "" if each else "at least "
     return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"

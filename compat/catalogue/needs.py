@@ -114,11 +114,16 @@ _DOUBT = "number of weights (the record contradicts itself)"
 _FILLED = (
     *("model_type", "layers", "hidden", "heads", "kv_heads", "head_dim", "vocab", "ffn", "experts", "experts_used"),
     *("expert_ffn", "shared_ffn", "dense_layers", "caches", "mla", "state", "tied", "per_layer_embed", "context"),
+    *("hears", "encoder_layers", "mels"),
 )
 
 
 _OF_BITS = {16.0: "BF16", 32.0: "F32"}
 """What weights that are not packed are held in, by the bits that their data type has."""
+
+
+_POOLED = frozenset({"feature-extraction", "sentence-similarity", "text-ranking"})
+"""Tasks for which a model is served to make vectors or ranks of texts."""
 
 
 def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> tuple[VariantInputs, tuple[str, ...]]:
@@ -158,6 +163,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             width_assumed=width_assumed,
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
             tensors=tensors,
+            embeds=record.task in _POOLED,
         ),
         (*assumed, *shape.assumed),
     )
@@ -254,8 +260,9 @@ def files_of_variant(
     record: ModelRecord, variant: RecordVariant, variants: Iterable[RecordVariant], *, projector: bool | None = None
 ) -> ModelFiles:
     """Which files of the Hub a variant is, among all ``variants`` of its record."""
-    others = tuple(file for one in variants for file in one.files)
-    return ModelFiles(record.repo_id, variant.format, variant.quantization, tuple(variant.files), others, projector)
+    others, files = tuple(file for one in variants for file in one.files), tuple(variant.files)
+    label = variant.quantization
+    return ModelFiles(record.repo_id, variant.format, label, files, others, projector, task=record.task)
 
 
 def plans_of(

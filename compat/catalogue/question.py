@@ -33,10 +33,12 @@ from compat.catalogue.columns import (
     license_label,
     quantizations_of,
 )
+from compat.catalogue.suited_engine import Options, engine_meant
 from compat.catalogue.uses import USES, use_names
-from compat.catalogue.workers import MOST_ACCELERATORS, Machine, Worker, not_together, too_many
-from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name
+from compat.catalogue.workers import AUTO, Machine, Worker, not_together, too_many
+from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name, wrong_count
 from compat.engines.cards import read_cards
+from compat.engines.hardware import MOST_ACCELERATORS
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -226,9 +228,10 @@ class Question(BaseModel):
     worker: Annotated[
         str,
         Parameter(
-            "The engine or worker to judge for; the site's first one if not given.",
+            "The engine or worker to judge for, or `auto` for the engine that suits the machine; the site's first one "
+            "if not given.",
             group="worker",
-            takes="the slug of an engine or worker",
+            takes="the slug of an engine or worker, or `auto`",
             metavar="SLUG",
             noun="the worker",
             source="workers",
@@ -607,6 +610,17 @@ class Question(BaseModel):
         return self.changed(**{name: "" if current == value else value})
 
 
+def machine_of(asked: Question) -> Machine:
+    """The machine that a question tells."""
+    beside = read_cards(asked.beside)[0]
+    return Machine(asked.accelerator, asked.count, asked.memory, asked.ram, asked.ram_bandwidth, beside)
+
+
+def options_of(asked: Question) -> Options:
+    """What a question asks of the engine that not every one has."""
+    return Options(asked.kv, asked.kv_values, asked.ubatch)
+
+
 def _written(value: float) -> str:
     """A number as :func:`_plain` takes it, and none of its digits lost."""
     return f"{Decimal(repr(value)):f}".removesuffix(".0")
@@ -738,7 +752,7 @@ def _unknown(
                 message = _no_accelerator(value)
             else:
                 listed = parameter.source == "workers"
-                message = _not_among(parameter, value, workers) if listed else wrong(parameter, value)
+                message = _not_among(parameter, value, (*workers, AUTO)) if listed else wrong(parameter, value)
             if message:
                 yield Problem(name, _told(value), message)
                 _take_out(given, name, value)
@@ -747,6 +761,8 @@ def _unknown(
 def _not_of_engine(asked: Question, workers: Iterable[str] | Mapping[str, Worker]) -> Iterator[Problem]:
     """What is asked of the engine that another has and this one has not."""
     slug = asked.worker or next(iter(workers), "")
+    if isinstance(workers, Mapping):
+        slug = engine_meant(slug, machine_of(asked), workers, options_of(asked))
     worker = workers.get(slug) if isinstance(workers, Mapping) else None
     engine, name = (worker.profile.slug, worker.profile.name) if worker is not None else (slug, slug)
     types = cache_types(engine)
@@ -766,8 +782,7 @@ def _not_of_machine(asked: Question) -> Iterator[Problem]:
     message = too_many(asked.accelerator, asked.count)
     if message:
         yield Problem("count", str(asked.count), f"count is {asked.count}. {message}")
-    machine = Machine(asked.accelerator, asked.count, asked.memory, beside=read_cards(asked.beside)[0])
-    message = not_together(machine)
+    message = not_together(machine_of(asked))
     if message:
         yield Problem("beside", asked.beside, message)
 
@@ -816,6 +831,9 @@ def _no_accelerator(name: str) -> str:
     """What to say of a name that no accelerator has; nothing of one that is known."""
     if accelerator_named(name) is not None:
         return ""
+    wrong = wrong_count(name)
+    if wrong is not None:
+        return f"“{_told(name)}”: {wrong.sentence}"
     near = near_names(name)
     hint = f" Or do you mean {or_(near)}?" if near else ""
     return f"“{_told(name)}” is not an accelerator this site knows. Give its memory instead.{hint}"

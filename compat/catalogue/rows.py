@@ -15,7 +15,8 @@ from django.db.models.functions import Lower
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.memory_fit import advise_by_size
 from compat.catalogue.needs import speed_told
-from compat.catalogue.question import Question
+from compat.catalogue.question import Question, machine_of, options_of
+from compat.catalogue.suited_engine import engine_meant
 from compat.catalogue.verdict import FitAt, Outcome, SheetAnswer, on_machine, outcome_of, sheet_answers
 from compat.catalogue.workers import Worker, choose_worker
 from compat.estimate import FitResult, SpeedEstimate
@@ -34,10 +35,11 @@ class UnknownModel(LookupError):  # noqa: N818 - named for what it tells, as Dja
 
 
 def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
-    """The worker a question is about: the one it names, on the machine it tells; the first one by default."""
+    """The worker a question is about: the one it names, or has chosen, on the machine it tells; else the first one."""
+    machine = machine_of(criteria)
     return choose_worker(
         available,
-        criteria.worker,
+        engine_meant(criteria.worker, machine, available, options_of(criteria)),
         accelerator=criteria.accelerator,
         count=criteria.count,
         memory=criteria.memory,

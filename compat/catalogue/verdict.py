@@ -81,9 +81,13 @@ def runs_nothing(worker: Worker) -> bool:
 
 
 def _stored(confidence: int, results: Sequence[Json], facts: Sequence[Json], worker: Worker) -> SheetAnswer:
-    if confidence > Confidence.NONE and worker.capability is not None:
-        return answer_to(_facts(facts), worker)
-    return _as_stored(results, _facts(facts), worker)
+    told = _facts(facts)
+    return (accepted_answer if confidence > Confidence.NONE else _as_stored)(results, told, worker)
+
+
+def accepted_answer(results: Sequence[Json], facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:
+    """The rules' answer to facts of which the worker's engine accepts some: as stored, or judged for known hardware."""
+    return _as_stored(results, facts, worker) if worker.capability is None else answer_to(facts, worker)
 
 
 def _as_stored(stored: Sequence[Json], facts: tuple[VariantFacts, ...], worker: Worker) -> SheetAnswer:

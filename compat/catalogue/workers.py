@@ -12,7 +12,7 @@ from functools import cached_property
 from compat.engines import Capability, EngineProfile
 from compat.engines.accelerator_names import accelerator_named, general_names, read_name
 from compat.engines.cards import Cards, read_cards
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.estimate import Accelerator, Hardware, LoadOptions
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, SIXTEEN_BITS, cache_types
 from compat.estimate.engine_names import LLAMA_FAMILY, engine_name
@@ -23,7 +23,8 @@ from compat.models.engines import engines
 from compat.wording import or_
 
 CONTEXT_STOPS = (4096, 8192, 16384, 32768, 65536, 131072)
-MOST_ACCELERATORS = 16
+AUTO = "auto"
+"""Stands in an address for the engine that suits the machine; :mod:`compat.catalogue.suited_engine` chooses it."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ one name was sold in several sizes (``RTX 3060 12 GB``). A *general* name leaves
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 
-from compat.engines.hardware import GIB, Accelerator, accelerators
+from compat.engines.hardware import GIB, MOST_ACCELERATORS, Accelerator, accelerators
 from compat.wording import plain_characters
 
 MOST_LETTERS = 80
@@ -26,6 +27,8 @@ _MAKERS = frozenset((
 """What makers and drivers put around an accelerator's own name."""
 _LINES = frozenset({"rtx", "gtx", "rx", "arc"})
 """The lines that people leave out where the number says it."""
+_SHARED = frozenset({("titan",)})
+"""What is left of a name, and is that of others as well which the list does not have: no name by itself."""
 _FORMS = frozenset(
     {"pcie", "pci", "e", "oam", "hbm2", "hbm2e", "hbm3", "hbm3e"} | {f"sxm{n}" for n in ("", 2, 3, 4, 5)}
 )
@@ -33,8 +36,13 @@ _FORMS = frozenset(
 _SPLITS = (
     (re.compile(r"\b(rtx|gtx|rx)(?=a?\d)"), r"\1 "),
     (re.compile(r"(?<=\d)(ti|super|xtx|xt|gre)(?=super\b|\b)"), r" \1 "),
+    (re.compile(r"\bmax\+(?=\d)"), "max+ "),
+    (re.compile(r"(?<=\d) ?(ti)s\b"), r" \1 super"),
     (re.compile(r"\b(\d{4})d\b"), r"\1 d"),
-    (re.compile(r"\b(m\d)(pro|max|ultra)\b"), r"\1 \2"),
+    (re.compile(r"\b(m\d)(pro|max|ultra)(?=\d|\b)"), r"\1 \2 "),
+    (re.compile(r"\b([2-5]0[5-9]0|1[06][5-8]0)m\b"), r"\1 laptop"),
+    # How many lanes a slot has is no number of cards.
+    (re.compile(r"\b(pcie?)(?: ?(?:gen ?)?[1-6](?:\.0)?)? ?x ?(?:1|2|4|8|16)\b"), r"\1"),
     (re.compile(r"\bmobile\b"), "laptop"),
 )
 _SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?g(?:i?b|i)\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b|i)?\b")
@@ -45,7 +53,34 @@ TIMES = "[x\u00d7*]"
 _TIMES_FIRST = re.compile(rf"^\(?(\d{{1,2}}) ?{TIMES} ?(?=[a-z]|\d{{3}})|^(\d{{1,2}}) (?=[a-z])", re.IGNORECASE)
 _TIMES_LAST = re.compile(rf"(?<=[\w)])(?: \(?{TIMES} ?|(?<=\d){TIMES})(\d{{1,2}})\)?$", re.IGNORECASE)
 _TIMES_ALONE = re.compile(rf"(\d{{1,2}}) ?{TIMES}|{TIMES} ?(\d{{1,2}})", re.IGNORECASE)
-_TIMES_WORDS = {"dual": 2, "two": 2, "twin": 2, "three": 3, "triple": 3, "four": 4, "quad": 4, "eight": 8}
+_TIMES_WORDS = {
+    "dual": 2,
+    "two": 2,
+    "twin": 2,
+    "three": 3,
+    "triple": 3,
+    "four": 4,
+    "quad": 4,
+    "eight": 8,
+    "zwei": 2,
+    "drei": 3,
+    "vier": 4,
+    "acht": 8,
+}
+_AMOUNT = r"[-+]?(?:\d+/\d+|\d{1,3}(?:,\d{3})+|\d{1,2},\d{1,2}|\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
+_AMOUNT_FIRST = re.compile(
+    # A processor may be called 5600X.
+    rf"(?<![\w.,/])(?!\d{{4}}x)({_AMOUNT}) ?{TIMES}(?!tx?\b) ?"
+    r"(?=[a-z]|\d{3}|\d+(?:\.\d+)? ?[gtm]i?b?\b)",
+    re.IGNORECASE,
+)
+_AMOUNT_LAST = re.compile(
+    rf"(?<=[\w)])(?: \(?{TIMES} ?|(?<=\d){TIMES})({_AMOUNT})(?=\)?(?: *(?:$|[,;+&|])| (?:and|und|plus|with|mit)\b))",
+    re.IGNORECASE,
+)
+_SIZE_NEXT = re.compile(r"\d+(?:\.\d+)? ?[gtm]i?b?\b", re.IGNORECASE)
+_COUNT_BEFORE = re.compile(r"(?<![\w.])\d{1,2} ?$")
+_LANES = re.compile(r"\bpcie?(?: ?(?:gen ?)?[1-6](?:\.0)?)? ?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +136,8 @@ def read_name(name: str, memory: float | None = None) -> ReadName:
     exact = _lowered().get(name.strip().lower())
     if exact and memory is None:
         return ReadName(exact)
+    if wrong_count(name):
+        return ReadName()
     count, plain = _counted(_plain(name))
     sizes = _SIZE.findall(plain)
     if len(sizes) > 1:
@@ -128,13 +165,15 @@ def find_accelerator(name: str, memory_gb: float | None = None) -> Accelerator |
 def near_names(name: str, most: int = 3) -> list[str]:
     """The labels that come nearest to a name that is none: those that go on where it ends, then those spelled alike."""
     plain = _SIZE.sub(" ", _counted(_plain(name))[1])
-    wanted = " ".join(_words(plain)[:8])
+    words = _words(plain)[:8]
+    wanted = " ".join(words)
     known = _plain_labels()
     same = read_name(wanted).label
     close = difflib.get_close_matches(wanted, known, most, cutoff=0.55) if wanted else []
     sizes = general_names().get(same, (same,) if same else ())
-    found = dict.fromkeys([*sizes, *suggested_names(plain, most), *(label for one in close for label in known[one])])
-    return list(found)[:most]
+    turned = [label for label, own in _label_words() if len(words) > 1 and set(words) <= set(own)]
+    alike = [label for one in close for label in known[one]]
+    return list(dict.fromkeys([*sizes, *suggested_names(plain, most), *turned, *alike]))[:most]
 
 
 def suggested_names(start: str, most: int = 6) -> list[str]:
@@ -157,7 +196,7 @@ def _begin_in_order(starts: Sequence[str], words: Sequence[str]) -> bool:
 def _plain(name: str) -> str:
     """Lower case, without signs that mean nothing, and with what is written together in parts."""
     plain = re.sub(r"\((?:r|tm|c)\)|[®™©]", " ", plain_characters(name[:MOST_LETTERS]).lower())
-    plain = re.sub(r"[-_,/()\[\]|]", " ", plain)
+    plain = re.sub(r"[-_,:/()\[\]|]", " ", plain)
     for pattern, parts in _SPLITS:
         plain = pattern.sub(parts, " ".join(plain.split()))
     return " ".join(plain.split())
@@ -179,6 +218,58 @@ def _counted(plain: str) -> tuple[int, str]:
     found = _TIMES_FIRST.search(plain) or _TIMES_LAST.search(plain)
     number = _number_in(found)
     return (number, plain[: found.start()] + plain[found.end() :]) if found and number else (1, plain)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongCount:
+    """How many a text tells that cannot be: where that stands, the number as it is written, and those near to it."""
+
+    start: int
+    end: int
+    number: str
+    near: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what would be right."""
+        return (
+            f"“{self.number}” is no number of accelerators: use a whole number from 1 to {MOST_ACCELERATORS}, "
+            "such as “2x RTX 3090”."
+        )
+
+
+def wrong_count(text: str) -> WrongCount | None:
+    """The first number of accelerators in a text that is none: below 1, above the most, or not whole."""
+    for pattern in (_AMOUNT_FIRST, _AMOUNT_LAST):
+        for found in pattern.finditer(text):
+            number, before = found[1], text[: found.start()]
+            if pattern is _AMOUNT_LAST and (_COUNT_BEFORE.search(before) or _LANES.search(before)):
+                continue
+            if text[found.start() : found.end()].strip().lower() in _ending_in_x():
+                continue
+            whole = int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else 0
+            # Of memory there are more modules than a machine has accelerators.
+            most = 99 if pattern is _AMOUNT_FIRST and _SIZE_NEXT.match(text, found.end()) else MOST_ACCELERATORS
+            if not 1 <= whole <= most:
+                return WrongCount(found.start(), found.end(), number, _near_counts(number))
+    return None
+
+
+@cache
+def _ending_in_x() -> frozenset[str]:
+    """Words of names that look like how many: ``RX 580X``."""
+    return frozenset(word for _, words in _label_words() for word in words if re.fullmatch(r"\d+x", word))
+
+
+def _near_counts(number: str) -> tuple[int, ...]:
+    """The whole numbers of accelerators that may be meant by one that is none."""
+    thousands = re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+", number)
+    try:
+        told = abs(float(number.replace(",", "" if thousands else ".")))
+    except ValueError:
+        return ()
+    near = dict.fromkeys((math.floor(told), math.ceil(told))) if told < MOST_ACCELERATORS else {MOST_ACCELERATORS: None}
+    return tuple(one for one in near if one)
 
 
 def times_alone(text: str) -> int:
@@ -233,7 +324,7 @@ def _spelled(*, sizes: bool) -> Mapping[tuple[str, ...], tuple[str, ...]]:
             for kind, key in ((1 - sized, _without_line(words)), (3 - sized, words)):
                 if label not in kinds[kind].setdefault(key, []):
                     kinds[kind][key].append(label)
-    return {key: tuple(labels) for kind in kinds for key, labels in kind.items()}
+    return {key: tuple(labels) for kind in kinds for key, labels in kind.items() if key not in _SHARED}
 
 
 @cache

@@ -5,7 +5,7 @@ bytes per second. A nameplate "24 GB" of a graphics card is 24 GiB.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Self
@@ -16,6 +16,8 @@ from compat.engines.gpu_capability import VENDOR_PLATFORMS
 from compat.strict_data import Name, StrictTable, check_table, one_of, parse_json, read_text
 
 GIB = 1024**3
+MOST_ACCELERATORS = 16
+"""So many accelerators of a machine are judged."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,12 @@ class Hardware:
     def unified(self) -> bool:
         """Whether accelerator and system share one memory."""
         return any(a.unified for a in self.accelerators)
+
+    def with_cards(self, cards: tuple[int, ...] | None) -> Self:
+        """The machine with these of its accelerators alone, counted from 0; with all of them where None are told."""
+        if cards is None:
+            return self
+        return replace(self, accelerators=tuple(self.accelerators[number] for number in cards))
 
     def usable(self) -> tuple[int | None, ...]:
         """Bytes a model may use on each device; one entry, the system memory, for a CPU worker."""

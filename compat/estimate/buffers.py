@@ -35,7 +35,8 @@ class BufferOptions:
     ``sequences``: the batch vLLM sizes its sampler for. ``eager_kv``: attention that expands grouped
     keys and values to all heads instead of reading them in place. ``legacy_cache``: old and new cache
     alive together at each step, as in model code before the cache classes of Transformers. ``output_rows``: tokens
-    of llama.cpp's micro-batch whose logits are kept, all of them where it is None.
+    of llama.cpp's micro-batch whose logits are kept, all of them where it is None. ``embeds``: what the model makes of
+    each token is asked for, not what comes next.
     """
 
     flash_attention: bool = True
@@ -48,6 +49,7 @@ class BufferOptions:
     eager_kv: bool = False
     legacy_cache: bool = False
     output_rows: int | None = None
+    embeds: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,15 @@ def driver_overhead(engine: str, options: BufferOptions) -> Buffer:
     return Buffer(context * MIB, Basis.DEFAULT, "driver context")
 
 
+def predicted(shape: ModelShape) -> int | None:
+    """How many words there are to choose the next one of: 0 for a model that has none to write; None: not known."""
+    return 0 if shape.encoder else shape.vocab
+
+
 def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Buffer:
     assert shape.hidden is not None
     missing = []
-    if shape.vocab is None:
+    if predicted(shape) is None:
         missing.append("vocabulary size")
     if not options.flash_attention and shape.heads is None:
         missing.append("attention heads")
@@ -109,7 +116,7 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
     cells = max((reserved_cells(layer, "llama.cpp", cache) for layer in windows), default=0)
     widths = LlamaWidths(
         shape.hidden,
-        shape.vocab or 0,
+        predicted(shape) or 0,
         feed_forward_width(shape) or 0,
         shape.heads or 0,
         (shape.kv_heads or 0) * (shape.head_dim or 0),
@@ -118,6 +125,7 @@ def _llama(shape: ModelShape, cache: CacheOptions, options: BufferOptions) -> Bu
         routed_width(shape),
         cells // (1 if cache.unified else cache.parallel),
         int(is_indexed(shape)),
+        int(shape.encoder),
     )
     total = llama_compute(widths, cache, options, options.devices)
     return Buffer(total, Basis.FORMULA, "largest of output, feed-forward and attention buffers")
@@ -129,7 +137,8 @@ class LlamaWidths:
 
     ``kv`` is the width of one layer's keys, ``widest`` that of the widest layer's keys and values together, ``query``
     of its queries, ``routed`` of what all chosen experts give. ``window_cells`` are the tokens that a windowed layer
-    keeps of one stream. ``indexed`` is 1 where an indexer chooses the tokens that layers attend to.
+    keeps of one stream. ``indexed`` is 1 where an indexer chooses the tokens that layers attend to, ``encoder`` where
+    they attend to those of the micro-batch alone.
     """
 
     hidden: Amount
@@ -142,6 +151,7 @@ class LlamaWidths:
     routed: Amount
     window_cells: Amount
     indexed: Amount = 0
+    encoder: Amount = 0
 
 
 def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptions, devices: Amount) -> Amount:
@@ -152,12 +162,14 @@ def llama_compute(widths: LlamaWidths, cache: CacheOptions, options: BufferOptio
     row = cache.ubatch * 4
     hidden, query = widths.hidden * row, widths.query * row
     streams = 1 if cache.unified else cache.parallel
-    tokens = pad(-(-cache.context // streams), LLAMA_PAD)
+    cells = pad(-(-cache.context // streams), LLAMA_PAD)
+    tokens = either(widths.encoder > 0, min(cells, pad(cache.ubatch, LLAMA_PAD)), cells)
     masked = cache.ubatch * (2 if options.flash_attention else 4)
     # An indexer has a mask of its own and scores every token in 32 bits; then two masks are made of those it chose.
     chosen = widths.indexed * tokens * cache.ubatch
     mask = (tokens + widths.window_cells) * masked + 2 * chosen
-    rows = cache.ubatch if options.output_rows is None else min(options.output_rows, cache.ubatch)
+    every_row = options.output_rows is None or options.embeds
+    rows = cache.ubatch if every_row else min(options.output_rows or 0, cache.ubatch)
     output = widths.vocab * rows * 4 + 2 * hidden + (mask if options.gpu else 0)
     # What experts give goes where their gates were, if it is no wider.
     wider = either(widths.routed > 2 * widths.feed_forward, widths.routed, 0)
@@ -185,7 +197,9 @@ def is_indexed(shape: ModelShape) -> bool:
 
 
 def widest_full_layer(shape: ModelShape) -> int:
-    """Values a token of the widest layer that attends to all tokens, keys and values together."""
+    """Values a token of the widest layer that keeps those of all tokens, keys and values together."""
+    if shape.encoder:
+        return 0
     return max((c.k_width + c.v_width for c, _ in shape.layer_counts if c.kind is LayerKind.FULL), default=0)
 
 
@@ -219,14 +233,17 @@ def token_bytes(shape: ModelShape) -> int | None:
 
 
 def _batched(shape: ModelShape, cache: CacheOptions, options: BufferOptions, engine: str) -> Buffer:
-    if shape.vocab is None:
+    vocab = predicted(shape)
+    if vocab is None and not options.embeds:
         return Buffer(None, Basis.UNKNOWN, missing=("vocabulary size",))
     each = token_bytes(shape) or 0
     if engine != "vllm" and not each:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
     sequences, tokens = batch_sizes(options)
     detail = f"largest of the sampler for {sequences} sequences and {tokens} prompt tokens in one layer"
-    total = batched_compute(shape.vocab, each, options, engine, max(options.devices, 1))
+    if options.embeds:
+        detail = f"{tokens} tokens in one layer"
+    total = batched_compute(vocab or 0, each, options, engine, max(options.devices, 1))
     total += int(is_indexed(shape)) * indexer_compute(cache, engine)
     return Buffer(total, Basis.DEFAULT, detail)
 
@@ -249,6 +266,9 @@ def batch_sizes(options: BufferOptions) -> tuple[int, int]:
 def batched_compute(vocab: Amount, each: Amount, options: BufferOptions, engine: str, devices: Amount) -> Amount:
     """Bytes of a paged engine's activations on each of ``devices``; ``each`` is :func:`token_bytes`."""
     sequences, tokens = batch_sizes(options)
+    if options.embeds:
+        # Nothing is sampled: ``_dummy_pooler_run`` in vLLM's model runner.
+        return tokens * each // devices
     sampler = rounded(SAMPLER_COPIES * sequences * vocab * 4) if engine == "vllm" else 0
     logits = sequences * vocab * 4 if engine != "vllm" else 0
     return largest(sampler, tokens * each // devices + logits)
@@ -274,13 +294,17 @@ def _transformers(shape: ModelShape, cache: CacheOptions) -> Buffer:
     each = token_bytes(shape)
     if each is None:
         return Buffer(None, Basis.UNKNOWN, missing=("feed-forward width",))
-    total = transformers_compute(each, cache)
+    total = transformers_compute(each, cache, shape.hears or 0)
+    if (shape.hears or 0) > cache.context:
+        return Buffer(total, Basis.FORMULA, f"{shape.hears} tokens of a recording in one layer")
     return Buffer(total, Basis.FORMULA, f"{cache.context} prompt tokens in one layer")
 
 
-def transformers_compute(each: Amount, cache: CacheOptions) -> Amount:
-    """Bytes of one layer that computes the whole prompt at once; ``each`` is :func:`token_bytes`."""
-    return cache.context * each * cache.parallel
+def transformers_compute(each: Amount, cache: CacheOptions, heard: Amount = 0) -> Amount:
+    """Bytes of one layer that computes the whole prompt at once, or a recording of ``heard`` tokens where that is more;
+    ``each`` is :func:`token_bytes`.
+    """
+    return largest(cache.context, heard) * each * cache.parallel
 
 
 def _whole_prompt(shape: ModelShape, cache: CacheOptions) -> Buffer:
@@ -309,7 +333,7 @@ def _chunked(shape: ModelShape, cache: CacheOptions, engine: str) -> Buffer:
     basis = Basis.DEFAULT if engine == "mlx-lm" else Basis.FORMULA
     if shape.heads is None and narrow_on_mlx(cache, engine):
         return Buffer(None, Basis.UNKNOWN, missing=("attention heads",))
-    total = chunked_compute(each, shape.vocab or 0, shape.heads or 0, cache, engine)
+    total = chunked_compute(each, predicted(shape) or 0, shape.heads or 0, cache, engine)
     return Buffer(total, basis, f"{CHUNK} prompt tokens in one layer")
 
 

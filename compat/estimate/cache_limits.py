@@ -85,9 +85,9 @@ _WIDE = frozenset(
 
 def attention_of(shape: ModelShape | None, engine: str) -> Attention:
     """What of a model's attention matters to the caches of ``engine``, a profile's slug."""
-    if shape is None or shape.caches is None:
+    if shape is None or (shape.caches is None and not shape.encoder):
         return Attention.UNTOLD
-    if all(layer.kind in (LayerKind.STATE, LayerKind.NONE) for layer in shape.caches):
+    if shape.encoder or all(layer.kind in (LayerKind.STATE, LayerKind.NONE) for layer in shape.caches or ()):
         return Attention.NONE
     name, found, model_type = engine_name(engine), Attention.PLAIN, shape.model_type or ""
     heads = _head_widths(shape, expanded=name == "mlx-lm")

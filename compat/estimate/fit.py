@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
+from compat.estimate.amounts import Amount
 from compat.estimate.cache_limits import attention_of, cache_bar
 from compat.estimate.cache_types import cache_types
 from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
@@ -47,8 +48,9 @@ class FitResult:
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
     ``gpu_layers`` is how many layers a partial offload keeps whole on the accelerators, ``host_need`` what it puts into
-    system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine cannot use for
-    this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
+    system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine does not use
+    by itself, or cannot for this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
+    ``spread``: the engine is told to take all devices, as it would by itself take one that does not hold all.
     """
 
     fit: Fit
@@ -61,6 +63,9 @@ class FitResult:
     left_out: str = ""
     offload: Offload | None = None
     doubt: str = ""
+    spread: bool = False
+    together: int | None = None
+    """The room of all devices in bytes, where what all of them are to hold is more than that."""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -75,7 +80,7 @@ class FitResult:
     @property
     def is_of_one(self) -> bool:
         """Whether the need is that of one of several devices, the fullest, and the others hold a part as well."""
-        return self.estimate.devices > 1 and self.offload is None
+        return self.estimate.per_device is not None and self.estimate.devices > 1 and self.offload is None
 
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
@@ -87,14 +92,48 @@ def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: 
     if bar is not None and bar.sure:
         return FitResult(Fit.CACHE, bar.sentence, estimate)
     found = _judged(variant, slug, hardware, options, estimate)
+    if estimate.cards is not None:
+        found = _alone_or_spread(found, variant, slug, hardware, options)
     return found if bar is None else replace(found, doubt=bar.sentence)
+
+
+WHOLE, IN_PART, NOWHERE = range(3)
+"""How a verdict ranks by where it has a model lie: on accelerators alone, in both memories, or neither is told."""
+
+
+def rank_of(fit: Fit) -> int:
+    """The rank of a verdict."""
+    return WHOLE if fit in (Fit.FITS, Fit.TIGHT) else IN_PART if fit is Fit.PARTIAL else NOWHERE
+
+
+def stays_alone(alone: Amount, spread: Amount) -> Amount:
+    """Whether a model is told to lie on the one card that an engine chooses, by the ranks there and on all cards."""
+    return (alone == WHOLE) | ((alone == IN_PART) & (spread >= IN_PART))
+
+
+def _alone_or_spread(
+    alone: FitResult, variant: VariantInputs, slug: str, hardware: Hardware, options: LoadOptions
+) -> FitResult:
+    """The verdict on the one card that an engine chooses, or on all where it must be told to take them."""
+    count, rank = len(hardware.accelerators), rank_of(alone.fit)
+    if rank == WHOLE:
+        return alone
+    everywhere = replace(options, spread=True)
+    spread = _judged(variant, slug, hardware, everywhere, estimate_memory(variant, slug, hardware, everywhere))
+    if stays_alone(rank, rank_of(spread.fit)):
+        return replace(alone, left_out=f"Ollama by itself takes one of the {count} GPUs alone for it.")
+    if rank_of(spread.fit) == rank:
+        return spread
+    told = f"Set OLLAMA_SCHED_SPREAD to 1 for Ollama: by itself it takes one of the {count} GPUs, which is too small."
+    return replace(spread, spread=True, left_out=told)
 
 
 def _judged(
     variant: VariantInputs, slug: str, hardware: Hardware, options: LoadOptions, estimate: MemoryEstimate
 ) -> FitResult:
     """The verdict on the memory alone."""
-    engine = engine_name(slug)
+    engine, chosen = engine_name(slug), estimate.cards is not None
+    among, hardware = len(hardware.accelerators), hardware.with_cards(estimate.cards)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
@@ -126,6 +165,7 @@ def _judged(
     if need <= room:
         fit = Fit.FITS if need <= TIGHT * room else Fit.TIGHT
         where = "" if used == 1 else " on the fullest device"
+        where = f" on one of the {among} GPUs" if chosen else where
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
         return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
@@ -138,17 +178,36 @@ def _judged(
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return partial
+    return _beyond(estimate, rooms, index, assumed=assumed)
+
+
+def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
+    """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
+
+    ``index`` is that of the fullest device, and ``assumed`` whether its weights may be narrower than they are taken.
+    """
+    each = estimate.per_device or ()
+    need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
+    together = there if len(each) > 1 and total > there else None
     if assumed:
         wanted = f"Would need {_gib(need, room)} at 16 bits a weight, more than the {_gib(room, need)} here."
-        if used > 1:
+        if together is not None:
+            wanted = f"Would need {_gib(total, there)} at 16 bits a weight, more than the {_gib(there, total)} here."
+        elif len(each) > 1:
             wanted = (
                 f"Would need {_gib(need, room)} at 16 bits a weight, more than the fullest device's {_gib(room, need)}."
             )
         sentence = f"{wanted} How wide its weights are is not told."
-        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room)
-    sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}"
-    sentence += " on its fullest device." if len(estimate.per_device) > 1 else "."
-    return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room)
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together)
+    sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
+    if together is not None:
+        sentence = f"Needs {_gib(total, there)} in all, the accelerators have {_gib(there, total)} together."
+    elif len(each) > 1:
+        sentence = (
+            f"Needs {_gib(total, there)} in all, and {_gib(need, room)} of it on the fullest device, which has "
+            f"{_gib(room, need)}."
+        )
+    return FitResult(Fit.TOO_LARGE, sentence, estimate, need, room, together=together)
 
 
 def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ...]) -> FitResult | None:
@@ -284,6 +343,8 @@ def _partial(
     whole = there + estimate.host
     need = whole - host
     wanted = f"Needs {_gib(whole, room)}, the accelerators have {_gib(room, whole)}"
+    if estimate.cards is not None:
+        wanted = f"Needs {_gib(whole, room)}, the one GPU that Ollama takes has {_gib(room, whole)}"
     if there <= room:
         full, most = max(zip(estimate.per_device, rooms, strict=True), key=lambda pair: pair[0] - pair[1])
         wanted = f"Needs {_gib(full, most)} on the fullest device, which has {_gib(most, full)}"

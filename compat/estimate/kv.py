@@ -7,6 +7,9 @@ keep keys and values, each with the cells the engine gives it. llama.cpp pads an
 Sparse attention of DeepSeek V3.2 and GLM 5 keeps the keys of an indexer beside them. Read in vLLM 0.33.0
 (``DeepseekV32IndexerCache``), SGLang 0.5.23 (``DSATokenToKVPool``), llama.cpp 0c1e57098 (``llama_kv_cache_dsa``) and
 mlx-lm 0.32.2 (``deepseek_v32.py``, whose second cache holds zeros in place of values).
+
+Encoders keep nothing: llama.cpp makes no memory for BERT and its like (``create_memory`` in ``llama-model.cpp``), and
+vLLM's ``EncoderOnlyAttentionSpec`` none either.
 """
 
 from dataclasses import dataclass
@@ -46,12 +49,16 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class CacheBytes:
-    """``kv`` grows with context, ``state`` does not. None is unknown; ``missing`` names what lacked."""
+    """``kv`` grows with context, ``state`` does not. None is unknown; ``missing`` names what lacked.
+
+    ``pooled``: the engine keeps both in pages of one pool, which is what it calls its KV cache.
+    """
 
     kv: int | None
     state: int | None
     per_token: float | None = None
     missing: tuple[str, ...] = ()
+    pooled: bool = False
 
 
 def pad(value: int, step: int) -> int:
@@ -61,6 +68,8 @@ def pad(value: int, step: int) -> int:
 
 def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> CacheBytes:
     """Key-value cache and recurrent state in bytes for ``options.parallel`` sequences."""
+    if shape.encoder:
+        return CacheBytes(0, 0, 0.0)
     missing = []
     bits_k, bits_v = cache_bits(engine, options)
     if bits_k is None or bits_v is None:
@@ -74,7 +83,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     for layer, count in shape.layer_counts:
         k, v = layer_widths(layer, shape, engine)
         each = count * ((k * bits_k + v * bits_v) / 8 + index_bytes(layer, engine))
-        kv += each * reserved_cells(layer, engine, options)
+        kv += each * (reserved_cells(layer, engine, options) + heard_cells(shape.hears or 0, engine, options))
         per_token += each if layer.kind in (LayerKind.FULL, LayerKind.BOTH) else 0
     state = state_bytes(shape, options)
     if state is None:
@@ -82,7 +91,7 @@ def estimate_cache(shape: ModelShape, engine: str, options: CacheOptions) -> Cac
     pages = hybrid_pages(shape, engine)
     if pages is not None:
         of_keys, state = unified_pool(pages, options, (bits_k, bits_v))
-        return CacheBytes(of_keys, state, per_token, tuple(missing))
+        return CacheBytes(of_keys, state, per_token, tuple(missing), pooled=True)
     return CacheBytes(round(kv), state, per_token, tuple(missing))
 
 
@@ -167,6 +176,14 @@ def reserved_cells(layer: LayerCache, engine: str, options: CacheOptions) -> int
         else:
             size = min(size, layer.window)
     return pad(size, step) * parallel
+
+
+def heard_cells(tokens: int, engine: str, options: CacheOptions) -> int:
+    """Token slots that each layer keeps of recordings of so many tokens, one for each sequence, whatever the context.
+
+    In vLLM 0.33.0 they are pages as any (``CrossAttentionSpec``).
+    """
+    return pad(tokens, VLLM_BLOCK if engine in PAGED else 1) * options.parallel
 
 
 def state_bytes(shape: ModelShape, options: CacheOptions) -> int | None:

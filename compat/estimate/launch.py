@@ -42,7 +42,8 @@ class LoadOptions:
     ``sequences`` are how many vLLM plans a step for; None: by the card, as it has since 2025.
     ``memory_utilization`` is vLLM's share of a card it may take. ``stages`` hold whole layers one after the other
     (pipeline parallelism), each on as many cards as the others. ``prefill``: tokens of the longest prompt, for engines
-    that compute it in one go; None: the context.
+    that compute it in one go; None: the context. ``spread``: an engine that takes one card alone where that seems to
+    hold all (:func:`compat.estimate.foreseen.lone_card`) is told to take all of them.
     """
 
     context: int = DEFAULT_CONTEXT
@@ -60,6 +61,7 @@ class LoadOptions:
     memory_utilization: float = 0.92
     aside: Aside | None = None
     stages: int = 1
+    spread: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,21 @@ def memory_share(options: LoadOptions, *, gpu: bool) -> float:
     and no more than what is usable of it.
     """
     return options.memory_utilization if gpu else min(options.memory_utilization, CPU_FRACTION)
+
+
+EMBEDDING_BATCH = 2048
+"""Tokens that Ollama computes in one go of a text for embeddings, or all of a shorter context."""
+
+
+def for_embeddings(launch: Launch, engine: str, options: LoadOptions) -> Launch:
+    """How an engine is started for a model that makes embeddings: Ollama for one text at a time, in its own batch.
+
+    ``load`` in its ``server/sched.go``, ``WithDefaultEmbeddingNumBatch`` in ``llm/llama_server.go``.
+    """
+    if engine != "ollama":
+        return launch
+    batch = min(EMBEDDING_BATCH, options.context) if options.ubatch is None else min(options.ubatch, options.context)
+    return replace(launch, slots=1, ubatch=batch, batch_by_room=False)
 
 
 def launch_of(engine: str, options: LoadOptions) -> Launch:

@@ -11,9 +11,10 @@ from functools import partial
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
 from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name, runtime_of
+from compat.estimate.foreseen import LOOKS_AHEAD, foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
-from compat.estimate.launch import Launch, LoadOptions, launch_of
-from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
+from compat.estimate.launch import Launch, LoadOptions, for_embeddings, launch_of
+from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.estimate.parallel import (
     Cuts,
     cuts_of,
@@ -37,7 +38,8 @@ class VariantInputs:
     ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other. ``bits`` is
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
     usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
-    ``tensors`` is what the files list, where their headers were read.
+    ``tensors`` is what the files list, where their headers were read. ``embeds``: it is served for what it makes of a
+    text, as a vector or a rank, and not to write.
     """
 
     shape: ModelShape | None = None
@@ -50,6 +52,7 @@ class VariantInputs:
     width_assumed: bool = False
     doubt: str = ""
     tensors: TensorBytes | None = None
+    embeds: bool = False
 
     @property
     def sized(self) -> bool:
@@ -76,6 +79,8 @@ class MemoryEstimate:
     components, those that are not known with the least they can be: the need is at least this. ``shares`` are those of
     weights and cache that each device takes, ``head`` the bytes of the output head among the weights. ``stages`` is how
     many groups of the devices hold whole layers one after the other, where an engine does not cut each over all.
+    ``cards`` are the accelerators that an engine chooses among all by itself, counted from 0; None where it takes the
+    first ``devices``.
     """
 
     components: tuple[Component, ...]
@@ -91,6 +96,7 @@ class MemoryEstimate:
     shares: tuple[float, ...] = (1.0,)
     head: int = 0
     stages: int = 1
+    cards: tuple[int, ...] | None = None
 
     def component(self, name: str) -> Component:
         """The component of that name."""
@@ -118,24 +124,32 @@ def estimate_memory(
     options, engine = options or LoadOptions(), runtime_of(engine, variant.format)
     launch = launch_of(engine, options)
     engine = engine_name(engine)
+    if variant.embeds:
+        launch = for_embeddings(launch, engine, options)
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    widening = widening if widening is not None and widening.happens_on(hardware) else None
+    cuts = cuts_of(variant.shape, engine, variant.format, variant.quant, refines=refines_blocks(hardware))
+    variant = as_held(variant, widening)
+    weights = variant_weights(variant, engine, widening)
+    foreseen, cards = None, None
+    if engine in LOOKS_AHEAD:
+        foreseen = _foreseen(variant, weights, engine, cache_options(options, launch).context)
+    if hardware is not None:
+        cards = _chosen_cards(foreseen, engine, hardware, options)
+        hardware = hardware.with_cards(cards)
     count = max(len(hardware.accelerators), 1) if hardware is not None else 1
     gpu = hardware is None or bool(hardware.accelerators)
     notes: list[str] = []
-    cuts = cuts_of(variant.shape, engine, variant.format, variant.quant, refines=refines_blocks(hardware))
     stages = options.stages if engine in STAGED else 1
     ranks = _ranks(cuts, engine, max(count // stages, 1), notes)
     devices = ranks * stages
-    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
-    widening = widening if widening is not None and widening.happens_on(hardware) else None
-    variant = as_held(variant, widening)
-    weights = variant_weights(variant, engine, widening)
     missing = list(weights.missing)
-    launch = _with_batch(launch, variant, weights, engine, hardware, options)
+    launch = _with_batch(launch, foreseen, hardware, options)
     cache = cache_options(options, launch)
     kv, state = _cache(variant.shape, engine, cache, ranks, missing)
     if kv.bytes is not None and widening is not None:
         kv = replace(kv, bytes=kv.bytes * cache_factor(widening, engine, cache))
-    buffers = _buffer_options(hardware, options, launch, ranks, gpu=gpu)
+    buffers = replace(_buffer_options(hardware, options, launch, ranks, gpu=gpu), embeds=variant.embeds)
     compute = compute_buffer(variant.shape, engine, cache, buffers)
     if engine == "transformers" and compute.bytes is not None:
         compute = _torch_scratch(variant, weights, kv.bytes, options, cache, buffers)
@@ -177,29 +191,43 @@ def estimate_memory(
         shares,
         min(output_head(weights), device_weights or 0),
         stages,
+        cards,
     )
 
 
-def _with_batch(
-    launch: Launch,
-    variant: VariantInputs,
-    weights: Weights,
-    engine: str,
-    hardware: Hardware | None,
-    options: LoadOptions,
-) -> Launch:
-    """The launch with the micro-batch that the engine chooses for this variant, where it chooses one."""
+def _foreseen(variant: VariantInputs, weights: Weights, engine: str, tokens: int) -> tuple[int, int] | None:
+    """(bytes of the file, -1 where not even its most is known, bytes of cache) that an engine goes by which looks at
+    the room before it loads; None where the layers are not known.
+    """
     shape = variant.shape
-    if not launch.batch_by_room or shape is None:
-        return launch
+    if shape is None:
+        return None
     most = with_largest_file(variant)
     heaviest = weights if most is None else variant_weights(most, engine)
-    size = -1 if heaviest.total is None else heaviest.total
-    tokens = cache_options(options, launch).context
     numbers = (shape.layers or 0, shape.kv_heads or 0, shape.hidden or 0, shape.heads or 0)
-    cache = foreseen_cache(*numbers, tokens)
+    return -1 if heaviest.total is None else heaviest.total, foreseen_cache(*numbers, tokens)
+
+
+def _chosen_cards(
+    foreseen: tuple[int, int] | None, engine: str, hardware: Hardware, options: LoadOptions
+) -> tuple[int, ...] | None:
+    """The card that an engine takes alone among several, as one number; None where it takes all."""
+    card = None if options.spread or foreseen is None else lone_card(engine, hardware)
+    room = None if card is None else hardware.usable()[card]
+    if card is None or room is None or foreseen is None:
+        return None
+    return (card,) if goes_alone(*foreseen, room) else None
+
+
+def _with_batch(
+    launch: Launch, foreseen: tuple[int, int] | None, hardware: Hardware | None, options: LoadOptions
+) -> Launch:
+    """The launch with the micro-batch that the engine chooses by what it foresees, where it chooses one."""
+    if not launch.batch_by_room or foreseen is None:
+        return launch
+    tokens = cache_options(options, launch).context
     least, *larger = batches_for(tokens, hardware, flash_attention=options.flash_attention)
-    taken = [batch for batch in larger if takes_batch(batch, size, cache, hardware)]
+    taken = [batch for batch in larger if takes_batch(batch, *foreseen, hardware)]
     return replace(launch, ubatch=max(taken, default=least))
 
 
@@ -346,14 +374,14 @@ def _cache(
         # A rank holds at least one key head; a latent cache is whole on every rank.
         heads = 1 if shape.mla else (shape.kv_heads or 1)
         kv = kv * max(ranks, heads) // heads if heads < ranks else kv
+    state, detail = cache.state, _cache_detail(options)
+    if cache.pooled and kv is not None and state is not None:
+        kv, state, detail = kv + state, 0, f"{detail}, with the states of recurrent layers"
+    if shape.hears:
+        detail = f"{detail}, and {shape.hears:,} of a recording"
     return (
-        Component(
-            "kv",
-            kv,
-            basis if kv is not None else Basis.UNKNOWN,
-            _cache_detail(options),
-        ),
-        Component("state", cache.state, Basis.FORMULA if cache.state is not None else Basis.UNKNOWN),
+        Component("kv", kv, basis if kv is not None else Basis.UNKNOWN, detail),
+        Component("state", state, Basis.FORMULA if state is not None else Basis.UNKNOWN),
     )
 
 

@@ -1,13 +1,14 @@
 """The micro-batch that an engine chooses by the context and the room it sees, where nobody tells one.
 
 Ollama does (fb30760, since June 2026): ``automaticGenerationBatch`` and what it calls in ``server/sched.go``, after
-what ``PredictServerVRAM`` in ``llm/llama_server.go`` foresees: the file and sixteen bits of a cache of whole heads.
+what it foresees (:mod:`compat.estimate.foreseen`).
 """
 
 from typing import NamedTuple
 
 from compat.engines.hardware import GIB, Hardware
-from compat.estimate.amounts import Amount, either, largest
+from compat.estimate.amounts import Amount
+from compat.estimate.foreseen import FILLED
 from compat.estimate.launch import DEFAULT_UBATCH
 
 
@@ -21,7 +22,6 @@ class _Step(NamedTuple):
 
 
 _STEPS = (_Step(1024, 4096, 0.75, 768 * 1024**2), _Step(2048, 32_768, 0.60, 2 * GIB))
-_FILLED = 0.80
 _SMALL_CARD, _SMALL_BATCH = 8 * GIB, 256
 """What CUDA without flash attention gets on a card of so many bytes, for more tokens than the first step's."""
 
@@ -35,14 +35,8 @@ def batches_for(context: int, hardware: Hardware | None, *, flash_attention: boo
     return (DEFAULT_UBATCH, *(step.batch for step in _STEPS if context > step.above))
 
 
-def foreseen_cache(layers: Amount, kv_heads: Amount, hidden: Amount, heads: Amount, context: int) -> Amount:
-    """Bytes of cache that are foreseen for a model of these numbers, of which none is known where it is not above 0."""
-    width = either(heads > 0, largest(hidden, 0) // largest(heads, 1), 0)
-    return 4 * largest(layers, 0) * largest(kv_heads, 1) * width * context
-
-
 def takes_batch(batch: int, weights: Amount, cache: Amount, hardware: Hardware | None) -> Amount:
-    """Whether a micro-batch above the usual is taken beside weights and cache of so many bytes.
+    """Whether a micro-batch above the usual is taken beside weights and cache of so many bytes on all devices.
 
     Beside weights of -1, of which not even the largest file that there may be is known, it is not; nor where the room
     is not known: the need is then that of the smallest machine that holds the model.
@@ -55,8 +49,6 @@ def takes_batch(batch: int, weights: Amount, cache: Amount, hardware: Hardware |
     rooms = [size for size in hardware.usable() if size is not None] if hardware is not None else []
     if hardware is None or len(rooms) < len(hardware.accelerators):
         return known & False
-    # What one device holds goes to that alone.
-    foreseen = weights + cache
-    room = either(foreseen <= _FILLED * max(rooms), max(rooms), sum(rooms))
-    fits = (foreseen <= step.filled * room) & (foreseen + step.beside <= _FILLED * room)
+    foreseen, room = weights + cache, sum(rooms)
+    fits = (foreseen <= step.filled * room) & (foreseen + step.beside <= FILLED * room)
     return fits & known

@@ -45,6 +45,7 @@ from compat.estimate.buffers import (
     is_indexed,
     llama_compute,
     narrow_on_mlx,
+    predicted,
     projector_need,
     query_width,
     routed_width,
@@ -62,12 +63,14 @@ from compat.estimate.engine_names import (
     runtime_of,
     runtimes,
 )
-from compat.estimate.fit import TIGHT, Fit, rooms_of, spill_room
+from compat.estimate.fit import NOWHERE, TIGHT, Fit, rank_of, rooms_of, spill_room, stays_alone
+from compat.estimate.foreseen import foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import (
     WINDOWED,
     CacheOptions,
     HybridPages,
     cache_bits,
+    heard_cells,
     hybrid_pages,
     index_bytes,
     layer_widths,
@@ -75,7 +78,7 @@ from compat.estimate.kv import (
     state_bytes,
     unified_pool,
 )
-from compat.estimate.launch import Aside, Launch, LoadOptions, launch_of
+from compat.estimate.launch import Aside, Launch, LoadOptions, for_embeddings, launch_of
 from compat.estimate.memory import (
     MOVABLE,
     VariantInputs,
@@ -87,7 +90,7 @@ from compat.estimate.memory import (
     variant_weights,
     with_largest_file,
 )
-from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
+from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
 from compat.estimate.quality import quality_code
@@ -106,6 +109,7 @@ FIT_CODES = {fit: code for code, fit in enumerate(FITS)}
 """And the codes by verdict."""
 KEPT, DOUBTED, BARRED = range(3)
 """Whether a cache of the type that is asked for is kept, as a column has it."""
+_RANKS = np.array([rank_of(fit) for fit in FITS])
 _THERE = (FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT], FIT_CODES[Fit.PARTIAL])
 
 _VARIANT = np.dtype(
@@ -121,7 +125,7 @@ _VARIANT = np.dtype(
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
-        ("quality", "i1"),
+        *(("quality", "i1"), ("embeds", "?")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
         *(("work", WORK), ("wide_work", WORK)),
     ]
@@ -131,8 +135,8 @@ _SHAPE = np.dtype(
         *((name, "i8") for name in ("hidden", "vocab", "width", "each", "heads", "kv_heads", "layers", "dense")),
         *((name, "i8") for name in ("kv", "widest", "query", "routed", "window", "state")),
         *((name, "i8") for name in ("unit", "coarse_unit", "key_heads")),
-        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention")),
-        *((name, "?") for name in ("cached", "latent", "computes", "indexed")),
+        *((name, "i8") for name in ("full", "recurrent", "page", "page_k", "page_v", "attention", "hears")),
+        *((name, "?") for name in ("cached", "latent", "computes", "pools", "indexed", "encoder")),
         *((name, "f8") for name in ("values", "most_values")),
     ]
 )
@@ -142,23 +146,27 @@ Column = NDArray[np.int64]
 
 
 class Shares(NamedTuple):
-    """What accelerators read of each variant, and whether experts alone are aside."""
+    """What accelerators read of each variant, whether experts are what is aside, and whether one card is all it lies on
+    of several (:func:`~compat.estimate.foreseen.lone_card`).
+    """
 
     share: NDArray[np.float64]
     experts: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
 
     @classmethod
     def whole(cls, count: int) -> Shares:
-        """Of so many variants that lie on the accelerators alone."""
-        return cls(np.ones(count), np.zeros(count, dtype=bool))
+        """Of so many variants that lie on all accelerators and nowhere else."""
+        return cls(np.ones(count), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
 
     def of(self, rows: Column) -> Shares:
         """Those of some rows."""
-        return Shares(self.share[rows], self.experts[rows])
+        return Shares(self.share[rows], self.experts[rows], self.alone[rows])
 
     def put(self, rows: Column, others: Shares) -> None:
         """Have those of others at some rows."""
-        self.share[rows], self.experts[rows] = others
+        for column, other in zip(self, others, strict=True):
+            column[rows] = other
 
 
 @dataclass(frozen=True)
@@ -278,6 +286,7 @@ class NeedColumns:
         options = options or LoadOptions()
         launch = launch_of(self.slug, options)
         asked = cache_options(options, launch)
+        embedding = for_embeddings(launch, self.engine, options)
         shapes, variants = self.shapes, self.variants
         ranks = self.ranks_on(hardware)
         buffers = BufferOptions(
@@ -292,6 +301,12 @@ class NeedColumns:
         extra = _by_rank(ranks, lambda rank: _overhead(self.engine, buffers, rank))
         of = variants["shape"]
         kv, state, compute = self._by_batch(asked, buffers, ranks, hardware, launch)
+        embeds = variants["embeds"]
+        if embeds.any():
+            pooled = self._parts(cache_options(options, embedding), replace(buffers, embeds=True), ranks)
+            kv, state, compute = (
+                np.where(embeds, own, other) for own, other in zip(pooled, (kv, state, compute), strict=True)
+            )
         extra, ranks = extra[of], ranks[of]
         placed = self.engine in LLAMA_FAMILY and buffers.gpu and not hardware.unified
         weights = variants["on_device"] if placed else variants["weights"]
@@ -329,16 +344,20 @@ class NeedColumns:
             least, *larger = batches_for(asked.context, hardware, flash_attention=buffers.flash_attention)
         kv, state, compute = self._parts(replace(asked, ubatch=least), buffers, ranks)
         if larger:
-            of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
-            layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
-            cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
-            weights = np.where(weights < 0, self.variants["most"], weights)
+            known, weights, cache = self.foreseen(asked)
             for batch in larger:
-                taken = takes_batch(batch, weights, cache, hardware) & (of != UNKNOWN)
+                taken = takes_batch(batch, weights, cache, hardware) & known
                 more = self._parts(replace(asked, ubatch=batch), buffers, ranks)
                 # A state is as large whatever the batch.
                 kv, compute = np.where(taken, more[0], kv), np.where(taken, more[2], compute)
         return kv, state, compute
+
+    def foreseen(self, asked: CacheOptions) -> tuple[NDArray[np.bool_], Column, Column]:
+        """(whether the layers are known, bytes of the file, bytes of cache) that an engine foresees of each variant."""
+        of, shapes, weights = self.variants["shape"], self.shapes, self.variants["weights"]
+        layers, kv_heads, hidden, heads = (shapes[name] for name in ("layers", "kv_heads", "hidden", "heads"))
+        cache = foreseen_cache(layers, kv_heads, hidden, heads, asked.context)[of]
+        return of != UNKNOWN, np.where(weights < 0, self.variants["most"], weights), cache
 
     def _parts(self, asked: CacheOptions, buffers: BufferOptions, ranks: Column) -> tuple[Column, Column, Column]:
         """(keys and values, states, activations on each device) of each variant."""
@@ -360,15 +379,21 @@ class NeedColumns:
         """The verdict on every variant's memory, as a code of :data:`FITS`; what ``judge_fit`` says of each."""
         options, codes = options or LoadOptions(), np.zeros(len(self), dtype=np.int8)
         for rows, part in self.by_runtime():
-            codes[rows] = _memory_fits(part, hardware, options)
+            codes[rows] = _chosen_fits(part, hardware, options)
         codes[self.bars(hardware, options) == BARRED] = FIT_CODES[Fit.CACHE]
         return codes
 
-    def shares_read(self, hardware: Hardware, options: LoadOptions | None = None) -> Shares:
-        """What accelerators read of variants that lie in both memories."""
+    def lie_apart(self, fits: NDArray[np.int8], hardware: Hardware) -> NDArray[np.bool_]:
+        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts."""
+        chosen = any(lone_card(engine_name(slug), hardware) is not None for slug in runtimes(self.slug))
+        found: NDArray[np.bool_] = np.isin(fits, _THERE) if chosen else fits == FIT_CODES[Fit.PARTIAL]
+        return found
+
+    def shares_read(self, fits: NDArray[np.int8], hardware: Hardware, options: LoadOptions | None = None) -> Shares:
+        """What accelerators read of each variant; ``fits`` are those of :meth:`fits`."""
         options, found = options or LoadOptions(), Shares.whole(len(self))
         for rows, part in self.by_runtime():
-            found.put(rows, _shares_read(part, hardware, options))
+            found.put(rows, _shares_read(part, fits[rows], hardware, options))
         return found
 
     def speeds(
@@ -382,12 +407,18 @@ class NeedColumns:
     ) -> NDArray[np.float64]:
         """Tokens a second of each variant, as ``estimate_speed`` says them; NaN where it gives no number.
 
-        ``fits`` are those of :meth:`fits`, ``shares`` what :meth:`shares_read` says where they are partial, and the
-        whole elsewhere. ``at_most`` asks for what ``most_speed`` says.
+        ``fits`` are those of :meth:`fits`, ``shares`` those of :meth:`shares_read`. ``at_most`` asks for what
+        ``most_speed`` says.
         """
         found = np.full(len(self), np.nan)
         for rows, part in self.by_runtime():
-            found[rows] = _speeds(part, fits[rows], shares.of(rows), hardware, kv_type, at_most=at_most)
+            card = lone_card(part.engine, hardware)
+            for alone in distinct(shares.alone[rows]).tolist():
+                cards = (card,) if alone and card is not None else None
+                at = np.flatnonzero(shares.alone[rows] == alone)
+                some, there = rows[at], hardware.with_cards(cards)
+                own = part if len(at) == len(part) else part.taken(at)
+                found[some] = _speeds(own, fits[some], shares.of(some), there, kv_type, at_most=at_most)
         return found
 
     def _cache(self, asked: CacheOptions, ranks: Column) -> tuple[Column, Column]:
@@ -409,6 +440,7 @@ class NeedColumns:
         if self.engine in TENSOR_PARALLEL:
             heads = np.where(self.shapes["latent"], 1, np.maximum(self.shapes["kv_heads"], 1))
             kv = np.where(heads < ranks, kv * np.maximum(ranks, heads) // heads, kv)
+        kv[paged], state[paged] = kv[paged] + state[paged], 0
         cached = shapes["cached"]
         return np.where(cached, kv, UNKNOWN), np.where(cached, state, UNKNOWN)
 
@@ -430,13 +462,14 @@ class NeedColumns:
                 shapes["routed"],
                 seen // (1 if asked.unified else asked.parallel),
                 shapes["indexed"].astype(np.int64),
+                shapes["encoder"].astype(np.int64),
             )
             found = llama_compute(widths, asked, buffers, ranks)
         elif self.engine in PAGED:
             found = batched_compute(vocab, each, buffers, self.engine, ranks)
             found = found + shapes["indexed"] * indexer_compute(asked, self.engine)
         elif self.engine in ("transformers", "tgi"):
-            found = transformers_compute(each, asked)
+            found = transformers_compute(each, asked, shapes["hears"])
         elif self.engine == "rbee":
             found = candle_compute(each, np.maximum(shapes["heads"], 0), asked)
         else:
@@ -444,7 +477,34 @@ class NeedColumns:
             found = chunked_compute(each, vocab, np.maximum(heads, 0), asked, self.engine)
             if narrow_on_mlx(asked, self.engine):
                 found = np.where(heads >= 0, found, UNKNOWN)
-        return np.where(shapes["computes"], found, UNKNOWN)
+        return np.where(shapes["pools"] if buffers.embeds else shapes["computes"], found, UNKNOWN)
+
+
+def _chosen_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
+    """The verdict on the memory alone, on the one card that an engine chooses or on all; of variants of one runtime."""
+    codes = _memory_fits(columns, hardware, options)
+    rows, alone = _on_one_card(columns, hardware, options)
+    kept = stays_alone(_RANKS[alone], _RANKS[codes[rows]])
+    codes[rows[kept]] = alone[kept]
+    return codes
+
+
+def _on_one_card(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> tuple[Column, NDArray[np.int8]]:
+    """The rows of what an engine takes one card of several for, and the verdict on each there."""
+    card = None if options.spread else lone_card(columns.engine, hardware)
+    room = None if card is None else hardware.usable()[card]
+    rows = np.zeros(0, dtype=np.int64)
+    if card is not None and room is not None:
+        launch = launch_of(columns.slug, options)
+        launches = launch, for_embeddings(launch, columns.engine, options)
+        writes, pools = (columns.foreseen(cache_options(options, one)) for one in launches)
+        known, weights, cache = (
+            np.where(columns.variants["embeds"], own, other) for own, other in zip(pools, writes, strict=True)
+        )
+        rows = np.flatnonzero(known & goes_alone(weights, cache, room))
+    if card is None or not len(rows):
+        return rows, np.zeros(0, dtype=np.int8)
+    return rows, _memory_fits(columns.taken(rows), hardware.with_cards((card,)), options)
 
 
 def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> NDArray[np.int8]:
@@ -486,8 +546,25 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     return codes
 
 
-def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> Shares:
+def _shares_read(columns: NeedColumns, fits: NDArray[np.int8], hardware: Hardware, options: LoadOptions) -> Shares:
     """What :meth:`NeedColumns.shares_read` says, of variants that one runtime loads."""
+    found = Shares.whole(len(columns))
+    rows, alone = _on_one_card(columns, hardware, options)
+    # Where all cards do better than that one, they are told to be taken.
+    found.alone[rows] = (_RANKS[alone] == _RANKS[fits[rows]]) & (_RANKS[alone] < NOWHERE)
+    card = lone_card(columns.engine, hardware)
+    for one in (False, True):
+        at = np.flatnonzero((fits == FIT_CODES[Fit.PARTIAL]) & (found.alone == one))
+        if len(at):
+            there = hardware.with_cards((card,) if one and card is not None else None)
+            found.share[at], found.experts[at] = _parts_read(columns.taken(at), there, options)
+    return found
+
+
+def _parts_read(
+    columns: NeedColumns, hardware: Hardware, options: LoadOptions
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What accelerators read of variants that lie in both memories, and whether experts are what is aside."""
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
     found, spill = columns.needs(hardware, options), spill_room(columns.engine, hardware, rooms)
@@ -495,12 +572,12 @@ def _shares_read(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     over = np.ones(len(columns), dtype=bool)
     share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
-        return Shares(share, ~over)
+        return share, ~over
     beyond = found.over_all(devices) - sum(rooms)
     gone = found.experts_gone(over, beyond, devices, rooms, spill)
     moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
     left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
-    return Shares(np.where(gone > 0, left, share), gone > 0)
+    return np.where(gone > 0, left, share), gone > 0
 
 
 def _speeds(
@@ -672,7 +749,7 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
     told = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
-    row = (*told, quality_of_variant(variant))
+    row = (*told, quality_of_variant(variant), variant.embeds)
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work
@@ -742,12 +819,16 @@ class _WeightsOnce:
 
 def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[float | bool, ...]:
     fine, coarse = (cuts_of(shape, engine, None, packing, refines=refines) for refines in (True, False))
-    state = state_bytes(shape, CacheOptions(1)) if shape.caches is not None else None
+    cached = shape.caches is not None or shape.encoder
+    state = state_bytes(shape, CacheOptions(1)) if cached else None
     pages = hybrid_pages(shape, engine)
-    computes = compute_buffer(shape, engine, CacheOptions(1), BufferOptions()).bytes is not None
+    computes, pools = (
+        compute_buffer(shape, engine, CacheOptions(1), BufferOptions(embeds=embeds)).bytes is not None
+        for embeds in (False, True)
+    )
     return (
         _told(shape.hidden),
-        _told(shape.vocab),
+        _told(predicted(shape)),
         *(
             _told(value)
             for value in (feed_forward_width(shape), token_bytes(shape), shape.heads, shape.kv_heads, shape.layers)
@@ -762,10 +843,13 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
         *(_told(value) for value in (fine.unit, coarse.unit, fine.key_heads)),
         *((pages.full, pages.recurrent, pages.state, pages.k, pages.v) if pages is not None else (0, 0, 0, 0, 0)),
         int(attention_of(shape, engine)),
-        shape.caches is not None,
+        shape.hears or 0,
+        cached,
         shape.mla is not None,
         computes,
+        pools,
         is_indexed(shape),
+        shape.encoder,
         *cached_values(shape),
     )
 
@@ -773,9 +857,11 @@ def _shape_row(shape: ModelShape, packing: str | None, engine: str) -> tuple[flo
 def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int]]:
     """(window, keys, values, bytes of an indexer) of a shape's layers, those of one window added up.
 
-    The window is -1 where they see all tokens.
+    The window is -1 where they see all tokens, and below that, by one more than their number, for those of a recording.
     """
     found: dict[int, tuple[int, int, int]] = {}
+    if shape.encoder:
+        return []
     for layer, count in shape.layer_counts:
         if layer.kind in (LayerKind.STATE, LayerKind.NONE):
             continue
@@ -784,6 +870,9 @@ def _cache_rows(shape: ModelShape, engine: str) -> list[tuple[int, int, int, int
         before = found.get(window, (0, 0, 0))
         index = before[2] + count * index_bytes(layer, engine)
         found[window] = before[0] + count * k, before[1] + count * v, index
+        if shape.hears:
+            heard = found.get(UNKNOWN - shape.hears, (0, 0, 0))
+            found[UNKNOWN - shape.hears] = heard[0] + count * k, heard[1] + count * v, 0
     return [(window, *widths) for window, widths in found.items()]
 
 
@@ -791,6 +880,9 @@ def _cells(windows: Column, engine: str, options: CacheOptions) -> Column:
     """Token slots that layers with these windows get."""
     slots = np.zeros(len(windows), dtype=np.int64)
     for window in distinct(windows):
+        if window < UNKNOWN:
+            slots[windows == window] = heard_cells(int(UNKNOWN - window), engine, options)
+            continue
         kind = LayerKind.FULL if window == UNKNOWN else LayerKind.WINDOW
         layer = LayerCache(kind, 0, 0, None if window == UNKNOWN else int(window))
         slots[windows == window] = reserved_cells(layer, engine, options)

@@ -19,7 +19,7 @@ from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, room
 from compat.estimate.launch import Aside, LoadOptions, launch_of
 from compat.estimate.memory import VariantInputs
 from compat.estimate.parallel import stage_counts, tells_stages
-from compat.estimate.run_line import CHOOSES_CARDS, ModelFiles, RunLine, Start, run_line
+from compat.estimate.run_line import CHOOSES_CARDS, ONE_CARD, ModelFiles, RunLine, Start, run_line
 from compat.estimate.speed import SpeedEstimate, estimate_speed
 
 MOST_PLANS = 3
@@ -65,8 +65,8 @@ class DeviceNeed:
 class Plan:
     """One way to run it. ``changes`` are against what was asked, ``gives_up`` says what each costs.
 
-    ``line`` is what to type, or a sentence why that is not known. ``hardware`` has the cards that are used. ``runtime``
-    is what of the engine loads such files, as the slug of an engine.
+    ``line`` is what to type, or a sentence why that is not known. ``hardware`` has the cards that may be used.
+    ``runtime`` is what of the engine loads such files, as the slug of an engine.
     """
 
     engine: str
@@ -141,6 +141,7 @@ class Plans:
 
 def device_needs(fit: FitResult, engine: str, hardware: Hardware, options: LoadOptions) -> tuple[DeviceNeed, ...]:
     """What each device holds of a verdict; empty where the need is not known."""
+    hardware = hardware.with_cards(fit.estimate.cards)
     rooms = rooms_of(hardware, engine, options) or ()
     names = [one.name for one in hardware.accelerators] or ["System memory"]
     return tuple(DeviceNeed(name, parts, room) for name, parts, room in zip(names, fit.devices, rooms, strict=False))
@@ -148,6 +149,7 @@ def device_needs(fit: FitResult, engine: str, hardware: Hardware, options: LoadO
 
 def host_need(fit: FitResult, engine: str, hardware: Hardware, options: LoadOptions) -> DeviceNeed | None:
     """What lies in system memory beside accelerators, and its room (0: not told); None where nothing does."""
+    hardware = hardware.with_cards(fit.estimate.cards)
     parts, rooms = spilled_of(fit), rooms_of(hardware, engine, options)
     if not parts or not hardware.accelerators or rooms is None:
         return None
@@ -187,16 +189,18 @@ class _Asked:
         speed: SpeedEstimate | None = None,
     ) -> Plan:
         hardware = hardware or self.hardware
-        used = list(hardware.accelerators[: fit.estimate.devices])
+        there = hardware.with_cards(fit.estimate.cards)
+        used = list(there.accelerators[: fit.estimate.devices])
         memories = []
         for one, memory in zip(self.hardware.accelerators, _memories(self.hardware), strict=False):
             memories.append(memory if one in used else 0)
             if one in used:
                 used.remove(one)
         layers = self.variant.shape.layers if self.variant.shape is not None else None
-        held = tuple(zip(fit.devices, rooms_of(hardware, self.engine, options) or (), strict=False))
-        first = hardware.accelerators[0] if hardware.accelerators else None
-        start = Start(self.model, options, layers, tuple(memories), fit.offload, fit.estimate.stages, held, first)
+        held = tuple(zip(fit.devices, rooms_of(there, self.engine, options) or (), strict=False))
+        first = there.accelerators[0] if there.accelerators else None
+        stages, own = fit.estimate.stages, fit.estimate.cards is not None
+        start = Start(self.model, options, layers, tuple(memories), fit.offload, stages, held, first, own, fit.spread)
         if fit.offload is not None:
             moved = Change.LAYERS if fit.offload.experts is None else Change.EXPERTS
             changes = (*changes, moved)
@@ -372,8 +376,9 @@ def _on_fewer_cards(asked: _Asked, fit: FitResult) -> list[Plan]:
     if len(cards) < 2 or fit.estimate.devices < 2 or asked.engine not in CHOOSES_CARDS:
         return []
     alike = len(set(cards)) == 1
-    by_speed = sorted(set(cards), key=lambda card: -(card.bandwidth or 0))
-    tried = [cards[:count] for count in range(1, fit.estimate.devices)] if alike else [(card,) for card in by_speed]
+    by_speed = sorted(dict.fromkeys(cards), key=lambda card: -(card.bandwidth or 0))
+    most = 2 if asked.engine in ONE_CARD else fit.estimate.devices
+    tried = [cards[:count] for count in range(1, most)] if alike else [(card,) for card in by_speed]
     for some in tried:
         fewer = replace(asked.hardware, accelerators=some)
         found = asked.judged(asked.options, fewer)

@@ -76,7 +76,8 @@ def estimate_reading(
     work = work_of(variant, engine, hardware, 0, kv_type)
     if isinstance(work, str):
         return ReadingEstimate(prompt, None, reason=f"Not known: {work}.")
-    tflops = operations_of(hardware.accelerators[0], engine) if hardware.accelerators else None
+    first = next(iter(hardware.with_cards(None if fit is None else fit.estimate.cards).accelerators), None)
+    tflops = None if first is None else operations_of(first, engine)
     asked = prompt_work(variant.shape, work, prompt)
     if isinstance(asked, str):
         return ReadingEstimate(prompt, None, reason=f"Not known: {asked}.")

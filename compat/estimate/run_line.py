@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, gcd
 from pathlib import PurePath
@@ -33,7 +33,7 @@ class ModelFiles:
 
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
-    ``context``: the tokens that its configuration says it is made for; 0 where it does not.
+    ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
     """
 
     repo_id: str
@@ -43,6 +43,7 @@ class ModelFiles:
     others: tuple[str, ...] = ()
     projector: bool | None = None
     context: int = 0
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Start:
 
     ``memories`` are those of the machine's accelerators, 0 where one is left out. ``layers`` are the model's, which lie
     in ``stages`` one after the other. ``held`` are the bytes of each part on each device that is used, and the room
-    there is for them. ``accelerator`` is the first one in use; None on a processor.
+    there is for them. ``accelerator`` is the first one in use; None on a processor. ``by_itself``: the
+    engine takes those in use without being told; ``spread``: it is told to take all where it would take one.
     """
 
     model: ModelFiles
@@ -62,6 +64,8 @@ class Start:
     stages: int = 1
     held: tuple[tuple[Mapping[str, int], int], ...] = ()
     accelerator: Accelerator | None = None
+    by_itself: bool = False
+    spread: bool = False
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -204,6 +208,8 @@ def _llama(start: Start, *program: str) -> RunLine | str:
         told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
     if start.caches != _WIDE_CACHES:
         told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
+    if program == _LLAMA_CPP and start.model.task in _SERVED_FOR:
+        told.append(_SERVED_FOR[start.model.task])
     note = ""
     if start.stretched and program == _LLAMA_CPP:
         # n_ctx_slot() in tools/server/server-context.cpp.
@@ -218,6 +224,12 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     return RunLine(((Command(tuple(told)),),), note)
 
 
+_SERVED_FOR = {
+    "feature-extraction": "--embedding",
+    "sentence-similarity": "--embedding",
+    "text-ranking": "--reranking",
+}
+"""Without these llama.cpp's server answers no request for vectors or ranks."""
 _LLAMA_BATCH = 2048
 """The prompt tokens that llama.cpp takes in at once; a micro-batch is no larger."""
 
@@ -287,11 +299,15 @@ def _ollama(start: Start) -> RunLine | str:
         told.append(f"PARAMETER num_gpu {_on_accelerators(start.layers, start.offload)}")
     if options.ubatch is not None:
         told.append(f"PARAMETER num_batch {options.ubatch}")
+    if len(start.used) < len(start.memories) and not start.by_itself:
+        told.append(f"PARAMETER main_gpu {start.used[0]}")
     environment: dict[str, str] = {}
     if options.kv_type != SIXTEEN_BITS:
         environment |= {"OLLAMA_FLASH_ATTENTION": "1", "OLLAMA_KV_CACHE_TYPE": options.kv_type}
     if options.parallel is not None:
         environment["OLLAMA_NUM_PARALLEL"] = str(options.parallel)
+    if start.spread:
+        environment["OLLAMA_SCHED_SPREAD"] = "1"
     name = _local_name(model.repo_id, options.context)
     steps = [(Command(("ollama", "serve"), environment),)] if environment else []
     made = (
@@ -299,15 +315,21 @@ def _ollama(start: Start) -> RunLine | str:
         Command(("ollama", "create", name, "-f", "Modelfile")),
         Command(("ollama", "run", name)),
     )
-    notes = []
-    if steps:
-        notes.append(
-            "The first line starts the server, in place of one that runs already; the second goes to another window."
+    return RunLine((*steps, made), " ".join(_ollama_notes(start, served=bool(steps))))
+
+
+def _ollama_notes(start: Start, *, served: bool) -> Iterator[str]:
+    """What is to be known of a line; ``served``: the server is started by it."""
+    if served:
+        yield "The first line starts the server, in place of one that runs already; the second goes to another window."
+    if start.by_itself:
+        yield (
+            "Ollama takes the card with most free memory alone where all of a model seems to go there; "
+            "with OLLAMA_SCHED_SPREAD set to 1 its server shares it out over all."
         )
     if start.stretched:
         # NewLlamaServer in llm/server.go: opts.NumCtx becomes the file's own.
-        notes.append(f"Ollama cuts the context to the {model.context:,} tokens that the file says it is made for.")
-    return RunLine((*steps, made), " ".join(notes))
+        yield f"Ollama cuts the context to the {start.model.context:,} tokens that the file says it is made for."
 
 
 def _ollama_source(model: ModelFiles) -> str:
@@ -648,5 +670,7 @@ _LINES: Mapping[str, Callable[[Start], RunLine | str]] = {
 }
 """Engines whose options were read, by their slug."""
 
-CHOOSES_CARDS = frozenset({"llama-cpp", "llamafile", "vllm", "sglang", "tgi", "lmdeploy", "tensorrt-llm"})
-"""Engines that are told on which cards to load, by their slug; the others choose by themselves."""
+ONE_CARD = frozenset({"ollama"})
+"""Engines that are told of one card to load onto, but not of some, by their slug: ``main_gpu``."""
+CHOOSES_CARDS = ONE_CARD | {"llama-cpp", "llamafile", "vllm", "sglang", "tgi", "lmdeploy", "tensorrt-llm"}
+"""Engines that are told on which cards to load; the others choose by themselves."""

@@ -103,6 +103,7 @@ def placement_for(variant: VariantInputs, engine: str, hardware: Hardware, fit: 
     """Where the layers lie, or why there is no speed."""
     if fit is None:
         return place(engine, hardware)
+    hardware = hardware.with_cards(fit.estimate.cards)
     if fit.fit is Fit.CACHE:
         return fit.sentence
     if fit.fit in (Fit.TOO_LARGE, Fit.UNEVEN):

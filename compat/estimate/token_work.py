@@ -107,6 +107,8 @@ def token_work(
     """
     if weights.total is None:
         return ", ".join(weights.missing) or "size of the weights"
+    if shape.hears:
+        return "how long it listens before it writes"
     if shape.layers is None:
         return "number of layers"
     if weights.parts is None:

@@ -112,7 +112,7 @@ def missing_shards(files: Iterable[FileName]) -> int:
     """How many parts of one split file are not there; a part beyond the last stands in for none."""
     files = list(files)
     expected = max((file.shards or 0 for file in files), default=0)
-    return len(set(range(1, expected + 1)).difference(file.shard for file in files))
+    return expected - len({file.shard for file in files if file.shard and file.shard <= expected})
 
 
 def gguf_label(name: str) -> str | None:

@@ -62,7 +62,7 @@ def question_of_options(
     """
     from compat.catalogue.question import PARAMETERS, WORKER, DictQuery, QuestionError, did_you_mean
     from compat.catalogue.reading import read_question
-    from compat.catalogue.workers import workers
+    from compat.catalogue.workers import AUTO, workers
 
     for name, value in options.items():
         for text in value if isinstance(value, list) else [value]:
@@ -70,7 +70,7 @@ def question_of_options(
                 raise CommandError(f"{_named(name)} is {text[:60]!r}, which is not UTF-8.", returncode=Exit.USAGE)
     available = workers()
     slug = options["worker"]
-    if slug and slug not in available:
+    if slug and slug not in {AUTO, *available}:
         raise CommandError(
             f"There is no worker “{slug[:60]}”.{did_you_mean(slug, available, 1)} There are: {', '.join(available)}.",
             returncode=Exit.USAGE,

@@ -57,6 +57,12 @@ _VERB = re.compile(
 )
 """Commands that name a model without an option; apart those of a place whose names are no ids of the Hub."""
 _QUOTED = re.compile(r"[\"'`](?!\.)([\w.-]{1,96}/(?!\.)[\w.-]{1,96})[\"'`]", re.ASCII)
+_CALLED = re.compile(
+    r"(?:from_pretrained|SentenceTransformer|CrossEncoder|\bLLM)\( ?[\"']([\w.-]{2,96})[\"']|"
+    r"\bmodel(?:_name|_id)? ?= ?[\"']([\w.-]{2,96})[\"']",
+    re.ASCII,
+)
+"""A name without an owner in a line of a program, as the oldest repositories have."""
 _PREFIX = re.compile(r"(?:ollama(?:_chat)?|lm_studio|library|ai)/|(?:openrouter|huggingface)/(?=[^/]+/)")
 """What programs put before a name to say where it is from."""
 _ASIDE = re.compile(r"--?(?:speculative|draft)[-\w]*[ =](?:'[^']*'|\S+)", re.IGNORECASE)
@@ -100,6 +106,7 @@ def read_search(question: str) -> Asked:
         or _after_verb(command)
         or _after_option(command)
         or _quoted(command)
+        or _called(command)
         or _address(plain)
         or _file_in(plain)
         or _one(plain)
@@ -176,6 +183,11 @@ def _quoted(plain: str) -> Asked | None:
     if not found:
         return None
     return Asked((found[0].lower(),), found[0], pasted=len(found) == 1 and plain.strip(_AROUND) != found[0])
+
+
+def _called(plain: str) -> Asked | None:
+    found = _CALLED.search(plain)
+    return Asked(_words(found[1] or found[2])) if found else None
 
 
 def _address(plain: str) -> Asked | None:

@@ -61,6 +61,7 @@ class _Counts:
     ffn_down: int
     router: int
     routed: int
+    hearing: int = 0
 
 
 def embedding_parameters(shape: ModelShape) -> int | None:
@@ -94,11 +95,11 @@ def _split(shape: ModelShape, total: int | None) -> Split | None:
     if total is None:
         if counts is None or shape.tied is None:
             return None
-        total = table + head + counts.attention.total + counts.ffn + counts.router
+        total = table + head + counts.attention.total + counts.ffn + counts.router + counts.hearing
     lookup = (shape.vocab or 0) * (shape.layers or 0) * (shape.per_layer_embed or 0)
     if shape.tied and counts is not None and not lookup:
         # Files that hold a table twice which is one: what is loaded is one.
-        once = table + counts.attention.total + counts.ffn + counts.router
+        once = table + counts.attention.total + counts.ffn + counts.router + counts.hearing
         total -= table if abs(total - once - table) < _ALIKE * once else 0
     body = total - table - head - lookup
     if body <= 0:
@@ -258,7 +259,24 @@ def _count(shape: ModelShape) -> _Counts | None:
     if attention is None or feed is None or router is None:
         return None
     ffn, experts = feed
-    return _Counts(attention, ffn, ffn // _matrices(shape), router, experts)
+    hearing = _hearing(shape)
+    if hearing is None:
+        return None
+    return _Counts(attention, ffn, ffn // _matrices(shape), router, experts, hearing)
+
+
+def _hearing(shape: ModelShape) -> int | None:
+    """Weights of an encoder for sound, of what looks at it, and of all positions; 0 where there is none, None where
+    its dimensions are not told.
+    """
+    if shape.hears is None:
+        return 0
+    if not (shape.hidden and shape.ffn and shape.layers and shape.encoder_layers and shape.mels and shape.context):
+        return None
+    width = shape.hidden
+    layer = 4 * width * width
+    encoder = shape.encoder_layers * (layer + 2 * width * shape.ffn) + 3 * width * (shape.mels + width)
+    return encoder + shape.layers * layer + width * (shape.hears + shape.context)
 
 
 def _feed_forward(shape: ModelShape) -> tuple[int, int] | None:

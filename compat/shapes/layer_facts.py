@@ -9,22 +9,22 @@ from typing import Any
 
 _KEYS = """
     active_parameters attention_chunk_size attention_head_dim attention_k_eq_v attn_layer_indices attn_layer_offset
-    attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state decoder_sparse_step dim expand
-    expert_intermediate_size expert_layer_offset expert_layer_period
-    ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs full_heads global_attn_every_n_layers
-    global_head_dim head_dim hidden_size hidden_size_per_layer_input hybrid_override_pattern index_head_dim
-    index_skip_topk_offset index_topk_freq index_topk_pattern indexer_types
+    attn_layer_period conv_kernel conv_L_cache d_conv d_inner d_model d_state decoder_attention_heads decoder_ffn_dim
+    decoder_layers decoder_sparse_step dim encoder_layers expand expert_intermediate_size expert_layer_offset
+    expert_layer_period ffn_hidden_size first_k_dense_replace full_attention_interval full_attn_idxs full_heads
+    global_attn_every_n_layers global_head_dim head_dim hidden_size hidden_size_per_layer_input
+    hybrid_override_pattern index_head_dim index_skip_topk_offset index_topk_freq index_topk_pattern indexer_types
     intermediate_size kv_heads_per_layer kv_lora_rank layer_types layers_block_type linear_conv_kernel_dim
     linear_key_head_dim linear_num_key_heads linear_num_value_heads linear_value_head_dim mamba_d_conv mamba_d_head
     mamba_d_ssm mamba_d_state mamba_expand mamba_head_dim mamba_inner mamba_n_groups mamba_n_heads mamba_num_heads
-    max_position_embeddings max_seq_len model_type moe_intermediate_size moe_k moe_layer_start_index moe_num_experts
-    multi_query multi_query_group_num n_embd n_groups n_head n_head_kv n_heads n_inner n_layer n_layers n_positions
-    n_routed_experts n_shared_experts n_vocab num_attention_heads num_dense_layers num_experts num_experts_per_tok
-    num_experts_per_token num_global_key_value_heads num_hidden_layers num_key_value_heads num_kv_heads
-    num_kv_shared_layers num_layers num_local_experts num_shared_experts q_lora_rank qk_nope_head_dim
-    qk_rope_head_dim seq_length
-    shared_expert_intermediate_size shared_intermediate_size sliding_window sliding_window_pattern sliding_window_size
-    ssm_state_size state_size tie_word_embeddings top_k_experts v_head_dim value_head_dim vocab_size
+    max_position_embeddings max_seq_len max_source_positions max_target_positions model_type moe_intermediate_size
+    moe_k moe_layer_start_index moe_num_experts multi_query multi_query_group_num n_embd n_groups n_head n_head_kv
+    n_heads n_inner n_layer n_layers n_positions n_routed_experts n_shared_experts n_vocab num_attention_heads
+    num_dense_layers num_experts num_experts_per_tok num_experts_per_token num_global_key_value_heads
+    num_hidden_layers num_key_value_heads num_kv_heads num_kv_shared_layers num_layers num_local_experts num_mel_bins
+    num_shared_experts q_lora_rank qk_nope_head_dim qk_rope_head_dim seq_length shared_expert_intermediate_size
+    shared_intermediate_size sliding_window sliding_window_pattern sliding_window_size ssm_state_size state_size
+    tie_word_embeddings top_k_experts v_head_dim value_head_dim vocab_size
 """
 SHAPE_KEYS = frozenset(_KEYS.split())
 _TELLING_NULLS = frozenset({"num_key_value_heads", "sliding_window"})

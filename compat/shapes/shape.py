@@ -76,7 +76,11 @@ class ModelShape:
     ``ffn`` is the dense feed-forward width, ``expert_ffn`` one expert's. ``parameters`` counts every
     weight, ``active_parameters`` those read for one token. ``pack_group`` and ``pack_block`` are how many weights of a
     row, and how many rows and columns, the packing scales together; ``unpacked`` names parts of a layer that are left
-    out of it. ``assumptions`` lists what was taken from the architecture's structure instead of the file.
+    out of it. ``encoder``: it reads a text at once and keeps no keys and values of it. ``assumptions`` lists what was
+    taken from the architecture's structure instead of the file.
+
+    Of a model that hears, all of this is the decoder's; ``hears`` is how many tokens its ``encoder_layers`` make of a
+    recording, of which every layer keeps keys and values beside its own, and ``mels`` the bands of sound they take in.
     """
 
     model_type: str | None = None
@@ -107,6 +111,10 @@ class ModelShape:
     pack_group: int | None = None
     pack_block: int | None = None
     unpacked: tuple[str, ...] = ()
+    encoder: bool = False
+    hears: int | None = None
+    encoder_layers: int | None = None
+    mels: int | None = None
     assumptions: tuple[str, ...] = field(default=())
 
     @cached_property
@@ -137,11 +145,15 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
     if structure is None:
         assumed.append(f"every layer of '{model_type}' attends to all tokens")
         structure = _PLAIN_GUESS
-    layers = _int(text, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    # Of an encoder and a decoder the configuration calls the encoder's layers hidden.
+    own_layers = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+    layers = _int(text, "decoder_layers") if structure.hears else _int(text, *own_layers)
     if layers is not None and layers > _MOST_LAYERS:
         layers = None
     hidden = _int(text, "hidden_size", "n_embd", "d_model", "dim")
-    heads = _int(text, "num_attention_heads", "n_head", "n_heads")
+    heads = _int(
+        text, *(("decoder_attention_heads",) if structure.hears else ("num_attention_heads", "n_head", "n_heads"))
+    )
     kv_heads = _kv_heads(text, heads, structure)
     head_dim = _head_dim(text, hidden, heads, structure)
     mla = _mla(text, structure)
@@ -154,7 +166,7 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         kv_heads=kv_heads,
         head_dim=head_dim,
         vocab=_int(text, "vocab_size", "n_vocab") or _int(config, "vocab_size"),
-        ffn=_int(text, "intermediate_size", "ffn_hidden_size", "n_inner"),
+        ffn=_int(text, "intermediate_size", "ffn_hidden_size", "n_inner", "decoder_ffn_dim"),
         experts=_int(text, "num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"),
         experts_used=_int(text, "num_experts_per_tok", "moe_k", "top_k_experts", "num_experts_per_token"),
         expert_ffn=_int(text, "moe_intermediate_size", "expert_intermediate_size"),
@@ -170,10 +182,16 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         per_layer_embed=_int(text, "hidden_size_per_layer_input"),
         value_is_key=text.get("attention_k_eq_v") is True,
         vision=any(isinstance(config.get(k), Mapping) for k in ("vision_config", "vision_encoder")),
-        context=_int(text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
+        context=_int(
+            text, "max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "max_target_positions"
+        ),
         pack_group=packing.get("group_size"),
         pack_block=max(packing.get("weight_block_size", ()), default=None),
         unpacked=tuple(packing.get("unpacked", ())),
+        encoder=structure.encoder,
+        hears=structure.hears and (_int(text, "max_source_positions") or structure.hears),
+        encoder_layers=_int(text, "encoder_layers") if structure.hears else None,
+        mels=_int(text, "num_mel_bins") if structure.hears else None,
         assumptions=tuple(assumed),
     )
     return replace(shape, caches=_caches(shape, text, structure))

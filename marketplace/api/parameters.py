@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from compat.catalogue.question import MOST_VALUES, PARAMETERS, WORKER, Parameter, Problem, Question, QuestionError
 from compat.catalogue.reading import BROWSE, read_question
-from compat.catalogue.workers import Worker, workers
+from compat.catalogue.workers import AUTO, Worker, workers
 
 MOST = 200
 """The longest page of a list."""
@@ -36,7 +36,7 @@ REPORT = (*WORKER, "top")
 
 def documented_parameters(names: Iterable[str], slugs: Iterable[str]) -> list[dict[str, Any]]:
     """The parameters for the OpenAPI document; ``slugs`` are the workers there are."""
-    named = {"workers": tuple(slugs)}
+    named = {"workers": (*slugs, AUTO)}
     found = []
     for name in names:
         one = PARAMETERS.get(name) or _OWN[name]

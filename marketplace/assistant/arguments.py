@@ -19,7 +19,7 @@ from pydantic import (
 
 from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, did_you_mean
 from compat.catalogue.reading import BROWSE, read_question
-from compat.catalogue.workers import Worker
+from compat.catalogue.workers import AUTO, Worker
 from compat.extraction.facts import DEFAULT_CONTEXT
 from compat.extraction.metadata import MOST_BYTES, MOST_TOKENS, checked_name, parameter_count
 
@@ -194,7 +194,7 @@ def schema_of(arguments: type[Arguments], slugs: Iterable[str] = ()) -> dict[str
             if choice.get("type") != "null":
                 told.update(choice)
         if name == "worker" and (known := list(slugs)):
-            told["enum"] = known
+            told["enum"] = [*known, AUTO]
     return {name: value for name, value in schema.items() if name not in ("title", "description")}
 
 

@@ -6,6 +6,7 @@ from django.http import HttpResponse, QueryDict
 from django.views.decorators.http import require_safe
 
 from compat import catalogue
+from compat.catalogue.question import Question
 from compat.catalogue.uses import USES
 
 from .address import takes
@@ -40,5 +41,6 @@ def home(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _engine(query: str, choice: WorkerChoice) -> str:
-    """The name of the engine in a worker's part of an address."""
-    return choice.available[QueryDict(query)["worker"]].profile.name
+    """The name of the engine that a worker's part of an address leads to."""
+    asked = Question.from_query(QueryDict(query), choice.available)
+    return catalogue.worker_of(asked, choice.available).profile.name

@@ -20,9 +20,18 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import MACHINE, WORKER, DictQuery, Problem, Question, QuestionError
+from compat.catalogue.question import (
+    MACHINE,
+    WORKER,
+    DictQuery,
+    Problem,
+    Question,
+    QuestionError,
+    machine_of,
+    options_of,
+)
 from compat.catalogue.suited_engine import SuitedEngine, suited_engine
-from compat.catalogue.workers import Worker, workers
+from compat.catalogue.workers import AUTO, Worker, workers
 from compat.engines.machine_text import MOST_CHARACTERS, MachineText, completions, read_machine
 from marketplace.addresses import with_query
 from marketplace.machines import LONGEST_NAME, forget_machine, keep_machine, kept_machines
@@ -43,7 +52,7 @@ PLACES = ("your-machine", "home-machine", "this-machine")
 class ReadBack:
     """What was read of a text: the worker that it makes, and where to go with it.
 
-    ``choices`` are addresses by what they take a size for that is not told.
+    ``choices`` are addresses by what they take a size for that is not told, or by which of several machines they take.
     """
 
     text: str
@@ -96,6 +105,8 @@ def machine_field(request: HtmxHttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(back.address)
     if back.suited is not None and back.suited.worker.slug != worker_choice(request).worker.slug:
         messages.info(request, sentence_of(back.suited, back.worker), extra_tags=ENGINE_CHOSEN)
+    if back.read.said:
+        messages.info(request, "\n".join(back.read.said))
     name = " ".join(told.get("keep_as", "").replace("\0", " ").split())[:LONGEST_NAME]
     if name:
         keep_machine(request, response, name, urlencode(back.read.parameters))
@@ -126,6 +137,10 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
         size = f"{read.bare:g}"
         for words, name in ((f"{size} GB of an accelerator", "memory"), (f"{size} GB of system memory", "ram")):
             choices[words] = _address(told, _with_engine({**parameters, name: size}, available)[0])
+    for one in read.apart:
+        alone = {**_rest(told), **one.parameters}
+        words = machine_of(_checked(alone, available)[0]).words
+        choices[words] = _again(told, words)
     return ReadBack(
         text[:MOST_CHARACTERS],
         read,
@@ -140,12 +155,16 @@ def _read(request: HttpRequest, told: QueryDict, text: str) -> ReadBack:
 def _with_engine(
     parameters: Mapping[str, str], available: Mapping[str, Worker]
 ) -> tuple[dict[str, str], SuitedEngine | None]:
-    """The parameters, with the engine that suits the machine they tell where they name none, and that engine."""
+    """The parameters, with the choice left to the machine they tell where they name no engine, and that engine."""
     found = dict(parameters)
-    if "worker" in found or not set(found) & set(MACHINE):
+    if found.get("worker", AUTO) != AUTO:
         return found, None
-    suited = suited_engine(worker_of(_checked(found, available)[0], available).machine, available)
-    return {"worker": suited.worker.slug, **found}, suited
+    found.pop("worker", None)
+    if not set(found) & set(MACHINE):
+        return found, None
+    found = {"worker": AUTO, **found}
+    asked = _checked(found, available)[0]
+    return found, suited_engine(machine_of(asked), available, options_of(asked))
 
 
 def sentence_of(suited: SuitedEngine, worker: Worker) -> str:
@@ -159,6 +178,7 @@ def _near(told: QueryDict, back: ReadBack) -> dict[str, str]:
         label: _again(told, back.text.replace(part, label, 1))
         for part, labels in back.read.near().items()
         for label in labels
+        if part in back.text
     }
 
 

@@ -17,12 +17,12 @@ from .htmx import HtmxHttpRequest, render_page
 from .worker import remember, worker_choice
 
 EXAMPLES = (
-    ("RTX 4070 and 32 GB", "worker=ollama&accelerator=RTX+4070&ram=32"),
-    ("RTX 3060 12 GB", "worker=ollama&accelerator=RTX+3060+12+GB"),
-    ("2x RTX 3090", "worker=llama-cpp&accelerator=RTX+3090&count=2"),
-    ("Apple M4 Max, 64 GB", "worker=mlx-lm&accelerator=Apple+M4+Max&memory=64"),
-    ("8x H100", "worker=vllm&accelerator=H100+SXM&count=8"),
-    ("Processor with 64 GB", "worker=llama-cpp&ram=64&ram_bandwidth=89.6"),
+    ("RTX 4070 and 32 GB", "worker=auto&accelerator=RTX+4070&ram=32"),
+    ("RTX 3060 12 GB", "worker=auto&accelerator=RTX+3060+12+GB"),
+    ("2x RTX 3090", "worker=auto&accelerator=RTX+3090&count=2"),
+    ("Apple M4 Max, 64 GB", "worker=auto&accelerator=Apple+M4+Max&memory=64"),
+    ("8x H100", "worker=auto&accelerator=H100+SXM&count=8"),
+    ("Processor with 64 GB", "worker=auto&ram=64&ram_bandwidth=89.6"),
 )
 """Machines to look at, in words and as the worker's part of an address."""
 

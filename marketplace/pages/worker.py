@@ -1,6 +1,7 @@
 """The visitor's worker: told in the address, else remembered in a cookie, else the site's first one.
 
-The parameters that describe it go together: one of them in the address replaces all that is remembered.
+The parameters that describe it go together: one of them in the address replaces all that is remembered. Where nobody
+named an engine for a machine, address and cookie say so (``worker=auto``), and each machine has the one that suits it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from compat.catalogue import worker_of
-from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError
-from compat.catalogue.verdict import runs_nothing
-from compat.catalogue.workers import CONTEXT_STOPS, Worker, workers
+from compat.catalogue.question import WORKER, Part, Query, Question, QuestionError, machine_of
+from compat.catalogue.suited_engine import engines_on
+from compat.catalogue.workers import AUTO, CONTEXT_STOPS, Worker, workers
 from compat.engines import EngineProfile
 from compat.engines.system_memory import USUAL_MEMORY
 from marketplace.cookies import WORKER as WORKER_COOKIE
@@ -39,7 +40,7 @@ class WorkerChoice:
     others: tuple[tuple[str, str], ...] = ()
     """The address's other parameters, which picking a worker keeps; the page is not among them."""
     engine_named: bool = True
-    """Whether somebody named the engine; a machine without one means the site's first."""
+    """Whether somebody named the engine; an address with a machine and without one means the site's first."""
     lost: str = ""
     """The remembered worker that this site does not have any more, as a sentence."""
     stops: tuple[int, ...] = CONTEXT_STOPS
@@ -63,10 +64,8 @@ class WorkerChoice:
         """Query strings of this page for the same machine with each other engine that runs there, by its name."""
         return {
             one.name: urlencode([*self.others, *self.asked.changed(worker=slug).items()])
-            for slug, one in self.available.items()
-            if not one.registered
-            and slug != self.worker.slug
-            and not runs_nothing(replace(one, machine=self.worker.machine))
+            for slug, one in engines_on(self.worker.machine, self.available).items()
+            if slug != self.worker.slug
         }
 
     @property
@@ -86,7 +85,7 @@ class WorkerChoice:
 
     @property
     def query(self) -> str:
-        """The worker's part of an address; empty for the site's first worker as it is."""
+        """The worker's part of an address; empty where nobody told anything of it."""
         return self.asked.query()
 
     def merge(self, criteria: Question) -> Question:
@@ -109,10 +108,10 @@ def worker_choice(request: HttpRequest) -> WorkerChoice:
         except QuestionError as error:
             asked = error.rest if told and error.rest else Question()
             lost = "" if told else _lost(error)
-        first, worker = next(iter(available)), worker_of(asked, available)
-        named = bool(asked.worker) or worker.machine.told
-        if asked.worker == first:
+        if asked.worker == AUTO and not machine_of(asked).told:
             asked = asked.changed(worker="")
+        worker = worker_of(asked, available)
+        named = asked.worker != AUTO and (bool(asked.worker) or worker.machine.told)
         found = WorkerChoice(available, worker, asked, told, engine_named=named, lost=lost, kept=kept_machines(request))
         setattr(request, _KEPT, found)
     return found

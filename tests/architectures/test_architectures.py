@@ -108,7 +108,8 @@ def test_an_architecture_has_what_rules_and_estimates_ask():
     assert architecture_of("qwen3_vl_moe").mixture
     assert architecture_of("gemma3_text").layers.other is LayerKind.WINDOW
     assert architecture_of("qwen2_vl").reads_more_than_text
-    assert architecture_of("bert").layers is None
+    assert architecture_of("bert").layers.encoder
+    assert architecture_of("t5").layers is None
 
 
 def test_labels_are_for_people():

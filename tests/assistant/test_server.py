@@ -99,7 +99,7 @@ def test_workers_are_listed_as_the_choices_of_the_schema(ask):
     slugs = [one["slug"] for one in answered(ask, "list_workers", {}).structured_content["items"]]
     for told in ask("list_tools").tools:
         if "worker" in told.input_schema.get("properties", {}):
-            assert told.input_schema["properties"]["worker"]["enum"] == slugs
+            assert told.input_schema["properties"]["worker"]["enum"] == [*slugs, "auto"]
     assert schema_of(tools.TOOLS[0].takes, slugs) == ask("list_tools").tools[0].input_schema
 
 

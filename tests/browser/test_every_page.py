@@ -38,6 +38,8 @@ PAGES = {
     "a machine that may be several": "/models/?worker=ollama&accelerator=RTX+3060&ram=32",
     "a machine not understood": "/machine/read/?machine=RTX+4071+and+32+GB&next=/models/",
     "a size alone": "/machine/read/?machine=24+GB",
+    "several machines": "/machine/read/?machine=M3+Max+64GB+and+RTX+4090&next=/models/",
+    "a number of cards that none is": "/machine/read/?machine=-3+x+4090&next=/models/",
     "a search with a slip": "/models/?q=qwen+instrcut&compatible=false",
     "a model named by its id": "/models/?q=meta-llama%2FLlama-3.1-70B-Instruct",
     "compared": "/compare/?m=microsoft/phi-2&m=Qwen/Qwen2.5-0.5B-Instruct&worker=vllm&accelerator=RTX+4090",
@@ -46,6 +48,9 @@ PAGES = {
     "a long name of no account": f"/models/?author={'x' * 90}",
     "a long name of no worker": f"/?worker={'x' * 90}",
     "something found to compare": "/compare/?m=microsoft/phi-2&find=qwen",
+    "compared on machines, each with its engine": (
+        "/compare/?m=ggml-org/Qwen3.8-27B-GGUF&on=RTX+4090&on=M3+Max+64GB&on=-3x+4090"
+    ),
     "compared on machines": "/compare/?m=ggml-org/Qwen3.8-27B-GGUF&on=RTX+4090&on=a+toaster&on=H100&worker=llama-cpp",
     "saved": "/saved/?m=microsoft/phi-2&m=no/such&m=unsloth/Qwen3.6-35B-A3B-GGUF",
     "nothing saved": "/saved/",

@@ -604,6 +604,23 @@ def test_the_machine_is_changed_in_the_header_and_filters_stay(visit):
     assert params(page) >= {"q=qwen", "accelerator=RTX 3090", "count=2", "worker=ollama"}
 
 
+def test_a_mac_and_a_card_are_two_machines_each_with_its_engine(visit):
+    page = visit("/", width=375)
+    page.locator("#home-machine").fill("M3 Max 64GB and RTX 4090")
+    back = page.locator("#home-machine-back")
+    expect(back).to_contain_text("RTX 4090 and Apple M3 Max are not in one machine: choose one.")
+    back.get_by_role("link", name="Apple M3 Max").click()
+    expect(page.locator("#worker-menu > summary")).to_contain_text("MLX-LM")
+    assert params(page) >= {"worker=auto", "accelerator=Apple M3 Max", "memory=64"}
+    page.locator("#worker-menu > summary").click()
+    page.locator("#your-machine").fill("4090 + 2xRTX 306")
+    chip = page.locator("#your-machine-back").get_by_role("link", name="4090 + 2x RTX 3060 12 GB")
+    expect(chip).to_be_visible()
+    chip.click()
+    page.wait_for_url(re.compile("beside="))
+    expect(page.locator("#worker-menu > summary")).to_contain_text("llama.cpp")
+
+
 def test_what_a_name_leaves_open_is_chosen_with_a_click(visit):
     page = visit("/models/?worker=ollama&accelerator=RTX+3060")
     few = total(page)

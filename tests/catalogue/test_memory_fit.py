@@ -103,9 +103,15 @@ def test_a_badge_says_where_the_need_is_only_the_least_it_can_be():
 
 
 def test_a_badge_says_of_several_cards_what_one_of_them_needs_and_has():
-    fit = replace(fit_on(1, count=2), need=33 * GIB, room=24 * GIB)
+    fit = replace(fit_on(1, count=2), need=33 * GIB, room=24 * GIB, together=None)
     assert fit.fit is Fit.TOO_LARGE
     assert apply_memory_fit(RUNS, fit).brief == "needs 33 GiB on a card of 24 GiB"
+
+
+def test_a_badge_says_of_several_cards_what_all_need_and_have_where_that_is_too_little():
+    fit = fit_on(1, count=2)
+    whole = sum(fit.estimate.per_device) / GIB
+    assert apply_memory_fit(RUNS, fit).brief == f"needs {whole:.0f} GiB, 2 GiB here"
 
 
 def test_a_badge_never_says_that_four_do_not_fit_into_four():

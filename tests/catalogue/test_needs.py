@@ -249,6 +249,7 @@ def model(config=LLAMA, parameters=None, name="sample"):
         parameters_from="hub",
         name=name,
         context=131072,
+        task="",
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from compat.catalogue.workers import (
-    MOST_ACCELERATORS,
     Machine,
     Worker,
     choose_worker,
@@ -20,7 +19,7 @@ from compat.engines import all_profiles, default_profile
 from compat.engines.accelerator_names import accelerator_labels, accelerator_named
 from compat.engines.cards import Cards
 from compat.engines.gpu_capability import Capability
-from compat.engines.hardware import GIB
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.machine_text import read_machine
 from compat.estimate import accelerators
 from compat.estimate.cache_types import cache_types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -72,3 +73,33 @@ def test_there_are_as_many_processes_as_told(tmp_path):
         threads = Path(f"/proc/{site.process.pid}/task").iterdir()
         children += [pid for thread in threads for pid in (thread / "children").read_text().split()]
         assert len(set(children)) == 3
+
+
+_HELD = """
+from pathlib import Path
+from marketplace.serve import return_large_blocks
+
+def held():
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0]) // 1024
+
+return_large_blocks()
+bytearray(30 * 2**20)
+before = held()
+blocks, kept = [], []
+for _ in range(20):
+    blocks.append(bytearray(3 * 2**20))
+    kept.append(bytearray(70_000))
+most = held() - before
+del blocks
+print(most, held() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries give large blocks back by themselves")
+def test_what_a_large_question_took_is_given_back_though_small_things_beside_it_stay():
+    ran = subprocess.run(
+        [sys.executable, "-c", _HELD], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    most, left = map(int, ran.stdout.split())
+    assert most >= 60
+    assert left < 10

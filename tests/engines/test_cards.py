@@ -40,7 +40,6 @@ def test_what_names_no_accelerator_is_told():
         ("3060 12GB + 4090, 64GB RAM", {"accelerator": "RTX 4090", "beside": "RTX 3060 12 GB", "ram": "64"}),
         ("2x3090 and 2x3060 12gb", {"accelerator": "RTX 3090", "count": "2", "beside": "2x RTX 3060 12 GB"}),
         (SMI, {"accelerator": "RTX 4090", "beside": "2x RTX 3060"}),
-        ("4090 + RX 7600", {"accelerator": "RTX 4090"}),
     ],
 )
 def test_a_machine_of_several_kinds_is_read_as_it_is(text, parameters):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from compat.architectures.layers import LayerKind
-from compat.estimate import from_config, from_gguf, known_shape
+from compat.engines.hardware import Accelerator, Hardware
+from compat.estimate import LoadOptions, VariantInputs, estimate_memory, from_config, from_gguf, known_shape
 from compat.estimate.kv import (
     CacheOptions,
     HybridPages,
@@ -209,6 +210,17 @@ def test_an_unknown_cache_type_is_unknown():
 def test_vllm_keeps_states_and_keys_of_hybrids_in_pages_of_one_size(model, context, kv_type, mib):
     cache = estimate_cache(known_shape(model), "vllm", CacheOptions(context, kv_type))
     assert (cache.kv + cache.state) / MIB == pytest.approx(mib, rel=0.005)
+
+
+@pytest.mark.parametrize(("devices", "keys"), [(1, 1), (2, 1), (4, 2)])
+def test_that_pool_is_told_as_the_cache_and_keys_are_there_as_often_as_devices_outnumber_heads(devices, keys):
+    variant = VariantInputs(known_shape("Qwen/Qwen3.6-35B-A3B"), parameters=35_000_000_000, quant="BF16")
+    hardware = Hardware((Accelerator("card", "nvidia", "gpu", 80 * 1024**3, compute_capability=9.0),) * devices)
+    found = estimate_memory(variant, "vllm", hardware, LoadOptions(context=131_072))
+    cache = estimate_cache(variant.shape, "vllm", CacheOptions(131_072))
+    assert found.component("kv").bytes == keys * cache.kv + cache.state
+    assert found.component("state").bytes == 0
+    assert found.component("kv").detail == "131,072 tokens, f16, with the states of recurrent layers"
 
 
 def test_pages_of_a_hybrid_close_as_vllm_counts_them():

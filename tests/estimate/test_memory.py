@@ -1,5 +1,6 @@
 """The whole estimate, where it lands, and the verdict."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,8 @@ def machine(*cards, ram=64):
 
 LLAMA = VariantInputs(known_shape("Llama-3.1-8B"), quant="Q4_K_M")
 BIG = VariantInputs(known_shape("Llama-3.3-70B"), quant="Q4_K_M")
+
+WIDTHS_NOT_TOLD = VariantInputs(known_shape("Llama-3.3-70B"), parameters=int(2e12))
 
 
 def test_components_say_their_basis_and_sum_to_the_total():
@@ -193,6 +196,42 @@ def test_verdicts_of_an_eight_billion_model(cards, ram, fit):
     result = judge_fit(LLAMA, "llama.cpp", machine(*cards, ram=ram))
     assert result.fit is fit
     assert "GiB" in result.sentence
+
+
+GIBS = re.compile(r"([\d,]+\.\d+) GiB")
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vllm", "ollama", "transformers"])
+@pytest.mark.parametrize("cards", [(24, 8), (8, 24), (12, 12), (8, 8, 24), (24, 4), (4, 4, 4, 4)])
+@pytest.mark.parametrize("model", [LLAMA, BIG], ids=["8B", "70B"])
+def test_what_is_too_large_for_several_cards_is_said_so_that_the_numbers_add_up(engine, cards, model):
+    result = judge_fit(model, engine, machine(*cards, ram=1))
+    if result.fit is not Fit.TOO_LARGE or result.estimate.per_device is None:
+        return
+    numbers = [float(number.replace(",", "")) for number in GIBS.findall(result.sentence)]
+    total, each = sum(result.estimate.per_device) / GIB, [one / GIB for one in result.estimate.per_device]
+    assert numbers[0] == pytest.approx(total, abs=0.06)
+    if "together" in result.sentence:
+        assert numbers[1] == pytest.approx(result.together / GIB, abs=0.06)
+        assert numbers[0] > numbers[1]
+    else:
+        assert result.together is None
+        assert numbers[1] == pytest.approx(max(each), abs=0.06)
+        assert numbers[1] > numbers[2]
+
+
+def test_on_unlike_cards_the_whole_is_held_against_all_of_them():
+    result = judge_fit(BIG, "llama.cpp", machine(24, 8, ram=1))
+    assert result.fit is Fit.TOO_LARGE
+    assert re.fullmatch(r"Needs [\d.]+ GiB in all, the accelerators have 32\.0 GiB together\.", result.sentence)
+
+
+def test_a_need_is_only_said_to_be_the_fullest_card_s_where_it_is():
+    known, floor = judge_fit(BIG, "llama.cpp", machine(24, 24)), judge_fit(WIDTHS_NOT_TOLD, "llama.cpp", machine(8, 4))
+    assert known.is_of_one
+    assert floor.fit is Fit.TOO_LARGE
+    assert floor.estimate.per_device is None
+    assert not floor.is_of_one
 
 
 def test_a_sentence_never_contradicts_itself():

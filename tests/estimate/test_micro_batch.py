@@ -4,7 +4,8 @@ import pytest
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import LoadOptions, VariantInputs, estimate_memory, judge_fit
-from compat.estimate.micro_batch import batches_for, foreseen_cache, takes_batch
+from compat.estimate.foreseen import foreseen_cache
+from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.shapes.known import known_shape
 
 MIB = 1024**2
@@ -80,9 +81,11 @@ def test_one_byte_decides_about_the_batch(batch, foreseen, room, taken):
 
 
 def test_what_one_card_holds_has_the_room_of_that_card_alone():
-    # Four fifths of one card: no room for more beside it, though the other is empty.
-    assert not takes_batch(1024, 18 * GIB, GIB, cards(24 * GIB, 24 * GIB))
-    assert takes_batch(1024, 19 * GIB, GIB, cards(24 * GIB, 24 * GIB))
+    # At 20,480 tokens 7.07 GB are foreseen: all of what one of two cards may be filled with, or little of both.
+    need = MISTRAL.file_bytes + CACHE * 20_480 // 8192
+    room = -(-need * 5 // 4)
+    assert chosen(cards(room, room), 20_480) == 512
+    assert chosen(cards(room - 1, room - 1), 20_480) == 1024
 
 
 def test_weights_that_are_not_known_get_no_larger_batch():

@@ -26,8 +26,9 @@ from compat.estimate import (
     most_speed,
 )
 from compat.estimate.fit import Fit, rooms_of
+from compat.estimate.foreseen import lone_card
 from compat.estimate.launch import Aside
-from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns, Shares
+from compat.estimate.need_columns import BARRED, DOUBTED, FITS, KEPT, UNKNOWN, NeedColumns
 from compat.extraction.extract import extract
 from compat.hub.payloads import parse_record
 from compat.shapes.layer_facts import shape_facts
@@ -106,6 +107,9 @@ def variants():
     shapes["no float16"] = from_config(GEMMA_3)
     shapes["experts rounded up"] = known_shape("openai/gpt-oss-120b")
     found = [*some_files, VariantInputs(None, None, 7_000_000_000, None, 0, "gguf")]
+    # What hears keeps a recording in every layer, whatever the context.
+    hears = known_shape("openai/whisper-large-v3-turbo")
+    found += [VariantInputs(hears, size, 808_878_080, "F16", 0, "safetensors") for size in (None, 1_617_756_160)]
     for name in ("groups", "blocks", "no float16", "experts rounded up"):
         shape = shapes.pop(name)
         found += [
@@ -133,6 +137,7 @@ def variants():
                     width_assumed=quant == "BF16" and chance.random() < 0.5,
                     doubt=chance.choice(["", "", "", "how many there are"]),
                     tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
+                    embeds=(shape is not None and shape.encoder) or chance.random() < 0.1,
                 )
             )
     return found
@@ -140,6 +145,11 @@ def variants():
 
 def told(number):
     return UNKNOWN if number is None else number
+
+
+def needs_on(columns, machine, options):
+    found = columns.needs(machine, options)
+    return found, found.by_device(machine, columns.engine)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -156,16 +166,19 @@ def test_every_kind_needs_what_its_own_estimate_says(engine):
     for at, machine in enumerate(MACHINES.values()):
         for number, options in enumerate(OPTIONS):
             fits, bars = columns.fits(machine, options), columns.bars(machine, options)
-            rooms = rooms_of(machine, engine, options)
-            each_runtime = [(part, part.needs(machine, options)) for _, part in columns.by_runtime()]
-            needs = [(found, found.by_device(machine, part.engine)) for part, found in each_runtime]
+            chosen = lone_card(engine, machine)
+            needs = {
+                cards: [needs_on(part, machine.with_cards(cards), options) for _, part in columns.by_runtime()]
+                for cards in (None, *([(chosen,)] if chosen is not None else []))
+            }
             # Told nothing, every kind on every machine; of the other options a third, another one on each machine.
             first, step = (0, 1) if options == LoadOptions() else ((at + number) % 3, 3)
             for place, variant in islice(enumerate(given_variants), first, None, step):
                 runtime, row = places[place]
-                found, devices = needs[runtime]
                 expected = judge_fit(variant, engine, machine, options)
                 estimate = expected.estimate
+                found, devices = needs[estimate.cards][runtime]
+                rooms = rooms_of(machine.with_cards(estimate.cards), engine, options)
                 where = (engine, machine, options.context, variant)
                 assert {part.name: told(part.bytes) for part in estimate.components} == {
                     name: int(column[row]) for name, column in found.parts.items()
@@ -288,15 +301,6 @@ SPEEDY = {
 }
 
 
-def shares(columns, fits, machine, options=None):
-    """What accelerators read of each variant, and whether experts alone are aside."""
-    found = Shares.whole(len(columns))
-    partly = np.flatnonzero(fits == FITS.index(Fit.PARTIAL))
-    if len(partly):
-        found.put(partly, columns.taken(partly).shares_read(machine, options))
-    return found
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("machine", SPEEDY.values(), ids=SPEEDY)
 def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
@@ -304,7 +308,7 @@ def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
         some = variants()[number::3]
         columns = NeedColumns.of(some, engine)
         fits = columns.fits(machine, options)
-        read = shares(columns, fits, machine, options)
+        read = columns.shares_read(fits, machine, options)
         found = columns.speeds(fits, read, machine, options.kv_type)
         bounds = columns.speeds(fits, read, machine, options.kv_type, at_most=True)
         for variant, speed, bound in zip(some, found.tolist(), bounds.tolist(), strict=True):
@@ -322,7 +326,7 @@ def test_speeds_are_told_of_every_way_to_lie_on_a_machine():
     for engine, name in (("llama-cpp", "a small card and system memory"), ("ollama", "two cards and system memory")):
         columns, machine = NeedColumns.of(variants(), engine), SPEEDY[name]
         fits = columns.fits(machine)
-        share, experts = read = shares(columns, fits, machine)
+        share, experts, _ = read = columns.shares_read(fits, machine)
         told = ~np.isnan(columns.speeds(fits, read, machine))
         seen |= set(zip((share[told] < 1).tolist(), experts[told].tolist(), strict=True))
     assert seen == {(False, False), (True, False), (True, True)}

@@ -148,6 +148,21 @@ def test_fewer_words_are_kept_for_where_not_all_are_found(question, wider):
     assert read_search(question).wider == wider
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('AutoModel.from_pretrained("bert-base-uncased")', ("bert-base-uncased",)),
+        ("SentenceTransformer('all-MiniLM-L6-v2')", ("all-minilm-l6-v2",)),
+        ('pipeline("fill-mask", model="bert-base-uncased")', ("bert-base-uncased",)),
+        ('llm = LLM("gpt2")', ("gpt2",)),
+        ("model for coding", ("model", "for", "coding")),
+    ],
+)
+def test_a_name_without_an_owner_is_read_out_of_a_line_of_a_program(line, words):
+    asked = read_search(line)
+    assert (asked.words, asked.repo_id) == (words, "")
+
+
 def test_of_several_ids_none_is_opened():
     asked = read_search('PeftModel.from_pretrained(base("Qwen/Qwen3-8B"), "somebody/lora")')
     assert (asked.repo_id, asked.pasted) == ("Qwen/Qwen3-8B", False)

@@ -79,6 +79,27 @@ def test_the_visitor_s_own_machine_stands_first(client):
     assert machines[0].page.worker.machine.label == "RTX 4090"
 
 
+def test_each_machine_has_the_engine_that_suits_it_where_nobody_named_one(client):
+    asked = {"m": PHI, "on": ["H100", "M3 Max 64GB"]}
+    for more in ({}, {"worker": "auto", "accelerator": "RTX 4070"}):
+        response = client.get("/compare/", {**asked, **more})
+        engines = [one.page.worker.slug for one in response.context["page"].machines if one.text]
+        assert engines == ["vllm", "mlx-lm"]
+        page = Page(response)
+        assert "Each with the engine in its column" in page.text
+        assert "vLLM" in page.text
+        assert "MLX-LM" in page.text
+    named = client.get("/compare/", {**asked, "worker": "vllm"})
+    assert "With vLLM, at 8,192 tokens" in Page(named).text
+
+
+def test_why_a_text_is_no_machine_is_told(client):
+    asked = {"m": PHI, "on": ["M3 Max 64GB and RTX 4090", "-3x 4090"], "worker": "vllm"}
+    page = Page(client.get("/compare/", asked))
+    assert "RTX 4090 and Apple M3 Max are not in one machine: choose one." in page.text
+    assert "“-3” is no number of accelerators" in page.text
+
+
 def test_what_is_no_machine_is_named_and_more_models_are_left_out(client):
     page = Page(client.get("/compare/", {"m": [PHI, QWEN], "on": ["RTX 4090", "a toaster"], "worker": "vllm"}))
     assert "“a toaster” is not understood as a machine" in page.text
@@ -93,3 +114,20 @@ def test_another_is_found_by_its_name_without_javascript(client):
     assert compared.ids[0] == PHI
     assert len(compared.ids) == 2
     assert "No model is called" in Page(client.get("/compare/", {"find": "zzzzqqq"})).text
+
+
+def test_what_is_refused_for_its_format_has_no_need_and_no_build_to_take(client):
+    response = client.get(f"/compare/?m={PHI}&worker=llama-cpp&accelerator=RTX+4090")
+    page, (phi,) = Page(response), response.context["page"].models
+    assert phi.result.cause == "format"
+    assert phi.memory.fit.need
+    assert phi.memory.fit.sentence not in page.text
+    assert not page.classed("bar")
+
+
+def test_what_is_too_large_shows_the_need_that_is_in_the_way(client):
+    response = client.get(f"/compare/?m={PHI}&worker=vllm&memory=2")
+    page, (phi,) = Page(response), response.context["page"].models
+    assert phi.result.cause == "memory"
+    assert phi.memory.fit.sentence in page.text
+    assert page.classed("bar")

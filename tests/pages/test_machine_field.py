@@ -108,19 +108,59 @@ def test_what_was_understood_of_more_can_be_used(client):
     page = Page(response)
     assert response.status_code == 200
     assert "Not understood: “frobnicate”" in page.text
-    assert "/models/?worker=ollama&accelerator=RTX+4070" in page.links
+    assert "/models/?worker=auto&accelerator=RTX+4070" in page.links
 
 
 def test_a_size_alone_is_asked_about(client):
     page = Page(client.post(FIELD, {"machine": "24 GB", "next": "/models/"}))
-    assert {"/models/?worker=ollama&memory=24", "/models/?worker=ollama&ram=24"} <= set(page.links)
+    assert {"/models/?worker=auto&memory=24", "/models/?worker=auto&ram=24"} <= set(page.links)
 
 
 def test_a_machine_that_none_is_is_refused(client):
     response = client.post(FIELD, {"machine": "2x M3 Max 64GB"})
     assert "A machine has one Apple M3 Max" in Page(response).text
     assert "Use this machine" not in Page(response).text
-    assert "16 is the most" in Page(client.post(FIELD, {"machine": "99x 4090"})).text
+    page = Page(client.post(FIELD, {"machine": "99x 4090"}))
+    assert "“99” is no number of accelerators: use a whole number from 1 to 16" in page.text
+    assert "Use this machine" not in page.text
+    assert any("machine=16x+4090" in link for link in page.links)
+
+
+def test_a_mac_and_a_card_of_a_pc_are_two_machines_to_choose_from(client):
+    response = client.post(FIELD, {"machine": "M3 Max 64GB and RTX 4090", "next": "/machine/"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert "Which machine is meant?" in page.text
+    assert "RTX 4090 and Apple M3 Max are not in one machine: choose one." in page.text
+    offered = [link for link in page.links if link.startswith(FIELD)]
+    assert [led_to(client.get(link)) for link in offered] == [
+        ("/machine/", {"worker": "auto", "accelerator": "RTX 4090"}),
+        ("/machine/", {"worker": "auto", "accelerator": "Apple M3 Max", "memory": "64"}),
+    ]
+    back = Page(client.post(FIELD, {"machine": "M3 Max 64GB and RTX 4090"}, headers={"HX-Request": "true"}))
+    assert "Understood" not in back.text
+    assert any("machine=Apple+M3+Max+64+GB" in link for link in back.links)
+
+
+def test_what_was_left_out_is_said_on_the_page_it_leads_to(client):
+    answer = client.post(FIELD, {"machine": "Radeon 780M 32GB + RTX 4070, 1TB SSD", "next": "/models/"})
+    page = Page(client.get(answer["Location"]))
+    assert "Radeon 780M is left out" in page.text
+    assert "1TB SSD is left out" in page.text
+    client.cookies["language"] = "de"
+    answer = client.post(FIELD, {"machine": "laptop 4060, 512GB SSD, 32GB", "next": "/models/"})
+    page = Page(client.get(answer["Location"]))
+    assert "In einem Laptop ist es die RTX 4060 Laptop" in page.text
+    assert "512GB SSD bleibt weg" in page.text
+
+
+@pytest.mark.parametrize("address", ["/models/", "/api/v1/models", "/api/models"])
+@pytest.mark.parametrize("name", ["accelerator", "beside"])
+def test_every_door_says_what_is_wrong_with_how_many(client, address, name):
+    asked = {"accelerator": "4090", name: "-3x3060"} | ({"runs_on": "ollama"} if address == "/api/models" else {})
+    response = client.get(address, asked)
+    assert response.status_code == 400
+    assert "is no number of accelerators: use a whole number from 1 to 16" in response.content.decode()
 
 
 def test_an_empty_field_takes_the_machine_away(client):
@@ -283,8 +323,10 @@ SUITED = [
 
 @pytest.mark.parametrize(("text", "engine"), SUITED)
 def test_who_names_no_engine_gets_one_that_suits_with_lines_and_speeds(client, text, engine):
-    path, told = led_to(client.post(FIELD, {"machine": text, "worker": "", "next": "/machine/"}))
-    assert (path, told["worker"]) == ("/machine/", engine)
+    answer = client.post(FIELD, {"machine": text, "worker": "auto", "next": "/machine/"})
+    path, told = led_to(answer)
+    assert (path, told["worker"]) == ("/machine/", "auto")
+    assert client.get(answer["Location"]).context["page"].worker.slug == engine
 
 
 def test_a_chosen_engine_is_said_to_be_with_the_others_a_click_away(client):
@@ -304,11 +346,104 @@ def test_a_choice_that_changes_nothing_is_said_once(client):
     assert "You named no engine" not in Page(client.get(again["Location"])).text
 
 
-def test_an_engine_that_was_named_is_kept_for_another_machine(client):
-    client.get("/models/", {"worker": "vllm", "accelerator": "RTX 4070"})
-    page = Page(client.get("/"))
-    menu = next(form for form in page.forms if "machine" in form.fields and "worker" in form.fields)
-    assert menu.fields["worker"] == "vllm"
+def typed(client, text, page="/models/"):
+    """The page that somebody comes to who types a machine into the menu of another one, without JavaScript."""
+    menu = Page(client.get(page)).form_to(FIELD)
+    answer = client.post(FIELD, {**menu.fields, "machine": text})
+    return client.get(answer["Location"])
+
+
+def engine_of(response):
+    return response.context["worker"].worker.slug
+
+
+@pytest.mark.parametrize("page", ["/models/", "/machine/", "/", "/models/microsoft/phi-2/", "/report/", "/workers/"])
+def test_an_engine_that_nobody_named_is_chosen_anew_for_another_machine(client, page):
+    assert engine_of(typed(client, "RTX 4070", page)) == "ollama"
+    assert engine_of(client.get(page)) == "ollama"
+    assert engine_of(typed(client, "M3 Max 64GB", page)) == "mlx-lm"
+    assert engine_of(typed(client, "2x3090", page)) == "llama-cpp"
+    assert engine_of(typed(client, "8x H100", page)) == "vllm"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "llama-cpp", "rbee", "ollama"])
+def test_an_engine_that_was_named_is_kept_for_another_machine(client, engine):
+    client.get("/models/", {"worker": engine, "accelerator": "RTX 4070"})
+    assert Page(client.get("/")).form_to(FIELD).fields["worker"] == engine
+    assert engine_of(typed(client, "M3 Max 64GB")) == engine
+    assert engine_of(typed(client, "8x H100", "/machine/")) == engine
+
+
+@pytest.mark.parametrize("engine", ["vllm", "rbee"])
+def test_an_engine_that_was_named_before_any_machine_is_kept(client, engine):
+    client.get("/models/", {"worker": engine})
+    assert engine_of(typed(client, "M3 Max 64GB", "/lists/")) == engine
+
+
+def test_an_engine_that_is_chosen_from_the_others_is_named_from_then_on(client):
+    typed(client, "RTX 4070")
+    choice = client.get("/models/").context["worker"]
+    client.get(f"/models/?{choice.engines['llama.cpp']}")
+    assert engine_of(typed(client, "M3 Max 64GB")) == "llama-cpp"
+
+
+def test_a_link_that_somebody_shares_names_no_more_than_they_did(client):
+    shared = typed(client, "RTX 4070").wsgi_request.get_full_path()
+    client.cookies.clear()
+    assert engine_of(client.get(shared)) == "ollama"
+    assert engine_of(typed(client, "M3 Max 64GB")) == "mlx-lm"
+
+
+def test_a_bookmark_without_an_engine_means_the_first_and_stays_so(client):
+    client.get("/models/", {"accelerator": "RTX 4070"})
+    assert engine_of(typed(client, "M3 Max 64GB")) == "rbee"
+
+
+def test_kept_machines_have_each_the_engine_that_suits_it(client):
+    client.post(FIELD, {"machine": "RTX 4070", "keep_as": "desk"})
+    client.post(FIELD, {"machine": "M3 Max 64GB", "keep_as": "laptop"})
+    for name, engine in (("desk", "ollama"), ("laptop", "mlx-lm"), ("desk", "ollama")):
+        menu = Page(client.get("/models/")).form_to(FIELD)
+        answer = client.post(FIELD, {**menu.fields, "kept": name})
+        assert engine_of(client.get(answer["Location"])) == engine
+
+
+def test_a_machine_that_is_taken_away_takes_the_chosen_engine_with_it(client):
+    typed(client, "RTX 4070")
+    assert engine_of(typed(client, "")) == "rbee"
+    assert engine_of(typed(client, "M3 Max 64GB")) == "mlx-lm"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/models/", "/machine/", "/models/microsoft/phi-2/", "/compare/", "/machine/for/?m=microsoft/phi-2"]
+)
+def test_no_link_or_form_of_a_page_names_an_engine_that_nobody_named(client, path):
+    typed(client, "RTX 4070 and 32 GB")
+    response = client.get(path)
+    page = Page(response)
+    shown = {urlsplit(f"?{query}").query for query in response.context["worker"].engines.values()}
+    shown |= {one.question.query() for one in getattr(response.context.get("page"), "engines", ())}
+    told = [(link, parse_qs(urlsplit(link).query)) for link in page.links]
+    named = {link for link, asked in told if asked.get("worker", ["auto"]) == ["ollama"]}
+    assert not {link for link in named if urlsplit(link).query not in shown}
+    assert any(asked.get("worker") == ["auto"] for _, asked in told)
+    assert all(form.fields.get("worker", "auto") == "auto" for form in page.forms)
+
+
+def test_a_chosen_engine_has_what_is_asked_of_its_cache(client):
+    for asked, engine in (({"kv": "q4_1"}, "llama-cpp"), ({"kv": "fp8"}, "vllm"), ({"ubatch": 256}, "ollama")):
+        page = client.get("/models/", {"worker": "auto", "accelerator": "RTX 4070", **asked})
+        assert (page.status_code, engine_of(page)) == (200, engine)
+    refused = client.get("/models/", {"worker": "auto", "accelerator": "RTX 4070", "kv": "fp8", "ubatch": 256})
+    assert refused.status_code == 400
+
+
+def test_programs_can_leave_the_choice_to_the_machine_as_well(client):
+    machine = {"accelerator": "M3 Max 64GB", "worker": "auto", "limit": 1}
+    assert client.get("/api/v1/models", machine).json()["worker"]["slug"] == "mlx-lm"
+    hub = {"runs_on": "auto", "accelerator": "M3 Max 64GB", "limit": 1}
+    assert client.get("/api/models", hub).status_code == 200
+    assert client.get("/api/v1/models", {"worker": "auto", "limit": 1}).json()["worker"]["slug"] == "rbee"
 
 
 @pytest.mark.parametrize("next_", ["/", "/models/", "/models/microsoft/phi-2/", "/compare/", "/lists/"])
@@ -330,7 +465,7 @@ def test_who_names_rbee_keeps_it_and_is_told_what_else_there_is(client):
 
 def test_where_no_machine_is_told_the_choice_is_left_to_the_machine(client):
     for path in ("/", "/machine/", "/models/"):
-        assert Page(client.get(path)).form_to("/machine/read/").fields["worker"] == ""
+        assert Page(client.get(path)).form_to("/machine/read/").fields["worker"] == "auto"
     assert Page(client.get("/", {"worker": "vllm"})).form_to("/machine/read/").fields["worker"] == "vllm"
 
 

@@ -173,10 +173,10 @@ def test_describing_another_worker_replaces_the_remembered_one_whole(client):
     assert (after.slug, after.machine.told, after.context) == ("llama-cpp", False, 8192)
 
 
-def test_the_first_worker_without_a_machine_is_nothing_to_remember(client):
+def test_the_first_worker_is_remembered_like_any_other(client):
     client.get("/models/?worker=vllm&memory=24")
     response = client.get("/models/?worker=rbee")
-    assert response.cookies["worker"].value == ""
+    assert response.cookies["worker"].value == "worker=rbee"
     assert client.get("/models/").context["page"].worker.slug == "rbee"
 
 

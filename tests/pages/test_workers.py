@@ -23,7 +23,7 @@ def other():
 def shown(response):
     """The engine whose verdicts a page shows, as its header says: where that is left to the machine, the first one."""
     form = [told for tag, told in Page(response).tags if tag == "option" and "selected" in told]
-    return form[0]["value"] or next(iter(engines()))
+    return next(iter(engines())) if form[0]["value"] == "auto" else form[0]["value"]
 
 
 def test_every_engine_is_listed_and_has_a_page(client):
@@ -104,6 +104,20 @@ def test_a_senseless_worker_in_the_address_is_refused_and_not_remembered(client,
     assert response.status_code == 400
     assert "worker" not in response.cookies
     assert not Page(response).forbidden
+
+
+def test_the_form_of_all_parts_begins_with_what_suits_the_machine(client):
+    def form():
+        page = Page(client.get("/workers/"))
+        return next(form.fields for form in page.forms if "kv" in form.fields)
+
+    told = {**form(), "accelerator": "M3 Max 64GB"}
+    assert told["worker"] == "auto"
+    assert client.get("/workers/", told).context["worker"].worker.slug == "mlx-lm"
+    told = {**form(), "accelerator": "2x3090", "memory": ""}
+    assert client.get("/workers/", told).context["worker"].worker.slug == "llama-cpp"
+    client.get("/workers/", {"worker": "vllm"})
+    assert form()["worker"] == "vllm"
 
 
 def test_the_choice_is_a_form_that_works_without_javascript(client):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 
+from compat.estimate import estimate_memory
 from compat.estimate.ledger import LEAST_POINTS, MARGIN_HOLDS
 from tools.evaluation.accuracy import memory_accuracy
 from tools.evaluation.asked import asked
@@ -181,6 +183,26 @@ def test_ollama_keeps_no_more_than_the_model_was_made_for():
     assert whole == 4 * cut  # made for 8,192
 
 
+@pytest.mark.parametrize(
+    ("model", "engine", "border", "part", "before", "since"),
+    [
+        # 4,096 tokens and a batch in windowed layers, of 2,048 bytes a token; since then 1,280 beside a larger batch.
+        ("openai/gpt-oss-120b", "ollama", "2026-06-01", "kv", 18 * (8192 + 4608) * 2048, 18 * (8192 + 1280) * 2048),
+        # Experts of 2,880 by 2,880 in 2,944 by 3,072, of 4.25 bits.
+        ("openai/gpt-oss-120b", "vllm", "2025-09-13", "weights", 36 * 128 * 3 * (2944 * 3072 - 2880**2) * 17 // 32, 0),
+    ],
+)
+def test_former_releases_are_asked_for_what_they_held(model, engine, border, part, before, since):
+    def held(date):
+        one = point(model_id=model, engine=engine, quant="MXFP4", date=date, accelerator="H100", accelerator_gb=80)
+        found = asked(one)
+        return estimate_memory(found.inputs, found.engine, found.hardware, found.options).component(part).bytes
+
+    day = (date.fromisoformat(border) - timedelta(days=1)).isoformat()
+    base = held(border) - since
+    assert held(day) - base == pytest.approx(before, rel=1e-6)
+
+
 def test_a_bound_that_is_not_kept_is_named():
     kept = point(total_mib=9000.0, total_is="card", bound="upper", quality="low")
     broken = point(total_mib=3000.0, total_is="card", bound="upper", quality="low")
@@ -211,6 +233,20 @@ def test_a_margin_holds_what_it_says_of_families_it_was_not_drawn_from(memory, s
         ]
         assert len(inside) == margin.n
         assert sum(inside) >= MARGIN_HOLDS * margin.n
+
+
+def test_a_speed_has_no_margin_that_holds_for_one_machine_alone():
+    def runs_on(*machines):
+        return [
+            comparison(quantity="decode", basis="cpu", quality="user", family=f"f{n}", machine=name, measured=measured)
+            for name, measured in machines
+            for n in range(8)
+        ]
+
+    assert margins_of(runs_on(("a", 103.0), ("b", 102.0)))
+    assert not margins_of(runs_on(("a", 103.0)))
+    # Far more runs on one machine do not outvote another that is far off.
+    assert not margins_of([*runs_on(("a", 103.0)) * 9, *runs_on(("b", 40.0))])
 
 
 def test_too_few_points_or_one_family_alone_give_no_margin():

@@ -14,6 +14,7 @@ from marketplace import starter
 from tests.own_database import ROOT
 from tests.samples import RECORDS, every_record, record, write_lines
 from tools.catalogue.build import completed, main
+from tools.catalogue.made_up import is_assumed, is_made_up
 
 PHI = "microsoft/phi-2"
 
@@ -168,3 +169,103 @@ def test_a_date_that_is_younger_than_a_conversion_is_left_out_and_named(tmp_path
         assert ("createdAt" in found[PHI]) == ("createdAt" in found[PHI]["_source"]) == (name == "after")
         assert found[PHI]["likes"] == 3
         assert (f"the date of {PHI}" in capsys.readouterr().out) == (name == "before")
+
+
+FLASH = {"hidden_size": 2048, "num_attention_heads": 16, "num_hidden_layers": 40, "num_key_value_heads": 2}
+MOE = FLASH | {"head_dim": 256, "vocab_size": 248320, "num_experts": 256, "model_type": "qwen3_5_moe"}
+
+
+def test_a_count_that_a_formula_makes_of_the_dimensions_is_left_out_wherever_it_stands(tmp_path, capsys):
+    """A list says of MLX builds of Qwen 3.6 35B that they hold 34,131,148,800 weights; they hold 34.7 billion."""
+    counted = {"total": 34_131_148_800}
+    records = [
+        {"id": "a/4bit", "safetensors": counted, "config": MOE, "_source": {"safetensors": "a list"}},
+        {"id": "b/5bit", "safetensors": counted, "config": {"model_type": "qwen3_5_moe"}},
+        {"id": "c/original", "safetensors": {"total": 35_951_822_704}, "config": MOE},
+        {"id": "d/typed", "safetensors": counted | {"parameters": {"BF16": counted["total"]}}, "config": MOE},
+    ]
+    source = write_lines(tmp_path / "records.jsonl", records)
+    found = {item["id"]: item for item in records_in(made(tmp_path, source))}
+    assert [repo_id for repo_id, item in found.items() if "safetensors" in item] == ["c/original", "d/typed"]
+    assert "_source" not in found["a/4bit"]
+    assert "2 counts of weights" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("config", "total", "made_up"),
+    [
+        (MOE, 34_131_148_800, True),
+        (MOE, 34_131_148_801, False),
+        (MOE, 34_005_319_680, True),  # no expert that all share
+        ({"text_config": MOE}, 34_131_148_800, True),
+        ({**MOE, "vocab_size": None}, 34_131_148_800, False),
+        # Qwen 3 0.6B as it is counted, one table for words in and out.
+        (
+            {
+                "hidden_size": 1024,
+                "num_attention_heads": 16,
+                "num_hidden_layers": 28,
+                "num_key_value_heads": 8,
+                "head_dim": 128,
+                "vocab_size": 151936,
+            },
+            596_049_920,
+            False,
+        ),
+        # OLMo 7B, whose norms hold nothing.
+        (
+            {
+                "hidden_size": 4096,
+                "num_attention_heads": 32,
+                "num_hidden_layers": 32,
+                "vocab_size": 50304,
+                "model_type": "olmo",
+            },
+            6_888_095_744,
+            False,
+        ),
+    ],
+)
+def test_only_what_the_formula_makes_to_the_last_weight_is_made_up(config, total, made_up):
+    assert is_made_up(config, total) is made_up
+
+
+def test_a_context_that_a_list_assumes_is_left_out(tmp_path, capsys):
+    """Falcon's configuration names no context, and Kimi Linear's calls it otherwise: a list says 4,096 of both."""
+    config = {"model_type": "falcon", "hidden_size": 4544, "max_position_embeddings": 4096}
+    records = [
+        {"id": "a/falcon-7b", "config": config, "_source": {"config": "a list"}},
+        {"id": "b/falcon-11B", "config": config | {"max_position_embeddings": 8192}},
+        {"id": "c/llama-2-7b", "config": config | {"model_type": "llama"}},
+    ]
+    source = write_lines(tmp_path / "records.jsonl", records)
+    found = {item["id"]: item["config"].get("max_position_embeddings") for item in records_in(made(tmp_path, source))}
+    assert found == {"a/falcon-7b": None, "b/falcon-11B": 8192, "c/llama-2-7b": 4096}
+    assert "1 contexts that lists assumed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model_type", "context", "assumed"),
+    [
+        ("gpt_oss", 131_072, False),
+        ("gpt_oss", 4_194_304, True),
+        ("deepseek_v3", 6_553_600, True),
+        ("llama", 1_048_576, True),
+        ("llama4", 10_485_760, False),
+        ("mamba", 4096, True),
+        (None, 4096, False),
+    ],
+)
+def test_a_context_is_not_scaled_twice(model_type, context, assumed):
+    """What gpt-oss tells is what its positions are scaled to, by 32."""
+    assert is_assumed({"model_type": model_type, "max_position_embeddings": context}) is assumed
+
+
+def test_nothing_that_ships_is_made_up(shipped):
+    assert not [item["id"] for item in shipped if is_assumed(item.get("config") or {})]
+    assert not [
+        item["id"]
+        for item in shipped
+        if item.get("safetensors", {}).keys() == {"total"}
+        and is_made_up(item.get("config") or {}, item["safetensors"]["total"])
+    ]

@@ -6,7 +6,8 @@
 Every record must pass the check that all records pass, whoever tells them; what is refused is left out and named. Where
 several tell of one repository, the first one counts, and the others fill in what it leaves open. The Hub takes an id in
 any case: ids that differ by that alone are one repository, and the fuller record of it counts. Nobody packs what is not
-there: a date of a model that is younger than its conversions is a mistake of the source, and left out. Equal sources
+there: a date of a model that is younger than its conversions is a mistake of the source, and left out; so is what
+a list makes up where it read nothing (:mod:`tools.catalogue.made_up`). Equal sources
 make equal files, to the byte, and the file made of itself is itself: canonical JSON in the order of the ids, gzipped
 without a date.
 """
@@ -30,6 +31,7 @@ from compat.hub.payloads import parse_record
 from compat.ingest.from_files import BUNDLED, RecordFile
 from compat.management.commands.dump_records import record_line, replaced_file, zipped_file
 from compat.timestamps import Json
+from tools.catalogue.made_up import is_assumed, is_made_up
 
 BY_KEY = ("config", "cardData")
 """Blocks that are completed key by key: each key is a fact of its own. The others are one answer each."""
@@ -101,6 +103,31 @@ class Catalogue:
                 late.append(repo_id)
         return late
 
+    def drop_made_up_counts(self) -> list[str]:
+        """Leave out counts of weights that were worked out of dimensions; returns the ids of their records.
+
+        The same number is as little counted where a record does not tell the dimensions.
+        """
+        totals = {repo_id: _total(record) for repo_id, record in self.records.items()}
+        made_up = {
+            total
+            for repo_id, total in totals.items()
+            if total and is_made_up(self.records[repo_id].get("config") or {}, total)
+        }
+        found = sorted(repo_id for repo_id, total in totals.items() if total in made_up)
+        for repo_id in found:
+            self.records[repo_id] = without(self.records[repo_id], "safetensors")
+        return found
+
+    def drop_assumed_contexts(self) -> list[str]:
+        """Leave out contexts that a list assumed; returns the ids of their records."""
+        found = sorted(repo_id for repo_id, record in self.records.items() if is_assumed(record.get("config") or {}))
+        for repo_id in found:
+            record = self.records[repo_id]
+            config = {key: value for key, value in record["config"].items() if key != "max_position_embeddings"}
+            self.records[repo_id] = record | {"config": config}
+        return found
+
     def write(self, target: Path) -> bool:
         """Write the file, whole or not at all; returns whether it is another than before."""
         before = target.read_bytes() if target.exists() else b""
@@ -119,6 +146,12 @@ def without(record: Json, key: str) -> Json:
     found = {name: value for name, value in record.items() if name not in (key, "_source")}
     notes = {name: note for name, note in (record.get("_source") or {}).items() if name != key}
     return found | ({"_source": notes} if notes else {})
+
+
+def _total(record: Json) -> int | None:
+    """How many weights a record tells that its files hold, where it tells no more of them than that."""
+    block = record.get("safetensors")
+    return block["total"] if isinstance(block, dict) and block.keys() == {"total"} else None
 
 
 def _owner(repo_id: str) -> str:
@@ -172,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         catalogue.add(source)
     catalogue.unite()
     late = catalogue.drop_late_dates()
+    made_up = catalogue.drop_made_up_counts()
+    assumed = catalogue.drop_assumed_contexts()
     if not catalogue.records:
         raise SystemExit("No record of these files could be used.")
     state = "changed" if catalogue.write(given.output) else "unchanged"
@@ -182,6 +217,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     for repo_id in late:
         sys.stdout.write(f"  left out: the date of {repo_id}, which is younger than a conversion of it\n")
+    if made_up:
+        sys.stdout.write(
+            f"  left out: {len(made_up):,} counts of weights that dimensions make, and no file was counted\n"
+        )
+    if assumed:
+        sys.stdout.write(f"  left out: {len(assumed):,} contexts that lists assumed\n")
     for reason in catalogue.refused:
         sys.stdout.write(f"  refused: {reason}\n")
 

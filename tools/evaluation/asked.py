@@ -31,6 +31,7 @@ from compat.estimate.launch import (
     SPARE_CELL_SINCE,
 )
 from compat.models import ModelRecord, RecordVariant
+from tools.evaluation.former_releases import as_it_was
 from tools.evaluation.point_rows import Dimensions, MemoryPoint, Point, SpeedPoint
 
 Records = Callable[[str], ModelRecord | None]
@@ -79,6 +80,7 @@ def asked(point: Point, records: Records | None = None) -> Asked | str:
     if point.processor_only and (hardware is None or hardware.accelerators):
         hardware = Hardware()
     inputs, _ = inputs_of_variant(record, variant)
+    inputs, hardware = as_it_was(point, inputs, hardware)
     made = record.context or (inputs.shape.context if inputs.shape is not None else None)
     if made is not None:
         options = replace(options, context=loaded_context(made, options.context, profile.slug))

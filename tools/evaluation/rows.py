@@ -20,7 +20,7 @@ class Comparison:
 
     ``low`` and ``high`` are the range that pages show, where they show one, ``backend`` is the engine with what it
     computes on (``llama.cpp on Vulkan``), where that is told. ``basis`` and ``where`` are those of
-    :class:`compat.estimate.ledger.Margin`.
+    :class:`compat.estimate.ledger.Margin`. ``machine`` is what a speed was measured on, blank for memory.
     """
 
     point: str
@@ -37,6 +37,7 @@ class Comparison:
     low: float | None = None
     high: float | None = None
     backend: str = ""
+    machine: str = ""
 
     @property
     def error(self) -> float:
@@ -168,23 +169,42 @@ _EDGES = ((0.8, 1.0), (0.85, 1.0), (0.9, 1.0), (0.95, 1.0), (1.0, 1.0), (1.0, 1.
 
 
 def _margin(engine: str, quantity: str, basis: str, where: str, found: list[Comparison]) -> Margin | None:
-    """The narrowest margin that holds what it says of families it was not drawn from; None where none does."""
-    by_family: dict[str, list[float]] = {}
-    for c in found:
-        by_family.setdefault(c.family, []).append(c.distance)
+    """The narrowest margin that holds what it says of families it was not drawn from; None where none does.
+
+    Of a speed it must do so of machines too, each of which counts as much as any other: what was measured on one
+    of them tells nothing of the next.
+    """
+    by_family, by_machine = _distances(found, "family"), _distances(found, "machine")
     if len(found) < LEAST_POINTS or len(by_family) < 2:
         return None
     for share, times in _EDGES:
-        held = 0
-        for family, distances in by_family.items():
-            others = [d for name, members in by_family.items() if name != family for d in members]
-            edge = max(_within(others, share) * times, _FINEST)
-            held += sum(distance <= edge for distance in distances)
-        if held >= MARGIN_HOLDS * len(found):
+        held = sum(of * len(by_family[name]) for name, of in _held(by_family, share, times).items())
+        machines = _held(by_machine, share, times)
+        if quantity == "decode" and (not machines or sum(machines.values()) < MARGIN_HOLDS * len(machines)):
+            continue
+        if held >= MARGIN_HOLDS * len(found) - 1e-9:
             edge = max(_within([c.distance for c in found], share) * times, _FINEST)
             of = round(edge, _DIGITS), round(held / len(found), 3)
             return Margin(engine, quantity, basis, where, len(found), len(by_family), *of)
     return None
+
+
+def _distances(found: Iterable[Comparison], what: str) -> dict[str, list[float]]:
+    """The distances of some points by one of their fields."""
+    groups: dict[str, list[float]] = {}
+    for c in found:
+        groups.setdefault(getattr(c, what), []).append(c.distance)
+    return groups
+
+
+def _held(groups: Mapping[str, list[float]], share: float, times: float) -> dict[str, float]:
+    """The share of each group's distances within a margin that is drawn of all others; empty of one group alone."""
+    found = {}
+    for name, distances in groups.items() if len(groups) > 1 else ():
+        others = [d for other, members in groups.items() if other != name for d in members]
+        edge = max(_within(others, share) * times, _FINEST)
+        found[name] = sum(distance <= edge for distance in distances) / len(distances)
+    return found
 
 
 def _within(distances: Sequence[float], share: float) -> float:

@@ -164,6 +164,7 @@ def _compare(point: SpeedPoint, question: Asked) -> Comparison | str:
         found.low,
         found.high,
         "" if point.backend is None else f"{question.engine} on {BACKENDS[point.backend]}",
+        point.accelerator or point.machine or point.processor or "",
     )
 
 

@@ -152,7 +152,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     lines += [("Advice", text) for text in result.recommendations]
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
-    if page.memory is not None and result.cause in ("", "memory"):
+    if page.memory is not None and page.is_up_to_memory:
         lines += _memory(page.memory, page.memory.context)
     if not result.compatible:
         for row in page.alternatives[: None if whole else _MOST_ALTERNATIVES]:

@@ -1,0 +1,362 @@
+"""A machine out of what people type of it: ``2x3090, 64 GB RAM``, ``M3 Max 64GB``, ``laptop with a 4070``.
+
+What may mean two things is not taken for one of them: it is named as not understood, with what would be. The exceptions
+are said: a size beside a card is the system's, and a number behind a Mac's chip that it is sold with are its GB.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from compat.engines.accelerator_names import (
+    TIMES,
+    ReadName,
+    accelerator_named,
+    read_name,
+    times_alone,
+    wrong_count,
+)
+from compat.engines.hardware import GIB, MOST_ACCELERATORS
+from compat.engines.machine_told import GB_OF, Device, Told
+from compat.engines.processor_names import INTEGRATED, PROCESSOR
+from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks
+
+_MOST_GB = 100_000.0
+PARTED = re.compile(
+    # Not the plus of Ryzen AI Max+ 395.
+    r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+|(?<=\w)(?<!max)[+&](?=\w)",
+    re.IGNORECASE,
+)
+_BESIDE = re.compile(r"\+|&|and|plus|with|und|mit", re.IGNORECASE)
+_RATE = re.compile(
+    r"(?:\bat )?(?<![\w.])(\d{1,4}(?:\.\d{1,2})?) ?gb(?: ?/ ?s\b|ps\b| a second\b| per second\b)", re.IGNORECASE
+)
+_CARDS = r"vram|(?:video|gpu|graphics) (?:memory|ram)|grafikspeicher|videospeicher|gddr\dx?|hbm\de?"
+_KIND = (
+    r"(?:system |main )?(?:memory|ram)|(?:unified|shared) memory|lpddr\w*|ddr\w*|(?:arbeits|haupt|system)speicher"
+    rf"|{_CARDS}"
+)
+_SIZE = re.compile(
+    rf"(?:\b({_KIND})[:= ] ?)?(?<![\w.-])(?:(\d{{1,2}}) ?{TIMES} ?)?(\d{{1,7}}(?:\.\d{{1,3}})?) ?"
+    # A card may be called 780M: so many megabytes are written out.
+    rf"(?:(t(?!i\b)|g|m(?=i|b|eg))(?:i?b|i|igs?|egs?|[ei][gr]abytes?)?)\b(?(1)|(?:(?: of)? ((?:\w+ )?(?:{_KIND}))\b)?)",
+    re.IGNORECASE,
+)
+SIZE_LAST = re.compile(r"(?<![\w.])\d{1,4} ?(?:g|gi|gi?b)$", re.IGNORECASE)
+_KIND_NEXT = re.compile(rf"(?:of )?(?:{_KIND})\b", re.IGNORECASE)
+_BARE_SIZES = "|".join(
+    map(str, (*range(2, 25), 28, 30, 31, 32, 36, 40, 48, 64, 72, 80, 96, 128, 192, 256, 384, 512, 768, 1024))
+)
+_NO_UNIT = re.compile(rf"(?<![\w.-])({_BARE_SIZES}) (?=(?:{_KIND})\b)", re.IGNORECASE)
+"""``64 RAM``: so many GB."""
+_NO_CARD = re.compile(
+    r"\b(?:no|without|ohne|keine?n?)\s+(?:\w+\s+)?(?:e?gpu|cards?|graphics|grafik\w*)\b|\b(?:cpu|processor)\s+only\b"
+    r"|\b(?:only|just|nur)\s+(?:a |die |der )?(?:cpu|processor|prozessor)\b|\b(?:integrated|onboard)\b",
+    re.IGNORECASE,
+)
+_MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
+"""What only the system's memory is called."""
+_LAPTOP = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook)s?\b", re.IGNORECASE)
+_OUTSIDE = re.compile(
+    r"\b(?:e-?gpu|desktop|external|thunderbolt)\b|\b(?:not?|keine?n?)\s+(?:an?\s+|in\s+)*(?:laptop|notebook)\b",
+    re.IGNORECASE,
+)
+_IN_LAPTOPS = re.compile(r"\b(?:Laptop|Mobile|Max-Q)\b|\d[MS]$")
+_SEVERAL = re.compile(r"[\dX]s$")
+"""``3090s``, ``MI300Xs``"""
+_WITH = re.compile(r"with|mit", re.IGNORECASE)
+_NOT = frozenset(("not", "no", "without", "ohne", "kein", "keine", "keinen", "nicht", "statt"))
+_BEFORE_COUNT = frozenset(("have", "has", "got", "with", "my", "habe", "mit", "of", "mein", "meine"))
+_SAYING_NOTHING = frozenset((
+    *("a", "an", "the", "my", "i", "have", "has", "got", "it", "is", "of", "at", "on", "in", "for", "each", "total"),
+    *("gpu", "gpus", "card", "cards", "accelerator", "graphics", "laptop", "notebook", "desktop", "pc", "computer"),
+    *("machine", "server", "workstation", "mac", "macbook", "imac", "mini", "studio", "air", "pro", "linux"),
+    *("windows", "cpu", "processor", "core", "cores", "ram", "memory", "vram", "system", "nvidia", "amd", "apple"),
+    *("intel", "geforce", "radeon", "with", "and", "unified", "shared", "x", "only", "just", "no", "not", "without"),
+    *("any", "integrated", "onboard", "nothing", "but", "nur", "ohne", "kein", "keine", "und", "mit", "ich", "habe"),
+    *("hab", "ein", "eine", "einen", "mein", "meine", "im", "grafikkarte", "grafikkarten", "karte", "rechner"),
+    *("prozessor", "gaming", "gamer", "rig", "build", "setup", "box", "home", "homelab", "old", "new", "used", "egpu"),
+    *("external", "nvlink", "sli", "single", "one", "founders", "edition", "fe", "oc", "running", "run", "from"),
+    *("asus", "msi", "gigabyte", "zotac", "evga", "pny", "palit", "gainward", "sapphire", "powercolor", "xfx"),
+    *("asrock", "tuf", "ventus", "aorus", "ubuntu", "debian", "fedora", "wsl", "wsl2", "macos", "chip", "google"),
+    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen"),
+))  # fmt: skip
+_MOST_WORDS = 40
+_LONGEST_NAME = 7
+
+
+@dataclass(slots=True)
+class _Size:
+    """A size as it was typed: its GB, what it is said to be, and whether it stands beside what went before.
+
+    ``with_`` says that it does so as something that this has: ``RTX 3060 with 12 GB``.
+    """
+
+    text: str
+    gb: float
+    kind: str
+    count: int
+    beside: bool = False
+    with_: bool = False
+
+
+def read_typed(text: str) -> Told:
+    """What somebody typed."""
+    whole = read_name(text)
+    if whole.label:
+        return Told(devices=[Device(whole.label, whole.memory, whole.count)])
+    told, sizes = Told(), list[_Size]()
+    text = _without_wrong_counts(plain_words(text), told)
+    text = without_bodywork(without_disks(text, told.said))
+    told.alone = _NO_CARD.search(text) is not None or _MODULES.search(text) is not None
+    text, told.bandwidth = memory_told(text, told)
+    between = ""
+    for part, after in _parts(" ".join(text.split())):
+        sizes += _read_part(part, between, told)
+        between = after
+    _put_into_laptop(text, told)
+    _give_sizes(told, sizes)
+    return told
+
+
+def _read_part(part: str, between: str, told: Told) -> list[_Size]:
+    """Take in one part of a text; what is told of sizes in it is given back."""
+    count, name = _bare_count(part)
+    card = read_name(name)
+    if card.label:
+        # A size that stands with a name is that of this accelerator, whatever else there is.
+        told.devices.append(Device(card.label, card.memory, card.count * count))
+        return []
+    integrated = INTEGRATED.search(part)
+    if integrated:
+        told.said.append(f"Left out, as no accelerator of the list: {integrated[0].strip()}.")
+        told.alone = True
+        part = _without(part, integrated)
+    processor = PROCESSOR.search(part)
+    if processor:
+        told.processor, told.alone = told.processor or processor[0].strip(), True
+        part = _without(part, processor)
+    rest = _NO_UNIT.sub(r"\1 GB ", _names(part, told))
+    rate = _RATE.search(rest)
+    if rate:
+        told.bandwidth = told.bandwidth or float(rate[1])
+        rest = _without(rest, rate)
+    found, words = list(_sizes(rest, told)), _SIZE.sub(" ", rest).split()
+    if found and not words:
+        found[-1].beside = _BESIDE.search(between) is not None
+        found[-1].with_ = _WITH.fullmatch(between.strip()) is not None
+    _leave(words, told)
+    return found
+
+
+def _without(text: str, found: re.Match[str]) -> str:
+    return f"{text[: found.start()]} {text[found.end() :]}"
+
+
+def _bare_count(part: str) -> tuple[int, str]:
+    """How many a part tells before a name that is a number (``2 3090``), and the name; 1 for any other."""
+    found = re.fullmatch(r"(\d{1,2}) (\d{3,4}s?\b.*)", part)
+    name = re.sub(r"^(\d{4})s\b", r"\1", found[2]) if found else ""
+    if found and 1 <= int(found[1]) <= MOST_ACCELERATORS and read_name(name).label:
+        return int(found[1]), name
+    return 1, part
+
+
+def _without_wrong_counts(text: str, told: Told) -> str:
+    """The text without the parts that tell a number of accelerators which none is; they are told as not understood."""
+    while (wrong := wrong_count(text)) is not None:
+        begin = max((one.end() for one in PARTED.finditer(text, 0, wrong.start)), default=0)
+        end = next((one.start() for one in PARTED.finditer(text, wrong.end)), len(text))
+        part = text[begin:end].strip()
+        name = " ".join(f"{text[begin : wrong.start]} {text[wrong.end : end]}".split())
+        told.unread.append(part)
+        told.said.append(wrong.sentence)
+        told.instead[part] = tuple(f"{number}x {name}" if number > 1 else name for number in wrong.near or (1,))
+        text = f"{text[:begin]} {text[end:]}"
+    return text
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """The parts of a text, each with what parts it from the next."""
+    begin = 0
+    for between in PARTED.finditer(text):
+        if between[0].strip().isalpha() and _is_in_name(text, between):
+            continue
+        yield text[begin : between.start()], between[0]
+        begin = between.end()
+    yield text[begin:], ""
+
+
+def _is_in_name(text: str, between: re.Match[str]) -> bool:
+    """Whether a word between two parts is one of a name's own: ``Snapdragon X Plus X1P-64-100``."""
+    word = between[0].strip()
+    before, after = text[: between.start()].split()[-2:], text[between.end() :].split()[:1]
+    label = read_name(" ".join([*before, word, *after])).label
+    return word.lower() in label.lower().split()
+
+
+def _sizes(part: str, told: Told) -> Iterator[_Size]:
+    for found in _SIZE.finditer(part):
+        kind = (found[1] or found[5] or "").lower()
+        gb = float(found[3]) * GB_OF[found[4].lower()]
+        if 0.25 <= gb <= _MOST_GB:
+            yield _Size(found[0].strip(), gb, _kind(kind), int(found[2] or 1) or 1)
+        else:
+            told.unread.append(found[0].strip())
+
+
+def _kind(words: str) -> str:
+    """``card`` for memory of an accelerator, ``system`` for that of the system; empty where it is not told."""
+    if re.search(_CARDS, words):
+        return "card"
+    return "system" if words else ""
+
+
+def _names(part: str, told: Told) -> str:
+    """Take the accelerators that a part names out of it: the longest rows of words that are a name."""
+    words = part.replace("(", " ").replace(")", " ").split()
+    rest: list[str] = []
+    at = 0
+    while at < len(words):
+        for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1) if at < _MOST_WORDS else ():
+            row = words[at : at + length]
+            read = _name(row, " ".join(words[at + length : at + length + 2]))
+            if read.label and not (length > 1 and row[0].isdecimal() and len(row[0]) < 3 and _belongs_before(rest)):
+                if rest and rest[-1].lower() in _NOT:
+                    told.unread.append(" ".join([rest.pop(), *row]))
+                    at += length
+                    break
+                told.devices.append(Device(read.label, read.memory, read.count))
+                at += length
+                # What stood on both sides of a name does not belong together.
+                rest.append("\n")
+                break
+        else:
+            rest.append(words[at])
+            at += 1
+    return " ".join(rest)
+
+
+def _belongs_before(rest: Sequence[str]) -> bool:
+    """Whether a number belongs to the words before it (``Ryzen 5``), and is not how many follow."""
+    return bool(rest) and rest[-1] != "\n" and rest[-1].lower() not in _BEFORE_COUNT
+
+
+def _name(words: Sequence[str], after: str) -> ReadName:
+    """The accelerator that these words name. A size that is said to be one of memory is none of the name's own."""
+    row = " ".join(words)
+    if _KIND_NEXT.match(after) and SIZE_LAST.search(row):
+        return ReadName()
+    read = read_name(row)
+    return read if read.label or not _SEVERAL.search(row) else read_name(row[:-1])
+
+
+def _leave(words: Sequence[str], told: Told) -> None:
+    """What is left of a part: how many there are of the only accelerator, else what nobody understands."""
+    words = [word for word in words if not _MODULES.fullmatch(word)]
+    left = " ".join(words)
+    count = times_alone(left)
+    telling = [
+        word for word in words if word.lower().strip("()[].:!?\"'") not in _SAYING_NOTHING and re.search(r"\w", word)
+    ]
+    if count and len(told.devices) == 1 and told.devices[0].count == 1:
+        told.devices[0].count = count
+    elif len(telling) == 1 and _is_size_of(telling[0], told):
+        told.devices[0].memory = float(telling[0])
+        told.said.append(f"{telling[0]} is taken as {telling[0]} GB of memory.")
+    # Words that say nothing by themselves belong to what they stand in: "Pro 6000".
+    elif telling:
+        told.unread.append(telling[0] if len(telling) == 1 and telling[0].isdecimal() else left[:60])
+
+
+def _is_size_of(word: str, told: Told) -> bool:
+    """Whether a number is one of the GB that the only accelerator, which shares its memory, is sold with."""
+    if not (word.isascii() and word.isdecimal() and len(word) < 5 and len(told.devices) == 1):
+        return False
+    device = told.devices[0]
+    known = accelerator_named(device.name)
+    return known is not None and device.memory is None and int(word) * GIB in known.memory_options
+
+
+def _put_into_laptop(text: str, told: Told) -> None:
+    """Take the cards of a laptop for what their makers call so there, which holds and computes less."""
+    if not _LAPTOP.search(text) or _OUTSIDE.search(text):
+        return
+    for device in list(told.devices):
+        known = accelerator_named(device.name)
+        if known is None or known.unified or device.count > 1 or _IN_LAPTOPS.search(device.name):
+            continue
+        # A label is longer than a card's name where it tells one of several sizes.
+        size = device.memory
+        if size is None and known.memory is not None and known.name != device.name:
+            size = known.memory / GIB
+        own = read_name(f"{known.name} Laptop", size)
+        others = read_name(f"{known.name} Laptop").label or read_name(f"{known.name}M").label
+        if not own.label and size is None:
+            own = read_name(f"{known.name}M")
+        if own.label:
+            told.said.append(f"In a laptop it is the {own.label}: write “desktop” or “eGPU” beside it if yours is not.")
+            device.name, device.memory = own.label, None
+        elif others:
+            part = f"{device.name}{'' if device.memory is None else f' {device.memory:g} GB'}"
+            told.devices.remove(device)
+            told.unread.append(part)
+            told.instead[part] = (others,)
+            told.said.append(
+                f"The {others} has another memory: write “desktop” or “eGPU” beside it if yours is not that."
+            )
+
+
+def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
+    """Let each size find what it is the size of."""
+    device = told.devices[0] if told.devices else None
+    known = accelerator_named(device.name) if device else None
+    shared = known is not None and known.unified and known.memory is None
+    system = any(size.kind == "system" for size in sizes)
+    bare: float | None = None
+    taken = False
+    for size in sizes:
+        whole = size.gb * size.count
+        if size.kind == "card":
+            device = _sized(told, size, device)
+        elif device is not None and shared and device.memory is None:
+            device.memory = whole
+        elif size.kind == "system" or (device is None and told.alone and not taken and not system):
+            told.ram = (told.ram or 0) + whole
+            taken = taken or not size.kind
+        elif device is None and bare is not None:
+            told.unread.append(size.text)
+        elif device is None:
+            bare, told.devices = size.gb, [Device("", None, size.count)] if size.count > 1 else []
+        elif _may_be_its_own(device, size) and (size.with_ or not size.beside):
+            device.memory = size.gb
+        elif shared or ((taken or system) and size.count == 1):
+            # The memory is told, so that this is something else.
+            told.unread.append(size.text)
+            told.instead[size.text] = (f"{size.text} SSD",)
+        else:
+            told.ram = (told.ram or 0) + whole
+            taken = True
+            told.said.append(f"{whole:g} GB is taken as system memory.")
+    if bare is not None:
+        told.devices = []
+    told.bare = bare
+
+
+def _sized(told: Told, size: _Size, device: Device | None) -> Device:
+    """The accelerator with the memory that it is told to have."""
+    if device is None:
+        device = Device("", None, size.count)
+        told.devices.append(device)
+    device.memory = size.gb
+    return device
+
+
+def _may_be_its_own(device: Device, size: _Size) -> bool:
+    """Whether a size is one that an accelerator is made with, and nothing else tells its memory."""
+    known = accelerator_named(read_name(device.name, size.gb).label)
+    if device.memory is not None or known is None:
+        return False
+    return known.memory is None or abs(known.memory / GIB - size.gb) < 0.06 * size.gb + 0.2

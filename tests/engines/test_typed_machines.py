@@ -1,0 +1,252 @@
+"""Machines as strangers type them: read as they are meant, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.engines.accelerator_names import accelerator_labels, general_names, read_name, wrong_count
+from compat.engines.hosted_machines import hosted_machines
+from compat.engines.machine_text import completions, read_machine
+
+READ = [
+    # laptops
+    ("laptop 4060", {"accelerator": "RTX 4060 Laptop"}),
+    ("gaming laptop with a 4060 and 16GB RAM", {"accelerator": "RTX 4060 Laptop", "ram": "16"}),
+    ("notebook mit rtx 4070, 32 gb ram", {"accelerator": "RTX 4070 Laptop", "ram": "32"}),
+    ("Laptop RTX 4070 16GB", {"accelerator": "RTX 4070 Laptop", "ram": "16"}),
+    ("laptop RX 6800", {"accelerator": "RX 6800M"}),
+    ("4060, not a laptop", {"accelerator": "RTX 4060"}),
+    ("laptop with eGPU 3090", {"accelerator": "RTX 3090"}),
+    ("4090m", {"accelerator": "RTX 4090 Laptop"}),
+    ("Radeon 780M 32GB + RTX 4070", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("Ryzen 7 7840HS, Radeon 780M, RTX 4060 laptop, 32GB", {"accelerator": "RTX 4060 Laptop", "ram": "32"}),
+    ("Intel Iris Xe 16GB", {"ram": "16"}),
+    ("UHD 620 8GB RAM", {"ram": "8"}),
+    # Macs
+    ("Mac mini M4 16", {"accelerator": "Apple M4", "memory": "16"}),
+    ("Mac Studio M3 Ultra 512", {"accelerator": "Apple M3 Ultra", "memory": "512"}),
+    ("m4pro48gb", {"accelerator": "Apple M4 Pro", "memory": "48"}),
+    ("Macbook pro 14 m3 pro 18gb", {"accelerator": "Apple M3 Pro", "memory": "18"}),
+    ("MacBook Pro 16 M1 Pro", {"accelerator": "Apple M1 Pro"}),
+    ('MacBook Pro 16" M1 Pro 16GB', {"accelerator": "Apple M1 Pro", "memory": "16"}),
+    ("MacBook Pro 2021 M1 Max 32GB", {"accelerator": "Apple M1 Max", "memory": "32"}),
+    ("iMac 24 M3", {"accelerator": "Apple M3"}),
+    ("Mac mini M4 16/512", {"accelerator": "Apple M4", "memory": "16"}),
+    ("Apple M4 Max (16-core CPU, 40-core GPU), 64GB", {"accelerator": "Apple M4 Max", "memory": "64"}),
+    # sizes that are no memory of the one or the other
+    ("1TB SSD, 32GB RAM, RTX 4070", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("i5 12400f rtx 3060 16gb ram 512gb ssd", {"accelerator": "RTX 3060", "ram": "16"}),
+    ("4090 24GB VRAM 1TB NVMe", {"accelerator": "RTX 4090"}),
+    ("I have an RTX 3060 with 12GB and 32GB of RAM", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
+    ("RTX 4060 Ti with 16 GB", {"accelerator": "RTX 4060 Ti 16 GB"}),
+    ("I have an RTX 4060 Ti with 16 GB", {"accelerator": "RTX 4060 Ti 16 GB"}),
+    ("RTX 4090 with 24GB", {"accelerator": "RTX 4090"}),
+    ("24x 64GB RAM", {"ram": "1536"}),
+    ("RTX 3060 12GB, 64GB", {"accelerator": "RTX 3060 12 GB", "ram": "64"}),
+    ("RTX 4090 24 GB GDDR6X", {"accelerator": "RTX 4090"}),
+    ("VRAM 24GB RAM 64GB", {"memory": "24", "ram": "64"}),
+    ("4090 64 RAM", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("16,5 GB RAM", {"ram": "16.5"}),
+    ("1,024 GB RAM", {"ram": "1024"}),
+    ("no gpu 16gb", {"ram": "16"}),
+    ("64GB DDR5-6000 + 4090", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("32gb ddr5 6800 xt", {"accelerator": "RX 6800 XT", "ram": "32"}),
+    ("EPYC 9654 12-channel DDR5-4800 384GB", {"ram": "384", "ram_bandwidth": "460.8"}),
+    ("12-channel DDR5-4800, 384 GB", {"ram": "384", "ram_bandwidth": "460.8"}),
+    ("RTX 4070, DDR5, 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("dual channel DDR4-3200 32GB", {"ram": "32", "ram_bandwidth": "51.2"}),
+    # processors
+    ("2x Xeon Gold 6248 512GB RAM", {"ram": "512"}),
+    ("Xeon 256GB", {"ram": "256"}),
+    ("E5-2680v4 128gb", {"ram": "128"}),
+    ("raspberry pi 5 8gb", {"ram": "8"}),
+    ("Threadripper 3970X 256GB", {"ram": "256"}),
+    ("4070 12GB 5600X 32GB", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("Ryzen 5 rx 6600 16gb", {"accelerator": "RX 6600", "ram": "16"}),
+    ("Ryzen 7 4070", {"accelerator": "RTX 4070"}),
+    ("Xeon RTX3060 64GB", {"accelerator": "RTX 3060", "ram": "64"}),
+    ("Ryzen AI Max+ 395 Radeon 8060S 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    # how many
+    ("2 3090", {"accelerator": "RTX 3090", "count": "2"}),
+    ("2 3090s", {"accelerator": "RTX 3090", "count": "2"}),
+    ("a pair of 3090s", {"accelerator": "RTX 3090", "count": "2"}),
+    ("2 Stück 3090", {"accelerator": "RTX 3090", "count": "2"}),
+    ("3090 2 Stück", {"accelerator": "RTX 3090", "count": "2"}),
+    ("zwei 3090", {"accelerator": "RTX 3090", "count": "2"}),
+    ("RTX 3090 PCIe x16", {"accelerator": "RTX 3090"}),
+    ("RTX 3090 PCIe 4.0 x16, 64 GB RAM", {"accelerator": "RTX 3090", "ram": "64"}),
+    ("2x rtx 3060 8gb, 1x 3090, 64gb", {"accelerator": "RTX 3090", "beside": "2x RTX 3060 8 GB", "ram": "64"}),
+    # other languages
+    ("Ich habe eine RTX 3060 mit 12 GB und 32 GB Arbeitsspeicher", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
+    ("8 GB Grafikspeicher", {"memory": "8"}),
+    ("4090两张", {"accelerator": "RTX 4090", "count": "2"}),
+    ("两张4090", {"accelerator": "RTX 4090", "count": "2"}),
+    ("2张 4090", {"accelerator": "RTX 4090", "count": "2"}),
+    ("双卡3090 64G内存", {"accelerator": "RTX 3090", "count": "2", "ram": "64"}),
+    ("显卡4090 内存64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("4090 24G 内存128G", {"accelerator": "RTX 4090", "ram": "128"}),
+    ("4090显存24G内存64G", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("24G 显存 64G 内存", {"memory": "24", "ram": "64"}),
+    ("我的电脑是4060笔记本", {"accelerator": "RTX 4060 Laptop"}),
+    ("单卡 4090", {"accelerator": "RTX 4090"}),
+    ("苹果 M4芯片 16G", {"accelerator": "Apple M4", "memory": "16"}),
+    ("无显卡 32G内存", {"ram": "32"}),
+    ("核显 16G内存", {"ram": "16"}),
+    # what stands around it
+    ("4090+3090", {"accelerator": "RTX 4090", "beside": "RTX 3090"}),
+    ("RTX 4090+64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("Ryzen AI Max+395 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    ("4090 w/ 64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("RTX 4090: 24 GB, RAM: 64 GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("Intel(R) UHD Graphics 630, 16 GB RAM", {"ram": "16"}),
+    ("4090 \U0001f680", {"accelerator": "RTX 4090"}),
+    ('"4090".', {"accelerator": "RTX 4090"}),
+    ("4090 at 450W", {"accelerator": "RTX 4090"}),
+    ("RTX 4090 Windows 11 64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("GPU: RTX 4090 / CPU: 7950X / RAM: 64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("Google Colab T4", {"accelerator": "T4"}),
+    ("4070tis", {"accelerator": "RTX 4070 Ti SUPER"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), READ, ids=lambda value: ascii(value)[:40])
+def test_it_is_read_as_it_is_meant(text, told):
+    read = read_machine(text)
+    assert dict(read.parameters) == told
+    assert read.whole
+
+
+@pytest.mark.parametrize(
+    ("text", "unread", "near"),
+    [
+        ("rtx 4090 not 3090", "not 3090", "RTX 3090"),
+        ("Titan X", "Titan X", "TITAN X Pascal"),
+        ("GTX 1650 with Max-Q Design", "Max-Q", "Quadro P4000 Max-Q"),
+        ("4090 64", "64", "64 GB RAM"),
+        ("M3 Max 64GB 1TB", "1TB", "1TB SSD"),
+        ("4090 64GB 2TB", "2TB", "2TB SSD"),
+        ("3090, 64GB, 32GB RAM", "64GB", "64GB SSD"),
+        ("64GB DDR5 6000", "DDR5 6000", "DDR5-6000"),
+        ("laptop 3060 12GB", "RTX 3060 12 GB", "RTX 3060 Laptop"),
+        ("Orin AGX 64GB", "Orin AGX", "Jetson AGX Orin 64GB"),
+        ("g5.12xlarge", "g5.12xlarge", "4x A10G"),
+        ("colab", "colab", "T4"),
+        ("Steam Deck", "Steam Deck", "16 GB RAM"),
+        ("4060ti 16", "16", "16 GB VRAM"),
+    ],
+)
+def test_what_may_mean_two_things_is_named_with_what_would_be_understood(text, unread, near):
+    read = read_machine(text)
+    assert unread in read.unread
+    assert not read.whole
+    assert near in read.near()[unread]
+
+
+def test_of_two_sizes_without_a_name_none_is_dropped():
+    read = read_machine("24GB/64GB")
+    assert (read.bare, read.unread, read.whole) == (24.0, ("64GB",), False)
+
+
+@pytest.mark.parametrize("text", ["4090 64", "0 GB RAM", "RTX 3060 12 GB or 8 GB", "16 MB RAM"])
+def test_nothing_far_from_what_was_typed_is_offered(text):
+    offered = [one for labels in read_machine(text).near().values() for one in labels]
+    assert not [one for one in offered if "GB RAM" not in one and "GB VRAM" not in one]
+
+
+def test_all_that_is_offered_for_a_machine_with_a_name_is_understood():
+    for name in HOSTED:
+        assert hosted_machines(name)
+        assert all(read_machine(one).whole for one in hosted_machines(name)), name
+
+
+HOSTED = (
+    *("g4dn.metal", "g5.xlarge", "g6.48xlarge", "g6e.xlarge", "p3.8xlarge", "p3dn.24xlarge", "p4d.24xlarge"),
+    *("p4de.24xlarge", "p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "a2-highgpu-4g"),
+    *("a2-ultragpu-1g", "a3-highgpu-8g", "a3-megagpu-8g", "a3-ultragpu-8g", "colab", "kaggle", "Steam Deck"),
+)
+
+
+# --- how many ---------------------------------------------------------------------------------------------------
+
+WRONG = {
+    "-3 x 4090": ("-3", ["3x 4090"]),
+    "0 x 4090": ("0", ["4090"]),
+    "0x4090": ("0", ["4090"]),
+    "3.5x 4090": ("3.5", ["3x 4090", "4x 4090"]),
+    "2,5 x 4090": ("2,5", ["2x 4090", "3x 4090"]),
+    "1e3 x 4090": ("1e3", ["16x 4090"]),
+    "1,000 x 4090": ("1,000", ["16x 4090"]),
+    "99999999 x 4090": ("99999999", ["16x 4090"]),
+    "17x 4090": ("17", ["16x 4090"]),
+    "1/2 x 4090": ("1/2", ["4090"]),
+    "4090 x 0": ("0", ["4090"]),
+    "4090 x -2": ("-2", ["2x 4090"]),
+    "4090 x1.5": ("1.5", ["4090", "2x 4090"]),
+    "0x 24 GB VRAM": ("0", ["24 GB VRAM"]),
+}
+
+
+@pytest.mark.parametrize(("text", "number", "near"), [(text, *told) for text, told in WRONG.items()])
+def test_a_number_of_cards_that_none_is_is_said_with_what_would_be(text, number, near):
+    for whole in (text, f"64 GB RAM, {text}", f"RTX 3060 + {text}"):
+        read = read_machine(whole)
+        assert not read.whole
+        assert text in read.unread
+        assert read.near()[text] == near
+        assert f"“{number}” is no number of accelerators: use a whole number from 1 to 16" in " ".join(read.said)
+        assert read.accelerator != "RTX 4090"
+    assert read_name(text).label == ""
+
+
+def test_no_name_is_taken_for_a_wrong_number():
+    for label in (*accelerator_labels(), *general_names()):
+        for text in (label, f"2x {label}", f"{label}, 64 GB RAM", label.replace(" ", "")):
+            assert wrong_count(text) is None, text
+
+
+@pytest.mark.parametrize("text", ["2x3090", "2 x 3090", "3060,2x3090", "RTX 4070, 2x16GB RAM", "MI300X x8", "16x 4090"])
+def test_a_right_number_is_none_that_is_wrong(text):
+    assert wrong_count(text) is None
+
+
+def test_what_is_offered_while_somebody_types_is_written_as_people_write_it():
+    assert completions("4090 + 2xRTX 306")[0] == "4090 + 2x RTX 3060"
+    assert completions("2xrtx 309")[0] == "2x RTX 3090"
+    assert completions("4090 + 2 RTX 306")[0] == "4090 + 2 RTX 3060"
+
+
+# --- several machines -------------------------------------------------------------------------------------------
+
+APART = [
+    ("M3 Max 64GB and RTX 4090", "not in one machine",
+     [{"accelerator": "RTX 4090"}, {"accelerator": "Apple M3 Max", "memory": "64"}]),
+    ("M1 Max 64 GB RAM, 2x4090", "not in one machine",
+     [{"accelerator": "RTX 4090", "count": "2"}, {"accelerator": "Apple M1 Max", "memory": "64"}]),
+    ("M3 Max 64GB, M4 Pro 24GB", "not in one machine",
+     [{"accelerator": "Apple M3 Max", "memory": "64"}, {"accelerator": "Apple M4 Pro", "memory": "24"}]),
+    ("DGX Spark + 4090", "not in one machine", [{"accelerator": "RTX 4090"}, {"accelerator": "GB10"}]),
+    ("Mac mini M4 16GB and a PC with RTX 3060 12GB, 64 GB RAM", "not in one machine",
+     [{"accelerator": "RTX 3060 12 GB", "ram": "64"}, {"accelerator": "Apple M4", "memory": "16"}]),
+    ("4090 + RX 7600 + 3060, 64GB RAM", "several makers",
+     [{"accelerator": "RTX 4090", "beside": "RTX 3060", "ram": "64"}, {"accelerator": "RX 7600", "ram": "64"}]),
+    ("Ryzen AI Max+ 395 128GB + RTX 4090", "not judged together",
+     [{"accelerator": "RTX 4090"}, {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}]),
+    ("3090 or 2x4090", "several machines", [{"accelerator": "RTX 3090"}, {"accelerator": "RTX 4090", "count": "2"}]),
+    ("M4 Pro 24GB oder 3090", "several machines",
+     [{"accelerator": "Apple M4 Pro", "memory": "24"}, {"accelerator": "RTX 3090"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "why", "alone"), APART)
+def test_what_is_in_no_single_machine_is_offered_each_alone(text, why, alone):
+    read = read_machine(text)
+    assert not read.whole
+    assert not read.parameters
+    assert why in read.said[0]
+    assert [dict(one.parameters) for one in read.apart] == alone
+    assert all(one.whole for one in read.apart)
+
+
+def test_graphics_inside_a_processor_are_left_out_beside_a_card_and_that_is_said():
+    assert "Radeon 780M is left out" in " ".join(read_machine("Radeon 780M + RTX 4070").said)
+    assert "Intel Iris Xe" in " ".join(read_machine("Intel Iris Xe, RTX 3050 laptop, 16 GB RAM").said)

@@ -1,0 +1,86 @@
+"""Models that make vectors or ranks of texts: what they keep, what they compute with, and how they are started."""
+
+from dataclasses import replace
+
+import pytest
+
+from compat.catalogue.needs import inputs_of_variant
+from compat.engines.hardware import GIB, Accelerator, Hardware
+from compat.estimate import LoadOptions, ModelFiles, VariantInputs, estimate_memory, from_config, make_plans
+from compat.estimate.launch import for_embeddings, launch_of
+from compat.models import ModelRecord, RecordVariant
+from compat.shapes.known import known_shape
+
+CARD = Hardware((Accelerator("card", "nvidia", "gpu", 80 * GIB),))
+BERT = from_config(
+    {
+        "model_type": "bert", "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
+        "num_key_value_heads": 16, "intermediate_size": 4096, "vocab_size": 30_522, "max_position_embeddings": 512,
+    }
+)  # fmt: skip
+ENCODER = VariantInputs(BERT, 670_000_000, 335_000_000, "F16", 0, "gguf", embeds=True)
+QWEN = VariantInputs(known_shape("Qwen/Qwen3-0.6B"), 639_150_592, 595_776_512, "Q8_0", 0, "gguf", embeds=True)
+ENGINES = ("ollama", "llama-cpp", "vllm", "sglang", "transformers", "lmdeploy")
+
+
+def part(variant, name, engine="ollama", **options):
+    return estimate_memory(variant, engine, CARD, LoadOptions(**options)).component(name).bytes
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_encoder_keeps_nothing_of_a_text(engine):
+    assert part(ENCODER, "kv", engine, context=512) == part(ENCODER, "state", engine, context=512) == 0
+    # Nor need it be known how many key heads it has.
+    assert part(replace(ENCODER, shape=replace(BERT, kv_heads=None, caches=None)), "kv", engine) == 0
+
+
+@pytest.mark.parametrize(("context", "batch"), [(512, 512), (2047, 2047), (2048, 2048), (2049, 2048), (32_768, 2048)])
+def test_ollama_takes_a_text_in_one_go_up_to_2048_tokens(context, batch):
+    options = LoadOptions(context=context)
+    assert for_embeddings(launch_of("ollama", options), "ollama", options).ubatch == batch
+    assert part(QWEN, "compute", context=context) == part(QWEN, "compute", context=context, ubatch=batch)
+    assert part(QWEN, "compute", context=context) > part(QWEN, "compute", context=context, ubatch=batch - 1)
+
+
+def test_a_batch_that_is_told_is_no_larger_than_the_context():
+    options = LoadOptions(context=512, ubatch=4096)
+    assert for_embeddings(launch_of("ollama", options), "ollama", options).ubatch == 512
+
+
+def test_ollama_answers_one_of_them_at_a_time():
+    for name in ("kv", "compute"):
+        assert part(QWEN, name, parallel=8) == part(QWEN, name, parallel=1)
+
+
+def test_what_writes_scores_all_words_for_each_token_all_the_same():
+    """llama.cpp computes the output head of every row beside what is asked for: 151,936 words of 4 bytes."""
+    writes = part(replace(QWEN, embeds=False), "compute", context=2048, ubatch=2048)
+    rows = 151_936 * 4 * 2048
+    assert rows < part(QWEN, "compute", context=2048) < rows + writes
+    assert part(QWEN, "compute", "llama-cpp", context=2048) == part(QWEN, "compute", context=2048, ubatch=512)
+
+
+def test_an_encoder_scores_no_words_and_looks_at_what_it_reads_at_once():
+    small = part(replace(ENCODER, shape=replace(BERT, vocab=None)), "compute", context=512)
+    assert part(ENCODER, "compute", context=512) == small
+    assert part(ENCODER, "compute", context=2048) == part(ENCODER, "compute", context=8192)
+
+
+def test_nothing_is_sampled_of_it_on_vllm():
+    writes, embeds = (part(replace(QWEN, embeds=embeds), "compute", "vllm", context=2048) for embeds in (False, True))
+    assert writes >= 256 * 151_936 * 4 * 9
+    # 2,048 tokens with gate, up and product of 3,072 and four rows of 1,024.
+    assert embeds == 8192 * 2 * (3 * 3072 + 4 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("task", "argument"),
+    [("feature-extraction", "--embedding"), ("sentence-similarity", "--embedding"), ("text-ranking", "--reranking")],
+)
+def test_by_its_task_it_is_estimated_and_started_so(task, argument):
+    record = ModelRecord(repo_id="a/B-GGUF", name="B-GGUF", task=task, parameters=600_000_000)
+    assert inputs_of_variant(record, RecordVariant(format="gguf", quantization="Q8_0"))[0].embeds
+    model = ModelFiles("a/B-GGUF", "gguf", "Q8_0", ("B-Q8_0.gguf",), task=task)
+    assert argument in make_plans(QWEN, "llama-cpp", CARD, model=model).plans[0].line.arguments
+    record.task = "text-generation"
+    assert not inputs_of_variant(record, RecordVariant(format="gguf", quantization="Q8_0"))[0].embeds
