@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -119,21 +119,27 @@ def _read() -> IndexColumns:
     levels, causes, rules = _verdicts(sheet_row)
     id_column = np.array(ids, dtype=np.int64)
     orders = _orders(id_column, group)
-    uses = [texts["use"][code] for code in facets["use"][group].tolist()]
     trusted = np.fromiter((key[-1] for key in keys), np.bool_, len(keys))
-    models = _models(orders["popular"], group, len(keys), uses, trusted[group])
+    ranges = {
+        name: np.fromiter((_or_unknown(key[place]) for key in keys), np.int64, len(keys))
+        for place, name in enumerate(_RANGED, start=1)
+    }
+    need_digest = np.array([_digest(need) for need in told], dtype="V16")
+    # What was put into columns is let go before the models are told apart, which takes as much memory again.
+    size = len(keys)
+    del groups, keys, needs, told, numbers, ids
+    of_code = [tuple(use) for use in texts["use"]]
+    uses = [of_code[code] for code in facets["use"][group].tolist()]
+    models = _models(orders["popular"], group, size, uses, trusted[group])
     return IndexColumns(
         ids=id_column,
         group=group,
-        counts=np.bincount(group, minlength=len(keys)),
+        counts=np.bincount(group, minlength=size),
         trusted=trusted,
         **models,
         sheet=need_sheet[need_of],
         need=need_of,
-        ranges={
-            name: np.fromiter((_or_unknown(key[place]) for key in keys), np.int64, len(keys))
-            for place, name in enumerate(_RANGED, start=1)
-        },
+        ranges=ranges,
         facets=facets,
         orders=orders,
         sheet_ids=np.array(sheets, dtype=np.int64),
@@ -142,7 +148,7 @@ def _read() -> IndexColumns:
         need_sheet=need_sheet,
         need_first=np.concatenate([[0], np.cumsum(sizes_of_need, dtype=np.int64)]).astype(np.int64),
         need_member=np.array(members, dtype=np.int64),
-        need_digest=np.array([_digest(need) for need in told], dtype="V16"),
+        need_digest=need_digest,
         texts={
             "facets": texts,
             "engines": list(rules),
@@ -158,7 +164,7 @@ _OF_MODELS = ("id", "repo_id", "parameters", "family", "downloads", "created", "
 
 
 def _models(
-    popular: OrderColumns, group: Column, groups: int, uses: Sequence[Sequence[str]], trusted: Column
+    popular: OrderColumns, group: Column, groups: int, uses: Sequence[tuple[str, ...]], trusted: Column
 ) -> dict[str, Any]:
     """The columns that say which model each record is a build of, and what both are to those who look for one."""
     rank = np.empty(len(group), dtype=np.int64)
@@ -167,13 +173,16 @@ def _models(
     records = ModelRecord.objects.order_by("id").values_list(*_OF_MODELS)
     candidates, merits, counted = list[Candidate](), list[Known](), list[str]()
     told = zip(records.iterator(_AT_ONCE), rank.tolist(), uses, trusted.tolist(), strict=True)
+    same: dict[Any, Any] = {}
     for (pk, repo_id, parameters, family, downloads, created, gone, counted_from), place, for_what, known in told:
-        made_from = tuple(Relation(*one) for one in relations.of(pk))
+        made_from = tuple(same.setdefault(one, Relation(*one)) for one in relations.of(pk))
+        family, counted_from = same.setdefault(family, family), same.setdefault(counted_from, counted_from)
         candidates.append(Candidate(repo_id, made_from, parameters, family, place))
-        merits.append(Known(repo_id, parameters, downloads, created, known, tuple(for_what), bool(gone), made_from))
+        merits.append(Known(repo_id, parameters, downloads, created, known, for_what, bool(gone), made_from))
         counted.append(counted_from)
     numbers = _Numbers()
     found = memberships(candidates, BuildCorrection.by_repository())
+    del candidates, same
     model = np.fromiter((numbers.of(one.model) for one in found), np.int32, len(found))
     by = np.fromiter((one.by for one in found), np.int8, len(found))
     rows = np.argsort(model, kind="stable").astype(np.int32)
@@ -219,7 +228,8 @@ _LETTERS = re.compile(r"[a-z]+")
 
 
 def _points(known: Iterable[Known], others: Others) -> Column:
-    return np.array([points_of(one, others) for one in known], dtype=np.int8).reshape(-1, len(PARTS))
+    points = chain.from_iterable(points_of(one, others) for one in known)
+    return np.fromiter(points, dtype=np.int8).reshape(-1, len(PARTS))
 
 
 MOST_NAMES = 20_000

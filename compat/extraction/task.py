@@ -177,8 +177,9 @@ def _named(name: str, words: tuple[str, ...]) -> Fact[str]:
             task = "feature-extraction"
         if task:
             return Fact(task, Provenance.NAME, f"its name says “{word}”")
-    for part in re.split(r"[-_.]", name):
-        for ending, task in _CAMEL_ENDINGS:
-            if part.endswith(ending):
-                return Fact(task, Provenance.NAME, f"its name says “{part}”")
+    if any(ending in name for ending, _ in _CAMEL_ENDINGS):
+        for part in re.split(r"[-_.]", name):
+            for ending, task in _CAMEL_ENDINGS:
+                if part.endswith(ending):
+                    return Fact(task, Provenance.NAME, f"its name says “{part}”")
     return Fact.unknown()

@@ -118,8 +118,7 @@ def variants_of(
     unopened = names != () and model.lists_all_files and opens_no_safetensors(names)
     has_safetensors_block = model.safetensors is not None and model.safetensors.count != 0 and not unopened
     plain = partial(
-        replace,
-        common,
+        common.having,
         quantization=packing.label,
         quantization_from=packing.provenance,
         scheme=packing.scheme,
@@ -134,7 +133,7 @@ def variants_of(
     beside = [name for name in names if name.path.endswith(".gguf") and name.role != "weights"]
     only_helpers = bool(beside) and not ggufs and model.lists_all_files
     block = None if only_helpers else model.gguf
-    gguf = partial(replace, common, **_gguf_facts(model, names, common))
+    gguf = partial(common.having, **_gguf_facts(model, names, common))
     if ggufs:
         yield from _gguf_variants(ggufs, sizes, gguf, counted, model.gguf_tensors)
     elif block is not None:
@@ -151,7 +150,7 @@ def variants_of(
         paths = tuple(name.path for name in files)
         facts = plain(format=format_, format_from=Provenance.HUB)
         if format_ == "pytorch":
-            facts = replace(facts, file_names=_pytorch_names(model, sizes, files))
+            facts = facts.having(file_names=_pytorch_names(model, sizes, files))
         yield Variant(format_, format_label(format_), facts, paths, _total(paths, sizes))
     if told:
         return
@@ -322,10 +321,10 @@ def _safetensors_variants(
         single = len(groups) == 1
         missing = missing_shards(group)
         listed = None if missing or counted.odd_files else _total(paths, sizes)
-        own = replace(facts, incomplete=missing > 0, file_names=None if facts.layout else named_as(group))
+        own = facts.having(incomplete=missing > 0, file_names=None if facts.layout else named_as(group))
         named = Packing() if single or packing.known else packing_of_file(stem)
         if named.known:
-            own = replace(own, quantization=named.label, quantization_from=named.provenance)
+            own = own.having(quantization=named.label, quantization_from=named.provenance)
         yield Variant(
             "safetensors" if single or stem == "model" else f"safetensors:{stem}",
             label if single or stem == "model" else f"{label} ({stem})",

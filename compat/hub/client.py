@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -96,13 +96,16 @@ class HubClient:
         query += [("expand[]", name) for name in expand]
         return f"{self.settings.endpoint}/api/models?{urlencode(query)}"
 
-    async def list_page(self, url: str, seen: set[str]) -> tuple[list[dict[str, Any]], str | None]:
+    async def list_page(
+        self, url: str, seen: set[str], booked: Callable[[], None] | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
         """The raw records of one page of a list, and the address of the next; None at the end.
 
         ``seen`` are the addresses read so far, to which this one is added: a next page among them is refused.
+        ``booked`` is called when the request is about to be sent.
         """
         seen.add(url)
-        answer = await self._transport.get(Question(url, "api", Subject()))
+        answer = await self._transport.get(Question(url, "api", Subject(), booked=booked))
         return self._page(answer, Subject()), self._next(answer, seen, Subject())
 
     async def model(self, repo_id: str, *, blobs: bool = True) -> dict[str, Any]:

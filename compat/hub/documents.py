@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from itertools import takewhile
 from typing import Any
 
-from compat.hub.payloads import MAX_RECORD_BYTES, ParsedRecord, parse_record
+from compat.hub.payloads import MAX_RECORD_BYTES, HubModel, ParsedRecord, parse_record
 
 
 class Kind(StrEnum):
@@ -143,6 +144,8 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 def packed(data: Mapping[str, Any]) -> bytes:
     """A document's data as it is kept: canonical JSON, compressed."""
+    if isinstance(data, Packed):
+        return data.kept
     return zlib.compress(_CANONICAL.encode(data).encode())
 
 
@@ -150,6 +153,58 @@ def unpacked(kept: bytes | memoryview) -> dict[str, Any]:
     """The data again."""
     data: dict[str, Any] = json.loads(zlib.decompress(kept))
     return data
+
+
+class Packed(Mapping[str, Any]):
+    """A document's data as it is ``kept``, unpacked when somebody first looks into it."""
+
+    def __init__(self, kept: bytes) -> None:
+        self.kept = kept
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return unpacked(self.kept)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+class PackedRecord(ParsedRecord):
+    """A record that passed elsewhere, of which the id, the digest and the packed data came here."""
+
+    __slots__ = ("_data", "_id", "_model")
+    _data: Packed
+    _id: str
+    _model: HubModel | None
+
+    def __init__(self, repo_id: str, digest: str, data: Packed) -> None:
+        for name, value in (("_id", repo_id), ("digest", digest), ("_data", data), ("_model", None)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def id(self) -> str:
+        """The repository's id."""
+        return self._id
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """All that it tells."""
+        return {"id": self._id, **self._data}
+
+    @property
+    def model(self) -> HubModel:
+        """Its typed form, made when it is first asked for."""
+        made = self._model
+        if made is None:
+            made = HubModel.model_validate(self.payload)
+            object.__setattr__(self, "_model", made)
+        return made
 
 
 def kept_record(payload: Mapping[str, Any]) -> ParsedRecord:

@@ -288,6 +288,11 @@ class ParsedRecord:
     payload: dict[str, Any]
     digest: str
 
+    @property
+    def id(self) -> str:
+        """The repository's id."""
+        return self.model.id
+
 
 class _TreeEntry(_Block):
     """One entry of a file tree: what a :class:`Sibling` tells, and whether it is a file at all."""

@@ -16,12 +16,12 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from compat.hub.errors import HubError, HubRateLimited, HubUnavailable
 
@@ -186,17 +186,30 @@ class Slot:
 
     async def heard(self, headers: Mapping[str, str]) -> None:
         """Note the allowance in an answer's headers. Others may go on from here."""
+        await self._noting(headers)
+
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """The same, while the answer is read: whoever wants a slot of this bucket next waits for it.
+
+        The database that keeps the windows may be busy with what was read before.
+        """
+        self._pace.note(self._bucket, self._noting(headers))
+
+    def _noting(self, headers: Mapping[str, str]) -> Coroutine[Any, Any, None]:
         told = parse_allowance(headers, self._bucket), parse_policy(headers, self._bucket)
-        if not self._open:
-            return
+        pace, is_first = self._pace, self._open
         self._open = False
-        pace = self._pace
-        pace.in_flight[self._bucket] -= 1
-        try:
-            others = pace.in_flight[self._bucket]
-            await pace.ledger.turn(self._bucket, lambda window: window.hear(*told, others, pace.clock()))
-        finally:
-            self._let_others_go()
+        pace.in_flight[self._bucket] -= is_first
+        others = pace.in_flight[self._bucket]
+
+        async def note() -> None:
+            if is_first:
+                try:
+                    await pace.ledger.turn(self._bucket, lambda window: window.hear(*told, others, pace.clock()))
+                finally:
+                    self._let_others_go()
+
+        return note()
 
     async def hold(self, seconds: float, *, failure: bool) -> None:
         """Send nothing more in this bucket for so long; ``failure`` tells trouble from a used-up quota."""
@@ -252,6 +265,21 @@ class Pace:
         self.in_flight: Counter[str] = Counter()
         self._host, self._sleep, self._party, self._share, self._waiting = host, sleep, party, share, waiting
         self._first: dict[str, asyncio.Lock] = {}
+        self._noting: dict[str, list[asyncio.Task[None]]] = {}
+
+    def note(self, bucket: str, noting: Coroutine[Any, Any, None]) -> None:
+        """Have something noted of a bucket before anybody books in it again."""
+        self._noting.setdefault(bucket, []).append(asyncio.create_task(noting))
+
+    async def settle(self, *buckets: str) -> None:
+        """Wait until all is noted of some buckets, or of all; raises what went wrong with it."""
+        for bucket in buckets or list(self._noting):
+            await asyncio.gather(*self._noting.pop(bucket, ()))
+
+    def abandon(self) -> None:
+        """Leave unknown what is not noted yet."""
+        for task in [task for tasks in self._noting.values() for task in tasks]:
+            task.cancel()
 
     @asynccontextmanager
     async def slot(self, name: str, patience: Patience) -> AsyncIterator[Slot]:
@@ -272,6 +300,7 @@ class Pace:
         await first.acquire()
         known = True
         try:
+            await self.settle(name)
             while (wait := await self.ledger.turn(name, partial(self._turn, name))) is not True:
                 if wait is False:
                     known = False

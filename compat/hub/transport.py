@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -42,12 +43,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to get: the address, the bucket it counts in, what it is about, and which bytes (None: all)."""
+    """What to get: the address, the bucket it counts in, what it is about, and which bytes (None: all).
+
+    ``booked`` is called when the request has its place in the quota and is about to be sent.
+    """
 
     url: str
     bucket: str
     subject: Subject
     span: Span | None = None
+    booked: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,12 @@ class Transport:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+        try:
+            if error is None:
+                await self._pace.settle()
+        finally:
+            self._pace.abandon()
+            await self._http.__aexit__(kind, error, trace)
 
     def is_home(self, url: httpx.URL) -> bool:
         """Whether an address is the endpoint's own host: the only place that may see the token."""
@@ -142,6 +152,8 @@ class Transport:
         if not self.is_home(url):
             return await self._exchange(url, question, None, effort)
         async with self._pace.slot(question.bucket, effort.patience) as slot:
+            if question.booked:
+                question.booked()
             return await self._exchange(url, question, slot, effort)
 
     async def _exchange(self, url: httpx.URL, question: Question, slot: Slot | None, effort: _Effort) -> Answer:
@@ -176,9 +188,11 @@ class Transport:
         return headers
 
     async def _judge(self, response: httpx.Response, question: Question, slot: Slot | None) -> Answer:
-        if slot:
-            await slot.heard(response.headers)
         status = response.status_code
+        if slot and response.is_success:
+            slot.hear(response.headers)
+        elif slot:
+            await slot.heard(response.headers)
         if status in _REDIRECTS or (status == 416 and question.span):
             return Answer(status, response.headers, response.url, b"")
         if not 200 <= status < 300:

@@ -7,31 +7,25 @@ that cannot be had never costs the others, nor the answer itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Container, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import timezone
 
-from compat.extraction.filenames import read_name
 from compat.hub import HubBadPayload, HubClient, HubError, HubGated, HubNotFound
 from compat.hub.documents import Document, Kind, Told, kept_record, merged, with_more
 from compat.hub.payloads import HubModel, ParsedRecord, parse_record
 from compat.ingest.file_tree import lacks_sizes, tree_of
-from compat.ingest.gguf_metadata import file_to_read, gguf_header_of, gguf_tensors_of
+from compat.ingest.gguf_metadata import gguf_header_of, gguf_tensors_of
+from compat.ingest.lacking import Kept, is_closed, lacks_config, lacks_own_answer, place_of
 from compat.ingest.lasting import LASTING
-from compat.ingest.safetensors_metadata import files_to_read, needs_headers, safetensors_headers_of
-
-if TYPE_CHECKING:
-    from compat.hub import HubSettings
+from compat.ingest.safetensors_metadata import needs_headers, safetensors_headers_of
 
 log = logging.getLogger(__name__)
 
-Kept = Container[tuple[str, ...]]
-"""Repository, commit and kind of documents that need not be asked for again."""
 HEADERS = (Kind.GGUF, Kind.GGUF_TENSORS, Kind.SAFETENSORS)
-_CONFIG = "config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,44 +74,9 @@ class _Reading:
             self.more[kind] = told
 
 
-def is_closed(model: HubModel, hub: HubSettings) -> bool:
-    """Whether this site cannot have a model's files: whoever wants them needs an account, and it has no token."""
-    return bool(model.gated) and not hub.token
-
-
-def place_of(model: HubModel) -> tuple[str, str]:
-    """Repository and commit, as documents that are kept name them."""
-    return model.id, str(model.sha)
-
-
 def kept_of(repo_id: str, documents: Iterable[Document]) -> set[tuple[str, ...]]:
     """Which documents of a repository need not be asked for again: those that tell a commit."""
     return {(repo_id, one.sha, one.kind) for one in documents if one.sha}
-
-
-def lacks_config(model: HubModel, kept: Kept) -> bool:
-    """Whether its ``config.json`` would tell a verdict something: it is listed beside weights, and was not read."""
-    if (*place_of(model), Kind.CONFIG) in kept:
-        return False
-    if model.siblings is None:
-        return True
-    names = [file.rfilename for file in model.siblings]
-    return _CONFIG in names and any(name.format and name.role == "weights" for name in map(read_name, names))
-
-
-def lacks_own_answer(model: HubModel, kept: Kept) -> bool:
-    """Whether the row of a list leaves out how large packed weights are, and the model's own answer was not read."""
-    config = model.config or {}
-    packed = "quantization_config" in config or "quantization" in config
-    names = [file.rfilename.lower() for file in model.siblings or ()]
-    return (packed or any(name.endswith(".gguf") for name in names)) and (*place_of(model), Kind.DETAIL) not in kept
-
-
-def lacks_headers(model: HubModel, kept: Kept) -> bool:
-    """Whether headers of its weight files tell more than is known of it, and were not read."""
-    weights = (*place_of(model), Kind.SAFETENSORS) not in kept and needs_headers(model) and bool(files_to_read(model))
-    lacking = any((*place_of(model), kind) not in kept for kind in (Kind.GGUF, Kind.GGUF_TENSORS))
-    return weights or (lacking and file_to_read(model) is not None)
 
 
 def with_known(found: Told, documents: Iterable[Document]) -> Told:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 from django.db import transaction
 
 from compat.architectures import architecture_of
 from compat.batches import BATCH
 from compat.engines import EngineProfile
-from compat.extraction.facts import VariantFacts, digest_of
-from compat.ingest.ahead import NOTHING, Ahead
+from compat.extraction.columns import formats_of
+from compat.extraction.facts import VariantFacts
 from compat.ingest.changes import lock_records, raise_catalogue_version, sheets_judged
+from compat.ingest.listed import NOTHING, Ahead
 from compat.models import FactSheet, Verdict
 from compat.models.composed import ComposedQuery
 from compat.models.engines import engines
@@ -21,17 +21,18 @@ from compat.models.written import Row, write_rows
 from compat.rules.judge import rules_version, verdict_of
 
 
-def ensure_sheets(judged: Sequence[tuple[VariantFacts, ...]], ahead: Ahead = NOTHING) -> list[int]:
-    """The fact sheet's id of each; those not seen before are stored and judged on every engine."""
-    digests = [digest_of(facts) for facts in judged]
-    wanted = dict(sorted(zip(digests, judged, strict=True), key=itemgetter(0)))
-    ids = dict(_SHEETS.rows(list(wanted)))
-    missing = {digest: facts for digest, facts in wanted.items() if digest not in ids}
+def ensure_sheets(judged: Mapping[str, Callable[[], Sequence[VariantFacts]]], ahead: Ahead = NOTHING) -> dict[str, int]:
+    """The fact sheets' ids by their digests; those not seen before are stored and judged on every engine.
+
+    ``judged`` gives the facts of a digest, which are asked for only then.
+    """
+    ids = dict(_SHEETS.rows(sorted(judged)))
+    missing = {digest: ahead.facts.get(digest) or judged[digest]() for digest in sorted(judged.keys() - ids.keys())}
     if missing:
         write_rows(FactSheet, [_sheet(digest, facts) for digest, facts in missing.items()], ignore_conflicts=True)
         ids |= dict(_SHEETS.rows(list(missing)))
         _judge([(ids[digest], digest, facts) for digest, facts in missing.items()], engines().values(), ahead)
-    return [ids[digest] for digest in digests]
+    return ids
 
 
 _SHEETS = ComposedQuery(
@@ -51,11 +52,6 @@ def _sheet(digest: str, facts: Sequence[VariantFacts]) -> Row:
         "formats": formats_of(facts),
         "gated": shared.gated,
     }
-
-
-def formats_of(facts: Iterable[VariantFacts]) -> str:
-    """The formats of some variants, separated by blanks."""
-    return " ".join(dict.fromkeys(fact.format for fact in facts if fact.format))[:80]
 
 
 def refresh_sheets() -> None:

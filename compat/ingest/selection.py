@@ -72,6 +72,11 @@ class Selection:
             "expand": LIST_FIELDS,
         }
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the Hub's list of it is wanted to its end, whatever stands in it."""
+        return self.limit is None and self.least_downloads is None and self.least_likes is None
+
     def takes(self, model: HubModel) -> bool:
         """Whether a model that the Hub lists is meant: what its list cannot be asked for."""
         weights = model.safetensors.count if model.safetensors else None

@@ -7,7 +7,7 @@ does not matter, as an older one never takes the place of a newer one of its kin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -18,13 +18,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from compat.batches import BATCH
-from compat.hub.documents import Kind, Told, kept_record, merged, packed, told
+from compat.extraction.columns import newest_date_of
+from compat.hub.documents import Document, Kind, Packed, Told, kept_record, merged, packed, told
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import ParsedRecord
-from compat.ingest.ahead import NOTHING, Ahead
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.clock import lies_ahead
-from compat.ingest.writing import newest_date_of, write_records
+from compat.ingest.listed import NOTHING, Ahead
+from compat.ingest.writing import write_records
 from compat.models import (
     FormerName,
     ModelRecord,
@@ -104,7 +105,7 @@ def store_raw(
             if isinstance(item, HubBadPayload):
                 raise item
             whole = item if isinstance(item, Told) else told_whole(item, origin, now)
-            if whole.record.model.id not in without:
+            if whole.record.id not in without:
                 batch.append(whole)
         except HubBadPayload as error:
             counts.reject(where, error)
@@ -126,7 +127,7 @@ def told_whole(record: Any, origin: str, now: datetime) -> Told:
 
 def _date_of(told: Told, now: datetime) -> datetime:
     """How new a file's record is: the beginning of the newest day, month or year that it names, else now."""
-    date = newest_date_of(told.record)
+    date = newest_date_of(told.record.model)
     try:
         return min(datetime.fromisoformat(date + "-01-01T00:00Z"[len(date) - 4 :]), now) if date else now
     except ValueError:
@@ -156,7 +157,7 @@ def store_told(batch: Sequence[Told], *, origin: str, ahead: Ahead = NOTHING) ->
         writing = [change for change in changes if change.is_new]
         rest = [change for change in changes if not change.is_new]
         if writing:
-            fetched = {change.record.model.id: change.fetched for change in writing if change.fetched}
+            fetched = {change.record.id: change.fetched for change in writing if change.fetched}
             write_records([change.record for change in writing], origin, now, fetched=fetched, ahead=ahead)
             raise_catalogue_version(now)
         _keep_documents(changes)
@@ -164,7 +165,7 @@ def store_told(batch: Sequence[Told], *, origin: str, ahead: Ahead = NOTHING) ->
     counts.new = sum(change.known is None for change in writing)
     counts.changed = len(writing) - counts.new
     same = {key for key, record in known.items() if record.digest == latest[key].record.digest}
-    overruled = spared | {change.record.model.id.lower() for change in rest if change.written and origin != "hub"}
+    overruled = spared | {change.record.id.lower() for change in rest if change.written and origin != "hub"}
     counts.older = len(overruled - same)
     counts.unchanged = len(latest) - len(writing) - counts.older
     return counts
@@ -194,7 +195,7 @@ def _under(repo_id: str, told: Told) -> Told:
 
 
 def _key(told: Told) -> str:
-    return told.record.model.id.lower()
+    return told.record.id.lower()
 
 
 def _known(latest: Mapping[str, Told]) -> dict[str, ModelRecord]:
@@ -202,7 +203,7 @@ def _known(latest: Mapping[str, Told]) -> dict[str, ModelRecord]:
     found: dict[str, ModelRecord] = {}
     for record in records_in_any_case(latest):
         key = record.repo_id.lower()
-        if key not in found or record.repo_id == latest[key].record.model.id:
+        if key not in found or record.repo_id == latest[key].record.id:
             found[key] = record
     read_documents(list(found.values()))
     return found
@@ -210,7 +211,7 @@ def _known(latest: Mapping[str, Told]) -> dict[str, ModelRecord]:
 
 def _spelled(told: Told, known: ModelRecord | None, origin: str) -> Told:
     """What was told, under the id that the record has; a record takes the Hub's own spelling."""
-    repo_id = told.record.model.id
+    repo_id = told.record.id
     if known is None or known.repo_id == repo_id:
         return told
     if origin == "hub":
@@ -274,9 +275,8 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
         elif row.read != fresh.read:
             row.read = fresh.read
             seen.append(row)
-    payload = merged(told.record.model.id, documents.values())
     return _Change(
-        record=told.record if payload == told.record.payload else kept_record(payload),
+        record=_together(told, documents.values()),
         known=known,
         written=written,
         seen=[row for row in seen if all(row.kind != fresh.kind for fresh in written)],
@@ -285,15 +285,24 @@ def _change(told: Told, known: ModelRecord | None) -> _Change:
     )
 
 
+def _together(told: Told, documents: Collection[Document]) -> ParsedRecord:
+    """The record that all documents make, which is what was told where they are nothing but that."""
+    first = told.documents[0]
+    if isinstance(first.data, Packed) and all(one is first for one in documents):
+        return told.record
+    payload = merged(told.record.id, documents)
+    return told.record if payload == told.record.payload else kept_record(payload)
+
+
 def _keep_documents(changes: Sequence[_Change]) -> None:
     if dropped := [pk for change in changes for pk in change.dropped]:
         RecordDocument.objects.filter(pk__in=dropped).delete()
-    new = [change.record.model.id for change in changes if change.known is None]
+    new = [change.record.id for change in changes if change.known is None]
     ids = keys_of(new) if new else {}
     write_rows(
         RecordDocument,
         [
-            {"record_id": change.known.pk if change.known else ids[change.record.model.id], **row._asdict()}
+            {"record_id": change.known.pk if change.known else ids[change.record.id], **row._asdict()}
             for change in changes
             for row in change.written
         ],

@@ -24,7 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -40,17 +40,12 @@ from compat.hub.documents import Kind, Told, kept_record, told
 from compat.hub.payloads import HubModel
 from compat.hub.rate_limit_budget import Party, Wait
 from compat.ingest import jobs, lease
-from compat.ingest.ahead import NOTHING, Ahead, Beside, Policies
+from compat.ingest.ahead import Beside
 from compat.ingest.at_commit import (
     HEADERS,
     Completed,
-    Kept,
-    is_closed,
     kept_of,
     known_by,
-    lacks_config,
-    lacks_headers,
-    lacks_own_answer,
     with_documents,
     with_headers,
     with_known,
@@ -59,8 +54,10 @@ from compat.ingest.clock import lies_ahead
 from compat.ingest.closed import closed_now, note_closed, note_open
 from compat.ingest.departures import note_gone, note_whereabouts, why_gone
 from compat.ingest.hub_quota import hub_client, run_to_end
+from compat.ingest.lacking import Kept, is_closed, lacks_documents, lacks_headers
+from compat.ingest.listed import Asked, Policies, Row, Rows, rows_of
 from compat.ingest.runs import finish_run, note_sign, start_run
-from compat.ingest.selection import Selection, changed_before
+from compat.ingest.selection import Selection
 from compat.ingest.store import Counts, store_told
 from compat.models import (
     HubSelection,
@@ -97,6 +94,8 @@ MOST_IN_VAIN = 3
 ALONE = 2
 """Full pages that are read by this process alone; more of them are worth the start of another beside it."""
 CORES = os.cpu_count() or 1
+BOOKED_WITHIN = 0.5
+"""Seconds within which a request has its place in the quota, unless it has to wait for that."""
 SILENT_PAUSE = 60.0
 """Seconds to wait where the Hub refuses for its quota and does not say for how long."""
 
@@ -148,7 +147,7 @@ class Extent:
 
 @dataclass(slots=True)
 class _Page:
-    """A page of the list: the ids on it, what is selected of it, what could not be read, and what comes after it.
+    """A page of the list: the ids on it, what comes after it, what is selected of it, and what its rows tell.
 
     It has ``ended`` the pass where nothing that follows can be meant.
     """
@@ -156,9 +155,24 @@ class _Page:
     names: frozenset[str]
     following: str | None
     ended: bool
-    items: list[Told] = field(default_factory=list)
-    refused: list[tuple[str, HubBadPayload]] = field(default_factory=list)
-    ahead: Ahead = NOTHING
+    items: list[Told]
+    rows: Rows
+
+
+class _Answer(NamedTuple):
+    """A page of the list as the Hub told it, the address of the next, and when it was read."""
+
+    rows: list[dict[str, Any]]
+    following: str | None
+    read: datetime
+
+
+class _Fetch(NamedTuple):
+    """A question for a page of the list. ``booked``: it has its place in the quota."""
+
+    url: str
+    booked: asyncio.Event
+    answer: asyncio.Task[_Answer]
 
 
 @dataclass(slots=True)
@@ -175,6 +189,7 @@ class _Sync:
     lost: bool = False
     beside: Beside | None = None
     _full_pages: int = 0
+    _fetched: _Fetch | None = None
     _addresses: set[str] = field(default_factory=set)
     _page_before: frozenset[str] = frozenset()
     _in_vain: int = 0
@@ -265,7 +280,7 @@ class _Sync:
         try:
             while row.is_open and url is not None:
                 try:
-                    page = await (coming or self._ask(url))
+                    page = await (coming or self._page(url))
                 except HubError as error:
                     # A refusal that is none of the particular ones: the Hub does not know the place any more.
                     if not resumed or type(error) is not HubError:
@@ -273,49 +288,75 @@ class _Sync:
                     log.info("the list is read from its beginning again: %s", error)
                     await self._commit(self._begin_pass)
                     self._addresses.clear()
+                    self._fetched = None
                     url, resumed = first, False
                     continue
                 url, coming, resumed = page.following, None, False
                 if url is not None and self._goes_on_after(page):
-                    coming = self._ask(url)
-                    await asyncio.sleep(0)  # it books its request before the page takes the database
+                    coming = await self._ask_ahead(url)
                 self.teller.advance(await self._commit(partial(self._store_page, page)))
         finally:
             if coming is not None:
                 coming.cancel()
                 await asyncio.gather(coming, return_exceptions=True)
+            if self._fetched is not None:
+                self._fetched.answer.cancel()
+                await asyncio.gather(self._fetched.answer, return_exceptions=True)
             if self.beside is not None:
                 self.beside.close()
 
-    def _ask(self, url: str) -> asyncio.Task[_Page]:
-        """Read a page of the list, also while the one before it is stored."""
-        return asyncio.create_task(self._page(url))
+    async def _ask_ahead(self, url: str) -> asyncio.Task[_Page]:
+        """Read a page of the list while the one before it is stored.
+
+        Its request takes its place in the quota first, which is kept in the same database; where that is not to be had
+        at once, nothing waits for it.
+        """
+        booked = asyncio.create_task(self._fetch(url).booked.wait())
+        page = asyncio.create_task(self._page(url))
+        await asyncio.wait({page, booked}, timeout=BOOKED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        booked.cancel()
+        return page
+
+    def _fetch(self, url: str) -> _Fetch:
+        """The question for a page of the list, which is asked once."""
+        if self._fetched is None or self._fetched.url != url:
+            booked = asyncio.Event()
+
+            async def ask() -> _Answer:
+                rows, following = await self.client.list_page(url, self._addresses, booked.set)
+                return _Answer(rows, following, timezone.now())
+
+            self._fetched = _Fetch(url, booked, asyncio.create_task(self._patiently(ask)))
+        return self._fetched
 
     async def _page(self, url: str) -> _Page:
-        rows, following = await self._patiently(partial(self.client.list_page, url, self._addresses))
-        page = _Page(frozenset(str(raw.get("id")) for raw in rows), following, following is None or not rows)
-        row, read = self.row, timezone.now()
-        for raw in rows:
-            try:
-                item = told(Kind.LIST, raw, read)
-            except HubBadPayload as error:
-                page.refused.append((str(raw.get("id", "a record without id"))[:200], error))
-                continue
-            model = item.record.model
-            if row.only_changes:
-                assert row.current is not None
-                page.ended = page.ended or changed_before(model, row.current - OVERLAP)
-            elif self.selection.ends_at(model):
-                page.ended = True
-                break
-            if self.selection.takes(model):
-                page.items.append(item)
+        raws, following, read = await self._fetch(url).answer
+        if following is not None and raws and self.selection.is_whole and not self.row.only_changes:
+            self._fetch(following)
+        found = await self._read(raws)
+        self._full_pages += len(raws) >= PAGE
+        return _Page(
+            names=frozenset(str(raw.get("id")) for raw in raws),
+            following=following,
+            ended=following is None or not raws or found.ended,
+            items=[row.told(read) for row in found.taken],
+            rows=found,
+        )
+
+    async def _read(self, raws: Sequence[Mapping[str, Any]]) -> Rows:
+        """What the rows of a page tell: of a long list in a process beside this one."""
+        asked = Asked(self.selection)
+        if self.row.only_changes:
+            assert self.row.current is not None
+            asked = Asked(self.selection, since=self.row.current - OVERLAP)
         if self.beside is None and self._full_pages >= ALONE and CORES > 1:
             self.beside = Beside(await sync_to_async(_policies)())
-        if self.beside is not None and len(page.items) >= PAGE // 2:
-            page.ahead = await asyncio.to_thread(self.beside.read, [item.record.payload for item in page.items])
-        self._full_pages += len(rows) >= PAGE
-        return page
+        found = None
+        if self.beside is not None and len(raws) >= PAGE // 2:
+            found = await asyncio.to_thread(self.beside.read, raws, asked)
+        if found is None:
+            found = await asyncio.to_thread(rows_of, raws, asked, {}, set())
+        return found
 
     def _goes_on_after(self, page: _Page) -> bool:
         """Whether the page after this one is wanted, whatever of this one is new: no request is made in vain."""
@@ -362,8 +403,8 @@ class _Sync:
     def _store_page(self, page: _Page) -> int:
         """Store a page's rows and what the next is; returns how many models were found that the pass had not yet."""
         row, ended = self.row, page.ended
-        for where, error in page.refused:
-            self.counts.reject(where, error)
+        for where, why in page.rows.refused:
+            self.counts.reject(where, why)
         found = self._take(page)
         row.pages, row.listed, row.cursor = row.pages + 1, row.listed + found, page.following or ""
         if self.selection.limit is not None and row.listed >= self.selection.limit:
@@ -386,39 +427,39 @@ class _Sync:
     def _take(self, page: _Page) -> int:
         """Store rows of the list, and have their models in the selection; at most as many as are still wanted."""
         row = self.row
-        ids = keys_in_any_case(item.record.model.id for item in page.items)
+        ids = keys_in_any_case(row.repo_id for row in page.rows.taken)
         known = {pk for (pk,) in _SEEN.rows(row.pk, row.number, list(ids.values()))} if ids else set()
-        fresh: dict[str, Told] = {}
+        fresh: dict[str, tuple[Row, Told]] = {}
         left = None if self.selection.limit is None else self.selection.limit - row.listed
-        for item in page.items:
-            key = item.record.model.id.lower()
+        for found, item in zip(page.rows.taken, page.items, strict=True):
+            key = found.repo_id.lower()
             if ids.get(key) in known or key in fresh:
                 continue
             if left is not None and len(fresh) >= left:
                 break
-            fresh[key] = item
-        self.counts.add(store_told(list(fresh.values()), origin="hub", ahead=page.ahead))
+            fresh[key] = found, item
+        self.counts.add(store_told([item for _, item in fresh.values()], origin="hub", ahead=page.rows.ahead))
         self._note_members(list(fresh.values()), ids)
         if stored := [ids[key] for key in fresh if key in ids]:
             VisitorAddition.objects.filter(record__in=stored).delete()
         return len(fresh)
 
-    def _note_members(self, items: Sequence[Told], known: Mapping[str, int]) -> None:
+    def _note_members(self, found: Sequence[tuple[Row, Told]], known: Mapping[str, int]) -> None:
         """Have models in the selection; ``known`` are keys of those that had a record, by their ids in lower case."""
-        names = [item.record.model.id for item in items]
+        names = [row.repo_id for row, _ in found]
         ids = {**known, **keys_in_any_case(name for name in names if name.lower() not in known)}
         kept = documents_kept(names)
+        more = {(repo_id, sha) for repo_id, sha, kind in kept if kind != Kind.LIST}
         write_rows(
             SelectedModel,
             [
                 {
                     "selection_id": self.row.pk,
-                    "record_id": ids[item.record.model.id.lower()],
+                    "record_id": ids[row.repo_id.lower()],
                     "seen": self.row.number,
-                    "lacks_documents": _lacks_documents(item, kept),
-                    "lacks_headers": _lacks_headers(item.record.model, kept),
+                    **(_lacking(item.record.model, kept) if (row.repo_id, row.sha) in more else _lacking_of(row)),
                 }
-                for item in items
+                for row, item in found
             ],
             unique_fields=["selection", "record"],
             update_fields=["seen", "lacks_documents", "lacks_headers"],
@@ -587,9 +628,14 @@ _SEEN = ComposedQuery(
 """Which of some records a pass has found already."""
 
 
-def _lacks_documents(item: Told, kept: Kept) -> bool:
-    model = item.record.model
-    return lacks_config(model, kept) or lacks_own_answer(model, kept)
+def _lacking_of(row: Row) -> dict[str, bool]:
+    """What is still to be read of a model of which nothing is kept but the row of the list."""
+    closed = row.gated and not settings.HUB.token
+    return {"lacks_documents": row.lacks_documents, "lacks_headers": row.lacks_headers and not closed}
+
+
+def _lacking(model: HubModel, kept: Kept) -> dict[str, bool]:
+    return {"lacks_documents": lacks_documents(model, kept), "lacks_headers": _lacks_headers(model, kept)}
 
 
 def _lacks_headers(model: HubModel, kept: Kept) -> bool:

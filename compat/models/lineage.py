@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Lower, RowNumber
 
+from compat.extraction.columns import Parts, Prepared, parts_of
 from compat.extraction.extract import UNCOUNTED, Extraction, extract, needs_relatives, own_shape_facts, witness_of
-from compat.extraction.facts import Fact, Provenance, provenance_of
+from compat.extraction.facts import Fact, Provenance, VariantFacts, provenance_of
 from compat.extraction.relatives import (
     CONVERTED,
     MOST_OF_A_KIND,
@@ -30,53 +31,84 @@ from compat.hub.payloads import HubModel, ParsedRecord
 from compat.models.composed import ComposedQuery
 from compat.models.record import ModelRecord, RecordRelation
 
-NOTHING: Mapping[str, tuple[Extraction, str]] = MappingProxyType({})
+NOTHING: Mapping[str, Prepared] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
 class ReadRecord:
-    """A record with its facts, and with what shapes its memory estimate."""
+    """A record with its facts, and with what shapes its memory estimate.
 
-    parsed: ParsedRecord
-    extraction: Extraction
-    shape_facts: str
+    What was ``prepared`` of it elsewhere is taken from there; what that leaves out is read where it is asked for.
+    """
+
+    def __init__(self, parsed: ParsedRecord, prepared: Prepared | None = None) -> None:
+        self.parsed = parsed
+        self._prepared = prepared
+
+    @cached_property
+    def extraction(self) -> Extraction:
+        """Its facts."""
+        return extract(self.parsed.model)
+
+    @cached_property
+    def shape_facts(self) -> str:
+        """What shapes its memory estimate."""
+        if self._prepared:
+            return str(self._prepared.parts.columns["shape_facts"])
+        return own_shape_facts(self.parsed.model)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """What it tells its relatives."""
+        if self._prepared:
+            return self._prepared.witness
+        return witness_of(self.parsed.model, self.extraction, self.shape_facts)
+
+    @property
+    def asks(self) -> bool:
+        """Whether its relatives may tell something that it leaves out."""
+        return self._prepared.asks if self._prepared else needs_relatives(self.extraction)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """What of it is kept in columns."""
+        if self._prepared:
+            return self._prepared.parts
+        return parts_of(self.parsed, self.extraction, self.shape_facts)
+
+    def judged(self) -> tuple[VariantFacts, ...]:
+        """The facts the rules judge, one entry a variant."""
+        return self.extraction.judged
+
+    def after(self, relatives: Sequence[Relative]) -> ReadRecord:
+        """The same with what its relatives tell."""
+        if not relatives:
+            return self
+        told = ReadRecord(self.parsed)
+        told.extraction = extract(self.parsed.model, relatives)
+        read_itself = self._prepared.read_itself if self._prepared else self.extraction.architecture.provenance in READ
+        own = self.shape_facts or read_itself
+        alike = of_architecture(relatives, told.extraction.architecture)
+        told.shape_facts = self.shape_facts if own else shape_facts_by(alike)
+        return told
 
 
-def read_with_relatives(
-    batch: Sequence[ParsedRecord], ahead: Mapping[str, tuple[Extraction, str]] = NOTHING
-) -> list[ReadRecord]:
+def read_with_relatives(batch: Sequence[ParsedRecord], prepared: Mapping[str, Prepared] = NOTHING) -> list[ReadRecord]:
     """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries.
 
-    ``ahead`` is what some records tell by themselves, and of their layers, by their digests.
+    ``prepared`` is what some records tell by themselves, by their digests.
     """
-    alone = [
-        ReadRecord(parsed, *(ahead.get(parsed.digest) or (extract(parsed.model), own_shape_facts(parsed.model))))
-        for parsed in batch
-    ]
-    own = [_witness(one) for one in alone]
-    asking = [witness for one, witness in zip(alone, own, strict=True) if needs_relatives(one.extraction)]
+    alone = [ReadRecord(parsed, prepared.get(parsed.digest)) for parsed in batch]
+    own = [one.witness for one in alone]
+    asking = [one.witness for one in alone if one.asks]
     ids = {one.repo_id for one in own}
     witnesses = Witnesses([*own, *(found for found in _stored_witnesses(asking) if found.repo_id not in ids)])
     heard = {one.repo_id: witnesses.relatives_of(one) for one in asking}
-    return [_heard(one, heard.get(one.parsed.model.id, ())) for one in alone]
+    return [one.after(heard.get(one.parsed.id, ())) for one in alone]
 
 
 def extraction_of(model: HubModel) -> Extraction:
     """The extraction of one record as the catalogue would store it, its relatives' records included. Two queries."""
     return read_with_relatives([ParsedRecord(model, {}, "")])[0].extraction
-
-
-def _heard(alone: ReadRecord, relatives: Sequence[Relative]) -> ReadRecord:
-    if not relatives:
-        return alone
-    extraction = extract(alone.parsed.model, relatives)
-    own = alone.shape_facts or alone.extraction.architecture.provenance in READ
-    alike = of_architecture(relatives, extraction.architecture)
-    return ReadRecord(alone.parsed, extraction, alone.shape_facts if own else shape_facts_by(alike))
-
-
-def _witness(read: ReadRecord) -> Witness:
-    return witness_of(read.parsed.model, read.extraction, read.shape_facts)
 
 
 def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
@@ -164,13 +196,17 @@ def _copies(names: Iterable[str]) -> QuerySet[ModelRecord, int]:
 # --- whom a change concerns -----------------------------------------------------------------------------------
 
 
-def waiting_for(arrived: Sequence[ReadRecord]) -> list[int]:
-    """The stored records to which what arrived may tell something that they leave out, by their keys. One query."""
-    own = [_witness(one) for one in arrived]
-    ids = {one.repo_id for one in own}
+def waiting_for(arrived: Sequence[ReadRecord], known: Container[str]) -> list[int]:
+    """The stored records to which what arrived may tell something that they leave out, by their keys. One query.
+
+    What is not ``known``, so new, and tells nothing changes nothing; what is known may have told something before.
+    """
+    ids = {one.parsed.id for one in arrived}
+    own = [one.witness for one in arrived if one.witness.architectures or one.parsed.id in known]
+    telling = {one.repo_id for one in own}
     originals = {one.converted_from for one in own if one.converted_from}
     names = {one.name for one in own if one.names_a_size}
-    made_from = {*ids, *originals}
+    made_from = {*telling, *originals}
     rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names))
     return sorted({pk for pk, repo_id in rows if repo_id not in ids})
 

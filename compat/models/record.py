@@ -11,6 +11,7 @@ from django.db.models import Value
 from django.db.models.functions import Lower, StrIndex
 from django.urls import get_script_prefix, get_urlconf, reverse
 
+from compat.extraction.columns import OPEN
 from compat.extraction.facts import parameters_text
 from compat.hub.documents import MOST_SHA, Document, Kind, merged, unpacked
 from compat.rules import CompatibilityResult, Confidence
@@ -49,8 +50,7 @@ class FactSheet(models.Model):
 class ModelRecord(models.Model):
     """One cached Hub repository: what the Hub said, read into columns for browsing."""
 
-    OPEN: ClassVar = "open"
-    """The gate of a repository whose files can be had without accepting terms."""
+    OPEN: ClassVar = OPEN
     GATED_CHOICES: ClassVar = [
         ("", "not in our record"),
         (OPEN, "open"),
@@ -246,6 +246,7 @@ def _lowered_in(lowered: Sequence[str]) -> models.QuerySet[ModelRecord]:
 _IN_ANY_CASE = ComposedQuery(_lowered_in)
 _KEYS_IN_ANY_CASE = ComposedQuery(lambda lowered: _lowered_in(lowered).values_list("repo_id", "pk"))
 _KEYS = ComposedQuery(lambda ids: ModelRecord.objects.filter(repo_id__in=ids).order_by().values_list("repo_id", "pk"))
+_NAMES = ComposedQuery(lambda keys: ModelRecord.objects.filter(pk__in=keys).order_by("pk").values_list("pk", "repo_id"))
 _KEPT = ComposedQuery(
     lambda ids: (
         RecordDocument.objects.filter(record__repo_id__in=ids)
@@ -275,8 +276,11 @@ def documents_kept(repo_ids: Sequence[str]) -> set[tuple[str, ...]]:
 
 def payloads_of(record_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """What is told of some records, by their keys and in the order of these, in the Hub's shape. Two queries."""
-    records = ModelRecord.objects.filter(pk__in=record_ids).order_by("pk").only("repo_id").prefetch_related("documents")
-    return {record.pk: record.payload for record in records}
+    names = dict(_NAMES.rows(sorted(record_ids)))
+    kept: dict[int, list[Document]] = {pk: [] for pk in names}
+    for row in _DOCUMENTS.objects(list(kept)):
+        kept[row.record_id].append(row.document)
+    return {pk: merged(names[pk], documents) for pk, documents in kept.items()}
 
 
 class FormerName(models.Model):
@@ -326,11 +330,6 @@ class RecordTags(models.Model):
     def __str__(self) -> str:
         """The tags."""
         return " ".join(self.lines.split())
-
-    @staticmethod
-    def lines_of(tags: Iterable[str]) -> str:
-        """Tags as they are kept; one of several lines is none that could be asked for."""
-        return "".join(f"\n{tag}" for tag in dict.fromkeys(tags) if tag and "\n" not in tag) + "\n"
 
     @classmethod
     def ids_with(cls, tag: str) -> list[int]:

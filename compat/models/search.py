@@ -32,11 +32,6 @@ def words_of(question: str) -> tuple[str, ...]:
     return read_search(question).words
 
 
-def normalise_name(name: str) -> str:
-    """A name without punctuation, so that ``phi2`` finds ``phi-2``."""
-    return re.sub(r"[^a-z0-9]+", "", name.lower())
-
-
 def matching_records(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
     """The records whose search text holds every word."""
     query = _ids_query(words)

@@ -3,12 +3,16 @@
 Django's ``bulk_create`` composes one statement for each few rows, and its text takes longer than the database does:
 here one statement is composed, and the database is given the rows. Nor are there objects of the models between what is
 to be written and the database: of a million rows these take longer than the rest.
+
+SQLite is given several rows a statement: after each statement the full-text index, which a trigger keeps, writes down
+what it has, and every page that the statement changes is copied first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -18,7 +22,9 @@ from django.db.models.constants import OnConflict
 
 Row = Mapping[str, Any]
 """A value for each field but a key that the database gives, by the field's ``attname`` (``record_id``)."""
-_AS_THEY_ARE = (models.CharField, models.TextField, models.BooleanField)
+_MOST_VALUES = 999
+"""Values that any SQLite takes in one statement."""
+_AS_THEY_ARE = (models.CharField, models.TextField, models.BooleanField, models.FloatField)
 _AS_THEY_ARE_IN_SQLITE = (*_AS_THEY_ARE, models.IntegerField, models.BinaryField)
 
 
@@ -48,20 +54,31 @@ def write_rows(
     suffix = connection.ops.on_conflict_suffix_sql(
         fields, conflict, [columns[name] for name in update_fields], [columns[name] for name in unique_fields]
     )
-    statement = (
+    into = (
         f"{connection.ops.insert_statement(on_conflict=conflict)} {quoted(meta.db_table)} "
-        f"({', '.join(quoted(columns[field.name]) for field in fields)}) "
-        f"VALUES ({', '.join(['%s'] * len(fields))}) {suffix}"
+        f"({', '.join(quoted(columns[field.name]) for field in fields)})"
     )
-    values = _values(rows, fields, connection)
+    one = f"({', '.join(['%s'] * len(fields))})"
+    at_once = max(_MOST_VALUES // len(fields), 1) if connection.vendor == "sqlite" else 1
     with transaction.atomic(using, savepoint=False):
         try:
             with connection.cursor() as cursor:
-                cursor.executemany(statement, values)
+                for count, values in _in_statements(_values(rows, fields, connection), at_once):
+                    cursor.executemany(f"{into} VALUES {', '.join([one] * count)} {suffix}", values)
         except KeyboardInterrupt:
             # Broken off amid many rows, a connection to PostgreSQL takes no more statements: the next is a new one's.
             connection.close()
             raise
+
+
+def _in_statements(values: Sequence[list[Any]], at_once: int) -> Iterator[tuple[int, Sequence[list[Any]]]]:
+    """Values for statements of so many rows each, and for one of the rest."""
+    whole = len(values) - len(values) % at_once
+    if whole:
+        starts = range(0, whole, at_once)
+        yield at_once, [list(chain.from_iterable(values[start : start + at_once])) for start in starts]
+    if rest := values[whole:]:
+        yield len(rest), [list(chain.from_iterable(rest))]
 
 
 @cache
@@ -92,7 +109,7 @@ def _preparing(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -
         return None
 
     def prepare(value: Any) -> Any:
-        return kept.get_db_prep_save(value, connection)
+        return None if value is None else kept.get_db_prep_save(value, connection)
 
     if not isinstance(kept, models.DateTimeField):
         return prepare

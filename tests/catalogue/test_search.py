@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compat.extraction.columns import normalise_name
 from compat.ingest import store as sync
 from compat.models import ModelRecord
 from compat.models.asked import spellings_of
-from compat.models.search import MAX_QUERY, matching_records, normalise_name, words_of
+from compat.models.search import MAX_QUERY, matching_records, words_of
 from tests.samples import every_record, record
 
 pytestmark = pytest.mark.django_db

@@ -13,13 +13,13 @@ from django.utils import timezone
 from compat.batches import BATCH
 from compat.catalogue.rows import find_record
 from compat.engines import profile
+from compat.extraction.columns import popularity
 from compat.extraction.facts import VariantFacts
 from compat.hub.payloads import parse_record
 from compat.ingest import store as sync
 from compat.ingest.judging import reevaluate
 from compat.ingest.reading import extract_again
 from compat.ingest.runs import finish_run, start_run
-from compat.ingest.writing import popularity
 from compat.models import (
     Catalogue,
     EngineSetting,

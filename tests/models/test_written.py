@@ -77,3 +77,15 @@ def test_all_are_written_or_none(record):
 def test_nothing_is_asked_of_the_database_for_no_rows(django_assert_num_queries):
     with django_assert_num_queries(0):
         write_rows(RecordDocument, [])
+
+
+def test_of_many_rows_each_is_written_once_whichever_statement_it_is_in(record):
+    write_rows(RecordDocument, [document(record, kind=f"kind {n}") for n in range(0, 450, 2)])
+    write_rows(
+        RecordDocument,
+        [document(record, kind=f"kind {n}", data=str(n).encode()) for n in range(450)],
+        unique_fields=["record", "kind"],
+        update_fields=["data"],
+    )
+    kept = RecordDocument.objects.filter(record=record, kind__startswith="kind").values_list("kind", "data")
+    assert {kind: bytes(data) for kind, data in kept} == {f"kind {n}": str(n).encode() for n in range(450)}
