@@ -20,7 +20,7 @@ from typing import Any
 from compat.architectures import name_words, published_parameters
 from compat.extraction.facts import Fact, Provenance, parameters_text
 from compat.extraction.filenames import FileName, missing_shards, read_name
-from compat.extraction.quantization import Packing
+from compat.extraction.quantization import SHARED_NAMES, Packing
 from compat.extraction.typed_counts import (
     INTEGER_BYTES,
     bytes_of_weights,
@@ -39,6 +39,8 @@ from compat.shapes.shape import ModelShape, from_config
 _NAME_SIZE = re.compile(r"(?:(?P<experts>\d{1,3})x)?(?P<number>\d{1,4}(?:\.\d{1,3})?)(?P<unit>[bmt])", re.IGNORECASE)
 NEAR_ITS_NAME = (0.5, 1.9)
 """How far a count may be from the size in a name, as names round and leave out tables and towers."""
+_OF_EXPERTS = 40.0
+"""The same upward where the size is that of one expert of several."""
 _POINT = re.compile(r"(?<=\d)_(?=\d{1,3}[bB])")
 _EXPERTS = re.compile(r"\d{1,3}e")
 _UNITS = {"t": 10**12, "b": 10**9, "m": 10**6}
@@ -49,6 +51,8 @@ _PLAIN = WIDE_FLOATS | INTEGER_BYTES.keys() | {"BOOL", "C64", "C128"}
 """Data types that tell of no packing by themselves, however few or many there are of the integers."""
 _ODD_SHARE = 0.05
 """From this share on, data types that are no plain numbers are no stray tables."""
+_IN_WORDS = SHARED_NAMES | {"W8A16"}
+"""Packings whose weights lie in 32-bit words however wide they are."""
 _EIGHT_BITS = frozenset({"F8_E4M3", "F8_E5M2"})
 _OF_MODEL = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _BITS = (1.0, 70.0)
@@ -246,7 +250,7 @@ def _expectations(model: HubModel, config: Mapping[str, Any]) -> Iterator[Expect
         return
     experts = any(_EXPERTS.fullmatch(word) for word in name_words(model.name))
     least, most = NEAR_ITS_NAME
-    most = 40.0 if experts else 4.0 if len(sizes) > 1 else most
+    most = _OF_EXPERTS if experts else 4.0 if len(sizes) > 1 else most
     for word, count in sizes:
         yield Expectation(count, Provenance.NAME, f"its name says “{word.upper()}”:", least, most)
 
@@ -327,7 +331,10 @@ def _of_safetensors(model: HubModel, expected: Sequence[Expectation], packing: P
     as_weights = weights_counted(counts, seen)
     told = sum(as_weights.values()) or block.count or 0
     # Whether a count may be of words that hold several weights each.
-    several = seen.known and (not INTEGER_BYTES.keys().isdisjoint(counts) if counts else bits is None or bits < 8)
+    several = seen.known and (not INTEGER_BYTES.keys().isdisjoint(counts) if counts else _lies_in_words(seen))
+    if several and not counts:
+        # A name that tells the size of one expert tells weights from words as little.
+        expected = [one for one in expected if one.most < _OF_EXPERTS]
     weights = Fact(told, Provenance.HUB, "the Hub counted the parameters in the safetensors headers")
     in_words = weights_in_words(counts, seen) if counts else None
     words = sum(in_words.values()) if in_words else None
@@ -396,6 +403,11 @@ def _of_headers(
     best = min(expected, key=lambda one: not any(o is not one and o.agrees(one.count) for o in expected))
     sentence = f"Its files hold {counted} weights, but {best.evidence} {parameters_text(best.count)}. One is wrong."
     return Counted(Fact(best.count, Provenance.CONTRADICTED, sentence), sentence, None, seen)
+
+
+def _lies_in_words(packing: Packing) -> bool:
+    """Whether several weights may share a word: those of fewer than eight bits, and of eight where words hold four."""
+    return packing.bits is None or packing.bits < 8 or packing.label in _IN_WORDS
 
 
 def _packing_of(told: Packing, counts: Mapping[str, int]) -> Packing:

@@ -113,6 +113,31 @@ def test_a_packed_total_alone_is_held_against_the_name(name, total, config, bill
     assert not found.judged[0].contradicted
 
 
+def test_the_size_of_one_expert_does_not_tell_weights_from_words():
+    """63.7 billion were counted of the 108.6 billion in RedHatAI's Llama 4 Scout of four bits."""
+    name = "RedHatAI/Llama-4-Scout-17B-16E-Instruct"
+    assert _of(f"{name}-NVFP4", total=63_720_802_592).parameters.provenance is Provenance.UNKNOWN
+    assert _of(name, total=108_641_793_536).parameters.value == 108_641_793_536
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "total", "millions"),
+    [
+        (
+            "cyankiwi/Qwen3-VL-4B-Instruct-AWQ-8bit",
+            {"quantization_config": {"quant_method": "awq"}},
+            2_215_326_712,
+            4_000,
+        ),
+        ("RedHatAI/SmolLM-135M-Instruct-quantized.w8a16", {}, 83_356_260, 135),
+        # Eight bits that lie as they are: each is counted.
+        ("RedHatAI/SmolLM-135M-Instruct-quantized.w8a8", {}, 134_515_008, 134.515008),
+    ],
+)
+def test_weights_of_eight_bits_lie_in_words_too_in_some_packings(name, config, total, millions):
+    assert _of(name, config, total=total).parameters.value == millions * 10**6
+
+
 def test_a_packed_total_that_nothing_can_be_held_against_is_no_count_of_weights():
     found = _of("acme/Marvin-AWQ", AWQ, total=3_000_000_000)
     assert not found.parameters.known
