@@ -16,7 +16,7 @@ from compat.catalogue.hardware_answers import HardwareAnswers, Judged
 from compat.catalogue.index_columns import CAUSE_CODES, UNJUDGED, Column, IndexColumns, Mask, Verdicts, ranges
 from compat.catalogue.made_for import NOT_READ, asked_for, made_for
 from compat.catalogue.needs import inputs_of_variant
-from compat.catalogue.taking import UNKNOWN_WORTH, WORTHS, is_paced_by_memory, paced_on, trust_in, worths
+from compat.catalogue.taking import UNKNOWN_WORTH, UNTOLD_PACE, WORTHS, is_paced_by_memory, paced_on, trust_in, worths
 from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
@@ -132,7 +132,7 @@ class EngineNeeds:
             doubted = self.columns.bars(worker.hardware, worker.options)[rows] == DOUBTED
             sure = _bounded(confidence_of(sureness), doubted)
             pace = self._paces(worker, rows, fits, context, speed)
-            trust = trust_in(sureness, doubted)
+            trust = trust_in(sureness, doubted, self.columns.variants["weights"][rows] < 0)
             worth = worths(self.columns.variants["quality"][rows], fits, pace, trust)
             # The first of those worth most: the entries of a need stand in the order of preference.
             ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
@@ -197,8 +197,10 @@ class EngineNeeds:
         """The same by which they are told apart: see :func:`~compat.catalogue.taking.paced_on`."""
         assert worker.hardware is not None
         found, paced = speed.copy(), paced_on(worker.hardware)
+        by_memory = is_paced_by_memory(fits, worker.hardware)
+        found[np.isnan(found) & by_memory & (self.columns.variants["weights"][rows] < 0)] = UNTOLD_PACE
         for at_most in (False, True):
-            at = np.flatnonzero(np.isnan(found) & is_paced_by_memory(fits, worker.hardware))
+            at = np.flatnonzero(np.isnan(found) & by_memory)
             if len(at):
                 found[at] = self._speeds(paced, worker, rows[at], fits[at], context[at], at_most=at_most)
         return found

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from compat.catalogue.taking import is_paced_by_memory, paced_on
+from compat.catalogue.taking import UNTOLD_PACE, is_paced_by_memory, paced_on
 from compat.catalogue.workers import Worker
 from compat.estimate import (
     Fit,
@@ -230,6 +230,8 @@ def pace_of(record: ModelRecord, variant: RecordVariant, worker: Worker, fit: Fi
     told = estimate_speed(needed, worker.profile.slug, hardware, fit, kv_type=worker.kv).tokens_per_second
     if told is not None or not is_paced_by_memory(FIT_CODES[fit.fit], hardware):
         return told
+    if fit.estimate.component("weights").bytes is None:
+        return UNTOLD_PACE
     paced = paced_on(hardware)
     pace = estimate_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv).tokens_per_second
     return most_speed(needed, worker.profile.slug, paced, fit, kv_type=worker.kv) if pace is None else pace

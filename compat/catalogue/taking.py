@@ -141,11 +141,11 @@ _PARTLY, _WHOLE = FIT_CODES[Fit.PARTIAL], FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
 
 
-def trust_in(sureness: Any, doubted: Any) -> Any:
+def trust_in(sureness: Any, doubted: Any, untold: Any = False) -> Any:
     """How far a verdict is to be trusted by its sureness (see :func:`~compat.rules.result.sureness_of`), or several;
-    ``doubted`` where it is not certain that its memory can be had.
+    ``doubted`` where it is not certain that its memory can be had, ``untold`` where nothing tells which file is taken.
     """
-    sure = (confidence_of(sureness) >= Confidence.MEDIUM) & ~np.asarray(doubted)
+    sure = (confidence_of(sureness) >= Confidence.MEDIUM) & ~np.asarray(doubted) & ~np.asarray(untold)
     return np.where(sure, SURE, np.where(np.asarray(sureness) % 2, DOUBTED, GUESSED))
 
 
@@ -175,6 +175,10 @@ def paced_on(hardware: Hardware) -> Hardware:
 def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
     """Whether builds that fit so are as fast as system memory, by codes of :data:`FITS`."""
     return (fits == _PARTLY) | (not hardware.accelerators)
+
+
+UNTOLD_PACE = (CRAWLING + SLOW) / 2
+"""Tokens a second that a build is taken to write where memory is as slow as a system's and nobody knows its weights."""
 
 
 def worth(quality: int, fit: Fit, speed: float | None, trust: int) -> int:

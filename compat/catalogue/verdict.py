@@ -129,7 +129,9 @@ def outcome_of(
         if fit is None:
             continue
         pace = pace_of(record, variants[place], loaded, fit)
-        found = _Taken(worth(quality, fit.fit, pace, int(trust_in(sureness, bool(fit.doubt)))), at, place, fit)
+        untold = fit.estimate.component("weights").bytes is None
+        trust = int(trust_in(sureness, bool(fit.doubt), untold))
+        found = _Taken(worth(quality, fit.fit, pace, trust), at, place, fit)
         if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
             taken = found
     place, fit = (taken.place, taken.fit) if taken is not None else (first, None)

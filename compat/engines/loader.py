@@ -165,6 +165,7 @@ class _QuantizationTable(StrictTable):
     refused: str = ""
     processor: str = ""
     processor_experts: str = ""
+    experimental: bool = False
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -416,6 +417,7 @@ def _packings(row: _QuantizationTable, listed: frozenset[str]) -> list[Packing]:
             processor=row.processor,
             processor_experts=row.processor_experts,
             brief=row.brief,
+            experimental=row.experimental,
         )
         for name in row.names
     ]

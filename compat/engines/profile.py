@@ -94,6 +94,7 @@ class Packing:
     ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
     ``refused`` says why the engine knows it and does not load it. ``brief`` is a few words of ``note`` for a badge.
+    ``experimental``: the engine's makers call it so, and what they do not is taken before it.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Packing:
     processor: str = ""
     processor_experts: str = ""
     brief: str = ""
+    experimental: bool = False
 
     def runs_on(self, *, mixture: bool) -> tuple[str, ...]:
         """The platforms that compute it, for a mixture of experts or not; empty: all of the engine's."""

@@ -150,7 +150,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         limit = min(limit, sure if tried else Confidence.MEDIUM)
     note = f" ({packing.note})" if packing.note else ""
     text = f"{profile.name} reads weights packed with {told}{note}."
-    yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit)
+    yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit, doubts=packing.experimental)
 
 
 def _reads_any(profile: EngineProfile, methods: Sequence[str]) -> bool:
