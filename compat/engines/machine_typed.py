@@ -65,9 +65,12 @@ _NO_CARD = re.compile(
 _MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
 """What only the system's memory is called."""
 _BEHIND = re.compile(
-    r"(?:(?:laptop|notebook|gpu|graphics|card) )*(\d{1,5}(?:\.\d{1,2})?) ?(g|m)(?:i?b)?\b", re.IGNORECASE
+    r"(?:(?:laptop|notebook|gpu|graphics|card) )*(\d{1,5}(?:\.\d{1,2})?) ?(g(?=i?b?\b)|m(?=i?b\b))i?b?\b"
+    r"(?! ?(?:/|ps\b|a sec|per sec))",
+    re.IGNORECASE,
 )
-_FRAMEWORK = re.compile(r"\bframework desktop\b(?=.*(?<![\w.])(64|128) ?gi?b?\b)", re.IGNORECASE)
+_FRAMEWORK = re.compile(r"\bframework desktop\b", re.IGNORECASE)
+_FRAMEWORK_SIZE = re.compile(r"(?<![\w.])(64|128) ?gi?b?\b", re.IGNORECASE)
 """With less it has a smaller processor."""
 _LAPTOP = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook)s?\b", re.IGNORECASE)
 _OUTSIDE = re.compile(
@@ -120,11 +123,11 @@ def read_typed(text: str) -> Told:
         return Told(devices=[Device(whole.label, whole.memory, whole.count)])
     told, sizes = Told(), list[_Size]()
     text = _without_wrong_counts(plain_words(text), told)
-    framework = _FRAMEWORK.search(text)
-    if framework:
-        told.said.append(f"The Framework Desktop with {framework[1]} GB has a Ryzen AI Max+ 395.")
-        text = _FRAMEWORK.sub("Ryzen AI Max+ 395", text)
     text = without_bodywork(without_disks(text, told.said))
+    size = _FRAMEWORK_SIZE.search(text) if _FRAMEWORK.search(text) else None
+    if size:
+        told.said.append(f"The Framework Desktop with {size[1]} GB has a Ryzen AI Max+ 395.")
+        text = _FRAMEWORK.sub("Ryzen AI Max+ 395", text)
     told.alone = _NO_CARD.search(text) is not None or _MODULES.search(text) is not None
     text, told.bandwidth = memory_told(text, told)
     between, laptop = "", _is_laptop(text)

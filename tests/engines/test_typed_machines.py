@@ -120,6 +120,8 @@ READ = [
     ("RTX 3050 4GB RAM", {"accelerator": "RTX 3050", "ram": "4"}),
     ("RTX 3050 (4 GB RAM)", {"accelerator": "RTX 3050", "ram": "4"}),
     ("RTX 3050, 4 GB", {"accelerator": "RTX 3050", "ram": "4"}),
+    ("RTX 4070 780M, 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("32 GB RAM, RTX 4070 7 GB/s", {"accelerator": "RTX 4070", "ram": "32", "ram_bandwidth": "7"}),
     ("laptop with RTX 4050 6GB", {"accelerator": "RTX 4050 Laptop"}),
     ("laptop 4050, 16 GB RAM", {"accelerator": "RTX 4050 Laptop", "ram": "16"}),
     # as people turn them
@@ -134,6 +136,7 @@ READ = [
     ("8xH100 16TB ram", {"accelerator": "H100", "count": "8", "ram": "16384"}),
     # computers
     ("Framework Desktop 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    ("128GB Framework Desktop", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
     ("framework desktop with 64 GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "64"}),
     ("Mac mini 2018 i7 32GB RAM", {"ram": "32"}),
 ]  # fmt: skip
@@ -168,6 +171,7 @@ def test_it_is_read_as_it_is_meant(text, told):
         ("4070, 64 TB RAM", "64 TB RAM", "64 GB RAM"),
         ("laptop 4070 6GB", "RTX 4070 6 GB", "RTX 4070 Laptop"),
         ("Framework Desktop", "Framework Desktop", "Ryzen AI Max+ 395 128 GB"),
+        ("Framework Desktop 32GB, 128 GB SSD", "Framework Desktop", "Ryzen AI Max+ 395 64 GB"),
         ("Framework Desktop 32GB", "Framework Desktop", "Ryzen AI Max+ 395 64 GB"),
     ],
 )
