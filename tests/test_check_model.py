@@ -180,6 +180,8 @@ def test_an_unknown_worker_is_an_error_that_names_the_known(capsys):
         (["--count", "99"], "16 is the most"),
         (["--context", "-1"], "context"),
         (["--accelerator", "Abacus"], "“Abacus”"),
+        (["--machine", "4070 and 32 GB"], "--machine.* Tell the machine with --accelerator"),
+        (["--accelerator", "4070 and 32 GB", "--ram", "64"], "ram is 64, and “4070 and 32 GB” tells 32"),
         (["--accelerator", "RTX 4091"], "Or do you mean RTX 4090"),
     ],
 )
@@ -187,6 +189,12 @@ def test_a_senseless_machine_is_wrong_usage(arguments, word):
     with pytest.raises(CommandError, match=word) as caught:
         call_command("check_model", "microsoft/phi-2", *arguments)
     assert caught.value.returncode == Exit.USAGE
+
+
+def test_a_machine_may_be_told_as_one_text(capsys):
+    told = check("microsoft/phi-2", "--accelerator", "4070 and 32 GB", "--json", capsys=capsys)
+    assert told == check("microsoft/phi-2", "--accelerator", "RTX 4070", "--ram", "32", "--json", capsys=capsys)
+    assert told
 
 
 @pytest.mark.parametrize("repo_id", ["../../etc/passwd", "a/b/c", "<script>", "x" * 500, "a b"])

@@ -39,6 +39,7 @@ from compat.catalogue.workers import AUTO, Machine, Worker, not_together, too_ma
 from compat.engines.accelerator_names import ReadName, accelerator_named, near_names, read_name, wrong_count
 from compat.engines.cards import read_cards
 from compat.engines.hardware import MOST_ACCELERATORS
+from compat.engines.machine_text import MachineText, read_machine
 from compat.estimate.cache_types import CACHE_TYPES, HAS_UBATCH, cache_types
 from compat.extraction.extract import format_label
 from compat.extraction.languages import language_label
@@ -241,9 +242,9 @@ class Question(BaseModel):
         str,
         Parameter(
             "The worker's accelerator, as people, drivers and tools spell it, with how many and how much memory if "
-            "you like.",
+            "you like; or the whole machine as one text: `4070 and 32 GB`.",
             group="worker",
-            takes="a name such as `RTX 4090`, `2x3090` or `M3 Max 64GB`",
+            takes="a name such as `RTX 4090`, `2x3090` or `M3 Max 64GB`, or a machine such as `4070 and 32 GB`",
             metavar="NAME",
             source="accelerators",
         ),
@@ -559,6 +560,7 @@ class Question(BaseModel):
         good = _given(query)
         problems = [
             *_repeated(query),
+            *_name_machine(good),
             *_name_accelerator(good),
             *_name_beside(good),
             *_mistyped(cls, good),
@@ -687,6 +689,59 @@ def _given(query: Query) -> dict[str, Any]:
         if values and values[-1]:
             given[name] = tuple(dict.fromkeys(values)) if parameter.many else values[-1]
     return given
+
+
+def _name_machine(given: dict[str, Any]) -> Iterator[Problem]:
+    """Put what a text tells of a whole machine in place of an accelerator's name, where that names no single one.
+
+    The parameters beside it add to it, and say the same where both tell one.
+    """
+    told = given.get("accelerator", "")
+    if not told or read_name(told).label:
+        return
+    machine = read_machine(told)
+    message = _no_machine(told, machine)
+    if message:
+        yield Problem("accelerator", _told(told), message)
+    if message or machine.whole:
+        del given["accelerator"]
+    if not machine.whole:
+        return
+    for name, value in machine.parameters.items():
+        beside = given.get(name)
+        if beside is None or (name == "count" and beside == "1"):
+            given[name] = value
+        elif not _same(beside, value):
+            yield Problem(
+                name, _told(beside), f"{name} is {_told(beside)}, and “{_told(told)}” tells {value}: which is meant?"
+            )
+
+
+def _no_machine(told: str, machine: MachineText) -> str:
+    """Why a text that tells of a machine tells no single one; nothing of one that does, or that tells of none."""
+    if machine.apart:
+        ones = or_([f"“{words}”" for words in map(_words_of, machine.apart)])
+        return f"“{_told(told)}”: {machine.said[0]} Use {ones}."
+    if machine.bare is not None and not machine.unread:
+        size = f"{machine.bare:g}"
+        return f"“{_told(told)}”: {size} GB of what? Use memory for an accelerator's, and ram for the system's."
+    if machine.told and machine.unread:
+        near = dict.fromkeys(label for labels in machine.near().values() for label in labels)
+        hint = f" Or do you mean {or_(list(near)[:3])}?" if near else ""
+        return f"“{_told(told)}”: “{_told(machine.unread[0])}” is not understood.{hint}"
+    return ""
+
+
+def _words_of(machine: MachineText) -> str:
+    accelerator, count, memory = machine.accelerator, machine.count, machine.memory
+    return Machine(accelerator, count, memory, machine.ram, machine.ram_bandwidth, machine.beside).words
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two values are the same number or the same accelerators. What is no number at all is told elsewhere."""
+    if _NUMBER.fullmatch(other):
+        return not _NUMBER.fullmatch(one) or len(one) > _TOLD or float(one) == float(other)
+    return read_cards(one[:_MOST_BESIDE]) == read_cards(other)
 
 
 def _name_accelerator(given: dict[str, Any]) -> Iterator[Problem]:

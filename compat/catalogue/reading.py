@@ -46,6 +46,8 @@ BROWSE = tuple(name for name in PARAMETERS if name != "page")
 """What a list can be asked by programs; pages take the page as well."""
 FILTERS = tuple(name for name in BROWSE if name != "q" and name not in WORKER)
 """What narrows and orders a list, but for its words."""
+MACHINE_IS = "Tell the machine with accelerator, in any spelling: RTX 4070 and 32 GB."
+"""What is said where a parameter called ``machine`` is asked for."""
 _FEW = 20
 """So many values are all named in a message, and so many unknown parameters are told."""
 
@@ -135,12 +137,16 @@ def read_question(
         found, problems = error.rest or Question(), [*unknown, *error.problems]
     if problems:
         place = {name[:60]: place for place, name in enumerate(query)}
-        raise QuestionError(sorted(problems, key=lambda problem: place[problem.parameter]), found)
+        # The text for the accelerator may tell any other part of the machine.
+        machine = place.get("accelerator", len(place))
+        raise QuestionError(sorted(problems, key=lambda problem: place.get(problem.parameter, machine)), found)
     return found
 
 
 def unknown_parameter(name: str, names: Collection[str]) -> Problem:
     """What to say of a parameter that is none here."""
+    if name == "machine" and "accelerator" in names:
+        return Problem(name, "", f"There is no parameter “machine” here. {MACHINE_IS}", "accelerator")
     hint = did_you_mean(name, names, 1) or (f" There are: {', '.join(names)}." if names else "")
     meant = "".join(near_values(name, names, 1))
     return Problem(name[:60], "", f"There is no parameter “{name[:60]}” here.{hint}", meant)

@@ -44,6 +44,8 @@ _SPLITS = (
     # How many lanes a slot has is no number of cards.
     (re.compile(r"\b(pcie?)(?: ?(?:gen ?)?[1-6](?:\.0)?)? ?x ?(?:1|2|4|8|16)\b"), r"\1"),
     (re.compile(r"\bmobile\b"), "laptop"),
+    # Turned round: no older card of these numbers is a Pro.
+    (re.compile(r"\b(?:rtx )?(2000|4000|4500|5000|6000) pro\b"), r"rtx pro \1"),
 )
 _SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?g(?:i?b|i)\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b|i)?\b")
 _CHIP = re.compile(r"(?:ad10|ga10|tu1[01]|gp10|gb20)\d")

@@ -32,7 +32,12 @@ _BRACKETS = re.compile(r"\[([^\]]{1,120})\]")
 _MEMINFO = re.compile(r"\bMemTotal: *(\d{1,15}) *kB")
 _FREE = re.compile(r"\bMem: +(\d{1,15}(?:\.\d{1,2})?)([KMGT])?i?B?\b")
 _CPU = re.compile(r"\b(?:Model name|model name|Processor Name) *: *([^\n]{1,80})")
-_WINDOWS = re.compile(r"\bCard name: *([^\n]{1,80})")
+_WINDOWS = re.compile(
+    r"\bCard name: *([^\n]{1,80}?)(?= {2}| *(?:$|/ | (?:Manufacturer|Chip type|DAC type|Dedicated Memory|Memory):))",
+    re.MULTILINE,
+)
+_WINDOWS_CARD = re.compile(r"\bDedicated Memory: *(\d{2,7}) ?MB\b")
+_WINDOWS_MEMORY = re.compile(r"(?:(?<!\w )|(?<=MB ))\bMemory: *(\d{3,8}) ?MB RAM\b")
 
 
 def read_printed(text: str) -> Told | None:
@@ -123,7 +128,7 @@ def _mac(text: str, told: Told) -> None:
 
 
 def _system(text: str, told: Told) -> None:
-    """``free``, ``/proc/meminfo``, ``lscpu``, ``/proc/cpuinfo``, and cards as ``dxdiag`` names them."""
+    """``free``, ``/proc/meminfo``, ``lscpu``, ``/proc/cpuinfo``, and what ``dxdiag`` tells."""
     total = _MEMINFO.search(text)
     if total:
         told.ram = int(total[1]) / 1024**2
@@ -133,7 +138,19 @@ def _system(text: str, told: Told) -> None:
     cpu = _CPU.search(text)
     if cpu and not read_name(cpu[1]).label:
         told.processor = _first(cpu[1])
-    told.devices += [Device(_first(name)) for name in _WINDOWS.findall(text)]
+    _dxdiag(text, told)
+
+
+def _dxdiag(text: str, told: Told) -> None:
+    """``dxdiag``: its cards with their own memory, and the system's."""
+    names, sizes = [_first(name) for name in _WINDOWS.findall(text)], _WINDOWS_CARD.findall(text)
+    own = [float(size) / 1024 for size in sizes] if len(sizes) == len(names) else [None] * len(names)
+    told.devices += [
+        Device(name, size if read_name(name).label else None) for name, size in zip(names, own, strict=True)
+    ]
+    memory = _WINDOWS_MEMORY.search(text)
+    if memory and names and told.ram is None:
+        told.ram = float(memory[1]) / 1024
 
 
 def _first(value: str) -> str:

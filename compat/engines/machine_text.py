@@ -18,8 +18,9 @@ from compat.engines.hosted_machines import hosted_machines
 from compat.engines.machine_printed import read_printed
 from compat.engines.machine_told import Device, Told
 from compat.engines.machine_typed import PARTED, SIZE_LAST, read_typed
+from compat.engines.macs import chips_sold, mac_named
 from compat.engines.system_memory import processor_bandwidth
-from compat.wording import and_, plain_characters
+from compat.wording import and_, or_, plain_characters
 
 MOST_CHARACTERS = 65_536
 """So much text is read; what stands behind is left out, and that is said."""
@@ -40,8 +41,8 @@ class MachineText:
     ``memory`` is that of one accelerator and ``ram`` the system's, in GB; ``ram_bandwidth`` in GB a second. ``bare`` is
     a size alone, of which it is not told whether it is the one or the other. ``said`` are sentences on what was taken
     how, and ``unread`` the parts that nobody understands; ``instead`` is what may be meant by some of them. ``beside``
-    are accelerators of other kinds. ``apart`` are the machines of a text that tells several, or what no engine uses at
-    once; nothing else is told then.
+    are accelerators of other kinds. ``apart`` are the machines of a text that tells several, what no engine uses at
+    once, or the machines that a computer's name may mean; nothing else is told then.
     """
 
     accelerator: str = ""
@@ -117,7 +118,23 @@ def _typed(text: str) -> MachineText:
     if len(several) > 1 and all(one.accelerator and one.whole for one in several):
         return MachineText(apart=tuple(several), said=("These are several machines: choose one.",))
     found = _machine(read_typed(text))
-    return found if found.told or found.unread or not hosted_machines(text) else replace(found, unread=(text,))
+    if not found.accelerator and not found.apart and not found.unread and not found.processor:
+        found = _which_mac(text, found)
+    anything = found.told or found.apart or found.unread
+    return found if anything or not hosted_machines(text) else replace(found, unread=(text,))
+
+
+def _which_mac(text: str, found: MachineText) -> MachineText:
+    """Of a Mac whose chip is not told: the machines that were sold with its memory, to choose from."""
+    size = found.bare if found.bare is not None else found.ram
+    name = mac_named(text)
+    chips = chips_sold(name, size) if size is not None and name else []
+    if not chips:
+        return found
+    asked = f"Which chip does the {name} have? It was sold with {size:g} GB and {or_(chips)}."
+    return MachineText(
+        apart=tuple(MachineText(accelerator=chip, memory=size) for chip in chips), said=(asked, *found.said)
+    )
 
 
 def _near(part: str) -> list[str]:

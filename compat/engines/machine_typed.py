@@ -1,7 +1,8 @@
 """A machine out of what people type of it: ``2x3090, 64 GB RAM``, ``M3 Max 64GB``, ``laptop with a 4070``.
 
 What may mean two things is not taken for one of them: it is named as not understood, with what would be. The exceptions
-are said: a size beside a card is the system's, and a number behind a Mac's chip that it is sold with are its GB.
+are said: a size beside a card is the system's, a small one right behind its name or one in parentheses there is the
+card's own, and a number behind a Mac's chip that it is sold with are its GB.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from compat.engines.machine_told import GB_OF, Device, Told
 from compat.engines.processor_names import INTEGRATED, PROCESSOR
 from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks
 
-_MOST_GB = 100_000.0
+_MOST_GB = 16_384.0
+"""More is not read as one machine's: the largest servers that one system runs on hold as much."""
+_MOST_BEHIND = 8.0
+"""GB of a size right behind a card's name that is below this is the card's own: of a system's memory there is more."""
 PARTED = re.compile(
     # Not the plus of Ryzen AI Max+ 395.
-    r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+|(?<=\w)(?<!max)[+&](?=\w)",
+    r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+|(?<=\w)(?<!max)[+&](?=\w)"
+    # A number before the slash is a size as well: 16/512GB.
+    r"|(?<=\w)(?<!\b\d)(?<!\b\d\d)(?<!\b\d\d\d)/(?=\d{1,4} ?[gt]i?b\b)",
     re.IGNORECASE,
 )
 _BESIDE = re.compile(r"\+|&|and|plus|with|und|mit", re.IGNORECASE)
@@ -58,6 +64,14 @@ _NO_CARD = re.compile(
 )
 _MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
 """What only the system's memory is called."""
+_BEHIND = re.compile(
+    r"(?:(?:laptop|notebook|gpu|graphics|card) )*(\d{1,5}(?:\.\d{1,2})?) ?(g(?=i?b?\b)|m(?=i?b\b))i?b?\b"
+    r"(?! ?(?:/|ps\b|a sec|per sec))",
+    re.IGNORECASE,
+)
+_FRAMEWORK = re.compile(r"\bframework desktop\b", re.IGNORECASE)
+_FRAMEWORK_SIZE = re.compile(r"(?<![\w.])(64|128) ?gi?b?\b", re.IGNORECASE)
+"""With less it has a smaller processor."""
 _LAPTOP = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook)s?\b", re.IGNORECASE)
 _OUTSIDE = re.compile(
     r"\b(?:e-?gpu|desktop|external|thunderbolt)\b|\b(?:not?|keine?n?)\s+(?:an?\s+|in\s+)*(?:laptop|notebook)\b",
@@ -110,19 +124,23 @@ def read_typed(text: str) -> Told:
     told, sizes = Told(), list[_Size]()
     text = _without_wrong_counts(plain_words(text), told)
     text = without_bodywork(without_disks(text, told.said))
+    size = _FRAMEWORK_SIZE.search(text) if _FRAMEWORK.search(text) else None
+    if size:
+        told.said.append(f"The Framework Desktop with {size[1]} GB has a Ryzen AI Max+ 395.")
+        text = _FRAMEWORK.sub("Ryzen AI Max+ 395", text)
     told.alone = _NO_CARD.search(text) is not None or _MODULES.search(text) is not None
     text, told.bandwidth = memory_told(text, told)
-    between = ""
+    between, laptop = "", _is_laptop(text)
     for part, after in _parts(" ".join(text.split())):
-        sizes += _read_part(part, between, told)
+        sizes += _read_part(part, between, told, laptop=laptop)
         between = after
     _put_into_laptop(text, told)
     _give_sizes(told, sizes)
     return told
 
 
-def _read_part(part: str, between: str, told: Told) -> list[_Size]:
-    """Take in one part of a text; what is told of sizes in it is given back."""
+def _read_part(part: str, between: str, told: Told, *, laptop: bool) -> list[_Size]:
+    """Take in one part of a text, of a laptop or not; what is told of sizes in it is given back."""
     count, name = _bare_count(part)
     card = read_name(name)
     if card.label:
@@ -138,7 +156,7 @@ def _read_part(part: str, between: str, told: Told) -> list[_Size]:
     if processor:
         told.processor, told.alone = told.processor or processor[0].strip(), True
         part = _without(part, processor)
-    rest = _NO_UNIT.sub(r"\1 GB ", _names(part, told))
+    rest = _NO_UNIT.sub(r"\1 GB ", _names(part, told, laptop=laptop))
     rate = _RATE.search(rest)
     if rate:
         told.bandwidth = told.bandwidth or float(rate[1])
@@ -201,10 +219,22 @@ def _sizes(part: str, told: Told) -> Iterator[_Size]:
     for found in _SIZE.finditer(part):
         kind = (found[1] or found[5] or "").lower()
         gb = float(found[3]) * GB_OF[found[4].lower()]
-        if 0.25 <= gb <= _MOST_GB:
+        if gb > _MOST_GB:
+            _too_much(found, told)
+        elif 0.25 <= gb <= _MOST_GB:
             yield _Size(found[0].strip(), gb, _kind(kind), int(found[2] or 1) or 1)
         else:
             told.unread.append(found[0].strip())
+
+
+def _too_much(found: re.Match[str], told: Told) -> None:
+    """Tell of a size that no machine has, and what may be meant by it."""
+    text = found[0].strip()
+    told.unread.append(text)
+    size = f"{found[3]} {found[4].upper()}B"
+    told.said.append(f"{size} is more memory than is read of one machine: {_MOST_GB / 1024:g} TB is the most.")
+    if found[4].lower() == "t" and len(found[3]) < 4:
+        told.instead[text] = (f"{found[3]} GB RAM", f"{size} SSD")
 
 
 def _kind(words: str) -> str:
@@ -214,15 +244,15 @@ def _kind(words: str) -> str:
     return "system" if words else ""
 
 
-def _names(part: str, told: Told) -> str:
+def _names(part: str, told: Told, *, laptop: bool) -> str:
     """Take the accelerators that a part names out of it: the longest rows of words that are a name."""
-    words = part.replace("(", " ").replace(")", " ").split()
+    words, in_brackets = _words_and_brackets(part)
     rest: list[str] = []
     at = 0
     while at < len(words):
         for length in range(min(_LONGEST_NAME, len(words) - at), 0, -1) if at < _MOST_WORDS else ():
             row = words[at : at + length]
-            read = _name(row, " ".join(words[at + length : at + length + 2]))
+            read = _name(row, " ".join(words[at + length : at + length + 2]), laptop=laptop)
             if read.label and not (length > 1 and row[0].isdecimal() and len(row[0]) < 3 and _belongs_before(rest)):
                 if rest and rest[-1].lower() in _NOT:
                     told.unread.append(" ".join([rest.pop(), *row]))
@@ -230,6 +260,7 @@ def _names(part: str, told: Told) -> str:
                     break
                 told.devices.append(Device(read.label, read.memory, read.count))
                 at += length
+                at += _take_own_size(words[at:], in_brackets[at:], SIZE_LAST.search(" ".join(row)) is not None, told)
                 # What stood on both sides of a name does not belong together.
                 rest.append("\n")
                 break
@@ -239,17 +270,56 @@ def _names(part: str, told: Told) -> str:
     return " ".join(rest)
 
 
+def _words_and_brackets(part: str) -> tuple[list[str], list[bool]]:
+    """The words of a part without brackets, and of each whether one opens right before it."""
+    words: list[str] = []
+    opened: list[bool] = []
+    bracket = False
+    for word in part.replace("(", " ( ").replace(")", " ) ").split():
+        if word not in "()":
+            words.append(word)
+            opened.append(bracket)
+        bracket = word == "("
+    return words, opened
+
+
+def _take_own_size(words: Sequence[str], in_brackets: Sequence[bool], sized: bool, told: Told) -> int:
+    """Let the last accelerator have a size that stands right behind its name; how many words that is.
+
+    ``sized`` says that the name itself tells one.
+    """
+    device = told.devices[-1]
+    known = accelerator_named(device.name)
+    found = _BEHIND.match(" ".join(words[:6]))
+    if found is None or sized or device.memory is not None or known is None or known.unified:
+        return 0
+    taken = len(found[0].split())
+    first = next(place for place, word in enumerate(words) if word[0].isdecimal())
+    gb = float(found[1]) * GB_OF[found[2].lower()]
+    behind = gb < _MOST_BEHIND or in_brackets[first]
+    if not behind or not 0.25 <= gb <= _MOST_GB or _KIND_NEXT.match(" ".join(words[taken : taken + 3])):
+        return 0
+    device.memory = gb
+    told.said.append(f"{gb:g} GB is taken as the memory of the {device.name}.")
+    return taken
+
+
 def _belongs_before(rest: Sequence[str]) -> bool:
     """Whether a number belongs to the words before it (``Ryzen 5``), and is not how many follow."""
     return bool(rest) and rest[-1] != "\n" and rest[-1].lower() not in _BEFORE_COUNT
 
 
-def _name(words: Sequence[str], after: str) -> ReadName:
-    """The accelerator that these words name. A size that is said to be one of memory is none of the name's own."""
+def _name(words: Sequence[str], after: str, *, laptop: bool) -> ReadName:
+    """The accelerator that these words name. A size that is said to be one of memory is none of the name's own.
+
+    In a laptop it may be one that is built into laptops alone.
+    """
     row = " ".join(words)
     if _KIND_NEXT.match(after) and SIZE_LAST.search(row):
         return ReadName()
     read = read_name(row)
+    if not read.label and laptop and re.search(r"\d{3}", row) and not read_name(SIZE_LAST.sub("", row)).label:
+        read = read_name(f"{row} Laptop")
     return read if read.label or not _SEVERAL.search(row) else read_name(row[:-1])
 
 
@@ -280,9 +350,13 @@ def _is_size_of(word: str, told: Told) -> bool:
     return known is not None and device.memory is None and int(word) * GIB in known.memory_options
 
 
+def _is_laptop(text: str) -> bool:
+    return _LAPTOP.search(text) is not None and _OUTSIDE.search(text) is None
+
+
 def _put_into_laptop(text: str, told: Told) -> None:
     """Take the cards of a laptop for what their makers call so there, which holds and computes less."""
-    if not _LAPTOP.search(text) or _OUTSIDE.search(text):
+    if not _is_laptop(text):
         return
     for device in list(told.devices):
         known = accelerator_named(device.name)

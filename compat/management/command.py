@@ -11,6 +11,7 @@ import errno
 import io
 import json
 import os
+import re
 import sqlite3
 import sys
 import textwrap
@@ -119,7 +120,7 @@ class CatalogueCommand(BaseCommand):
         """With examples and exit codes at the end of its help; a wrong argument raises with the code for it."""
         kwargs = {"formatter_class": HelpFormatter, "epilog": self._epilog(), "allow_abbrev": False, **kwargs}
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.error = partial(_refuse, parser.prog)  # type: ignore[method-assign]
+        parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -293,9 +294,11 @@ def _error(sentence: str, code: int) -> Json:
     return {"error": {"exitCode": int(code), "message": sentence}}
 
 
-def _refuse(program: str, message: str) -> NoReturn:
+def _refuse(parser: CommandParser, message: str) -> NoReturn:
     sentence = message if message.endswith("?") else f"{message.rstrip('.')}."
-    raise CommandError(f"{sentence} See {program} --help.", returncode=Exit.USAGE)
+    if re.match(r"unrecognized arguments:.* --machine\b", message) and "--accelerator" in parser.format_help():
+        sentence += " Tell the machine with --accelerator, in any spelling: “RTX 4070 and 32 GB”."
+    raise CommandError(f"{sentence} See {parser.prog} --help.", returncode=Exit.USAGE)
 
 
 def _value(value: object) -> str:

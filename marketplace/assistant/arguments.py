@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from compat.catalogue.question import MOST_LETTERS, PARAMETERS, WORKER, DictQuery, Parameter, Question, did_you_mean
-from compat.catalogue.reading import BROWSE, read_question
+from compat.catalogue.reading import BROWSE, MACHINE_IS, read_question
 from compat.catalogue.workers import AUTO, Worker
 from compat.extraction.facts import DEFAULT_CONTEXT
 from compat.extraction.metadata import MOST_BYTES, MOST_TOKENS, checked_name, parameter_count
@@ -206,7 +206,8 @@ def problems_of(error: ValidationError, arguments: type[Arguments]) -> str:
         name = line(".".join(str(part) for part in one["loc"])[:200], 60)
         if one["type"] == "extra_forbidden":
             there = f" There are: {', '.join(known)}." if known else " This tool takes none."
-            told.append(f"There is no argument {quoted(name)} here.{did_you_mean(name, known, 1) or there}")
+            machine = f" {MACHINE_IS}" if name == "machine" and "accelerator" in known else ""
+            told.append(f"There is no argument {quoted(name)} here.{machine or did_you_mean(name, known, 1) or there}")
         elif one["type"] == "missing":
             told.append(f"{name} is missing. {arguments.model_fields[name].description}")
         else:

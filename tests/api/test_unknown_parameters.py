@@ -18,9 +18,9 @@ pytestmark = pytest.mark.django_db
         ("models?task=foo", "task", "use a task of the Hub, such as text-generation"),
         ("models?quantization=q4_k_m", "quantization", "Did you mean Q4_K_M"),
         (
-            "models?accelerator=RTX 4070 16 GB",
+            "models?accelerator=RTX 4071 16 GB",
             "accelerator",
-            "Or do you mean RTX 4070, RTX 4070 Laptop or RTX 4070 Ti?",
+            "Or do you mean RTX 4070",
         ),
         ("models?license=foo", "license", "use a licence as the Hub writes it"),
         ("models?language=klingon", "language", "use the code of a language"),
@@ -29,6 +29,12 @@ pytestmark = pytest.mark.django_db
         ("models?accelerator=nonsense9999", "accelerator", "is not an accelerator this site knows"),
         ("models/microsoft/phi-2?worker=nope", "worker", "“nope” is not a value of worker"),
         ("models/microsoft/phi-2/compatibility?memory=-3", "memory", "use a number of GB of memory"),
+        ("machine?machine=4070", "machine", "Tell the machine with accelerator, in any spelling: RTX 4070 and 32 GB."),
+        ("models?machine=4070", "machine", "Tell the machine with accelerator"),
+        ("machine?accelerator=Mac mini 64GB", "accelerator", "Use “Apple M4 Pro 64 GB unified memory”."),
+        ("machine?accelerator=4070 and 32 GB&ram=64", "ram", "ram is 64, and “4070 and 32 GB” tells 32: which is"),
+        ("machine?accelerator=4070 and 32 TB", "accelerator", "“32 TB” is not understood. Or do you mean 32 GB RAM"),
+        ("machine?accelerator=2x M3 Max 64GB, 1 TB SSD", "count", "Several machines at work together are not judged."),
         ("report?format=gguf", "format", "There is no parameter “format” here."),
         ("workers?worker=rbee", "worker", "There is no parameter “worker” here."),
     ],
@@ -40,6 +46,21 @@ def test_it_is_a_problem_that_names_the_field(client, address, field, message):
     (error,) = response.json()["errors"]
     assert error["field"] == field
     assert message in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "machine"),
+    [
+        ("4070 and 32 GB", {"accelerator": "RTX 4070", "ram": 32}),
+        ("2x3090 64GB ram", {"accelerator": "RTX 3090", "count": 2, "ram": 64}),
+        ("CPU only, 16 GB RAM", {"ram": 16}),
+    ],
+)
+def test_a_machine_may_be_told_as_one_text(client, text, machine):
+    for address, worker in (("v1/machine", "worker"), ("v1/models", "worker"), ("models", "runs_on")):
+        told = client.get(f"/api/{address}", {worker: "llama-cpp", "accelerator": text})
+        assert told.status_code == 200
+        assert told.json() == client.get(f"/api/{address}", {worker: "llama-cpp", **machine}).json()
 
 
 def test_everything_wrong_is_named_at_once(client):
@@ -79,6 +100,7 @@ def test_the_hubs_clients_keep_their_own_parameters_and_tags_that_no_model_has_g
         ("langauge=de", "There is no parameter “langauge” here."),
         ("sort=size", "is not an order this site has"),
         ("runs_on=nope", "“nope” is not a value of worker"),
+        ("runs_on=ollama&machine=4070", "Tell the machine with accelerator, in any spelling: RTX 4070 and 32 GB."),
     ],
 )
 def test_the_hubs_clients_are_told_too(client, query, message):

@@ -342,6 +342,8 @@ BAD = [
     ("nope", {}, "There are: find_models,"),
     ("x" * 100_000, {}, "There is no tool"),
     ("find_models", {"limit": MOST + 1}, f"less than or equal to {MOST}"),
+    ("find_models", {"machine": "4070"}, "Tell the machine with accelerator, in any spelling: RTX 4070 and 32 GB."),
+    ("what_runs", {"accelerator": "4070 and 32 GB", "ram": 64}, "ram is 64, and “4070 and 32 GB” tells 32"),
     ("find_models", {"memroy": 24}, "Did you mean memory?"),
     ("find_models", {"memory": "24"}, "memory: Input should be a valid number."),
     ("find_models", {"memory": True}, "memory: Input should be a valid number."),
@@ -404,6 +406,7 @@ def test_what_is_wrong_is_told_all_at_once():
         ({"format": '["gguf", "safetensors"]'}, {"format": ["gguf", "safetensors"]}),
         ({"compatible": False}, {"compatible": "false"}),
         ({"q": None, "task": None}, {}),
+        ({"accelerator": "2x4070 and 32 GB"}, {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
     ],
 )
 def test_what_assistants_often_send_is_understood(sent, meant):

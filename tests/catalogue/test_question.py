@@ -290,3 +290,56 @@ def test_two_computers_are_not_one(name):
 
 def test_a_machine_may_have_several_cards():
     assert read("accelerator=RTX+4090&count=2").count == 2
+
+
+# --- a whole machine as one text ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "meant"),
+    [
+        ("4070 and 32 GB", "", {"accelerator": "RTX 4070", "ram": 32}),
+        ("4070 and 32 GB", "ram=32.0", {"accelerator": "RTX 4070", "ram": 32}),
+        ("4070 and 32 GB", "count=2", {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
+        ("2x3090 64GB ram", "", {"accelerator": "RTX 3090", "count": 2, "ram": 64}),
+        ("2x3090 64GB ram", "count=1", {"accelerator": "RTX 3090", "count": 2, "ram": 64}),
+        ("3060 and 32 GB", "memory=12", {"accelerator": "RTX 3060 12 GB", "ram": 32}),
+        ("4090 48 GB VRAM, 64 GB RAM", "", {"accelerator": "RTX 4090", "memory": 48, "ram": 64}),
+        ("4090 + 2x3060 12GB", "", {"accelerator": "RTX 4090", "beside": "2x RTX 3060 12 GB"}),
+        ("4090 + 2x3060 12GB", "beside=2x 3060 12gb", {"accelerator": "RTX 4090", "beside": "2x RTX 3060 12 GB"}),
+        ("4070, 64 GB DDR5 at 80 GB/s", "", {"accelerator": "RTX 4070", "ram": 64, "ram_bandwidth": 80}),
+        ("Mac mini M4 16", "", {"accelerator": "Apple M4", "memory": 16}),
+        ("RTX 3050 4GB", "", {"accelerator": "RTX 3050", "memory": 4}),
+        ("laptop with a 4060", "", {"accelerator": "RTX 4060 Laptop"}),
+        ("CPU only, 16 GB RAM", "", {"ram": 16}),
+        ("24 GB VRAM", "", {"memory": 24}),
+    ],
+)
+def test_an_accelerator_may_be_a_whole_machine(text, more, meant):
+    asked = read(f"{urlencode({'accelerator': text})}&{more}")
+    assert asked == Question(**meant)
+    assert read(asked.query()) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "parameter", "said"),
+    [
+        ("4070 and 32 GB", "ram=64", "ram", "ram is 64, and “4070 and 32 GB” tells 32: which is meant?"),
+        ("2x3090, 64 GB RAM", "count=3", "count", "count is 3, and “2x3090, 64 GB RAM” tells 2: which is meant?"),
+        ("24 GB VRAM", "memory=16", "memory", "memory is 16, and “24 GB VRAM” tells 24: which is meant?"),
+        ("4090 + 3060", "beside=3050", "beside", "beside is 3050, and “4090 + 3060” tells RTX 3060: which is meant?"),
+        ("4070 and 32 GB", "ram=much", "ram", "use a number of GB of system memory"),
+        ("64 GB", "", "accelerator", "“64 GB”: 64 GB of what? Use memory for an accelerator's, and ram for the"),
+        ("3090 or 2x4090", "", "accelerator", "Use “RTX 3090” or “2x RTX 4090”."),
+        ("M3 Max 64GB and RTX 4090", "", "accelerator", "not in one machine: choose one. Use “RTX 4090” or “Apple M3"),
+        ("Mac mini 16GB", "", "accelerator", "Which chip does the Mac mini have?"),
+        ("4070 and 32 TB", "", "accelerator", "“32 TB” is not understood. Or do you mean 32 GB RAM or 32 TB SSD?"),
+        ("4070, abacus", "", "accelerator", "“4070, abacus”: “abacus” is not understood."),
+        ("17x 4090 and 32 GB", "", "accelerator", "“17” is no number of accelerators"),
+        ("something else", "", "accelerator", "is not an accelerator this site knows"),
+    ],
+)
+def test_what_is_not_one_whole_machine_is_refused_with_what_would_be(text, more, parameter, said):
+    found = problems(f"{urlencode({'accelerator': text})}&{more}")
+    assert list(found) == [parameter]
+    assert said in found[parameter]

@@ -116,6 +116,7 @@ Swap:          8.0Gi          0B       8.0Gi
 """
 FREE = "               total        used        free\nMem:        65739884     5353780    21220216\nSwap: 0 0 0\n"
 MEMINFO = "MemTotal:       65739884 kB\nMemFree:        21220216 kB\nMemAvailable:   58000000 kB\n"
+DXDIAG = "Card name: RTX 4080\nDedicated Memory: 16048 MB\nMemory: 32768MB RAM"
 LSCPU = "Architecture:  x86_64\nModel name:                           AMD Ryzen 9 7950X 16-Core Processor\n"
 
 TYPED = [
@@ -177,6 +178,14 @@ PRINTED = [
     (FREE, {"ram": "62.6"}),
     (MEMINFO + LSCPU, {"ram": "62.6"}),
     ("Mem:  64199  5228  20722", {"ram": "62.6"}),
+    (DXDIAG, {"accelerator": "RTX 4080", "ram": "32"}),
+    (" ".join(DXDIAG.split("\n")), {"accelerator": "RTX 4080", "ram": "32"}),
+    (DXDIAG.replace("\n", " / "), {"accelerator": "RTX 4080", "ram": "32"}),
+    (f"System Model: PC\n{DXDIAG}\nAvailable OS Memory: 32560MB RAM", {"accelerator": "RTX 4080", "ram": "32"}),
+    (
+        DXDIAG.replace("RTX 4080", "NVIDIA GeForce RTX 3060").replace("16048", "12124"),
+        {"accelerator": "RTX 3060 12 GB", "ram": "32"},
+    ),
     ("Mem:  62  5  20", {"ram": "62"}),
 ]
 

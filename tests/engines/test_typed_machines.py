@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from compat.engines.accelerator_names import accelerator_labels, general_names, read_name, wrong_count
+from compat.engines.hardware import GIB
 from compat.engines.hosted_machines import hosted_machines
 from compat.engines.machine_text import completions, read_machine
+from compat.engines.macs import MAC_CHIPS
 
 READ = [
     # laptops
@@ -106,6 +108,37 @@ READ = [
     ("GPU: RTX 4090 / CPU: 7950X / RAM: 64GB", {"accelerator": "RTX 4090", "ram": "64"}),
     ("Google Colab T4", {"accelerator": "T4"}),
     ("4070tis", {"accelerator": "RTX 4070 Ti SUPER"}),
+    # a card's own memory, right behind its name
+    ("RTX 3050 4GB", {"accelerator": "RTX 3050", "memory": "4"}),
+    ("RTX 3050 4096 MB", {"accelerator": "RTX 3050", "memory": "4"}),
+    ("RTX 3050 (4 GB), 16 GB RAM", {"accelerator": "RTX 3050", "memory": "4", "ram": "16"}),
+    ("RTX 3050 4GB, 16GB", {"accelerator": "RTX 3050", "memory": "4", "ram": "16"}),
+    ("2x RTX 3050 4GB", {"accelerator": "RTX 3050", "count": "2", "memory": "4"}),
+    ("RX 580 4GB and 16 GB", {"accelerator": "RX 580", "memory": "4", "ram": "16"}),
+    ("RTX 4090 (48GB), 64GB", {"accelerator": "RTX 4090", "memory": "48", "ram": "64"}),
+    ("RTX 4060 laptop 6GB", {"accelerator": "RTX 4060 Laptop", "memory": "6"}),
+    ("RTX 3050 4GB RAM", {"accelerator": "RTX 3050", "ram": "4"}),
+    ("RTX 3050 (4 GB RAM)", {"accelerator": "RTX 3050", "ram": "4"}),
+    ("RTX 3050, 4 GB", {"accelerator": "RTX 3050", "ram": "4"}),
+    ("RTX 4070 780M, 32 GB", {"accelerator": "RTX 4070", "ram": "32"}),
+    ("32 GB RAM, RTX 4070 7 GB/s", {"accelerator": "RTX 4070", "ram": "32", "ram_bandwidth": "7"}),
+    ("laptop with RTX 4050 6GB", {"accelerator": "RTX 4050 Laptop"}),
+    ("laptop 4050, 16 GB RAM", {"accelerator": "RTX 4050 Laptop", "ram": "16"}),
+    # as people turn them
+    ("RTX 6000 Pro", {"accelerator": "RTX PRO 6000"}),
+    ("2x 6000 Pro 96GB, 256 GB RAM", {"accelerator": "RTX PRO 6000", "count": "2", "ram": "256"}),
+    ("RTX 6000 Pro Max-Q", {"accelerator": "RTX PRO 6000 Max-Q"}),
+    ("RTX 4000 Pro", {"accelerator": "RTX PRO 4000"}),
+    ("Quadro RTX 6000", {"accelerator": "Quadro RTX 6000"}),
+    ("4090/64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("RTX 3060/12GB/32GB RAM", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
+    ("4090/24GB/64GB", {"accelerator": "RTX 4090", "ram": "64"}),
+    ("8xH100 16TB ram", {"accelerator": "H100", "count": "8", "ram": "16384"}),
+    # computers
+    ("Framework Desktop 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    ("128GB Framework Desktop", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
+    ("framework desktop with 64 GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "64"}),
+    ("Mac mini 2018 i7 32GB RAM", {"ram": "32"}),
 ]  # fmt: skip
 
 
@@ -133,6 +166,13 @@ def test_it_is_read_as_it_is_meant(text, told):
         ("colab", "colab", "T4"),
         ("Steam Deck", "Steam Deck", "16 GB RAM"),
         ("4060ti 16", "16", "16 GB VRAM"),
+        ("4070 and 32 TB", "32 TB", "32 GB RAM"),
+        ("4070 and 32 TB", "32 TB", "32 TB SSD"),
+        ("4070, 64 TB RAM", "64 TB RAM", "64 GB RAM"),
+        ("laptop 4070 6GB", "RTX 4070 6 GB", "RTX 4070 Laptop"),
+        ("Framework Desktop", "Framework Desktop", "Ryzen AI Max+ 395 128 GB"),
+        ("Framework Desktop 32GB, 128 GB SSD", "Framework Desktop", "Ryzen AI Max+ 395 64 GB"),
+        ("Framework Desktop 32GB", "Framework Desktop", "Ryzen AI Max+ 395 64 GB"),
     ],
 )
 def test_what_may_mean_two_things_is_named_with_what_would_be_understood(text, unread, near):
@@ -140,6 +180,16 @@ def test_what_may_mean_two_things_is_named_with_what_would_be_understood(text, u
     assert unread in read.unread
     assert not read.whole
     assert near in read.near()[unread]
+
+
+def test_more_memory_than_a_machine_holds_is_said():
+    read = read_machine("4070 and 32 TB")
+    assert (read.accelerator, read.ram) == ("RTX 4070", None)
+    assert "32 TB is more memory than is read of one machine: 16 TB is the most." in read.said
+
+
+def test_a_size_that_is_taken_as_a_cards_is_said():
+    assert "4 GB is taken as the memory of the RTX 3050." in read_machine("RTX 3050 4GB").said
 
 
 def test_of_two_sizes_without_a_name_none_is_dropped():
@@ -163,6 +213,7 @@ HOSTED = (
     *("g4dn.metal", "g5.xlarge", "g6.48xlarge", "g6e.xlarge", "p3.8xlarge", "p3dn.24xlarge", "p4d.24xlarge"),
     *("p4de.24xlarge", "p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "a2-highgpu-4g"),
     *("a2-ultragpu-1g", "a3-highgpu-8g", "a3-megagpu-8g", "a3-ultragpu-8g", "colab", "kaggle", "Steam Deck"),
+    "Framework Desktop",
 )
 
 
@@ -231,10 +282,49 @@ APART = [
      [{"accelerator": "RTX 4090", "beside": "RTX 3060", "ram": "64"}, {"accelerator": "RX 7600", "ram": "64"}]),
     ("Ryzen AI Max+ 395 128GB + RTX 4090", "not judged together",
      [{"accelerator": "RTX 4090"}, {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}]),
+    ("Framework Desktop 128GB, RTX 4090", "not judged together",
+     [{"accelerator": "RTX 4090"}, {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}]),
     ("3090 or 2x4090", "several machines", [{"accelerator": "RTX 3090"}, {"accelerator": "RTX 4090", "count": "2"}]),
     ("M4 Pro 24GB oder 3090", "several machines",
      [{"accelerator": "Apple M4 Pro", "memory": "24"}, {"accelerator": "RTX 3090"}]),
 ]  # fmt: skip
+
+
+MACS = [
+    ("Mac mini 16GB", "Mac mini", 16, ["M1", "M2", "M2 Pro", "M4"]),
+    ("MacBook Air 8GB", "MacBook Air", 8, ["M1", "M2", "M3"]),
+    ("my MacBook Air 13 with 8 GB RAM", "MacBook Air", 8, ["M1", "M2", "M3"]),
+    ("Mac Studio 512GB", "Mac Studio", 512, ["M3 Ultra"]),
+    ("Mac mini 64 GB, 1 TB SSD", "Mac mini", 64, ["M4 Pro"]),
+    ("iMac 24 24GB", "iMac", 24, ["M3", "M4"]),
+    ("Apple MacBook Pro 18GB", "MacBook Pro", 18, ["M3 Pro"]),
+    ("Mac Pro 192 GB", "Mac Pro", 192, ["M2 Ultra"]),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "size", "chips"), MACS)
+def test_of_a_mac_without_its_chip_those_with_that_memory_are_offered(text, name, size, chips):
+    read = read_machine(text)
+    assert not read.whole
+    assert not read.parameters
+    assert (read.bare, read.unread) == (None, ())
+    assert f"Which chip does the {name} have?" in read.said[0]
+    assert [dict(one.parameters) for one in read.apart] == [
+        {"accelerator": f"Apple {chip}", "memory": str(size)} for chip in chips
+    ]
+
+
+@pytest.mark.parametrize("text", ["Mac mini 256GB", "MacBook Pro 2015 16GB", "Macintosh 16GB", "Mac mini 16GB 512GB"])
+def test_nothing_is_offered_for_a_mac_that_was_not_sold_so(text):
+    read = read_machine(text)
+    assert not read.whole
+    assert not read.apart
+
+
+def test_a_macs_memory_is_one_that_its_chip_has():
+    for sizes in MAC_CHIPS.values():
+        for chip, gbs in sizes.items():
+            assert {gb * GIB for gb in gbs} <= set(accelerator_labels()[f"Apple {chip}"].memory_options), chip
 
 
 @pytest.mark.parametrize(("text", "why", "alone"), APART)

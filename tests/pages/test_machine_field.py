@@ -142,6 +142,21 @@ def test_a_mac_and_a_card_of_a_pc_are_two_machines_to_choose_from(client):
     assert any("machine=Apple+M3+Max+64+GB" in link for link in back.links)
 
 
+def test_of_a_mac_without_its_chip_each_that_was_sold_with_its_memory_is_a_click_away(client):
+    response = client.post(FIELD, {"machine": "Mac mini 16GB", "next": "/machine/", "worker": "mlx-lm"})
+    page = Page(response)
+    assert response.status_code == 422
+    assert "Which chip does the Mac mini have?" in page.text
+    assert "GB of what?" not in page.text
+    offered = [link for link in page.links if link.startswith(FIELD)]
+    assert [led_to(client.get(link)) for link in offered] == [
+        ("/machine/", {"worker": "mlx-lm", "accelerator": f"Apple {chip}", "memory": "16"})
+        for chip in ("M1", "M2", "M2 Pro", "M4")
+    ]
+    back = Page(client.post(FIELD, {"machine": "Mac mini 16GB"}, headers={"HX-Request": "true"}))
+    assert "Which chip does the Mac mini have?" in back.text
+
+
 def test_what_was_left_out_is_said_on_the_page_it_leads_to(client):
     answer = client.post(FIELD, {"machine": "Radeon 780M 32GB + RTX 4070, 1TB SSD", "next": "/models/"})
     page = Page(client.get(answer["Location"]))

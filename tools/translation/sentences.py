@@ -23,7 +23,7 @@ SOURCES = (
 """Where sentences are written that pages show."""
 _WITHOUT = re.compile(
     r"/(loader|current|cursor|index_build|index_files|gguf_header|header_bytes|safetensors_header|languages|licenses"
-    r"|source_digest|hosted_machines|health|facets|hardware|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
+    r"|source_digest|hosted_machines|macs|health|facets|hardware|measured_points|engine_names|label_sizes|ledger|llama_cpp|lines|vllm|sglang)\.py$"
 )
 """Modules beside them whose words are for operators, for programs, or names."""
 OPERATIONS = "marketplace/api/v1.py"
