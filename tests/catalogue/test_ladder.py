@@ -28,9 +28,11 @@ from compat.catalogue.well_known import is_altered
 from compat.catalogue.workers import Machine
 from compat.estimate import Fit
 from compat.estimate.quality import width_of
+from compat.ingest.store import store_raw
 from compat.models import ModelRecord
 from compat.rules import Confidence
 from compat.rules.modality import is_text_only
+from tests import samples
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +164,16 @@ def test_a_larger_card_never_has_a_smaller_biggest():
         return max(rung.record.parameters for ladder, rung in rungs_of(page) if ladder.use == "chat")
 
     assert biggest("RTX 4060") <= biggest("RTX 3060 12 GB") <= biggest("RTX 3090") <= biggest("RTX 5090")
+
+
+def test_five_bits_with_much_left_wide_beside_them_are_no_six():
+    files = [{"rfilename": "Qwen-35B-A3B-UD-Q5_K_XL.gguf", "size": 28_000_000_000}]
+    for number, version in enumerate(("3.5", "3.6")):
+        told = samples.record(f"unsloth/Qwen{version}-35B-A3B-GGUF", siblings=files)
+        store_raw([(str(number), told)], origin="file")
+    found = [rung for _, rung in rungs_of(what_runs(MACHINES["2x24"])) if "35B-A3B" in rung.record.name]
+    assert any(rung.bits >= NEARLY_ALL_BITS for rung in found)
+    assert all("quality" not in rung.why for rung in found)
 
 
 @pytest.mark.parametrize("machine", ["24 GB", "64 GB Mac", "8x80"])
