@@ -22,19 +22,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compat.catalogue.index_columns import CAUSE_CODES, Column, ranges
+from compat.catalogue.index_columns import CAUSE_CODES, Column, Mask, ranges
 from compat.catalogue.made_for import made_for
 from compat.catalogue.verdict import SheetAnswer
 from compat.engines import Capability, EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.rules import Confidence
 from compat.rules.judge import Bound, bound_on_hardware, bound_without_hardware, order_of
+from compat.rules.modality import is_text_only
 from compat.rules.platform import facts_for_hardware
 from compat.rules.result import CAUSES, confidence_of, sureness_of
 
 _NO_LIMIT, _NOT_REFUSED = 127, len(CAUSES)
 _NOTHING_TOLD = sureness_of(Confidence.LOW, doubted=False)
-_VARIANT = np.dtype([(name, "i8") for name in ("limit", "refused", "place", "made_for", "asked")])
+_VARIANT = np.dtype([(name, "i8") for name in ("limit", "refused", "place", "made_for", "text_only", "asked")])
 _CODES = np.array([*(CAUSE_CODES[cause] for cause in CAUSES), CAUSE_CODES[""]], dtype=np.int8)
 
 
@@ -42,7 +43,8 @@ _CODES = np.array([*(CAUSE_CODES[cause] for cause in CAUSES), CAUSE_CODES[""]], 
 class Judged:
     """Answers on one piece of hardware: by sheet its confidence and cause; the variants accepted, best first.
 
-    Those of sheet ``n`` are from ``first[n]`` on: their positions, how sure each is, and what they were made for.
+    Those of sheet ``n`` are from ``first[n]`` on: their positions, how sure each is, what they were
+    made for, and whether nothing but their language part runs.
     """
 
     level: Column
@@ -51,6 +53,7 @@ class Judged:
     position: Column
     sureness: Column
     made_for: Column
+    text_only: Mask
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class HardwareAnswers:
             for position, one in enumerate(answer.facts):
                 limit, refused = _numbers(bound_without_hardware(one, profile))
                 asked = facts.setdefault(facts_for_hardware(one), len(facts))
-                rows.append((limit, refused, order.index(position), made_for(one), asked))
+                text_only = is_text_only(answer.results[position])
+                rows.append((limit, refused, order.index(position), made_for(one), text_only, asked))
             first.append(len(rows))
         sheets = np.array(sorted(answers), dtype=np.int64)
         return cls(sheets, np.array(first, dtype=np.int64), np.array(rows, dtype=_VARIANT), tuple(facts))
@@ -123,6 +127,7 @@ class HardwareAnswers:
             taken - self.first[sheet[taken]],
             sureness[taken].astype(np.int8),
             self.variants["made_for"][taken],
+            self.variants["text_only"][taken].astype(bool),
         )
 
 

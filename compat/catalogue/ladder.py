@@ -24,7 +24,7 @@ import numpy as np
 
 from compat.catalogue.current import engine_needs, index_now, suggested_on, verdicts_on
 from compat.catalogue.index import CatalogueIndex
-from compat.catalogue.index_columns import Column, Mask
+from compat.catalogue.index_columns import RUNS, Column, Mask, by_level, level_of
 from compat.catalogue.machine_needs import Builds
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.membership import shown_rows
@@ -33,7 +33,7 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
-from compat.catalogue.uses import USES, Use, uses_of
+from compat.catalogue.uses import USES, Use, tasks_of_use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
@@ -51,16 +51,16 @@ NEARLY_ALL_BITS = 6.0
 """Bits a weight from which on it keeps nearly all."""
 COMFORTABLE = 5.0
 """Tokens a second that a person waits for without getting bored."""
-AS_LARGE, AS_FAST = 0.75, 0.9
-"""The shares of the most weights and of the most speed that count as as much: of those the one is taken whose model
-lists suggest first.
-"""
+AS_LARGE = 0.75
+"""The share of the most weights that counts as as much: of those the one is taken whose model lists suggest first."""
 _OF_THE_BIGGEST = 0.25
 """A model with less than so much of the biggest one's weights is no rung for being fast or reading far."""
 _MORE = 1.25
 """A machine unlocks something where a model with so many times the weights comes onto it."""
 CONTEXTS = (16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1_048_576)
 """The contexts that are tried for the longest."""
+_LEAST_WIDTH = 4
+"""Packings that are called by fewer bits keep too little, whatever a large table of words adds to their size."""
 NARROW = re.compile(r"(?:MLX )?[IT]?Q?[123](?:_|-?bit|$)", re.IGNORECASE)
 """Packings that keep fewer than four bits of most weights, whatever a large table of words adds."""
 _LOOKED_AT = 10
@@ -72,8 +72,14 @@ KINDS = {
     "longest": "Longest context",
 }
 """The rungs of a ladder, in order, with what people call them."""
-_NOT_LISTED = " Lists take another build of it, which is not sure to read as far."
-"""Said of what reads the most where it is not the build that lists show."""
+_NOT_LISTED = {
+    "fastest": " Lists take another build of it.",
+    "longest": " Lists take another build of it, which is not sure to read as far.",
+}
+"""Said of what is the fastest or reads the most where it is not the build that lists show."""
+_FASTEST_HERE = "Writes fastest of those here."
+_SENSING = ("vision", "speech")
+"""The uses for which the language part alone is of no use."""
 _WRITING = ("chat", "code", "reasoning", "vision")
 """The uses in which somebody waits for each word."""
 
@@ -122,9 +128,10 @@ class Unlocked:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many records of a use are on no ladder: that only might run, that few people use, that are no rung else.
+    """How many models of a use are on no ladder: that only might run, that few people use, that are no rung else.
 
-    ``all`` are those of the use, and ``running`` those that run or should run.
+    ``all`` are those of the use, and ``running`` those that run or should run. They are what lists count: a model is
+    judged by the best of its builds that are for the use.
     """
 
     all: int
@@ -135,12 +142,18 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The rungs of one use, and what was left out."""
+    """The rungs of one use, and what was left out.
+
+    ``text_only``: the engine runs nothing but the text part of what would be a rung, and ``instead`` is one that runs
+    all of such models on the machine, where there is one.
+    """
 
     use: str
     rungs: tuple[Rung, ...]
     left_out: LeftOut
     unlocked: Unlocked | None = None
+    text_only: bool = False
+    instead: EngineChoice | None = None
 
     @property
     def label(self) -> str:
@@ -187,7 +200,8 @@ def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) ->
     picks = {use: dict(here.picks(use)) for use in USES}
     reader = _Reader(worker, asked, [one for found in picks.values() for some in found.values() for one in some])
     ladders = [_ladder(use, found, reader, here) for use, found in picks.items()]
-    ladders = list(_with_unlocked(ladders, index, worker, asked, available))
+    ladders = [replace(one, instead=_instead(one.use, worker, engines[0])) if one.text_only else one for one in ladders]
+    ladders = list(_with_unlocked(ladders, here, worker, asked, available))
     return MachinePage(worker, asked, tuple(ladders), *engines, assumed_rate=here.assumed_rate)
 
 
@@ -195,6 +209,20 @@ def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -
     for slug, there in engines_on(worker.machine, available).items():
         told = told_machine(worker.machine)
         yield EngineChoice(there, asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told))
+
+
+def _instead(use: str, worker: Worker, engines: Sequence[EngineChoice]) -> EngineChoice | None:
+    """An engine for the same files and hardware that runs more than the text part of models of a use."""
+    own = worker.profile
+    for one in engines:
+        profile = one.worker.profile
+        if profile.platforms == own.platforms and {rule.name for rule in profile.formats} & {
+            rule.name for rule in own.formats
+        }:
+            groups = (group for group in profile.groups if group.reads == "images" and not group.refused)
+            if any(group.tasks & tasks_of_use(use) for group in groups):
+                return one
+    return None
 
 
 def build_query(question: Question, variant: RecordVariant) -> str:
@@ -264,15 +292,14 @@ class _Machine:
     @cached_property
     def good(self) -> Mask:
         """The builds that may be a rung: sure to run, with room to spare, and not packed too tightly."""
-        found: Mask = (self.builds.level >= Confidence.MEDIUM) & self.builds.spare & (self.bits >= ENOUGH_BITS)
+        found: Mask = (self.builds.level >= Confidence.MEDIUM) & self.builds.spare & self.kept
         return found
 
     @cached_property
-    def preferred(self) -> Mask:
-        """Of the good builds of a record, the one that the engine prefers, and no narrower one."""
-        at = np.flatnonzero(self.good)
-        found = np.zeros(len(self.good), dtype=bool)
-        found[at[np.diff(self.builds.need[at], prepend=-1) != 0]] = True
+    def kept(self) -> Mask:
+        """The builds that keep enough of their models."""
+        width = self.builds.columns.variants["width"]
+        found: Mask = (self.bits >= ENOUGH_BITS) & ((width == 0) | (width >= _LEAST_WIDTH))
         return found
 
     @cached_property
@@ -304,6 +331,23 @@ class _Machine:
                 at = at[self.builds.spare_at(self.worker, at, context)]
                 found[at] = context
         return found
+
+    def might_run(self, use: str) -> Column:
+        """The models of which a build that keeps enough might run here already for a use, and not known to be slow."""
+        found = (self.builds.level >= Confidence.LOW) & self.builds.whole & self.kept & self.serving(use)
+        found &= ~(self.builds.speed < COMFORTABLE)
+        rows = np.isin(self.index.columns.need[self.groups], distinct(self.builds.need[found]))
+        found_models: Column = distinct(self.index.columns.model[self.rows[rows]])
+        return found_models
+
+    def serving(self, use: str) -> Mask:
+        """The builds of which the engine runs what a use needs."""
+        return ~self.builds.text_only if use in _SENSING else np.ones(len(self.good), dtype=bool)
+
+    def is_text_only(self, use: str) -> bool:
+        """Whether nothing but the text part runs of what would be a rung of a use."""
+        there = self.good & (self.places(use) < len(self.rows))
+        return bool(there.any() and not (there & self.serving(use)).any())
 
     def places(self, use: str) -> Column:
         """Of every build, where the best-known record of the use stands that has it; past the end where none does."""
@@ -338,7 +382,7 @@ class _Machine:
         places = self.places(use)
         there = places < len(self.rows)
         writes = use in _WRITING
-        able = there & (self.comfortable if writes else self.good)
+        able = there & (self.comfortable if writes else self.good) & self.serving(use)
         if not able.any():
             return
         every, taken = able, able & self.taken(places)
@@ -351,57 +395,66 @@ class _Machine:
                 able, self.parameters, places, "Among the most weights that fit with a tenth of the memory to spare."
             ),
         )
-        # Four bits with much beside them left wide are six by their size, and lose what four bits lose.
-        near = every & (self.bits >= NEARLY_ALL_BITS) & (self.builds.columns.variants["quality"] >= VERY_GOOD)
+        # Five bits with much beside them left wide are six by their size, and lose what five bits lose.
+        variants = self.builds.columns.variants
+        plain = (variants["width"] == 0) & (variants["quality"] >= VERY_GOOD)
+        near = every & (self.bits >= NEARLY_ALL_BITS) & (plain | (variants["width"] >= NEARLY_ALL_BITS))
         why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
         yield "quality", self._most(near, self.parameters, places, why)
-        large = able & (self.parameters >= _OF_THE_BIGGEST * biggest)
         if use != "embedding" and self.assumed_rate is None:
             why = "Writes fastest of those with a quarter of the biggest one's weights or more."
-            told = large & (taken | (self.preferred & ~taken.any())) & ~np.isnan(self.builds.speed)
-            yield "fastest", self._most(told, self.builds.speed, places, why, near=AS_FAST)
+            told = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & ~np.isnan(self.builds.speed)
+            yield "fastest", self._most(told, self.builds.speed, places, why, kind="fastest")
         if writes:
             far = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & (self.reach > self.worker.context)
             if far.any():
                 most = self.reach[far].max()
                 why = "Reads the most of those with a quarter of the biggest one's weights or more."
-                yield "longest", self._most(far & (self.reach == most), self.parameters, places, why, context=int(most))
+                far &= self.reach == most
+                yield (
+                    "longest",
+                    self._most(far, self.parameters, places, why, kind="longest", context=int(most)),
+                )
 
     def _most(
-        self, among: Mask, numbers: Column, places: Column, why: str, *, near: float = AS_LARGE, context: int = 0
+        self, among: Mask, numbers: Column, places: Column, why: str, *, kind: str = "", context: int = 0
     ) -> list[_Pick]:
         """Of the builds that come near to the most of something, those of the models first that lists suggest first; of
-        one model the build that lists take, where it is among them.
+        one model the build that lists take, where it is among them. What is called the fastest is nothing less.
         """
         at = np.flatnonzero(among)
         if not len(at):
             return []
-        at = at[numbers[at] >= near * numbers[at].max()]
+        fastest = kind == "fastest"
+        if not fastest:
+            at = at[numbers[at] >= AS_LARGE * numbers[at].max()]
         at = at[np.argsort(places[at], kind="stable")]
         rows = self.rows[places[at]]
         models, first, of_model = np.unique(self.index.columns.model[rows], return_index=True, return_inverse=True)
         points = np.full(len(models), np.iinfo(np.int16).min)
         np.maximum.at(points, of_model, self.points[rows])
         listed = self.taken(places)[at]
-        order = np.lexsort((~listed, first[of_model], -points[of_model]))[:_LOOKED_AT]
+        by = (~listed, first[of_model], -points[of_model])
+        order = np.lexsort((*by, -numbers[at]) if fastest else by)[:_LOOKED_AT]
         at, listed = at[order], listed[order]
         keys = self.index.ids_at(self.rows[places[at]])
-        others = _NOT_LISTED if context else ""
+        others = _NOT_LISTED.get(kind, "")
         return [
             _Pick(key, int(self.builds.position[one]), float(self.bits[one]), context, why if shown else why + others)
             for key, one, shown in zip(keys, at, listed, strict=True)
         ]
 
     def left_out(self, use: str) -> LeftOut:
-        """How many records of a use are on no ladder, and why."""
+        """How many models of a use are on no ladder, and why; counted as the lists of them count."""
         columns = self.index.columns
-        verdicts = verdicts_on(self.index, self.worker)
-        groups = self.index.values("use").having([use])
-        sure = groups & (verdicts.level >= Confidence.MEDIUM)
-        known = int(np.count_nonzero(sure[self.groups]))
-        running = int(columns.counts[sure].sum())
-        unsure = int(columns.counts[groups & (verdicts.level == Confidence.LOW)].sum())
-        return LeftOut(int(columns.counts[groups].sum()), running, unsure, running - known)
+        scores = verdicts_on(self.index, self.worker).scores(columns.trusted)
+        scores = np.where(self.index.values("use").having([use]), scores, np.int16(-1))
+        counted = by_level(columns.models.by_score(scores))
+        running = sum(number for level, number in counted.items() if level >= Confidence.MEDIUM)
+        models = distinct(columns.model[self.rows])
+        best = scores[columns.group[shown_rows(self.index, models, scores)]]
+        known = int(np.count_nonzero((best >= RUNS) & (level_of(best) >= Confidence.MEDIUM)))
+        return LeftOut(sum(counted.values()), running, counted.get(Confidence.LOW, 0), running - known)
 
 
 # --- the same builds as their pages have them --------------------------------------------------------------------
@@ -423,11 +476,15 @@ class _Reader:
         self.tags = {key: lines.split("\n") for key, lines in tags}
 
     def first(self, use: str, kind: str, picks: Sequence[_Pick]) -> Rung | None:
-        """The first of some picks that is a rung; one that is known how to start goes before others."""
+        """The first of some picks that is a rung; one that is known how to start goes before others, if as fast where
+        it is to be the fastest.
+        """
         found: Rung | None = None
         for one in picks:
             rung = self._rung(use, kind, one)
-            if rung is not None and rung.lines:
+            if rung is None or (kind == "fastest" and found is not None and _rate(rung) < _rate(found)):
+                continue
+            if rung.lines:
                 return rung
             found = found or rung
         return found
@@ -463,14 +520,28 @@ class _Reader:
 
 def _ladder(use: str, picks: Mapping[str, Sequence[_Pick]], reader: _Reader, here: _Machine) -> Ladder:
     """The rungs of a use; a build that is on it for several reasons stands there once."""
+    chosen = {kind: reader.first(use, kind, picks.get(kind, ())) for kind in KINDS}
+    chosen["fastest"] = _fastest([rung for rung in chosen.values() if rung is not None], chosen["fastest"])
     found: dict[tuple[int, int, int], Rung] = {}
-    for kind in KINDS:
-        rung = reader.first(use, kind, picks.get(kind, ()))
+    for rung in chosen.values():
         if rung is not None:
             key = (rung.record.pk, rung.variant.position, rung.worker.context)
             same = found.get(key)
             found[key] = rung if same is None else replace(same, why={**same.why, **rung.why})
-    return Ladder(use, tuple(found.values()), here.left_out(use))
+    return Ladder(use, tuple(found.values()), here.left_out(use), text_only=not found and here.is_text_only(use))
+
+
+def _fastest(shown: Sequence[Rung], chosen: Rung | None) -> Rung | None:
+    """The rung to be called the fastest: the one chosen for it, unless another that is shown writes faster."""
+    if chosen is None:
+        return None
+    most = max(shown, key=_rate)
+    return chosen if _rate(chosen) >= _rate(most) else replace(most, why={"fastest": _FASTEST_HERE})
+
+
+def _rate(rung: Rung) -> float:
+    """Tokens a second; nothing where that is not known."""
+    return (rung.speed.tokens_per_second if rung.speed is not None else None) or 0.0
 
 
 # --- larger machines ---------------------------------------------------------------------------------------------
@@ -479,6 +550,8 @@ def _ladder(use: str, picks: Mapping[str, Sequence[_Pick]], reader: _Reader, her
 def larger_machines(machine: Machine) -> Iterator[tuple[str, Machine]]:
     """The next larger machines that one can be made into or bought instead, in words, the nearest first."""
     known = accelerator_named(machine.accelerator) if machine.accelerator else None
+    if known is not None and known.of_laptop and not known.unified:
+        return
     if known is not None and known.unified:
         now = (machine.hardware.usable()[0] if machine.hardware is not None else None) or 0
         for size in sorted(known.memory_options):
@@ -494,11 +567,11 @@ def larger_machines(machine: Machine) -> Iterator[tuple[str, Machine]]:
 
 
 def _with_unlocked(
-    ladders: Sequence[Ladder], index: CatalogueIndex, worker: Worker, asked: Question, available: Mapping[str, Worker]
+    ladders: Sequence[Ladder], here: _Machine, worker: Worker, asked: Question, available: Mapping[str, Worker]
 ) -> Iterator[Ladder]:
     """The ladders, each with what the nearest larger machine brings onto it."""
     missing = {ladder.use: ladder for ladder in ladders}
-    done = dict(missing)
+    done, index = dict(missing), here.index
     for words, machine in list(larger_machines(worker.machine))[:2]:
         there = replace(worker, machine=machine, registered=False)
         named = named_there(asked.worker, worker, machine, available)
@@ -508,7 +581,9 @@ def _with_unlocked(
         reader = _Reader(there, question, [one for some in picks.values() for one in some])
         for use, some in picks.items():
             rung = reader.first(use, "biggest", some)
-            if rung is not None and (rung.record.parameters or 0) >= _MORE * _weights(missing[use]):
+            if rung is None or index.columns.model[index.rows_of([rung.record.pk])[0]] in here.might_run(use):
+                continue
+            if (rung.record.parameters or 0) >= _MORE * _weights(missing[use]):
                 done[use] = replace(missing[use], unlocked=Unlocked(words, machine, question, rung))
         missing = {use: ladder for use, ladder in missing.items() if done[use].unlocked is None}
         if not missing:

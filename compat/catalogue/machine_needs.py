@@ -27,6 +27,7 @@ from compat.estimate.need_columns import DOUBTED, FIT_CODES, NeedColumns, Shares
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import Confidence
 from compat.rules.judge import bound_of_engine
+from compat.rules.modality import is_text_only
 from compat.rules.platform import depends_on_hardware
 from compat.rules.result import confidence_of, sureness_of
 
@@ -38,7 +39,7 @@ class Entries:
     """The variants that the rules accept, sheet after sheet, best first: those of row ``n`` from ``first[n]`` on.
 
     ``level`` and ``cause`` are the rules' verdict on every sheet, ``sureness`` is that of a variant, ``made_for`` the
-    tokens that it was made for.
+    tokens that it was made for, ``text_only`` whether the engine runs nothing but its language part.
     """
 
     level: Column
@@ -47,38 +48,39 @@ class Entries:
     position: Column
     sureness: Column
     made_for: Column
+    text_only: Mask
 
     @classmethod
     def of(cls, verdicts: Verdicts, answers: Mapping[int, SheetAnswer]) -> Entries:
         """The entries of some sheets' answers, by the sheet's row; the verdicts of all others stay as they are."""
         level, cause = verdicts.level.copy(), verdicts.cause.copy()
         sizes = np.zeros(len(level), dtype=np.int64)
-        flat: list[tuple[int, int, int]] = []
+        flat: list[tuple[int, int, int, bool]] = []
         for row in sorted(answers):
             answer = answers[row]
             best = answer.results[answer.order[0]]
             level[row], cause[row] = int(best.level), CAUSE_CODES[best.cause]
             entries = [
-                (at, answer.results[at].sureness, made_for(answer.facts[at]))
+                (at, answer.results[at].sureness, made_for(answer.facts[at]), is_text_only(answer.results[at]))
                 for at in answer.order
                 if answer.results[at].compatible
             ]
             sizes[row] = len(entries)
             flat += entries
-        told = np.array(flat, dtype=np.int64).reshape(-1, 3)
+        told = np.array(flat, dtype=np.int64).reshape(-1, 4)
         first = np.concatenate([[0], np.cumsum(sizes)])
-        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2])
+        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2], told[:, 3].astype(bool))
 
     def at_most(self, limit: Confidence) -> Entries:
         """The same, none surer than a limit. The variants of a sheet stand in the order they have then."""
         sureness = np.minimum(self.sureness, sureness_of(limit, doubted=False))
         return replace(self, level=np.minimum(self.level, int(limit)), sureness=sureness)
 
-    def rows(self, rows: Column) -> tuple[Column, Column, Column, Column]:
-        """(size, positions, sureness, contexts) of the entries of some sheets, sheet after sheet."""
+    def rows(self, rows: Column) -> tuple[Column, Column, Column, Column, Mask]:
+        """(size, positions, sureness, contexts, whether text only) of the entries of some sheets, sheet after sheet."""
         sizes = np.diff(self.first)[rows]
         at = ranges(self.first[rows], sizes)
-        return sizes, self.position[at], self.sureness[at], self.made_for[at]
+        return sizes, self.position[at], self.sureness[at], self.made_for[at], self.text_only[at]
 
     def best_made_for(self) -> Column:
         """The tokens that the best variant of every sheet was made for; not read where none is accepted."""
@@ -87,8 +89,10 @@ class Entries:
         found[accepted] = self.made_for[self.first[:-1][accepted]]
         return found
 
-    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column]:
-        """(need, number of the variant, sureness by the rules, context) for every variant, need after need."""
+    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column, Mask]:
+        """(need, number of the variant, sureness by the rules, context, whether text only) for each variant, need after
+        need.
+        """
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
         need = np.repeat(np.arange(len(sheet), dtype=np.int64), sizes)
@@ -97,7 +101,7 @@ class Entries:
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
         need, position, at = need[there], position[there], at[there]
-        return need, index.need_first[need] + position, self.sureness[at], self.made_for[at]
+        return need, index.need_first[need] + position, self.sureness[at], self.made_for[at], self.text_only[at]
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class EngineNeeds:
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
-        need, variant, sureness, made = entries.of_needs(index)
+        need, variant, sureness, made, _ = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
         best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         # What lists no variants has no need that is known.
@@ -149,7 +153,7 @@ class EngineNeeds:
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
         assert worker.hardware is not None
-        need, variant, sureness, made = self._on_hardware(index, worker).of_needs(index)
+        need, variant, sureness, made, text_only = self._on_hardware(index, worker).of_needs(index)
         at = np.flatnonzero(np.isin(need, needs))
         rows, made = np.searchsorted(self.variants, variant[at]), made[at]
         own = replace(self, variants=variant[at], columns=self.columns.taken(rows))
@@ -158,16 +162,19 @@ class EngineNeeds:
         doubted = own.columns.bars(worker.hardware, worker.options) == DOUBTED
         level, _ = _with_fit(_bounded(confidence_of(sureness[at]), doubted), fits, worker)
         # Only what lies on the accelerators whole is asked for its speed here.
-        whole = np.where(np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]]), fits, FIT_CODES[Fit.UNKNOWN])
-        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), whole, context)  # noqa: SLF001
+        whole = np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]])
+        there = np.where(whole, fits, FIT_CODES[Fit.UNKNOWN])
+        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001
         return Builds(
             need[at],
             variant[at] - index.need_first[need[at]],
             _at_context(level, made, worker),
+            whole,
             fits == FIT_CODES[Fit.FITS],
             speed,
             own.columns.variants["weights"],
             made,
+            text_only[at],
             own.columns,
         )
 
@@ -221,7 +228,8 @@ class EngineNeeds:
             accepted = self.entries.level > 0
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[engine.cause], self.entries.cause)
-            return Entries(level, cause, np.zeros_like(self.entries.first), *[level[:0]] * 3)
+            none = level[:0]
+            return Entries(level, cause, np.zeros_like(self.entries.first), none, none, none, none.astype(bool))
         entries = self.entries
         if len(self.depending.sheets):
             judged = self.depending.on(worker.profile, worker.capability)
@@ -233,18 +241,21 @@ class EngineNeeds:
 class Builds:
     """Builds of some memory needs on one machine, need after need, of each the one that an engine prefers first.
 
-    ``position`` is the variant's in its record, ``level`` its verdict, ``spare`` whether it fits with room to spare,
-    ``speed`` tokens a second (NaN: no number), ``weights`` its bytes (-1: not known), ``made_for`` the tokens that it
-    was made for (0: not read). ``columns`` has a row for each.
+    ``position`` is the variant's in its record, ``level`` its verdict, ``whole`` whether it fits on the accelerators,
+    ``spare`` whether with room to spare, ``speed`` tokens a second (NaN: no number), ``weights`` its bytes (-1: not
+    known), ``made_for`` the tokens that it was made for (0: not read), ``text_only`` whether nothing but its language
+    part runs. ``columns`` has a row for each.
     """
 
     need: Column
     position: Column
     level: Column
+    whole: Mask
     spare: Mask
     speed: Column
     weights: Column
     made_for: Column
+    text_only: Mask
     columns: NeedColumns
 
     def spare_at(self, worker: Worker, at: Column, context: int) -> Mask:
@@ -308,7 +319,7 @@ def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, j
     level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
     level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
     first = np.concatenate([[0], np.cumsum(sizes)])
-    other = Entries(level, cause, first, judged.position, judged.sureness, judged.made_for)
+    other = Entries(level, cause, first, judged.position, judged.sureness, judged.made_for, judged.text_only)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
     touched[rows] = True
     return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))
@@ -322,7 +333,7 @@ def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_r
     sizes[own], sizes[other] = parts[0][0], parts[1][0]
     sheet = np.concatenate([np.repeat(own, parts[0][0]), np.repeat(other, parts[1][0])])
     at = np.argsort(sheet, kind="stable")
-    columns = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2, 3))
+    columns = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2, 3, 4))
     return Entries(verdicts.level, verdicts.cause, np.concatenate([[0], np.cumsum(sizes)]), *columns)
 
 

@@ -49,6 +49,13 @@ _OF_TASKS = {
     "embedding": frozenset({"feature-extraction", "sentence-similarity"}),
     "speech": frozenset({"automatic-speech-recognition", "text-to-speech", "audio-text-to-text"}),
 }
+
+
+def tasks_of_use(use: str) -> frozenset[str]:
+    """The tasks that tell a use by themselves; none where something else does."""
+    return _OF_TASKS.get(use, frozenset())
+
+
 _WRITES = frozenset({"text-generation", "conversational", "image-text-to-text", "video-text-to-text", "any-to-any"})
 """The tasks of what may talk, write code or reason."""
 _TEXT = frozenset({"text", "moe", "newer", "vision"})

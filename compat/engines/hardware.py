@@ -48,6 +48,11 @@ class Accelerator:
         return self.kind == "unified"
 
     @property
+    def of_laptop(self) -> bool:
+        """Whether it is built into laptops, so that no second one comes beside it."""
+        return bool(_OF_LAPTOPS.search(self.name))
+
+    @property
     def integer_rate(self) -> float | None:
         """32-bit integer operations a second, by which packed weights are unpacked; None where it is not known."""
         if self.vendor == "apple":
@@ -60,6 +65,10 @@ class Accelerator:
         return None if share is None or self.tflops is None else self.tflops * 1e12 * share
 
 
+_OF_LAPTOPS = re.compile(
+    r"\b(?:Laptop|Mobile)\b|^(?!RTX PRO 6000).*\bMax-Q\b|^(?:Arc|RX|Radeon)\b.*\d[MS]$", re.IGNORECASE
+)
+"""How makers name what they build into laptops. The largest workstation card is a Max-Q as well, and a card to buy."""
 _SHARED = 1 / 2
 """What is left to integers where one pipe computes them and floating point in turn."""
 _FIRST_OF_APPLE = re.compile(r"\bM[12]\b")

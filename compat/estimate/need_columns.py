@@ -93,7 +93,7 @@ from compat.estimate.memory import (
 from compat.estimate.micro_batch import batches_for, takes_batch
 from compat.estimate.offload import Mixture
 from compat.estimate.parallel import cuts_of, parallel_ranks, refines_blocks
-from compat.estimate.quality import quality_code
+from compat.estimate.quality import quality_code, width_of
 from compat.estimate.speed_columns import WORK, Spread, WorkRow, cached_values, decode_speeds, work_row
 from compat.estimate.token_work import LabelRead, experts_held, label_read
 from compat.estimate.torch_peak import WORKSPACE, held_beyond_weights
@@ -125,7 +125,7 @@ _VARIANT = np.dtype(
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
-        *(("quality", "i1"), ("embeds", "?")),
+        *(("quality", "i1"), ("width", "i1"), ("embeds", "?")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
         *(("work", WORK), ("wide_work", WORK)),
     ]
@@ -749,7 +749,7 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
     told = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
-    row = (*told, quality_of_variant(variant), variant.embeds)
+    row = (*told, quality_of_variant(variant), width_of_variant(variant), variant.embeds)
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work
@@ -761,6 +761,11 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
 def quality_of_variant(variant: VariantInputs) -> int:
     """How much of the model a variant keeps, as :func:`~compat.estimate.quality.quality_code` tells it."""
     return quality_code(variant.quant, variant.bits, named=variant.format == "gguf")
+
+
+def width_of_variant(variant: VariantInputs) -> int:
+    """The bits that a weight's packing is called by, as :func:`~compat.estimate.quality.width_of` tells them; or 0."""
+    return min(width_of(variant.quant, variant.bits) or 0, 127)
 
 
 def _largest(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int, int]:

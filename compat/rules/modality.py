@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
 from compat.rules.architecture_match import match_architecture
-from compat.rules.result import Confidence, Finding, Severity
+from compat.rules.result import CompatibilityResult, Confidence, Finding, Severity
 
 CODE = "text-only"
+_BY_PROJECTOR = "Images or sound go through the projector file (mmproj) beside it."
 _SPOKEN = frozenset({"text-to-speech", "text-to-audio"})
 """What turns text into sound: an engine that serves it loses nothing."""
 
@@ -23,7 +24,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         return
     if facts.format == "gguf":
         if facts.projector and profile.projector:
-            yield Finding(CODE, Severity.SUPPORTS, "Images or sound go through the projector file (mmproj) beside it.")
+            yield Finding(CODE, Severity.SUPPORTS, _BY_PROJECTOR)
             return
         why = (
             "this site knows of no projector file (mmproj) for images or sound in this repository"
@@ -35,6 +36,11 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
         yield _text_only(
             f"{profile.name} runs only the language part of this model: it answers text, and does not see or hear."
         )
+
+
+def is_text_only(result: CompatibilityResult) -> bool:
+    """Whether an answer says that a model runs, and nothing but its language part."""
+    return CODE in result.codes and _BY_PROJECTOR not in result.reasons
 
 
 def _text_only(text: str) -> Finding:

@@ -456,6 +456,8 @@ class LadderOut(Shape):
     rungs: list[RungOut]
     left_out: LeftOutOut
     unlocked: UnlockedOut | None
+    text_only: bool = Field(description="Whether the engine runs only the text part of what would be a rung.")
+    instead: str | None = Field(description="An engine for the same machine that reads more than text; null: none.")
 
 
 class MachineLadders(Shape):

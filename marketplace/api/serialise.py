@@ -303,6 +303,8 @@ def _ladder(one: Ladder, address: str) -> Json:
             "url": with_query(address, more.question.query()),
             "rung": _rung(more.rung),
         },
+        "textOnly": one.text_only,
+        "instead": one.instead.worker.slug if one.instead else None,
     }
 
 

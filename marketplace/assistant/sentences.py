@@ -180,8 +180,11 @@ def what_runs(told: Json, _given: a.OneMachine) -> str:
     lines = [f"What to look at first on {where}:"]
     for one in told["ladders"]:
         left = one["leftOut"]
-        lines.append(f"{one['label']}: {left['running']:,} run or should run, {left['unsure']:,} might.")
+        lines.append(f"{one['label']}: {left['running']:,} models run or should run, {left['unsure']:,} might.")
         lines += [f"- {' '.join(rung['why'].values())} {_rung(rung)}" for rung in one["rungs"]]
+        if one["textOnly"]:
+            instead = f" Ask for worker {one['instead']}, which reads more than text." if one["instead"] else ""
+            lines.append(f"- The engine runs only the text part of such models.{instead}")
         if one["unlocked"]:
             lines.append(f"- With {one['unlocked']['words']} also: {_rung(one['unlocked']['rung'])}")
     return "\n".join(lines)

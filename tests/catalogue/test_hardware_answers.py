@@ -13,6 +13,7 @@ from compat.catalogue.workers import Worker, choose_worker, workers
 from compat.models import FactSheet
 from compat.rules import platform
 from compat.rules.judge import bound_of_engine
+from compat.rules.modality import is_text_only
 
 pytestmark = pytest.mark.django_db
 
@@ -54,10 +55,11 @@ def test_every_sheet_is_answered_as_one_by_one(engine):
                 found.position[part].tolist(),
                 found.sureness[part].tolist(),
                 found.made_for[part].tolist(),
+                found.text_only[part].tolist(),
                 strict=True,
             )
             assert list(told) == [
-                (at, expected.results[at].sureness, made_for(expected.facts[at]))
+                (at, expected.results[at].sureness, made_for(expected.facts[at]), is_text_only(expected.results[at]))
                 for at in expected.order
                 if expected.results[at].compatible
             ]

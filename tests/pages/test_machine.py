@@ -117,3 +117,33 @@ def test_the_api_says_the_same(client):
             assert client.get(rung["url"]).status_code == 200
     empty = client.get("/api/v1/machine?worker=rbee").json()
     assert (empty["ladders"], empty["refused"]) == ([], False)
+
+
+def test_the_number_on_a_link_is_that_of_the_list_it_opens(client):
+    page = client.get(HERE)
+    counts = {ladder.use: ladder.left_out for ladder in page.context["page"].ladders if ladder.rungs}
+    for use, left in counts.items():
+        link = next(one for one in Page(page).links if one.startswith("/models/?") and one.endswith(f"use={use}"))
+        assert f"All {left.running + left.unsure:,} models for it" in Page(page).text
+        assert f"{left.running + left.unsure:,} models run here" in Page(client.get(link)).text
+
+
+def test_where_only_the_text_part_runs_the_page_says_what_sees(client):
+    address = "worker=mlx-lm&accelerator=Apple+M3+Max&memory=64"
+    page = Page(client.get(f"/machine/?{address}"))
+    assert "MLX-LM runs only the language part of the models that would stand here" in page.text
+    assert any("worker=mlx-vlm" in link and link.endswith("#vision") for link in page.links)
+    told = client.get(f"/api/v1/machine?{address}").json()
+    vision = next(one for one in told["ladders"] if one["use"] == "vision")
+    assert (vision["rungs"], vision["textOnly"], vision["instead"]) == ([], True, "mlx-vlm")
+
+
+def test_engines_that_are_not_chosen_are_folded(client):
+    markup = client.get(HERE).content.decode()
+    nav = markup.split('aria-label="The same machine with another engine"')[1].split("</nav>")[0]
+    named, folded = nav.split("<details>")
+    assert named.count('class="chip plain"') == 1
+    assert 'aria-current="true">llama.cpp</a>' in named
+    assert folded.count("<a ") > 5
+    refused = client.get("/machine/?worker=tensorrt-llm&accelerator=Apple+M4+Max&memory=64").content.decode()
+    assert "<details open>" in refused
