@@ -319,7 +319,7 @@ def add_column(copy):
         "    tag_count = models.IntegerField(null=True)\n",
     )
     add_lines(
-        copy / "compat/ingest/writing.py",
+        copy / "compat/extraction/columns.py",
         '        "created": model.created_at,\n',
         '        "tag_count": None if model.tags is None else len(model.tags),\n',
     )

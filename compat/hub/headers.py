@@ -7,10 +7,12 @@ one part after another, and gets it.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from compat.hub.client import HubClient
 from compat.hub.errors import HubBadPayload
+
+if TYPE_CHECKING:
+    from compat.hub.client import HubClient
 
 MAX_HEADER_BYTES = 64 * 1024 * 1024
 MAX_READS = 64

@@ -11,16 +11,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compat.extraction.filenames import FileName, read_name
 from compat.extraction.gguf_header import GgufHeader, data_bytes, gguf_header_reads, tensor_list_reads
 from compat.extraction.gguf_tensors import sums_of_tensors
 from compat.extraction.header_bytes import HeaderReads
-from compat.hub import HubClient
 from compat.hub.headers import read_header
 from compat.hub.payloads import HubModel
 from compat.ingest.lasting import LASTING
+
+if TYPE_CHECKING:
+    from compat.hub import HubClient
 
 log = logging.getLogger(__name__)
 

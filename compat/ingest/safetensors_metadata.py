@@ -6,17 +6,19 @@ the index beside them, which tells how large all are together.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name
 from compat.extraction.header_bytes import HeaderError
 from compat.extraction.parameters import WIDE_FLOATS
 from compat.extraction.safetensors_header import MAX_TENSORS, Tensor, safetensors_header_reads
 from compat.extraction.tensor_facts import facts_of_tensors
-from compat.hub import HubClient
 from compat.hub.headers import read_header
 from compat.hub.payloads import HubModel
 from compat.shapes.layer_facts import NESTED_CONFIGS
+
+if TYPE_CHECKING:
+    from compat.hub import HubClient
 
 MOST_BYTES = 16 * 1024 * 1024
 """The most that is read of one file; the header of a file of 5 GB is some 100 KB."""
