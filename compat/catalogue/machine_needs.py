@@ -164,7 +164,7 @@ class EngineNeeds:
         # Only what lies on the accelerators whole is asked for its speed here.
         whole = np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]])
         there = np.where(whole, fits, FIT_CODES[Fit.UNKNOWN])
-        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001
+        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001 - of the same class
         return Builds(
             need[at],
             variant[at] - index.need_first[need[at]],

@@ -120,6 +120,7 @@ class CatalogueCommand(BaseCommand):
         """With examples and exit codes at the end of its help; a wrong argument raises with the code for it."""
         kwargs = {"formatter_class": HelpFormatter, "epilog": self._epilog(), "allow_abbrev": False, **kwargs}
         parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # Django makes a parser of its own class, whose method cannot be another one but here.
         parser.error = partial(_refuse, parser)  # type: ignore[method-assign]
         return parser
 
