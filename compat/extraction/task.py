@@ -95,6 +95,8 @@ _NAME_TASKS = {
 _CAMEL_ENDINGS = (("TTS", "text-to-speech"), ("Reranker", "text-ranking"))
 _DRAFT_WORDS = frozenset({"eagle3", "speculator", "speculators", "medusa", "dspark"})
 _DRAFT_CLASSES = ("Eagle", "Draft", "MTP", "NextN", "Medusa", "Speculator", "AssistantFor")
+_DRAFT_TYPE = "_assistant"
+"""How Transformers ends the type of a model that only drafts for the one it is named after."""
 _WORD_TASKS = {word: task for task, words in _NAME_TASKS.items() for word in words.split()}
 
 
@@ -109,12 +111,8 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     The class of a language model alone comes last: embedding and ranking models made of one keep it.
     """
     words = name_words(model.name.replace(".", "-"))
-    if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
-        return Fact(DRAFT, Provenance.CONFIG, f"its class is “{hf_class}”")
-    draft = None if _is_whole_model(model) else _draft_word(words)
-    states_otherwise = draft == "draft" and model.pipeline_tag is not None
-    if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
-        return Fact(DRAFT, Provenance.NAME, f"its name says “{draft}”")
+    if drafting := _drafting(model, hf_class, words):
+        return drafting
     head = next((task for ending, task in _CLASS_TASKS if hf_class and hf_class.endswith(ending)), None)
     if head and model.pipeline_tag == "text-generation":
         return Fact(head, Provenance.CONFIG, f"its class is “{hf_class}”, which writes no text")
@@ -141,6 +139,20 @@ def task_of(model: HubModel, hf_class: str | None) -> Fact[str]:
     if causal and named.value in (None, "text-classification"):
         return Fact("text-generation", Provenance.CONFIG, f"its class is “{hf_class}”")
     return named
+
+
+def _drafting(model: HubModel, hf_class: str | None, words: tuple[str, ...]) -> Fact[str] | None:
+    """Whether it only drafts for another model, and what says so."""
+    if hf_class and any(part in hf_class for part in _DRAFT_CLASSES):
+        return Fact(DRAFT, Provenance.CONFIG, f"its class is “{hf_class}”")
+    model_type = (model.config or {}).get("model_type")
+    if isinstance(model_type, str) and model_type.endswith(_DRAFT_TYPE):
+        return Fact(DRAFT, Provenance.CONFIG, f"its type is “{model_type[:60]}”")
+    draft = None if _is_whole_model(model) else _draft_word(words)
+    states_otherwise = draft == "draft" and model.pipeline_tag is not None
+    if draft and not states_otherwise and model.pipeline_tag in (None, "text-generation"):
+        return Fact(DRAFT, Provenance.NAME, f"its name says “{draft}”")
+    return None
 
 
 _WIDTH = re.compile(r"(?:int|fp|bf|q)\d+|\d+-?bit")

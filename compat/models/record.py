@@ -65,7 +65,7 @@ class ModelRecord(models.Model):
     ORIGIN_CHOICES: ClassVar = [("snapshot", "bundled snapshot"), ("file", "imported file"), ("hub", "Hub")]
 
     repo_id = models.CharField("repository", max_length=200, unique=True)
-    owner = models.CharField(max_length=100, db_index=True, blank=True)
+    owner = models.CharField(max_length=100, blank=True)
     name = models.CharField(max_length=100)
     sha = models.CharField(max_length=64, blank=True)
     gated = models.CharField(max_length=8, blank=True, choices=GATED_CHOICES)
@@ -127,18 +127,12 @@ class ModelRecord(models.Model):
         verbose_name = "model record"
         ordering = ["-popularity", "repo_id"]
         indexes = [
-            # An index for each order, to be scanned in order; the first also covers sheet and license.
+            # Lists and their orders are read from an index beside the database: here is what asks for a few records.
             models.Index(fields=["-popularity", "repo_id", "sheet", "license"], name="record_in_order_popular"),
-            models.Index(fields=["-trending", "-popularity", "repo_id"], name="record_in_order_trending"),
-            models.Index(fields=["-likes", "-popularity", "repo_id"], name="record_in_order_likes"),
-            models.Index(fields=["-modified", "-popularity", "repo_id"], name="record_in_order_modified"),
-            models.Index(fields=["-created", "-popularity", "repo_id"], name="record_in_order_created"),
-            models.Index(fields=["-parameters", "-popularity", "repo_id"], name="record_in_order_size"),
             models.Index(Lower("name"), "repo_id", name="record_in_order_name"),
             models.Index(Lower("owner"), name="record_by_owner"),
             models.Index(Lower("repo_id"), name="record_by_lowered_id"),
-            # A covering index of the columns that records are grouped by.
-            models.Index(fields=["sheet", "license", "parameters", "context"], name="record_by_kind"),
+            models.Index(fields=["sheet"], name="record_by_sheet"),
             models.Index(fields=["gone"], condition=~models.Q(gone=""), name="record_gone"),
         ]
 
@@ -341,7 +335,7 @@ class RecordTags(models.Model):
 class RecordRelation(models.Model):
     """A record says that it was made from another repository, which may not be in the catalogue."""
 
-    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="relations")
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="relations", db_index=False)
     base = models.CharField(max_length=200)
     kind = models.CharField(max_length=10)
 
@@ -358,7 +352,7 @@ class RecordRelation(models.Model):
 class RecordVariant(models.Model):
     """One runnable set of weight files of a record, in the order of its fact sheet."""
 
-    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="variants")
+    record = models.ForeignKey(ModelRecord, on_delete=models.CASCADE, related_name="variants", db_index=False)
     position = models.PositiveIntegerField()
     key = models.CharField(max_length=1100)
     label = models.CharField(max_length=300)
@@ -379,7 +373,6 @@ class RecordVariant(models.Model):
         verbose_name = "variant"
         ordering = ["record_id", "position"]
         constraints = [models.UniqueConstraint(fields=["record", "position"], name="variant_once_a_position")]
-        indexes = [models.Index(fields=["quantization", "record"], name="variant_by_quantization")]
 
     def __str__(self) -> str:
         """The variant's label."""

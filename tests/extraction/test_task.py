@@ -52,6 +52,12 @@ def test_words_of_the_name_are_the_last_resort(name, task):
     assert _of(name).value == task
 
 
+def test_a_model_that_only_drafts_for_another_is_no_chat_model_of_its_size():
+    drafting = _of("google/gemma-4-31B-it-assistant", config={"model_type": "gemma4_assistant"})
+    assert (drafting.value, drafting.provenance) == ("speculative-draft", Provenance.CONFIG)
+    assert _of("somebody/my-assistant-7b", config={"model_type": "llama"}).value != "speculative-draft"
+
+
 def test_tags_and_classes():
     assert _of(tags=["text-generation", "llama"]).provenance is Provenance.TAG
     assert not _of(tags=["translation", "summarization"]).known

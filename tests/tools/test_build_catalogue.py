@@ -171,6 +171,20 @@ def test_a_date_that_is_younger_than_a_conversion_is_left_out_and_named(tmp_path
         assert (f"the date of {PHI}" in capsys.readouterr().out) == (name == "before")
 
 
+def test_a_date_is_held_against_packings_that_only_their_names_lead_to_it(tmp_path):
+    """Of the bundled records, most that pack another say so by their name alone; Meta renamed its own."""
+    records = [
+        {"id": "meta-llama/Llama-3.1-8B", "createdAt": "2025-02-15T00:00:00.000Z"},
+        {"id": "a/Meta-Llama-3.1-8B-bnb-4bit", "createdAt": "2024-07-23T00:00:00.000Z"},
+        {"id": "meta-llama/Llama-3.1-70B", "createdAt": "2024-07-14T00:00:00.000Z"},
+        {"id": "a/Llama-3.1-70B-AWQ", "createdAt": "2024-07-23T00:00:00.000Z"},
+        {"id": "b/my-model", "createdAt": "2025-02-15T00:00:00.000Z"},
+        {"id": "a/my-model-GGUF", "createdAt": "2024-07-23T00:00:00.000Z"},
+    ]
+    found = records_in(made(tmp_path, write_lines(tmp_path / "records.jsonl", records)))
+    assert [item["id"] for item in found if "createdAt" not in item] == ["meta-llama/Llama-3.1-8B"]
+
+
 FLASH = {"hidden_size": 2048, "num_attention_heads": 16, "num_hidden_layers": 40, "num_key_value_heads": 2}
 MOE = FLASH | {"head_dim": 256, "vocab_size": 248320, "num_experts": 256, "model_type": "qwen3_5_moe"}
 

@@ -25,9 +25,10 @@ from pathlib import Path
 
 import django
 
-from compat.extraction.relatives import CONVERTED, relations_of
+from compat.extraction.original_name import original_name
+from compat.extraction.relatives import CONVERTED, names_a_size, relations_of
 from compat.hub.errors import HubBadPayload
-from compat.hub.payloads import parse_record
+from compat.hub.payloads import HubModel, parse_record
 from compat.ingest.from_files import BUNDLED, RecordFile
 from compat.management.commands.dump_records import record_line, replaced_file, zipped_file
 from compat.timestamps import Json
@@ -88,19 +89,26 @@ class Catalogue:
             self.joined += len(others)
 
     def drop_late_dates(self) -> list[str]:
-        """Leave out the dates of models that somebody had converted before; returns their ids."""
+        """Leave out the dates of models that somebody had packed before; returns their ids.
+
+        Where nothing says what a packing was made from, it is of those that its name is left with.
+        """
+        models = [parse_record(record).model for record in self.records.values()]
+        named: dict[str, list[str]] = {}
+        for model in models:
+            if not _packed_from(model) and names_a_size(model.name.lower()):
+                named.setdefault(_name(model.name), []).append(model.id)
+        created = {model.id: model.created_at for model in models if model.created_at is not None}
         first: dict[str, datetime] = {}
-        for record in self.records.values():
-            model = parse_record(record).model
-            for told in relations_of(model) if model.created_at is not None else ():
-                if told.kind == CONVERTED and model.created_at is not None:
-                    first[told.repo_id] = min(first.get(told.repo_id, model.created_at), model.created_at)
-        late = []
-        for repo_id in sorted(first.keys() & self.records.keys()):
-            created = parse_record(self.records[repo_id]).model.created_at
-            if created is not None and created - first[repo_id] > _BEFORE:
-                self.records[repo_id] = without(self.records[repo_id], "createdAt")
-                late.append(repo_id)
+        for model in models:
+            packed = created.get(model.id)
+            alike = () if relations_of(model) else named.get(_name(original_name(model.name) or ""), ())
+            if packed is not None:
+                for base in (*_packed_from(model), *alike):
+                    first[base] = min(first.get(base, packed), packed)
+        late = sorted(base for base in first.keys() & created.keys() if created[base] - first[base] > _BEFORE)
+        for repo_id in late:
+            self.records[repo_id] = without(self.records[repo_id], "createdAt")
         return late
 
     def drop_made_up_counts(self) -> list[str]:
@@ -140,6 +148,21 @@ class Catalogue:
 
 _BEFORE = timedelta(days=31)
 """Authors prepare their own conversions beside the original, and the order in which they begin tells nothing."""
+
+
+def _packed_from(model: HubModel) -> tuple[str, ...]:
+    """The models of which it is told that this is a packing, in so many words or by being named after them."""
+    told = [one for one in relations_of(model) if one.kind in (CONVERTED, "base")]
+    return tuple(
+        one.repo_id
+        for one in told
+        if one.kind == CONVERTED or model.name.lower().startswith(f"{one.repo_id.rpartition('/')[2].lower()}-")
+    )
+
+
+def _name(name: str) -> str:
+    """A name in lower case, without what Meta left out of the names of its models later, and others did not."""
+    return name.lower().removeprefix("meta-")
 
 
 def without(record: Json, key: str) -> Json:
