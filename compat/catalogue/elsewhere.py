@@ -39,13 +39,17 @@ def engines_that_run(
     available: Mapping[str, Worker],
 ) -> list[Elsewhere]:
     """The engines that run a model on a worker's machine, the surest first. One query."""
-    taken = dict(_TAKEN.rows(record.sheet_id))
+    taken = {slug: (results, best) for slug, results, best in _TAKEN.rows(record.sheet_id)}
     found = []
     for slug, one in engines_on(worker.machine, available).items():
         if slug not in taken or slug == worker.profile.slug:
             continue
         there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
-        result = outcome_of(record, variants, accepted_answer(taken[slug], facts, there), there).result
+        results, best = taken[slug]
+        if worker.hardware is None:
+            result = CompatibilityResult.from_stored(results[best])
+        else:
+            result = outcome_of(record, variants, accepted_answer(results, facts, there), there).result
         if result.compatible:
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
             found.append(Elsewhere(there, question, result))
@@ -53,5 +57,7 @@ def engines_that_run(
 
 
 _TAKEN = ComposedQuery(
-    lambda sheet: Verdict.objects.filter(sheet__id=sheet, confidence__gt=0).order_by().values_list("profile", "results")
+    lambda sheet: (
+        Verdict.objects.filter(sheet__id=sheet, confidence__gt=0).order_by().values_list("profile", "results", "best")
+    )
 )

@@ -581,8 +581,9 @@ class Question(BaseModel):
 
     def items(self) -> Iterator[tuple[str, str]]:
         """The parameters that differ from the default, ready for a query string. The page is not among them."""
-        for name, parameter in PARAMETERS.items():
-            if name not in self.model_fields_set or name == "page":
+        told = self.model_fields_set
+        for name, parameter in PARAMETERS.items() if told else ():
+            if name not in told or name == "page":
                 continue
             value = getattr(self, name)
             if value == parameter.default:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -83,9 +84,9 @@ class WorkerChoice:
         """What system memory is often built in, with the GB it reads a second."""
         return USUAL_MEMORY
 
-    @property
+    @cached_property
     def query(self) -> str:
-        """The worker's part of an address; empty where nobody told anything of it."""
+        """The worker's part of an address, which each link of a page has; empty where nobody told anything of it."""
         return self.asked.query()
 
     def merge(self, criteria: Question) -> Question:
