@@ -55,10 +55,8 @@ _LOOKED_AT = 120
 _MOST_BUILDS = 20 * _LOOKED_AT
 _OTHER_KIND = frozenset({"vl", "vision", "ocr", "math", "audio", "omni", "coder", "code", "embedding", "medical"})
 """Words that one model of a family is for something else by than another that has them not."""
-_NOT_ODD, _SOME_ODDITY = 0, -15
-"""The least points for its kind that a peer may have, and one of the family: a maker's own distillations count as
-fine-tunes.
-"""
+_SOME_ODDITY = -15
+"""The least points for its kind that one of the family may have: a maker's own distillations count as fine-tunes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,19 +230,14 @@ class _Looked:
         found: Column = shown[np.searchsorted(model[shown], models)]
         return found
 
-    def _others(self, models: Column, least: int) -> Mask:
-        """Which of some models are another one, of a maker that is known, and of no odd kind."""
-        merit = self.index.columns.model_merit
-        found: Mask = (models != self.model) & (merit[models, KIND] >= least) & (merit[models, MAKER] > 0)
-        return found
-
     def family(self) -> Column:
         """What is of the same line, in the suggested order."""
         columns, line = self.index.columns, self.index.columns.model_line[self.model]
         if line < 0:
             return np.zeros(0, dtype=np.int64)
-        models = np.flatnonzero(columns.model_line == line)
-        rows = rows_of_models(columns, models[self._others(models, _SOME_ODDITY)])
+        models, merit = np.flatnonzero(columns.model_line == line), columns.model_merit
+        known = (merit[models, KIND] >= _SOME_ODDITY) & (merit[models, MAKER] > 0)
+        rows = rows_of_models(columns, models[known & (models != self.model)])
         rows = rows[self._for_the_same[columns.group[rows]]]
         points = suggested_on(self.index, self.worker, models=True).points[rows]
         known = self.index.places(ORDERS["popular"])[rows]
@@ -252,11 +245,11 @@ class _Looked:
 
     def peers(self) -> Column:
         """What is not."""
-        columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).order
+        columns, order = self.index.columns, suggested_on(self.index, self.worker, models=True).of_known_makers
         line, found, count = columns.model_line[self.model], [np.zeros(0, dtype=np.int64)], 0
         for _, rows in scan(order, self._for_the_same):
             models = columns.model[rows]
-            found.append(rows[self._others(models, _NOT_ODD) & (columns.model_line[models] != line)])
+            found.append(rows[(models != self.model) & (columns.model_line[models] != line)])
             count += len(found[-1])
             if count >= _MOST_BUILDS:
                 break

@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -60,6 +60,8 @@ PARTS = {
 }
 """What a model's points are for, in the order of the columns, with what people call it."""
 SIZE, MAKER, KIND = (list(PARTS).index(name) for name in ("size", "maker", "kind"))
+NOT_ODD = 0
+"""The points for its kind that what is of no odd one has."""
 """The columns of three of them."""
 _REFUSED = -2000
 """More than all other points together, so that nothing that is refused stands above what runs."""
@@ -434,6 +436,14 @@ class Suggested:
     order: OrderColumns
     sizes: Column
     machine: bool
+    columns: IndexColumns
+
+    @cached_property
+    def of_known_makers(self) -> OrderColumns:
+        """The rows by their points whose model has a maker that is known and is of no odd kind."""
+        merit, model = self.columns.model_merit, self.columns.model
+        known = ((merit[:, KIND] >= NOT_ODD) & (merit[:, MAKER] > 0))[model[self.order.rows]]
+        return OrderColumns(self.order.rows[known], self.order.groups[known])
 
     @classmethod
     def of(cls, columns: IndexColumns, scores: Column, *, models: bool, machine: bool) -> Suggested:
@@ -450,7 +460,7 @@ class Suggested:
         popular = columns.orders["popular"]
         # Ascending, as whole numbers are sorted by their digits then.
         at = np.argsort(-points[popular.rows], kind="stable")
-        return cls(points, OrderColumns(popular.rows[at], popular.groups[at]), sizes, machine)
+        return cls(points, OrderColumns(popular.rows[at], popular.groups[at]), sizes, machine, columns)
 
 
 @dataclass(frozen=True, slots=True)
