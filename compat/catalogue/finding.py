@@ -313,8 +313,7 @@ class Finding:
         named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
         rows = self.index.rows_of([pk for (pk,) in named])
         rows = self._found(_of_models(self.index, rows, models=self.models) if len(rows) else rows)
-        in_order = self.columns(self.order).rows
-        rows = in_order[np.isin(in_order, rows)].astype(np.int64) if len(rows) > 1 else rows
+        rows = in_order(self.columns(self.order), rows, len(self.index)) if len(rows) > 1 else rows
         return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
 
     def _found(self, rows: Column) -> Column:
@@ -442,6 +441,20 @@ def first_rows(order: OrderColumns, passing: Mask, most: int) -> Column:
         found.append(rows[:most])
         most -= len(found[-1])
         if most <= 0:
+            break
+    return np.concatenate(found)
+
+
+def in_order(order: OrderColumns, rows: Column, records: int) -> Column:
+    """Some of the rows of so many records, as they stand along an order."""
+    wanted = np.zeros(records, dtype=bool)
+    wanted[rows] = True
+    left, found = int(wanted.sum()), [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(order.rows), _BLOCK):
+        block = order.rows[start : start + _BLOCK]
+        found.append(block[wanted[block]].astype(np.int64))
+        left -= len(found[-1])
+        if not left:
             break
     return np.concatenate(found)
 

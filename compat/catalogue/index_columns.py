@@ -78,10 +78,13 @@ class Units:
     @classmethod
     def of(cls, units: Column, groups: Column, size: int) -> Units:
         """The units that some records are of, by number, and their groups, of which there are ``size`` in all."""
-        unit, group = _distinct(units, groups, size)
+        # Most units have one record: only the others need sorting.
+        lone = np.bincount(units)[units] == 1
+        alone = np.bincount(groups[lone], minlength=size)
+        unit, group = _distinct(units[~lone], groups[~lone], size)
         first = np.flatnonzero(np.diff(unit, prepend=-1))
         sizes = np.diff(first, append=len(unit))
-        alone = np.bincount(group[first[sizes == 1]], minlength=size)
+        alone += np.bincount(group[first[sizes == 1]], minlength=size)
         several = np.flatnonzero(sizes > 1)
         kinds = Counter(
             group[start:end].tobytes()
