@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -55,7 +55,7 @@ from compat.estimate.ledger import shipped_ledger
 from compat.estimate.run_line import take_line
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
-from compat.extraction.facts import VariantFacts, parameters_text
+from compat.extraction.facts import VariantFacts, parameters_text, provenance_of
 from compat.extraction.filenames import read_name
 from compat.extraction.task import task_label
 from compat.hub.documents import kept_record
@@ -208,7 +208,7 @@ class RelatedRow:
     row: Row | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DetailPage:
     """The detail page's data. ``extraction`` carries every fact with its evidence.
 
@@ -310,12 +310,12 @@ class DetailPage:
         line = plans[0].line if plans and self.result.compatible else ""
         return () if isinstance(line, str) else line.lines
 
-    @property
+    @cached_property
     def widths(self) -> list[WidthStep]:
         """The builds by how many bits they give a weight, fewest first; of each width the one to look at."""
         return width_steps(self.variants, self.row.best, self.builds)
 
-    @property
+    @cached_property
     def runnable(self) -> list[VariantRow]:
         """The variants that run here, the best first, then the surest, of these those with the most bits."""
 
@@ -324,12 +324,12 @@ class DetailPage:
 
         return sorted((row for row in self.variants if row.result.compatible), key=key)
 
-    @property
+    @cached_property
     def refused(self) -> list[VariantRow]:
         """The variants that do not run here."""
         return [row for row in self.variants if not row.result.compatible]
 
-    @property
+    @cached_property
     def largest(self) -> int:
         """The size of the largest variant, in bytes; 0 where none is told."""
         return max((row.variant.size_bytes or 0 for row in self.variants), default=0)
@@ -395,7 +395,8 @@ def detail(
     other = build is not None and build < len(variants) and best.best is not None and build != best.best.position
     row = row_of_build(record, variants, answer, worker, build or 0, fit_at) if other else best
     parsed = kept_record(record.payload)
-    extraction = extraction_of(parsed.model)
+    heard = any(provenance_of(one).heard for one in (record.architecture_from, record.parameters_from))
+    extraction = extraction_of(parsed.model, heard=heard)
     relatives = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
     return DetailPage(
         row=row,

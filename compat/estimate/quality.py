@@ -58,6 +58,7 @@ class Quality:
     basis: str
 
 
+@lru_cache(maxsize=4096)
 def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
     """The quality of weights packed in this way; None where nothing is packed, or neither label nor bits tell a width.
 

@@ -57,6 +57,11 @@ class Provenance(StrEnum):
         """Whether a fact from here is a guess rather than something read."""
         return self in _GUESSED
 
+    @property
+    def heard(self) -> bool:
+        """Whether a relative's record told it."""
+        return self in (Provenance.RELATIVE, Provenance.RELATIVES)
+
 
 _GUESSED = frozenset({Provenance.LIST, Provenance.NAME, Provenance.DEFAULT, Provenance.CONTRADICTED})
 _PROVENANCES = {provenance.value: provenance for provenance in Provenance}

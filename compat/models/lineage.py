@@ -25,6 +25,7 @@ from compat.extraction.relatives import (
     Witness,
     Witnesses,
     of_architecture,
+    relations_of,
     shape_facts_by,
 )
 from compat.hub.payloads import HubModel, ParsedRecord
@@ -106,9 +107,16 @@ def read_with_relatives(batch: Sequence[ParsedRecord], prepared: Mapping[str, Pr
     return [one.after(heard.get(one.parsed.id, ())) for one in alone]
 
 
-def extraction_of(model: HubModel) -> Extraction:
-    """The extraction of one record as the catalogue would store it, its relatives' records included. Two queries."""
-    return read_with_relatives([ParsedRecord(model, {}, "")])[0].extraction
+def extraction_of(model: HubModel, *, heard: bool = False) -> Extraction:
+    """The extraction of one record as the catalogue would store it, its relatives' records included. Two queries.
+
+    Where relatives told something of it when it was stored (``heard``), it is not read without them first.
+    """
+    if not heard:
+        return read_with_relatives([ParsedRecord(model, {}, "")])[0].extraction
+    asking = Witness(model.id, relations_of(model))
+    told = (one for one in _stored_witnesses([asking]) if one.repo_id != model.id)
+    return extract(model, Witnesses(told).relatives_of(asking))
 
 
 def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
@@ -226,7 +234,7 @@ def _waiting(
     return first.union(*others, all=True)
 
 
-_BY_RELATIVES = [Provenance.RELATIVE, Provenance.RELATIVES]
+_BY_RELATIVES = [one for one in Provenance if one.heard]
 _LACKING = (
     Q(architecture_from__in=sorted(WEAK))
     | Q(parameters_from__in=[*UNCOUNTED, *_BY_RELATIVES])

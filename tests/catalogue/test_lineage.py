@@ -197,9 +197,9 @@ def test_conversions_and_copies_speak_for_their_model_whenever_they_arrive(order
     assert told(kept) == ("phi", "relatives", 2048, "text-generation")
     assert kept.shape_facts == ModelRecord.objects.get(repo_id=copy["id"]).shape_facts
     assert (kept.parameters, kept.parameters_from) == (2_779_683_840, "relative")
-    assert extraction_of(parse_record(SILENT).model).judged == tuple(
-        VariantFacts.from_json(facts) for facts in kept.sheet.facts
-    )
+    alone = extraction_of(parse_record(SILENT).model)
+    assert alone.judged == tuple(VariantFacts.from_json(facts) for facts in kept.sheet.facts)
+    assert extraction_of(parse_record(SILENT).model, heard=True) == alone
 
 
 def test_a_base_that_has_its_context_from_relatives_still_tells_its_layers():
