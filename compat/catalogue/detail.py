@@ -10,14 +10,13 @@ from typing import Any
 
 from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
-from compat.catalogue.current import index_now, verdicts_on
+from compat.catalogue.current import index_now
 from compat.catalogue.descendants import Descendants, kinds_of
 from compat.catalogue.elsewhere import OF_THE_ENGINE, Elsewhere, engines_that_run
-from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
-from compat.catalogue.membership import ModelOf, best_first, models_of, rows_of_model
+from compat.catalogue.membership import ModelOf, models_of, rows_of_model
 from compat.catalogue.needs import (
     asked_of,
     context_room,
@@ -31,6 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
+from compat.catalogue.surer import other_builds, surer_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -242,14 +242,8 @@ class DetailPage:
 
     @property
     def surer(self) -> Row | None:
-        """The other build that is surer here than this one, if there is one; on a machine, one that is known to fit."""
-        best = next(iter(self.builds), None)
-        if best is None or best.level <= self.row.level:
-            return None
-        fits = self.worker.hardware is None or (
-            best.fit is not None and best.fit.fit in (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
-        )
-        return best if fits else None
+        """The other build that is surer here than this one, if there is one."""
+        return surer_of(self.row, self.builds, self.worker)
 
     elsewhere: Sequence[Elsewhere] = ()
     """Other engines that run it here, where this one does not take it."""
@@ -444,14 +438,6 @@ MOST_BUILDS = 12
 """Other builds of a model that a page shows; a list shows all."""
 
 
-def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[int]:
-    """The ids of the best here of the other repositories that have a record's model."""
-    rows = rows_of_model(index, record)
-    rows = rows[index.columns.ids[rows] != record.pk]
-    scores = verdicts_on(index, worker).at(index.columns.group[rows], index.columns.trusted)
-    return index.ids_at(best_first(index, rows, scores)[:MOST_BUILDS])
-
-
 def _variant_rows(
     record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
 ) -> list[VariantRow]:
@@ -559,7 +545,7 @@ class Relatives:
 def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
     """What is related to a record. Eight queries, seldom more."""
     index, newest = index_now()
-    builds = _builds(index, record, worker)
+    builds = other_builds(index, record, worker, MOST_BUILDS)
     kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
     known = dict(_BASES.rows(bases)) if bases else {}
     offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)

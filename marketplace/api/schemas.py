@@ -222,6 +222,27 @@ class Speed(Shape):
     backend: str = Field(description=_BACKEND)
 
 
+class SurerOut(Shape):
+    """Another repository with the same model, in a build that is surer on the worker."""
+
+    id: str
+    url: str
+    variant: VariantRef | None = Field(description="The files of it to take.")
+    compatibility: Verdict
+    fit: Fit | None = Field(description="What it needs there; null where no machine is told.")
+    speed: Speed | None
+    lines: list[str] = Field(description="What starts it, typed into a Unix shell; empty: not known.")
+
+
+Surer = Annotated[
+    SurerOut | None,
+    Field(
+        description="The build that the model's page names first: of another repository with the same model, where "
+        "that is surer on the worker than this one. Null where none is."
+    ),
+]
+
+
 class ModelOfOut(Shape):
     """The model that a repository is a build of: the weights as their author made them, whoever packed them."""
 
@@ -404,6 +425,8 @@ class PlansOut(Shape):
 class ModelCompatibility(Compatibility, PlansOut):
     """Whether a model of the catalogue runs, why, and in which ways."""
 
+    surer_build: Surer
+
 
 class UseOut(Shape):
     """What tells of a use: where that was read, and what it says."""
@@ -565,6 +588,7 @@ class ModelDetail(ModelItem):
         description="What alone would make a model run that does not: another build of it, another way to start it, or "
         "the next larger machine; null where it runs, or one change is not enough."
     )
+    surer_build: Surer
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[AlternativeItem]
     files: list[FileOut]

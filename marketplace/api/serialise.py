@@ -16,6 +16,7 @@ from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.suggesting import Standing
+from compat.catalogue.surer import Surer, started
 from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
@@ -350,6 +351,22 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def surer(found: Surer | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
+    """The surer build of the same model, with what it needs there and what to type."""
+    if found is None:
+        return None
+    row, line = found.row, found.plan.line if found.plan is not None else ""
+    return {
+        "id": row.record.repo_id,
+        "url": address(row.record),
+        "variant": _variant_ref(row.best),
+        "compatibility": verdict(row.result),
+        "fit": fit(row.fit),
+        "speed": _speed(row.speed) if row.speed else None,
+        "lines": [] if isinstance(line, str) else list(line.lines),
+    }
+
+
 def _one_change(page: DetailPage) -> str | None:
     """What alone would make a refused model run: another build, another way to start it, or the next larger machine."""
     if page.result.compatible:
@@ -396,6 +413,7 @@ def detail(
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
         "oneChange": _one_change(page),
+        "surerBuild": surer(started(page.surer, page.worker), address),
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": offered(page, alternatives, address),
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],

@@ -91,6 +91,8 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     lines = [f"{told['id']} on {_on(told['worker'])}: {_verdict(told)}.", *_judged(told)]
     if take := told["take"]:
         lines.append(f"Take: {', '.join(filter(None, (take['label'], size(take['sizeBytes']))))}; {_files(take)}.")
+    if told["surerBuild"]:
+        lines.append(_surer(told["surerBuild"], told["compatible"]))
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
@@ -101,6 +103,14 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
     lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
+
+
+def _surer(one: Json, runs: bool) -> str:
+    words = "Surer here is another build of the same model" if runs else "The same model runs here in another build"
+    build = ", ".join(filter(None, (one["id"], (one["variant"] or {}).get("label"))))
+    fit = f" {one['fit']['sentence']}" if one["fit"] else ""
+    typed = f" Start it with: {' ; then: '.join(one['lines'])}" if one["lines"] else ""
+    return f"{words}: {build}: {_verdict(one['compatibility'])}.{fit}{typed}"
 
 
 def _files(take: Json) -> str:

@@ -99,7 +99,7 @@ class Renderer:
         Alternatives are left out: their counts of downloads change every day, and with them every file.
         """
         told = serialise.detail(detail.page, [], lambda record: (self.base or "/") + model_path(record.repo_id))
-        del told["alternatives"], told["measured"], told["model"], told["builds"], told["oneChange"]
+        del told["alternatives"], told["measured"], told["model"], told["builds"], told["oneChange"], told["surerBuild"]
         told["verdicts"] = {
             answer.worker.slug: answer.result.as_json()
             | {"best": answer.best.label if answer.result.compatible and answer.best else None}

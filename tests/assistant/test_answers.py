@@ -102,6 +102,7 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
             "license",
             "gated",
             "task",
+            "surerBuild",
             "memory",
             "measured",
             "facts",

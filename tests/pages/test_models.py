@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.urls import reverse
 
 from compat.ingest import store
 from compat.models import BuildCorrection
+from marketplace.assistant.tools import call_tool
 from tests.markup import Page
 from tests.samples import record
 
@@ -84,6 +88,37 @@ def test_a_page_names_the_build_that_runs_and_lists_all(client):
     told = build.content.decode().split('class="build-of"')[1].split("</p>")[0]
     assert 'href="/models/microsoft/phi-2/?worker=llama-cpp"' in told
     assert "which 3 repositories have" in told
+
+
+@pytest.mark.parametrize("machine", [{}, {"memory": "8"}], ids=len)
+def test_every_door_names_the_build_that_the_page_names(client, capsys, machine):
+    asked = {"worker": "llama-cpp", **machine}
+    row = client.get("/models/microsoft/phi-2/", asked).context["page"].surer
+    detail = client.get("/api/v1/models/microsoft/phi-2", asked).json()
+    answer = client.get("/api/v1/models/microsoft/phi-2/compatibility", asked).json()
+    tool = call_tool(
+        "does_it_run", {"model": "microsoft/phi-2", "worker": "llama-cpp", **({"memory": 8} if machine else {})}
+    )
+    options = [word for name, value in asked.items() for word in (f"--{name}", value)]
+    call_command("check_model", "microsoft/phi-2", "--json", *options)
+    command = json.loads(capsys.readouterr().out)
+    call_command("check_model", "microsoft/phi-2", *options)
+    words = capsys.readouterr().out
+    told = detail["surerBuild"]
+    assert told == answer["surerBuild"] == tool.structured["surerBuild"] == command["surerBuild"]
+    assert (told["id"], told["variant"]["quantization"]) == (row.record.repo_id, row.best.quantization)
+    assert (told["compatibility"]["compatible"], told["compatibility"]["confidence"]) == (True, row.result.confidence)
+    assert "The same model runs here in another build: TheBloke/phi-2-GGUF, " in tool.text
+    assert "Surer: TheBloke/phi-2-GGUF (" in words
+    if machine:
+        assert told["fit"]["sentence"] == row.fit.sentence
+        assert row.fit.sentence in tool.text
+        assert row.fit.sentence in words
+        assert told["lines"]
+        assert told["lines"][0] in tool.text
+        assert told["lines"][0] in words
+    own = client.get("/api/v1/models/TheBloke/phi-2-GGUF/compatibility", asked).json()
+    assert own["surerBuild"] is None
 
 
 def test_what_it_needs_is_told_of_the_build_that_the_engine_takes(client):

@@ -127,6 +127,7 @@ def _document(one: Checked) -> Json:
         **whole["result"],
         "variant": {key: best[key] for key in kept} if best else None,
         "memory": whole["memory"],
+        "surerBuild": whole["surerBuild"],
         **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
@@ -152,6 +153,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     lines += [("Advice", text) for text in result.recommendations]
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
+    lines += _surer(page)
     if page.memory is not None and page.is_up_to_memory:
         lines += _memory(page.memory, page.memory.context)
     if not result.compatible:
@@ -160,6 +162,20 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
             word = verdict_cell(row.result)
             lines.append(("Instead", f"{row.record.repo_id} ({word.text}{size})"))
     return lines
+
+
+def _surer(page: DetailPage) -> list[tuple[str, Told]]:
+    """The build of another repository that is surer here, if there is one, with what it needs and what to type."""
+    from compat.catalogue.surer import started
+
+    found = started(page.surer, page.worker)
+    if found is None:
+        return []
+    row, line = found.row, found.plan.line if found.plan is not None else ""
+    build = f"{row.record.repo_id} ({row.best.label})" if row.best is not None else row.record.repo_id
+    need = f" {row.fit.sentence}" if row.fit is not None else ""
+    lines: list[tuple[str, Told]] = [("Surer", f"{build}: {verdict_cell(row.result).text}.{need}")]
+    return lines + ([] if isinstance(line, str) else [("Start", text) for text in line.lines])
 
 
 def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
