@@ -114,7 +114,11 @@ def test_the_file_to_take_is_named_with_its_size_and_memory(capsys):
     for name in answer["variant"]["files"]:
         assert f"\n  File: {name}\n" in out
     weights = next(part for part in answer["memory"]["parts"] if part["name"] == "Weights")
-    assert f"Memory: at 8,192 tokens: Weights {weights['bytes'] / 1024**3:.1f} GiB" in out
+    (here,) = answer["memory"]["cards"]
+    assert f"Memory: on the {here['name']} at 8,192 tokens: Weights {weights['bytes'] / 1024**3:.1f} GiB" in out
+    assert f"; in all {here['needBytes'] / 1024**3:.1f} GiB of 24.0 GiB\n" in out
+    for place in answer["memory"]["places"]:
+        assert f"{place['name']} at 8,192 tokens: " in out
 
 
 def test_a_larger_machine_changes_the_answer(capsys):

@@ -145,12 +145,23 @@ class WorkerOut(Shape):
 
 
 class Fit(Shape):
-    """Whether it fits the worker's memory. Bytes on the busiest device."""
+    """Whether it fits the worker's memory."""
 
     fit: Literal["fits", "tight", "partial offload", "too large", "cannot be shared out", "no such cache", "unknown"]
     sentence: str
-    need_bytes: int | None
-    room_bytes: int | None
+    need_bytes: int | None = Field(
+        description="On the card; of several on that which is fullest by its share, where another may hold more (see "
+        "`cardBytes`); of a `partial offload` on all cards together. Null where it is not known."
+    )
+    room_bytes: int | None = Field(description="The room there is for `needBytes`.")
+    card_bytes: list[int] = Field(
+        description="What each card holds, the first one first; of a machine without any, its system memory. Empty "
+        "where it is not known."
+    )
+    in_system_bytes: int = Field(
+        description="In system memory beside the cards. A `partial offload` needs `needBytes` and this together; else "
+        "it is what an engine of llama.cpp's family leaves there in any case, beside the need that `sentence` tells."
+    )
 
 
 class Result(Shape):
@@ -357,10 +368,20 @@ class MemoryPartOut(Shape):
     """One part of the memory need."""
 
     name: str
-    bytes: int | None
+    bytes: int | None = Field(description="All of it: what lies on the cards and what lies in system memory.")
+    on_cards_bytes: int | None
+    in_system_bytes: int | None
     basis: str
     detail: str
     margin: float | None = Field(description=_MARGIN)
+
+
+class MemoryPlaceOut(Shape):
+    """One of the two kinds of memory."""
+
+    name: str = Field(description="Such as `on the RTX 4090`, `on the cards`, `in system memory`.")
+    need_bytes: int | None = Field(description="The parts in it together; null where one of them is not known.")
+    room_bytes: int | None = Field(description="What is usable of it; null where that is not told.")
 
 
 class FirstWord(Shape):
@@ -497,7 +518,11 @@ class MachineLadders(Shape):
 class Memory(PlansOut):
     """The memory need of the best variant on the worker's machine."""
 
-    parts: list[MemoryPartOut]
+    parts: list[MemoryPartOut] = Field(description="Every part, with what of it lies in which memory.")
+    places: list[MemoryPlaceOut] = Field(
+        description="What all parts take on the cards and in system memory. Of a `partial offload` the two together are "
+        "the need that `fit.sentence` tells, else it tells what is on the card, or on one of several."
+    )
     cards: list[CardOut] = Field(description="What each card holds of what was asked; empty where that is not known.")
     room_bytes: int
     context: int = Field(description="Tokens it is loaded for: those wanted; unasked, no more than it was made for.")

@@ -67,6 +67,8 @@ def fit(found: FitResult | None) -> Json | None:
         "sentence": found.sentence,
         "needBytes": found.need,
         "roomBytes": found.room,
+        "cardBytes": [sum(parts.values()) for parts in found.devices],
+        "inSystemBytes": found.in_system,
     }
 
 
@@ -329,11 +331,16 @@ def _memory(page: DetailPage) -> Json | None:
             {
                 "name": part.name,
                 "bytes": part.bytes,
+                "onCardsBytes": part.on_cards if memory.on_accelerators else 0,
+                "inSystemBytes": part.beside if memory.on_accelerators else part.bytes,
                 "basis": part.basis,
                 "detail": part.detail,
                 "margin": part.margin,
             }
-            for part in memory.parts
+            for part in memory.every_part
+        ],
+        "places": [
+            {"name": place.name, "needBytes": place.need, "roomBytes": place.room or None} for place in memory.places
         ],
         "cards": [_card(card) for card in memory.cards],
         "roomBytes": memory.room,

@@ -130,15 +130,26 @@ def _margin(margin: float | None) -> str:
 def _memory(memory: Json | None) -> str:
     if memory is None:
         return "Memory: not judged, since the worker's memory is not told. Give memory in GB."
-    parts = (
-        f"{one['name']} {gib(one['bytes']) or 'unknown'} ({one['basis']}: {one['detail']}{_margin(one['margin'])})"
-        for one in memory["parts"]
-    )
+    places = [_place(place, memory["parts"]) for place in memory["places"]]
     longest = memory["longestContext"]
     room = f" The longest context that fits: {longest:,} tokens." if longest else ""
     assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
-    need = f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
+    need = f"Memory need {'; '.join(places)}.{room}{assumed}"
     return f"{need}{_speed(memory['speed'])}{_start(memory)}"
+
+
+def _place(place: Json, parts: list[Json]) -> str:
+    """One kind of memory: the parts in it, and what they take together."""
+    within = "inSystemBytes" if place["name"] == "in system memory" else "onCardsBytes"
+    told = (
+        f"{one['name']} {'unknown' if one[within] is None else gib(one[within])} "
+        f"({one['basis']}: {one['detail']}{_margin(one['margin'])})"
+        for one in parts
+        if one[within] != 0
+    )
+    whole = f", {gib(place['needBytes'])} in all" if place["needBytes"] is not None else ""
+    room = f", of {gib(place['roomBytes'])}" if place["roomBytes"] else ""
+    return f"{place['name']}{room}: {', '.join(told)}{whole}"
 
 
 def _measured(one: Json) -> str:

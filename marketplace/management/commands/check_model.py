@@ -198,15 +198,17 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     from marketplace.show import gib, margin_share, margin_words, pace, rate, wait
 
-    def told(part: MemoryPart) -> str:
-        if part.bytes is None:
+    def told(part: MemoryPart, here: int | None) -> str:
+        if here is None:
             return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
-        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
+        return f"{part.name} {gib(here)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
 
-    parts = [told(part) for part in memory.parts]
-    if not memory.fit.estimate.missing:
-        parts.append(f"free {gib(memory.free)} of {gib(memory.room)}")
-    lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]
+    lines: list[tuple[str, Told]] = []
+    for place in memory.places:
+        parts = ", ".join(told(part, here) for part, here in place.parts)
+        room = f" of {gib(place.room)}" if place.room else ""
+        whole = f"; in all {gib(place.need)}{room}" if place.need is not None else ""
+        lines.append(("Memory", f"{place.name} at {context:,} tokens: {parts}{whole}"))
     if memory.margin:
         lines.append(("Memory", f"Four in five measured loads lie within {margin_share(memory.margin)} of the whole."))
     if memory.longest:

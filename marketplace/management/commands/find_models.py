@@ -101,10 +101,10 @@ def _show(found: Listing, screen: Screen) -> None:
 
 
 def _cells(row: Row, *, speed: bool) -> list[Told]:
-    from marketplace.show import count, gib, size, speed_number
+    from marketplace.show import count, need_words, size, speed_number
 
     record, best = row.record, row.best
-    need = gib(row.fit.whole_need) if row.fit and row.fit.need else size(best.size_bytes) if best else ""
+    need = need_words(row.fit) if row.fit and row.fit.need else size(best.size_bytes) if best else ""
     rate = row.speed.tokens_per_second if row.speed else None
     take = best.quantization or best.format if best and row.result.compatible else ""
     return [
