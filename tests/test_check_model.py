@@ -196,9 +196,11 @@ def test_a_senseless_machine_is_wrong_usage(arguments, word):
 
 
 def test_a_machine_may_be_told_as_one_text(capsys):
-    told = check("microsoft/phi-2", "--accelerator", "4070 and 32 GB", "--json", capsys=capsys)
+    told = check("microsoft/phi-2", "--accelerator", "4070, 32 GB RAM", "--json", capsys=capsys)
     assert told == check("microsoft/phi-2", "--accelerator", "RTX 4070", "--ram", "32", "--json", capsys=capsys)
     assert told
+    words = check("microsoft/phi-2", "--accelerator", "4070 and 32 GB", capsys=capsys)
+    assert "\n  Mind: 32 GB is taken as system memory.\n" in words
 
 
 @pytest.mark.parametrize("repo_id", ["../../etc/passwd", "a/b/c", "<script>", "x" * 500, "a b"])

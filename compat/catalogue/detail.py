@@ -104,7 +104,7 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlace:
-    """One of the two kinds of memory: what it is called, the ``parts`` with their bytes in it, and its room in bytes."""
+    """One of both kinds of memory: what it is called, the ``parts`` with their bytes in it, and its room in bytes."""
 
     name: str
     parts: tuple[tuple[MemoryPart, int | None], ...]

@@ -152,6 +152,12 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
         yield advice.for_engine(profile)
         return
+    yield _reads(facts, profile, packing, told)
+
+
+def _reads(facts: VariantFacts, profile: EngineProfile, packing: Packing, told: str) -> Finding:
+    """That an engine reads a packing, no surer than its profile and what told the packing are."""
+    label = facts.quantization or ""
     limit, brief = packing.confidence, packing.brief
     if limit is Confidence.LOW:
         brief = brief or f"{label} packing unsure"
@@ -164,7 +170,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         brief = f"{label} told by {_TOLD_BY[facts.quantization_from]} alone" if sure is Confidence.LOW else brief
     note = f" ({packing.note})" if packing.note else ""
     text = f"{profile.name} reads weights packed with {told}{note}."
-    yield Finding(CODE, Severity.SUPPORTS, text, brief, limit, doubts=packing.experimental)
+    return Finding(CODE, Severity.SUPPORTS, text, brief, limit, doubts=packing.experimental)
 
 
 def _reads_any(profile: EngineProfile, methods: Sequence[str]) -> bool:

@@ -113,7 +113,8 @@ class MachineOut(Shape):
     """What a worker runs on.
 
     ``beside`` are accelerators of other kinds than the first. ``assumed`` says which of several machines it is taken
-    for, where the accelerator's name leaves that open.
+    for, where the accelerator's name leaves that open. ``said`` are sentences on how the text was taken that told the
+    machine, as the pages show them: `32 GB is taken as system memory.`
     """
 
     accelerator: str
@@ -123,6 +124,7 @@ class MachineOut(Shape):
     ram_gb: float | None
     ram_bandwidth_gb_s: float | None
     assumed: str
+    said: list[str]
 
 
 class WorkerOut(Shape):
@@ -520,7 +522,7 @@ class Memory(PlansOut):
 
     parts: list[MemoryPartOut] = Field(description="Every part, with what of it lies in which memory.")
     places: list[MemoryPlaceOut] = Field(
-        description="What all parts take on the cards and in system memory. Of a `partial offload` the two together are "
+        description="What all parts take on the cards and in system memory. Of a `partial offload` both together are "
         "the need that `fit.sentence` tells, else it tells what is on the card, or on one of several."
     )
     cards: list[CardOut] = Field(description="What each card holds of what was asked; empty where that is not known.")

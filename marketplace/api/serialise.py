@@ -47,6 +47,7 @@ def worker(one: Worker) -> Json:
             "ramGb": machine.ram,
             "ramBandwidthGbS": machine.ram_bandwidth,
             "assumed": machine.assumed,
+            "said": list(one.said),
         }
         if machine.told
         else None,

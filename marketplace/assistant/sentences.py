@@ -32,7 +32,8 @@ def _on(worker: Json) -> str:
     machine = worker["machine"]
     if not machine:
         return str(worker["label"])
-    assumed = f" ({machine['assumed'].rstrip('.')})" if machine["assumed"] else ""
+    remarks = " ".join(filter(None, (machine["assumed"], *machine["said"])))
+    assumed = f" ({remarks.rstrip('.')})" if remarks else ""
     return f"{worker['label']} at {worker['context']:,} tokens{assumed}"
 
 

@@ -432,11 +432,19 @@ def test_what_is_wrong_is_told_all_at_once():
         ({"format": '["gguf", "safetensors"]'}, {"format": ["gguf", "safetensors"]}),
         ({"compatible": False}, {"compatible": "false"}),
         ({"q": None, "task": None}, {}),
-        ({"accelerator": "2x4070 and 32 GB"}, {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
+        ({"accelerator": "2x4070, 32 GB RAM"}, {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
     ],
 )
 def test_what_assistants_often_send_is_understood(sent, meant):
     assert tools.call_tool("find_models", sent) == tools.call_tool("find_models", meant)
+
+
+def test_how_the_text_of_a_machine_was_taken_is_said():
+    told = tools.call_tool("find_models", {"worker": "llama-cpp", "accelerator": "4070 and 32 GB"})
+    assert told.structured["worker"]["machine"]["said"] == ["32 GB is taken as system memory."]
+    assert "RTX 4070 at 8,192 tokens (32 GB is taken as system memory)" in told.text
+    asked = {"model": "microsoft/phi-2", "accelerator": "4070 and 32 GB"}
+    assert "(32 GB is taken as system memory)" in tools.call_tool("does_it_run", asked).text
 
 
 NAMES = sorted({name for tool in tools.TOOLS for name in tool.takes.model_fields})

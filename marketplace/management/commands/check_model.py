@@ -149,7 +149,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     """What there is to say, each line with its label. ``whole`` leaves nothing out."""
     result = page.result
     lines: list[tuple[str, Told]] = [("Why", text) for text in result.reasons]
-    lines += [("Mind", text) for text in (*result.warnings, page.worker.machine.assumed) if text]
+    lines += [("Mind", text) for text in (*result.warnings, *page.worker.remarks)]
     lines += [("Advice", text) for text in result.recommendations]
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)

@@ -69,6 +69,7 @@ def _sums(found: Listing, limit: int) -> str:
     which = {"true": " that run", "only-incompatible": " that do not run"}.get(found.criteria.compatible, "")
     shown = f"{len(found.items):,} of " if len(found.items) < found.total else ""
     said = f"{shown}{found.total:,} {'model' if found.total == 1 else 'models'}{which} on {found.worker.label}."
+    said += "".join(f" {sentence}" for sentence in found.worker.remarks)
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
     if found.meant:
