@@ -128,7 +128,8 @@ class MemoryView:
     together, ``speed_margin`` that of the speed on one device, as a part's. ``speed_full`` is the speed when the
     context is full, and ``reading`` how long a prompt takes that fills it; both None where there is no speed of writing
     either. ``conversations`` of that context are kept at once; None where the engine has no common pool for them.
-    ``on_accelerators`` is false for a machine that has none.
+    ``on_accelerators`` is false for a machine that has none, ``embeds`` true of what writes nothing: it has a
+    ``reading`` without a speed.
     ``cards`` tells what each device holds, and is empty where that is not known; ``beside`` is what lies in system
     memory beside them, None where nothing does. ``caches`` are the types of cache that the engine keeps for it here,
     and what pages call them. ``plans`` are the ways to run it, and ``questions`` the parameters that ask for each, None
@@ -153,6 +154,7 @@ class MemoryView:
     plans: Plans = field(default_factory=Plans)
     questions: tuple[Mapping[str, object] | None, ...] = ()
     on_accelerators: bool = True
+    embeds: bool = False
 
     @property
     def every_part(self) -> tuple[MemoryPart, ...]:
@@ -535,6 +537,7 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         if size != 0
     )
     writes = speed is not None and speed.tokens_per_second is not None
+    embeds = result.compatible and inputs_of_variant(record, best)[0].embeds
     longest = context_room(record, best, worker)
     plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)
     return MemoryView(
@@ -545,7 +548,7 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         longest=longest,
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
-        reading=reading_of(record, best, worker, fit) if writes else None,
+        reading=reading_of(record, best, worker, fit) if writes or embeds else None,
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(used, fit), where) if writes else None,
@@ -556,6 +559,7 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         plans=plans,
         questions=tuple(asked_of(plan, worker) for plan in plans.plans),
         on_accelerators=bool(worker.hardware.accelerators),
+        embeds=embeds,
     )
 
 

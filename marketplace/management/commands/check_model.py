@@ -223,8 +223,9 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     elif speed:
         lines.append(("Speed", f"No number: {speed.reason}"))
     if memory.reading and memory.reading.seconds is not None:
+        what = "Text read" if memory.embeds else "First word"
         lines.append(
-            ("Speed", f"First word {wait(memory.reading)}, on {memory.reading.backend} (by {memory.reading.basis})")
+            ("Speed", f"{what} {wait(memory.reading)}, on {memory.reading.backend} (by {memory.reading.basis})")
         )
     lines += [("Assumed", text) for text in memory.assumed]
     return lines + _plans(memory.plans)
