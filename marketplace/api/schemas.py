@@ -504,6 +504,10 @@ class LadderOut(Shape):
     unlocked: UnlockedOut | None
     text_only: bool = Field(description="Whether the engine runs only the text part of what would be a rung.")
     instead: str | None = Field(description="An engine for the same machine that reads more than text; null: none.")
+    by: str | None = Field(
+        description="The engine whose rungs these are, where `worker=auto` was asked and the engine that suits the "
+        "machine runs nothing for the use; else null."
+    )
 
 
 class MachineLadders(Shape):

@@ -309,6 +309,7 @@ def _ladder(one: Ladder, address: str) -> Json:
         },
         "textOnly": one.text_only,
         "instead": one.instead.worker.slug if one.instead else None,
+        "by": one.by.worker.slug if one.by else None,
     }
 
 

@@ -202,7 +202,8 @@ def what_runs(told: Json, _given: a.OneMachine) -> str:
     lines = [f"What to look at first on {where}:"]
     for one in told["ladders"]:
         left = one["leftOut"]
-        lines.append(f"{one['label']}: {left['running']:,} models run or should run, {left['unsure']:,} might.")
+        by = f" with {one['by']}" if one["by"] else ""
+        lines.append(f"{one['label']}{by}: {left['running']:,} models run or should run, {left['unsure']:,} might.")
         lines += [f"- {' '.join(rung['why'].values())} {_rung(rung)}" for rung in one["rungs"]]
         if one["textOnly"]:
             instead = f" Ask for worker {one['instead']}, which reads more than text." if one["instead"] else ""
