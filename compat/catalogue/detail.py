@@ -30,7 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
-from compat.catalogue.surer import other_builds, surer_of
+from compat.catalogue.surer import other_builds, perhaps_of, surer_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -295,6 +295,11 @@ class DetailPage:
     def surer(self) -> Row | None:
         """The other build that is surer here than this one, if there is one."""
         return surer_of(self.row, self.builds, self.worker)
+
+    @property
+    def perhaps(self) -> Row | None:
+        """The other build that might run here, whose need is not known, where this one does not run."""
+        return perhaps_of(self.row, self.builds)
 
     elsewhere: Sequence[Elsewhere] = ()
     """Other engines that run it here, where this one does not take it."""

@@ -47,11 +47,19 @@ def surer_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
     return best if fits else None
 
 
-def surer_than(row: Row, worker: Worker) -> Surer | None:
-    """The same for a row by itself, with how to start it. Six queries at most."""
+def perhaps_of(row: Row, builds: Iterable[Row]) -> Row | None:
+    """The first of the other builds of a refused model, where it might run and nothing tells whether it fits."""
+    best = next(iter(builds), None)
+    if best is None or row.result.compatible or not best.result.compatible:
+        return None
+    return best if best.fit is not None and best.fit.fit is Fit.UNKNOWN else None
+
+
+def builds_beside(row: Row, worker: Worker) -> tuple[Surer | None, Row | None]:
+    """The surer build of a row's model with how to start it, and the one that might run. Six queries at most."""
     index, newest = index_now()
-    best = other_builds(index, row.record, worker, 1)
-    return started(surer_of(row, index.rows.of(best, worker, newest=newest), worker), worker)
+    best = index.rows.of(other_builds(index, row.record, worker, 1), worker, newest=newest)
+    return started(surer_of(row, best, worker), worker), perhaps_of(row, best)
 
 
 def started(row: Row | None, worker: Worker) -> Surer | None:

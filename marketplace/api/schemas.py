@@ -256,6 +256,15 @@ Surer = Annotated[
 ]
 
 
+Perhaps = Annotated[
+    SurerOut | None,
+    Field(
+        description="Where this repository does not run: another one with the same model, in a build that might run on "
+        "the worker, and of which nothing tells whether it fits. Never beside a surer one; null where none is."
+    ),
+]
+
+
 class ModelOfOut(Shape):
     """The model that a repository is a build of: the weights as their author made them, whoever packed them."""
 
@@ -449,6 +458,7 @@ class ModelCompatibility(Compatibility, PlansOut):
     """Whether a model of the catalogue runs, why, and in which ways."""
 
     surer_build: Surer
+    perhaps_build: Perhaps
 
 
 class UseOut(Shape):
@@ -617,9 +627,11 @@ class ModelDetail(ModelItem):
     bases: list[Related]
     one_change: str | None = Field(
         description="What alone would make a model run that does not: another build of it, another way to start it, or "
-        "the next larger machine; null where it runs, or one change is not enough."
+        "the next larger machine; where none of these does, a build of which nothing tells whether it fits. Null where "
+        "it runs, or one change is not enough."
     )
     surer_build: Surer
+    perhaps_build: Perhaps
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[AlternativeItem]
     files: list[FileOut]

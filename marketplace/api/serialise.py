@@ -15,6 +15,7 @@ from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
+from compat.catalogue.rows import Row
 from compat.catalogue.suggesting import Standing
 from compat.catalogue.surer import Surer, started
 from compat.catalogue.widths import VariantRow
@@ -360,6 +361,11 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def perhaps(row: Row | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
+    """The build of the same model that might run, of which nothing tells whether it fits."""
+    return surer(None if row is None else Surer(row, None), address)
+
+
 def surer(found: Surer | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
     """The surer build of the same model, with what it needs there and what to type."""
     if found is None:
@@ -384,7 +390,9 @@ def _one_change(page: DetailPage) -> str | None:
         return f"Take its build {page.surer.record.repo_id}"
     if page.one_plan is not None:
         return f"Start it with {page.one_plan.changes[0]}"
-    return page.larger[:1].upper() + page.larger[1:] if page.larger else None
+    if page.larger:
+        return page.larger[:1].upper() + page.larger[1:]
+    return f"Perhaps its build {page.perhaps.record.repo_id}: its need is not known" if page.perhaps else None
 
 
 def offered(
@@ -423,6 +431,7 @@ def detail(
         "bases": [_related(row) for row in page.bases],
         "oneChange": _one_change(page),
         "surerBuild": surer(started(page.surer, page.worker), address),
+        "perhapsBuild": perhaps(page.perhaps, address),
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": offered(page, alternatives, address),
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],

@@ -145,6 +145,7 @@ def _compatibility(request: HttpRequest, repo_id: str) -> Json:
         **serialise.compatibility(found.item, found.worker, record.repo_id),
         **serialise.plans(found.plans),
         "surerBuild": serialise.surer(found.surer),
+        "perhapsBuild": serialise.perhaps(found.perhaps),
     }
 
 

@@ -94,6 +94,8 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
         lines.append(f"Take: {', '.join(filter(None, (take['label'], size(take['sizeBytes']))))}; {_files(take)}.")
     if told["surerBuild"]:
         lines.append(_surer(told["surerBuild"], told["compatible"]))
+    if told["perhapsBuild"]:
+        lines.append(_perhaps(told["perhapsBuild"]))
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
@@ -104,6 +106,11 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
     lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
+
+
+def _perhaps(one: Json) -> str:
+    words = "The same model might run here in another build, whose need is not known"
+    return f"{words}: {one['id']}. {one['fit']['sentence']}"
 
 
 def _surer(one: Json, runs: bool) -> str:

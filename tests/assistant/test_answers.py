@@ -103,6 +103,7 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
             "gated",
             "task",
             "surerBuild",
+            "perhapsBuild",
             "memory",
             "measured",
             "facts",

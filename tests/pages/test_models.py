@@ -121,6 +121,37 @@ def test_every_door_names_the_build_that_the_page_names(client, capsys, machine)
     assert own["surerBuild"] is None
 
 
+def test_every_door_names_a_build_that_might_run_behind_all_that_is_sure(client, capsys):
+    """Of 2.8 billion weights in a file that is not listed nothing tells whether 3 GB hold them."""
+    files = record("TheBloke/phi-2-GGUF", tags=["base_model:quantized:microsoft/phi-2", "gguf"], siblings=[])
+    store.store_raw([("TheBloke/phi-2-GGUF", files)], origin="file")
+    asked = {"worker": "llama-cpp", "memory": "3", "ram": "16"}
+    response = client.get("/models/microsoft/phi-2/", asked)
+    page, text = response.context["page"], Page(response).text
+    assert not page.result.compatible
+    assert page.surer is None
+    assert page.perhaps.record.repo_id == "TheBloke/phi-2-GGUF"
+    said = "This model might run here as TheBloke/phi-2-GGUF"
+    assert f"{said} , whose need is not known. Needs" in text
+    assert all(text.index(row.record.name) < text.index(said) for row in page.alternatives[:4])
+    assert page.alternatives
+    detail = client.get("/api/v1/models/microsoft/phi-2", asked).json()
+    answer = client.get("/api/v1/models/microsoft/phi-2/compatibility", asked).json()
+    tool = call_tool("does_it_run", {"model": "microsoft/phi-2", "worker": "llama-cpp", "memory": 3, "ram": 16})
+    call_command("check_model", "microsoft/phi-2", *[word for name in asked for word in (f"--{name}", asked[name])])
+    words = capsys.readouterr().out
+    told = detail["perhapsBuild"]
+    assert told == answer["perhapsBuild"] == tool.structured["perhapsBuild"]
+    assert (told["id"], told["compatibility"]["confidence"]) == ("TheBloke/phi-2-GGUF", "low")
+    assert detail["surerBuild"] is None
+    assert detail["oneChange"] == "Perhaps its build TheBloke/phi-2-GGUF: its need is not known"
+    assert "might run here in another build, whose need is not known: TheBloke/phi-2-GGUF. Needs" in tool.text
+    assert "Perhaps: TheBloke/phi-2-GGUF: its need is not known. Needs" in words
+    sure = client.get("/models/microsoft/phi-2/", {**asked, "memory": "24"}).context["page"]
+    assert sure.surer.record.repo_id == "TheBloke/phi-2-GGUF"
+    assert sure.perhaps is None
+
+
 def test_what_it_needs_is_told_of_the_build_that_the_engine_takes(client):
     response = client.get("/machine/for/?m=microsoft/phi-2&worker=llama-cpp")
     page = response.context["page"]

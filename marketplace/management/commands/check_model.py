@@ -128,6 +128,7 @@ def _document(one: Checked) -> Json:
         "variant": {key: best[key] for key in kept} if best else None,
         "memory": whole["memory"],
         "surerBuild": whole["surerBuild"],
+        "perhapsBuild": whole["perhapsBuild"],
         **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
@@ -161,6 +162,8 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
             size = f", {row.record.parameters_text} parameters" if row.record.parameters else ""
             word = verdict_cell(row.result)
             lines.append(("Instead", f"{row.record.repo_id} ({word.text}{size})"))
+    if page.perhaps is not None and page.perhaps.fit is not None:
+        lines.append(("Perhaps", f"{page.perhaps.record.repo_id}: its need is not known. {page.perhaps.fit.sentence}"))
     return lines
 
 
