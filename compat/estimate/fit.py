@@ -198,8 +198,9 @@ def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardw
     if _gib(each[largest]) == _gib(each[index]):
         return " on the fullest device"
     own, other = hardware.accelerators[index].name, hardware.accelerators[largest].name
-    more = f"{_gib(each[largest])} of {_gib(rooms[largest])}"
-    return f" on the fullest device ({own}) and {more} on another ({other})"
+    more, there = _gib(each[largest]), _gib(rooms[largest])
+    beside = f"and {more} of {there} on another"
+    return f" on the fullest device ({own}) {beside} ({other})"
 
 
 def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
