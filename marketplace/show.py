@@ -119,6 +119,20 @@ def gib(number: int | None) -> str:
     return mib(number) if 0 < number < _LEAST_GIB * GIB else f"{numerals(f'{number / GIB:,.1f}')} GiB"
 
 
+def need_words(fit: FitResult) -> str:
+    """A need in few words: ``4.4 GiB``, of several cards on which of them that is."""
+    return f"{gib(fit.whole_need)} {fullest_words(fit)}".rstrip()
+
+
+def fullest_words(fit: FitResult) -> str:
+    """Behind a need that is that of one of several cards: which one, and how much others hold that hold more."""
+    if not fit.is_of_one:
+        return ""
+    if gib(fit.most) == gib(fit.whole_need):
+        return gettext("on the fullest card")
+    return gettext("on the fullest card, up to %(most)s on others") % {"most": gib(fit.most)}
+
+
 _LEAST_GIB = 0.05
 """What is less would be ``0.0 GiB``."""
 

@@ -114,7 +114,11 @@ def test_the_file_to_take_is_named_with_its_size_and_memory(capsys):
     for name in answer["variant"]["files"]:
         assert f"\n  File: {name}\n" in out
     weights = next(part for part in answer["memory"]["parts"] if part["name"] == "Weights")
-    assert f"Memory: at 8,192 tokens: Weights {weights['bytes'] / 1024**3:.1f} GiB" in out
+    (here,) = answer["memory"]["cards"]
+    assert f"Memory: on the {here['name']} at 8,192 tokens: Weights {weights['bytes'] / 1024**3:.1f} GiB" in out
+    assert f"; in all {here['needBytes'] / 1024**3:.1f} GiB of 24.0 GiB\n" in out
+    for place in answer["memory"]["places"]:
+        assert f"{place['name']} at 8,192 tokens: " in out
 
 
 def test_a_larger_machine_changes_the_answer(capsys):
@@ -192,9 +196,11 @@ def test_a_senseless_machine_is_wrong_usage(arguments, word):
 
 
 def test_a_machine_may_be_told_as_one_text(capsys):
-    told = check("microsoft/phi-2", "--accelerator", "4070 and 32 GB", "--json", capsys=capsys)
+    told = check("microsoft/phi-2", "--accelerator", "4070, 32 GB RAM", "--json", capsys=capsys)
     assert told == check("microsoft/phi-2", "--accelerator", "RTX 4070", "--ram", "32", "--json", capsys=capsys)
     assert told
+    words = check("microsoft/phi-2", "--accelerator", "4070 and 32 GB", capsys=capsys)
+    assert "\n  Mind: 32 GB is taken as system memory.\n" in words
 
 
 @pytest.mark.parametrize("repo_id", ["../../etc/passwd", "a/b/c", "<script>", "x" * 500, "a b"])

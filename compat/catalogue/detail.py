@@ -10,14 +10,13 @@ from typing import Any
 
 from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
-from compat.catalogue.current import index_now, verdicts_on
+from compat.catalogue.current import index_now
 from compat.catalogue.descendants import Descendants, kinds_of
 from compat.catalogue.elsewhere import OF_THE_ENGINE, Elsewhere, engines_that_run
-from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
-from compat.catalogue.membership import ModelOf, best_first, models_of, rows_of_model
+from compat.catalogue.membership import ModelOf, models_of, rows_of_model
 from compat.catalogue.needs import (
     asked_of,
     context_room,
@@ -31,6 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
+from compat.catalogue.surer import other_builds, perhaps_of, surer_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -52,6 +52,7 @@ from compat.estimate import (
     rooms_of,
 )
 from compat.estimate.ledger import shipped_ledger
+from compat.estimate.memory import MOVABLE, Component
 from compat.estimate.run_line import take_line
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
@@ -73,6 +74,7 @@ PART_WORDS = {
     "compute": "Compute buffers",
     "overhead": "Engine overhead",
     "projector": "Vision projector",
+    "embedding": "Word table",
 }
 
 
@@ -82,7 +84,7 @@ class MemoryPart:
 
     ``least`` is what a part takes in any case whose bytes are not known. ``margin`` is how far four in five
     measurements lie from it at most, as a fraction of it; None where too few were measured on the engine. ``key`` is
-    what the estimate calls the part.
+    what the estimate calls the part, ``beside`` the bytes of it that lie in system memory.
     """
 
     name: str
@@ -92,6 +94,27 @@ class MemoryPart:
     least: int
     margin: float | None
     key: str = ""
+    beside: int = 0
+
+    @property
+    def on_cards(self) -> int | None:
+        """Bytes of it on accelerators."""
+        return None if self.bytes is None else self.bytes - self.beside
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlace:
+    """One of both kinds of memory: what it is called, the ``parts`` with their bytes in it, and its room in bytes."""
+
+    name: str
+    parts: tuple[tuple[MemoryPart, int | None], ...]
+    room: int
+
+    @property
+    def need(self) -> int | None:
+        """Bytes of all parts; None where one is not known."""
+        sizes = [size for _, size in self.parts if size is not None]
+        return sum(sizes) if len(sizes) == len(self.parts) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +128,8 @@ class MemoryView:
     together, ``speed_margin`` that of the speed on one device, as a part's. ``speed_full`` is the speed when the
     context is full, and ``reading`` how long a prompt takes that fills it; both None where there is no speed of writing
     either. ``conversations`` of that context are kept at once; None where the engine has no common pool for them.
+    ``on_accelerators`` is false for a machine that has none, ``embeds`` true of what writes nothing: it has a
+    ``reading`` without a speed.
     ``cards`` tells what each device holds, and is empty where that is not known; ``beside`` is what lies in system
     memory beside them, None where nothing does. ``caches`` are the types of cache that the engine keeps for it here,
     and what pages call them. ``plans`` are the ways to run it, and ``questions`` the parameters that ask for each, None
@@ -128,6 +153,32 @@ class MemoryView:
     caches: Mapping[str, str] = field(default_factory=dict)
     plans: Plans = field(default_factory=Plans)
     questions: tuple[Mapping[str, object] | None, ...] = ()
+    on_accelerators: bool = True
+    embeds: bool = False
+
+    @property
+    def every_part(self) -> tuple[MemoryPart, ...]:
+        """The parts, and what lies in system memory whatever fits beside it: the table that words are looked up in."""
+        host = self.fit.estimate.host if self.beside is not None else 0
+        if not host:
+            return self.parts
+        basis = str(self.fit.estimate.component("weights").basis)
+        detail = "rows of it are looked up, which system memory is fast enough for"
+        return *self.parts, MemoryPart(PART_WORDS["embedding"], host, basis, detail, 0, None, "embedding", host)
+
+    @property
+    def places(self) -> tuple[MemoryPlace, ...]:
+        """What lies on the accelerators, and what in system memory: together all of every part."""
+        if not self.on_accelerators:
+            return (MemoryPlace("in system memory", tuple((part, part.bytes) for part in self.parts), self.room),)
+        on_cards = tuple((part, part.on_cards) for part in self.parts)
+        where = f"on the {self.cards[0].name}" if len(self.cards) == 1 else "on the cards"
+        room = sum(card.room for card in self.cards) or self.room
+        here = MemoryPlace(where, tuple(pair for pair in on_cards if pair[1] != 0), room)
+        if self.beside is None:
+            return (here,)
+        beside = tuple((part, part.beside) for part in self.every_part if part.beside)
+        return here, MemoryPlace("in system memory", beside, self.beside.room)
 
     @property
     def told(self) -> tuple[tuple[Plan, Mapping[str, object] | None], ...]:
@@ -242,14 +293,13 @@ class DetailPage:
 
     @property
     def surer(self) -> Row | None:
-        """The other build that is surer here than this one, if there is one; on a machine, one that is known to fit."""
-        best = next(iter(self.builds), None)
-        if best is None or best.level <= self.row.level:
-            return None
-        fits = self.worker.hardware is None or (
-            best.fit is not None and best.fit.fit in (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
-        )
-        return best if fits else None
+        """The other build that is surer here than this one, if there is one."""
+        return surer_of(self.row, self.builds, self.worker)
+
+    @property
+    def perhaps(self) -> Row | None:
+        """The other build that might run here, whose need is not known, where this one does not run."""
+        return perhaps_of(self.row, self.builds)
 
     elsewhere: Sequence[Elsewhere] = ()
     """Other engines that run it here, where this one does not take it."""
@@ -445,14 +495,6 @@ MOST_BUILDS = 12
 """Other builds of a model that a page shows; a list shows all."""
 
 
-def _builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> list[int]:
-    """The ids of the best here of the other repositories that have a record's model."""
-    rows = rows_of_model(index, record)
-    rows = rows[index.columns.ids[rows] != record.pk]
-    scores = verdicts_on(index, worker).at(index.columns.group[rows], index.columns.trusted)
-    return index.ids_at(best_first(index, rows, scores)[:MOST_BUILDS])
-
-
 def _variant_rows(
     record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer, row: Row, worker: Worker, fit_at: FitAt
 ) -> list[VariantRow]:
@@ -484,20 +526,24 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
     rooms = rooms_of(used, worker.profile.slug, worker.options) or ()
     engine, measured = worker.profile.slug, shipped_ledger()
     where = "accelerator" if worker.hardware.accelerators else "processor"
+    cards = device_needs(fit, engine, worker.hardware, worker.options)
     parts = tuple(
         MemoryPart(
             PART_WORDS.get(part.name, part.name),
-            part.bytes,
+            size,
             str(part.basis),
             part.detail,
             part.least,
-            None if part.bytes is None else measured.margin(engine, part.name, part.basis, where),
+            None if size is None else measured.margin(engine, part.name, part.basis, where),
             part.name,
+            beside,
         )
         for part in fit.estimate.components
-        if part.bytes != 0
+        for size, beside in [_placed(part, fit, cards)]
+        if size != 0
     )
     writes = speed is not None and speed.tokens_per_second is not None
+    embeds = result.compatible and inputs_of_variant(record, best)[0].embeds
     longest = context_room(record, best, worker)
     plans = plans_of(record, best, worker, result, variants, fit=fit, speed=speed, longest=longest)
     return MemoryView(
@@ -508,17 +554,29 @@ def memory_of(row: Row, worker: Worker, variants: Sequence[RecordVariant]) -> Me
         longest=longest,
         speed=speed,
         assumed=(*inputs_of_variant(record, best)[1], *fit.estimate.assumptions),
-        reading=reading_of(record, best, worker, fit) if writes else None,
+        reading=reading_of(record, best, worker, fit) if writes or embeds else None,
         conversations=conversations_at_once(fit, rooms, engine, worker.launch.slots) if result.compatible else None,
         margin=measured.margin(engine, "total", fit.estimate.component("weights").basis, where),
         speed_margin=measured.margin(engine, "decode", _class_alone(used, fit), where) if writes else None,
         speed_full=speed_of(record, best, worker, fit, depth=worker.context) if writes else None,
-        cards=device_needs(fit, engine, worker.hardware, worker.options),
+        cards=cards,
         beside=host_need(fit, engine, worker.hardware, worker.options),
         caches=_caches(record, best, worker),
         plans=plans,
         questions=tuple(asked_of(plan, worker) for plan in plans.plans),
+        on_accelerators=bool(worker.hardware.accelerators),
+        embeds=embeds,
     )
+
+
+def _placed(part: Component, fit: FitResult, cards: Sequence[DeviceNeed]) -> tuple[int | None, int]:
+    """(bytes of a part, bytes of it in system memory beside accelerators); of several cards as they share it out."""
+    if part.bytes is None or not cards:
+        return part.bytes, 0
+    on_cards = sum(card.parts.get(part.name, 0) for card in cards)
+    if fit.offload is None or part.name not in MOVABLE:
+        return on_cards, 0
+    return part.bytes, part.bytes - on_cards
 
 
 def _caches(record: ModelRecord, best: RecordVariant, worker: Worker) -> Mapping[str, str]:
@@ -560,7 +618,7 @@ class Relatives:
 def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
     """What is related to a record. Eight queries, seldom more."""
     index, newest = index_now()
-    builds = _builds(index, record, worker)
+    builds = other_builds(index, record, worker, MOST_BUILDS)
     kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
     known = dict(_BASES.rows(bases)) if bases else {}
     offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)

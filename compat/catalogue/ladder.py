@@ -35,7 +35,7 @@ from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
 from compat.catalogue.uses import USES, Use, tasks_of_use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
-from compat.catalogue.workers import Machine, Worker, workers
+from compat.catalogue.workers import AUTO, Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.system_memory import USUAL_MEMORY
@@ -78,6 +78,11 @@ _NOT_LISTED = {
 }
 """Said of what is the fastest or reads the most where it is not the build that lists show."""
 _FASTEST_HERE = "Writes fastest of those here."
+_ENGINES_FOR = {
+    "embedding": ("transformers", "text-embeddings-inference", "vllm"),
+    "speech": ("transformers", "mlx-audio", "vllm"),
+}
+"""For uses that the engine to begin with is not made for: what a newcomer would take for them alone, in order."""
 _SENSING = ("vision", "speech")
 """The uses for which the language part alone is of no use."""
 _WRITING = ("chat", "code", "reasoning", "vision")
@@ -145,7 +150,8 @@ class Ladder:
     """The rungs of one use, and what was left out.
 
     ``text_only``: the engine runs nothing but the text part of what would be a rung, and ``instead`` is one that runs
-    all of such models on the machine, where there is one.
+    all of such models on the machine, where there is one. ``by`` is the engine whose rungs these are, where nobody
+    named one and the one to begin with runs nothing for the use.
     """
 
     use: str
@@ -154,6 +160,7 @@ class Ladder:
     unlocked: Unlocked | None = None
     text_only: bool = False
     instead: EngineChoice | None = None
+    by: EngineChoice | None = None
 
     @property
     def label(self) -> str:
@@ -187,7 +194,9 @@ class MachinePage:
 
 
 def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) -> MachinePage:
-    """The ladders of the machine that a question tells. At most eleven queries, whatever the catalogue's size."""
+    """The ladders of the machine that a question tells. At most eleven queries, whatever the catalogue's size; four
+    more for each other engine that is taken where none is named.
+    """
     available = available or workers()
     worker = worker_of(asked, available)
     engines = tuple(_engines(asked, worker, available)), suited_engine(worker.machine, available)
@@ -201,6 +210,8 @@ def what_runs(asked: Question, available: Mapping[str, Worker] | None = None) ->
     reader = _Reader(worker, asked, [one for found in picks.values() for some in found.values() for one in some])
     ladders = [_ladder(use, found, reader, here) for use, found in picks.items()]
     ladders = [replace(one, instead=_instead(one.use, worker, engines[0])) if one.text_only else one for one in ladders]
+    if asked.worker == AUTO and worker.slug != AUTO:
+        ladders = list(_with_other_engines(ladders, engines[0], available, index))
     ladders = list(_with_unlocked(ladders, here, worker, asked, available))
     return MachinePage(worker, asked, tuple(ladders), *engines, assumed_rate=here.assumed_rate)
 
@@ -209,6 +220,30 @@ def _engines(asked: Question, worker: Worker, available: Mapping[str, Worker]) -
     for slug, there in engines_on(worker.machine, available).items():
         told = told_machine(worker.machine)
         yield EngineChoice(there, asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told))
+
+
+def _with_other_engines(
+    ladders: Sequence[Ladder], engines: Sequence[EngineChoice], available: Mapping[str, Worker], index: CatalogueIndex
+) -> Iterator[Ladder]:
+    """The ladders, those without a rung from the first other engine that has one for the use."""
+    choices = {one.worker.profile.slug: one for one in engines}
+    machines: dict[str, _Machine] = {}
+    for ladder in ladders:
+        found = ladder
+        for slug in () if ladder.rungs else _ENGINES_FOR.get(ladder.use, ()):
+            if slug not in choices:
+                continue
+            question = choices[slug].question
+            if slug not in machines:
+                machines[slug] = _Machine.of(index, worker_of(question, available))
+            there = machines[slug]
+            picks = dict(there.picks(ladder.use))
+            reader = _Reader(there.worker, question, [one for some in picks.values() for one in some])
+            other = _ladder(ladder.use, picks, reader, there) if picks else ladder
+            if other.rungs:
+                found = replace(other, by=choices[slug])
+                break
+        yield found
 
 
 def _instead(use: str, worker: Worker, engines: Sequence[EngineChoice]) -> EngineChoice | None:
@@ -570,8 +605,8 @@ def _with_unlocked(
     ladders: Sequence[Ladder], here: _Machine, worker: Worker, asked: Question, available: Mapping[str, Worker]
 ) -> Iterator[Ladder]:
     """The ladders, each with what the nearest larger machine brings onto it."""
-    missing = {ladder.use: ladder for ladder in ladders}
-    done, index = dict(missing), here.index
+    done, index = {ladder.use: ladder for ladder in ladders}, here.index
+    missing = {use: ladder for use, ladder in done.items() if ladder.by is None}
     for words, machine in list(larger_machines(worker.machine))[:2]:
         there = replace(worker, machine=machine, registered=False)
         named = named_there(asked.worker, worker, machine, available)

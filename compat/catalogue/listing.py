@@ -19,6 +19,7 @@ from compat.catalogue.needs import plans_of
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, worker_of
 from compat.catalogue.suggesting import Standing
+from compat.catalogue.surer import Surer, builds_beside
 from compat.catalogue.verdict import answer_to, sheet_answers
 from compat.catalogue.workers import Worker
 from compat.estimate import Plans
@@ -115,18 +116,29 @@ def _metadata_of(row: Row, parameters: str) -> ModelMetadata:
     return ModelMetadata.of(list(map(JudgedVariant, row.facts, sizes)), row.place, parameters)
 
 
-def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> tuple[Worker, Item, Plans]:
-    """The answer for one model, and the ways to run it there. At most five queries.
-
-    Raises :class:`~compat.catalogue.UnknownModel`.
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """The answer for one model on a worker, the ways to run it there, and the builds of other repositories that are
+    surer, or might run where this one does not, if there are any.
     """
+
+    worker: Worker
+    item: Item
+    plans: Plans
+    surer: Surer | None
+    perhaps: Row | None
+
+
+def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> ModelAnswer:
+    """The answer for one model. At most eleven queries; raises :class:`~compat.catalogue.UnknownModel`."""
     worker = worker_of(asked, available)
     record = find_record(repo_id)
     answer = sheet_answers([record.sheet_id], worker)[record.sheet_id]
     variants = list(record.variants.all())
     row = row_of(record, variants, answer, worker)
     loaded = at_its_context(worker, row.judged)
-    return worker, item_of(row), plans_of(record, row.best, loaded, row.result, variants, fit=row.fit, speed=row.speed)
+    plans = plans_of(record, row.best, loaded, row.result, variants, fit=row.fit, speed=row.speed)
+    return ModelAnswer(worker, item_of(row), plans, *builds_beside(row, worker))
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------

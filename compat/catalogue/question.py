@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, Protocol, Self
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, PrivateAttr, StringConstraints
 from pydantic import ValidationError as Invalid
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
@@ -522,6 +522,13 @@ class Question(BaseModel):
         ),
     ] = 1
 
+    _said: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """How what a text tells of a machine was taken, in sentences: what pages show beside the machine's field."""
+        return self._said
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Question) and self._asked == other._asked
 
@@ -558,15 +565,17 @@ class Question(BaseModel):
         left to that function as well.
         """
         good = _given(query)
+        machine = _machine_told(good)
         problems = [
             *_repeated(query),
-            *_name_machine(good),
+            *_name_machine(good, machine),
             *_name_accelerator(good),
             *_name_beside(good),
             *_mistyped(cls, good),
             *_unknown(good, tuple(workers), wrong),
         ]
         rest = cls.model_validate(good)
+        rest._said = machine.said if machine is not None and machine.whole else ()  # noqa: SLF001 - its own
         low, high = rest.min_params, rest.max_params
         if low is not None and high is not None and low > high:
             message = f"max_params ({high:g}) is below min_params ({low:g})."
@@ -692,15 +701,20 @@ def _given(query: Query) -> dict[str, Any]:
     return given
 
 
-def _name_machine(given: dict[str, Any]) -> Iterator[Problem]:
+def _machine_told(given: Mapping[str, Any]) -> MachineText | None:
+    """The whole machine that stands where an accelerator's name belongs; None where that names a single one."""
+    told = given.get("accelerator", "")
+    return None if not told or read_name(told).label else read_machine(told)
+
+
+def _name_machine(given: dict[str, Any], machine: MachineText | None) -> Iterator[Problem]:
     """Put what a text tells of a whole machine in place of an accelerator's name, where that names no single one.
 
     The parameters beside it add to it, and say the same where both tell one.
     """
-    told = given.get("accelerator", "")
-    if not told or read_name(told).label:
+    if machine is None:
         return
-    machine = read_machine(told)
+    told = given["accelerator"]
     message = _no_machine(told, machine)
     if message:
         yield Problem("accelerator", _told(told), message)

@@ -51,6 +51,7 @@ def worker_of(criteria: Question, available: Mapping[str, Worker]) -> Worker:
         kv_values=criteria.kv_values,
         slots=criteria.slots,
         ubatch=criteria.ubatch,
+        said=criteria.said,
     )
 
 

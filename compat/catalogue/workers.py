@@ -146,7 +146,8 @@ class Worker:
     """An engine, perhaps on a machine, and how a visitor wants to use it.
 
     ``kv`` is the type of the cache, of its keys alone where ``kv_values`` tells another for the values. ``slots`` are
-    served at once, ``ubatch`` prompt tokens computed in one go; None is what the engine does by itself.
+    served at once, ``ubatch`` prompt tokens computed in one go; None is what the engine does by itself. ``said`` are
+    sentences on how the text was taken that told the machine.
     """
 
     slug: str
@@ -159,6 +160,12 @@ class Worker:
     slots: int | None = None
     ubatch: int | None = None
     registered: bool = False
+    said: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What machine this is taken for, in sentences, where that was not told in so many words."""
+        return tuple(filter(None, (self.machine.assumed, *self.said)))
 
     @property
     def hardware(self) -> Hardware | None:
@@ -316,6 +323,7 @@ def choose_worker(
     kv_values: str = "",
     slots: int | None = None,
     ubatch: int | None = None,
+    said: tuple[str, ...] = (),
 ) -> Worker:
     """The worker a visitor picked, changed by what they said of its machine and use; the first one by default."""
     worker = available[slug] if slug else next(iter(available.values()))
@@ -330,4 +338,5 @@ def choose_worker(
         kv_values=kv_values,
         slots=worker.slots if slots is None else slots,
         ubatch=ubatch,
+        said=said,
     )

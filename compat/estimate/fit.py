@@ -43,7 +43,8 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True)
 class FitResult:
-    """The verdict with its numbers. ``need`` and ``room`` are bytes on the busiest device.
+    """The verdict with its numbers. ``need`` and ``room`` are bytes on the device that is fullest by its share; of what
+    lies in both memories they are those of all devices together.
 
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
@@ -71,6 +72,16 @@ class FitResult:
     def devices(self) -> tuple[Mapping[str, int], ...]:
         """The bytes of each part on each device that is used; empty where they are not known."""
         return self.estimate.device_parts() if self.offload is None else self.offload.devices
+
+    @property
+    def most(self) -> int:
+        """Bytes on the device that holds most, where a need is that of one of several: a smaller one may be fuller."""
+        return max(self.estimate.per_device or (0,)) if self.is_of_one else 0
+
+    @property
+    def in_system(self) -> int:
+        """Bytes in system memory beside accelerators: what spills over, or what an engine always leaves there."""
+        return self.estimate.host if self.host_need is None else self.host_need
 
     @property
     def whole_need(self) -> int:
@@ -164,7 +175,7 @@ def _judged(
     assumed = _assumed(estimate, rooms[:used], spill_room(engine, hardware, rooms))
     if need <= room:
         fit = Fit.FITS if need <= TIGHT * room else Fit.TIGHT
-        where = "" if used == 1 else " on the fullest device"
+        where = "" if used == 1 else _on_fullest(estimate.per_device, rooms, index, hardware)
         where = f" on one of the {among} GPUs" if chosen else where
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
@@ -179,6 +190,17 @@ def _judged(
     if partial is not None:
         return partial
     return _beyond(estimate, rooms, index, assumed=assumed)
+
+
+def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardware: Hardware) -> str:
+    """Where a need lies that is that of one of several devices; where another one holds more, that is told as well."""
+    largest = max(range(len(each)), key=each.__getitem__)
+    if _gib(each[largest]) == _gib(each[index]):
+        return " on the fullest device"
+    own, other = hardware.accelerators[index].name, hardware.accelerators[largest].name
+    more, there = _gib(each[largest]), _gib(rooms[largest])
+    beside = f"and {more} of {there} on another"
+    return f" on the fullest device ({own}) {beside} ({other})"
 
 
 def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
@@ -340,8 +362,8 @@ def _partial(
         return None
     room, host = sum(rooms), sum(found.host.values())
     there = sum(component.bytes or 0 for component in estimate.components)
-    whole = there + estimate.host
-    need = whole - host
+    need = sum(sum(device.values()) for device in found.devices)
+    whole = need + host
     wanted = f"Needs {_gib(whole, room)}, the accelerators have {_gib(room, whole)}"
     if estimate.cards is not None:
         wanted = f"Needs {_gib(whole, room)}, the one GPU that Ollama takes has {_gib(room, whole)}"

@@ -590,7 +590,9 @@ def _speeds(
     at_most: bool,
 ) -> NDArray[np.float64]:
     """What :meth:`NeedColumns.speeds` says, of variants that one runtime loads."""
-    at, work = np.flatnonzero(np.isin(fits, _THERE)), columns.variants["work"]
+    # What embeds writes nothing, and has no speed but what its weights are read with.
+    there = np.isin(fits, _THERE) & (at_most | ~columns.variants["embeds"])
+    at, work = np.flatnonzero(there), columns.variants["work"]
     for _, wide in columns.widened_on(hardware):
         work = np.where(wide, columns.variants["wide_work"], work)
     of = columns.variants["shape"][at]

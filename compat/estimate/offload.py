@@ -55,11 +55,12 @@ def layers_aside(estimate: MemoryEstimate, layers: int, rooms: tuple[int, ...], 
     gone = movable - movable * kept // layers
     if estimate.host + gone > spill:
         return None
-    cache = sum(size[name] - size[name] * kept // layers for name in ("kv", "state"))
     devices = [
         _part_of(part, head, comes, kept, layers) for part, head, comes in zip(parts, heads, layered, strict=True)
     ]
-    host = {EMBEDDING: estimate.host, LAYERS: gone - cache, CACHE: cache}
+    # What no device holds, to the byte: shares are rounded.
+    left = {name: size[name] - sum(device[name] for device in devices) for name in MOVABLE}
+    host = {EMBEDDING: estimate.host, LAYERS: left["weights"], CACHE: left["kv"] + left["state"]}
     return Offload(kept, kept / layers, tuple(devices), host)
 
 

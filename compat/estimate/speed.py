@@ -53,6 +53,10 @@ class SpeedEstimate:
     backend: str = ""
 
 
+WRITES_NOTHING = "It writes nothing: it reads a text, and makes a vector or a rank of it."
+"""Why what is served for embeddings has no speed of writing."""
+
+
 def estimate_speed(
     variant: VariantInputs,
     engine: str,
@@ -66,6 +70,8 @@ def estimate_speed(
 
     ``fit`` says whether and where the machine holds the model; None: the accelerators hold all of it.
     """
+    if variant.embeds:
+        return SpeedEstimate(None, reason=WRITES_NOTHING)
     engine = engine_name(runtime_of(engine, variant.format))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):

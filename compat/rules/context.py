@@ -31,7 +31,7 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     sure = sureness(CODE, facts.context_from)
     if sure is not None:
         text = f"Its record does not tell its context; {facts.context:,} tokens are {facts.context_from.label}'s."
-        yield Finding("guess", Severity.WARNS, text, "", sure)
+        yield Finding("guess", Severity.WARNS, text, "context not told" if sure is Confidence.LOW else "", sure)
     if facts.context <= limit:
         if not facts.context_from.guessed:
             yield Finding(

@@ -22,6 +22,16 @@ _OF_INTEGERS = ("GPTQ", "AWQ", "compressed-tensors", "AutoRound", "bitsandbytes"
 _SECOND_HAND = frozenset({Provenance.TAG, Provenance.LIST, Provenance.NAME})
 """What tells a width well enough to doubt it, and not to refuse it: names round averages, and lists go by names."""
 
+_TOLD_BY = {
+    Provenance.RELATIVES: "its relatives",
+    Provenance.RELATIVE: "a relative",
+    Provenance.PACKING: "its packing",
+    Provenance.KNOWN: "a known model",
+    Provenance.LIST: "a list",
+    Provenance.NAME: "its name",
+}
+"""What tells a packing where nothing of the model itself does, in the few words of a badge."""
+
 
 def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
     """GGUF labels against the engine's types, other packings against its methods."""
@@ -142,15 +152,25 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         yield Finding(CODE, Severity.BLOCKS, text, f"{label} packing")
         yield advice.for_engine(profile)
         return
-    limit = packing.confidence
+    yield _reads(facts, profile, packing, told)
+
+
+def _reads(facts: VariantFacts, profile: EngineProfile, packing: Packing, told: str) -> Finding:
+    """That an engine reads a packing, no surer than its profile and what told the packing are."""
+    label = facts.quantization or ""
+    limit, brief = packing.confidence, packing.brief
+    if limit is Confidence.LOW:
+        brief = brief or f"{label} packing unsure"
     sure = sureness(CODE, facts.quantization_from)
     if sure is not None:
         # The measure is of safetensors; MLX's own names were right in all cases but two.
         tried = facts.format == "safetensors" and not label.startswith(MLX)
-        limit = min(limit, sure if tried else Confidence.MEDIUM)
+        sure = sure if tried else Confidence.MEDIUM
+        limit = min(limit, sure)
+        brief = f"{label} told by {_TOLD_BY[facts.quantization_from]} alone" if sure is Confidence.LOW else brief
     note = f" ({packing.note})" if packing.note else ""
     text = f"{profile.name} reads weights packed with {told}{note}."
-    yield Finding(CODE, Severity.SUPPORTS, text, packing.brief, limit, doubts=packing.experimental)
+    return Finding(CODE, Severity.SUPPORTS, text, brief, limit, doubts=packing.experimental)
 
 
 def _reads_any(profile: EngineProfile, methods: Sequence[str]) -> bool:

@@ -113,7 +113,8 @@ class MachineOut(Shape):
     """What a worker runs on.
 
     ``beside`` are accelerators of other kinds than the first. ``assumed`` says which of several machines it is taken
-    for, where the accelerator's name leaves that open.
+    for, where the accelerator's name leaves that open. ``said`` are sentences on how the text was taken that told the
+    machine, as the pages show them: `32 GB is taken as system memory.`
     """
 
     accelerator: str
@@ -123,6 +124,7 @@ class MachineOut(Shape):
     ram_gb: float | None
     ram_bandwidth_gb_s: float | None
     assumed: str
+    said: list[str]
 
 
 class WorkerOut(Shape):
@@ -145,12 +147,23 @@ class WorkerOut(Shape):
 
 
 class Fit(Shape):
-    """Whether it fits the worker's memory. Bytes on the busiest device."""
+    """Whether it fits the worker's memory."""
 
     fit: Literal["fits", "tight", "partial offload", "too large", "cannot be shared out", "no such cache", "unknown"]
     sentence: str
-    need_bytes: int | None
-    room_bytes: int | None
+    need_bytes: int | None = Field(
+        description="On the card; of several on that which is fullest by its share, where another may hold more (see "
+        "`cardBytes`); of a `partial offload` on all cards together. Null where it is not known."
+    )
+    room_bytes: int | None = Field(description="The room there is for `needBytes`.")
+    card_bytes: list[int] = Field(
+        description="What each card holds, the first one first; of a machine without any, its system memory. Empty "
+        "where it is not known."
+    )
+    in_system_bytes: int = Field(
+        description="In system memory beside the cards. A `partial offload` needs `needBytes` and this together; else "
+        "it is what an engine of llama.cpp's family leaves there in any case, beside the need that `sentence` tells."
+    )
 
 
 class Result(Shape):
@@ -220,6 +233,36 @@ class Speed(Shape):
     basis: str
     reason: str
     backend: str = Field(description=_BACKEND)
+
+
+class SurerOut(Shape):
+    """Another repository with the same model, in a build that is surer on the worker."""
+
+    id: str
+    url: str
+    variant: VariantRef | None = Field(description="The files of it to take.")
+    compatibility: Verdict
+    fit: Fit | None = Field(description="What it needs there; null where no machine is told.")
+    speed: Speed | None
+    lines: list[str] = Field(description="What starts it, typed into a Unix shell; empty: not known.")
+
+
+Surer = Annotated[
+    SurerOut | None,
+    Field(
+        description="The build that the model's page names first: of another repository with the same model, where "
+        "that is surer on the worker than this one. Null where none is."
+    ),
+]
+
+
+Perhaps = Annotated[
+    SurerOut | None,
+    Field(
+        description="Where this repository does not run: another one with the same model, in a build that might run on "
+        "the worker, and of which nothing tells whether it fits. Never beside a surer one; null where none is."
+    ),
+]
 
 
 class ModelOfOut(Shape):
@@ -336,10 +379,20 @@ class MemoryPartOut(Shape):
     """One part of the memory need."""
 
     name: str
-    bytes: int | None
+    bytes: int | None = Field(description="All of it: what lies on the cards and what lies in system memory.")
+    on_cards_bytes: int | None
+    in_system_bytes: int | None
     basis: str
     detail: str
     margin: float | None = Field(description=_MARGIN)
+
+
+class MemoryPlaceOut(Shape):
+    """One of the two kinds of memory."""
+
+    name: str = Field(description="Such as `on the RTX 4090`, `on the cards`, `in system memory`.")
+    need_bytes: int | None = Field(description="The parts in it together; null where one of them is not known.")
+    room_bytes: int | None = Field(description="What is usable of it; null where that is not told.")
 
 
 class FirstWord(Shape):
@@ -404,6 +457,9 @@ class PlansOut(Shape):
 class ModelCompatibility(Compatibility, PlansOut):
     """Whether a model of the catalogue runs, why, and in which ways."""
 
+    surer_build: Surer
+    perhaps_build: Perhaps
+
 
 class UseOut(Shape):
     """What tells of a use: where that was read, and what it says."""
@@ -458,6 +514,10 @@ class LadderOut(Shape):
     unlocked: UnlockedOut | None
     text_only: bool = Field(description="Whether the engine runs only the text part of what would be a rung.")
     instead: str | None = Field(description="An engine for the same machine that reads more than text; null: none.")
+    by: str | None = Field(
+        description="The engine whose rungs these are, where `worker=auto` was asked and the engine that suits the "
+        "machine runs nothing for the use; else null."
+    )
 
 
 class MachineLadders(Shape):
@@ -474,7 +534,11 @@ class MachineLadders(Shape):
 class Memory(PlansOut):
     """The memory need of the best variant on the worker's machine."""
 
-    parts: list[MemoryPartOut]
+    parts: list[MemoryPartOut] = Field(description="Every part, with what of it lies in which memory.")
+    places: list[MemoryPlaceOut] = Field(
+        description="What all parts take on the cards and in system memory. Of a `partial offload` both together are "
+        "the need that `fit.sentence` tells, else it tells what is on the card, or on one of several."
+    )
     cards: list[CardOut] = Field(description="What each card holds of what was asked; empty where that is not known.")
     room_bytes: int
     context: int = Field(description="Tokens it is loaded for: those wanted; unasked, no more than it was made for.")
@@ -563,8 +627,11 @@ class ModelDetail(ModelItem):
     bases: list[Related]
     one_change: str | None = Field(
         description="What alone would make a model run that does not: another build of it, another way to start it, or "
-        "the next larger machine; null where it runs, or one change is not enough."
+        "the next larger machine; where none of these does, a build of which nothing tells whether it fits. Null where "
+        "it runs, or one change is not enough."
     )
+    surer_build: Surer
+    perhaps_build: Perhaps
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[AlternativeItem]
     files: list[FileOut]

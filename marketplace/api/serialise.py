@@ -15,7 +15,9 @@ from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
 from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
+from compat.catalogue.rows import Row
 from compat.catalogue.suggesting import Standing
+from compat.catalogue.surer import Surer, started
 from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
@@ -46,6 +48,7 @@ def worker(one: Worker) -> Json:
             "ramGb": machine.ram,
             "ramBandwidthGbS": machine.ram_bandwidth,
             "assumed": machine.assumed,
+            "said": list(one.said),
         }
         if machine.told
         else None,
@@ -66,6 +69,8 @@ def fit(found: FitResult | None) -> Json | None:
         "sentence": found.sentence,
         "needBytes": found.need,
         "roomBytes": found.room,
+        "cardBytes": [sum(parts.values()) for parts in found.devices],
+        "inSystemBytes": found.in_system,
     }
 
 
@@ -305,6 +310,7 @@ def _ladder(one: Ladder, address: str) -> Json:
         },
         "textOnly": one.text_only,
         "instead": one.instead.worker.slug if one.instead else None,
+        "by": one.by.worker.slug if one.by else None,
     }
 
 
@@ -328,11 +334,16 @@ def _memory(page: DetailPage) -> Json | None:
             {
                 "name": part.name,
                 "bytes": part.bytes,
+                "onCardsBytes": part.on_cards if memory.on_accelerators else 0,
+                "inSystemBytes": part.beside if memory.on_accelerators else part.bytes,
                 "basis": part.basis,
                 "detail": part.detail,
                 "margin": part.margin,
             }
-            for part in memory.parts
+            for part in memory.every_part
+        ],
+        "places": [
+            {"name": place.name, "needBytes": place.need, "roomBytes": place.room or None} for place in memory.places
         ],
         "cards": [_card(card) for card in memory.cards],
         "roomBytes": memory.room,
@@ -350,6 +361,27 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def perhaps(row: Row | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
+    """The build of the same model that might run, of which nothing tells whether it fits."""
+    return surer(None if row is None else Surer(row, None), address)
+
+
+def surer(found: Surer | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
+    """The surer build of the same model, with what it needs there and what to type."""
+    if found is None:
+        return None
+    row, line = found.row, found.plan.line if found.plan is not None else ""
+    return {
+        "id": row.record.repo_id,
+        "url": address(row.record),
+        "variant": _variant_ref(row.best),
+        "compatibility": verdict(row.result),
+        "fit": fit(row.fit),
+        "speed": _speed(row.speed) if row.speed else None,
+        "lines": [] if isinstance(line, str) else list(line.lines),
+    }
+
+
 def _one_change(page: DetailPage) -> str | None:
     """What alone would make a refused model run: another build, another way to start it, or the next larger machine."""
     if page.result.compatible:
@@ -358,7 +390,9 @@ def _one_change(page: DetailPage) -> str | None:
         return f"Take its build {page.surer.record.repo_id}"
     if page.one_plan is not None:
         return f"Start it with {page.one_plan.changes[0]}"
-    return page.larger[:1].upper() + page.larger[1:] if page.larger else None
+    if page.larger:
+        return page.larger[:1].upper() + page.larger[1:]
+    return f"Perhaps its build {page.perhaps.record.repo_id}: its need is not known" if page.perhaps else None
 
 
 def offered(
@@ -396,6 +430,8 @@ def detail(
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
         "oneChange": _one_change(page),
+        "surerBuild": surer(started(page.surer, page.worker), address),
+        "perhapsBuild": perhaps(page.perhaps, address),
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": offered(page, alternatives, address),
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],

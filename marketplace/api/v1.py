@@ -138,9 +138,15 @@ def compatibility_of_unowned(request: HttpRequest, name: str) -> Any:
 
 def _compatibility(request: HttpRequest, repo_id: str) -> Json:
     criteria = parameters.read_api_question(request, WORKER)
-    worker, item, plans = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
-    refresh_if_stale(request, item.row.record, None)
-    return {**serialise.compatibility(item, worker, item.row.record.repo_id), **serialise.plans(plans)}
+    found = listing.answer_for_model(repo_id, criteria, parameters.available_workers(request))
+    record = found.item.row.record
+    refresh_if_stale(request, record, None)
+    return {
+        **serialise.compatibility(found.item, found.worker, record.repo_id),
+        **serialise.plans(found.plans),
+        "surerBuild": serialise.surer(found.surer),
+        "perhapsBuild": serialise.perhaps(found.perhaps),
+    }
 
 
 @api.post(

@@ -32,7 +32,8 @@ def _on(worker: Json) -> str:
     machine = worker["machine"]
     if not machine:
         return str(worker["label"])
-    assumed = f" ({machine['assumed'].rstrip('.')})" if machine["assumed"] else ""
+    remarks = " ".join(filter(None, (machine["assumed"], *machine["said"])))
+    assumed = f" ({remarks.rstrip('.')})" if remarks else ""
     return f"{worker['label']} at {worker['context']:,} tokens{assumed}"
 
 
@@ -91,6 +92,10 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     lines = [f"{told['id']} on {_on(told['worker'])}: {_verdict(told)}.", *_judged(told)]
     if take := told["take"]:
         lines.append(f"Take: {', '.join(filter(None, (take['label'], size(take['sizeBytes']))))}; {_files(take)}.")
+    if told["surerBuild"]:
+        lines.append(_surer(told["surerBuild"], told["compatible"]))
+    if told["perhapsBuild"]:
+        lines.append(_perhaps(told["perhapsBuild"]))
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
@@ -101,6 +106,19 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
     lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
+
+
+def _perhaps(one: Json) -> str:
+    words = "The same model might run here in another build, whose need is not known"
+    return f"{words}: {one['id']}. {one['fit']['sentence']}"
+
+
+def _surer(one: Json, runs: bool) -> str:
+    words = "Surer here is another build of the same model" if runs else "The same model runs here in another build"
+    build = ", ".join(filter(None, (one["id"], (one["variant"] or {}).get("label"))))
+    fit = f" {one['fit']['sentence']}" if one["fit"] else ""
+    typed = f" Start it with: {' ; then: '.join(one['lines'])}" if one["lines"] else ""
+    return f"{words}: {build}: {_verdict(one['compatibility'])}.{fit}{typed}"
 
 
 def _files(take: Json) -> str:
@@ -120,15 +138,26 @@ def _margin(margin: float | None) -> str:
 def _memory(memory: Json | None) -> str:
     if memory is None:
         return "Memory: not judged, since the worker's memory is not told. Give memory in GB."
-    parts = (
-        f"{one['name']} {gib(one['bytes']) or 'unknown'} ({one['basis']}: {one['detail']}{_margin(one['margin'])})"
-        for one in memory["parts"]
-    )
+    places = [_place(place, memory["parts"]) for place in memory["places"]]
     longest = memory["longestContext"]
     room = f" The longest context that fits: {longest:,} tokens." if longest else ""
     assumed = f" Assumed: {'; '.join(memory['assumptions'])}." if memory["assumptions"] else ""
-    need = f"Memory need, of {gib(memory['roomBytes'])}: {', '.join(parts)}.{room}{assumed}"
+    need = f"Memory need {'; '.join(places)}.{room}{assumed}"
     return f"{need}{_speed(memory['speed'])}{_start(memory)}"
+
+
+def _place(place: Json, parts: list[Json]) -> str:
+    """One kind of memory: the parts in it, and what they take together."""
+    within = "inSystemBytes" if place["name"] == "in system memory" else "onCardsBytes"
+    told = (
+        f"{one['name']} {'unknown' if one[within] is None else gib(one[within])} "
+        f"({one['basis']}: {one['detail']}{_margin(one['margin'])})"
+        for one in parts
+        if one[within] != 0
+    )
+    whole = f", {gib(place['needBytes'])} in all" if place["needBytes"] is not None else ""
+    room = f", of {gib(place['roomBytes'])}" if place["roomBytes"] else ""
+    return f"{place['name']}{room}: {', '.join(told)}{whole}"
 
 
 def _measured(one: Json) -> str:
@@ -180,7 +209,8 @@ def what_runs(told: Json, _given: a.OneMachine) -> str:
     lines = [f"What to look at first on {where}:"]
     for one in told["ladders"]:
         left = one["leftOut"]
-        lines.append(f"{one['label']}: {left['running']:,} models run or should run, {left['unsure']:,} might.")
+        by = f" with {one['by']}" if one["by"] else ""
+        lines.append(f"{one['label']}{by}: {left['running']:,} models run or should run, {left['unsure']:,} might.")
         lines += [f"- {' '.join(rung['why'].values())} {_rung(rung)}" for rung in one["rungs"]]
         if one["textOnly"]:
             instead = f" Ask for worker {one['instead']}, which reads more than text." if one["instead"] else ""

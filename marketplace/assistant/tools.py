@@ -79,7 +79,9 @@ TOOLS: tuple[Tool[Any], ...] = (
         "Does it run?",
         "Say whether one model of the catalogue runs on a worker: verdict, reasons, warnings, advice, which files to "
         "take, the memory need with what it rests on, what this site measured of it, where each fact was read and "
-        "how old the record is. A model that is not in the catalogue is not guessed at.",
+        "how old the record is. The verdict is on the repository named; where another repository has the same model in "
+        "a build that is surer there (surerBuild), that one is what to take. A model that is not in the catalogue is "
+        "not guessed at.",
         a.OneModel,
         schemas.Verdict,
         questions.does_it_run,

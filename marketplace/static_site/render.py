@@ -99,7 +99,8 @@ class Renderer:
         Alternatives are left out: their counts of downloads change every day, and with them every file.
         """
         told = serialise.detail(detail.page, [], lambda record: (self.base or "/") + model_path(record.repo_id))
-        del told["alternatives"], told["measured"], told["model"], told["builds"], told["oneChange"]
+        for name in _NOT_EXPORTED:
+            del told[name]
         told["verdicts"] = {
             answer.worker.slug: answer.result.as_json()
             | {"best": answer.best.label if answer.result.compatible and answer.best else None}
@@ -211,6 +212,10 @@ class Renderer:
         ]
         workers = [[worker.slug, worker.name] for worker in self.catalogue.workers]
         return _json({"version": VERSION, "codes": CODES, "workers": workers, "models": models})
+
+
+_NOT_EXPORTED = (*("alternatives", "measured", "model", "builds", "oneChange", "surerBuild", "perhapsBuild"),)
+"""What the API tells of a model that changes with every day's downloads, or needs a machine."""
 
 
 def _json(value: Any) -> str:

@@ -102,6 +102,8 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
             "license",
             "gated",
             "task",
+            "surerBuild",
+            "perhapsBuild",
             "memory",
             "measured",
             "facts",
@@ -293,6 +295,31 @@ def test_each_number_of_the_memory_need_tells_its_basis():
         assert fact["evidence"] in told.text
 
 
+@pytest.mark.parametrize("machine", [{"memory": 2}, {"memory": 24}, {"memory": 4, "count": 2}, {"ram": 64}])
+@pytest.mark.parametrize("repo_id", ["unsloth/Qwen3.5-35B-A3B-GGUF", "unsloth/Qwen3.5-9B-GGUF"])
+def test_the_parts_of_both_memories_are_the_need_that_the_sentence_tells(repo_id, machine):
+    told = tools.call_tool("does_it_run", {"model": repo_id, "worker": "llama-cpp", "ram": 64, **machine})
+    memory, fit = told.structured["memory"], told.structured["fit"]
+    sums = {"onCardsBytes": 0, "inSystemBytes": 0}
+    for part in memory["parts"]:
+        assert part["bytes"] == part["onCardsBytes"] + part["inSystemBytes"]
+        sums = {name: number + part[name] for name, number in sums.items()}
+    places = {place["name"]: place["needBytes"] for place in memory["places"]}
+    assert sums["inSystemBytes"] == places.get("in system memory", 0)
+    assert sum(sums.values()) == sum(places.values())
+    for place in memory["places"]:
+        assert place["name"] in told.text
+        assert f"{place['needBytes'] / 1024**3:.1f} GiB in all" in told.text
+    if not machine.get("memory"):
+        assert sums == {"onCardsBytes": 0, "inSystemBytes": fit["needBytes"]}
+        return
+    assert sums["onCardsBytes"] == sum(fit["cardBytes"]) == sum(card["needBytes"] for card in memory["cards"])
+    assert sums["inSystemBytes"] == fit["inSystemBytes"]
+    whole = sums["onCardsBytes"] + (sums["inSystemBytes"] if fit["fit"] == "partial offload" else 0)
+    if fit["fit"] == "partial offload" or len(fit["cardBytes"]) == 1:
+        assert f"Needs {whole / 1024**3:.1f}" in fit["sentence"]
+
+
 # --- what comes from outside -----------------------------------------------------------------------------------
 
 HOSTILE = (
@@ -406,11 +433,19 @@ def test_what_is_wrong_is_told_all_at_once():
         ({"format": '["gguf", "safetensors"]'}, {"format": ["gguf", "safetensors"]}),
         ({"compatible": False}, {"compatible": "false"}),
         ({"q": None, "task": None}, {}),
-        ({"accelerator": "2x4070 and 32 GB"}, {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
+        ({"accelerator": "2x4070, 32 GB RAM"}, {"accelerator": "RTX 4070", "count": 2, "ram": 32}),
     ],
 )
 def test_what_assistants_often_send_is_understood(sent, meant):
     assert tools.call_tool("find_models", sent) == tools.call_tool("find_models", meant)
+
+
+def test_how_the_text_of_a_machine_was_taken_is_said():
+    told = tools.call_tool("find_models", {"worker": "llama-cpp", "accelerator": "4070 and 32 GB"})
+    assert told.structured["worker"]["machine"]["said"] == ["32 GB is taken as system memory."]
+    assert "RTX 4070 at 8,192 tokens (32 GB is taken as system memory)" in told.text
+    asked = {"model": "microsoft/phi-2", "accelerator": "4070 and 32 GB"}
+    assert "(32 GB is taken as system memory)" in tools.call_tool("does_it_run", asked).text
 
 
 NAMES = sorted({name for tool in tools.TOOLS for name in tool.takes.model_fields})

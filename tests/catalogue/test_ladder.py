@@ -25,7 +25,7 @@ from compat.catalogue.membership import rows_of_model
 from compat.catalogue.question import Question
 from compat.catalogue.uses import USES
 from compat.catalogue.well_known import is_altered
-from compat.catalogue.workers import Machine
+from compat.catalogue.workers import AUTO, Machine
 from compat.estimate import Fit
 from compat.estimate.quality import width_of
 from compat.ingest.store import store_raw
@@ -218,6 +218,26 @@ UNLOCKING = (
     ),
     *(Question(worker="sglang", accelerator=card) for card in ("RTX 4090", "L40S", "RTX 5090")),
 )
+
+
+def test_where_no_engine_is_named_another_one_stands_in_for_what_the_first_is_not_made_for():
+    asked = Question(worker=AUTO, accelerator="RTX 4090", ram=64)
+    page = what_runs(asked)
+    ladders = {one.use: one for one in page.ladders}
+    assert ladders["chat"].by is None
+    speech = ladders["speech"]
+    assert speech.by.worker.slug == "transformers"
+    alone = {one.use: one for one in what_runs(speech.by.question).ladders}
+    assert [rung.record.repo_id for rung in speech.rungs] == [rung.record.repo_id for rung in alone["speech"].rungs]
+    assert speech.left_out == alone["speech"].left_out
+    for rung in speech.rungs:
+        assert rung.result.level >= Confidence.MEDIUM
+        assert rung.question.worker == "transformers"
+        shown = detail(rung.record.repo_id, rung.question, build=rung.variant.position)
+        assert shown.result == rung.result
+    named = {one.use: one for one in what_runs(asked.changed(worker=page.worker.slug)).ladders}
+    assert named["speech"].by is None
+    assert not named["speech"].rungs
 
 
 def test_what_might_run_already_is_not_brought_by_more():

@@ -70,11 +70,11 @@ def test_list_counts_page_and_api_say_the_same(context, level, files):
     if not files:
         stored.variants.all().delete()
     asked = Question(worker="vllm", memory=80.0, context=context)
-    worker, item, _ = answer_for_model(NAME, asked, workers())
-    (row,) = queries.rows_of([stored], worker)
-    assert queries.detail(NAME, asked, workers()).result == row.result == item.row.result
+    told = answer_for_model(NAME, asked, workers())
+    (row,) = queries.rows_of([stored], told.worker)
+    assert queries.detail(NAME, asked, workers()).result == row.result == told.item.row.result
     index = current.current_index()
-    found = current.verdicts_on(index, worker)
+    found = current.verdicts_on(index, told.worker)
     group = index.columns.group[index.columns.ids.tolist().index(stored.pk)]
     assert (int(row.level), row.result.cause) == (found.level[group], INDEX_CAUSES[found.cause[group]])
     assert (row.best is not None, row.result.confidence) == (files, level)
@@ -142,7 +142,7 @@ def test_every_door_starts_it_for_what_it_was_made_for(slug, client):
     sync.store_raw([("1", record(PHI, id=NAME, siblings=FILES))], origin="file")
     asked = Question(worker=slug, memory=24.0)
     page = queries.detail(NAME, asked, workers()).memory
-    worker, _, plans = answer_for_model(NAME, asked, workers())
-    assert worker.context == 8192
-    assert plans.plans == page.plans.plans
-    assert all(plan.options.context == 2048 for plan in plans.plans)
+    told = answer_for_model(NAME, asked, workers())
+    assert told.worker.context == 8192
+    assert told.plans.plans == page.plans.plans
+    assert all(plan.options.context == 2048 for plan in told.plans.plans)

@@ -5,8 +5,17 @@ from dataclasses import replace
 import pytest
 
 from compat.catalogue.needs import inputs_of_variant
-from compat.engines.hardware import GIB, Accelerator, Hardware
-from compat.estimate import LoadOptions, ModelFiles, VariantInputs, estimate_memory, from_config, make_plans
+from compat.engines.hardware import GIB, Accelerator, Hardware, accelerators
+from compat.estimate import (
+    LoadOptions,
+    ModelFiles,
+    VariantInputs,
+    estimate_memory,
+    estimate_reading,
+    estimate_speed,
+    from_config,
+    make_plans,
+)
 from compat.estimate.launch import for_embeddings, launch_of
 from compat.models import ModelRecord, RecordVariant
 from compat.shapes.known import known_shape
@@ -84,3 +93,15 @@ def test_by_its_task_it_is_estimated_and_started_so(task, argument):
     assert argument in make_plans(QWEN, "llama-cpp", CARD, model=model).plans[0].line.arguments
     record.task = "text-generation"
     assert not inputs_of_variant(record, RecordVariant(format="gguf", quantization="Q8_0"))[0].embeds
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_it_writes_nothing_and_is_told_by_how_fast_it_reads(engine):
+    card = Hardware((next(one for one in accelerators() if one.name == "RTX 4090"),))
+    told = estimate_speed(QWEN, engine, card)
+    assert told.tokens_per_second is None
+    assert told.reason.startswith("It writes nothing")
+    plans = make_plans(QWEN, engine, card, model=ModelFiles("a/B-GGUF", "gguf", "Q8_0", ("B-Q8_0.gguf",))).plans
+    assert all(plan.speed.tokens_per_second is None for plan in plans)
+    assert estimate_reading(QWEN, "llama-cpp", card, prompt=2048).seconds > 0
+    assert estimate_speed(replace(QWEN, embeds=False), "llama-cpp", card).tokens_per_second

@@ -234,6 +234,34 @@ def test_a_need_is_only_said_to_be_the_fullest_card_s_where_it_is():
     assert not floor.is_of_one
 
 
+def test_where_a_larger_card_holds_more_than_the_fullest_both_are_named():
+    big, small = (replace(card(gib), name=name) for name, gib in (("Big", 24), ("Small", 6)))
+    cards = Hardware((big, small), system_memory=64 * GIB)
+    found = judge_fit(LLAMA, "llama.cpp", cards)
+    big, small = (sum(parts.values()) for parts in found.devices)
+    assert found.fit is Fit.FITS
+    assert (found.need, found.most) == (small, big)
+    assert big > small
+    told = f"{small / GIB:.1f} GiB of 6.0 GiB on the fullest device (Small) and {big / GIB:.1f} GiB of 24.0 GiB"
+    assert f"Needs {told} on another (Big) at " in found.sentence
+    alike = judge_fit(LLAMA, "llama.cpp", machine(24, 24))
+    assert alike.most == alike.need
+    assert "another" not in alike.sentence
+
+
+@pytest.mark.parametrize("sizes", [(4,), (5,), (3, 2), (4, 1.5, 1.5), (2.1, 2.3)])
+def test_what_lies_where_is_the_whole_need_to_the_byte(sizes):
+    found = judge_fit(LLAMA, "llama.cpp", machine(*sizes))
+    assert found.fit is Fit.PARTIAL
+    assert sum(sum(parts.values()) for parts in found.devices) == found.need
+    assert sum(found.offload.host.values()) == found.host_need == found.in_system
+    if "fullest" not in found.sentence:
+        assert f"Needs {found.whole_need / GIB:.1f}" in found.sentence
+    moved = {name: sum(parts[name] for parts in found.devices) for name in ("weights", "kv", "state")}
+    whole = sum(found.estimate.component(name).bytes for name in moved)
+    assert found.in_system - found.estimate.host == whole - sum(moved.values())
+
+
 def test_a_sentence_never_contradicts_itself():
     result = judge_fit(LLAMA, "llama.cpp", machine(5.71))
     assert (

@@ -301,3 +301,7 @@ def test_the_need_on_several_cards_is_said_to_be_that_of_the_fullest(client):
     )
     assert "on the fullest card" not in one
     assert re.search(r"\d GiB on the fullest card", two)
+    assert "on others" not in two
+    asked = {"worker": "llama-cpp", "accelerator": "RTX 4090", "beside": "GTX 1660"}
+    unlike = Page(client.get("/models/", asked)).text
+    assert re.search(r"\d GiB on the fullest card, up to [\d.]+ GiB on others", unlike)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.urls import reverse
 
 from compat.ingest import store
 from compat.models import BuildCorrection
+from marketplace.assistant.tools import call_tool
 from tests.markup import Page
 from tests.samples import record
 
@@ -84,6 +88,68 @@ def test_a_page_names_the_build_that_runs_and_lists_all(client):
     told = build.content.decode().split('class="build-of"')[1].split("</p>")[0]
     assert 'href="/models/microsoft/phi-2/?worker=llama-cpp"' in told
     assert "which 3 repositories have" in told
+
+
+@pytest.mark.parametrize("machine", [{}, {"memory": "8"}], ids=len)
+def test_every_door_names_the_build_that_the_page_names(client, capsys, machine):
+    asked = {"worker": "llama-cpp", **machine}
+    row = client.get("/models/microsoft/phi-2/", asked).context["page"].surer
+    detail = client.get("/api/v1/models/microsoft/phi-2", asked).json()
+    answer = client.get("/api/v1/models/microsoft/phi-2/compatibility", asked).json()
+    tool = call_tool(
+        "does_it_run", {"model": "microsoft/phi-2", "worker": "llama-cpp", **({"memory": 8} if machine else {})}
+    )
+    options = [word for name, value in asked.items() for word in (f"--{name}", value)]
+    call_command("check_model", "microsoft/phi-2", "--json", *options)
+    command = json.loads(capsys.readouterr().out)
+    call_command("check_model", "microsoft/phi-2", *options)
+    words = capsys.readouterr().out
+    told = detail["surerBuild"]
+    assert told == answer["surerBuild"] == tool.structured["surerBuild"] == command["surerBuild"]
+    assert (told["id"], told["variant"]["quantization"]) == (row.record.repo_id, row.best.quantization)
+    assert (told["compatibility"]["compatible"], told["compatibility"]["confidence"]) == (True, row.result.confidence)
+    assert "The same model runs here in another build: TheBloke/phi-2-GGUF, " in tool.text
+    assert "Surer: TheBloke/phi-2-GGUF (" in words
+    if machine:
+        assert told["fit"]["sentence"] == row.fit.sentence
+        assert row.fit.sentence in tool.text
+        assert row.fit.sentence in words
+        assert told["lines"]
+        assert told["lines"][0] in tool.text
+        assert told["lines"][0] in words
+    own = client.get("/api/v1/models/TheBloke/phi-2-GGUF/compatibility", asked).json()
+    assert own["surerBuild"] is None
+
+
+def test_every_door_names_a_build_that_might_run_behind_all_that_is_sure(client, capsys):
+    """Of 2.8 billion weights in a file that is not listed nothing tells whether 3 GB hold them."""
+    files = record("TheBloke/phi-2-GGUF", tags=["base_model:quantized:microsoft/phi-2", "gguf"], siblings=[])
+    store.store_raw([("TheBloke/phi-2-GGUF", files)], origin="file")
+    asked = {"worker": "llama-cpp", "memory": "3", "ram": "16"}
+    response = client.get("/models/microsoft/phi-2/", asked)
+    page, text = response.context["page"], Page(response).text
+    assert not page.result.compatible
+    assert page.surer is None
+    assert page.perhaps.record.repo_id == "TheBloke/phi-2-GGUF"
+    said = "This model might run here as TheBloke/phi-2-GGUF"
+    assert f"{said} , whose need is not known. Needs" in text
+    assert all(text.index(row.record.name) < text.index(said) for row in page.alternatives[:4])
+    assert page.alternatives
+    detail = client.get("/api/v1/models/microsoft/phi-2", asked).json()
+    answer = client.get("/api/v1/models/microsoft/phi-2/compatibility", asked).json()
+    tool = call_tool("does_it_run", {"model": "microsoft/phi-2", "worker": "llama-cpp", "memory": 3, "ram": 16})
+    call_command("check_model", "microsoft/phi-2", *[word for name in asked for word in (f"--{name}", asked[name])])
+    words = capsys.readouterr().out
+    told = detail["perhapsBuild"]
+    assert told == answer["perhapsBuild"] == tool.structured["perhapsBuild"]
+    assert (told["id"], told["compatibility"]["confidence"]) == ("TheBloke/phi-2-GGUF", "low")
+    assert detail["surerBuild"] is None
+    assert detail["oneChange"] == "Perhaps its build TheBloke/phi-2-GGUF: its need is not known"
+    assert "might run here in another build, whose need is not known: TheBloke/phi-2-GGUF. Needs" in tool.text
+    assert "Perhaps: TheBloke/phi-2-GGUF: its need is not known. Needs" in words
+    sure = client.get("/models/microsoft/phi-2/", {**asked, "memory": "24"}).context["page"]
+    assert sure.surer.record.repo_id == "TheBloke/phi-2-GGUF"
+    assert sure.perhaps is None
 
 
 def test_what_it_needs_is_told_of_the_build_that_the_engine_takes(client):

@@ -98,6 +98,13 @@ def test_nothing_runs_in_a_format_the_engine_does_not_load(facts, profile):
         assert profile.format(facts.format) is not None
 
 
+@given(FACTS, PROFILE, CAPABILITY)
+@settings(max_examples=1000)
+def test_what_only_might_run_names_what_is_not_certain(facts, profile, capability):
+    result = judge(facts, profile, capability)
+    assert result.brief or result.level is not Confidence.LOW
+
+
 @given(FACTS, PROFILE)
 def test_judging_is_deterministic(facts, profile):
     assert judge(facts, profile) == judge(facts, profile)

@@ -97,7 +97,7 @@ def _show_covered(found: Sequence[Coverage], screen: Screen) -> None:
 
 
 def _show(report: Report, screen: Screen) -> None:
-    assumed = report.worker.machine.assumed
+    assumed = " ".join(report.worker.remarks)
     title = f"Top {report.total:,} models on {report.worker.label}" + (f" ({assumed.rstrip('.')})" if assumed else "")
     if isinstance(screen, PlainScreen):
         screen.line(title)

@@ -127,6 +127,8 @@ def _document(one: Checked) -> Json:
         **whole["result"],
         "variant": {key: best[key] for key in kept} if best else None,
         "memory": whole["memory"],
+        "surerBuild": whole["surerBuild"],
+        "perhapsBuild": whole["perhapsBuild"],
         **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
@@ -148,10 +150,11 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     """What there is to say, each line with its label. ``whole`` leaves nothing out."""
     result = page.result
     lines: list[tuple[str, Told]] = [("Why", text) for text in result.reasons]
-    lines += [("Mind", text) for text in (*result.warnings, page.worker.machine.assumed) if text]
+    lines += [("Mind", text) for text in (*result.warnings, *page.worker.remarks)]
     lines += [("Advice", text) for text in result.recommendations]
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
+    lines += _surer(page)
     if page.memory is not None and page.is_up_to_memory:
         lines += _memory(page.memory, page.memory.context)
     if not result.compatible:
@@ -159,7 +162,23 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
             size = f", {row.record.parameters_text} parameters" if row.record.parameters else ""
             word = verdict_cell(row.result)
             lines.append(("Instead", f"{row.record.repo_id} ({word.text}{size})"))
+    if page.perhaps is not None and page.perhaps.fit is not None:
+        lines.append(("Perhaps", f"{page.perhaps.record.repo_id}: its need is not known. {page.perhaps.fit.sentence}"))
     return lines
+
+
+def _surer(page: DetailPage) -> list[tuple[str, Told]]:
+    """The build of another repository that is surer here, if there is one, with what it needs and what to type."""
+    from compat.catalogue.surer import started
+
+    found = started(page.surer, page.worker)
+    if found is None:
+        return []
+    row, line = found.row, found.plan.line if found.plan is not None else ""
+    build = f"{row.record.repo_id} ({row.best.label})" if row.best is not None else row.record.repo_id
+    need = f" {row.fit.sentence}" if row.fit is not None else ""
+    lines: list[tuple[str, Told]] = [("Surer", f"{build}: {verdict_cell(row.result).text}.{need}")]
+    return lines + ([] if isinstance(line, str) else [("Start", text) for text in line.lines])
 
 
 def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
@@ -182,15 +201,17 @@ def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told
 def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     from marketplace.show import gib, margin_share, margin_words, pace, rate, wait
 
-    def told(part: MemoryPart) -> str:
-        if part.bytes is None:
+    def told(part: MemoryPart, here: int | None) -> str:
+        if here is None:
             return f"{part.name} unknown" + (f" (at least {gib(part.least)})" if part.least else "")
-        return f"{part.name} {gib(part.bytes)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
+        return f"{part.name} {gib(here)}" + (f" ({margin_words(part.margin)})" if part.margin else "")
 
-    parts = [told(part) for part in memory.parts]
-    if not memory.fit.estimate.missing:
-        parts.append(f"free {gib(memory.free)} of {gib(memory.room)}")
-    lines: list[tuple[str, Told]] = [("Memory", f"at {context:,} tokens: {', '.join(parts)}")]
+    lines: list[tuple[str, Told]] = []
+    for place in memory.places:
+        parts = ", ".join(told(part, here) for part, here in place.parts)
+        room = f" of {gib(place.room)}" if place.room else ""
+        whole = f"; in all {gib(place.need)}{room}" if place.need is not None else ""
+        lines.append(("Memory", f"{place.name} at {context:,} tokens: {parts}{whole}"))
     if memory.margin:
         lines.append(("Memory", f"Four in five measured loads lie within {margin_share(memory.margin)} of the whole."))
     if memory.longest:
@@ -205,8 +226,9 @@ def _memory(memory: MemoryView, context: int) -> list[tuple[str, Told]]:
     elif speed:
         lines.append(("Speed", f"No number: {speed.reason}"))
     if memory.reading and memory.reading.seconds is not None:
+        what = "Text read" if memory.embeds else "First word"
         lines.append(
-            ("Speed", f"First word {wait(memory.reading)}, on {memory.reading.backend} (by {memory.reading.basis})")
+            ("Speed", f"{what} {wait(memory.reading)}, on {memory.reading.backend} (by {memory.reading.basis})")
         )
     lines += [("Assumed", text) for text in memory.assumed]
     return lines + _plans(memory.plans)

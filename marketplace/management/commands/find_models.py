@@ -69,6 +69,7 @@ def _sums(found: Listing, limit: int) -> str:
     which = {"true": " that run", "only-incompatible": " that do not run"}.get(found.criteria.compatible, "")
     shown = f"{len(found.items):,} of " if len(found.items) < found.total else ""
     said = f"{shown}{found.total:,} {'model' if found.total == 1 else 'models'}{which} on {found.worker.label}."
+    said += "".join(f" {sentence}" for sentence in found.worker.remarks)
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
     if found.meant:
@@ -101,10 +102,10 @@ def _show(found: Listing, screen: Screen) -> None:
 
 
 def _cells(row: Row, *, speed: bool) -> list[Told]:
-    from marketplace.show import count, gib, size, speed_number
+    from marketplace.show import count, need_words, size, speed_number
 
     record, best = row.record, row.best
-    need = gib(row.fit.whole_need) if row.fit and row.fit.need else size(best.size_bytes) if best else ""
+    need = need_words(row.fit) if row.fit and row.fit.need else size(best.size_bytes) if best else ""
     rate = row.speed.tokens_per_second if row.speed else None
     take = best.quantization or best.format if best and row.result.compatible else ""
     return [

@@ -1,0 +1,73 @@
+"""The build of a model to take instead of the repository that was asked for: decided once, for pages and programs.
+
+Whoever asks for a model by its own repository's id means the model. Where another repository has the same weights in a
+build that is surer on the worker, every answer names that one beside the verdict on the repository itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from compat.catalogue.current import index_now, verdicts_on
+from compat.catalogue.index import CatalogueIndex
+from compat.catalogue.made_for import at_its_context
+from compat.catalogue.membership import best_first, rows_of_model
+from compat.catalogue.needs import plans_of
+from compat.catalogue.rows import Row
+from compat.catalogue.workers import Worker
+from compat.estimate import Fit, Plan
+from compat.models import ModelRecord
+
+_HOLDS = (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Surer:
+    """A surer build of the same model: its row, and the best way to start it, None where none is known."""
+
+    row: Row
+    plan: Plan | None
+
+
+def other_builds(index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int) -> list[int]:
+    """The keys of so many other repositories that have a record's model, the best on a worker first."""
+    rows = rows_of_model(index, record)
+    rows = rows[index.columns.ids[rows] != record.pk]
+    scores = verdicts_on(index, worker).at(index.columns.group[rows], index.columns.trusted)
+    return index.ids_at(best_first(index, rows, scores)[:most])
+
+
+def surer_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
+    """The first of the other builds of a row's model, where it is surer; on a machine, only if it is known to fit."""
+    best = next(iter(builds), None)
+    if best is None or best.level <= row.level:
+        return None
+    fits = worker.hardware is None or (best.fit is not None and best.fit.fit in _HOLDS)
+    return best if fits else None
+
+
+def perhaps_of(row: Row, builds: Iterable[Row]) -> Row | None:
+    """The first of the other builds of a refused model, where it might run and nothing tells whether it fits."""
+    best = next(iter(builds), None)
+    if best is None or row.result.compatible or not best.result.compatible:
+        return None
+    return best if best.fit is not None and best.fit.fit is Fit.UNKNOWN else None
+
+
+def builds_beside(row: Row, worker: Worker) -> tuple[Surer | None, Row | None]:
+    """The surer build of a row's model with how to start it, and the one that might run. Six queries at most."""
+    index, newest = index_now()
+    best = index.rows.of(other_builds(index, row.record, worker, 1), worker, newest=newest)
+    return started(surer_of(row, best, worker), worker), perhaps_of(row, best)
+
+
+def started(row: Row | None, worker: Worker) -> Surer | None:
+    """A surer build with how to start it there. A query, where a machine is told."""
+    if row is None or row.best is None or worker.hardware is None:
+        return Surer(row, None) if row is not None else None
+    variants = list(row.record.variants.all())
+    best = next((one for one in variants if one.position == row.best.position), None)
+    there = at_its_context(worker, row.judged)
+    plans = plans_of(row.record, best, there, row.result, variants, fit=row.fit, speed=row.speed).plans
+    return Surer(row, plans[0] if plans else None)
