@@ -149,14 +149,14 @@ WRONG = [
     (
         "a doubt about no hardware",
         GOOD.replace('platforms = ["cpu"]', 'platforms = ["cpu"]\n[[hardware.doubts]]\n' + DOUBT),
-        "hardware: doubts 1 give either capabilities or integrated",
+        "hardware: doubts 1: give either capabilities or integrated",
     ),
     (
         "a doubt about a range that is none",
         GOOD.replace(
             'platforms = ["cpu"]', 'platforms = ["cpu"]\n[[hardware.doubts]]\ncapabilities = [5.0, 5.0]\n' + DOUBT
         ),
-        "hardware: doubts 1 capabilities ends before it begins",
+        "hardware: doubts 1: capabilities ends before it begins",
     ),
     ("an unknown platform", GOOD.replace('["cpu"]', '["abacus"]'), "hardware: platforms 1 should be one of cuda"),
     ("no platform", GOOD.replace('platforms = ["cpu"]', ""), "platforms is missing"),
