@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -108,6 +109,14 @@ class BrowsePage:
     def profile(self) -> EngineProfile:
         """The worker's engine."""
         return self.worker.profile
+
+    @property
+    def no_speed(self) -> str:
+        """Why nothing of the page that runs has a speed on the machine, mostly; empty where something has one."""
+        told = [row.speed for row in self.rows if row.speed is not None and row.result.compatible]
+        if any(speed.tokens_per_second is not None for speed in told):
+            return ""
+        return next((reason for reason, _ in Counter(speed.reason for speed in told).most_common(1)), "")
 
     @property
     def found_at_all(self) -> int:

@@ -320,3 +320,15 @@ def test_classes_of_hardware():
     assert hardware_class(find_accelerator("RX 7900 XTX")) == "amd"
     assert hardware_class(find_accelerator("MI300X")) == "amd-compute"  # other kernels, of which no run was measured
     assert "Instinct" in speed("Llama-3.1-8B", on=Hardware((find_accelerator("MI300X"),))).reason
+
+
+def test_a_bandwidth_is_asked_for_only_where_it_would_give_a_number():
+    without = Hardware(system_memory=64 * GIB)
+    assert "give the bandwidth" in speed("Llama-3.1-8B", on=without).reason
+    for engine in ("vllm", "sglang", "transformers"):
+        told = [
+            speed("Llama-3.1-8B", engine=engine, on=one) for one in (without, replace(without, system_bandwidth=60e9))
+        ]
+        assert {one.tokens_per_second for one in told} == {None}
+        assert len({one.reason for one in told}) == 1
+        assert "on processors" in told[0].reason
