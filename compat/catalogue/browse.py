@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 from compat.catalogue import facets
 from compat.catalogue.current import index_now
-from compat.catalogue.finding import Finding, finds_words
+from compat.catalogue.finding import Finding, found_by, holds_many
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.membership import ModelOf, models_of
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, known_record, worker_of
-from compat.catalogue.spelling import meant_words
+from compat.catalogue.spelling import fewer_words, likelier_words, meant_words
 from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
 from compat.hub.payloads import is_repo_id
 from compat.models import CuratedList
+from compat.models.asked import Asked, without_signs
 
 PAGE_SIZE = 30
 CAUSE_WORDS = {
@@ -99,11 +100,23 @@ class BrowsePage:
     """Why each row stands where it does, in the suggested order."""
     meant: str = ""
     """The words of this list, where nothing has those that were typed."""
+    unpacked: str = ""
+    """How weights should have been packed of what was typed, where nothing of that name is: this list is without it."""
+    likelier: str = ""
+    """The words that many have, where few have those that were typed and that may be a slip."""
 
     @property
     def profile(self) -> EngineProfile:
         """The worker's engine."""
         return self.worker.profile
+
+    @property
+    def no_speed(self) -> str:
+        """Why nothing of the page that runs has a speed on the machine, mostly; empty where something has one."""
+        told = [row.speed for row in self.rows if row.speed is not None and row.result.compatible]
+        if any(speed.tokens_per_second is not None for speed in told):
+            return ""
+        return next((reason for reason, _ in Counter(speed.reason for speed in told).most_common(1)), "")
 
     @property
     def found_at_all(self) -> int:
@@ -137,6 +150,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     index, newest = index_now()
     curated = curated_of(criteria)
     meant = meant_by(index, criteria)
+    unpacked = criteria.asked_for.widths if meant and meant == _named_words(criteria.asked_for) else ()
     criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
@@ -166,20 +180,51 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         models=models,
         standings=found.standings(shown, {pk: model.created for pk, model in models.items()}),
         meant=meant,
+        unpacked=" ".join(unpacked),
+        likelier="" if meant or found.total > _FEW else likelier_than(index, criteria),
     )
 
 
 def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
-    words = criteria.words
-    if not words or finds_words(index, words):
+    asked = criteria.asked_for
+    if not asked.words or found_by(index, asked):
         return ""
-    wider = criteria.asked_for.wider
-    finds = partial(finds_words, index)
-    if wider and finds(wider):
-        return " ".join(wider)
+
+    def finds(words: tuple[str, ...]) -> bool:
+        return bool(found_by(index, Asked(words)))
+
+    if asked.widths and found_by(index, replace(asked, widths=())):
+        return _named_words(asked)
+    if asked.wider and finds(asked.wider):
+        return " ".join(asked.wider)
     # Who pastes the address of one repository means no other.
-    return "" if criteria.asked_for.pasted else " ".join(meant_words(words, index.words, finds))
+    if asked.pasted:
+        return ""
+    meant = meant_words(tuple(map(without_signs, asked.words)), index.words, finds)
+    if not meant and len(asked.apart or asked.words) > 1:
+        meant = tuple(map(without_signs, fewer_words(asked.words, finds)))
+    return " ".join(meant)
+
+
+def _named_words(asked: Asked) -> str:
+    """The words of a search that are a name, as they were typed."""
+    return " ".join(map(without_signs, asked.apart or asked.words))
+
+
+def likelier_than(index: CatalogueIndex, criteria: Question) -> str:
+    """The words that many more models have, one slip of the keys from those that few have; empty for none."""
+    asked = criteria.asked_for
+    few = found_by(index, asked) if asked.words and not asked.pasted and not asked.repo_id else 0
+    if not 0 < few <= _FEW:
+        return ""
+    least = few * _MANY_MORE
+    words = tuple(map(without_signs, asked.words))
+    return " ".join(likelier_words(words, index.words, lambda words: holds_many(words, least)))
+
+
+_FEW, _MANY_MORE = 3, 20
+"""What so few records are called may be a slip in the name of so many times as many."""
 
 
 def _named_record(criteria: Question) -> list[int]:

@@ -33,12 +33,14 @@ from compat.catalogue.index_columns import (
 )
 from compat.catalogue.membership import best_first, rows_of_model, rows_of_models
 from compat.catalogue.order import ORDERS, SPEED, SUGGESTED, Order
+from compat.catalogue.packed_words import having_packed
 from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record
 from compat.catalogue.suggesting import NEED_NOT_KNOWN, Standing, Suggested, standing
 from compat.catalogue.workers import Worker
 from compat.estimate.amounts import distinct
 from compat.models import ModelRecord, RecordTags
+from compat.models.asked import Asked, without_signs
 from compat.models.composed import ComposedQuery
 from compat.models.search import matching_ids
 from compat.rules import Confidence
@@ -99,6 +101,8 @@ class Finding:
         for failed in self.fails.values():
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
+        for word in criteria.asked_for.widths:
+            self.within &= having_packed(index, word)
         self.scores = self.verdicts.scores(columns.trusted)
         if needs_last and criteria.sort == "params" and worker.hardware is not None:
             by_size = index.order(ORDERS["params"])
@@ -300,17 +304,18 @@ class Finding:
         return found
 
     @property
-    def whole_name(self) -> str:
-        """The one word that is searched for: a record with this id, or with this name, comes first."""
-        words = self.criteria.words
-        return words[0].removesuffix(":") if self.names_first and len(words) == 1 else ""
+    def whole_names(self) -> tuple[str, ...]:
+        """What is searched for as one name: a record with this id, or with this name, comes first."""
+        asked = self.criteria.asked_for
+        ways = dict.fromkeys("-".join(map(without_signs, words)) for words in (asked.words, asked.apart) if words)
+        return tuple(ways) if self.names_first and not asked.widths else ()
 
     @cached_property
     def named(self) -> Column:
-        """The rows of what is found whose whole id or name was searched for, in order. One query, or none."""
-        if not self.whole_name:
+        """The rows of what is found whose whole id or name was searched for, in order. A query a spelling, or none."""
+        if not self.whole_names:
             return np.zeros(0, dtype=np.int64)
-        named = (_OF_ID if "/" in self.whole_name else _OF_NAME).rows(self.whole_name)
+        named = [row for name in self.whole_names for row in (_OF_ID if "/" in name else _OF_NAME).rows(name)]
         rows = self.index.rows_of([pk for (pk,) in named])
         rows = self._found(_of_models(self.index, rows, models=self.models) if len(rows) else rows)
         rows = in_order(self.columns(self.order), rows, len(self.index)) if len(rows) > 1 else rows
@@ -471,7 +476,7 @@ def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> 
     """
     found = []
     if criteria.words:
-        found.append(_of_models(index, _with_words(index, criteria.words), models=models))
+        found.append(_of_models(index, _searched(index, criteria.asked_for), models=models))
     if criteria.list:
         listed = ModelRecord.objects.filter(list_entries__curated_list__slug=criteria.list).order_by()
         rows = index.rows_of(list(listed.values_list("id", flat=True)))
@@ -512,9 +517,23 @@ def _model_named(criteria: Question) -> ModelRecord:
         raise QuestionError([Problem("model", criteria.model, message)], criteria.changed(model="")) from None
 
 
-def finds_words(index: CatalogueIndex, words: tuple[str, ...]) -> bool:
-    """Whether any record's search text holds some words. One query, unless they were asked for a moment ago."""
-    return bool(len(_with_words(index, words)))
+def found_by(index: CatalogueIndex, asked: Asked) -> int:
+    """How many records a search finds, whatever runs. One query or two, unless it was asked for a moment ago."""
+    rows = _searched(index, asked)
+    for word in asked.widths:
+        rows = rows[having_packed(index, word)[index.columns.group[rows]]]
+    return len(rows)
+
+
+def holds_many(words: tuple[str, ...], least: int) -> bool:
+    """Whether the search texts of at least so many records hold some words. One query, which reads no more of them."""
+    return len(matching_ids(words, least)) >= least
+
+
+def _searched(index: CatalogueIndex, asked: Asked) -> Column:
+    """The rows whose search text holds the words that are asked for, or, where none does, each of them apart."""
+    rows = _with_words(index, asked.words)
+    return _with_words(index, asked.apart) if asked.apart and not len(rows) else rows
 
 
 def _with_words(index: CatalogueIndex, words: tuple[str, ...]) -> Column:

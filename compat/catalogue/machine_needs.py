@@ -421,7 +421,8 @@ def _depends(answer: SheetAnswer, profile: EngineProfile) -> bool:
     """Whether hardware may change the answer to a sheet, or the order of its variants."""
     if any(depends_on_hardware(facts, profile) for facts in answer.facts):
         return True
-    return profile.experimental is not None and len({result.level for result in answer.results}) > 1
+    limited = profile.experimental is not None or profile.doubts
+    return bool(limited) and len({result.level for result in answer.results}) > 1
 
 
 def _stored(index: IndexColumns, engine: str) -> Verdicts:

@@ -23,6 +23,8 @@ _LIKE = 3
 _MOST_UNKNOWN = 3
 """Where more words than that are nobody's, something else is meant."""
 _PARTS = re.compile(r"[^a-z0-9.]+")
+_SIZE = re.compile(r"\d+(?:\.\d+)?[bm]")
+_DIGITS = re.compile(r"\D+")
 _LETTERS = re.compile(r"[a-z]{3,}")
 _SEPARATORS = str.maketrans(dict.fromkeys("-_/:+", " "))
 
@@ -77,21 +79,58 @@ def meant_words(
     if not all(spelled):
         return ()
     tried = islice((found for found in product(*spelled) if found != parts), _MOST_TRIED)
-    return next((found for found in tried if finds(found)), ())
+    found = next((found for found in tried if finds(found)), ())
+    return found if found or unknown else likelier_words(parts, known, finds)
+
+
+def likelier_words(
+    words: Sequence[str], known: Sequence[str], finds: Callable[[tuple[str, ...]], bool]
+) -> tuple[str, ...]:
+    """The words with a slip of the keys mended in one that is somebody's, if such a word is used more often.
+
+    Words that few use are slips of others as well: ``destilled`` is in names.
+    """
+    places = {word: place for place, word in enumerate(known)}
+    tried = 0
+    for at, word in enumerate(words):
+        place = places.get(word, len(known))
+        for other in _like(word, known) if len(word) > _LEAST else ():
+            if places[other] < place and word not in other and tried < _MOST_TRIED:
+                tried += 1
+                found = (*words[:at], other, *words[at + 1 :])
+                if finds(found):
+                    return found
+    return ()
+
+
+def fewer_words(words: Sequence[str], finds: Callable[[tuple[str, ...]], bool]) -> tuple[str, ...]:
+    """The most of the words that something is called by: without its size, its number, or the last of them.
+
+    The first word is whose it is: nothing is looked for without it.
+    """
+    first, *rest = words or ("",)
+    plain = re.sub(r"(?<=[a-z])-?\d[\d.]*(?::\+?)?$", "", first)
+    unsized = tuple(word for word in rest if not _SIZE.fullmatch(word))
+    ways = ((first, *unsized), (plain, *rest), (first, *rest[:-1]), (plain, *unsized), (first,))
+    tried = (way for way in dict.fromkeys(ways) if way != tuple(words) and len(way[0]) >= _LEAST)
+    return next((way for way in tried if finds(way)), ())
 
 
 def _like(word: str, known: Sequence[str]) -> Iterator[str]:
     """The known words that are like one, with fewest slips first, and of those the most used."""
     if len(word) < _LEAST or len(word) > _LONGEST:
         return
-    first, last, size = word[0], word[-1], len(word)
+    first, last, size, digits = word[0], word[-1], len(word), _DIGITS.sub("", word)
     # One slip leaves the first letter or the last as it is.
     near = (other for other in known if (other[0] == first or other[-1] == last) and abs(len(other) - size) < 2)
-    one = list(islice((other for other in near if _is_one_slip(word, other)), _LIKE))
+    # Another number is another model, no slip.
+    slips = (other for other in near if _is_one_slip(word, other) and _DIGITS.sub("", other) == digits)
+    one = list(islice(slips, _LIKE))
     yield from one
     if not one and len(word) >= _TWO_SLIPS:
         near = (other for other in known if other[0] == first and abs(len(other) - size) <= 2)
-        yield from islice((other for other in near if _slips(word, other) == 2), _LIKE)
+        slips = (other for other in near if _slips(word, other) == 2 and _DIGITS.sub("", other) == digits)
+        yield from islice(slips, _LIKE)
 
 
 def _is_one_slip(one: str, other: str) -> bool:

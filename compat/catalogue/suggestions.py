@@ -21,7 +21,7 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import known_record, records_by_id, worker_of
 from compat.catalogue.workers import Worker, workers
 from compat.models import ModelRecord
-from compat.models.asked import read_search, says, spellings_of
+from compat.models.asked import read_search, says, spellings_of, without_signs
 from compat.models.search import matching_ids
 from compat.rules import Confidence
 
@@ -78,6 +78,8 @@ def suggest(text: str, asked: Question | None = None, available: Mapping[str, Wo
     index, _ = index_now()
     named = known_record(question.repo_id)
     rows = [] if named and question.pasted else _rows(index, question.words, enough=named is not None)
+    if not rows and question.apart:
+        rows = _rows(index, question.apart, enough=named is not None)
     found = _told(index, worker, rows, named)
     return Suggestions(text, worker, found, "" if found else meant_by(index, asked.changed(q=text)))
 
@@ -97,7 +99,7 @@ def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[
 
 def _best_known(index: CatalogueIndex, words: Sequence[str]) -> list[int]:
     spelled = [spellings_of(word) for word in words]
-    whole, begin = spellings_of("-".join(words).replace(":", "")), spellings_of(words[0].removesuffix(":"))
+    whole, begin = spellings_of("-".join(map(without_signs, words))), spellings_of(without_signs(words[0]))
     tiers: tuple[list[int], ...] = ([], [], [], [])
     for row, name in _having(index.names, spelled):
         own = name.rpartition("/")[2]

@@ -230,7 +230,8 @@ class Worker:
         known = [one for one in named if one is not None]
         if not known or len(known) < len(self.machine.kinds):
             return None
-        return Capability(known[0].vendor, _least_capability(known), _generation(known), self.machine.total)
+        first, count = known[0], self.machine.total
+        return Capability(first.vendor, _least_capability(known), _generation(known), count, first.unified)
 
 
 def _least_capability(cards: Sequence[Accelerator]) -> float | None:

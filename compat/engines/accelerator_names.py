@@ -21,11 +21,11 @@ from compat.wording import plain_characters
 MOST_LETTERS = 80
 """No name has more."""
 _MAKERS = frozenset((
-    *("nvidia", "amd", "ati", "apple", "intel", "qualcomm", "corporation", "inc", "geforce", "radeon", "quadro"),
+    *("nvidia", "amd", "ati", "apple", "intel", "qualcomm", "corporation", "inc", "geforce", "radeon"),
     *("tesla", "instinct", "graphics", "gpu", "card", "series", "generation", "edition", "with", "design", "r", "tm"),
 ))  # fmt: skip
 """What makers and drivers put around an accelerator's own name."""
-_LINES = frozenset({"rtx", "gtx", "rx", "arc"})
+_LINES = frozenset({"rtx", "gtx", "rx", "arc", "quadro"})
 """The lines that people leave out where the number says it."""
 _SHARED = frozenset({("titan",)})
 """What is left of a name, and is that of others as well which the list does not have: no name by itself."""
@@ -46,6 +46,9 @@ _SPLITS = (
     (re.compile(r"\bmobile\b"), "laptop"),
     # Turned round: no older card of these numbers is a Pro.
     (re.compile(r"\b(?:rtx )?(2000|4000|4500|5000|6000) pro\b"), r"rtx pro \1"),
+    # AMD's numbers that only a Pro has.
+    (re.compile(r"\b(?:ai )?pro (?=w[5-7]\d00|wx ?\d|v\d\d0\b|r9700)"), ""),
+    (re.compile(r"\bwx ?(?=\d{4}\b)"), "wx "),
 )
 _SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,3})?(?= ?g(?:i?b|i)\b)|\d{1,2}(?= ?g\b)) ?g(?:i?b|i)?\b")
 _CHIP = re.compile(r"(?:ad10|ga10|tu1[01]|gp10|gb20)\d")
@@ -171,11 +174,27 @@ def near_names(name: str, most: int = 3) -> list[str]:
     wanted = " ".join(words)
     known = _plain_labels()
     same = read_name(wanted).label
+    several = meant_by(name)
     close = difflib.get_close_matches(wanted, known, most, cutoff=0.55) if wanted else []
     sizes = general_names().get(same, (same,) if same else ())
     turned = [label for label, own in _label_words() if len(words) > 1 and set(words) <= set(own)]
     alike = [label for one in close for label in known[one]]
-    return list(dict.fromkeys([*sizes, *suggested_names(plain, most), *turned, *alike]))[:most]
+    return list(dict.fromkeys([*several, *sizes, *suggested_names(plain, most), *turned, *alike]))[:most]
+
+
+def meant_by(name: str) -> tuple[str, ...]:
+    """The labels that a name stands for which is that of several different accelerators; empty for any other name.
+
+    Sizes of one accelerator are none of them: there is a general name for these.
+    """
+    if read_name(name).label:
+        return ()
+    words = _words(_SIZE.sub(" ", _counted(_plain(name))[1]))
+    known = _spelled(sizes=False)
+    labels = next((known[key] for key in (words, _without_line(words)) if key in known), ())
+    general = {label: whole for whole, ones in general_names().items() if not whole.startswith("gfx") for label in ones}
+    found = tuple(dict.fromkeys(general.get(label, label) for label in labels))
+    return found if len(found) > 1 else ()
 
 
 def suggested_names(start: str, most: int = 6) -> list[str]:
@@ -347,9 +366,12 @@ def _picked(labels: Sequence[str], told: float | None, count: int) -> ReadName:
     known = accelerator_labels()
     if told is not None:
         shared = [label for label in labels if known[label].memory_options]
+        boards = [label for label in labels if _is_board_of(known[label], told)]
         sized = [label for label in labels if _is_about(known[label].memory, told)]
         if sized:
             return ReadName(min(sized, key=lambda label: (_off(known[label].memory, told), power(label))), count)
+        if boards:
+            return ReadName(boards[0], count * known[boards[0]].on_board)
         return ReadName(min(shared, key=power), count, told) if shared else ReadName()
     if len(labels) == 1:
         return ReadName(labels[0], count)
@@ -360,6 +382,11 @@ def _picked(labels: Sequence[str], told: float | None, count: int) -> ReadName:
 def _is_about(memory: int | None, told: float) -> bool:
     """Whether a memory is that of so many GB: tools report the size minus what the driver keeps."""
     return _off(memory, told) < 0.06 * told + 0.2
+
+
+def _is_board_of(one: Accelerator, told: float) -> bool:
+    """Whether so many GB are those of a whole board, which several of this accelerator are."""
+    return one.on_board > 1 and one.memory is not None and _is_about(one.memory * one.on_board, told)
 
 
 def _off(memory: int | None, told: float) -> float:

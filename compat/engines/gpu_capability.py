@@ -41,6 +41,7 @@ _GENERATIONS = (
     (7.0, "Volta"),
     (6.0, "Pascal"),
     (5.0, "Maxwell"),
+    (3.0, "Kepler"),
 )
 
 
@@ -64,7 +65,7 @@ def amd_generation_name(gfx: str) -> str:
 
 def generation_name(compute_capability: float) -> str:
     """The name of the NVIDIA GPU generation of a compute capability, such as ``Ada`` for 8.9."""
-    return next((name for least, name in _GENERATIONS if compute_capability >= least), "older than Maxwell")
+    return next((name for least, name in _GENERATIONS if compute_capability >= least), "older than Kepler")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,14 @@ class Capability:
     """The accelerators of a machine: ``nvidia``, ``amd``, ``apple``, ``intel``, ``qualcomm`` or ``cpu``, and how many.
 
     ``compute_capability`` is NVIDIA's (8.9) and ``gfx`` AMD's name of the generation (``gfx942``), where known.
+    ``integrated``: they are inside a processor and share the system's memory.
     """
 
     vendor: str
     compute_capability: float | None = None
     gfx: str | None = None
     count: int = 1
+    integrated: bool = False
 
     def __post_init__(self) -> None:
         if self.vendor not in VENDOR_PLATFORMS:

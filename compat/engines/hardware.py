@@ -27,7 +27,8 @@ class Accelerator:
     ``tflops`` are trillions of 16-bit operations a second, without tensor cores, as tables give them.
     ``compute_capability`` is NVIDIA's (8.9), ``gfx`` AMD's name of a generation (``gfx942``).
     ``memory_options``: the sizes in bytes a shared memory is sold in, where the name alone does not tell. ``also`` is
-    what else it is called; :mod:`compat.engines.accelerator_names` reads names.
+    what else it is called; :mod:`compat.engines.accelerator_names` reads names. ``on_board``: so many of them are one
+    board, and engines see each by itself.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Accelerator:
     sources: tuple[str, ...] = ()
     memory_options: tuple[int, ...] = ()
     also: tuple[str, ...] = ()
+    on_board: int = 1
 
     @property
     def unified(self) -> bool:
@@ -66,7 +68,8 @@ class Accelerator:
 
 
 _OF_LAPTOPS = re.compile(
-    r"\b(?:Laptop|Mobile)\b|^(?!RTX PRO 6000).*\bMax-Q\b|^(?:Arc|RX|Radeon)\b.*\d[MS]$", re.IGNORECASE
+    r"\b(?:Laptop|Mobile|TiM)\b|^(?!RTX PRO 6000).*\bMax-Q\b|^(?:Arc|RX|Radeon|GTX)\b.*\d(?:[MS]|MX|M XT)$",
+    re.IGNORECASE,
 )
 """How makers name what they build into laptops. The largest workstation card is a Max-Q as well, and a card to buy."""
 _SHARED = 1 / 2
@@ -160,8 +163,8 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 class _Card(StrictTable):
     """An entry of ``accelerators.json``: sizes in GB as on the box, ``gb_s`` in GB/s, ``tflops`` of 16 bits,
-    ``cc`` NVIDIA's compute capability, ``gfx`` AMD's name of the generation, ``also`` what else it is called, ``src``
-    the numbers of its sources, counted from 0.
+    ``cc`` NVIDIA's compute capability, ``gfx`` AMD's name of the generation, ``also`` what else it is called,
+    ``on_board`` how many of it are one board, ``src`` the numbers of its sources, counted from 0.
     """
 
     name: Name
@@ -174,6 +177,7 @@ class _Card(StrictTable):
     cc: _Positive | None = None
     gfx: Annotated[str, StringConstraints(pattern="^gfx[0-9a-f]{3,4}$")] | None = None
     gb_options: list[_Positive] = []
+    on_board: Annotated[int, Field(ge=1, le=MOST_ACCELERATORS)] = 1
     src: Annotated[list[int], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -233,4 +237,5 @@ def _accelerator(card: _Card, sources: list[str]) -> Accelerator:
         sources=tuple(sources[number] for number in card.src),
         memory_options=tuple(round(gb * GIB) for gb in card.gb_options),
         also=tuple(card.also),
+        on_board=card.on_board,
     )

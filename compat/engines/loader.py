@@ -15,14 +15,15 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Annotated, Any, NoReturn, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from compat.engines.confidence import Confidence
-from compat.engines.gpu_capability import PLATFORM_LABELS
+from compat.engines.gpu_capability import PLATFORM_LABELS, VENDOR_PLATFORMS
 from compat.engines.profile import (
     CLASS_POLICIES,
     NAME_SPACES,
     POLICIES,
+    Doubt,
     EngineProfile,
     Experimental,
     FormatRule,
@@ -192,11 +193,31 @@ class _ExperimentalTable(StrictTable):
     like: Annotated[str, one_of("", *PLATFORM_LABELS)] = ""
 
 
+class _DoubtTable(StrictTable):
+    """An entry of ``hardware.doubts``; :class:`Doubt` says what its fields mean."""
+
+    capabilities: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    integrated: Annotated[str, one_of("", *VENDOR_PLATFORMS)] = ""
+    confidence: Annotated[str, one_of("low", "medium", "high")]
+    note: Annotated[str, Field(min_length=1)]
+    brief: Annotated[str, Field(min_length=1)]
+    report: Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.capabilities is None) == (not self.integrated):
+            raise ValueError("give either capabilities or integrated: on which hardware?")
+        if self.capabilities is not None and self.capabilities[0] >= self.capabilities[1]:
+            raise ValueError("capabilities ends before it begins")
+        return self
+
+
 class _HardwareTable(StrictTable):
     platforms: _Platforms
     experimental: _ExperimentalTable | None = None
     compute_capability: float | None = None
     gfx: Names = []
+    doubts: list[_DoubtTable] = []
 
 
 class _ContextTable(StrictTable):
@@ -279,6 +300,7 @@ class _Reading:
             experimental=_experimental(table.hardware.experimental),
             compute_capability=table.hardware.compute_capability,
             gfx=tuple(table.hardware.gfx),
+            doubts=tuple(_doubt(row) for row in table.hardware.doubts),
             context_limit=table.context.limit,
             context_policy=table.context.policy,
             digest=_digest(text, self._used),
@@ -391,6 +413,18 @@ def _format(row: _FormatTable) -> FormatRule:
 
 def _experimental(row: _ExperimentalTable | None) -> Experimental | None:
     return None if row is None else Experimental(row.platform, row.note, row.like)
+
+
+def _doubt(row: _DoubtTable) -> Doubt:
+    least, below = row.capabilities or (0.0, 0.0)
+    return Doubt(
+        limit=Confidence[row.confidence.upper()],
+        note=row.note,
+        brief=row.brief,
+        report=row.report,
+        capabilities=None if row.capabilities is None else (least, below),
+        integrated=row.integrated,
+    )
 
 
 def _packings(row: _QuantizationTable, listed: frozenset[str]) -> list[Packing]:

@@ -154,6 +154,7 @@ def _machine(told: Told) -> MachineText:
         label, memory = _labelled(device, said, unread)
         if label or memory is not None:
             kinds[label, memory] += device.count
+    said += [_board_words(label, count) for (label, _), count in kinds.items() if _is_part_of_board(label)]
     ram = told.ram
     for kind in [kind for kind in kinds if _ONE_CHIP.get(kind[0]) in {name for name, _ in kinds}]:
         del kinds[kind]
@@ -183,6 +184,19 @@ def _machine(told: Told) -> MachineText:
         alone = tuple(_with_cards(replace(found, said=()), one, kinds, _ram_of(one[0], ram)) for one in machines)
         return replace(found, said=(_why_apart(machines, kinds), *found.said), apart=alone, ram_bandwidth=None)
     return _with_cards(found, machines[0] if machines else [], kinds, ram)
+
+
+def _is_part_of_board(label: str) -> bool:
+    known = accelerator_named(label)
+    return known is not None and known.on_board > 1
+
+
+def _board_words(label: str, count: int) -> str:
+    """What is taken of boards that hold several GPUs, of which people mean the whole and programs show each."""
+    known = accelerator_named(label)
+    each, of_all = (known.memory or 0) / GIB if known else 0, known.on_board if known else 1
+    taken = "1 is taken" if count == 1 else f"{count} are taken"
+    return f"One board holds {of_all} {label}, each with {each:g} GB, and engines see each by itself: {taken}."
 
 
 _Kind = tuple[str, float | None]

@@ -15,14 +15,17 @@ from compat.engines.accelerator_names import (
     TIMES,
     ReadName,
     accelerator_named,
+    meant_by,
     read_name,
     times_alone,
+    times_first,
     wrong_count,
 )
 from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.machine_told import GB_OF, Device, Told
 from compat.engines.processor_names import INTEGRATED, PROCESSOR
 from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks
+from compat.wording import or_
 
 _MOST_GB = 16_384.0
 """More is not read as one machine's: the largest servers that one system runs on hold as much."""
@@ -77,7 +80,6 @@ _OUTSIDE = re.compile(
     r"\b(?:e-?gpu|desktop|external|thunderbolt)\b|\b(?:not?|keine?n?)\s+(?:an?\s+|in\s+)*(?:laptop|notebook)\b",
     re.IGNORECASE,
 )
-_IN_LAPTOPS = re.compile(r"\b(?:Laptop|Mobile|Max-Q)\b|\d[MS]$")
 _SEVERAL = re.compile(r"[\dX]s$")
 """``3090s``, ``MI300Xs``"""
 _WITH = re.compile(r"with|mit", re.IGNORECASE)
@@ -165,7 +167,7 @@ def _read_part(part: str, between: str, told: Told, *, laptop: bool) -> list[_Si
     if found and not words:
         found[-1].beside = _BESIDE.search(between) is not None
         found[-1].with_ = _WITH.fullmatch(between.strip()) is not None
-    _leave(words, told)
+    _leave(words, told, laptop=laptop)
     return found
 
 
@@ -323,7 +325,7 @@ def _name(words: Sequence[str], after: str, *, laptop: bool) -> ReadName:
     return read if read.label or not _SEVERAL.search(row) else read_name(row[:-1])
 
 
-def _leave(words: Sequence[str], told: Told) -> None:
+def _leave(words: Sequence[str], told: Told, *, laptop: bool) -> None:
     """What is left of a part: how many there are of the only accelerator, else what nobody understands."""
     words = [word for word in words if not _MODULES.fullmatch(word)]
     left = " ".join(words)
@@ -338,7 +340,19 @@ def _leave(words: Sequence[str], told: Told) -> None:
         told.said.append(f"{telling[0]} is taken as {telling[0]} GB of memory.")
     # Words that say nothing by themselves belong to what they stand in: "Pro 6000".
     elif telling:
-        told.unread.append(telling[0] if len(telling) == 1 and telling[0].isdecimal() else left[:60])
+        part = telling[0] if len(telling) == 1 and telling[0].isdecimal() else left[:60]
+        told.unread.append(part)
+        _offer_those_meant(part, told, laptop=laptop)
+
+
+def _offer_those_meant(part: str, told: Told, *, laptop: bool) -> None:
+    """Where a part is the name of several different accelerators, say which: none of them is taken for it."""
+    name = " ".join(_LAPTOP.sub(" ", part).split())
+    count, name = name[: times_first(name)], name[times_first(name) :]
+    labels = (meant_by(f"{name} Laptop") if laptop else ()) or meant_by(name)
+    if labels:
+        told.instead[part] = tuple(f"{count}{label}" for label in labels)
+        told.said.append(f"{name} may be the {or_(labels)}: choose one, or tell its memory.")
 
 
 def _is_size_of(word: str, told: Told) -> bool:
@@ -360,7 +374,7 @@ def _put_into_laptop(text: str, told: Told) -> None:
         return
     for device in list(told.devices):
         known = accelerator_named(device.name)
-        if known is None or known.unified or device.count > 1 or _IN_LAPTOPS.search(device.name):
+        if known is None or known.unified or device.count > 1 or known.of_laptop:
             continue
         # A label is longer than a card's name where it tells one of several sizes.
         size = device.memory

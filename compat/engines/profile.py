@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 
 from compat.architectures import architecture_of, family_label
 from compat.engines.confidence import Confidence
+from compat.engines.gpu_capability import Capability
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.strict_data import DataError
 
@@ -155,17 +156,42 @@ class Experimental:
     like: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Hardware of the engine's own platforms on which it runs less surely, whatever the model.
+
+    ``capabilities``: NVIDIA's of a compute capability from the first number on, below the second. ``integrated``: this
+    maker's graphics inside a processor. ``limit`` is the surest that a verdict can be there, ``note`` says why, and
+    ``report`` is where that was read.
+    """
+
+    limit: Confidence
+    note: str
+    brief: str
+    report: str
+    capabilities: tuple[float, float] | None = None
+    integrated: str = ""
+
+    def concerns(self, hardware: Capability) -> bool:
+        """Whether it is about this hardware; of hardware that tells too little it is not."""
+        if self.integrated:
+            return hardware.integrated and hardware.vendor == self.integrated
+        told = hardware.compute_capability
+        least, below = self.capabilities or (0.0, 0.0)
+        return hardware.vendor == "nvidia" and told is not None and least <= told < below
+
+
 @dataclass(frozen=True, eq=False)
 class EngineProfile:
     """What one engine accepts. ``digest`` changes with anything that can change a verdict.
 
     ``criteria`` marks a profile that states which models are wanted rather than what a loader reads: it looks at the
     model behind a file, and not at how weights are packed. ``experimental`` is a platform beside ``platforms`` on which
-    it might run. ``compute_capability`` is the least of NVIDIA's that it
-    needs, ``gfx`` AMD's generations that it is built for (empty: any). ``remote_code`` says what becomes of Python code
-    in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the ``model_type``s whose
-    ``config.json`` it reads without such code; empty where it does not need to know them. ``classes`` is one of
-    :data:`CLASS_POLICIES`. ``offered``: whether visitors can pick it before the
+    it might run. ``compute_capability`` is the least of NVIDIA's that it needs, ``gfx`` AMD's generations that it is
+    built for (empty: any), ``doubts`` what of its platforms it may not run on. ``remote_code`` says what becomes of
+    Python code in the repository: ``runs`` (if the person allows it) or ``ignores``. ``config_types``: the
+    ``model_type``s whose ``config.json`` it reads without such code; empty where it does not need to know them.
+    ``classes`` is one of :data:`CLASS_POLICIES`. ``offered``: whether visitors can pick it before the
     operator decides; what is not offered costs a site nothing.
     """
 
@@ -190,6 +216,7 @@ class EngineProfile:
     experimental: Experimental | None = None
     compute_capability: float | None = None
     gfx: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     remote_code: str = "ignores"
     config_types: frozenset[str] = frozenset()
     classes: str = "first"

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 from compat.engines.hardware import Accelerator, Hardware
 from compat.estimate.amounts import Amount
-from compat.estimate.engine_names import EXPERTS_FIRST, TENSOR_PARALLEL
+from compat.estimate.engine_names import ENGINE_WORDS, EXPERTS_FIRST, TENSOR_PARALLEL
 from compat.estimate.memory import device_shares
-from compat.estimate.speed_constants import hardware_class
+from compat.estimate.speed_constants import calibration, class_words, hardware_class, kernels_of
 
 
 class Way(StrEnum):
@@ -70,6 +70,10 @@ def place(
     what the engine does by itself.
     """
     if not hardware.accelerators:
+        if f"{kernels_of(engine)}|cpu" not in calibration().classes:
+            # Whatever is told of the memory, there would be no number.
+            words, kind = ENGINE_WORDS.get(engine, engine), class_words("cpu")
+            return f"No measured runs of {words} on {kind}, so a number would have no basis."
         if hardware.system_bandwidth is None:
             return f"The processor alone computes it: {TELL_BANDWIDTH}."
         return Placement(Way.ONE, (Portion("cpu", hardware.system_bandwidth, 1.0),))
@@ -91,6 +95,9 @@ def _with_host(
     bandwidth = hardware.system_bandwidth
     if bandwidth is None and hardware.unified:
         bandwidth = used[0].bandwidth
+    if bandwidth is None and kernels_of(engine) not in calibration().offload:
+        words, where = ENGINE_WORDS.get(engine, engine), "accelerator and system memory"
+        return f"No measured runs of {words} with its layers on {where}, so a number would have no basis."
     if bandwidth is None:
         return f"Part of it lies in system memory: {TELL_BANDWIDTH}."
     shares = device_shares(hardware, engine, len(used))

@@ -32,7 +32,8 @@ def hardware_class(accelerator: Accelerator | None) -> str:
     if accelerator.unified:
         return accelerator.vendor + "-unified"
     if accelerator.vendor == "nvidia" and (accelerator.compute_capability or 8.6) < 7.0:
-        return "nvidia-before-7.0"
+        # Pascal alone was measured, and multiplies bytes in a way that nothing older does.
+        return "nvidia-before-6.0" if (accelerator.compute_capability or 8.6) < 6.0 else "nvidia-before-7.0"
     if accelerator.vendor == "nvidia" and accelerator.compute_capability in _FOR_COMPUTING:
         return "nvidia-compute"
     if accelerator.vendor == "amd" and (accelerator.gfx or "").startswith("gfx9"):
@@ -48,13 +49,14 @@ _VENDORS = tuple(vendor for vendor in VENDOR_PLATFORMS if vendor != "cpu")
 HARDWARE_CLASSES = (
     *_VENDORS,
     *(f"{vendor}-unified" for vendor in _VENDORS),
-    *("nvidia-before-7.0", "nvidia-compute", "amd-compute", "cpu"),
+    *("nvidia-before-6.0", "nvidia-before-7.0", "nvidia-compute", "amd-compute", "cpu"),
 )
 """Every class of a device."""
 
 CLASS_WORDS = {
     "nvidia": "NVIDIA graphics cards",
-    "nvidia-before-7.0": "NVIDIA graphics cards older than Volta",
+    "nvidia-before-6.0": "NVIDIA graphics cards older than Pascal",
+    "nvidia-before-7.0": "NVIDIA graphics cards of the Pascal generation",
     "nvidia-compute": "NVIDIA accelerators for computing (V100, A100, H100 and their like)",
     "nvidia-unified": "NVIDIA machines with one memory for all",
     "amd": "AMD graphics cards",
@@ -76,7 +78,7 @@ def class_words(hardware: str) -> str:
 
 
 BACKENDS = {
-    **dict.fromkeys(("nvidia", "nvidia-before-7.0", "nvidia-compute", "nvidia-unified"), "CUDA"),
+    **dict.fromkeys(("nvidia", "nvidia-before-6.0", "nvidia-before-7.0", "nvidia-compute", "nvidia-unified"), "CUDA"),
     **dict.fromkeys(("amd", "amd-compute", "amd-unified"), "ROCm or Vulkan"),
     "apple-unified": "Metal",
     **dict.fromkeys(("intel", "intel-unified"), "SYCL or Vulkan"),

@@ -18,6 +18,10 @@ from compat.wording import plain_characters
 MOST_WORDS = 8
 WHOLE_NUMBER = re.compile(r"([a-z][a-z\d.-]*\d):", re.ASCII)
 """A word whose number ends there."""
+BARE_NUMBER = re.compile(r":(\d[\d.]*):", re.ASCII)
+"""A number by itself, which is no part of another."""
+OF_NUMBER = re.compile(r"([a-z](?:[a-z\d.-]*[a-z])?)(\d[\d.]*):\+", re.ASCII)
+"""A name and its number, which may go on behind a point and not otherwise."""
 _MOST_CHARACTERS = 4_000
 """So much of a text is read."""
 _ID = re.compile(r"(?!\.)[\w.-]{1,96}/(?!\.)[\w.-]{1,96}", re.ASCII)
@@ -77,6 +81,15 @@ _NAMES_NOTHING = re.compile(
     r"(?:(?:diffusion_)?(?:pytorch_|flax_|tf_|adapter_)?model|consolidated|ggml-model|mmproj|tokenizer|weights|params|checkpoint)?[-_.\d]*"
 )
 _FOLDERS = re.compile(r"[~.]|[a-z]:|models?|checkpoints?|weights", re.IGNORECASE)
+_PACKED = re.compile(
+    r"(?:ud-)?i?q[1-8](?:_[a-z\d_]+)?|tq[12]_0|[2-8]-?bits?|int[2-8]|w\d+a\d+|[bf]p?f?16|fp[48]|nvfp4|mxfp[48]"
+    r"|awq|gptq|exl[23]|autoround|gguf|onnx|openvino"
+)
+"""A word that says how weights are packed, and nothing of the model."""
+_BITS = re.compile(r"(?<=[2-8]) (?=bits?\b)")
+_VERSION = re.compile(r"(?:\d|1\d)(?:\.\d{1,2})?")
+"""A number that is no size and no year: which of its models a name means."""
+_NAME = re.compile(r"[a-z][a-z\d.-]*[a-z]|[a-z]{2,}")
 _SAYING_NOTHING = re.compile(r"latest|library|i?q\d.*|[bf]p?f?16|k|[msl]|\d|mlx")
 
 
@@ -84,16 +97,27 @@ _SAYING_NOTHING = re.compile(r"latest|library|i?q\d.*|[bf]p?f?16|k|[msl]|\d|mlx"
 class Asked:
     """The words to look for, in lower case, and the repository that is asked for by its id, as it was typed.
 
-    A word like ``qwen2:`` is a name whose number ends there: none of Qwen 2.5.
+    A word like ``qwen2:`` is a name whose number ends there: none of Qwen 2.5. ``llama3:+`` is one whose number was
+    typed apart and may go on behind a point: Llama 3.1, and no ``llama-30b``.
 
     ``pasted`` says that an address or a command names it: nothing but this one is meant. ``wider`` are fewer words, to
-    offer where no record has all.
+    offer where no record has all. ``widths`` say how weights are packed (``q4``, ``awq``), and are no part of a name.
+    ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``):
+    to look for where that finds nothing, each number as a whole.
     """
 
     words: tuple[str, ...]
     repo_id: str = ""
     pasted: bool = False
     wider: tuple[str, ...] = ()
+    widths: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+
+
+def without_signs(word: str) -> str:
+    """A word without what is said of its number."""
+    found = OF_NUMBER.fullmatch(word)
+    return found[1] + found[2] if found else word.strip(":")
 
 
 def read_search(question: str) -> Asked:
@@ -126,10 +150,19 @@ def spellings_of(word: str) -> tuple[str, ...]:
 
 def says(name: str, spellings: Sequence[str]) -> bool:
     """Whether a name in lower case holds a word in one of its spellings."""
-    return any(
-        re.search(rf"{re.escape(one[:-1])}(?![\d.])", name) if WHOLE_NUMBER.fullmatch(one) else one in name
-        for one in spellings
-    )
+    return any(_says(name, one) for one in spellings)
+
+
+def _says(name: str, word: str) -> bool:
+    plain = re.escape(without_signs(word))
+    if WHOLE_NUMBER.fullmatch(word):
+        return re.search(rf"{plain}(?![\d.])", name) is not None
+    if BARE_NUMBER.fullmatch(word):
+        return re.search(rf"(?<![\d.]){plain}(?![\d.])", name) is not None
+    numbered = OF_NUMBER.fullmatch(word)
+    if numbered:
+        return re.search(rf"{re.escape(numbered[1])}[-_.]?{re.escape(numbered[2])}(?!\d)", name) is not None
+    return word in name
 
 
 # --- what is copied ------------------------------------------------------------------------------------------------
@@ -234,10 +267,9 @@ def _file_in(plain: str) -> Asked | None:
 def _one(plain: str) -> Asked:
     """A name by itself, or words."""
     name = plain.strip(_AROUND) or plain
-    words = _words(name)
+    words = _words(_BITS.sub("", name.lower()))
     if len(words) > 1:
-        others = tuple(word for word in words if not _SURE_LABEL.fullmatch(f"-{word}"))
-        return Asked(words, wider=others if len(others) < len(words) else ())
+        return _of_words(words)
     tagged, _, tag = name.partition(":")
     if tag and _PREFIX.match(name):
         return _of_shop(name)
@@ -246,6 +278,28 @@ def _one(plain: str) -> Asked:
     if _TAGGED.fullmatch(name):
         return _of_ollama(name)
     return Asked(_words(_SURE_LABEL.sub("", name.lower()) or name))
+
+
+def _of_words(words: tuple[str, ...]) -> Asked:
+    """Several words: a name, of which some may say how its weights are packed."""
+    widths = tuple(word for word in words if _PACKED.fullmatch(word))
+    named = tuple(word for word in words if word not in widths)
+    if not any(_NAME.fullmatch(word) or len(word) > 2 for word in named):
+        named, widths = words, ()
+    together = _with_versions(named)
+    apart = tuple(f":{word}:" if _VERSION.fullmatch(word) else word for word in named)
+    return Asked(together, widths=widths, apart=apart if named != together else ())
+
+
+def _with_versions(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, each number behind a name together with it: ``llama 3.1 8b`` asks for ``llama3.1``."""
+    found: list[str] = []
+    for word in words:
+        if found and _VERSION.fullmatch(word) and _NAME.fullmatch(found[-1]):
+            found[-1] += f"{word}:+"
+        else:
+            found.append(word)
+    return tuple(dict.fromkeys(found))
 
 
 # --- what it names -------------------------------------------------------------------------------------------------

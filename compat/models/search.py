@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from compat.models.asked import WHOLE_NUMBER, read_search, spellings_of
+from compat.models.asked import BARE_NUMBER, OF_NUMBER, WHOLE_NUMBER, read_search, spellings_of, without_signs
 from compat.models.record import ModelRecord
 
 MAX_QUERY = 1000
@@ -28,8 +28,9 @@ _NEAR = 0.05
 
 
 def words_of(question: str) -> tuple[str, ...]:
-    """The words to look for, as :func:`~compat.models.asked.read_search` reads them."""
-    return read_search(question).words
+    """The words to look for, as :func:`~compat.models.asked.read_search` reads them, and none of them left out."""
+    asked = read_search(question)
+    return (*(tuple(map(without_signs, asked.apart)) or asked.words), *asked.widths)
 
 
 def matching_records(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
@@ -59,8 +60,8 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str | int]] | None:
     sqlite = connection.vendor == "sqlite"
     holds = "search_text GLOB %s" if sqlite else "search_text ~ %s"
     sizes = [word for word in words if _SIZE.fullmatch(word)]
-    whole = [word for word in words if WHOLE_NUMBER.fullmatch(word)]
-    words = [word.removesuffix(":") if word in whole else word for word in words if word not in sizes]
+    patterns = [_numbers(word) for word in words if _numbers(word)]
+    words = [without_signs(word) if _numbers(word) else word for word in words if word not in sizes]
     if sqlite:
         # Words of one or two characters have no trigram; the plain comparison serves them.
         long = [word for word in words if len(word) >= _TRIGRAM]
@@ -72,16 +73,25 @@ def _ids_query(words: Sequence[str]) -> tuple[str, list[str | int]] | None:
         conditions.append(f"({holds} OR (parameters BETWEEN %s AND %s AND NOT {holds}))")
         of_size, of_any = (_pattern(one, sqlite=sqlite) for one in (f"[^a-z0-9.]{size}[^a-z0-9]", "[0-9][bm][^a-z0-9]"))
         values += [of_size, *parameters_called(size), of_any]
-    for word in whole:
-        spelled = spellings_of(word)
-        conditions.append("(" + " OR ".join([holds] * len(spelled)) + ")")
-        values += [_pattern(f"{one[:-1]}[^0-9.]", sqlite=sqlite) for one in spelled]
+    for ways in patterns:
+        conditions.append("(" + " OR ".join([holds] * len(ways)) + ")")
+        values += [_pattern(one, sqlite=sqlite) for one in ways]
     for word in words:
         spelled = spellings_of(word)
         conditions.append("(" + " OR ".join(["search_text LIKE %s ESCAPE '!'"] * len(spelled)) + ")")
         values += ["%" + re.sub(r"([!%_])", r"!\1", one) + "%" for one in spelled]
     where = " AND ".join(conditions or ["1=1"])
     return f"SELECT id FROM compat_modelrecord WHERE {where}", values  # noqa: S608 - only values come from outside
+
+
+def _numbers(word: str) -> list[str]:
+    """What a text must hold one of where a word says how its number ends; none for any other word."""
+    plain, numbered = without_signs(word), OF_NUMBER.fullmatch(word)
+    if numbered:
+        return [f"{numbered[1]}{between}{numbered[2]}[^0-9]" for between in ("", "[-_.]")]
+    if BARE_NUMBER.fullmatch(word):
+        return [f"[^0-9.]{plain}[^0-9.]"]
+    return [f"{one}[^0-9.]" for one in spellings_of(plain)] if WHOLE_NUMBER.fullmatch(word) else []
 
 
 def _pattern(text: str, *, sqlite: bool) -> str:

@@ -169,6 +169,9 @@ def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding
     least = profile.compute_capability
     if least and _older(hardware, least):
         yield _too_old(hardware, least, profile.name)
+    for doubt in profile.doubts:
+        if doubt.concerns(hardware):
+            yield Finding(CODE, Severity.WARNS, f"{doubt.note}. See {doubt.report}.", doubt.brief, doubt.limit)
     if _lacks(hardware, profile.gfx) and "vulkan" not in profile.platforms:
         have = amd_generation_name(hardware.gfx or "")
         yield Finding(

@@ -114,7 +114,12 @@ def hardware_words(kind: str) -> str:
     if kind == "cpu":
         return "processor"
     vendor, _, rest = kind.partition("-")
-    more = {"unified": ", shared memory", "before-7.0": " before Volta", "compute": " for computing"}.get(rest, "")
+    more = {
+        "unified": ", shared memory",
+        "before-6.0": " before Pascal",
+        "before-7.0": " of the Pascal generation",
+        "compute": " for computing",
+    }.get(rest, "")
     return _VENDORS.get(vendor, vendor) + ("" if vendor == "apple" else more)
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 CARDS = (
     *("RTX 4090", "Tesla T4", "A100-SXM4 80 GB", "Tesla P100-PCIE 16 GB", "RTX 5090"),
-    *("Instinct MI300X", "RX 7900 XTX", "Apple M3 Max"),
+    *("Instinct MI300X", "RX 7900 XTX", "Apple M3 Max", "Tesla K80", "GTX 980 Ti", "Arc 140V"),
 )
 ENGINES = ("vllm", "sglang", "transformers", "tensorrt-llm", "mlx-lm", "lmdeploy", "tgi", "exllamav3", "llama-cpp")
 

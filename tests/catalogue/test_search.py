@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compat.catalogue.browse import browse
+from compat.catalogue.question import Question
 from compat.extraction.columns import normalise_name
 from compat.ingest import store as sync
 from compat.models import ModelRecord
@@ -123,6 +125,45 @@ def test_a_number_of_ollamas_names_is_whole():
     assert found("nova3:8b") == {"sample/Nova-3-8B", "sample/nova3-8b-it"}
     assert found("nova3.1:8b") == {"sample/Nova-3.1-8B"}
     assert found("nova3 8b") == {"sample/Nova-3-8B", "sample/nova3-8b-it", "sample/Nova-3.1-8B", "sample/Nova-30-8B"}
+
+
+def listed(question, **more):
+    page = browse(Question(q=question, compatible="false", unit="repository", **more))
+    return {row.record.repo_id for row in page.rows}
+
+
+def test_a_number_typed_apart_belongs_to_the_name_before_it():
+    names = ("Nova-3-8B", "nova3-8b-it", "Nova-3.1-8B", "Nova_3_8B", "Nova-30-8B", "Nova-2-3B", "Nova-2-8B-v3.5")
+    for name in names:
+        sync.store_raw([("1", record("microsoft/phi-2", id=f"sample/{name}"))], origin="file")
+    of_three = {f"sample/{name}" for name in ("Nova-3-8B", "nova3-8b-it", "Nova-3.1-8B", "Nova_3_8B")}
+    assert listed("nova 3 8b") == listed("nova 3") == of_three
+    assert listed("nova 2 8b") == {"sample/Nova-2-8B-v3.5"}
+    assert listed("nova it 3") == {"sample/nova3-8b-it"}
+
+
+def test_a_name_that_is_typed_in_words_comes_first():
+    for name in ("nova-3-8b-chat", "nova-3-8b"):
+        popular = 10 if name.endswith("chat") else 1
+        sync.store_raw([("1", record("microsoft/phi-2", id=f"sample/{name}", downloads=popular))], origin="file")
+    rows = browse(Question(q="nova 3 8b", compatible="false", unit="repository", sort="popular")).rows
+    assert [row.record.name for row in rows] == ["nova-3-8b", "nova-3-8b-chat"]
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("qwen2.5 1.5b awq", {"Qwen/Qwen2.5-1.5B-Instruct-AWQ"}),
+        ("qwen2-1.5b int4", {"Qwen/Qwen2-1.5B-Instruct-GPTQ-Int4"}),
+        ("qwen3.6 reasoning q4_k_m", {"TeichAI/Qwen3.6-27B-Claude-Opus-Reasoning-Distill-GGUF"}),
+        ("qwen3.6 reasoning q4", {"TeichAI/Qwen3.6-27B-Claude-Opus-Reasoning-Distill-GGUF"}),
+        ("phi-2 gguf", {"TheBloke/phi-2-GGUF"}),
+        ("qwen 3 0.6b 4 bit", {"Qwen/Qwen3-0.6B-MLX-4bit"}),
+        ("qwen3 235b fp8", {"Qwen/Qwen3-235B-A22B-Instruct-2507-FP8"}),
+    ],
+)
+def test_words_of_a_width_lead_to_the_builds_in_it(question, found):
+    assert listed(question) == found
 
 
 @pytest.mark.parametrize("part", ["phi2:", 'ph"i ', "phi-2 ", "7b ", "*?[", "%_!", "x.gguf/"])

@@ -9,9 +9,12 @@ from compat.catalogue import spelling
 from compat.catalogue.browse import browse
 from compat.catalogue.current import current_index
 from compat.catalogue.question import Question
-from compat.catalogue.spelling import NameWords, meant_words
+from compat.catalogue.spelling import NameWords, fewer_words, meant_words
+from compat.ingest import store as sync
 from compat.models import ModelRecord
 from marketplace.assistant.tools import call_tool
+from tests.markup import Page
+from tests.samples import every_record
 
 KNOWN = ["qwen", "deepseek", "coder", "llama", "code", "instruct", "mistral", "stable", "diffusion", "qwen3"]
 
@@ -78,6 +81,64 @@ def test_a_page_is_about_what_was_meant_and_says_so():
     assert page.total == browse(Question(q="qwen instruct", compatible="false")).total > 0
     assert not browse(Question(q="qwen instruct")).meant
     assert not browse(Question(q="zzzzqqq")).meant
+
+
+def test_a_slip_that_somebody_made_in_a_name_as_well_is_seen():
+    known = ["distill", "deepseek", "destilled"]
+    assert meant_words(["deepseek", "destill"], known, found("deepseek-r1-distill", "x-destilled")) == (
+        "deepseek",
+        "distill",
+    )
+
+
+def test_another_number_is_no_slip():
+    assert meant_words(["qwen4"], [*KNOWN, "qwen3"], found("qwen3-8b")) == ()
+    assert meant_words(["qewn3"], KNOWN, found("qwen3-8b")) == ("qwen3",)
+
+
+@pytest.mark.parametrize(
+    ("words", "fewer"),
+    [
+        (["qwen3", "7b"], ("qwen3",)),
+        (["qwen9:+", "8b"], ("qwen", "8b")),
+        (["qwen3", "8b", "banana"], ("qwen3", "8b")),
+        (["banana", "8b"], ()),
+    ],
+)
+def test_a_size_or_a_number_that_there_is_not_is_left_out(words, fewer):
+    assert fewer_words(words, found("qwen3-8b")) == fewer
+
+
+@pytest.mark.django_db
+def test_a_size_that_a_family_has_not_leads_to_the_family():
+    page = browse(Question(q="gpt j 70b", compatible="false"))
+    assert page.meant == "gpt j"
+    assert page.total > 0
+
+
+@pytest.mark.django_db
+def test_a_width_that_a_model_is_not_packed_in_is_said(client):
+    page = browse(Question(q="phi-2 exl2", compatible="false"))
+    assert (page.meant, page.unpacked) == ("phi-2", "exl2")
+    assert page.total == browse(Question(q="phi-2", compatible="false")).total > 0
+    text = Page(client.get("/models/", {"q": "phi-2 exl2", "compatible": "false"})).text
+    assert "No build of it is packed as “exl2”: this list is for phi-2" in text
+
+
+@pytest.mark.django_db
+def test_a_slip_that_few_are_called_by_offers_what_many_are(client):
+    item = next(one for one in every_record() if one["id"] == "microsoft/phi-2")
+    slip, right = (
+        [("1", {**item, "id": "sample/nvoa"})],
+        [(str(n), {**item, "id": f"sample/nova-{n}"}) for n in range(20)],
+    )
+    sync.store_raw([*slip, *right], origin="file")
+    page = browse(Question(q="nvoa", compatible="false"))
+    assert (page.total, page.meant, page.likelier) == (1, "", "nova")
+    answer = Page(client.get("/models/", {"q": "nvoa", "compatible": "false"}))
+    assert "Few models are called “nvoa”. Did you mean nova" in answer.text
+    assert any("q=nova&" in link or link.endswith("q=nova") for link in answer.links)
+    assert not browse(Question(q="nova", compatible="false")).likelier
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from compat.engines.accelerator_names import (
     accelerator_named,
     find_accelerator,
     general_names,
+    meant_by,
     near_names,
     read_name,
     suggested_names,
@@ -56,6 +57,20 @@ SPELLED = [
     ("AMD Ryzen AI Max+ 395", "Ryzen AI Max+ 395"),
     ("gfx1100 24 GB", "RX 7900 XTX"),
     ("RTX A5000 8 GB", "RTX A5000-8Q"),
+    ("Quadro RTX 6000", "Quadro RTX 6000"),
+    ("NVIDIA Quadro RTX 6000", "Quadro RTX 6000"),
+    ("RTX 6000 48GB", "RTX 6000 Ada"),
+    ("RTX 6000 24 GB", "Quadro RTX 6000"),
+    ("RTX 6000 96GB", "RTX PRO 6000"),
+    ("RTX PRO 6000 Blackwell Max-Q", "RTX PRO 6000 Max-Q"),
+    ("Tesla K80", "K80"),
+    ("GTX Titan X", "GTX TITAN X"),
+    ("W7900", "Radeon PRO W7900"),
+    ("Radeon Pro W6800", "Radeon PRO W6800"),
+    ("R9700", "Radeon AI PRO R9700"),
+    ("WX 7100", "Radeon PRO WX 7100"),
+    ("NVIDIA GH200 480GB", "GH200 96 GB"),
+    ("Ryzen AI Max 390", "Radeon 8050S"),
 ]
 
 
@@ -106,6 +121,10 @@ def test_a_memory_says_which_size_is_meant():
     "spelled",
     [
         "MI300A",
+        "RTX 6000",
+        "RTX 5000",
+        "RTX 4000",
+        "Titan X",
         "strix point",
         "rtx",
         "40",
@@ -129,6 +148,35 @@ def test_what_is_none_is_not_guessed(spelled):
 )
 def test_what_is_none_has_near_ones(wrong, near):
     assert near in near_names(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("RTX 6000", {"Quadro RTX 6000", "RTX 6000 Ada", "RTX PRO 6000"}),
+        ("2x NVIDIA RTX 6000", {"Quadro RTX 6000", "RTX 6000 Ada", "RTX PRO 6000"}),
+        ("RTX 5000", {"Quadro RTX 5000", "RTX 5000 Ada", "RTX PRO 5000"}),
+        ("RTX 4000", {"Quadro RTX 4000", "RTX 4000 Ada", "RTX PRO 4000"}),
+        ("RTX 4500", {"RTX 4500 Ada", "RTX PRO 4500"}),
+        ("RTX 5000 Laptop", {"Quadro RTX 5000 Laptop", "RTX 5000 Ada Laptop", "RTX PRO 5000 Laptop"}),
+        ("Titan X", {"GTX TITAN X", "TITAN X Pascal"}),
+        ("RTX 8000", set()),
+        ("A6000", set()),
+        ("RTX 3060", set()),
+        ("RTX 9999", set()),
+    ],
+)
+def test_a_name_of_several_accelerators_is_none_and_offers_them_first(name, meant):
+    assert set(meant_by(name)) == meant
+    assert not meant or set(near_names(name, len(meant))) == meant
+
+
+@pytest.mark.parametrize(
+    ("board", "label", "count"),
+    [("K80 24GB", "K80", 2), ("2x Tesla K80 24 GB", "K80", 4), ("M60 16GB", "M60", 2), ("A16 64 GB", "A16", 4)],
+)
+def test_the_memory_of_a_whole_board_means_all_that_is_on_it(board, label, count):
+    assert read_name(board) == ReadName(label, count)
 
 
 def test_nothing_is_near_to_nonsense():

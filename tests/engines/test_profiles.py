@@ -38,6 +38,11 @@ confidence = "high"
 [hardware]
 platforms = ["cpu"]
 """
+DOUBT = """confidence = "low"
+note = "It is not known"
+brief = "not known"
+report = "https://example.org/1"
+"""
 SLUGS = {
     "rbee", "rbee-worker", "llama-cpp", "ollama", "lm-studio", "vllm", "sglang", "mlx-lm", "transformers",
     "tgi",
@@ -140,6 +145,18 @@ WRONG = [
         "a format by a space it lacks",
         GOOD.replace('by = "model_type"\nconfidence', 'by = "gguf"\nconfidence'),
         "goes by gguf",
+    ),
+    (
+        "a doubt about no hardware",
+        GOOD.replace('platforms = ["cpu"]', 'platforms = ["cpu"]\n[[hardware.doubts]]\n' + DOUBT),
+        "hardware: doubts 1: give either capabilities or integrated",
+    ),
+    (
+        "a doubt about a range that is none",
+        GOOD.replace(
+            'platforms = ["cpu"]', 'platforms = ["cpu"]\n[[hardware.doubts]]\ncapabilities = [5.0, 5.0]\n' + DOUBT
+        ),
+        "hardware: doubts 1: capabilities ends before it begins",
     ),
     ("an unknown platform", GOOD.replace('["cpu"]', '["abacus"]'), "hardware: platforms 1 should be one of cuda"),
     ("no platform", GOOD.replace('platforms = ["cpu"]', ""), "platforms is missing"),
@@ -268,8 +285,8 @@ def test_the_context_policy_changes_the_verdict_and_the_digest():
 
 
 def test_capabilities_are_named_by_generation():
-    assert [generation_name(number) for number in (12.0, 9.0, 8.9, 8.6, 7.5, 7.0, 3.5)] == [
-        "Blackwell", "Hopper", "Ada", "Ampere", "Turing", "Volta", "older than Maxwell",
+    assert [generation_name(number) for number in (12.0, 9.0, 8.9, 8.6, 7.5, 7.0, 3.5, 2.0)] == [
+        "Blackwell", "Hopper", "Ada", "Ampere", "Turing", "Volta", "Kepler", "older than Kepler",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="use one of nvidia"):
         Capability("abacus")

@@ -19,6 +19,11 @@ READ = [
     ("laptop RX 6800", {"accelerator": "RX 6800M"}),
     ("4060, not a laptop", {"accelerator": "RTX 4060"}),
     ("laptop with eGPU 3090", {"accelerator": "RTX 3090"}),
+    ("laptop gtx 970", {"accelerator": "GTX 970M"}),
+    ("laptop RX 7600M XT", {"accelerator": "RX 7600M XT"}),
+    ("K80 24GB, 64GB RAM", {"accelerator": "K80", "count": "2", "ram": "64"}),
+    ("Core Ultra 7 258V, Arc 140V, 32GB", {"accelerator": "Arc 140V", "memory": "32"}),
+    ("64GB DDR5 6000", {"ram": "64"}),
     ("4090m", {"accelerator": "RTX 4090 Laptop"}),
     ("Radeon 780M 32GB + RTX 4070", {"accelerator": "RTX 4070", "ram": "32"}),
     ("Ryzen 7 7840HS, Radeon 780M, RTX 4060 laptop, 32GB", {"accelerator": "RTX 4060 Laptop", "ram": "32"}),
@@ -154,12 +159,15 @@ def test_it_is_read_as_it_is_meant(text, told):
     [
         ("rtx 4090 not 3090", "not 3090", "RTX 3090"),
         ("Titan X", "Titan X", "TITAN X Pascal"),
-        ("GTX 1650 with Max-Q Design", "Max-Q", "Quadro P4000 Max-Q"),
+        ("RTX 6000, 64 GB RAM", "RTX 6000", "RTX 6000 Ada"),
+        ("2x RTX 4000", "2x RTX 4000", "2x RTX PRO 4000"),
+        ("laptop rtx 5000", "laptop rtx 5000", "RTX 5000 Ada Laptop"),
+        ("GTX 1650 with Max-Q Design", "Max-Q", "RTX A2000 Max-Q"),
         ("4090 64", "64", "64 GB RAM"),
         ("M3 Max 64GB 1TB", "1TB", "1TB SSD"),
         ("4090 64GB 2TB", "2TB", "2TB SSD"),
         ("3090, 64GB, 32GB RAM", "64GB", "64GB SSD"),
-        ("64GB DDR5 6000", "DDR5 6000", "DDR5-6000"),
+        ("64GB DDR5 6600", "DDR5 6600", "DDR5-6600"),
         ("laptop 3060 12GB", "RTX 3060 12 GB", "RTX 3060 Laptop"),
         ("Orin AGX 64GB", "Orin AGX", "Jetson AGX Orin 64GB"),
         ("g5.12xlarge", "g5.12xlarge", "4x A10G"),
@@ -190,6 +198,17 @@ def test_more_memory_than_a_machine_holds_is_said():
 
 def test_a_size_that_is_taken_as_a_cards_is_said():
     assert "4 GB is taken as the memory of the RTX 3050." in read_machine("RTX 3050 4GB").said
+
+
+def test_a_name_of_several_accelerators_is_asked_about():
+    asked = "RTX 6000 may be the RTX PRO 6000, RTX 6000 Ada or Quadro RTX 6000: choose one, or tell its memory."
+    assert asked in read_machine("RTX 6000, 64 GB RAM").said
+
+
+@pytest.mark.parametrize(("text", "taken"), [("K80", "1 is taken"), ("Tesla K80 24 GB", "2 are taken")])
+def test_of_a_board_with_several_gpus_it_is_said_how_many_are_taken(text, taken):
+    said = f"One board holds 2 K80, each with 12 GB, and engines see each by itself: {taken}."
+    assert said in read_machine(text).said
 
 
 def test_of_two_sizes_without_a_name_none_is_dropped():

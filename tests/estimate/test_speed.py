@@ -222,6 +222,7 @@ def test_packed_weights_are_unpacked_no_faster_than_the_units_can():
         ("H200", 30.2e12),
         ("RTX 5090", 104.8e12),
         ("GTX 1080", 4.4e12),
+        ("P4", 2.85e12),
         ("Apple M1 Max", 5.2e12),
         ("B200", 37.2e12),
         ("B300", 37.2e12),
@@ -298,8 +299,17 @@ def test_unknown_models_have_no_speed():
     assert speed("Llama-3.1-8B", "any").reason
 
 
+def test_cards_older_than_pascal_were_not_measured_and_that_is_said():
+    for name in ("GTX 980 Ti", "K80"):
+        found = speed("Llama-3.1-8B", on=Hardware((find_accelerator(name),)))
+        assert found.tokens_per_second is None
+        assert "NVIDIA graphics cards older than Pascal" in found.reason
+    assert speed("Llama-3.1-8B", on=Hardware((find_accelerator("P4"),))).tokens_per_second > 10
+
+
 def test_classes_of_hardware():
     assert hardware_class(find_accelerator("GTX 1050 Ti")) == "nvidia-before-7.0"
+    assert hardware_class(find_accelerator("GTX 980 Ti")) == "nvidia-before-6.0"
     assert hardware_class(find_accelerator("Apple M1 Max")) == "apple-unified"
     assert hardware_class(find_accelerator("GB10")) == "nvidia-unified"
     computing = {"V100": 32, "A100": 80, "H20": 96, "H200": 141, "B200": 192, "B300": 288}
@@ -310,3 +320,15 @@ def test_classes_of_hardware():
     assert hardware_class(find_accelerator("RX 7900 XTX")) == "amd"
     assert hardware_class(find_accelerator("MI300X")) == "amd-compute"  # other kernels, of which no run was measured
     assert "Instinct" in speed("Llama-3.1-8B", on=Hardware((find_accelerator("MI300X"),))).reason
+
+
+def test_a_bandwidth_is_asked_for_only_where_it_would_give_a_number():
+    without = Hardware(system_memory=64 * GIB)
+    assert "give the bandwidth" in speed("Llama-3.1-8B", on=without).reason
+    for engine in ("vllm", "sglang", "transformers"):
+        told = [
+            speed("Llama-3.1-8B", engine=engine, on=one) for one in (without, replace(without, system_bandwidth=60e9))
+        ]
+        assert {one.tokens_per_second for one in told} == {None}
+        assert len({one.reason for one in told}) == 1
+        assert "on processors" in told[0].reason

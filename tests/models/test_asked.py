@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat.models.asked import Asked, read_search, spellings_of
+from compat.models.asked import Asked, read_search, says, spellings_of
 
 QWEN = "Qwen/Qwen3-30B-A3B"
 GEMMA = "unsloth/gemma-3-27b-it-GGUF"
@@ -95,7 +95,13 @@ def test_an_id_is_asked_for_and_more_may_be_meant(question):
         ("C:\\Users\\me\\models\\Qwen3-8B-Q4_K_M.gguf", ("qwen3-8b",)),
         ("docker run --model /models/Qwen3-8B vllm", ("qwen3-8b",)),
         ("model-00001-of-00004.safetensors", ("model-00001-of-00004.safetensors",)),
-        ("bartowski Q4_K_M", ("bartowski", "q4_k_m")),
+        ("bartowski Q4_K_M", ("bartowski",)),
+        ("qwen 3 8b", ("qwen3:+", "8b")),
+        ("llama 3.1 70b", ("llama3.1:+", "70b")),
+        ("stable diffusion 3.5", ("stable", "diffusion3.5:+")),
+        ("llama 70 chat", ("llama", "70", "chat")),
+        ("3 qwen", ("3", "qwen")),
+        ("awq 4bit", ("awq", "4bit")),
         ("https://huggingface.co/models?library=gguf&search=qwen+coder", ("qwen", "coder")),
         ("https://huggingface.co/datasets/rajpurkar/squad", ("datasets/rajpurkar",)),
         ("\uff31wen3\u00a08B", ("qwen3", "8b")),
@@ -134,11 +140,40 @@ def test_a_name_of_another_place_is_looked_for_by_what_the_model_is_called(quest
 
 
 @pytest.mark.parametrize(
+    ("question", "words", "widths"),
+    [
+        ("qwen3 8b q4_k_m", ("qwen3", "8b"), ("q4_k_m",)),
+        ("gemma3 27b q4", ("gemma3", "27b"), ("q4",)),
+        ("qwen2.5 72b 4 bit", ("qwen2.5", "72b"), ("4bit",)),
+        ("llama3.3 70b 4-bit gguf", ("llama3.3", "70b"), ("4-bit", "gguf")),
+        ("Mixtral 8x7B GPTQ", ("mixtral", "8x7b"), ("gptq",)),
+        ("llama 70b fp8", ("llama", "70b"), ("fp8",)),
+        ("q4 gguf", ("q4", "gguf"), ()),
+        ("qwen3-8b-awq", ("qwen3-8b-awq",), ()),
+    ],
+)
+def test_words_of_how_weights_are_packed_are_no_part_of_a_name(question, words, widths):
+    asked = read_search(question)
+    assert (asked.words, asked.widths) == (words, widths)
+
+
+def test_a_number_typed_apart_is_that_of_the_name_before_it():
+    asked = read_search("llama 3 8b")
+    assert asked.apart == ("llama", ":3:", "8b")
+    for name in ("llama-3-8b", "meta-llama-3.1-8b", "llama3-8b", "llama_3_8b"):
+        assert says(name, (asked.words[0],)), name
+    for name in ("llama-2-13b", "llama-30b", "qwen3-8b"):
+        assert not says(name, (asked.words[0],)), name
+    assert says("whisper-large-v3", (":3:",))
+    assert not says("whisper-large-v3.5", (":3:",))
+    assert not says("whisper-1.3", (":3:",))
+
+
+@pytest.mark.parametrize(
     ("question", "wider"),
     [
         ("phi4:70b", ("phi4",)),
         ("mistral:7b-instruct", ("mistral",)),
-        ("qwen3 8b q4_k_m", ("qwen3", "8b")),
         ("https://github.com/QwenLM/Qwen3/issues", ("qwen3",)),
         ("qwen3 8b", ()),
         ("mistral", ()),

@@ -261,6 +261,25 @@ def test_the_fastest_are_shown_first_each_with_its_speed_and_what_it_is_assumed_
     assert page.text.count("tokens/s on CUDA") == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("machine", "reason"),
+    [
+        ("accelerator=8x MI300X", "No measured runs of llama.cpp on AMD accelerators for computing"),
+        ("ram=64", "The processor alone computes it: give the bandwidth of the system memory"),
+        ("accelerator=K80 24GB", "No measured runs of llama.cpp on NVIDIA graphics cards older than Pascal"),
+    ],
+)
+def test_where_nothing_has_a_speed_it_is_said_why(machine, reason, client):
+    response = get(client, f"?worker=llama-cpp&{machine}")
+    row = response.context["page"].rows[0]
+    assert row.speed.tokens_per_second is None
+    assert f"No speed: {reason}" in Page(response).text
+    own = Page(client.get(f"/models/{row.record.repo_id}/?worker=llama-cpp&{machine}"))
+    assert f"No speed: {reason}" in own.text
+    assert "No speed" not in Page(get(client, "?worker=llama-cpp&accelerator=RTX 4090")).text
+    assert "No speed" not in Page(get(client, "?worker=llama-cpp")).text
+
+
 def test_the_page_of_a_model_shows_the_speed_of_its_row(client):
     rows = get(client, f"?{FAST}").context["page"].rows
     told = f"about {rows[0].speed.tokens_per_second:,.0f} tokens/s on CUDA"

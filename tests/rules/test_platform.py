@@ -419,3 +419,60 @@ def test_tensorrt_llm_computes_no_fp8_on_ampere(scheme):
 def test_tgi_computes_each_packing_where_it_has_kernels_for_it(label, hardware, answer):
     result = said("tgi", hardware, label)
     assert (result.confidence if result.compatible else result.cause) == answer
+
+
+# --- hardware of an engine's own platforms on which it runs less surely -------------------------------------------
+
+KEPLER, MAXWELL, PASCAL = 3.7, 5.2, 6.1
+ON_LLAMA_CPP = ("llama-cpp", "koboldcpp", "jan", "lm-studio", "llamafile", "rbee-worker")
+
+
+@pytest.mark.parametrize("engine", sorted(all_profiles()))
+def test_kepler_is_promised_by_nobody(engine):
+    for format_, packing in (
+        ("gguf", "Q4_K_M"),
+        ("safetensors", None),
+        ("safetensors", "MLX 4-bit"),
+        ("ctranslate2", None),
+    ):
+        found = said(engine, nvidia(KEPLER), packing, format_=format_)
+        assert not found.compatible or found.confidence == "low", (engine, format_)
+
+
+@pytest.mark.parametrize("engine", ON_LLAMA_CPP)
+def test_what_has_to_be_compiled_for_kepler_is_unsure_there_and_says_why(engine):
+    old, newer = (said(engine, nvidia(one), "Q4_K_M", format_="gguf") for one in (KEPLER, 5.0))
+    assert (old.confidence, old.brief) == ("low", "not prebuilt for Kepler")
+    assert any("CUDA 12" in text and "https://" in text for text in old.warnings)
+    assert newer.confidence == said(engine, None, "Q4_K_M", format_="gguf").confidence != "low"
+
+
+def test_ollama_and_pytorch_refuse_kepler():
+    assert said("ollama", nvidia(KEPLER), "Q4_K_M", format_="gguf").cause == "platform"
+    for engine in ("transformers", "vllm", "mlx-vlm"):
+        found = said(engine, nvidia(KEPLER))
+        assert found.cause == "platform"
+        assert "this one is Kepler" in found.reasons[0]
+
+
+def test_transformers_says_which_pytorch_gpus_before_turing_need():
+    for capability in (MAXWELL, PASCAL, 7.0):
+        found = said("transformers", nvidia(capability))
+        assert found.confidence == "medium"
+        assert any("CUDA 12.6" in text for text in found.warnings)
+    assert said("transformers", nvidia(7.5)).confidence == "high"
+    assert said("transformers", None).confidence == "high"
+
+
+def test_mlx_vlm_needs_turing_on_nvidia_as_mlx_does():
+    assert said("mlx-vlm", nvidia(7.0), "MLX 4-bit").cause == "platform"
+    assert said("mlx-vlm", nvidia(7.5), "MLX 4-bit").cause != "platform"
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_intels_graphics_inside_a_processor_are_not_promised_what_its_cards_are(engine):
+    inside, card = (Capability("intel", integrated=one) for one in (True, False))
+    assert said(engine, inside).confidence == "low"
+    assert said(engine, card).confidence == "high"
+    assert said(engine, Capability("amd", gfx="gfx942", integrated=True)).confidence != "low"
+    assert said("llama-cpp", inside, "Q4_K_M", format_="gguf").confidence == "medium"

@@ -36,7 +36,8 @@ _NO_SENTENCES = {
 """Keys of data that hold names."""
 WORDS = (
     *("or", "and", "likely", "experts", "layers", "memory", "processor", "runs", "good", "fair", "poor", "very good"),
-    *("format", "Use", "default", "formula", "shared memory", "before Volta", "year not told", "unified memory"),
+    *("format", "Use", "default", "formula", "shared memory", "before Pascal", "of the Pascal generation"),
+    *("year not told", "unified memory"),
     *("Chinese", "on a processor", "limits", "packing", "text model", "a text model", "mixture-of-experts model"),
     *("a mixture-of-experts model", "vision model", "a vision model", "audio model", "an audio model"),
     *("embedding model", "an embedding model", "different design", "a different design", "a model"),
