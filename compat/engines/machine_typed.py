@@ -61,7 +61,7 @@ _BARE_SIZES = "|".join(
 _NO_UNIT = re.compile(rf"(?<![\w.-])({_BARE_SIZES}) (?=(?:{_KIND})\b)", re.IGNORECASE)
 """``64 RAM``: so many GB."""
 _NO_CARD = re.compile(
-    r"\b(?:no|without|ohne|keine?n?)\s+(?:\w+\s+)?(?:e?gpu|cards?|graphics|grafik\w*)\b|\b(?:cpu|processor)\s+only\b"
+    r"\b(?:no|without|ohne|keine?n?)\s+(?:\w+\s+)?(?:e?gpu|cards?|graphics|grafik\w*)\b|\b(?:cpu|processor)[\s-]+only\b"
     r"|\b(?:only|just|nur)\s+(?:a |die |der )?(?:cpu|processor|prozessor)\b|\b(?:integrated|onboard)\b",
     re.IGNORECASE,
 )
@@ -97,7 +97,7 @@ _SAYING_NOTHING = frozenset((
     *("external", "nvlink", "sli", "single", "one", "founders", "edition", "fe", "oc", "running", "run", "from"),
     *("asus", "msi", "gigabyte", "zotac", "evga", "pny", "palit", "gainward", "sapphire", "powercolor", "xfx"),
     *("asrock", "tuf", "ventus", "aorus", "ubuntu", "debian", "fedora", "wsl", "wsl2", "macos", "chip", "google"),
-    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen"),
+    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba"),
 ))  # fmt: skip
 _MOST_WORDS = 40
 _LONGEST_NAME = 7

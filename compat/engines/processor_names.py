@@ -15,6 +15,8 @@ _NAMES = (
     rf"xeon(?:\s+(?:gold|silver|platinum|bronze|w\d?|e\d))?[\s-]+{_MODEL}(?=\w*\d)\w{{4,8}}(?:\s+v\d)?",
     r"e[357]-\d{4}(?:\s?v\d)?",
     r"raspberry\s*pi(?:\s*\d\w?)?",
+    r"(?:(?:processor|celeron|pentium(?:\s+(?:gold|silver))?)\s+)?n(?:9[57]|[1-3][05][05]|[3-6]\d{3})",
+    r"celeron|pentium",
     r"(?:ryzen|(?:core\s+)?ultra)\s+[3579]",
     r"(?:core\s+)?i[3579]",
     r"ryzen\s+ai\s+[3579]\s+(?:hx\s+|pro\s+)*\d{3}",

@@ -34,6 +34,7 @@ _PIECES = re.compile(
     r"(?<![\w.])(\d{1,2}) ?(?:st(?:ü|u|ue)ck|stk\.?|pcs\.?|pieces?|units?)(?: of| von)?(?!\w)", re.IGNORECASE
 )
 _PAIR = re.compile(r"\b(?:an? )?pair of\b|\bein paar\b", re.IGNORECASE)
+_FRENCH_SIZE = re.compile(r"(?<![\w.])(\d{1,4}(?:[.,]\d)?) ?([gt])o\b(?: de(?= ))?", re.IGNORECASE)
 _MARKS = re.compile(r"\((?:r|tm|c)\)", re.IGNORECASE)
 _WITH = re.compile(r"\bw/ ?", re.IGNORECASE)
 _MAX_Q = re.compile(r"\bwith (max-q)(?: design)?\b", re.IGNORECASE)
@@ -51,6 +52,7 @@ def plain_words(text: str) -> str:
         text = _from_chinese(text)
     text = _MAX_Q.sub(r"\1", _WITH.sub("with ", _MARKS.sub(" ", text)))
     text = _PIECES.sub(_times, _PAIR.sub("2x", text))
+    text = _FRENCH_SIZE.sub(r"\1 \2B", text)
     text = _QUOTES.sub(" ", _ENDS.sub(" ", text))
     text = _THOUSANDS.sub(r"\1\2", _DECIMAL.sub(r"\1.\2", text))
     return " ".join(text.split())
