@@ -130,9 +130,10 @@ def _embed_bits(parts: Split, mix: Mix) -> float:
 
 
 def _lookup_bits(parts: Split, mix: Mix) -> float:
-    # llama.cpp takes the tables by layer for embeddings; mixes that leave those in 16 bits pack these all the same.
     if not mix.gguf:
-        return 16.0
+        # MLX packs them like everything else.
+        return mix.embed
+    # llama.cpp takes the tables by layer for embeddings; mixes that leave those in 16 bits pack these all the same.
     bits = _embed_bits(parts, mix)
     return bits if mix.body >= 16 else min(bits, BITS_PER_WEIGHT["Q8_0"])
 

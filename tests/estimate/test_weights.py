@@ -23,6 +23,22 @@ def test_tables_by_layer_are_packed_where_embeddings_are_left_wide():
     assert wide.lookup == wide.parts.lookup * 2
 
 
+@pytest.mark.parametrize(
+    ("name", "quant", "size"),
+    [
+        ("google/gemma-4-E2B-it", "MLX 4-bit", 3_540_000_000),
+        ("google/gemma-4-E4B-it", "MLX 4-bit", 5_261_334_938),
+        ("google/gemma-4-E4B-it", "MLX MXFP8", 8_697_308_774),
+        ("google/gemma-4-E4B-it", "MLX 8-bit", 8_912_057_139),
+    ],
+)
+def test_mlx_packs_tables_by_layer_like_everything_else(name, quant, size):
+    """The sizes are of mlx-community's files, which have towers for images and sounds in 16 bits too."""
+    told = estimate_weights(known_shape(name), quant=quant)
+    assert 0.75 * size < told.total < size
+    assert told.lookup + told.embed < told.total
+
+
 def test_a_label_that_only_mixtures_have_is_of_experts_where_layers_are_not_known():
     told = estimate_weights(None, parameters=14_000_000_000, quant="MXFP4_MOE").total
     assert told < 0.8 * estimate_weights(None, parameters=14_000_000_000, quant="MXFP4").total
