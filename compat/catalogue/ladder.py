@@ -28,7 +28,7 @@ from compat.catalogue.index_columns import RUNS, Column, Mask, by_level, level_o
 from compat.catalogue.machine_needs import Builds
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.membership import shown_rows
-from compat.catalogue.needs import context_room, fit_of, plans_of, speed_told
+from compat.catalogue.needs import context_room, fit_of, leaves_projector_out, plans_of, speed_told
 from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
@@ -530,7 +530,7 @@ class _Reader:
         if record is None or pick.position >= len(variants):
             return None
         variant, answer = variants[pick.position], self.answers[record.sheet_id]
-        if NARROW.match(variant.quantization):
+        if NARROW.match(variant.quantization) or (use in _SENSING and leaves_projector_out(record, variant)):
             return None
         facts = answer.facts[pick.position]
         asked = self.asked.changed(context=pick.context) if pick.context else self.asked

@@ -147,7 +147,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
-    if projector is None:
+    if leaves_projector_out(record, variant):
         assumed = (*assumed, "used for text only: the size of its vision projector is not told")
     elif projector:
         assumed = (*assumed, "loaded with its vision projector")
@@ -167,6 +167,12 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         ),
         (*assumed, *shape.assumed),
     )
+
+
+def leaves_projector_out(record: ModelRecord, variant: RecordVariant | Variant) -> bool:
+    """Whether what a variant needs is told without its vision projector, because nothing tells the size of that."""
+    format_ = variant.facts.format if isinstance(variant, Variant) else variant.format
+    return format_ == "gguf" and record.projector and record.projector_bytes is None
 
 
 def fit_of(record: ModelRecord, variant: RecordVariant, worker: Worker) -> FitResult | None:

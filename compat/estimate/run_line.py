@@ -182,6 +182,7 @@ _WEIGHTS = {
 
 _WIDE_CACHES = (SIXTEEN_BITS, SIXTEEN_BITS)
 _LLAMA_CPP = ("llama-server",)
+_PROJECTOR_TOO = "It loads the repository's vision projector too, which is not counted here."
 
 
 def _llama_server(start: Start) -> RunLine | str:
@@ -220,7 +221,7 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     if start.model.projector is False and program == _LLAMA_CPP:
         told.append("--no-mmproj")
     elif start.model.projector is False:
-        note = "It loads the repository's vision projector too, which is not counted here."
+        note = _PROJECTOR_TOO
     return RunLine(((Command(tuple(told)),),), note)
 
 
@@ -327,6 +328,8 @@ def _ollama_notes(start: Start, *, served: bool) -> Iterator[str]:
             "Ollama takes the card with most free memory alone where all of a model seems to go there; "
             "with OLLAMA_SCHED_SPREAD set to 1 its server shares it out over all."
         )
+    if start.model.projector is False:
+        yield _PROJECTOR_TOO
     if start.stretched:
         # NewLlamaServer in llm/server.go: opts.NumCtx becomes the file's own.
         yield f"Ollama cuts the context to the {start.model.context:,} tokens that the file says it is made for."

@@ -198,6 +198,21 @@ def test_what_sees_or_hears_is_no_rung_where_its_text_part_alone_runs():
     assert seen
 
 
+@pytest.mark.parametrize("engine", ["llama-cpp", "ollama"])
+def test_what_is_to_see_is_no_rung_where_its_need_leaves_the_projector_out(engine):
+    def seeing(told):
+        store_raw([("1", told)], origin="file")
+        page = what_runs(Question(worker=engine, accelerator="GTX 1060 6 GB"))
+        return {rung.record.repo_id for ladder, rung in rungs_of(page) if ladder.use == "vision"}
+
+    told = samples.record("unsloth/gemma-4-E2B-it-GGUF", gguf={"architecture": "gemma4", "total": 4_647_450_147})
+    assert told["id"] in seeing(told), seeing(told)
+    for file in told["siblings"]:
+        if file["rfilename"].startswith("mmproj"):
+            del file["size"]
+    assert told["id"] not in seeing(told)
+
+
 def test_an_engine_that_runs_the_text_part_alone_leads_to_one_that_sees():
     asked = Question(worker="mlx-lm", accelerator="Apple M3 Max", memory=64)
     vision = next(one for one in what_runs(asked).ladders if one.use == "vision")
