@@ -52,6 +52,11 @@ class SpeedEstimate:
     reason: str = ""
     backend: str = ""
 
+    @property
+    def writes_nothing(self) -> bool:
+        """Whether there is no number because nothing is written, not because none is known."""
+        return self.reason == WRITES_NOTHING
+
 
 WRITES_NOTHING = "It writes nothing: it reads a text, and makes a vector or a rank of it."
 """Why what is served for embeddings has no speed of writing."""

@@ -200,3 +200,10 @@ def test_the_one_change_that_makes_it_run_is_told_beside_another_build_that_runs
     assert "One change makes it run here: " in Page(client.get(address)).text
     monkeypatch.setattr(DetailPage, "surer", property(lambda page: page.alternatives[0]))
     assert "One change makes it run here: " in Page(client.get(address)).text
+
+
+def test_of_what_writes_nothing_no_speed_is_missed(client):
+    page = Page(client.get("/models/BAAI/bge-m3/?worker=transformers&accelerator=RTX+4090"))
+    assert page.classed("take-facts")
+    assert "no number" not in page.text
+    assert "No speed" not in page.text
