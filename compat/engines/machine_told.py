@@ -10,11 +10,15 @@ GB_OF = {"t": 1024.0, "g": 1.0, "m": 1 / 1024, "k": 1 / 1024**2}
 
 @dataclass(slots=True)
 class Device:
-    """One accelerator that a text tells of, and how many GB it has where the text tells that as well."""
+    """One accelerator that a text tells of, and how many GB it has where the text tells that as well.
+
+    ``sized`` says that a size stood in its name: another one is not its own.
+    """
 
     name: str
     memory: float | None = None
     count: int = 1
+    sized: bool = False
 
 
 @dataclass(slots=True)

@@ -147,7 +147,7 @@ def _read_part(part: str, between: str, told: Told, *, laptop: bool) -> list[_Si
     card = read_name(name)
     if card.label:
         # A size that stands with a name is that of this accelerator, whatever else there is.
-        told.devices.append(Device(card.label, card.memory, card.count * count))
+        told.devices.append(Device(card.label, card.memory, card.count * count, _is_sized(name)))
         return []
     integrated = INTEGRATED.search(part)
     if integrated:
@@ -260,9 +260,9 @@ def _names(part: str, told: Told, *, laptop: bool) -> str:
                     told.unread.append(" ".join([rest.pop(), *row]))
                     at += length
                     break
-                told.devices.append(Device(read.label, read.memory, read.count))
+                told.devices.append(Device(read.label, read.memory, read.count, _is_sized(" ".join(row))))
                 at += length
-                at += _take_own_size(words[at:], in_brackets[at:], SIZE_LAST.search(" ".join(row)) is not None, told)
+                at += _take_own_size(words[at:], in_brackets[at:], told)
                 # What stood on both sides of a name does not belong together.
                 rest.append("\n")
                 break
@@ -285,15 +285,16 @@ def _words_and_brackets(part: str) -> tuple[list[str], list[bool]]:
     return words, opened
 
 
-def _take_own_size(words: Sequence[str], in_brackets: Sequence[bool], sized: bool, told: Told) -> int:
-    """Let the last accelerator have a size that stands right behind its name; how many words that is.
+def _is_sized(name: str) -> bool:
+    return SIZE_LAST.search(name) is not None
 
-    ``sized`` says that the name itself tells one.
-    """
+
+def _take_own_size(words: Sequence[str], in_brackets: Sequence[bool], told: Told) -> int:
+    """Let the last accelerator have a size that stands right behind its name; how many words that is."""
     device = told.devices[-1]
     known = accelerator_named(device.name)
     found = _BEHIND.match(" ".join(words[:6]))
-    if found is None or sized or device.memory is not None or known is None or known.unified:
+    if found is None or device.sized or device.memory is not None or known is None or known.unified:
         return 0
     taken = len(found[0].split())
     first = next(place for place, word in enumerate(words) if word[0].isdecimal())
@@ -445,6 +446,6 @@ def _sized(told: Told, size: _Size, device: Device | None) -> Device:
 def _may_be_its_own(device: Device, size: _Size) -> bool:
     """Whether a size is one that an accelerator is made with, and nothing else tells its memory."""
     known = accelerator_named(read_name(device.name, size.gb).label)
-    if device.memory is not None or known is None:
+    if device.memory is not None or device.sized or known is None:
         return False
     return known.memory is None or abs(known.memory / GIB - size.gb) < 0.06 * size.gb + 0.2

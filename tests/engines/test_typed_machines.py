@@ -51,6 +51,8 @@ READ = [
     ("24x 64GB RAM", {"ram": "1536"}),
     ("RTX 3060 12GB, 64GB", {"accelerator": "RTX 3060 12 GB", "ram": "64"}),
     ("RTX 4090 24 GB GDDR6X", {"accelerator": "RTX 4090"}),
+    ("RTX 3070 8GB 8GB", {"accelerator": "RTX 3070", "ram": "8"}),
+    ("RTX 4090 24 GB, 24 GB", {"accelerator": "RTX 4090", "ram": "24"}),
     ("VRAM 24GB RAM 64GB", {"memory": "24", "ram": "64"}),
     ("4090 64 RAM", {"accelerator": "RTX 4090", "ram": "64"}),
     ("16,5 GB RAM", {"ram": "16.5"}),
