@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compat.engines.accelerator_names import (
     TIMES,
@@ -31,6 +31,8 @@ _MOST_GB = 16_384.0
 """More is not read as one machine's: the largest servers that one system runs on hold as much."""
 _MOST_BEHIND = 8.0
 """GB of a size right behind a card's name that is below this is the card's own: of a system's memory there is more."""
+_NEARLY = 0.06
+"""Two sizes are the same up to this part of them."""
 PARTED = re.compile(
     # Not the plus of Ryzen AI Max+ 395.
     r"\s*[,;|\n]\s*|\s+(?:\+|&|and|plus|with|und|mit)\s+|(?<=\w)(?<!max)[+&](?=\w)"
@@ -408,7 +410,14 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
     taken = False
     for size in sizes:
         whole = size.gb * size.count
-        if size.kind == "card":
+        if size.kind == "card" and device is not None and _is_of_all(device, size):
+            device.memory = size.gb / device.count
+            told.said.append(f"{size.gb:g} GB is taken as the memory of all {device.count} together.")
+        elif size.kind == "card" and len(told.devices) > 1 and not _may_be_its_own(told.devices[0], size):
+            # What they have together, or one of them has.
+            if abs(sum(map(_memory, told.devices)) - size.gb) > _NEARLY * size.gb:
+                told.unread.append(size.text)
+        elif size.kind == "card":
             device = _sized(told, size, device)
         elif device is not None and shared and device.memory is None:
             device.memory = whole
@@ -443,9 +452,25 @@ def _sized(told: Told, size: _Size, device: Device | None) -> Device:
     return device
 
 
+def _memory(device: Device) -> float:
+    """The GB of all accelerators of one name; 0 where nothing tells them."""
+    known = accelerator_named(device.name)
+    of_one = device.memory or (known.memory / GIB if known is not None and known.memory is not None else 0)
+    return of_one * device.count
+
+
+def _is_of_all(device: Device, size: _Size) -> bool:
+    """Whether a size is what several accelerators have together: one alone is not made with as much."""
+    if device.count == 1 or size.count > 1:
+        return False
+    each = replace(size, gb=size.gb / device.count)
+    device = replace(device, memory=None, sized=False)
+    return _may_be_its_own(device, each) and not _may_be_its_own(device, size)
+
+
 def _may_be_its_own(device: Device, size: _Size) -> bool:
     """Whether a size is one that an accelerator is made with, and nothing else tells its memory."""
     known = accelerator_named(read_name(device.name, size.gb).label)
     if device.memory is not None or device.sized or known is None:
         return False
-    return known.memory is None or abs(known.memory / GIB - size.gb) < 0.06 * size.gb + 0.2
+    return known.memory is None or abs(known.memory / GIB - size.gb) < _NEARLY * size.gb + 0.2

@@ -51,6 +51,11 @@ READ = [
     ("24x 64GB RAM", {"ram": "1536"}),
     ("RTX 3060 12GB, 64GB", {"accelerator": "RTX 3060 12 GB", "ram": "64"}),
     ("RTX 4090 24 GB GDDR6X", {"accelerator": "RTX 4090"}),
+    ("3090 and 3060 12GB, 36GB VRAM", {"accelerator": "RTX 3090", "beside": "RTX 3060 12 GB"}),
+    ("2x3090, 48GB VRAM", {"accelerator": "RTX 3090", "count": "2"}),
+    ("2x RTX 3090 24GB 48GB VRAM", {"accelerator": "RTX 3090", "count": "2"}),
+    ("two 3060, 24 GB VRAM, 64 GB RAM", {"accelerator": "RTX 3060 12 GB", "count": "2", "ram": "64"}),
+    ("2x 4060 Ti, 16GB VRAM", {"accelerator": "RTX 4060 Ti 16 GB", "count": "2"}),
     ("RTX 3070 8GB 8GB", {"accelerator": "RTX 3070", "ram": "8"}),
     ("RTX 4090 24 GB, 24 GB", {"accelerator": "RTX 4090", "ram": "24"}),
     ("VRAM 24GB RAM 64GB", {"memory": "24", "ram": "64"}),
@@ -202,6 +207,12 @@ def test_more_memory_than_a_machine_holds_is_said():
     read = read_machine("4070 and 32 TB")
     assert (read.accelerator, read.ram) == ("RTX 4070", None)
     assert "32 TB is more memory than is read of one machine: 16 TB is the most." in read.said
+
+
+def test_a_size_that_unlike_cards_cannot_have_is_given_to_none_of_them():
+    read = read_machine("3090 and 3060 12GB, 40GB VRAM")
+    assert "memory" not in read.parameters
+    assert read.unread == ("40GB VRAM",)
 
 
 def test_a_size_that_is_taken_as_a_cards_is_said():
