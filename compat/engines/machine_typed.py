@@ -410,14 +410,7 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
     taken = False
     for size in sizes:
         whole = size.gb * size.count
-        if size.kind == "card" and device is not None and _is_of_all(device, size):
-            device.memory = size.gb / device.count
-            told.said.append(f"{size.gb:g} GB is taken as the memory of all {device.count} together.")
-        elif size.kind == "card" and len(told.devices) > 1 and not _may_be_its_own(told.devices[0], size):
-            # What they have together, or one of them has.
-            if abs(sum(map(_memory, told.devices)) - size.gb) > _NEARLY * size.gb:
-                told.unread.append(size.text)
-        elif size.kind == "card":
+        if size.kind == "card":
             device = _sized(told, size, device)
         elif device is not None and shared and device.memory is None:
             device.memory = whole
@@ -444,11 +437,17 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
 
 
 def _sized(told: Told, size: _Size, device: Device | None) -> Device:
-    """The accelerator with the memory that it is told to have."""
+    """The first accelerator, with the memory that it is told to have or what it has of that of all together."""
     if device is None:
         device = Device("", None, size.count)
         told.devices.append(device)
-    device.memory = size.gb
+    if _is_of_all(device, size):
+        device.memory = size.gb / device.count
+        told.said.append(f"{size.gb:g} GB is taken as the memory of all {device.count} together.")
+    elif len(told.devices) == 1 or _may_be_its_own(device, size):
+        device.memory = size.gb
+    elif abs(sum(map(_memory, told.devices)) - size.gb) > _NEARLY * size.gb:
+        told.unread.append(size.text)
     return device
 
 
