@@ -17,6 +17,7 @@ from compat.catalogue.spelling import fewer_words, likelier_words, meant_words
 from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
+from compat.estimate import Fit
 from compat.hub.payloads import is_repo_id
 from compat.models import CuratedList
 from compat.models.asked import Asked, without_signs
@@ -112,11 +113,16 @@ class BrowsePage:
 
     @property
     def no_speed(self) -> str:
-        """Why nothing of the page that runs has a speed on the machine, mostly; empty where something has one."""
-        told = [row.speed for row in self.rows if row.speed is not None and row.result.compatible]
-        if any(speed.tokens_per_second is not None for speed in told):
+        """Why nothing of the page that runs has a speed on the machine, mostly; empty where something has one.
+
+        What of a row is not known is the reason only where all rows lack it.
+        """
+        told = [row for row in self.rows if row.speed is not None and row.result.compatible]
+        if any(row.speed is not None and row.speed.tokens_per_second is not None for row in told):
             return ""
-        return next((reason for reason, _ in Counter(speed.reason for speed in told).most_common(1)), "")
+        placed = [row for row in told if row.fit is not None and row.fit.fit is not Fit.UNKNOWN]
+        reasons = Counter(row.speed.reason for row in placed or told if row.speed is not None)
+        return next((reason for reason, _ in reasons.most_common(1)), "")
 
     @property
     def found_at_all(self) -> int:

@@ -109,6 +109,8 @@ def token_work(
         return ", ".join(weights.missing) or "size of the weights"
     if shape.hears:
         return "how long it listens before it writes"
+    if engine == "ollama" and (quant or "").startswith("MLX"):
+        return "how fast Ollama's own runner of MLX weights is, of which no runs were measured"
     if shape.layers is None:
         return "number of layers"
     if weights.parts is None:

@@ -292,6 +292,15 @@ def test_engines_that_run_expert_by_expert_get_no_number_for_mixtures():
     assert "mixture of experts" in mixture.reason
 
 
+def test_what_ollama_loads_with_mlx_is_not_as_fast_as_what_llama_cpp_loads():
+    """Its MLX runner is another program than the one whose runs were measured."""
+    packed = VariantInputs(known_shape("Qwen/Qwen3-8B"), quant="MLX 8-bit", format="safetensors")
+    found = estimate_speed(packed, "ollama", Hardware((RTX,)))
+    assert found.tokens_per_second is None
+    assert "MLX" in found.reason
+    assert estimate_speed(replace(packed, quant="Q8_0", format="gguf"), "ollama", Hardware((RTX,))).tokens_per_second
+
+
 def test_unknown_models_have_no_speed():
     assert estimate_speed(VariantInputs(quant="Q4_0"), "llama.cpp", Hardware((RTX,))).tokens_per_second is None
     bare = replace(known_shape("Llama-3.1-8B"), vocab=None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import urljoin
 
 import pytest
 
 from compat import catalogue as queries
 from compat.catalogue.question import SORTS
+from compat.estimate import Fit
 from compat.models import ModelRecord
 from tests.markup import Page
 
@@ -278,6 +280,17 @@ def test_where_nothing_has_a_speed_it_is_said_why(machine, reason, client):
     assert f"No speed: {reason}" in own.text
     assert "No speed" not in Page(get(client, "?worker=llama-cpp&accelerator=RTX 4090")).text
     assert "No speed" not in Page(get(client, "?worker=llama-cpp")).text
+
+
+def test_what_is_not_known_of_some_rows_is_not_why_a_list_has_no_speed(client):
+    response = get(client, "?worker=llama-cpp&ram=64")
+    page = response.context["page"]
+    unknown = [row for row in page.rows if row.fit is not None and row.fit.fit is Fit.UNKNOWN]
+    one = next(row for row in page.rows if row.fit is not None and row.fit.fit is not Fit.UNKNOWN)
+    told = replace(page, rows=[*unknown, *unknown, one])
+    assert unknown
+    assert told.no_speed == one.speed.reason
+    assert replace(page, rows=unknown[:1]).no_speed == unknown[0].speed.reason
 
 
 def test_the_page_of_a_model_shows_the_speed_of_its_row(client):
