@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 import pytest
 
 from compat import checks
@@ -10,7 +13,8 @@ from tests.own_database import environment
 from tests.project_copy import change_line, copy_project, run_in_copy
 
 CARD = '{"name":"H20","vendor":"nvidia","kind":"gpu","gb":96,'
-PLACE = "accelerators.json: accelerators 7 (H20): "
+CARDS = json.loads((files("compat.engines") / "data" / "accelerators.json").read_text())["accelerators"]
+PLACE = f"accelerators.json: accelerators {[card['name'] for card in CARDS].index('H20') + 1} (H20): "
 MISTAKES = [
     (
         "compat/engines/data/accelerators.json",
