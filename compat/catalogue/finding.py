@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -531,14 +531,14 @@ def holds_many(words: tuple[str, ...], least: int) -> bool:
 
 
 def _searched(index: CatalogueIndex, asked: Asked) -> Column:
-    """The rows whose search text holds the words that are asked for, or, where none does, each of them apart."""
-    rows = _with_words(index, asked.words)
-    return _with_words(index, asked.apart) if asked.apart and not len(rows) else rows
+    """The rows whose search text holds the words that are asked for, or, where none does, each of them apart.
 
-
-def _with_words(index: CatalogueIndex, words: tuple[str, ...]) -> Column:
-    """The rows whose search text holds some words. One query, unless they were asked for a moment ago."""
-    return _remembered(index, words, lambda: matching_ids(words))
+    One query or two, unless the same was asked for a moment ago.
+    """
+    rows = _remembered(index, asked.words, partial(matching_ids, asked.words))
+    return (
+        _remembered(index, asked.apart, partial(matching_ids, asked.apart)) if asked.apart and not len(rows) else rows
+    )
 
 
 def _remembered(index: CatalogueIndex, asked: tuple[str, ...] | str, find: Callable[[], list[int]]) -> Column:

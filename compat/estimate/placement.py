@@ -70,13 +70,13 @@ def place(
     what the engine does by itself.
     """
     if not hardware.accelerators:
+        if hardware.system_bandwidth is not None:
+            return Placement(Way.ONE, (Portion("cpu", hardware.system_bandwidth, 1.0),))
         if f"{kernels_of(engine)}|cpu" not in calibration().classes:
-            # Whatever is told of the memory, there would be no number.
+            # Whatever were told of the memory, there would be no number.
             words, kind = ENGINE_WORDS.get(engine, engine), class_words("cpu")
             return f"No measured runs of {words} on {kind}, so a number would have no basis."
-        if hardware.system_bandwidth is None:
-            return f"The processor alone computes it: {TELL_BANDWIDTH}."
-        return Placement(Way.ONE, (Portion("cpu", hardware.system_bandwidth, 1.0),))
+        return f"The processor alone computes it: {TELL_BANDWIDTH}."
     used = hardware.accelerators[: devices or len(hardware.accelerators)]
     for one in used:
         if one.bandwidth is None:
