@@ -30,7 +30,7 @@ from compat.catalogue.index_columns import RUNS, Column, Mask
 from compat.catalogue.membership import best_first, rows_of_models, shown_rows
 from compat.catalogue.order import ORDERS
 from compat.catalogue.rows import records_by_id
-from compat.catalogue.suggesting import KIND, MAKER, OF_USE, line_of, release_of
+from compat.catalogue.suggesting import OF_USE, are_of_known_makers, line_of, release_of
 from compat.catalogue.workers import Worker
 from compat.estimate.amounts import distinct
 from compat.extraction.facts import parameters_text
@@ -235,9 +235,9 @@ class _Looked:
         columns, line = self.index.columns, self.index.columns.model_line[self.model]
         if line < 0:
             return np.zeros(0, dtype=np.int64)
-        models, merit = np.flatnonzero(columns.model_line == line), columns.model_merit
-        known = (merit[models, KIND] >= _SOME_ODDITY) & (merit[models, MAKER] > 0)
-        rows = rows_of_models(columns, models[known & (models != self.model)])
+        models = np.flatnonzero(columns.model_line == line)
+        others = are_of_known_makers(columns.model_merit[models], _SOME_ODDITY) & (models != self.model)
+        rows = rows_of_models(columns, models[others])
         rows = rows[self._for_the_same[columns.group[rows]]]
         points = suggested_on(self.index, self.worker, models=True).points[rows]
         known = self.index.places(ORDERS["popular"])[rows]

@@ -31,7 +31,7 @@ import numpy as np
 
 from compat.architectures import name_words
 from compat.architectures.name_hints import without_maker
-from compat.catalogue.index_columns import RUNS, SCORES, Column, IndexColumns, OrderColumns, level_of, worth_of
+from compat.catalogue.index_columns import RUNS, SCORES, Column, IndexColumns, Mask, OrderColumns, level_of, worth_of
 from compat.catalogue.taking import (
     CLASS_WORDS,
     DOUBTED,
@@ -60,9 +60,9 @@ PARTS = {
 }
 """What a model's points are for, in the order of the columns, with what people call it."""
 SIZE, MAKER, KIND = (list(PARTS).index(name) for name in ("size", "maker", "kind"))
-NOT_ODD = 0
-"""The points for its kind that what is of no odd one has."""
 """The columns of three of them."""
+_NOT_ODD = 0
+"""The points for its kind that what is of no odd one has."""
 _REFUSED = -2000
 """More than all other points together, so that nothing that is refused stands above what runs."""
 _OF_LEVEL = {Confidence.NONE: _REFUSED, Confidence.LOW: 0, Confidence.MEDIUM: 12, Confidence.HIGH: 16}
@@ -425,6 +425,12 @@ _FITTING = np.array(
 """Whether one of that score fits a machine well, and nothing about it is a guess."""
 
 
+def are_of_known_makers(merits: Column, least: int) -> Mask:
+    """Which of some models have a maker that is known, and at least so many points for their kind."""
+    found: Mask = (merits[:, KIND] >= least) & (merits[:, MAKER] > 0)
+    return found
+
+
 @dataclass(frozen=True)
 class Suggested:
     """The points of every row on one worker, and the rows by them; of equal ones the best known first.
@@ -441,8 +447,7 @@ class Suggested:
     @cached_property
     def of_known_makers(self) -> OrderColumns:
         """The rows by their points whose model has a maker that is known and is of no odd kind."""
-        merit, model = self.columns.model_merit, self.columns.model
-        known = ((merit[:, KIND] >= NOT_ODD) & (merit[:, MAKER] > 0))[model[self.order.rows]]
+        known = are_of_known_makers(self.columns.model_merit, _NOT_ODD)[self.columns.model[self.order.rows]]
         return OrderColumns(self.order.rows[known], self.order.groups[known])
 
     @classmethod
