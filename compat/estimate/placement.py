@@ -55,6 +55,18 @@ class Placement:
 TELL_BANDWIDTH = "give the bandwidth of the system memory, from which the processor reads it"
 
 
+def no_runs_on(engine: str, kind: str) -> str:
+    """Why there is no speed on a kind of hardware."""
+    words = ENGINE_WORDS.get(engine, engine)
+    return f"No measured runs of {words} on {kind}, so a number would have no basis."
+
+
+def no_runs_over(engine: str, where: str) -> str:
+    """Why there is no speed of layers that lie in several places."""
+    words = ENGINE_WORDS.get(engine, engine)
+    return f"No measured runs of {words} with its layers on {where}, so a number would have no basis."
+
+
 def place(
     engine: str,
     hardware: Hardware,
@@ -74,8 +86,7 @@ def place(
             return Placement(Way.ONE, (Portion("cpu", hardware.system_bandwidth, 1.0),))
         if f"{kernels_of(engine)}|cpu" not in calibration().classes:
             # Whatever were told of the memory, there would be no number.
-            words, kind = ENGINE_WORDS.get(engine, engine), class_words("cpu")
-            return f"No measured runs of {words} on {kind}, so a number would have no basis."
+            return no_runs_on(engine, class_words("cpu"))
         return f"The processor alone computes it: {TELL_BANDWIDTH}."
     used = hardware.accelerators[: devices or len(hardware.accelerators)]
     for one in used:
@@ -96,8 +107,7 @@ def _with_host(
     if bandwidth is None and hardware.unified:
         bandwidth = used[0].bandwidth
     if bandwidth is None and kernels_of(engine) not in calibration().offload:
-        words, where = ENGINE_WORDS.get(engine, engine), "accelerator and system memory"
-        return f"No measured runs of {words} with its layers on {where}, so a number would have no basis."
+        return no_runs_over(engine, "accelerator and system memory")
     if bandwidth is None:
         return f"Part of it lies in system memory: {TELL_BANDWIDTH}."
     shares = device_shares(hardware, engine, len(used))

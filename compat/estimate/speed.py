@@ -21,7 +21,7 @@ from compat.estimate.amounts import Amount, largest, rounded, smallest
 from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
-from compat.estimate.placement import Placement, Portion, Way, place
+from compat.estimate.placement import Placement, Portion, Way, no_runs_on, no_runs_over, place
 from compat.estimate.speed_constants import (
     BACKENDS,
     Calibration,
@@ -152,8 +152,7 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
     shared = found.shared.get(kernels, {})
     for portion in placement.portions:
         if f"{kernels}|{portion.hardware}" not in found.classes:
-            kind = class_words(portion.hardware)
-            return f"No measured runs of {words} on {kind}, so a number would have no basis."
+            return no_runs_on(engine, class_words(portion.hardware))
     own = [found.classes[f"{kernels}|{portion.hardware}"] for portion in placement.portions]
     if placement.way is Way.TOGETHER:
         common = found.together.get(f"{kernels}|{placement.portions[0].hardware}")
@@ -165,7 +164,7 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
     beside = beside_of(work, engine, placement, found)
     if beside is None:
         where = "several devices" if placement.host is None else "accelerator and system memory"
-        return f"No measured runs of {words} with its layers on {where}, so a number would have no basis."
+        return no_runs_over(engine, where)
     if placement.host is None:
         return alone_seconds(work, placement, own, shared) / beside.efficiency + beside.launch * (len(own) - 1)
     here, there = shared_out(work, placement)

@@ -26,7 +26,7 @@ from pathlib import Path
 import django
 
 from compat.extraction.original_name import original_name
-from compat.extraction.relatives import CONVERTED, names_a_size, relations_of
+from compat.extraction.relatives import CONVERTED, Witness, names_a_size, relations_of
 from compat.hub.errors import HubBadPayload
 from compat.hub.payloads import HubModel, parse_record
 from compat.ingest.from_files import BUNDLED, RecordFile
@@ -150,14 +150,11 @@ _BEFORE = timedelta(days=31)
 """Authors prepare their own conversions beside the original, and the order in which they begin tells nothing."""
 
 
-def _packed_from(model: HubModel) -> tuple[str, ...]:
-    """The models of which it is told that this is a packing, in so many words or by being named after them."""
-    told = [one for one in relations_of(model) if one.kind in (CONVERTED, "base")]
-    return tuple(
-        one.repo_id
-        for one in told
-        if one.kind == CONVERTED or model.name.lower().startswith(f"{one.repo_id.rpartition('/')[2].lower()}-")
-    )
+def _packed_from(model: HubModel) -> set[str]:
+    """The models of which it is told that this is a packing, in so many words or by being named after one."""
+    told = relations_of(model)
+    likely = Witness(model.id, told).likely_converted_from
+    return {one.repo_id for one in told if one.kind == CONVERTED} | ({likely} if likely else set())
 
 
 def _name(name: str) -> str:
