@@ -41,8 +41,7 @@ def apply_memory_fit(result: CompatibilityResult, fit: FitResult | None) -> Comp
     if fit.fit is Fit.UNKNOWN and fit.room is None:
         return replace(result, warnings=(*result.warnings, f"Memory: {fit.sentence}"))
     if fit.fit is Fit.UNKNOWN:
-        brief = "memory need not known" if fit.need is None else "too large at 16 bits"
-        return _lowered(result, f"Memory: {fit.sentence}", brief)
+        return _lowered(result, f"Memory: {fit.sentence}", _untold(fit))
     brief = result.brief or ("little memory to spare" if fit.fit is Fit.TIGHT else "")
     return replace(result, reasons=(*result.reasons, fit.sentence), brief=brief)
 
@@ -104,6 +103,13 @@ def _lowered(result: CompatibilityResult, warning: str, brief: str) -> Compatibi
         brief=brief,
         codes=(*result.codes, "memory"),
     )
+
+
+def _untold(fit: FitResult) -> str:
+    """Why it is not known whether something fits."""
+    if fit.need is None:
+        return "memory need not known"
+    return "size of its projector not known" if fit.supposes_projector else "too large at 16 bits"
 
 
 def _short(fit: FitResult) -> str:

@@ -31,6 +31,7 @@ from compat.estimate import (
     make_plans,
     most_speed,
 )
+from compat.estimate.buffers import usual_projector
 from compat.estimate.label_sizes import file_label
 from compat.estimate.need_columns import FIT_CODES
 from compat.estimate.speed import USUAL_DEPTH
@@ -147,9 +148,8 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)
     projector = record.projector_bytes if format_ == "gguf" and record.projector else 0
-    if leaves_projector_out(record, variant):
-        assumed = (*assumed, "used for text only: the size of its vision projector is not told")
-    elif projector:
+    untold = leaves_projector_out(record, variant)
+    if projector:
         assumed = (*assumed, "loaded with its vision projector")
     return (
         VariantInputs(
@@ -158,6 +158,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             parameters=_parameters(record, shape.shape),
             quant=quantization or None,
             projector_bytes=projector or 0,
+            projector_usual=usual_projector(record.parameters) if untold else 0,
             format=format_ or None,
             bits=variant.bits if packed else None,
             width_assumed=width_assumed,

@@ -368,6 +368,14 @@ def projector_need(size: Amount, engine: str) -> Amount:
     return size * 3 // 2 if engine in LLAMA_FAMILY else size
 
 
+def usual_projector(parameters: int | None) -> int:
+    """Bytes of a 16-bit vision projector whose size nothing tells, for a model of so many weights: as large as nearly
+    all that are told. Of the bundled catalogue's, 207 MB go with 0.8 billion weights, 676 with 4, 1,181 with 31.
+    """
+    most = 1_200_000_000
+    return most if parameters is None else min(most, parameters * 7 // 20)
+
+
 def dequantised_matrix(shape: ModelShape) -> int | None:
     """16-bit copy of the largest matrix, as the exllama GPTQ kernels keep one; bytes."""
     return shape.hidden * shape.ffn * 2 if shape.hidden and shape.ffn else None

@@ -22,6 +22,9 @@ FULL_HEADS = frozenset({"transformers", "tgi", "exllamav2"})
 EXPERTS_FIRST = frozenset({"llama.cpp"})
 """Engines that by themselves keep of a mixture attention and shared parts on the accelerators, and move experts."""
 
+LOADS_WHAT_LIES_BESIDE = frozenset({"ollama", "lmstudio", "llamafile"})
+"""Engines that load a vision projector which lies beside a model's file, and that no run line tells to leave it."""
+
 _SPELLINGS: dict[str, str] = {
     **dict.fromkeys(("llama-cpp", "llamacpp", "llama_cpp", "llama.cpp"), "llama.cpp"),
     **dict.fromkeys(("jan", "koboldcpp", "llamafile"), "llama.cpp"),  # its loader, unchanged in what memory it takes
@@ -55,6 +58,11 @@ def engine_name(slug: str) -> str:
     """The one spelling of an engine's name; a name not known here comes back lower-cased."""
     key = slug.strip().lower()
     return _SPELLINGS.get(key, key)
+
+
+def loads_projector(slug: str) -> bool:
+    """Whether an engine loads a vision projector that lies beside a model's file without being asked."""
+    return bool(LOADS_WHAT_LIES_BESIDE & {slug.strip().lower(), engine_name(slug)})
 
 
 ENGINE_WORDS: dict[str, str] = {

@@ -74,6 +74,11 @@ class FitResult:
         return self.estimate.device_parts() if self.offload is None else self.offload.devices
 
     @property
+    def supposes_projector(self) -> bool:
+        """Whether a vision projector is counted in that may be smaller: nothing tells its size."""
+        return self.estimate.component("projector").supposed > 0
+
+    @property
     def most(self) -> int:
         """Bytes on the device that holds most, where a need is that of one of several: a smaller one may be fuller."""
         return max(self.estimate.per_device or (0,)) if self.is_of_one else 0
@@ -206,20 +211,21 @@ def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardw
 def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
     """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
 
-    ``index`` is that of the fullest device, and ``assumed`` whether its weights may be narrower than they are taken.
+    ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be.
     """
     each = estimate.per_device or ()
     need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
     together = there if len(each) > 1 and total > there else None
     if assumed:
-        wanted = f"Would need {_gib(need, room)} at 16 bits a weight, more than the {_gib(room, need)} here."
+        how, untold = "at 16 bits a weight", "How wide its weights are is not told."
+        if estimate.component("projector").supposed:
+            how, untold = "with a vision projector of the usual size", "How large its own is, nothing tells."
+        wanted = f"Would need {_gib(need, room)} {how}, more than the {_gib(room, need)} here."
         if together is not None:
-            wanted = f"Would need {_gib(total, there)} at 16 bits a weight, more than the {_gib(there, total)} here."
+            wanted = f"Would need {_gib(total, there)} {how}, more than the {_gib(there, total)} here."
         elif len(each) > 1:
-            wanted = (
-                f"Would need {_gib(need, room)} at 16 bits a weight, more than the fullest device's {_gib(room, need)}."
-            )
-        sentence = f"{wanted} How wide its weights are is not told."
+            wanted = f"Would need {_gib(need, room)} {how}, more than the fullest device's {_gib(room, need)}."
+        sentence = f"{wanted} {untold}"
         return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
     if together is not None:
@@ -247,14 +253,16 @@ def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ..
 
 
 def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bool:
-    """Whether the weights are only assumed to be as wide as estimated, and at their narrowest might go in.
+    """Whether what does not go in is partly assumed, and might go in without that: weights that may be narrower, a
+    projector that may be smaller.
 
     ``rooms`` are those of the devices that are used.
     """
-    weights = estimate.component("weights")
-    if not weights.least or weights.bytes is None or estimate.total is None:
+    weights, supposed = estimate.component("weights"), sum(part.supposed for part in estimate.components)
+    if weights.bytes is None or estimate.total is None:
         return False
-    return estimate.total - weights.bytes + weights.least <= sum(rooms) + spill
+    maybe = (weights.bytes - weights.least if weights.least else 0) + supposed
+    return maybe > 0 and estimate.total - maybe <= sum(rooms) + spill
 
 
 def kept_caches(

@@ -10,7 +10,15 @@ from functools import partial
 
 from compat.engines.hardware import Hardware
 from compat.estimate.buffers import Buffer, BufferOptions, compute_buffer, driver_overhead, projector_need
-from compat.estimate.engine_names import LLAMA_FAMILY, ONE_DEVICE, STAGED, TENSOR_PARALLEL, engine_name, runtime_of
+from compat.estimate.engine_names import (
+    LLAMA_FAMILY,
+    ONE_DEVICE,
+    STAGED,
+    TENSOR_PARALLEL,
+    engine_name,
+    loads_projector,
+    runtime_of,
+)
 from compat.estimate.foreseen import LOOKS_AHEAD, foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import CacheOptions, cache_bits, estimate_cache
 from compat.estimate.launch import Launch, LoadOptions, for_embeddings, launch_of
@@ -33,7 +41,8 @@ from compat.shapes.tensor_bytes import TensorBytes
 
 @dataclass(frozen=True)
 class VariantInputs:
-    """What is known of a variant. ``projector_bytes`` 0 means no vision projector is loaded.
+    """What is known of a variant. ``projector_bytes`` 0 means that none is there or a vision projector is left out;
+    ``projector_usual`` is then what one of untold size is taken to have where an engine loads it without being asked.
 
     ``format`` (``gguf``, ``safetensors``) matters to engines that load the one otherwise than the other. ``bits`` is
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
@@ -53,6 +62,7 @@ class VariantInputs:
     doubt: str = ""
     tensors: TensorBytes | None = None
     embeds: bool = False
+    projector_usual: int = 0
 
     @property
     def sized(self) -> bool:
@@ -69,6 +79,11 @@ class Component:
     basis: Basis
     detail: str = ""
     least: int = 0
+
+    @property
+    def supposed(self) -> int:
+        """Bytes that nothing tells, counted so that the need is not told too small; there may be none of them."""
+        return (self.bytes or 0) if self.basis is Basis.ASSUMED else 0
 
 
 @dataclass(frozen=True)
@@ -121,9 +136,8 @@ def estimate_memory(
     variant: VariantInputs, engine: str, hardware: Hardware | None = None, options: LoadOptions | None = None
 ) -> MemoryEstimate:
     """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
-    options, engine = options or LoadOptions(), runtime_of(engine, variant.format)
-    launch = launch_of(engine, options)
-    engine = engine_name(engine)
+    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    launch, engine = launch_of(slug, options), engine_name(slug)
     if variant.embeds:
         launch = for_embeddings(launch, engine, options)
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
@@ -170,7 +184,7 @@ def estimate_memory(
         state,
         _times("compute", compute, devices),
         _times("overhead", extra, devices),
-        _projector(variant.projector_bytes, engine),
+        _projector(variant, slug),
     )
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) and not untold else None
@@ -185,7 +199,7 @@ def estimate_memory(
         host,
         devices,
         tuple(dict.fromkeys(missing)),
-        variant.shape.assumptions if variant.shape is not None else (),
+        _assumptions(variant, slug),
         tuple(notes),
         cuts,
         shares,
@@ -231,7 +245,25 @@ def _with_batch(
     return replace(launch, ubatch=max(taken, default=least))
 
 
-def _projector(size: int | None, engine: str) -> Component:
+def _assumptions(variant: VariantInputs, slug: str) -> tuple[str, ...]:
+    told = variant.shape.assumptions if variant.shape is not None else ()
+    if not variant.projector_usual:
+        return told
+    if supposed_projector(variant, slug):
+        return ("a vision projector as large as such files usually are: its size is not told", *told)
+    return ("used for text only: the size of its vision projector is not told", *told)
+
+
+def supposed_projector(variant: VariantInputs, slug: str) -> int:
+    """Bytes that the file of a projector is taken to have on an engine that loads it, where nothing tells its size."""
+    return variant.projector_usual if variant.projector_bytes == 0 and loads_projector(slug) else 0
+
+
+def _projector(variant: VariantInputs, slug: str) -> Component:
+    size, engine = variant.projector_bytes, engine_name(slug)
+    if usual := supposed_projector(variant, slug):
+        detail = "as large as such files usually are: its size is not told"
+        return Component("projector", projector_need(usual, engine), Basis.ASSUMED, detail)
     if not size:
         return Component("projector", size, Basis.FORMULA)
     need = projector_need(size, engine)

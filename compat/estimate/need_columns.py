@@ -87,6 +87,7 @@ from compat.estimate.memory import (
     cache_options,
     device_shares,
     place_weights,
+    supposed_projector,
     variant_weights,
     with_largest_file,
 )
@@ -121,7 +122,7 @@ _VARIANT = np.dtype(
         ("host", "i8"),
         ("least", "i8"),
         ("held", "i8"),
-        ("projector", "i8"),
+        *(("projector", "i8"), ("supposed", "i8")),
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
@@ -201,14 +202,16 @@ class NeedColumns:
         weights = {engine: _WeightsOnce(engine) for engine in engines}
         rows = []
         for variant in variants:
-            number, engine = UNKNOWN, engine_name(runtime_of(slug, variant.format))
+            number, runtime = UNKNOWN, runtime_of(slug, variant.format)
+            engine = engine_name(runtime)
             if variant.shape is not None:
                 # How it is packed decides by how many devices an engine can cut it.
                 packing = variant.quant if engine in TENSOR_PARALLEL and variant.format != "gguf" else None
                 number = numbers.setdefault((id(variant.shape), packing, engine), len(shapes))
                 if number == len(shapes):
                     shapes.append((variant.shape, packing, engine))
-            rows.append((number, engines.index(engine), *_variant_row(variant, weights[engine], engine)))
+            supposed = projector_need(supposed_projector(variant, runtime), engine)
+            rows.append((number, engines.index(engine), *_variant_row(variant, weights[engine], engine, supposed)))
         caches = [
             (number, *row) for number, (shape, _, engine) in enumerate(shapes) for row in _cache_rows(shape, engine)
         ]
@@ -529,9 +532,10 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     everywhere = found.over_all(devices)
     uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
     codes[over & uneven] = FIT_CODES[Fit.UNEVEN]
-    narrowest = found.total - found.parts["weights"] + columns.variants["least"]
+    least = columns.variants["least"]
+    maybe = np.where(least > 0, found.parts["weights"] - least, 0) + columns.variants["supposed"]
     used_room = np.cumsum(rooms)[found.ranks - 1]
-    assumed = over & (columns.variants["least"] > 0) & (narrowest <= used_room + spill)
+    assumed = over & (maybe > 0) & (found.total - maybe <= used_room + spill)
     codes[assumed] = FIT_CODES[Fit.UNKNOWN]
     if spill:
         heads = found.heads_by_device(hardware, columns.engine)
@@ -736,13 +740,13 @@ def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
     return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
 
 
-def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tuple[int | WorkRow, ...]:
+def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str, supposed: int) -> tuple[int | WorkRow, ...]:
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     everywhere = widening if widening is not None and widening.everywhere else None
     weights, held = _as_held(variant, everywhere, known, engine)
     on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
     size = variant.projector_bytes
-    projector = UNKNOWN if size is None else projector_need(size, engine)
+    projector = (UNKNOWN if size is None else projector_need(size, engine)) + supposed
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     head = min(output_head(weights), max(on_device, 0))
     quant = as_held(variant, everywhere).quant
@@ -750,7 +754,8 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str) -> tu
     experts = 0
     if variant.shape is not None and engine in EXPERTS_FIRST:
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
-    told = (_told(weights.total), on_device, host, weights.least, held, projector, head, experts, most, most_on_device)
+    placed = (_told(weights.total), on_device, host, weights.least, held)
+    told = (*placed, projector, supposed, head, experts, most, most_on_device)
     row = (*told, quality_of_variant(variant), width_of_variant(variant), variant.embeds)
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:

@@ -182,7 +182,9 @@ _WEIGHTS = {
 
 _WIDE_CACHES = (SIXTEEN_BITS, SIXTEEN_BITS)
 _LLAMA_CPP = ("llama-server",)
-_PROJECTOR_TOO = "It loads the repository's vision projector too, which is not counted here."
+_PROJECTOR_TOO = (
+    "It loads the repository's vision projector too. Its size is not told: one of the usual size is counted."
+)
 
 
 def _llama_server(start: Start) -> RunLine | str:

@@ -17,6 +17,7 @@ class Basis(StrEnum):
     FILE = "file size"
     FORMULA = "formula"
     DEFAULT = "default"
+    ASSUMED = "assumed"
     UNKNOWN = "unknown"
 
 

@@ -448,15 +448,15 @@ def test_a_vision_projector_counts_where_its_size_is_told_and_is_named_where_it_
     small = {"rfilename": "mmproj-seeing-f16.gguf", "size": 800_000_000}
     large = {"rfilename": "mmproj-seeing-f32.gguf", "size": 1_600_000_000}
     untold = {"rfilename": "mmproj-seeing-f16.gguf"}
-    for extra, expected, words in (
-        ([], 0, ""),
-        ([small, large], 800_000_000, "with its vision projector"),
-        ([untold], 0, "used for text only"),
+    for extra, expected, usual, words in (
+        ([], 0, 0, ""),
+        ([small, large], 800_000_000, 0, "with its vision projector"),
+        ([untold], 0, 1_200_000_000, ""),
     ):
         sync.store_told([whole({**payload, "siblings": payload["siblings"] + extra})], origin="file")
         record = ModelRecord.objects.get(repo_id="sample/seeing-GGUF")
         told, assumed = inputs_of_variant(record, record.variants.get())
-        assert told.projector_bytes == expected
+        assert (told.projector_bytes, told.projector_usual) == (expected, usual)
         assert words in " ".join(assumed)
 
 
@@ -478,4 +478,4 @@ def test_a_projector_file_concerns_the_gguf_files_beside_it_only(db, size):
     assert told["safetensors"][0].projector_bytes == 0
     assert "projector" not in " ".join(told["safetensors"][1])
     assert told["gguf"][0].projector_bytes == size.get("size", 0)
-    assert "projector" in " ".join(told["gguf"][1])
+    assert bool(told["gguf"][0].projector_usual) is not bool(size)

@@ -14,6 +14,7 @@ import pytest
 
 import compat
 from compat.engines import all_profiles
+from compat.estimate.buffers import usual_projector
 from compat.extraction.extract import Extraction, extract
 from compat.hub.payloads import parse_record
 from compat.rules import judge, judge_all
@@ -33,6 +34,14 @@ def snapshot() -> list[tuple[str, Extraction]]:
     # Records of equal facts get equal verdicts: one of each is enough.
     found = {extraction.judged: (model.id, extraction) for model in models for extraction in [extract(model)]}
     return list(found.values())
+
+
+def test_a_usual_projector_is_as_large_as_nearly_all_that_are_told(snapshot):
+    found = [(one.parameters.value, one.projector_bytes) for _, one in snapshot]
+    told = [(parameters, size) for parameters, size in found if parameters and size]
+    enough = sum(size <= usual_projector(parameters) for parameters, size in told)
+    assert len(told) > 30
+    assert 0.9 <= enough / len(told)
 
 
 @cache

@@ -99,6 +99,47 @@ def test_a_projector_is_loaded_whole_on_the_first_card_with_what_computes_images
         assert more == [held] + [0] * (len(cards) - 1)
 
 
+SEEING = VariantInputs(
+    known_shape("gemma-3-4b"), 2_490_000_000, quant="Q4_K_M", format="gguf", projector_usual=1_200_000_000
+)
+
+
+@pytest.mark.parametrize(
+    ("engine", "held"),
+    [
+        ("ollama", 1_800_000_000),
+        ("lm-studio", 1_800_000_000),
+        ("llamafile", 1_800_000_000),
+        ("llama-cpp", 0),
+        ("jan", 0),
+    ],
+)
+def test_a_projector_of_untold_size_is_supposed_where_nothing_keeps_the_engine_from_it(engine, held):
+    found = estimate_memory(SEEING, engine, machine(24))
+    part = found.component("projector")
+    assert (part.bytes, part.supposed) == (held, held)
+    assert ("its size is not told" if held else "used for text only") in found.assumptions[0]
+    told = estimate_memory(replace(SEEING, projector_bytes=800_000_000), engine, machine(24))
+    assert told.component("projector").supposed == 0
+
+
+def test_what_is_only_supposed_lowers_a_verdict_and_refuses_nothing():
+    """One byte to each side of where it goes in with a usual projector, and without any."""
+    options = LoadOptions(ubatch=512)
+    need = estimate_memory(SEEING, "ollama", machine(6), options).total
+
+    def fit(usable):
+        alone = Hardware((Accelerator("Any card", "nvidia", "gpu", memory=usable),))
+        return judge_fit(SEEING, "ollama", alone, options)
+
+    assert fit(need).fit in (Fit.FITS, Fit.TIGHT)
+    assert fit(need - 1).fit is Fit.UNKNOWN
+    assert fit(need - 1).supposes_projector
+    assert "projector of the usual size" in fit(need - 1).sentence
+    assert fit(need - 1_800_000_000).fit is Fit.UNKNOWN
+    assert fit(need - 1_800_000_001).fit is Fit.TOO_LARGE
+
+
 @pytest.mark.parametrize(
     ("model", "context", "mib"),
     [("Qwen/Qwen3-4B-Instruct-2507", 2176, 3147), ("mistralai/Mistral-7B-Instruct-v0.3", 33898, 8689)],

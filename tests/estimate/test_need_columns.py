@@ -121,7 +121,7 @@ def variants():
         for quant in chance.sample(QUANTS, 3):
             count = shape.parameters if shape is not None else chance.choice([None, 7_000_000_000])
             size = chance.choice([None, chance.randrange(10**8, 10**11)])
-            projector = chance.choice([0, 0, 900_000_000, None])
+            projector, usual = chance.choice([(0, 0), (0, 1_200_000_000), (0, 40 * 10**9), (900_000_000, 0), (None, 0)])
             format_ = chance.choice(["gguf", "safetensors"])
             head, embed = chance.choice([0, 10**8]), chance.randrange(10**7, 10**8)
             listed = TensorBytes(chance.randrange(10**9, 10**11), embed, head, 0, chance.choice([0, 7 * 10**8]))
@@ -138,6 +138,7 @@ def variants():
                     doubt=chance.choice(["", "", "", "how many there are"]),
                     tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
                     embeds=(shape is not None and shape.encoder) or chance.random() < 0.1,
+                    projector_usual=usual,
                 )
             )
     return found

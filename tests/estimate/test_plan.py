@@ -520,7 +520,7 @@ def test_where_one_is_loaded_that_is_not_counted_that_is_said():
         for projector in (False, True, None):
             model = ModelFiles("org/name", format="gguf", quantization="Q4_K_M", files=(), projector=projector)
             found = make_plans(TEXT, engine, cards(24), model=model).plans[0].line
-            assert ("not counted" in found.note) == (projector is False), (engine, projector)
+            assert ("usual size is counted" in found.note) == (projector is False), (engine, projector)
 
 
 def test_engines_that_are_told_of_cards_have_a_line():
