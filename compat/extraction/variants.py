@@ -377,9 +377,11 @@ def _gguf_variants(
     alike: dict[str | None, list[str]] = {}
     for stem, group in groups.items():
         alike.setdefault(group[0].quantization, []).append(stem)
+    names: dict[str, str] = {}
+    for label, stems in alike.items():
+        names |= {stems[0]: label} if label and len(stems) == 1 else _told_apart(label, stems)
     for stem, group in groups.items():
-        label = group[0].quantization
-        shown = label if label and len(alike[label]) == 1 else _told_apart(stem, label, alike[label])
+        label, shown = group[0].quantization, names[stem]
         paths = tuple(sorted(name.path for name in group))
         missing = missing_shards(group)
         size = None if missing else _total(paths, sizes)
@@ -414,9 +416,9 @@ def _label_named(model: HubModel) -> str | None:
 _WORDS = re.compile(r".*?(?:-|\.(?!\d))")
 
 
-def _told_apart(stem: str, label: str | None, alike: Sequence[str]) -> str:
-    """What tells a file from others of its repository that are ``alike`` in their label: what its name has beyond what
-    all of theirs begin with.
+def _told_apart(label: str | None, alike: Sequence[str]) -> dict[str, str]:
+    """What tells files of a repository that are ``alike`` in their label from one another: what the name of each has
+    beyond what all of theirs begin with.
 
         Qwen3-Coder-Next-Q4_K_S     Q4_K_S
         Qwen3-Coder-Next-UD-Q4_K_S  UD-Q4_K_S
@@ -424,13 +426,13 @@ def _told_apart(stem: str, label: str | None, alike: Sequence[str]) -> str:
     names = [one.rpartition("/")[2] for one in alike]
     if len({*names}) < len(names):
         names = list(alike)
-    own = names[list(alike).index(stem)]
     if not label or len(names) == 1:
-        return own
+        return dict(zip(alike, names, strict=True))
     # No part of what tells the label itself.
     words = (_WORDS.findall(name[: max(name.lower().rfind(label.lower()), 0)]) for name in names)
     same = takewhile(lambda of_all: len({*of_all}) == 1, zip(*words, strict=False))
-    return own[sum(len(of_all[0]) for of_all in same) :]
+    shared = sum(len(of_all[0]) for of_all in same)
+    return {stem: name[shared:] for stem, name in zip(alike, names, strict=True)}
 
 
 def _tensors_of(paths: Sequence[str], read: GgufTensors) -> TensorBytes | None:
