@@ -183,9 +183,10 @@ def requests() -> None:
 
     from compat.catalogue import current
     from compat.ingest.changes import raise_catalogue_version
-    from marketplace.serve import return_large_blocks
+    from marketplace.serve import look_for_cycles_seldom, return_large_blocks
 
     return_large_blocks()
+    look_for_cycles_seldom()
     client = Client(headers={"host": "127.0.0.1"})
     made, _ = timed(lambda: call_command("build_index", verbosity=0, stdout=io.StringIO()))
     current.forget_index()

@@ -78,6 +78,14 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
+def look_for_cycles_seldom() -> None:
+    """Leave what there is now alone, and look seldom for what refers to itself among what comes."""
+    gc.collect()
+    gc.freeze()
+    # A page makes some twenty thousand objects, nearly all of which go by themselves.
+    gc.set_threshold(20_000, 10, 10)
+
+
 def main() -> None:
     """Serve until SIGINT or SIGTERM; SIGHUP starts the processes anew, one after the other."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
@@ -112,10 +120,7 @@ def main() -> None:
         log_level=LogLevels(env.text("LOG_LEVEL", "INFO").lower()),
         log_dictconfig=log_lines(),
     )
-    gc.collect()
-    gc.freeze()
-    # A page makes some twenty thousand objects, nearly all of which go by themselves.
-    gc.set_threshold(20_000, 10, 10)
+    look_for_cycles_seldom()
     server.serve()
 
 

@@ -149,7 +149,7 @@ def _opened(state: State) -> CatalogueIndex | None:
     return CatalogueIndex(state.version, state.changed, columns, seconds, folder) if columns else None
 
 
-_QUICK = 50_000
+_QUICK = 1_000
 """Records of which an index is made within a request's patience on any machine that this runs on."""
 
 

@@ -16,6 +16,7 @@ from compat.catalogue import current, index_files
 from compat.catalogue.current import current_index, engine_needs, verdicts_on
 from compat.catalogue.workers import choose_worker, workers
 from compat.ingest import store as sync
+from compat.ingest.changes import raise_catalogue_version
 from compat.models import Catalogue
 from tests.own_database import OwnDatabase
 from tests.samples import record
@@ -85,6 +86,20 @@ def test_a_change_of_the_catalogue_has_files_of_its_own_and_the_oldest_go(root):
         time.sleep(0.01)
     assert len(set(seen)) == 4
     assert folders(root) == sorted(seen[-2:])
+
+
+@pytest.mark.parametrize(("quick", "waits"), [(10_000, True), (10, False)])
+def test_nobody_waits_for_the_next_one_of_a_catalogue_that_takes_long(monkeypatch, quick, waits):
+    """As well where this process opened the one before, and so never saw how long it takes."""
+    before = current_index().version
+    current.forget_index()
+    monkeypatch.setattr(current, "PATIENCE", 0.5)
+    monkeypatch.setattr(current, "REST", float("inf"))
+    monkeypatch.setattr(current, "_QUICK", quick)
+    assert current_index().version == before
+    raise_catalogue_version()
+    index, newest = current.index_now()
+    assert (newest, index.version > before) == (waits, waits)
 
 
 def test_what_was_cut_off_in_the_version_before_goes_with_the_next_unless_it_is_being_made():

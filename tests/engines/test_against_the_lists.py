@@ -41,7 +41,7 @@ def test_a_usual_projector_is_as_large_as_nearly_all_that_are_told(snapshot):
     told = [(parameters, size) for parameters, size in found if parameters and size]
     enough = sum(size <= usual_projector(parameters) for parameters, size in told)
     assert len(told) > 30
-    assert 0.9 <= enough / len(told)
+    assert enough / len(told) >= 0.9
 
 
 @cache
