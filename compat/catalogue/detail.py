@@ -188,7 +188,7 @@ class MemoryView:
     @property
     def scale(self) -> int:
         """What the whole width of the picture stands for: the room, or the need where that is more."""
-        return max(self.room, self.fit.estimate.floor)
+        return max(self.room, self._counted)
 
     @property
     def largest(self) -> int:
@@ -217,7 +217,12 @@ class MemoryView:
     @property
     def free(self) -> int:
         """Bytes left over."""
-        return max(0, self.room - self.fit.estimate.floor)
+        return max(0, self.room - self._counted)
+
+    @property
+    def _counted(self) -> int:
+        """Bytes of all parts, those that are not known with the least they can be."""
+        return sum(part.least if part.bytes is None else part.bytes for part in self.fit.estimate.components)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ class Comparison:
     """A log beside the estimate. Without ``parts`` and speeds nothing was compared, and ``match`` or ``notes`` say why.
 
     ``worker`` is the one compared with: the log's engine, and the machine and options that the log tells.
-    ``missing`` are words for what such a log usually tells and this one does not.
+    ``missing`` are words for what such a log usually tells and this one does not, ``beyond`` says that it cannot be of
+    this machine.
     """
 
     log: ReadLog
@@ -117,6 +118,7 @@ class Comparison:
     notes: tuple[str, ...] = ()
     sentence: str = ""
     options: Mapping[str, object] | None = None
+    beyond: str = ""
 
     @property
     def load(self) -> Load:
@@ -148,6 +150,8 @@ class Comparison:
         """Why this is no measurement to keep, as a sentence; blank where it is one."""
         if self.match.same is Same.NO:
             return "A log of another model is not kept."
+        if self.beyond:
+            return self.beyond
         if self.load.planned:
             return "What an engine only planned is not kept as a measurement."
         if self.load.stopped:
@@ -196,7 +200,21 @@ def compare(record: ModelRecord, variants: Sequence[RecordVariant], worker: Work
     if unlike:
         return replace(found, match=Match(Same.NO, unlike))
     decode, prompt = _speeds(load, inputs, engine, hardware, fit, asked)
-    return replace(found, parts=tuple(parts), decode=decode, prompt=prompt)
+    beyond = _beyond_the_cards(parts, hardware)
+    return replace(found, parts=tuple(parts), decode=decode, prompt=prompt, beyond=beyond)
+
+
+def _beyond_the_cards(parts: Sequence[ComparedPart], hardware: Hardware | None) -> str:
+    """What says that a load cannot be of these cards, as it holds more on one than any of them has; blank else."""
+    cards = hardware.accelerators if hardware is not None else ()
+    largest = max(cards, key=lambda card: card.memory or 0, default=None)
+    held = max(_summed([part.devices for part in parts]).values(), default=0)
+    if largest is None or any(card.memory is None for card in cards) or held <= (largest.memory or 0):
+        return ""
+    return (
+        f"In the log {held / GIB:,.1f} GiB lie on one device, more than your worker's {largest.name} has. Choose the "
+        "machine that the log is of."
+    )
 
 
 # --- the question ----------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from compat.estimate.need_columns import FIT_CODES
 from compat.estimate.speed import USUAL_DEPTH
 from compat.extraction.extract import Variant
 from compat.extraction.facts import Provenance
-from compat.extraction.variants import TRANSFORMERS
+from compat.extraction.variants import SINGLE_FILE, TRANSFORMERS
 from compat.models import ModelRecord, RecordVariant
 from compat.rules import CompatibilityResult
 from compat.shapes.counting import split_by_dimensions, split_parameters
@@ -271,7 +271,16 @@ def files_of_variant(
     """Which files of the Hub a variant is, among all ``variants`` of its record."""
     others, files = tuple(file for one in variants for file in one.files), tuple(variant.files)
     label = variant.quantization
-    return ModelFiles(record.repo_id, variant.format, label, files, others, projector, task=record.task)
+    return ModelFiles(
+        record.repo_id,
+        variant.format,
+        label,
+        files,
+        others,
+        projector,
+        task=record.task,
+        collected=record.architecture == SINGLE_FILE,
+    )
 
 
 def plans_of(

@@ -11,6 +11,7 @@ from compat.estimate.cache_types import cache_types
 from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
 from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
 from compat.estimate.memory import (
+    LEAST_PACKED_BITS,
     MemoryEstimate,
     VariantInputs,
     cache_options,
@@ -20,6 +21,7 @@ from compat.estimate.memory import (
 )
 from compat.estimate.offload import Offload, experts_aside, layers_aside
 from compat.estimate.token_work import experts_held
+from compat.estimate.weights import LEAST_BITS
 from compat.wording import or_
 
 TIGHT = 0.9
@@ -156,7 +158,9 @@ def _judged(
     largest = with_largest_file(variant)
     if estimate.per_device is None:
         if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
-            narrowest = " even at 1 bit a weight" if estimate.component("weights").least else ""
+            weights = estimate.component("weights")
+            bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
+            narrowest = f" even at {bits} bit{'s' if bits > 1 else ''} a weight" if weights.least else ""
             if largest is not None and narrowest:
                 narrowest = " with the smallest file that such a repository usually has"
             return FitResult(

@@ -72,7 +72,10 @@ class VariantInputs:
 
 @dataclass(frozen=True)
 class Component:
-    """One part of the estimate: bytes over all devices, None when unknown; it is then at least ``least``."""
+    """One part of the estimate: bytes over all devices, None when unknown.
+
+    ``least`` is what it takes in any case where that is unknown, or rests on an assumption; 0 else.
+    """
 
     name: str
     bytes: int | None
@@ -85,17 +88,21 @@ class Component:
         """Bytes that nothing tells, counted so that the need is not told too small; there may be none of them."""
         return (self.bytes or 0) if self.basis is Basis.ASSUMED else 0
 
+    @property
+    def at_least(self) -> int:
+        """The fewest bytes it can be."""
+        return self.least or (self.bytes or 0) - self.supposed
+
 
 @dataclass(frozen=True)
 class MemoryEstimate:
     """The estimate. ``per_device`` in bytes, ``host`` what stays in system memory beside a GPU.
 
-    ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the
-    components, those that are not known with the least they can be: the need is at least this. ``shares`` are those of
-    weights and cache that each device takes, ``head`` the bytes of the output head among the weights. ``stages`` is how
-    many groups of the devices hold whole layers one after the other, where an engine does not cut each over all.
-    ``cards`` are the accelerators that an engine chooses among all by itself, counted from 0; None where it takes the
-    first ``devices``.
+    ``total`` covers all devices without ``host``; None when any component is unknown. ``floor`` sums the least that
+    each can be: the need is at least this. ``shares`` are those of weights and cache that each device takes, and
+    ``head`` the bytes of the output head among the weights. ``stages`` is how many groups of the devices hold whole
+    layers one after the other, where an engine does not cut each over all. ``cards`` are the accelerators that an
+    engine chooses among all by itself, counted from 0; None where it takes the first ``devices``.
     """
 
     components: tuple[Component, ...]
@@ -194,7 +201,7 @@ def estimate_memory(
     return MemoryEstimate(
         components,
         total,
-        sum(c.least if c.bytes is None else c.bytes for c in components),
+        sum(c.at_least for c in components),
         per_device,
         host,
         devices,

@@ -332,7 +332,8 @@ class NeedColumns:
             "projector": variants["projector"],
         }
         known = np.logical_and.reduce([part >= 0 for part in parts.values()])
-        floor = sum(np.maximum(part, 0) for part in parts.values()) + np.where(weights < 0, least, 0)
+        floor = sum(np.maximum(part, 0) for part in parts.values()) - variants["supposed"]
+        floor += np.where(least > 0, least - np.maximum(weights, 0), 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]

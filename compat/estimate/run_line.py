@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, gcd
 from pathlib import PurePath
@@ -34,6 +34,7 @@ class ModelFiles:
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
+    ``collected``: the repository is one of single files, each a model by itself.
     """
 
     repo_id: str
@@ -44,6 +45,7 @@ class ModelFiles:
     projector: bool | None = None
     context: int = 0
     task: str = ""
+    collected: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,16 +161,29 @@ def hub_line(model: ModelFiles) -> str:
         named = ("--include", f"*{model.quantization}*.gguf") if model.quantization else ()
         files = model.files or named
         return shlex.join((*take, *files)) if files else ""
+    if model.collected and not model.files:
+        return ""
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
+    left = () if model.files or model.format not in _LOADED_FROM_ITS_TOP else _BESIDE_THE_MODEL
     if not weights or len(weights) > _MOST_NAMED:
         weights = _WEIGHTS.get(model.format) or tuple(dict.fromkeys(f"*{PurePath(name).suffix}" for name in weights))
-    return shlex.join((*take, "--include", *weights, *_BESIDE)) if weights else ""
+    return shlex.join((*take, *_each("--include", (*weights, *_BESIDE)), *_each("--exclude", left))) if weights else ""
+
+
+def _each(option: str, patterns: Iterable[str]) -> Iterator[str]:
+    """An option for each pattern: what follows the first after one alone is taken as the name of a file (hf 2.4.0)."""
+    return (word for pattern in patterns for word in (option, pattern))
 
 
 _PART = re.compile(r"\d+-of-")
 _MOST_NAMED = 6
 _BESIDE = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 """Configurations, tokenizers, chat templates, and code of a model's own."""
+_LOADED_FROM_ITS_TOP = frozenset({"safetensors", "pytorch", "transformers"})
+_BESIDE_THE_MODEL = ("original/*", "metal/*", "*.fp16*", "*.fp32*")
+"""The same weights again, for other programs and in other widths: no engine loads them unasked. Told where it is not
+known which files there are.
+"""
 _WEIGHTS = {
     "safetensors": ("*.safetensors",),
     "pytorch": ("*.bin", "*.pt", "*.pth"),

@@ -59,7 +59,7 @@ def read_log(given: str | bytes) -> ReadLog:
 
 
 def _why_nothing(readers: list[Reader]) -> str:
-    seen = [reader.engine for reader in readers if reader.telling]
+    seen = [reader.name for reader in readers if reader.telling]
     if seen:
         return (
             f"This looks like a log of {seen[0]}, but it tells no size and no speed. "

@@ -96,6 +96,14 @@ def test_a_log_of_another_model_is_told_and_not_compared(repo_id, text, why):
     assert found.why_not_kept
 
 
+def test_what_no_card_of_the_machine_can_hold_is_not_kept_as_measured_there():
+    """The log names no card: whoever pastes it says which machine it is of."""
+    found = compared(QWEN, log("sglang-0.5-qwen3-8b"), "sglang", Machine("RTX 4090"))
+    assert found.parts
+    assert "more than your worker's RTX 4090 has" in found.why_not_kept
+    assert compared(QWEN, log("sglang-0.5-qwen3-8b"), "sglang", Machine("B300")).why_not_kept == ""
+
+
 def test_weights_that_are_packed_as_they_are_loaded_are_others():
     config = log("vllm-0.8-qwen3-14b-config").replace("Qwen/Qwen3-14B", QWEN).replace("zation=None", "zation='fp8'")
     # The record's own id is the first thing that counts: what is then loaded is seen by its size.

@@ -345,6 +345,18 @@ def test_a_scheme_of_unknown_width_takes_at_least_a_bit_for_each_weight(engine):
     assert might.estimate.total is None
 
 
+@pytest.mark.parametrize("engine", ["vllm", "mlx-lm"])
+def test_a_width_that_is_only_assumed_refuses_nothing_where_the_layers_are_not_known_either(engine):
+    variant = VariantInputs(None, parameters=32 * 10**9, quant="BF16", format="safetensors", width_assumed=True)
+    might = judge_fit(variant, engine, machine(48))
+    assert (might.fit, might.estimate.total) == (Fit.UNKNOWN, None)
+    result = judge_fit(variant, engine, machine(8))
+    assert result.fit is Fit.TOO_LARGE
+    assert result.sentence.startswith("Needs at least ")
+    assert "even at 4 bits a weight" in result.sentence
+    assert 16 * 10**9 <= result.need < 18 * 10**9
+
+
 def test_weights_that_are_not_counted_have_no_least():
     variant = VariantInputs(None, quant="Q4_K_M", projector_bytes=200 * GIB)
     result = judge_fit(variant, "vllm", machine(24))

@@ -402,7 +402,10 @@ def test_lm_studio_loads_safetensors_by_mlx_onto_the_one_device():
     assert judge_fit(TEXT, "lm-studio", cards(4, ram=64)).fit is Fit.PARTIAL
 
 
-BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
+BESIDE = " ".join(
+    f"--include '{pattern}'" for pattern in ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
+)
+LEFT = " ".join(f"--exclude '{pattern}'" for pattern in ("original/*", "metal/*", "*.fp16*", "*.fp32*"))
 
 
 @pytest.mark.parametrize(
@@ -422,7 +425,7 @@ BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
         ),
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M", ("B.gguf",)), "hf download a/B-GGUF B.gguf"),
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf", "Q4_K_M"), "hf download a/B-GGUF --include '*Q4_K_M*.gguf'"),
-        ("vllm", ModelFiles("gpt2", "safetensors"), f"hf download gpt2 --include '*.safetensors' {BESIDE}"),
+        ("vllm", ModelFiles("gpt2", "safetensors"), f"hf download gpt2 --include '*.safetensors' {BESIDE} {LEFT}"),
         (
             "vllm",
             ModelFiles("a/B", "safetensors", "", tuple(f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3))),
@@ -431,6 +434,12 @@ BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf"), ""),
         ("ollama", ModelFiles("a/B-GGUF", "gguf"), ""),
         ("", ModelFiles("a/B", "nemo"), ""),
+        ("diffusers", ModelFiles("a/B", "transformers", collected=True), ""),
+        (
+            "diffusers",
+            ModelFiles("a/B", "safetensors", files=("x.safetensors",), collected=True),
+            f"hf download a/B --include x.safetensors {BESIDE}",
+        ),
         ("", ModelFiles("a/B", "nemo", "", ("B.nemo",)), f"hf download a/B --include B.nemo {BESIDE}"),
         (
             "",
@@ -441,6 +450,9 @@ BESIDE = "'*.json' '*.txt' '*.model' '*.tiktoken' '*.jinja' '*.py'"
 )
 def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
     assert take_line(slug, model) == line
+    words = shlex.split(line)
+    for word, before in zip(words[1:], words, strict=False):
+        assert "*" not in word or before in {"--include", "--exclude"}, "the Hub's command takes it as a file's name"
 
 
 @pytest.mark.parametrize("format_", sorted(FORMATS))

@@ -372,7 +372,7 @@ def test_what_drafts_is_beside_the_load_and_no_part_of_it():
 
 
 def test_a_log_that_tells_no_size_says_what_to_do():
-    with pytest.raises(LogError, match="looks like a log of vllm"):
+    with pytest.raises(LogError, match="looks like a log of vLLM"):
         read_log(log("vllm-0.8-qwen3-14b-config"))
 
 
