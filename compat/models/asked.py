@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl
 
 from compat.models.described import Meaning, describe
 from compat.wording import plain_characters
@@ -39,7 +39,9 @@ _HUB = re.compile(
 )
 _NO_MODELS = frozenset({"blog", "collections", "datasets", "docs", "papers", "spaces"})
 """What else the Hub has, by the first part of its addresses."""
-_SEARCHED = re.compile(r"models\?(?:[^\s#]{0,200}&)?search=([^&#\s]+)", re.IGNORECASE)
+_LISTED = re.compile(r"models/?(?:\?([^#\s]{0,1000}))?$", re.IGNORECASE)
+"""A list of the Hub, with what it is narrowed by."""
+_MADE_FROM = re.compile(r"base_model:(?:\w+:)?(.+)", re.ASCII)
 _CACHED = re.compile(r"\bmodels--([\w.-]{1,96}?)--([\w.-]{1,96})", re.ASCII)
 """The folder of a repository in the cache of the Hub's clients."""
 _OLLAMA = re.compile(
@@ -264,9 +266,9 @@ def _called(plain: str) -> Asked | None:
 def _address(plain: str) -> Asked | None:
     hub = _HUB.search(plain)
     if hub:
-        searched = _SEARCHED.match(hub[1])
-        if searched:
-            return Asked(_words(unquote_plus(searched[1])))
+        listed = _LISTED.match(hub[1])
+        if listed:
+            return _of_list(parse_qsl(listed[1] or ""))
         repo_id = _repository(hub[1])
         if "/" not in repo_id or repo_id.split("/")[0] in _NO_MODELS:
             return Asked((repo_id.lower(),) if repo_id else ())
@@ -279,6 +281,14 @@ def _address(plain: str) -> Asked | None:
         return _of_shop("/".join(_path(shop[1]).split("/")[:2]))
     site = _ANY_SITE.search(plain)
     return Asked(_words(plain), wider=_words(_path(site[1]).split("/")[:2][-1])) if site else None
+
+
+def _of_list(pairs: Sequence[tuple[str, str]]) -> Asked:
+    """A list of the Hub by the parameters of its address: what it is searched for, and its filters of this site."""
+    words = " ".join(value for name, value in pairs if name == "search")
+    bases = [found[1].lower() for name, value in pairs if name == "other" and (found := _MADE_FROM.fullmatch(value))]
+    means = [Meaning(_FILTERS[name], value, f"{name}={value}") for name, value in pairs if name in _FILTERS]
+    return Asked(tuple(dict.fromkeys((*_words(words), *bases)))[:MOST_WORDS], means=tuple(means))
 
 
 def _file_in(plain: str) -> Asked | None:

@@ -40,7 +40,8 @@ _MEANINGS: dict[tuple[str, str], str] = {
     "|code completion|autocomplete|programmieren|programmierung|coden|代码|编程|编码|写代码|程序",
     ("use", "chat"): "chat|chatting|chatbot|assistant|conversation|chatten|聊天|对话",
     ("use", "reasoning"): "reasoning|thinking|reason|logik|denken|推理|思考",
-    ("use", "vision"): "vision|multimodal|image understanding|image input|vlm|vlms|vision language|bilder|bildverstehen"
+    ("use", "vision"): "vision|multimodal|image understanding|image input|vlm|vlms|vision language|bilder"
+    "|bilderkennung|bild erkennen|bilder erkennen|bildverstehen"
     "|视觉|多模态|图像|看图|识图",
     ("use", "embedding"): "embedding|embeddings|embedder|text embedding|text embeddings|sentence embeddings"
     "|semantic search|嵌入|向量",
@@ -51,6 +52,8 @@ _MEANINGS: dict[tuple[str, str], str] = {
     ("task", "translation"): "translation|translate|translating|translator|übersetzung|übersetzen|翻译",
     ("task", "summarization"): "summarization|summarizing|summarize|summary|zusammenfassung|zusammenfassen|摘要|总结",
     ("task", "text-to-image"): "text to image|image generation|bilderzeugung|文生图|图像生成",
+    ("license", "mit"): "mit license|mit licence|mit lizenz|mit许可",
+    ("license", "apache-2.0"): "apache 2.0|apache 2|apache license|apache lizenz|apache许可",
     ("language", "de"): "german|deutsch|deutsche|deutsches|deutscher|deutschen|德语",
     ("language", "zh"): "chinese|chinesisch|mandarin|中文|汉语",
     ("language", "en"): "english|englisch|英文|英语",
@@ -76,8 +79,8 @@ _NOTHING = (
     "free|open source|opensource|open weight|open weights|cheap|under|about|use case|"
     "ich brauche|ich habe|"
     "bestes|beste|bester|besten|gutes|gute|guter|modell|modelle|sprachmodell|sprachmodelle|ki|für|fuer|zum|zur|mit|"
-    "auf|das|die|der|ein|eine|welches|lokal|kostenlos|und|von|im|"
-    "最好的|最好|最佳|好的|推荐|模型|大模型|大语言模型|语言模型|本地|开源|免费|什么|哪个|的|用于|适合|用|和"
+    "texte|texten|auf|das|die|der|ein|eine|welches|lokal|kostenlos|und|von|im|"
+    "最好的|最好|最佳|好的|推荐|模型|大模型|大语言模型|语言模型|本地|开源|免费|什么|哪个|的|用于|适合|用|和|量化版|量化"
 )
 """What says nothing of a model that a catalogue could know."""
 _OF_MACHINES = "laptop|notebook|pc|computer|mac|macbook|imac|gpu|cpu|vram|ram|memory|grafikkarte|显卡|显存|内存"
