@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from compat.catalogue import facets
 from compat.catalogue.current import index_now
-from compat.catalogue.finding import Finding, found_by, holds_many
+from compat.catalogue.finding import Finding, found_by, holds_many, read_as
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.membership import ModelOf, models_of
-from compat.catalogue.question import Problem, Question, QuestionError
+from compat.catalogue.order import SPEED
+from compat.catalogue.question import MACHINE, PARAMETERS, SORTS, Problem, Question, QuestionError
 from compat.catalogue.rows import Row, known_record, worker_of
 from compat.catalogue.spelling import fewer_words, likelier_words, meant_words
 from compat.catalogue.suggesting import Standing
 from compat.catalogue.workers import Worker, workers
 from compat.engines import EngineProfile
+from compat.engines.machine_text import read_machine
 from compat.estimate import Fit
 from compat.hub.payloads import is_repo_id
 from compat.models import CuratedList
-from compat.models.asked import Asked, without_signs
+from compat.models.asked import MOST_WORDS, Asked, without_signs
+from compat.models.described import Meaning, is_of_machine, parts_of, says_small, sort_meant
 
 PAGE_SIZE = 30
 CAUSE_WORDS = {
@@ -51,6 +54,25 @@ class Chip:
 
     label: str
     query: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """What of a search is no name: words as they were typed with what each is read as, words that are left out, and
+    the questions that may be meant instead.
+    """
+
+    means: tuple[tuple[str, str], ...]
+    left: tuple[str, ...]
+    offers: tuple[Chip, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """How the words were read, for programs."""
+        said = [f"“{typed}” is read as {meant}." for typed, meant in self.means]
+        if self.left:
+            said.append(f"Left out, as no part of a name: {', '.join(self.left)}.")
+        return tuple(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,10 @@ class BrowsePage:
     """The words of this list, where nothing has those that were typed."""
     unpacked: str = ""
     """How weights should have been packed of what was typed, where nothing of that name is: this list is without it."""
+    unlike: str = ""
+    """What else was typed of it, where nothing of that name is so: this list is without it."""
+    read: ReadAs | None = None
+    """What of the search was read as a description; None where all of it is a name."""
     likelier: str = ""
     """The words that many have, where few have those that were typed and that may be a slip."""
 
@@ -156,7 +182,9 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     index, newest = index_now()
     curated = curated_of(criteria)
     meant = meant_by(index, criteria)
-    unpacked = criteria.asked_for.widths if meant and meant == _named_words(criteria.asked_for) else ()
+    asked_for = read_as(index, criteria.asked_for)
+    dropped = bool(meant) and meant == _named_words(asked_for)
+    read = None if meant else read_as_description(index, criteria, worker)
     criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
@@ -186,21 +214,23 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
         models=models,
         standings=found.standings(shown, {pk: model.created for pk, model in models.items()}),
         meant=meant,
-        unpacked=" ".join(unpacked),
+        unpacked=" ".join(asked_for.widths) if dropped else "",
+        unlike=" ".join(one.typed for one in asked_for.means) if dropped else "",
+        read=read,
         likelier="" if meant or found.total > _FEW else likelier_than(index, criteria),
     )
 
 
 def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
-    asked = criteria.asked_for
+    asked = read_as(index, criteria.asked_for)
     if not asked.words or found_by(index, asked):
         return ""
 
     def finds(words: tuple[str, ...]) -> bool:
         return bool(found_by(index, Asked(words)))
 
-    if asked.widths and found_by(index, replace(asked, widths=())):
+    if (asked.widths or asked.means) and finds(asked.words):
         return _named_words(asked)
     if asked.wider and finds(asked.wider):
         return " ".join(asked.wider)
@@ -211,6 +241,61 @@ def meant_by(index: CatalogueIndex, criteria: Question) -> str:
     if not meant and len(asked.apart or asked.words) > 1:
         meant = tuple(map(without_signs, fewer_words(asked.words, finds)))
     return " ".join(meant)
+
+
+def read_as_description(index: CatalogueIndex, criteria: Question, worker: Worker) -> ReadAs | None:
+    """What of a search was read as a description of a model; None where all of it is a name."""
+    asked = read_as(index, criteria.asked_for)
+    if not asked.described:
+        return None
+    offers = dict.fromkeys(_machines_offered(asked, criteria))
+    offers |= dict.fromkeys(offer for word in asked.left for offer in _offered(word, criteria, worker))
+    offers |= dict.fromkeys(_names_offered(index, criteria))
+    return ReadAs(tuple((one.typed, _label(one)) for one in asked.means), asked.left, tuple(offers))
+
+
+def _names_offered(index: CatalogueIndex, criteria: Question) -> Iterator[Chip]:
+    """The names that hold all words of a search, whatever else these mean, where there are any."""
+    if found_by(index, Asked(tuple(criteria.q.lower().split())[:MOST_WORDS])):
+        yield Chip("Names that say all of it", criteria.query(q=f'"{criteria.q}"'))
+
+
+def _machines_offered(asked: Asked, criteria: Question) -> Iterator[Chip]:
+    """The same question on the machine that its words tell of."""
+    parts = parts_of(criteria.q.lower().split())
+    of_machine = [part for part in parts if part in asked.left and is_of_machine(part)]
+    machine = read_machine(" ".join(of_machine))
+    rest = " ".join(part for part in parts if part not in asked.left)
+    bare = machine.bare if not machine.accelerator else None
+    kinds = ("VRAM", "RAM") if bare is not None else ()
+    for text in [" ".join((f"{bare:g}", "GB", kind)) for kind in kinds] or [" ".join(of_machine)]:
+        told = read_machine(text)
+        if told.whole:
+            yield Chip(
+                f"For “{text}”",
+                criteria.query(q=rest, **{name: PARAMETERS[name].default for name in MACHINE} | dict(told.parameters)),
+            )
+
+
+def _label(meaning: Meaning) -> str:
+    """What a page calls the value that words mean."""
+    words = {facet.name: (facet.label, facet.word) for facet in facets.FACETS}
+    label, word = words.get(meaning.parameter, ("Author", str))
+    return f"{label}: {word(meaning.value)}"
+
+
+def _offered(word: str, criteria: Question, worker: Worker) -> Iterator[Chip]:
+    """The questions that a word may mean which says how a model is beside others."""
+    sort = sort_meant(word)
+    if sort and sort != criteria.sort and (sort != SPEED.name or worker.hardware is not None):
+        yield Chip(SORTS[sort], criteria.query(sort=sort))
+    if says_small(word) and criteria.max_params is None:
+        bound = next(one for one in facets.RANGES if one.name == "max_params")
+        yield Chip(bound.words(_SMALL), criteria.query(max_params=_SMALL))
+
+
+_SMALL = 4.0
+"""Billions of parameters that are offered to who asks for something small: what phones and old laptops hold."""
 
 
 def _named_words(asked: Asked) -> str:

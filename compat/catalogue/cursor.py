@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from compat.catalogue.finding import Finding
 from compat.catalogue.order import Key, Order
 from compat.catalogue.question import Problem, QuestionError
@@ -110,7 +112,7 @@ def part_of(found: Finding, question: str, limit: int, cursor: str = "", *, newe
     place = read_cursor(cursor, question, order) if cursor else None
     named = records_by_id(index.ids_at(found.named)) if len(found.named) else []
     if place is not None:
-        named = [record for record in named if place.named and _is_after(found, record, place.values, named)]
+        named = _after(found, place, named)
     begin = found.position_after(place.values) if place is not None and not place.named else 0
     wanted = max(0, limit - len(named))
     rest = found.rows_from(order, begin, 0, wanted + 1)
@@ -135,7 +137,12 @@ _READ_ON = 5000
 """So many rows are looked at for one that is still there."""
 
 
-def _is_after(found: Finding, record: ModelRecord, place: Sequence[Any], named: Sequence[ModelRecord]) -> bool:
-    """Whether one of the records that come first stands after another of them, or after where that stood."""
-    places = [found.place(one) for one in named]
-    return list(place) in places and places.index(found.place(record)) > places.index(list(place))
+def _after(found: Finding, place: Place, named: Sequence[ModelRecord]) -> list[ModelRecord]:
+    """Those of the records that come first that stand behind a place, or behind where its record stood."""
+    if not place.named:
+        return []
+    places = [found.place(record) for record in named]
+    if list(place.values) in places:
+        return list(named[places.index(list(place.values)) + 1 :])
+    behind = found.columns(found.order).rows[found.position_after(place.values) :]
+    return [record for record in named if np.isin(found.index.rows_of([record.pk]), behind).any()]

@@ -1,11 +1,13 @@
-"""Which other engines run a model on the same machine, where the chosen one does not take it."""
+"""Which other engines run a model on the same machine, or have something for a list, where the chosen one does not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compat.catalogue.ladder import told_machine
+from compat.catalogue.current import current_index
+from compat.catalogue.finding import Finding
+from compat.catalogue.ladder import ENGINES_FOR, told_machine
 from compat.catalogue.question import Question
 from compat.catalogue.suited_engine import engines_on
 from compat.catalogue.verdict import accepted_answer, outcome_of
@@ -54,6 +56,37 @@ def engines_that_run(
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
             found.append(Elsewhere(there, question, result))
     return sorted(found, key=lambda one: -one.result.level)[:MOST]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherList:
+    """The same list on another engine, and how many models or repositories that runs, whatever memory they need."""
+
+    worker: Worker
+    question: Question
+    total: int
+
+
+def engines_that_find(asked: Question, worker: Worker, available: Mapping[str, Worker]) -> list[OtherList]:
+    """The engines on a worker's machine that run something of a list of which the worker runs nothing.
+
+    Those for what most of the list is for come first, then those that run the most. What each needs of the machine's
+    memory is left to the list that is linked: working that out for every engine takes minutes.
+    """
+    index, models = current_index(), asked.unit != "repository"
+    everything = Finding(index, asked.changed(compatible="false"), worker, models=models)
+    uses = everything.numbers().facets["use"]
+    first = ENGINES_FOR.get(max(uses, key=lambda use: uses[use]), ()) if uses else ()
+    found = []
+    for slug, one in engines_on(worker.machine, available).items():
+        if slug == worker.profile.slug:
+            continue
+        question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
+        total = Finding(index, question.changed(sort="popular"), available[slug], models=models).total
+        if total:
+            found.append(OtherList(one, question, total))
+    place = {slug: number for number, slug in enumerate(first)}
+    return sorted(found, key=lambda one: (place.get(one.worker.slug, len(place)), -one.total))[:MOST]
 
 
 _TAKEN = ComposedQuery(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial, reduce
 from typing import Any
@@ -38,11 +38,12 @@ from compat.catalogue.question import Problem, Question, QuestionError
 from compat.catalogue.rows import Row, UnknownModel, find_record
 from compat.catalogue.suggesting import NEED_NOT_KNOWN, Standing, Suggested, standing
 from compat.catalogue.workers import Worker
+from compat.engines.machine_text import read_machine
 from compat.estimate.amounts import distinct
 from compat.models import ModelRecord, RecordTags
 from compat.models.asked import Asked, without_signs
 from compat.models.composed import ComposedQuery
-from compat.models.search import matching_ids
+from compat.models.search import ids_named, matching_ids
 from compat.rules import Confidence
 
 _BLOCK = 65_536
@@ -84,6 +85,7 @@ class Finding:
         models: bool = False,
     ) -> None:
         self.index, self.criteria, self.worker = index, criteria, worker
+        self.asked_for = read_as(index, criteria.asked_for)
         self.names_first, self.models = names_first, models
         self.singled = singled_rows(index, criteria, models=models)
         # Speeds first: working them out tells the verdicts as well.
@@ -101,8 +103,7 @@ class Finding:
         for failed in self.fails.values():
             self.lost += failed
         self.within = self._in_ranges() & (self.verdicts.level >= 0)
-        for word in criteria.asked_for.widths:
-            self.within &= having_packed(index, word)
+        self.within &= _described(index, self.asked_for)
         self.scores = self.verdicts.scores(columns.trusted)
         if needs_last and criteria.sort == "params" and worker.hardware is not None:
             by_size = index.order(ORDERS["params"])
@@ -306,17 +307,32 @@ class Finding:
     @property
     def whole_names(self) -> tuple[str, ...]:
         """What is searched for as one name: a record with this id, or with this name, comes first."""
-        asked = self.criteria.asked_for
+        asked = self.asked_for
         ways = dict.fromkeys("-".join(map(without_signs, words)) for words in (asked.words, asked.apart) if words)
-        return tuple(ways) if self.names_first and not asked.widths else ()
+        return tuple(ways) if self.names_first and not (asked.widths or asked.described) else ()
 
     @cached_property
     def named(self) -> Column:
-        """The rows of what is found whose whole id or name was searched for, in order. A query a spelling, or none."""
-        if not self.whole_names:
-            return np.zeros(0, dtype=np.int64)
-        named = [row for name in self.whole_names for row in (_OF_ID if "/" in name else _OF_NAME).rows(name)]
-        rows = self.index.rows_of([pk for (pk,) in named])
+        """The rows of what comes first, in order: those whose whole id or name was searched for, and in the suggested
+        order those of few that are called by the words, where others only hold their letters. A query each, or none.
+        """
+        pks = [pk for name in self.whole_names for (pk,) in (_OF_ID if "/" in name else _OF_NAME).rows(name)]
+        first = self._firsts(self.index.rows_of(pks))
+        called = self._firsts(self.index.rows_of(self._called()))
+        if not 0 < len(called) <= _MOST_CALLED:
+            return first
+        rows = np.concatenate([first, called[~np.isin(called, first)]])
+        return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
+
+    def _called(self) -> list[int]:
+        """The records that are called by the words, where few hold them and the order is ours to choose."""
+        words, singled = self.asked_for.words, self.singled
+        if not self.names_first or not words or self.order is not SUGGESTED or singled is None:
+            return []
+        return ids_named(words) if len(singled) <= _FEW_HOLD and "/" not in words[0] else []
+
+    def _firsts(self, rows: Column) -> Column:
+        """Those of some rows that are found, in the order that is asked for; of models the first of each."""
         rows = self._found(_of_models(self.index, rows, models=self.models) if len(rows) else rows)
         rows = in_order(self.columns(self.order), rows, len(self.index)) if len(rows) > 1 else rows
         return self._new(rows, np.zeros(len(self.index.columns.model_self), dtype=bool)) if self.models else rows
@@ -404,6 +420,8 @@ class Finding:
             yield behind, rows
 
 
+_FEW_HOLD, _MOST_CALLED = 2000, 100
+"""Of at most so many records that hold the words, at most so many come first because they are called by them."""
 _SCORES = np.array([*range(len(INDEX_CAUSES)), *RUNNING[level_of(RUNNING) > 0]])
 """Every score that there is, the best last."""
 
@@ -475,21 +493,28 @@ def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> 
     that a list holds in any, or of which any was made from a base. A query for each.
     """
     found = []
-    if criteria.words:
-        found.append(_of_models(index, _searched(index, criteria.asked_for), models=models))
+    asked = read_as(index, criteria.asked_for)
+    if asked.words:
+        found.append(_of_models(index, _searched(index, asked), models=models))
+    found += [_owned(index, [one.value]) for one in asked.means if one.parameter == "author"]
     if criteria.list:
         listed = ModelRecord.objects.filter(list_entries__curated_list__slug=criteria.list).order_by()
         rows = index.rows_of(list(listed.values_list("id", flat=True)))
         found.append(_of_models(index, rows, models=models))
     if criteria.author:
-        owners = [author.lower() for author in criteria.author]
-        owned = ModelRecord.objects.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=owners).order_by()
-        found.append(index.rows_of(list(owned.values_list("id", flat=True))))
+        found.append(_owned(index, criteria.author))
     if criteria.model:
         found.append(rows_of_model(index, _model_named(criteria)))
     if criteria.base:
         found.append(_of_models(index, index.rows_of([pk for pk, _ in made_from(criteria.base)]), models=models))
     return reduce(lambda one, other: one[np.isin(one, other)], found) if found else None
+
+
+def _owned(index: CatalogueIndex, owners: Sequence[str]) -> Column:
+    """The rows of the records of some accounts. One query."""
+    lowered = [owner.lower() for owner in owners]
+    owned = ModelRecord.objects.alias(owner_lowered=Lower("owner")).filter(owner_lowered__in=lowered).order_by()
+    return index.rows_of(list(owned.values_list("id", flat=True)))
 
 
 def _of_models(index: CatalogueIndex, rows: Column, *, models: bool) -> Column:
@@ -519,10 +544,41 @@ def _model_named(criteria: Question) -> ModelRecord:
 
 def found_by(index: CatalogueIndex, asked: Asked) -> int:
     """How many records a search finds, whatever runs. One query or two, unless it was asked for a moment ago."""
-    rows = _searched(index, asked)
+    rows = _searched(index, asked) if asked.words else np.arange(len(index))
+    return int(_described(index, asked)[index.columns.group[rows]].sum())
+
+
+def read_as(index: CatalogueIndex, asked: Asked) -> Asked:
+    """What a search asks for: where no record has its words, what those mean that need not be part of a name.
+
+    A machine is no part of one either: ``best model for rtx 4090``.
+    """
+    if asked.pasted or not asked.words or found_by(index, asked):
+        return asked
+    other = asked.otherwise
+    if other is not None and found_by(index, other):
+        return other
+    return next(filter(None, map(_of_machine, filter(None, (other, asked)))), asked)
+
+
+def _of_machine(asked: Asked) -> Asked | None:
+    """The same search without its words where these are a machine's; None where they are not."""
+    words = tuple(map(without_signs, asked.apart or asked.words))
+    machine = read_machine(" ".join(words)) if asked.described or len(words) > 1 else None
+    named = machine is not None and machine.whole and machine.accelerator
+    return replace(asked, words=(), apart=(), otherwise=None, left=(*asked.left, *words)) if named else None
+
+
+def _described(index: CatalogueIndex, asked: Asked) -> Mask:
+    """The groups that are as a search describes them."""
+    within = np.ones(len(index.columns.counts), dtype=bool)
     for word in asked.widths:
-        rows = rows[having_packed(index, word)[index.columns.group[rows]]]
-    return len(rows)
+        within &= having_packed(index, word)
+    for facet in FACETS:
+        for one in asked.means:
+            if one.parameter == facet.name:
+                within &= index.values(facet).having([one.value])
+    return within
 
 
 def holds_many(words: tuple[str, ...], least: int) -> bool:

@@ -78,7 +78,8 @@ _NOT_LISTED = {
 }
 """Said of what is the fastest or reads the most where it is not the build that lists show."""
 _FASTEST_HERE = "Writes fastest of those here."
-_ENGINES_FOR = {
+ENGINES_FOR = {
+    "vision": ("ollama", "llama-cpp", "transformers"),
     "embedding": ("transformers", "text-embeddings-inference", "vllm"),
     "speech": ("transformers", "mlx-audio", "vllm"),
 }
@@ -230,7 +231,8 @@ def _with_other_engines(
     machines: dict[str, _Machine] = {}
     for ladder in ladders:
         found = ladder
-        for slug in () if ladder.rungs else _ENGINES_FOR.get(ladder.use, ()):
+        sibling = (ladder.instead.worker.slug,) if ladder.instead is not None else ()
+        for slug in () if ladder.rungs else (*sibling, *ENGINES_FOR.get(ladder.use, ())):
             if slug not in choices:
                 continue
             question = choices[slug].question

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from compat.catalogue.browse import curated_of, meant_by
+from compat.catalogue.browse import curated_of, meant_by, read_as_description
 from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
 from compat.catalogue.finding import Finding
@@ -61,7 +61,8 @@ class Item:
 class Listing:
     """A part of a list. ``hidden`` counts by cause what matches but does not run; ``next`` is empty at the end.
 
-    ``meant`` are the words that were probably meant, where no record has those that were searched for.
+    ``meant`` are the words that were probably meant, where no record has those that were searched for, and ``read``
+    are sentences on how words of the search were read that are no part of a name.
     """
 
     criteria: Question
@@ -72,6 +73,7 @@ class Listing:
     next: str
     changed: datetime | None
     meant: str = ""
+    read: tuple[str, ...] = ()
 
 
 def list_models(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
@@ -88,6 +90,8 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     models = models_of(index, part.records)
     since = {pk: model.created for pk, model in models.items()} if found.models else {}
     standings = found.standings(part.rows, since)
+    meant = meant_by(index, criteria)
+    read = None if meant else read_as_description(index, criteria, worker)
     return Listing(
         criteria=criteria,
         worker=worker,
@@ -96,7 +100,8 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
         hidden=found.hidden(),
         next=part.next,
         changed=index.changed,
-        meant=meant_by(index, criteria),
+        meant=meant,
+        read=read.sentences if read else (),
     )
 
 

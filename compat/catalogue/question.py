@@ -99,12 +99,15 @@ class Query(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One parameter that makes no sense, and what would. ``instead`` is the parameter that is probably meant."""
+    """One parameter that makes no sense, and what would. ``instead`` is the parameter that is probably meant, and
+    ``choices`` are values of the parameter that may be.
+    """
 
     parameter: str
     value: str
     message: str
     instead: str = ""
+    choices: tuple[str, ...] = ()
 
 
 class QuestionError(ValueError):
@@ -717,7 +720,7 @@ def _name_machine(given: dict[str, Any], machine: MachineText | None) -> Iterato
     told = given["accelerator"]
     message = _no_machine(told, machine)
     if message:
-        yield Problem("accelerator", _told(told), message)
+        yield Problem("accelerator", _told(told), message, choices=machines_meant(told))
     if message or machine.whole:
         del given["accelerator"]
     if not machine.whole:
@@ -745,6 +748,23 @@ def _no_machine(told: str, machine: MachineText) -> str:
         hint = f" Or do you mean {or_(list(near)[:3])}?" if near else ""
         return f"“{_told(told)}”: “{_told(machine.unread[0])}” is not understood.{hint}"
     return ""
+
+
+def machines_meant(text: str) -> tuple[str, ...]:
+    """The machines that a text may mean, as texts that are understood; the text itself where it is."""
+    machine = read_machine(text)
+    if machine.whole:
+        return (text,)
+    if machine.apart:
+        found = [_words_of(one) for one in machine.apart]
+    elif machine.bare is not None and not machine.unread:
+        found = [" ".join((f"{machine.bare:g}", "GB", kind)) for kind in ("VRAM", "RAM")]
+    else:
+        found = [text.replace(part, label, 1) for part, labels in machine.near().items() for label in labels]
+    return tuple(one for one in dict.fromkeys(found) if read_machine(one).whole)[:_MOST_MEANT]
+
+
+_MOST_MEANT = 6
 
 
 def _words_of(machine: MachineText) -> str:
@@ -824,7 +844,8 @@ def _unknown(
                 listed = parameter.source == "workers"
                 message = _not_among(parameter, value, (*workers, AUTO)) if listed else wrong(parameter, value)
             if message:
-                yield Problem(name, _told(value), message)
+                choices = machines_meant(value) if parameter.source == "accelerators" else ()
+                yield Problem(name, _told(value), message, choices=choices)
                 _take_out(given, name, value)
 
 

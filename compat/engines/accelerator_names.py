@@ -21,7 +21,7 @@ from compat.wording import plain_characters
 MOST_LETTERS = 80
 """No name has more."""
 _MAKERS = frozenset((
-    *("nvidia", "amd", "ati", "apple", "intel", "qualcomm", "corporation", "inc", "geforce", "radeon"),
+    *("nvidia", "amd", "ati", "apple", "intel", "qualcomm", "valve", "corporation", "inc", "geforce", "radeon"),
     *("tesla", "instinct", "graphics", "gpu", "card", "series", "generation", "edition", "with", "design", "r", "tm"),
 ))  # fmt: skip
 """What makers and drivers put around an accelerator's own name."""
@@ -34,7 +34,7 @@ _FORMS = frozenset(
 )
 """How an accelerator is built in: heeded where the list tells such ones apart."""
 _SPLITS = (
-    (re.compile(r"\b(rtx|gtx|rx)(?=a?\d)"), r"\1 "),
+    (re.compile(r"\b(rtx|gtx|gt|rx)(?=a?\d)"), r"\1 "),
     (re.compile(r"(?<=\d)(ti|super|xtx|xt|gre)(?=super\b|\b)"), r" \1 "),
     (re.compile(r"\bmax\+(?=\d)"), "max+ "),
     (re.compile(r"(?<=\d) ?(ti)s\b"), r" \1 super"),
@@ -268,6 +268,9 @@ def wrong_count(text: str) -> WrongCount | None:
                 continue
             if text[found.start() : found.end()].strip().lower() in _ending_in_x():
                 continue
+            if pattern is _AMOUNT_FIRST and len(number) > 2 and _spelled(sizes=False).get((number,)):
+                # The name stands first: ``4090 x 100``.
+                continue
             whole = int(number) if number.isascii() and number.isdecimal() and len(number) < 12 else 0
             # Of memory there are more modules than a machine has accelerators.
             most = 99 if pattern is _AMOUNT_FIRST and _SIZE_NEXT.match(text, found.end()) else MOST_ACCELERATORS
@@ -309,7 +312,8 @@ def _number_in(found: re.Match[str] | None) -> int:
 
 
 def _without_size(label: str) -> str:
-    return re.sub(r" \d+(?:\.\d+)? ?GB$", "", label)
+    """A label without what tells several of one name apart: a size, or the number of a Snapdragon."""
+    return re.sub(r" (?:\d+(?:\.\d+)? ?GB|X1[EP]-\w+-\w+)$", "", label)
 
 
 def power(label: str) -> tuple[float, float, float]:

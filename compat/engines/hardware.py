@@ -68,7 +68,8 @@ class Accelerator:
 
 
 _OF_LAPTOPS = re.compile(
-    r"\b(?:Laptop|Mobile|TiM)\b|^(?!RTX PRO 6000).*\bMax-Q\b|^(?:Arc|RX|Radeon|GTX)\b.*\d(?:[MS]|MX|M XT)$",
+    r"\b(?:Laptop|Mobile|TiM)\b|^(?:MX\d{3}|940MX)$"
+    r"|^(?!RTX PRO 6000).*\bMax-Q\b|^(?:Arc|RX|Radeon|GTX)\b.*\d(?:[MS]|MX|M XT)$",
     re.IGNORECASE,
 )
 """How makers name what they build into laptops. The largest workstation card is a Max-Q as well, and a card to buy."""

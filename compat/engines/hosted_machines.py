@@ -1,8 +1,7 @@
 """What is in machines that have a name of their own: to be offered where one is read, and never taken.
 
 Cards and their number as Amazon (accelerated computing instances) and Google (accelerator-optimised machine types,
-Colab) document them, and Kaggle's notebooks; the Steam Deck's memory as Valve lists it,
-and the Framework Desktop's processors as Framework does.
+Colab) document them, Kaggle's notebooks, and the Framework Desktop's processors as Framework does.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ _GOOGLE: Mapping[str, str] = {
 _OTHERS: Mapping[str, tuple[str, ...]] = {
     "colab": ("T4", "L4", "A100 40 GB"),
     "kaggle": ("2x T4", "P100"),
-    "steam deck": ("16 GB RAM",),
     "framework desktop": ("Ryzen AI Max+ 395 64 GB", "Ryzen AI Max+ 395 128 GB"),
 }
 _AMAZON_NAME = re.compile(r"\b([gp]\d[a-z]{0,2}(?:-b200)?)\.((?:\d{1,2})?xlarge|metal)\b", re.IGNORECASE)

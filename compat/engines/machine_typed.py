@@ -99,6 +99,9 @@ _SAYING_NOTHING = frozenset((
     *("external", "nvlink", "sli", "single", "one", "founders", "edition", "fe", "oc", "running", "run", "from"),
     *("asus", "msi", "gigabyte", "zotac", "evga", "pny", "palit", "gainward", "sapphire", "powercolor", "xfx"),
     *("asrock", "tuf", "ventus", "aorus", "ubuntu", "debian", "fedora", "wsl", "wsl2", "macos", "chip", "google"),
+    *("lite", "hash", "rate", "lhr", "stück", "alt", "alter", "altes", "alten", "surface", "geforce", "dell", "hp"),
+    *("lenovo", "acer", "microsoft", "legion", "ideapad", "yoga", "omen", "pavilion", "inspiron", "xps", "alienware"),
+    *("razer", "zenbook", "vivobook", "zephyrus", "nitro", "predator", "aspire", "latitude", "precision", "elitebook"),
     *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba"),
 ))  # fmt: skip
 _MOST_WORDS = 40
@@ -215,8 +218,8 @@ def _is_in_name(text: str, between: re.Match[str]) -> bool:
     """Whether a word between two parts is one of a name's own: ``Snapdragon X Plus X1P-64-100``."""
     word = between[0].strip()
     before, after = text[: between.start()].split()[-2:], text[between.end() :].split()[:1]
-    label = read_name(" ".join([*before, word, *after])).label
-    return word.lower() in label.lower().split()
+    labels = (read_name(" ".join([*before, word, *more])).label for more in (after, ()))
+    return any(word.lower() in label.lower().split() for label in labels)
 
 
 def _sizes(part: str, told: Told) -> Iterator[_Size]:

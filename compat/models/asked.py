@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl
 
+from compat.models.described import Meaning, describe
 from compat.wording import plain_characters
 
 MOST_WORDS = 8
+_MOST_SAID = 24
+"""So many words are read of a description: most of a sentence say nothing."""
 WHOLE_NUMBER = re.compile(r"([a-z][a-z\d.-]*\d):", re.ASCII)
 """A word whose number ends there."""
 BARE_NUMBER = re.compile(r":(\d[\d.]*):", re.ASCII)
@@ -36,7 +39,9 @@ _HUB = re.compile(
 )
 _NO_MODELS = frozenset({"blog", "collections", "datasets", "docs", "papers", "spaces"})
 """What else the Hub has, by the first part of its addresses."""
-_SEARCHED = re.compile(r"models\?(?:[^\s#]{0,200}&)?search=([^&#\s]+)", re.IGNORECASE)
+_LISTED = re.compile(r"models/?(?:\?([^#\s]{0,1000}))?$", re.IGNORECASE)
+"""A list of the Hub, with what it is narrowed by."""
+_MADE_FROM = re.compile(r"base_model:(?:\w+:)?(.+)", re.ASCII)
 _CACHED = re.compile(r"\bmodels--([\w.-]{1,96}?)--([\w.-]{1,96})", re.ASCII)
 """The folder of a repository in the cache of the Hub's clients."""
 _OLLAMA = re.compile(
@@ -60,6 +65,21 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 """Commands that name a model without an option; apart those of a place whose names are no ids of the Hub."""
+_MODELFILE = re.compile(
+    r"from (\S+)(?= (?:parameter|system|template|adapter|license|message|requires|#)|$)", re.IGNORECASE
+)
+"""The first line of an Ollama Modelfile, and no import of a program."""
+_FILTERS = {
+    **dict.fromkeys(("author", "owner", "org", "organization", "user", "by"), "author"),
+    **dict.fromkeys(("task", "pipeline_tag"), "task"),
+    **dict.fromkeys(("license", "licence"), "license"),
+    **dict.fromkeys(("language", "lang"), "language"),
+    **dict.fromkeys(("architecture", "arch"), "architecture"),
+    "format": "format",
+    "use": "use",
+}
+"""What people write before a value, as on the Hub, with the parameter that it is."""
+_FILTER = re.compile(rf"(?<!\S)({'|'.join(_FILTERS)}):[ ]?([\w.-]+)(?!\S)", re.IGNORECASE | re.ASCII)
 _QUOTED = re.compile(r"[\"'`](?!\.)([\w.-]{1,96}/(?!\.)[\w.-]{1,96})[\"'`]", re.ASCII)
 _CALLED = re.compile(
     r"(?:from_pretrained|SentenceTransformer|CrossEncoder|\bLLM)\( ?[\"']([\w.-]{2,96})[\"']|"
@@ -104,6 +124,8 @@ class Asked:
     offer where no record has all. ``widths`` say how weights are packed (``q4``, ``awq``), and are no part of a name.
     ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``):
     to look for where that finds nothing, each number as a whole.
+    ``means`` is what other words ask for, and ``left`` are those that say nothing a catalogue could know.
+    ``otherwise`` is what is asked for if words that may be part of a name are none: to ask where no name has them.
     """
 
     words: tuple[str, ...]
@@ -112,6 +134,14 @@ class Asked:
     wider: tuple[str, ...] = ()
     widths: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()
+    means: tuple[Meaning, ...] = ()
+    left: tuple[str, ...] = ()
+    otherwise: Asked | None = None
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """The words that are no part of a name, but for how weights are packed."""
+        return (*(one.typed for one in self.means), *self.left)
 
 
 def without_signs(word: str) -> str:
@@ -127,6 +157,7 @@ def read_search(question: str) -> Asked:
     command = _ASIDE.sub("", plain)
     return (
         _cached(plain)
+        or _modelfile(plain)
         or _after_verb(command)
         or _after_option(command)
         or _quoted(command)
@@ -195,6 +226,15 @@ def _after_verb(plain: str) -> Asked | None:
     )
 
 
+def _modelfile(plain: str) -> Asked | None:
+    found = _MODELFILE.match(plain)
+    return (_named_by_path(found[1]) or _address(found[1]) or _of_ollama(found[1])) if found else None
+
+
+def _named_by_path(value: str) -> Asked | None:
+    return _named(value) if _FILE.search(value) or (_FOLDERS.match(value.partition("/")[0]) and "/" in value) else None
+
+
 def _named(value: str) -> Asked | None:
     """What a value names where a model is expected; None where that is no name of one repository, file or folder."""
     value = value.strip(_AROUND)
@@ -226,9 +266,9 @@ def _called(plain: str) -> Asked | None:
 def _address(plain: str) -> Asked | None:
     hub = _HUB.search(plain)
     if hub:
-        searched = _SEARCHED.match(hub[1])
-        if searched:
-            return Asked(_words(unquote_plus(searched[1])))
+        listed = _LISTED.match(hub[1])
+        if listed:
+            return _of_list(parse_qsl(listed[1] or ""))
         repo_id = _repository(hub[1])
         if "/" not in repo_id or repo_id.split("/")[0] in _NO_MODELS:
             return Asked((repo_id.lower(),) if repo_id else ())
@@ -241,6 +281,14 @@ def _address(plain: str) -> Asked | None:
         return _of_shop("/".join(_path(shop[1]).split("/")[:2]))
     site = _ANY_SITE.search(plain)
     return Asked(_words(plain), wider=_words(_path(site[1]).split("/")[:2][-1])) if site else None
+
+
+def _of_list(pairs: Sequence[tuple[str, str]]) -> Asked:
+    """A list of the Hub by the parameters of its address: what it is searched for, and its filters of this site."""
+    words = " ".join(value for name, value in pairs if name == "search")
+    bases = [found[1].lower() for name, value in pairs if name == "other" and (found := _MADE_FROM.fullmatch(value))]
+    means = [Meaning(_FILTERS[name], value, f"{name}={value}") for name, value in pairs if name in _FILTERS]
+    return Asked(tuple(dict.fromkeys((*_words(words), *bases)))[:MOST_WORDS], means=tuple(means))
 
 
 def _file_in(plain: str) -> Asked | None:
@@ -265,11 +313,14 @@ def _file_in(plain: str) -> Asked | None:
 
 
 def _one(plain: str) -> Asked:
-    """A name by itself, or words."""
+    """A name by itself, or words. In quotation marks they are a name, whatever else they may mean."""
     name = plain.strip(_AROUND) or plain
-    words = _words(_BITS.sub("", name.lower()))
-    if len(words) > 1:
-        return _of_words(words)
+    filters = tuple(Meaning(_FILTERS[kind.lower()], value, f"{kind}:{value}") for kind, value in _FILTER.findall(name))
+    words = _words(_BITS.sub("", _FILTER.sub(" ", name).lower()), _MOST_SAID)
+    if plain[:1] == plain[-1:] == '"':
+        return _of_name(words)
+    if len(words) != 1 or filters:
+        return _of_words(words, filters)
     tagged, _, tag = name.partition(":")
     if tag and _PREFIX.match(name):
         return _of_shop(name)
@@ -277,18 +328,26 @@ def _one(plain: str) -> Asked:
         return Asked((tagged.lower(),), tagged)
     if _TAGGED.fullmatch(name):
         return _of_ollama(name)
-    return Asked(_words(_SURE_LABEL.sub("", name.lower()) or name))
+    return _of_words(_words(_SURE_LABEL.sub("", name.lower()) or name))
 
 
-def _of_words(words: tuple[str, ...]) -> Asked:
-    """Several words: a name, of which some may say how its weights are packed."""
+def _of_words(words: tuple[str, ...], filters: tuple[Meaning, ...] = ()) -> Asked:
+    """Words: a name, how its weights are packed, and what else describes a model."""
     widths = tuple(word for word in words if _PACKED.fullmatch(word))
-    named = tuple(word for word in words if word not in widths)
-    if not any(_NAME.fullmatch(word) or len(word) > 2 for word in named):
-        named, widths = words, ()
+    told = describe([word for word in words if word not in widths])
+    ways = [
+        replace(_of_name(one.named), widths=widths, means=(*filters, *one.means), left=one.left)
+        for one in (told, told.soft)
+        if one is not None
+    ]
+    return replace(ways[0], otherwise=next(iter(ways[1:]), None))
+
+
+def _of_name(words: tuple[str, ...]) -> Asked:
+    named = tuple(dict.fromkeys(words))[:MOST_WORDS]
     together = _with_versions(named)
     apart = tuple(f":{word}:" if _VERSION.fullmatch(word) else word for word in named)
-    return Asked(together, widths=widths, apart=apart if named != together else ())
+    return Asked(together, apart=apart if named != together else ())
 
 
 def _with_versions(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -349,5 +408,5 @@ def _repository(path: str) -> str:
     return "/".join([*parts[:-1], parts[-1].split(":")[0]]).rstrip(".,;") if parts else ""
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.lower().split()))[:MOST_WORDS]
+def _words(text: str, most: int = MOST_WORDS) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.lower().split()))[:most]

@@ -30,7 +30,7 @@ _NEAR = 0.05
 def words_of(question: str) -> tuple[str, ...]:
     """The words to look for, as :func:`~compat.models.asked.read_search` reads them, and none of them left out."""
     asked = read_search(question)
-    return (*(tuple(map(without_signs, asked.apart)) or asked.words), *asked.widths)
+    return (*(tuple(map(without_signs, asked.apart)) or asked.words), *asked.widths, *" ".join(asked.described).split())
 
 
 def matching_records(records: QuerySet[ModelRecord], words: Sequence[str]) -> QuerySet[ModelRecord]:
@@ -48,6 +48,37 @@ def matching_ids(words: Sequence[str], most: int | None = None) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(*((sql, values) if most is None else (f"{sql} LIMIT %s", [*values, most])))
         return [pk for (pk,) in cursor.fetchall()]
+
+
+def ids_named(words: Sequence[str]) -> list[int]:
+    """Those of :func:`matching_ids` in which every word is one of the name, or of the account's name, by itself.
+
+    ``mistral`` is part of ``mistralai/Devstral`` and ``ocr`` of ``socrates``, but neither is what that is called.
+    A number may follow right behind a word. One query.
+    """
+    query = _ids_query(words)
+    plain = [word for word in words if not _SIZE.fullmatch(word) and not _numbers(word)]
+    if query is None or not plain:
+        return []
+    sql, values = query
+    sqlite = connection.vendor == "sqlite"
+    for word in plain:
+        ways = [way for one in spellings_of(word) for way in _by_itself(one, sqlite=sqlite)]
+        sql += " AND (" + " OR ".join(["search_text GLOB %s" if sqlite else "search_text ~ %s"] * len(ways)) + ")"
+        values += ways
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _by_itself(word: str, *, sqlite: bool) -> tuple[str, ...]:
+    """The patterns of texts that hold a word by itself."""
+    if not sqlite:
+        plain = re.escape(word)
+        return (f"^([^/]*[-._])?{plain}([-._][^/]*)?/", f"/(.*[^a-z0-9])?{plain}[^a-z]")
+    plain = re.sub(r"([*?\[])", r"[\1]", word)
+    of_owner = (f"{plain}/*", f"{plain}[-._]*/*", f"*[-._]{plain}/*", f"*[-._]{plain}[-._]*/*")
+    return (*of_owner, f"*/{plain}[^a-z]*", f"*/*[^a-z0-9]{plain}[^a-z]*")
 
 
 def _ids_query(words: Sequence[str]) -> tuple[str, list[str | int]] | None:

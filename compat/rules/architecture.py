@@ -18,7 +18,7 @@ from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.task import DRAFT
 from compat.extraction.variants import EITHER, TRANSFORMERS
 from compat.rules.architecture_match import ArchitectureMatch, match_architecture, no_converter_takes, runs_as_gguf
-from compat.rules.guesses import as_far_as_told
+from compat.rules.guesses import as_far_as_told, packing_brief
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "architecture"
@@ -189,7 +189,8 @@ def _unpacked_only(group: Group, facts: VariantFacts, profile: EngineProfile) ->
         yield Finding("quantization", Severity.RECOMMENDS, "Take the unpacked original.")
     else:
         text = f"Whether {profile.name} reads {facts.quantization} in that way is not told."
-        yield Finding("quantization", Severity.WARNS, text, f"{facts.quantization} untested", Confidence.LOW)
+        brief = packing_brief(facts.quantization, f"{facts.quantization} untested")
+        yield Finding("quantization", Severity.WARNS, text, brief, Confidence.LOW)
 
 
 def _refusal(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from compat.extraction.facts import VariantFacts
-from compat.extraction.quantization import CLOSING, MLX
+from compat.extraction.quantization import CLOSING, MLX, PACKED
 from compat.rules.result import Confidence, Finding, Severity
 
 
@@ -21,6 +21,18 @@ def as_far_as_told(found: Iterable[Finding], facts: VariantFacts) -> Iterable[Fi
     return [_lowered(finding, label) if finding.severity is Severity.BLOCKS else finding for finding in found]
 
 
+def packing_brief(label: str, brief: str) -> str:
+    """The short text on a packing: of one that nobody names, that it is not named."""
+    return "packing method not told" if label == PACKED else brief
+
+
 def _lowered(finding: Finding, label: str) -> Finding:
     text = f"{finding.text} How the weights are packed is only guessed, though."
-    return Finding(finding.code, Severity.WARNS, text, f"{label} packing unclear", Confidence.LOW, doubts=True)
+    return Finding(
+        finding.code,
+        Severity.WARNS,
+        text,
+        packing_brief(label, f"{label} packing unclear"),
+        Confidence.LOW,
+        doubts=True,
+    )

@@ -336,6 +336,11 @@ class ModelList(Shape):
         default=None,
         description="What was probably meant, where no model has the words of `q`: a search to ask instead.",
     )
+    read: list[str] = Field(
+        default_factory=list,
+        description="How words of `q` were read that are no part of a name, in sentences: what they ask for, or that "
+        "they are left out.",
+    )
     worker: WorkerOut
 
 

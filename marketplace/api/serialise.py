@@ -182,6 +182,7 @@ def listing(found: Listing) -> Json:
         "nextCursor": found.next or None,
         "hidden": dict(found.hidden),
         "meant": found.meant or None,
+        "read": list(found.read),
         "worker": worker(found.worker),
     }
 

@@ -73,6 +73,7 @@ def find_models(told: Json, given: a.Find) -> str:
         lines.append(
             f"No model is called {quoted(given.asked('q'))}. Did you mean {quoted(told['meant'])}? Ask for that."
         )
+    lines += told["read"]
     if told["hidden"]:
         lines.append(f"Left out, since they match but do not run, by cause: {_causes(told['hidden'])}.")
     lines += _models(told["items"])

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 
-from compat.catalogue.question import PARAMETERS, WORKER, Part, Problem, Question, QuestionError
+from compat.catalogue.question import PARAMETERS, WORKER, Part, Problem, Question, QuestionError, machines_meant
 from compat.catalogue.reading import read_question
 from compat.wording import or_
 from marketplace.addresses import with_query
@@ -108,7 +108,7 @@ def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] 
     typed = [pair for pair in given if pair[0] in PARAMETERS or pair[0] in beside or pair[0] in meant]
     return {
         "problems": [
-            (one, _address(request, [pair for pair in given if one not in wrong[pair]]))
+            (one, _address(request, [pair for pair in given if one not in wrong[pair]]), _instead(request, one, given))
             for one in error.problems[:_MOST_TOLD]
         ],
         "rest": _address(request, [pair for pair in given if not wrong[pair]]),
@@ -117,6 +117,15 @@ def refusal(request: HttpRequest, error: QuestionError, beside: Collection[str] 
             for name, value in typed[:_MOST_TYPED]
         ],
     }
+
+
+def _instead(request: HttpRequest, problem: Problem, given: list[tuple[str, str]]) -> dict[str, str]:
+    """What may be meant in place of a wrong value or parameter, each with the address that asks for it."""
+    name = problem.instead or problem.parameter
+    told = [value for one, value in given if _is_about(problem, one, value)]
+    choices = problem.choices or (machines_meant(told[0]) if told and problem.instead == "accelerator" else ())
+    rest = [pair for pair in given if not _is_about(problem, *pair) and pair[0] != name]
+    return {choice: _address(request, [(name, choice), *rest]) for choice in choices}
 
 
 def _is_about(problem: Problem, name: str, value: str) -> bool:

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from compat import catalogue
+from compat.catalogue.elsewhere import engines_that_find
 from compat.catalogue.facets import FACETS
 from compat.catalogue.question import PARAMETERS, SHOWN, SORTS, UNITS, Question, QuestionError
 from compat.catalogue.reading import describe_absences
@@ -29,11 +30,11 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
     try:
         criteria = read_address(request, PARAMETERS)
         named = None if request.htmx else _pasted(criteria)
+        choice = worker_choice(request)
         if named is not None:
-            choice = worker_choice(request)
             query = choice.query if choice.told else ""
             return redirect(with_query(named.get_absolute_url(), query))
-        page = catalogue.browse(criteria, worker_choice(request).available)
+        page = catalogue.browse(criteria, choice.available)
     except QuestionError as error:
         rest = error.rest or Question()
         # Without a list there are no boxes to tick: those that are ticked stay so all the same.
@@ -51,7 +52,10 @@ def browse(request: HtmxHttpRequest) -> HttpResponse:
         )
     query = criteria.query(page=criteria.page)
     address = with_query(reverse("browse"), query)
-    context = _context(page=page, criteria=criteria, absences=[] if page.rows else describe_absences(criteria))
+    absences = [] if page.rows else describe_absences(criteria)
+    refused = not page.rows and page.found_at_all > 0 and criteria.compatible == "true"
+    others = engines_that_find(page.criteria, page.worker, choice.available) if refused else []
+    context = _context(page=page, criteria=criteria, absences=absences, others=others)
     return remember(request, render_page(request, TEMPLATE, context, fragment=RESULTS, push=address))
 
 
@@ -68,5 +72,6 @@ def _pasted(criteria: Question) -> ModelRecord | None:
 
 
 def _context(**extra: object) -> dict[str, object]:
-    empty = {"page": None, "criteria": None, "no_page": None, "ticked": (), "problems": (), "absences": ()}
-    return {**empty, "sorts": SORTS, "units": UNITS, "shown": SHOWN, **extra}
+    none = dict.fromkeys(("page", "criteria", "no_page"))
+    empty: dict[str, object] = dict.fromkeys(("ticked", "problems", "absences", "others"), ())
+    return {**none, **empty, "sorts": SORTS, "units": UNITS, "shown": SHOWN, **extra}

@@ -255,6 +255,16 @@ def test_where_no_engine_is_named_another_one_stands_in_for_what_the_first_is_no
     assert not named["speech"].rungs
 
 
+def test_a_ladder_of_which_the_engine_reads_the_text_alone_is_that_of_its_sibling():
+    asked = Question(worker=AUTO, accelerator="Apple M2", memory=16)
+    page = what_runs(asked)
+    seeing = next(one for one in page.ladders if one.use == "vision")
+    assert (page.worker.slug, seeing.by.worker.slug) == ("mlx-lm", "mlx-vlm")
+    assert seeing.rungs
+    named = next(one for one in what_runs(asked.changed(worker="mlx-lm")).ladders if one.use == "vision")
+    assert (named.by, named.rungs, named.instead.worker.slug) == (None, (), "mlx-vlm")
+
+
 def test_what_might_run_already_is_not_brought_by_more():
     index = current_index()
     known = set(index.columns.ids[index.columns.well_known].tolist())

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compat.catalogue.browse import browse
+from compat.catalogue.listing import list_models
 from compat.catalogue.question import Question
+from compat.catalogue.workers import workers
 from compat.extraction.columns import normalise_name
 from compat.ingest import store as sync
 from compat.models import ModelRecord
@@ -164,6 +166,61 @@ def test_a_name_that_is_typed_in_words_comes_first():
 )
 def test_words_of_a_width_lead_to_the_builds_in_it(question, found):
     assert listed(question) == found
+
+
+def test_a_width_alone_finds_all_builds_in_it():
+    of_four = {repo_id for repo_id in listed("q4") if "Q4" not in repo_id}
+    assert of_four
+    assert listed("Q4_K_M") <= listed("q4")
+    assert listed("awq") == listed("", quantization=("AWQ",))
+    assert listed("gguf") == listed("", format=("gguf",))
+
+
+def test_a_description_is_a_filter_and_no_slip_in_a_name():
+    assert listed("small model for coding") == listed("", use=("code",)) != set()
+    assert listed("author:thebloke") == listed("", author=("TheBloke",)) != set()
+    assert listed("qwen coding model") == listed("qwen", use=("code",)) != set()
+    page = browse(Question(q="best model", compatible="false"))
+    assert (page.meant, page.total) == ("", browse(Question(compatible="false")).total)
+    assert page.read.sentences == ("Left out, as no part of a name: best, model.",)
+
+
+def test_what_no_build_of_a_name_is_leaves_the_name():
+    page = browse(Question(q="whisper for coding", compatible="false"))
+    assert (page.meant, page.unlike) == ("whisper", "coding")
+    assert page.total == browse(Question(q="whisper", compatible="false")).total > 0
+
+
+def test_a_machine_in_a_search_is_offered_as_the_machine():
+    page = browse(Question(q="best model for rtx 4090", compatible="false"))
+    assert [(chip.label, chip.query) for chip in page.read.offers] == [
+        ("For “rtx 4090”", "accelerator=RTX+4090&compatible=false")
+    ]
+    page = browse(Question(q="qwen3 12gb", compatible="false"))
+    assert [chip.query for chip in page.read.offers] == [
+        "q=qwen3&memory=12&compatible=false",
+        "q=qwen3&ram=12&compatible=false",
+    ]
+
+
+def test_words_of_size_and_age_offer_what_shows_it():
+    page = browse(Question(q="newest small llm", compatible="false"))
+    assert [chip.label for chip in page.read.offers] == ["Newest", "up to 4B parameters"]
+
+
+def test_what_is_called_so_comes_before_what_only_holds_the_letters():
+    for name in ("mixnova/Devnova-9B", "sample/supernova-9b", "other/mixnova_Devnova-9B-x", "sample/Nova-9B"):
+        sync.store_raw([("1", record("microsoft/phi-2", id=name, downloads=0))], origin="file")
+    for name in ("nova 9b", "nova"):
+        page = browse(Question(q=name, compatible="false", unit="repository"))
+        assert page.rows[0].record.repo_id == "sample/Nova-9B", name
+        assert page.total >= 4
+    first = list_models(Question(q="nova 9b", compatible="false"), workers(), 1)
+    rest = list_models(Question(q="nova 9b", compatible="false"), workers(), 9, first.next)
+    assert first.items[0].row.record.repo_id == "sample/Nova-9B"
+    assert len(rest.items) == first.total - 1
+    owned = browse(Question(q="mixnova", compatible="false", unit="repository"))
+    assert owned.rows[0].record.repo_id == "mixnova/Devnova-9B"
 
 
 @pytest.mark.parametrize("part", ["phi2:", 'ph"i ', "phi-2 ", "7b ", "*?[", "%_!", "x.gguf/"])

@@ -51,6 +51,7 @@ GEMMA = "unsloth/gemma-3-27b-it-GGUF"
         ),
         (f"lm_eval --model vllm --model_args pretrained={QWEN},dtype=float16", QWEN),
         (f"docker model run hf.co/{GEMMA}", GEMMA),
+        (f"FROM hf.co/{GEMMA}:Q4_K_M", GEMMA),
     ],
 )
 def test_a_pasted_address_or_command_names_one_repository(question, repo_id):
@@ -101,12 +102,14 @@ def test_an_id_is_asked_for_and_more_may_be_meant(question):
         ("stable diffusion 3.5", ("stable", "diffusion3.5:+")),
         ("llama 70 chat", ("llama", "70", "chat")),
         ("3 qwen", ("3", "qwen")),
-        ("awq 4bit", ("awq", "4bit")),
         ("https://huggingface.co/models?library=gguf&search=qwen+coder", ("qwen", "coder")),
         ("https://huggingface.co/datasets/rajpurkar/squad", ("datasets/rajpurkar",)),
         ("\uff31wen3\u00a08B", ("qwen3", "8b")),
         ("llama3.1", ("llama3.1",)),
         ("ollama run qwen3:8b", ("qwen3:", "8b")),
+        ("FROM llama3", ("llama3:",)),
+        ("FROM qwen3:8b PARAMETER temperature 0.7", ("qwen3:", "8b")),
+        ("FROM ./Qwen3-8B-Q4_K_M.gguf", ("qwen3-8b",)),
         ("https://ollama.com/library/qwen3", ("qwen3:",)),
         ("https://ollama.com/library/qwen3:8b-q8_0", ("qwen3:", "8b")),
         ("https://huggingface.co/Qwen", ("qwen",)),
@@ -148,7 +151,11 @@ def test_a_name_of_another_place_is_looked_for_by_what_the_model_is_called(quest
         ("llama3.3 70b 4-bit gguf", ("llama3.3", "70b"), ("4-bit", "gguf")),
         ("Mixtral 8x7B GPTQ", ("mixtral", "8x7b"), ("gptq",)),
         ("llama 70b fp8", ("llama", "70b"), ("fp8",)),
-        ("q4 gguf", ("q4", "gguf"), ()),
+        ("q4 gguf", (), ("q4", "gguf")),
+        ("awq 4bit", (), ("awq", "4bit")),
+        ("Q4_K_M", (), ("q4_k_m",)),
+        ("q4", (), ("q4",)),
+        ("8b q4", ("8b",), ("q4",)),
         ("qwen3-8b-awq", ("qwen3-8b-awq",), ()),
     ],
 )
@@ -190,7 +197,7 @@ def test_fewer_words_are_kept_for_where_not_all_are_found(question, wider):
         ("SentenceTransformer('all-MiniLM-L6-v2')", ("all-minilm-l6-v2",)),
         ('pipeline("fill-mask", model="bert-base-uncased")', ("bert-base-uncased",)),
         ('llm = LLM("gpt2")', ("gpt2",)),
-        ("model for coding", ("model", "for", "coding")),
+        ("from transformers import AutoModel", ("from", "transformers", "import", "automodel")),
     ],
 )
 def test_a_name_without_an_owner_is_read_out_of_a_line_of_a_program(line, words):

@@ -40,6 +40,15 @@ def test_the_tables_are_there_with_headings_and_numbers(client):
         assert all(reason in page.text for reason in table.skipped)
 
 
+def test_long_tables_are_folded_and_open_without_a_script(client):
+    response = client.get("/accuracy/")
+    page = Page(response)
+    long = [rows for _, _, rows in response.context["tables"] if len(rows) > 12]
+    assert len([tag for tag, _ in page.tags if tag == "details"]) >= len(long) > 2
+    for rows in long:
+        assert f"{len(rows)} rows" in page.text
+
+
 def test_the_shown_rows_are_the_ledgers(client):
     response = client.get("/accuracy/")
     found = response.context["page"]

@@ -206,3 +206,16 @@ def test_what_the_address_says_replaces_a_remembered_worker_that_is_gone():
     client.cookies["worker"] = "worker=gone"
     page = Page(client.get("/models/?worker=vllm"))
     assert "any more" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/models/", "/machine/"])
+@pytest.mark.parametrize("name", ["accelerator", "machine"])
+def test_the_machines_that_a_name_may_mean_are_links(client, path, name):
+    response = client.get(path, {name: "2x RTX 6000", "context": "4096"})
+    assert response.status_code == 400
+    address = next(link for link in Page(response).internal() if "RTX+6000+Ada" in link)
+    assert address == f"{path}?accelerator=2x+RTX+6000+Ada&context=4096"
+    assert client.get(address).status_code == 200
+    bare = Page(client.get(path, {name: "12gb"})).internal()
+    assert f"{path}?accelerator=12+GB+VRAM" in bare
+    assert client.get(f"{path}?accelerator=12+GB+VRAM").status_code == 200

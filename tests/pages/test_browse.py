@@ -72,6 +72,25 @@ def test_a_search_finds_and_orders(client):
     assert page.title == "llama · Models · RunsHere"
 
 
+def test_an_empty_list_names_the_engines_that_have_something_for_it(client):
+    page = Page(get(client, "?accelerator=Apple+M2&memory=16&worker=auto&use=embedding"))
+    assert "Other engines than MLX-LM run some of them; their lists say what this machine holds:" in page.text
+    address = next(link for link in page.internal() if "worker=transformers" in link and "use=embedding" in link)
+    there = Page(client.get(address))
+    assert "Transformers" in there.text
+    assert "Apple M2" in there.text
+    assert "Other engines" not in Page(get(client, "?q=zzzzzz")).text
+
+
+def test_what_of_a_search_is_no_name_is_said_with_what_it_was_read_as(client):
+    page = Page(get(client, "?q=small+model+for+coding&compatible=false"))
+    assert "“coding” is read as Use: Code. Left out, as no part of a name: model, for, small." in page.text
+    address = next(link for link in page.internal() if "max_params=4" in link)
+    assert client.get(address).status_code == 200
+    page = Page(get(client, "?q=whisper+for+coding&compatible=false"))
+    assert "Nothing of that name is also “coding”: this list is for" in page.text
+
+
 def test_what_is_left_out_is_said_with_links_that_show_it(client):
     page = Page(get(client))
     assert "Not shown:" in page.text

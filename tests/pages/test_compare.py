@@ -125,6 +125,21 @@ def test_what_is_refused_for_its_format_has_no_need_and_no_build_to_take(client)
     assert not page.classed("bar")
 
 
+def test_a_cell_without_an_answer_shows_a_dash_and_no_markup(client):
+    response = client.get("/compare/?m=microsoft/phi-2&m=openai/whisper-large-v3&accelerator=RTX+4090&worker=mlx-lm")
+    assert "not in our record" in Page(response).text
+    assert "&lt;span" not in response.content.decode()
+
+
+def test_a_wide_table_is_a_labelled_region_that_says_it_slides(client):
+    page = Page(client.get("/compare/?m=microsoft/phi-2&m=openai/whisper-large-v3"))
+    assert "Slide the table sideways for the other columns." in page.text
+    (region,) = (told for _, told in page.tags if "slides" in (told.get("class") or ""))
+    assert (region["tabindex"], region["role"], region["aria-describedby"]) == ("0", "region", "slide-hint")
+    assert region["aria-label"]
+    assert "Slide" not in Page(client.get("/compare/?m=microsoft/phi-2")).text
+
+
 def test_what_is_too_large_shows_the_need_that_is_in_the_way(client):
     response = client.get(f"/compare/?m={PHI}&worker=vllm&memory=2")
     page, (phi,) = Page(response), response.context["page"].models

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compat.engines import all_profiles
 from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
+from compat.extraction.quantization import PACKED
 from compat.hub.payloads import HubModel
 from compat.rules import judge
 
@@ -60,3 +64,13 @@ def test_a_width_alone_is_doubted_where_no_method_that_packs_so_is_read():
     """RedHatAI/Qwen3.8-27B-INT4 stood among the first of what ExLlamaV3 runs on 24 GB."""
     assert judged("RedHatAI/Qwen3-8B-INT4", "exllamav3").doubted
     assert not judged("RedHatAI/Qwen3-8B-INT4", "vllm").doubted
+
+
+def test_weights_that_are_packed_by_nobody_tells_what_are_said_to_be_so_once():
+    model = HubModel(id="acme/Qwen3-8B", config=CONFIG, siblings=[{"rfilename": "model.safetensors"}])
+    facts = replace(extract(model).judged[0], quantization=PACKED, quantization_from=Provenance.HUB)
+    told = [judge(facts, engine) for engine in all_profiles().values()]
+    assert "packing method not told" in {result.brief for result in told}
+    for result in told:
+        assert "packed " not in result.brief
+        assert not [text for text in (*result.reasons, *result.warnings) if "(packed)" in text]

@@ -182,12 +182,14 @@ class _Collector(ast.NodeVisitor):
         """A text that something is compared with."""
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """A key; of what is noted beside a type, what people call it."""
+        """A key; of what is noted beside a type, what people call it and its values."""
         self.visit(node.value)
         if _name_of(node.value) == "Annotated":
             for one in ast.walk(node.slice):
                 if isinstance(one, ast.keyword) and one.arg == "noun":
                     self.visit(one.value)
+                elif isinstance(one, ast.Lambda):
+                    self.visit(one.body)
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """A text as it is; places that are filled in later get a name."""

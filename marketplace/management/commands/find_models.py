@@ -72,6 +72,7 @@ def _sums(found: Listing, limit: int) -> str:
     said += "".join(f" {sentence}" for sentence in found.worker.remarks)
     if found.hidden:
         said += f" Not shown: {', '.join(f'{count:,} {cause}' for cause, count in found.hidden.items() if count)}."
+    said += "".join(f" {sentence}" for sentence in found.read)
     if found.meant:
         said += f" No model is called “{found.criteria.q}”. Did you mean “{found.meant}”?"
     elif not found.total:
