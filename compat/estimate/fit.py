@@ -160,7 +160,8 @@ def _judged(
         if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
             weights = estimate.component("weights")
             bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
-            narrowest = f" even at {bits} bit{'s' if bits > 1 else ''} a weight" if weights.least else ""
+            at_least = " even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight"
+            narrowest = at_least if weights.least else ""
             if largest is not None and narrowest:
                 narrowest = " with the smallest file that such a repository usually has"
             return FitResult(
