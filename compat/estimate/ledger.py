@@ -42,6 +42,11 @@ class Row:
     max: float
     worst: tuple[str, ...] = ()
 
+    @property
+    def unproven(self) -> bool:
+        """Whether it says of an engine what too few measurements of one kind say."""
+        return self.by == "engine" and self.n < LEAST_POINTS
+
 
 @dataclass(frozen=True, config=_STRICT)
 class Margin:
@@ -137,7 +142,7 @@ class Accuracy:
         yield f"{self.points} points, {self.answered} of {self.asked} that pages can be asked for are answered"
         yield f"{'by':8} {'group':34} {'quantity':8} {'quality':10}    n  median     p90     max"
         for r in self.rows:
-            proof = " unproven" if r.by == "engine" and self.points_of(r.name, r.quantity) < LEAST_POINTS else ""
+            proof = " unproven" if r.unproven else ""
             yield (
                 f"{r.by:8} {r.name[:34]:34} {r.quantity:8} {r.quality:10} {r.n:4}"
                 f" {r.median:7.1%} {r.p90:7.1%} {r.max:7.1%}{proof}  {r.worst[0] if r.worst else ''}"

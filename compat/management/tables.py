@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compat.catalogue.question import PARAMETERS, WORKER, Parameter
 from compat.catalogue.reading import FILTERS
-from compat.estimate.ledger import LEAST_POINTS, Accuracy, Row, shipped_ledger
+from compat.estimate.ledger import Accuracy, Row, shipped_ledger
 
 _PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -40,7 +40,7 @@ def _accuracy_table(table: Accuracy) -> str:
 
 
 def _accuracy_row(row: Row) -> str:
-    few = ", unproven" if row.n < LEAST_POINTS else ""
+    few = ", unproven" if row.unproven else ""
     return f"{row.name} ({row.quality}) | {row.quantity} | {row.n}{few} | {row.median:.1%} | {row.p90:.1%}"
 
 

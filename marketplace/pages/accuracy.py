@@ -64,13 +64,12 @@ def _table(found: Ledger, table: str, by: str) -> list[Shown]:
     rows = [row for row in found.rows(table, by) if row.quality not in ("high", "engine-run")]
     if by != "engine" and table == "memory":
         rows = [row for row in rows if row.quality == FIRM]
-    part = found.memory if table == "memory" else found.speed
     return [
         Shown(
             row,
             QUANTITIES.get(row.quantity, row.quantity),
             _READERS.get(row.quality, ""),
-            unproven=by == "engine" and part.points_of(row.name, row.quantity) < LEAST_POINTS,
+            unproven=row.unproven,
         )
         for row in sorted(rows, key=lambda row: (row.quantity != "total", row.quantity, -row.n, row.name))
     ]

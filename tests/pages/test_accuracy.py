@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from compat.catalogue import current
 from compat.engines import all_profiles
 from compat.engines.evidence import evidence
-from compat.estimate.ledger import shipped_ledger
+from compat.estimate.ledger import LEAST_POINTS, shipped_ledger
 from marketplace.pages.accuracy import engine_words
 from marketplace.show import error_share, margin_share
 from tests.markup import Page
@@ -58,6 +59,17 @@ def test_the_shown_rows_are_the_ledgers(client):
         for entry in rows:
             assert entry.row in table.rows
             assert 0 <= entry.row.median <= entry.row.p90 <= entry.row.max
+
+
+def test_a_row_of_few_measurements_is_called_unproven_by_every_door(client):
+    page, document = client.get("/accuracy/"), (settings.BASE_DIR / "docs/accuracy.md").read_text()
+    [rows] = [rows for _, name, rows in page.context["tables"] if name == "speed-engine"]
+    [shown] = [one for one in rows if (one.row.quantity, one.row.name, one.row.quality) == ("decode", "vllm", "table")]
+    [line] = [line for line in shipped_ledger().speed.lines() if re.match(r"engine +vllm +decode +table ", line)]
+    assert shown.row.n < LEAST_POINTS
+    assert shown.unproven
+    assert " unproven " in line
+    assert f"vllm (table) | decode | {shown.row.n}, unproven |" in document
 
 
 def test_every_engine_is_there_and_called_unproven_where_little_was_measured(client):
