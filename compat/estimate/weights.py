@@ -95,10 +95,13 @@ def estimate_weights(
         weights = count or (parts.total if parts is not None else 0)
         return Weights(None, Basis.UNKNOWN, missing=(what,), least=weights * LEAST_BITS // 8)
     if parts is not None:
-        embed_bits, head_bits, *rest = _class_bits(parts, mix, _native_experts(shape, parts, mix))
+        native = _native_experts(shape, parts, mix)
+        embed_bits, head_bits, *rest = _class_bits(parts, mix, native)
         factor = size_factor(quant, kind_of(shape)) if mix.gguf else 1.0
         left = _attention_left_wide(shape, mix)
-        total = round((embed_bits + head_bits + factor * sum(rest) + left) / 8) + lookup
+        # Whatever a label's mix keeps wider is none of the experts that stay as they were made.
+        as_made = native * MXFP4_BITS
+        total = round((embed_bits + head_bits + factor * (sum(rest) - as_made) + as_made + left) / 8) + lookup
         basis = Basis.DEFAULT if mix.gguf and not parts.complete and mix.body < 8 else Basis.FORMULA
         detail = f"{parts.total / 1e9:.2f}B parameters by tensor class at {total * 8 / parts.total:.2f} bits"
         return Weights(total, basis, embed, lookup, detail, parts=parts, mix=mix)

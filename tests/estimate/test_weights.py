@@ -121,6 +121,8 @@ def test_published_files(model, quant, gib):
     [
         ("Qwen/Qwen3.6-35B-A3B", "UD-Q5_K_XL", 27_159_116_064),
         ("openai/gpt-oss-20b", "MXFP4", 12_109_566_560),
+        ("openai/gpt-oss-20b", "MXFP4_MOE", 12_109_566_560),
+        ("openai/gpt-oss-120b", "MXFP4_MOE", round(59.02 * 2**30)),
         # Its experts stay in four bits whatever the file is called.
         ("openai/gpt-oss-20b", "F16", 13_792_639_168),
         ("openai/gpt-oss-120b", "F16", 65_369_017_184),
