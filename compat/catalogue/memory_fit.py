@@ -57,12 +57,13 @@ def advise_by_size(
 
     At one bit a weight, fewer than any build has, and in all the memory that there is.
     """
-    least = least_need(parameters, hardware)
-    if result.cause not in _ANOTHER_BUILD or not least.is_beyond:
+    found = least_need(parameters, hardware)
+    if result.cause not in _ANOTHER_BUILD or not found.is_beyond:
         return result
+    least, room = found.need / GIB, (found.room or 0) / GIB
     text = (
-        f"Its size is in the way as well: even at 1 bit a weight any build of it needs {least.need / GIB:,.0f} GiB, "
-        f"and the machine has {(least.room or 0) / GIB:,.0f} GiB."
+        f"Its size is in the way as well: even at 1 bit a weight any build of it needs {least:,.0f} GiB, and the "
+        f"machine has {room:,.0f} GiB."
     )
     return replace(result, recommendations=(text,))
 
