@@ -10,6 +10,7 @@ from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.ingest import store
 from tests.catalogue.test_alternatives import plain
+from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +101,16 @@ def test_a_build_known_to_lie_in_both_memories_goes_before_one_likely_beyond_all
     assert page.surer.result.brief == "partly in system memory"
     assert page.surer.level == page.result.level
     assert surer == "bartowski/Llama-3.3-70B-Instruct-GGUF"
+
+
+def test_the_page_calls_no_such_download_the_first_to_try_of_all(client):
+    asked(LARGE, model(LARGE), **CARD)
+    address = f"/models/{LARGE}/?worker=ollama&accelerator=RTX%204070&ram=32"
+    assert "The first to try of this repository" not in Page(client.get(address)).text
+    asked(LARGE, gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9), **CARD)
+    text = Page(client.get(address)).text
+    surer, own = (text.index(one) for one in ("Surer here as bartowski/", "The first to try of this repository"))
+    assert surer < own
 
 
 def test_it_does_not_where_the_model_itself_is_known_to_lie_so():
