@@ -4,7 +4,7 @@ All of it runs on the worker. The same model comes first, as nothing but its pac
 maker and line that are for the same (a coder for a coder, one that sees for one that sees), the nearest in name and
 generation first and of those the largest, up to the model's own size. Then the first of the suggested order that are
 for the same, of makers that are known, at most two of a line. What a model is for is its narrowest use: one that writes
-code also chats.
+code also chats. Where nothing tells it, it is taken to be for what most of its architecture are for, and that is said.
 
 An example: of DeepSeek-R1 on eight H100, its NVFP4 build, then what is of its line, then other models that reason; on
 four, which hold the build in part alone, the largest distillations that fit; never DeepSeek-OCR, which reads pages.
@@ -45,6 +45,7 @@ KINDS = {
     "use": "Made for the same, and runs here",
 }
 """The kinds of alternatives, in order, with why each is offered."""
+_SUPPOSED = "Made for what most of its architecture are made for, and runs here"
 _NARROWEST = ("embedding", "speech", "code", "reasoning", "vision", "chat")
 """Uses, the narrowest first."""
 _AS_LARGE = (1.1, 4.0)
@@ -61,17 +62,21 @@ _SOME_ODDITY = -15
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """What to take instead: its record's key and id, why (see :data:`KINDS`), and what changes with it, in words."""
+    """What to take instead: its record's key and id, why (see :data:`KINDS`), and what changes with it, in words.
+
+    ``supposed``: what the model is for was not told, and is taken from others of its architecture.
+    """
 
     record: int
     repo_id: str
     kind: str
     changes: tuple[str, ...]
+    supposed: bool = False
 
     @property
     def why(self) -> str:
         """Why it is offered."""
-        return KINDS[self.kind]
+        return _SUPPOSED if self.supposed else KINDS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,7 @@ def alternatives_to(
         line = lines_of[one.pk]
         if one.pk not in shown and lines[line] < _OF_LINE:
             lines[line] += 1
-            found.append(Alternative(one.pk, one.repo_id, "use", _changes(own, one)))
+            found.append(Alternative(one.pk, one.repo_id, "use", _changes(own, one), bool(looked.supposed)))
     return found[:most]
 
 
@@ -188,30 +193,58 @@ class _Looked:
     @cached_property
     def _for_the_same(self) -> Mask:
         """The groups that run, are for the same, and have no more weights."""
+        return self._running(self._alike)
+
+    def _running(self, alike: Sequence[Mask]) -> Mask:
+        """The groups that run of the first of some that has any, and have no more weights."""
         found: Mask = self.scores > RUNS
         # What is poor or has a need that is not known, and what is larger, only where nothing else is for the same.
         for among in (OF_USE[self.scores], found):
-            for narrowed in self._narrowed(among):
+            for narrowed in self._narrowed(among, alike):
                 if narrowed.any():
                     return narrowed
         return np.zeros(len(found), dtype=bool)
 
-    def _narrowed(self, among: Mask) -> Iterator[Mask]:
-        """Those of some groups that are for the same, by the narrowest use first, up to its size, then larger ones."""
-        columns = self.index.columns
-        uses, codes = self.index.values("use"), columns.group[self.builds]
-        told = {use for code in distinct(uses.codes[codes]).tolist() for use in uses.sets[code]}
-        alike = [uses.having([use]) for use in _NARROWEST if use in told]
-        if not alike and self.record.task:
-            alike = [self.index.values("task").having([self.record.task])]
-        elif not alike and self.record.family:
-            alike = [self.index.values("architecture").having([self.record.family])]
-        own, sizes = self.record.parameters, columns.ranges["parameters"]
+    def _narrowed(self, among: Mask, alike: Sequence[Mask]) -> Iterator[Mask]:
+        """Those of some groups that are alike, by the narrowest use first, up to its size, then larger ones."""
+        own, sizes = self.record.parameters, self.index.columns.ranges["parameters"]
         for most in _AS_LARGE if own else ():
             within = (sizes >= 0) & (sizes <= int((own or 0) * most))
             yield from (among & same & within & self._elsewhere for same in alike)
         if not own:
             yield from (among & same & self._elsewhere for same in alike)
+
+    @cached_property
+    def _alike(self) -> list[Mask]:
+        """The groups for each of its uses, the narrowest first; or for its task, or what its architecture is for."""
+        if not self._uses and self.record.task:
+            return [self.index.values("task").having([self.record.task])]
+        uses, told = self.index.values("use"), self._uses or self.supposed
+        return [uses.having([use]) for use in _NARROWEST if use in told] or self._of_architecture
+
+    @cached_property
+    def _uses(self) -> frozenset[str]:
+        """What its builds tell that it is for."""
+        uses, groups = self.index.values("use"), self.index.columns.group[self.builds]
+        return frozenset(use for code in distinct(uses.codes[groups]).tolist() for use in uses.sets[code])
+
+    @cached_property
+    def supposed(self) -> frozenset[str]:
+        """What most models of its architecture are for that tell it, where nothing tells what this one is for."""
+        if self._uses or self.record.task:
+            return frozenset()
+        uses, counted = self.index.values("use"), Counter[str]()
+        for mask in self._of_architecture:
+            for code, count in enumerate(np.bincount(uses.codes[mask], minlength=len(uses.sets)).tolist()):
+                counted.update(dict.fromkeys(uses.sets[code] or ("",), count))
+        telling = sum(np.count_nonzero(mask) for mask in self._of_architecture) - counted.pop("", 0)
+        return frozenset(use for use, count in counted.items() if 2 * count > telling)
+
+    @property
+    def _of_architecture(self) -> list[Mask]:
+        """The groups of its architecture, if that is known."""
+        family = self.record.family
+        return [self.index.values("architecture").having([family])] if family else []
 
     @cached_property
     def _elsewhere(self) -> Mask:
@@ -238,7 +271,9 @@ class _Looked:
         models = np.flatnonzero(columns.model_line == line)
         others = are_of_known_makers(columns.model_merit[models], _SOME_ODDITY) & (models != self.model)
         rows = rows_of_models(columns, models[others])
-        rows = rows[self._for_the_same[columns.group[rows]]]
+        # Of the same line, those of the same architecture are as near as what tells its use.
+        same = self._running([one | other for one in self._alike for other in self._of_architecture])
+        rows = rows[(same if self.supposed else self._for_the_same)[columns.group[rows]]]
         points = suggested_on(self.index, self.worker, models=True).points[rows]
         known = self.index.places(ORDERS["popular"])[rows]
         return self._shown(rows[np.lexsort((known, -points))][:_MOST_BUILDS])

@@ -9,6 +9,7 @@ the two contradicts it. Fine-tunes and merges are models of their own. A worked 
     Qwen/Qwen3-8B-GGUF            quantized: Qwen/Qwen3-8B  Qwen/Qwen3-8B            relation
     lmstudio/Qwen3-8B-MLX-4bit    quantized: Qwen/Qwen3-8B  Qwen/Qwen3-8B            relation
     TheBloke/Qwen3-8B-AWQ         nothing                   Qwen/Qwen3-8B            name
+    unsloth/Qwen3-8B              nothing                   Qwen/Qwen3-8B            name
     someone/Qwen3-8B-Roleplay     finetune: Qwen/Qwen3-8B   someone/Qwen3-8B-Rol...  itself
 
 It is worked out for the whole catalogue whenever the index is made, so that it does not matter what arrived first.
@@ -68,6 +69,8 @@ _UNPACKED_COUNTS = 1.0
 """How far apart the parameters of a build and its model may be: of packed weights, tables or halves are left out."""
 _COPIED_COUNTS = 0.005
 """And those of two copies of the same weights."""
+_REUPLOADED_COUNTS = 0.03
+"""And those where one is of an owner who only packs: a library that writes them anew leaves out or adds a table."""
 _MAKER = re.compile(r"(?:meta|google|nvidia|microsoft|ibm)[-_ ]")
 """A maker's name before that of a model, which some write and others do not."""
 _AS_MADE = "-bf16"
@@ -95,8 +98,9 @@ class _Grouping:
         self.votes = Counter(relation.repo_id.lower() for one in candidates for relation in one.relations)
         self.makers = _makers(self.votes)
         self.packers = self._packers()
+        self.lost = self._lost()
         self.named: dict[str, list[str]] = defaultdict(list)
-        for repo_id in {*self.by_id, *self.votes}:
+        for repo_id in {*self.by_id, *self.votes, *self.lost}:
             name = repo_id.rpartition("/")[2]
             if self.packed.get(name, name) in (None, name):
                 self.named[_key(name)].append(repo_id)
@@ -135,9 +139,9 @@ class _Grouping:
 
     def _by_name(self, one: Candidate, packed: str) -> str:
         """The model that packed weights are named after; what they are called where the catalogue has no such."""
-        owner, _, rest = packed.partition("_")
-        if f"{owner}/{rest}" in self.by_id or f"{owner}/{rest}" in self.votes:
-            return f"{owner}/{rest}"
+        made = self._made(packed)
+        if made in self.by_id or made in self.votes or made in self.lost:
+            return made
         # Some makers write the width of the original into its name, and its packers leave it out.
         named = [*self.named[_key(packed)], *self.named[f"{_key(packed)}{_AS_MADE}"]]
         return self._best(repo_id for repo_id in named if self._agrees(one, repo_id)) or _key(packed)
@@ -149,6 +153,10 @@ class _Grouping:
         moved = f"{_MOVED.get(owner, owner)}/{name}"
         if moved != own and moved in self.by_id:
             return moved
+        # What a model's maker gives out narrower is there once more as it was made.
+        narrower = f"{owner}/{name.removesuffix(_AS_MADE)}"
+        if narrower != own and narrower in self.by_id and self._copies(one, narrower):
+            return narrower
         named = self.named[self.keys[one.name]]
         if named == [own]:
             return ""
@@ -174,6 +182,18 @@ class _Grouping:
             packed[owner] += self.packed[one.name] is not None
         return frozenset(owner for owner, count in packed.items() if count * 2 > all_[owner])
 
+    def _made(self, packed: str) -> str:
+        """The id of the model whose packer writes its maker before its name."""
+        owner, _, name = packed.partition("_")
+        return f"{_MOVED.get(owner, owner)}/{name}"
+
+    def _lost(self) -> frozenset[str]:
+        """The models of makers that only packers name, and the catalogue has not."""
+        named = {self._made(packed) for packed in self.packed.values() if packed and "_" in packed}
+        named -= self.by_id.keys() | self.votes.keys()
+        split = ((one, *one.split("/", 1)) for one in named)
+        return frozenset(one for one, owner, name in split if self.makers[owner] and name[:1].isalpha())
+
     def _agrees(self, one: Candidate, repo_id: str) -> bool:
         other = self.by_id.get(repo_id)
         if other is None:
@@ -187,19 +207,19 @@ class _Grouping:
         An id without an owner is that of a model which was given one since.
         """
         other = self.by_id.get(repo_id)
-        if other is None or self.keys[other.name] != self.keys[one.name]:
+        if other is None or self.keys[one.name] not in (self.keys[other.name], f"{self.keys[other.name]}{_AS_MADE}"):
             return False
         if not names_a_size(one.name) and "/" in one.repo_id and "/" in other.repo_id:
             return False
-        return one.family == other.family != "" and _near(
-            one.parameters, other.parameters, _COPIED_COUNTS, unknown=False
-        )
+        owners = {told.repo_id.lower().rpartition("/")[0] for told in (one, other)}
+        apart = _COPIED_COUNTS if owners.isdisjoint(self.packers) else _REUPLOADED_COUNTS
+        return one.family == other.family != "" and _near(one.parameters, other.parameters, apart, unknown=False)
 
     def _drop_lonely(self) -> None:
         """What alone is called by a name that no model has is a model by itself."""
-        called = Counter(one.model for one in self.of.values() if "/" not in one.model)
+        called = Counter(one.model for one in self.of.values() if "/" not in one.model or one.model in self.lost)
         for repo_id, one in self.of.items():
-            if "/" not in one.model and called[one.model] == 1:
+            if called[one.model] == 1:
                 self.of[repo_id] = Membership(repo_id, BuildBy.ITSELF)
 
     def _root(self, repo_id: str) -> Membership:

@@ -30,7 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
-from compat.catalogue.surer import other_builds, perhaps_of, surer_of
+from compat.catalogue.surer import MOST_BUILDS, other_builds, perhaps_of, surer_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -304,7 +304,7 @@ class DetailPage:
     @property
     def perhaps(self) -> Row | None:
         """The other build that might run here, whose need is not known, where this one does not run."""
-        return perhaps_of(self.row, self.builds)
+        return perhaps_of(self.row, self.builds, self.worker)
 
     elsewhere: Sequence[Elsewhere] = ()
     """Other engines that run it here, where this one does not take it."""
@@ -494,10 +494,6 @@ def _larger(row: Row, worker: Worker) -> str:
 def uses_of_record(record: ModelRecord, model: HubModel) -> tuple[Use, ...]:
     """What a record is used for, as the filter of lists has it."""
     return uses_of(record.name, record.task, model.tags or (), record.architecture, projector=record.projector)
-
-
-MOST_BUILDS = 12
-"""Other builds of a model that a page shows; a list shows all."""
 
 
 def _variant_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult, Hardware
@@ -57,18 +57,38 @@ def advise_by_size(
 
     At one bit a weight, fewer than any build has, and in all the memory that there is.
     """
-    if hardware is None or not parameters or result.cause not in _ANOTHER_BUILD:
+    found = least_need(parameters, hardware)
+    if result.cause not in _ANOTHER_BUILD or not found.is_beyond:
         return result
-    rooms = hardware.usable()
-    beside = 0 if hardware.unified or not hardware.accelerators else hardware.system_memory or 0
-    if None in rooms or parameters / 8 <= sum(room or 0 for room in rooms) + beside:
-        return result
-    least, room = parameters / 8 / GIB, (sum(one or 0 for one in rooms) + beside) / GIB
+    least, room = found.need / GIB, (found.room or 0) / GIB
     text = (
         f"Its size is in the way as well: even at 1 bit a weight any build of it needs {least:,.0f} GiB, and the "
         f"machine has {room:,.0f} GiB."
     )
     return replace(result, recommendations=(text,))
+
+
+@dataclass(frozen=True, slots=True)
+class LeastNeed:
+    """The bytes that any build of a model needs, 0 where nothing tells, and all that a machine has; None: not told."""
+
+    need: float
+    room: int | None
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether no build can fit."""
+        return self.room is not None and self.need > self.room
+
+
+def least_need(parameters: int | None, hardware: Hardware | None, bits: float = 1) -> LeastNeed:
+    """What so many weights need at so many bits each, of which any build has one, and the memory there is for them."""
+    need = (parameters or 0) * bits / 8
+    rooms = hardware.usable() if hardware is not None else (None,)
+    if hardware is None or None in rooms:
+        return LeastNeed(need, None)
+    beside = 0 if hardware.unified or not hardware.accelerators else hardware.system_memory or 0
+    return LeastNeed(need, sum(room or 0 for room in rooms) + beside)
 
 
 def _refused(result: CompatibilityResult, reason: str, cause: str, brief: str, *advice: str) -> CompatibilityResult:

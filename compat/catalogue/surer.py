@@ -13,12 +13,15 @@ from compat.catalogue.current import index_now, verdicts_on
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.membership import best_first, rows_of_model
+from compat.catalogue.memory_fit import least_need
 from compat.catalogue.needs import plans_of
 from compat.catalogue.rows import Row
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, Plan
 from compat.models import ModelRecord
 
+MOST_BUILDS = 12
+"""Other builds of a model that its page shows; a list shows all."""
 _HOLDS = (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
 
 
@@ -39,27 +42,52 @@ def other_builds(index: CatalogueIndex, record: ModelRecord, worker: Worker, mos
 
 
 def surer_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
-    """The first of the other builds of a row's model, where it is surer; on a machine, only if it is known to fit."""
-    best = next(iter(builds), None)
-    if best is None or best.level <= row.level:
+    """The best of the other builds of a row's model, where it is surer; on a machine, only if it is known to fit.
+
+    Of equally sure ones that is the one whose need is known, where the row's own is beyond the whole machine as far as
+    anybody can tell: nobody loads that much in order to try.
+    """
+    best = _best(builds)
+    if best is None:
         return None
-    fits = worker.hardware is None or (best.fit is not None and best.fit.fit in _HOLDS)
-    return best if fits else None
+    if worker.hardware is None:
+        return best if best.level > row.level else None
+    fits = best.fit is not None and best.fit.fit in _HOLDS
+    return best if fits and (best.level > row.level or (best.level == row.level and _is_beyond(row))) else None
 
 
-def perhaps_of(row: Row, builds: Iterable[Row]) -> Row | None:
-    """The first of the other builds of a refused model, where it might run and nothing tells whether it fits."""
-    best = next(iter(builds), None)
+def perhaps_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
+    """The best of the other builds of a refused model, where it might run and nothing tells whether it fits.
+
+    None where so many weights in its packing, or at one bit each, cannot fit.
+    """
+    best = _best(builds)
     if best is None or row.result.compatible or not best.result.compatible:
+        return None
+    bits = best.best.bits if best.best is not None else None
+    if least_need(row.record.parameters or best.record.parameters, worker.hardware, bits or 1).is_beyond:
         return None
     return best if best.fit is not None and best.fit.fit is Fit.UNKNOWN else None
 
 
+def _best(builds: Iterable[Row]) -> Row | None:
+    """The first of some builds against which nothing speaks, a packing that may not be loaded above all."""
+    return next((one for one in builds if not one.result.doubted), None)
+
+
+def _is_beyond(row: Row) -> bool:
+    """Whether what is taken of a row needs more than the whole machine has, unless something assumed of it is less."""
+    return row.fit is not None and row.fit.fit is Fit.UNKNOWN and row.fit.need is not None
+
+
 def builds_beside(row: Row, worker: Worker) -> tuple[Surer | None, Row | None]:
-    """The surer build of a row's model with how to start it, and the one that might run. Six queries at most."""
+    """The surer build of a row's model with how to start it, and the one that might run. Nine queries at most."""
     index, newest = index_now()
-    best = index.rows.of(other_builds(index, row.record, worker, 1), worker, newest=newest)
-    return started(surer_of(row, best, worker), worker), perhaps_of(row, best)
+    keys = other_builds(index, row.record, worker, MOST_BUILDS)
+    read = index.rows.reading(keys, worker, newest=newest, first=1)
+    best = _best(found for pk in keys if (found := read(pk)) is not None)
+    builds = [best] if best is not None else []
+    return started(surer_of(row, builds, worker), worker), perhaps_of(row, builds, worker)
 
 
 def started(row: Row | None, worker: Worker) -> Surer | None:

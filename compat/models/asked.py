@@ -110,6 +110,7 @@ _BITS = re.compile(r"(?<=[2-8]) (?=bits?\b)")
 _VERSION = re.compile(r"(?:\d|1\d)(?:\.\d{1,2})?")
 """A number that is no size and no year: which of its models a name means."""
 _NAME = re.compile(r"[a-z][a-z\d.-]*[a-z]|[a-z]{2,}")
+_NAME_NUMBER = re.compile(r"[a-z]{2,}\d[\d.]*")
 _SAYING_NOTHING = re.compile(r"latest|library|i?q\d.*|[bf]p?f?16|k|[msl]|\d|mlx")
 
 
@@ -122,10 +123,15 @@ class Asked:
 
     ``pasted`` says that an address or a command names it: nothing but this one is meant. ``wider`` are fewer words, to
     offer where no record has all. ``widths`` say how weights are packed (``q4``, ``awq``), and are no part of a name.
+<<<<<<< HEAD
     ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``):
     to look for where that finds nothing, each number as a whole.
     ``means`` is what other words ask for, and ``left`` are those that say nothing a catalogue could know.
     ``otherwise`` is what is asked for if words that may be part of a name are none: to ask where no name has them.
+=======
+    ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``),
+    or those of a name of Ollama's library: to look for where the others find nothing, each number as a whole.
+>>>>>>> c03faed0c19fb1d7ed656d97cf309f2b9bb1c8f9
     """
 
     words: tuple[str, ...]
@@ -328,7 +334,12 @@ def _one(plain: str) -> Asked:
         return Asked((tagged.lower(),), tagged)
     if _TAGGED.fullmatch(name):
         return _of_ollama(name)
+<<<<<<< HEAD
     return _of_words(_words(_SURE_LABEL.sub("", name.lower()) or name))
+=======
+    plain = _SURE_LABEL.sub("", name.lower()) or name
+    return Asked(_words(plain), apart=_parts_of_ollama(plain))
+>>>>>>> c03faed0c19fb1d7ed656d97cf309f2b9bb1c8f9
 
 
 def _of_words(words: tuple[str, ...], filters: tuple[Meaning, ...] = ()) -> Asked:
@@ -382,7 +393,24 @@ def _of_ollama(name: str) -> Asked:
     model, _, tag = name.strip("/").lower().rpartition("/")[2].partition(":")
     told = [part for part in tag.split("-") if part and not _SAYING_NOTHING.fullmatch(part)]
     named = f"{model}:" if WHOLE_NUMBER.fullmatch(f"{model}:") else model
-    return Asked(_words(" ".join([named, *told])), wider=_words(model) if told or named != model else ())
+    parts = _parts_of_ollama(model)
+    return Asked(
+        _words(" ".join([named, *told])),
+        wider=_words(model) if told or named != model else (),
+        apart=_words(" ".join([*parts, *told])) if parts else (),
+    )
+
+
+def _parts_of_ollama(model: str) -> tuple[str, ...]:
+    """The words of a name that has its number where Ollama's library has it and the Hub has a dash or another place.
+
+    ``mistral-small3.2`` is called Mistral-Small-3.2-24B there, and ``llama3.2-vision`` Llama-3.2-11B-Vision.
+    """
+    parts = model.split("-")
+    numbered = [f"{part}:" if _NAME_NUMBER.fullmatch(part) else part for part in parts]
+    if len(parts) == 1 or numbered == parts or any(not part[:1].isalpha() for part in parts):
+        return ()
+    return _words(" ".join(numbered))
 
 
 def _model_of_file(file: str) -> str:

@@ -245,3 +245,21 @@ def test_one_change_is_another_build_another_start_or_the_next_larger_machine(ca
     assert huge.surer is None, "no build whose need is not known, or known to be too large"
     far, _ = offered("deepseek-ai/DeepSeek-R1", "vllm", **SMALL)
     assert (far.larger, far.one_plan) == ("", None)
+
+
+def test_peers_of_its_size_follow_where_nothing_tells_what_a_model_is_for(catalogue):
+    """For the falcon of 180 billion, of which the record tells no use, there was one of 7 billion and no other."""
+    item = plain("maker/Nova-70B", "llama", 70.6, (), "mit") | {"pipeline_tag": None}
+    item["tags"] = ["safetensors"]
+    del item["config"]["architectures"]
+    small = plain("maker/Nova-1B", "llama", 1.2, CHAT, "mit")
+    sync.store_raw([(one["id"], one) for one in (item, small)], origin="file")
+    page, told = offered("maker/Nova-70B", "vllm", **CARD)
+    assert told[0] == ("family", "maker/Nova-1B")
+    peers = [row for row in page.alternatives if page.reasons[row.record.pk].kind == "use"]
+    assert max(row.record.parameters for row in peers) > 7e9
+    assert {row.record.family for row in peers} > {"llama"}
+    why = {page.reasons[row.record.pk].why for row in peers}
+    assert why == {"Made for what most of its architecture are made for, and runs here"}
+    _, sure = offered("meta-llama/Llama-3.3-70B-Instruct", "vllm", **CARD)
+    assert {kind for kind, _ in sure} >= {"family", "use"}

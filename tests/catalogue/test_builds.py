@@ -155,3 +155,37 @@ def test_a_width_that_an_original_s_name_ends_with_may_be_left_out_by_its_packer
     original = Candidate("nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16", family="nemotron_h")
     found = of(original, Candidate("unsloth/Nemotron-3-Nano-30B-A3B-GGUF", family="nemotron_h"))
     assert found["unsloth/Nemotron-3-Nano-30B-A3B-GGUF"] == (original.repo_id.lower(), BuildBy.NAME)
+
+
+def test_what_a_packer_writes_anew_under_the_same_name_is_the_original():
+    """The library that writes it counts a table more, and the original's count is a published one."""
+    original = Candidate("maker/Nova-24B-Instruct", parameters=23_571_988_480, family="nova")
+    again = Candidate("packer/Nova-24B-Instruct", parameters=24_011_361_280, family="nova")
+    packs = [Candidate(f"packer/Other-{n}B-GGUF") for n in range(2)]
+    build = quantized("packer/Nova-24B-Instruct-GGUF", "packer/Nova-24B-Instruct", "base")
+    found = of(original, again, build, *packs)
+    assert found["packer/Nova-24B-Instruct"] == ("maker/nova-24b-instruct", BuildBy.NAME)
+    assert found["packer/Nova-24B-Instruct-GGUF"][0] == "maker/nova-24b-instruct"
+    assert found["maker/Nova-24B-Instruct"] == ("maker/nova-24b-instruct", BuildBy.ITSELF)
+    trained = Candidate("lab/Nova-24B-Instruct", parameters=24_011_361_280, family="nova")
+    assert of(original, trained, *packs)["lab/Nova-24B-Instruct"] == ("lab/nova-24b-instruct", BuildBy.ITSELF)
+
+
+def test_a_maker_s_wider_upload_is_the_model_that_it_gives_out_narrower():
+    narrow = Candidate("maker/Nova-14B-Instruct", parameters=14_000_000_000, family="nova")
+    wide = Candidate("maker/Nova-14B-Instruct-BF16", parameters=14_000_000_000, family="nova")
+    found = of(narrow, wide)
+    assert found["maker/Nova-14B-Instruct-BF16"] == (*found["maker/Nova-14B-Instruct"][:1], BuildBy.NAME)
+    assert found["maker/Nova-14B-Instruct"] == ("maker/nova-14b-instruct", BuildBy.ITSELF)
+    alone = of(wide, Candidate("maker/Nova-14B-Base", parameters=14_000_000_000, family="nova"))
+    assert alone["maker/Nova-14B-Instruct-BF16"] == ("maker/nova-14b-instruct-bf16", BuildBy.ITSELF)
+
+
+def test_a_maker_before_the_name_is_none_of_its_words_where_the_model_itself_is_not_there():
+    makers = quantized("a/Other-7B-GGUF", "maker/Other-7B"), quantized("a/Luna-7B-GGUF", "tuner/Luna-7B")
+    found = of(*makers, Candidate("b/maker_Lost-Small-2509-GGUF"), Candidate("c/Lost-Small-2509-GGUF"))
+    told = ("maker/lost-small-2509", BuildBy.NAME)
+    assert found["b/maker_Lost-Small-2509-GGUF"] == found["c/Lost-Small-2509-GGUF"] == told
+    apart = of(*makers, Candidate("b/maker_Lost-9B-GGUF"), Candidate("b/tuner_Lost-9B-GGUF"))
+    for one in ("b/maker_Lost-9B-GGUF", "b/tuner_Lost-9B-GGUF"):
+        assert apart[one] == (one.lower(), BuildBy.ITSELF)

@@ -134,6 +134,13 @@ def listed(question, **more):
     return {row.record.repo_id for row in page.rows}
 
 
+def test_a_name_of_ollamas_library_finds_what_the_hub_calls_otherwise():
+    for name in ("Nova-Small-3.2-24B-Instruct", "Nova-Small-3.1-24B-Instruct", "Luna-3.2-11B-Vision", "Luna-3.2-3B"):
+        sync.store_raw([("1", record("microsoft/phi-2", id=f"sample/{name}"))], origin="file")
+    assert listed("nova-small3.2") == listed("nova-small3.2:24b") == {"sample/Nova-Small-3.2-24B-Instruct"}
+    assert listed("luna3.2-vision:11b") == {"sample/Luna-3.2-11B-Vision"}
+
+
 def test_a_number_typed_apart_belongs_to_the_name_before_it():
     names = ("Nova-3-8B", "nova3-8b-it", "Nova-3.1-8B", "Nova_3_8B", "Nova-30-8B", "Nova-2-3B", "Nova-2-8B-v3.5")
     for name in names:

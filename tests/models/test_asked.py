@@ -177,6 +177,23 @@ def test_a_number_typed_apart_is_that_of_the_name_before_it():
 
 
 @pytest.mark.parametrize(
+    ("question", "apart"),
+    [
+        ("mistral-small3.2", ("mistral", "small3.2:")),
+        ("mistral-small3.1:24b-instruct-2503-q4_K_M", ("mistral", "small3.1:", "24b", "instruct", "2503")),
+        ("ollama run llama3.2-vision:11b", ("llama3.2:", "vision", "11b")),
+        ("llama-guard3:8b", ("llama", "guard3:", "8b")),
+        ("deepseek-r1:8b", ()),
+        ("qwen3:8b", ()),
+        ("mistral-small", ()),
+        ("Qwen2.5-Coder-7B-Instruct", ()),
+    ],
+)
+def test_a_name_of_ollamas_library_is_also_looked_for_part_by_part(question, apart):
+    assert read_search(question).apart == apart
+
+
+@pytest.mark.parametrize(
     ("question", "wider"),
     [
         ("phi4:70b", ("phi4",)),

@@ -1,0 +1,121 @@
+"""Which build of the same model a page names first: none that something speaks against, none that cannot fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from compat.catalogue.detail import detail
+from compat.catalogue.listing import answer_for_model
+from compat.catalogue.question import Question
+from compat.catalogue.workers import workers
+from compat.ingest import store
+from tests.catalogue.test_alternatives import plain
+from tests.markup import Page
+
+pytestmark = pytest.mark.django_db
+
+SMALL, LARGE = "meta-llama/Llama-9-8B-Instruct", "meta-llama/Llama-3.3-70B-Instruct"
+HUGE = "deepseek-ai/DeepSeek-R1"
+ARCHITECTURES = {SMALL: ("llama", 8.0), LARGE: ("llama", 70.6), HUGE: ("deepseek_v3", 671.0)}
+
+
+def model(repo_id):
+    """A model of which the Hub lists neither files' sizes nor how wide the weights are."""
+    found = plain(repo_id, *ARCHITECTURES[repo_id], (), "mit")
+    del found["safetensors"], found["config"]["torch_dtype"]
+    return found | {"siblings": [{"rfilename": "model.safetensors"}]}
+
+
+def packed(repo_id, base, *, size=None, file="model.safetensors"):
+    return model(base) | {
+        "id": repo_id,
+        "tags": [file.rpartition(".")[2], f"base_model:quantized:{base}"],
+        "siblings": [{"rfilename": file, **({"size": int(size)} if size else {})}],
+    }
+
+
+def gguf(repo_id, base, size):
+    kind, billions = ARCHITECTURES[base]
+    told = {"total": int(billions * 1e9), "architecture": kind}
+    return packed(repo_id, base, size=size, file="model-Q4_K_M.gguf") | {"gguf": told | {"context_length": 32_768}}
+
+
+def asked(repo_id, *items, worker="ollama", **machine):
+    """The builds that the page names, and the API beside its verdict."""
+    store.store_raw([(one["id"], one) for one in items], origin="file")
+    question = Question(worker=worker, **machine)
+    page, answer = detail(repo_id, question, workers()), answer_for_model(repo_id, question, workers())
+    of_page = page.surer and page.surer.record.repo_id, page.perhaps and page.perhaps.record.repo_id
+    of_api = answer.surer and answer.surer.row.record.repo_id, answer.perhaps and answer.perhaps.record.repo_id
+    assert of_page == of_api
+    return page, *of_page
+
+
+CARD = {"accelerator": "RTX 4070", "ram": 32}
+
+
+@pytest.mark.parametrize("machine", [{}, {"accelerator": "RTX 4090", "ram": 64}, {"ram": 64}], ids=len)
+def test_no_build_is_named_whose_packing_may_not_be_loaded(machine):
+    """Ollama loads no NVFP4 that it did not convert itself, if it is right that this is one."""
+    unread = model(SMALL) | {"siblings": []}
+    doubted = packed(f"RedHatAI/{SMALL.rpartition('/')[2]}-NVFP4", SMALL)
+    page, *named = asked(SMALL, unread, doubted, **machine)
+    assert page.builds[0].result.doubted
+    assert page.builds[0].result.compatible
+    assert named == [None, None]
+
+
+def test_the_next_build_is_named_where_something_speaks_against_the_best():
+    items = (
+        model(SMALL) | {"siblings": []},
+        packed(f"RedHatAI/{SMALL.rpartition('/')[2]}-NVFP4", SMALL),
+        gguf("bartowski/Llama-9-8B-Instruct-GGUF", SMALL, 4.9e9),
+    )
+    _, surer, perhaps = asked(SMALL, *items, **CARD)
+    assert (surer, perhaps) == ("bartowski/Llama-9-8B-Instruct-GGUF", None)
+
+
+@pytest.mark.parametrize(
+    ("machine", "named"),
+    [
+        ({"accelerator": "H100 SXM", "ram": 128}, None),
+        ({"accelerator": "H100 SXM", "ram": 512}, "RedHatAI/DeepSeek-R1-quantized.w4a16"),
+    ],
+    ids=lambda one: str(one)[:40],
+)
+def test_no_build_is_perhaps_to_be_taken_whose_weights_alone_are_larger_than_the_machine(machine, named):
+    """Half a byte a weight is 313 GiB for 671 billion, whatever else of the build is not known."""
+    build = packed("RedHatAI/DeepSeek-R1-quantized.w4a16", HUGE)
+    build["config"] = {"model_type": "deepseek_v3", "architectures": ["DeepseekV3ForCausalLM"]}
+    full = model(HUGE) | {"siblings": [{"rfilename": "model.safetensors", "size": int(1342e9)}]}
+    page, surer, perhaps = asked(HUGE, full, build, worker="vllm", **machine)
+    assert not page.result.compatible
+    assert (surer, perhaps) == (None, named)
+
+
+def test_a_build_known_to_lie_in_both_memories_goes_before_one_likely_beyond_all_memory():
+    """On 12 GB beside 32 GB of system memory the first to try was a download of 140 GB."""
+    build = gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9)
+    page, surer, _ = asked(LARGE, model(LARGE), build, **CARD)
+    assert page.result.brief == "too large at 16 bits"
+    assert page.surer.result.brief == "partly in system memory"
+    assert page.surer.level == page.result.level
+    assert surer == "bartowski/Llama-3.3-70B-Instruct-GGUF"
+
+
+def test_the_page_calls_no_such_download_the_first_to_try_of_all(client):
+    asked(LARGE, model(LARGE), **CARD)
+    address = f"/models/{LARGE}/?worker=ollama&accelerator=RTX%204070&ram=32"
+    assert "The first to try of this repository" not in Page(client.get(address)).text
+    asked(LARGE, gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9), **CARD)
+    text = Page(client.get(address)).text
+    surer, own = (text.index(one) for one in ("Surer here as bartowski/", "The first to try of this repository"))
+    assert surer < own
+
+
+def test_it_does_not_where_the_model_itself_is_known_to_lie_so():
+    itself = model(LARGE) | {"siblings": [{"rfilename": "model.safetensors", "size": int(141e9)}]}
+    build = gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9)
+    page, surer, _ = asked(LARGE, itself, build, accelerator="RTX 4070", ram=256)
+    assert page.result.brief == "partly in system memory"
+    assert surer is None
