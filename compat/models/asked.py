@@ -123,15 +123,10 @@ class Asked:
 
     ``pasted`` says that an address or a command names it: nothing but this one is meant. ``wider`` are fewer words, to
     offer where no record has all. ``widths`` say how weights are packed (``q4``, ``awq``), and are no part of a name.
-<<<<<<< HEAD
-    ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``):
-    to look for where that finds nothing, each number as a whole.
-    ``means`` is what other words ask for, and ``left`` are those that say nothing a catalogue could know.
-    ``otherwise`` is what is asked for if words that may be part of a name are none: to ask where no name has them.
-=======
     ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``),
     or those of a name of Ollama's library: to look for where the others find nothing, each number as a whole.
->>>>>>> c03faed0c19fb1d7ed656d97cf309f2b9bb1c8f9
+    ``means`` is what other words ask for, and ``left`` are those that say nothing a catalogue could know.
+    ``otherwise`` is what is asked for if words that may be part of a name are none: to ask where no name has them.
     """
 
     words: tuple[str, ...]
@@ -334,12 +329,9 @@ def _one(plain: str) -> Asked:
         return Asked((tagged.lower(),), tagged)
     if _TAGGED.fullmatch(name):
         return _of_ollama(name)
-<<<<<<< HEAD
-    return _of_words(_words(_SURE_LABEL.sub("", name.lower()) or name))
-=======
     plain = _SURE_LABEL.sub("", name.lower()) or name
-    return Asked(_words(plain), apart=_parts_of_ollama(plain))
->>>>>>> c03faed0c19fb1d7ed656d97cf309f2b9bb1c8f9
+    found = _of_words(_words(plain))
+    return found if found.apart else replace(found, apart=_parts_of_ollama(plain))
 
 
 def _of_words(words: tuple[str, ...], filters: tuple[Meaning, ...] = ()) -> Asked:
