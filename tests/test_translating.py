@@ -215,6 +215,9 @@ def test_how_long_ago_is_declined_as_the_language_does(language, words):
             "Start it on 4 of the 8 GPUs: its 512-wide experts cannot be cut into 8 parts of whole blocks of 128.",
             "blocks",
         ),
+        ("Start it on 4 of the 5 GPUs: its 1,536-wide experts cannot be cut into 5 equal parts.", "parts"),
+        ("Start it on 4 of the 5 GPUs: its vocabulary of 100,352 tokens does not divide by 5.", "tokens"),
+        ("Start it on 4 of the 5 GPUs: its vocabulary of 51,866 tokens, held as 51,904, does not divide by 5.", "held"),
     ],
 )
 def test_nothing_of_a_sentence_stays_english(language, sentence, left):

@@ -69,7 +69,7 @@ class Widening:
 
     def padding(self, shape: ModelShape) -> int:
         """Bytes that rounding up the experts adds, of one device that holds them whole."""
-        width, routed = shape.expert_ffn or shape.ffn, routed_parameters(shape)
+        width, routed = shape.expert_width, routed_parameters(shape)
         if self.pads is None or not (shape.hidden and width and routed):
             return 0
         wide = [-(-size // step) * step for size, step in zip((width, shape.hidden), self.pads, strict=True)]
