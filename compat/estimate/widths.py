@@ -11,6 +11,7 @@ models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
 from dataclasses import dataclass
 
 from compat.engines.hardware import Hardware
+from compat.extraction.variants import is_among
 from compat.shapes.counting import routed_parameters
 from compat.shapes.shape import ModelShape
 
@@ -45,7 +46,7 @@ class Widening:
         """Whether it is about these weights, on whatever hardware."""
         return (
             engine == self.engine
-            and format_ in self.formats
+            and is_among(format_, self.formats)
             and (not self.quants or (quant or "").lower() in self.quants)
             and (not self.types or (shape is not None and self._is_one_of(shape)))
         )

@@ -51,8 +51,9 @@ def test_its_cache_is_as_wide_as_its_weights_unless_another_type_is_asked_for():
 
 
 def test_pytorch_files_are_held_as_wide():
-    old = replace(GEMMA, format="pytorch")
-    assert weights(old, "vllm", on("nvidia", 7.5)).bytes == 4 * GEMMA_COUNT
+    for format_ in ("pytorch", "transformers"):
+        old = replace(GEMMA, format=format_)
+        assert weights(old, "vllm", on("nvidia", 7.5)).bytes == 4 * GEMMA_COUNT
 
 
 def test_other_models_engines_and_makers_keep_16_bits():
