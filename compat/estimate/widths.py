@@ -5,7 +5,8 @@ Read in the sources of the versions that the profiles name (28 November 2026): v
 ``fused_moe/oracle/mxfp4.py`` (Hopper's Triton kernels take experts as they are, Marlin and FlashInfer round them up),
 Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
 of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``, TensorRT-LLM's list of
-models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
+models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference
+0d124dc ``backends/src/dtype.rs`` (what its builds for processors take) and ``router/src/lib.rs`` (``gemma3_text``).
 """
 
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ WIDENINGS = (
         pads=(128, 256),
         spares=frozenset({9}),
     ),
+    Widening("text-embeddings-inference", 32, _PLAIN, types=frozenset({"gemma3_text"}), everywhere=True),
+    Widening("text-embeddings-inference", 32, _PLAIN, vendors=frozenset({"cpu"})),
     Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),

@@ -107,6 +107,25 @@ def test_transformers_unpacks_fp8_where_it_is_not_computed(hardware, wide):
     )
 
 
+@pytest.mark.parametrize(
+    ("hardware", "wide"),
+    [(on("cpu"), True), (on("nvidia", 8.6), False), (on("apple"), False), (on("amd"), False), (None, False)],
+)
+@pytest.mark.parametrize("quant", [None, "BF16", "F16"])
+def test_text_embeddings_inference_takes_32_bits_on_a_processor(hardware, wide, quant):
+    found = weights(replace(LLAMA, quant=quant, embeds=True), "text-embeddings-inference", hardware)
+    assert found.bytes == (4 * LLAMA.parameters if wide else LLAMA.file_bytes)
+
+
+def test_it_takes_gemma_3_in_32_bits_anywhere_and_what_is_stored_so_as_it_is():
+    told = {**GEMMA_3["text_config"], "model_type": "gemma3_text"}
+    gemma = VariantInputs(from_config(told, 10**9), 2 * 10**9, 10**9, "BF16", 0, "safetensors", embeds=True)
+    for hardware in (on("cpu"), on("nvidia", 9.0), on("amd"), None):
+        assert weights(gemma, "text-embeddings-inference", hardware).bytes == 4 * 10**9
+    stored = replace(LLAMA, quant="F32", file_bytes=32 * 10**9, embeds=True)
+    assert weights(stored, "text-embeddings-inference", on("cpu")).bytes == 32 * 10**9
+
+
 @pytest.mark.parametrize("engine", ["exllamav3", "mlx-lm"])
 def test_engines_that_unpack_while_loading_do_so_on_any_hardware(engine):
     for hardware in (on("nvidia", 9.0), on("apple"), None):
