@@ -26,9 +26,10 @@ class Widening:
 
     ``quants`` are the labels of the packing, in lower case (empty: any). On ``vendors`` they are always wide, on
     NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never); ``everywhere``: on any hardware. ``cache``
-    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``pads``: only experts
-    are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs but those of
-    the generations ``spares``.
+    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``all_alike``: the
+    engine reads no weights that it holds otherwise there, so that how wide they are stored does not matter. ``pads``:
+    only experts are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs
+    but those of the generations ``spares``.
     """
 
     engine: str
@@ -40,6 +41,7 @@ class Widening:
     keeps_from: float | None = None
     everywhere: bool = False
     cache: int = 1
+    all_alike: bool = False
     pads: tuple[int, int] | None = None
     spares: frozenset[int] = frozenset()
 
@@ -96,7 +98,7 @@ WIDENINGS = (
         spares=frozenset({9}),
     ),
     Widening("text-embeddings-inference", 32, _PLAIN, types=frozenset({"gemma3_text"}), everywhere=True),
-    Widening("text-embeddings-inference", 32, _PLAIN, vendors=frozenset({"cpu"})),
+    Widening("text-embeddings-inference", 32, _PLAIN, vendors=frozenset({"cpu"}), all_alike=True),
     Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),
