@@ -8,7 +8,9 @@ from django.utils import timezone
 from django.utils.translation import override
 from jinja2 import DictLoader
 
-from compat.engines import all_profiles
+from compat.engines import Capability, all_profiles
+from compat.extraction.facts import VariantFacts
+from compat.rules import platform
 from marketplace import show
 from marketplace.rendering import Site, environment_of
 from marketplace.translating import numerals, told
@@ -215,11 +217,37 @@ def test_how_long_ago_is_declined_as_the_language_does(language, words):
             "Start it on 4 of the 8 GPUs: its 512-wide experts cannot be cut into 8 parts of whole blocks of 128.",
             "blocks",
         ),
+        ("Start it on 4 of the 5 GPUs: its 1,536-wide experts cannot be cut into 5 equal parts.", "parts"),
+        ("Start it on 4 of the 5 GPUs: its vocabulary of 100,352 tokens does not divide by 5.", "tokens"),
+        ("Start it on 4 of the 5 GPUs: its vocabulary of 51,866 tokens, held as 51,904, does not divide by 5.", "held"),
     ],
 )
 def test_nothing_of_a_sentence_stays_english(language, sentence, left):
     with override(language):
         assert not re.search(rf"\b{left}\b", told(sentence)), told(sentence)
+
+
+@pytest.mark.parametrize("language", ["de", "zh-hans"])
+def test_what_is_unpacked_for_want_of_hardware_is_told_in_every_language(language):
+    machines = (
+        *(Capability("nvidia", 7.5), Capability("nvidia", 8.6), Capability("amd", gfx="gfx90a")),
+        *map(Capability, ("amd", "intel", "cpu", "apple")),
+    )
+    sentences = {
+        finding.text
+        for profile in all_profiles().values()
+        for name in (packing.name for packing in profile.packings)
+        for label, _, scheme in (name.partition(" "), (name, "", ""))
+        for hardware in machines
+        for finding in platform.check(
+            VariantFacts(format="safetensors", quantization=label, scheme=scheme or None), profile, hardware
+        )
+        if "unpacked while computing" in finding.text
+    }
+    for beginning in ("This GPU is older", "This GPU is not one", "There is no hardware"):
+        assert any(one.startswith(beginning) for one in sentences)
+    with override(language):
+        assert [one for one in sorted(sentences) if told(one) == one] == []
 
 
 def test_a_plural_of_english_is_not_left_behind_a_chinese_word():

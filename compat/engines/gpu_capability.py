@@ -31,6 +31,17 @@ VENDOR_LABELS = {
     "qualcomm": "a Qualcomm GPU",
     "cpu": "no GPU",
 }
+"""What a worker has, by its vendor."""
+
+KIND_LABELS = {
+    "nvidia": "NVIDIA GPUs",
+    "amd": "AMD GPUs",
+    "apple": "Apple silicon",
+    "intel": "Intel GPUs",
+    "qualcomm": "Qualcomm GPUs",
+    "cpu": "processors",
+}
+"""All hardware of that kind."""
 
 _GENERATIONS = (
     (10.0, "Blackwell"),

@@ -17,7 +17,7 @@ from compat.engines.gpu_capability import PLATFORM_LABELS, Capability
 from compat.engines.loader import all_profiles
 from compat.engines.profile import EngineProfile, packing_names
 from compat.extraction.facts import VariantFacts
-from compat.extraction.variants import FORMATS
+from compat.extraction.variants import FORMATS, is_among
 from compat.strict_data import DataError, Name, Names, StrictTable, check_table, one_of, parse_toml, read_text
 
 FILENAME = "known_failures.toml"
@@ -69,7 +69,7 @@ class KnownFailure:
         """Whether it is about a model of these facts."""
         return (
             (not self.architectures or facts.architecture in self.architectures)
-            and (not self.formats or facts.format in self.formats)
+            and (not self.formats or is_among(facts.format, self.formats))
             and (not self.packings or not self.packings.isdisjoint(_packed_as(facts)))
             and (facts.sharded or not self.sharded)
             and (not self.experts or architecture_of(facts.architecture or "").mixture)

@@ -217,8 +217,7 @@ def feed_forward_width(shape: ModelShape) -> int | None:
     """Width of the feed-forward part that one token passes through; of all its experts together."""
     if not shape.experts:
         return shape.ffn or counted_width(shape)
-    # A configuration without a width of its own for experts tells it as that of the layer.
-    width = shape.expert_ffn or (None if shape.dense_layers else shape.ffn)
+    width = shape.expert_width
     if width is None or not shape.experts_used:
         return shape.ffn
     return max(width * shape.experts_used, shape.shared_ffn or 0, (shape.ffn or 0) if shape.dense_layers else 0)

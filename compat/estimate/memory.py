@@ -348,7 +348,7 @@ def _widened(weights: Weights, variant: VariantInputs, widening: Widening) -> We
         least = weights.least if weights.total is None else weights.total
         return Weights(None, Basis.UNKNOWN, missing=("parameters",), least=least)
     detail, total = f"every weight in {widening.bits} bits", int(count * widening.bits // 8)
-    least = 0 if widening.everywhere else weights.least
+    least = 0 if widening.everywhere or widening.all_alike else weights.least
     return replace(weights, total=total, basis=Basis.FORMULA, detail=detail, missing=(), least=least, tensors=None)
 
 

@@ -337,7 +337,8 @@ class NeedColumns:
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]
-        return Needs(parts, known, floor, host, ranks, layers, dense, most, variants["head"], variants["experts"])
+        head, experts = variants["head"], variants["experts"]
+        return Needs(parts, known, floor, least, host, ranks, layers, dense, most, head, experts)
 
     def _by_batch(
         self, asked: CacheOptions, buffers: BufferOptions, ranks: Column, hardware: Hardware, launch: Launch
@@ -533,8 +534,8 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     everywhere = found.over_all(devices)
     uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
     codes[over & uneven] = FIT_CODES[Fit.UNEVEN]
-    least = columns.variants["least"]
-    maybe = np.where(least > 0, found.parts["weights"] - least, 0) + columns.variants["supposed"]
+    narrower = np.where(found.least > 0, found.parts["weights"] - found.least, 0)
+    maybe = narrower + columns.variants["supposed"]
     used_room = np.cumsum(rooms)[found.ranks - 1]
     assumed = over & (maybe > 0) & (found.total - maybe <= used_room + spill)
     codes[assumed] = FIT_CODES[Fit.UNKNOWN]
@@ -612,13 +613,15 @@ def _speeds(
 class Needs:
     """The parts of many variants' needs on one machine, in bytes over all devices; -1 is not known.
 
-    ``floor`` is the least a need can be, ``host`` what stays in system memory, ``ranks`` the devices that are used.
-    ``most`` are the weights of the largest file of those that are not listed.
+    ``floor`` is the least a need can be, ``least`` that of weights which may be narrower than they are taken to be (0:
+    they may not), ``host`` what stays in system memory, ``ranks`` the devices that are used. ``most`` are the weights
+    of the largest file of those that are not listed.
     """
 
     parts: dict[str, Column]
     known: NDArray[np.bool_]
     floor: Column
+    least: Column
     host: Column
     ranks: Column
     layers: Column

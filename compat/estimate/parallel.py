@@ -1,11 +1,15 @@
-"""Over how many devices an engine can cut a model's layers: heads, groups and blocks of packed weights must stay whole.
+"""Over how many devices an engine can cut a model's layers: every width must divide by them, and heads, groups and
+blocks of packed weights must stay whole.
 
 Where that does not go, whole layers may lie on devices one after the other, in stages (pipeline parallelism).
 
-Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads),
+Read in vLLM 0.33.0 and SGLang 0.5.23 (28 November 2026): ``QKVParallelLinear`` (heads), ``divide`` in
+``ColumnParallelLinear``, ``RowParallelLinear`` and ``VocabParallelEmbedding`` (widths, and the vocabulary, which is
+rounded up before), ``FusedMoE`` (``intermediate_size % tp_size == 0``),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
 ``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In TGI
-at db931fc: ``get_sharded``, by which the loaders of packed weights cut scales and zero points too. In LMDeploy at
+at db931fc: ``get_sharded``, by which the loaders of all weights cut them, scales and zero points too; its embedding
+and output head are cut unevenly or not at all. In LMDeploy at
 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
 ``--tp``, which "should be 2^n". Stages: ``get_pp_indices`` in ``vllm/distributed/utils.py`` and
 ``sglang/srt/distributed/utils.py``, and of the models ``llama.py``, ``mixtral.py``, ``qwen2.py``, ``qwen3.py`` and
@@ -24,7 +28,10 @@ from compat.shapes.counting import split_by_dimensions
 from compat.shapes.shape import ModelShape
 
 _CHECKED = frozenset({"vllm", "sglang", "tgi"})
-"""Engines whose checks of groups and blocks are known; of the others only that heads must divide."""
+"""Engines whose checks of widths, groups and blocks are known; of the others only that heads must divide."""
+_EVEN_TABLES = frozenset({"vllm", "sglang"})
+"""Engines that cut the vocabulary evenly, rounded up to a multiple of ``_TABLE_STEP``."""
+_TABLE_STEP = 64
 _KEY_HEADS = frozenset({"vllm", "sglang", "lmdeploy"})
 """Engines whose check of key heads is known."""
 _GROUPED = frozenset({"awq", "gptq", "compressed-tensors", "w4a16", "w8a16"})
@@ -102,12 +109,30 @@ def cuts_of(
         return Cuts((*heads, _DOUBLED) if heads else (), key_heads)
     label = "" if format_ == "gguf" else (quant or "").lower()
     packed = tuple(_packed(shape, engine, label, refines=refines))
-    return Cuts((*heads, *packed), key_heads)
+    return Cuts((*heads, *packed, *_widths(shape, engine)), key_heads)
+
+
+def _widths(shape: ModelShape, engine: str) -> Iterator[Cut]:
+    widths = {"layers": _dense(shape), "shared expert": shape.shared_ffn, "experts": shape.expert_width}
+    for what, width in widths.items():
+        if width is not None:
+            yield Cut(width, f"its {width:,}-wide {what} cannot be cut into {{count}} equal parts")
+    if shape.vocab is not None and engine in _EVEN_TABLES:
+        rounded = -(-shape.vocab // _TABLE_STEP) * _TABLE_STEP
+        words = f"its vocabulary of {shape.vocab:,} tokens does not divide by {{count}}"
+        if rounded != shape.vocab:
+            words = f"its vocabulary of {shape.vocab:,} tokens, held as {rounded:,}, does not divide by {{count}}"
+        yield Cut(rounded, words)
+
+
+def _dense(shape: ModelShape) -> int | None:
+    """The width of the layers without experts; None where there are none."""
+    return shape.ffn if not shape.experts or shape.dense_layers else None
 
 
 def _packed(shape: ModelShape, engine: str, quant: str, *, refines: bool) -> Iterator[Cut]:
     group, block = shape.pack_group, shape.pack_block
-    dense = shape.ffn if not shape.experts or shape.dense_layers else None
+    dense = _dense(shape)
     shared = None if {"shared_expert", "shared_experts"} & set(shape.unpacked) else shape.shared_ffn
     if quant in _GROUPED and group:
         yield from _cut(dense, group, "layers", "groups")
@@ -118,7 +143,7 @@ def _packed(shape: ModelShape, engine: str, quant: str, *, refines: bool) -> Ite
         yield from _cut(dense, block, "layers", "blocks")
         yield from _cut(shared, block, "shared expert", "blocks")
         finer = _REFINED if engine == "vllm" and refines and (shape.hidden or 0) % _REFINED == 0 else block
-        yield from _cut(shape.expert_ffn, min(finer, block), "experts", "blocks")
+        yield from _cut(shape.expert_width, min(finer, block), "experts", "blocks")
 
 
 def _cut(width: int | None, grain: int, what: str, pieces: str) -> Iterator[Cut]:

@@ -226,8 +226,8 @@ def _llama(start: Start, *program: str) -> RunLine | str:
         told += ["-ub", str(options.ubatch)] + (["-b", str(options.ubatch)] if options.ubatch > _LLAMA_BATCH else [])
     if start.caches != _WIDE_CACHES:
         told += ["-fa", "on", "-ctk", start.caches[0], "-ctv", start.caches[1]]
-    if program == _LLAMA_CPP and start.model.task in _SERVED_FOR:
-        told.append(_SERVED_FOR[start.model.task])
+    if program == _LLAMA_CPP:
+        told += _served_for("llama-cpp", start.model)
     note = ""
     if start.stretched and program == _LLAMA_CPP:
         # n_ctx_slot() in tools/server/server-context.cpp.
@@ -242,12 +242,21 @@ def _llama(start: Start, *program: str) -> RunLine | str:
     return RunLine(((Command(tuple(told)),),), note)
 
 
-_SERVED_FOR = {
-    "feature-extraction": "--embedding",
-    "sentence-similarity": "--embedding",
-    "text-ranking": "--reranking",
+_EMBEDDING = ("feature-extraction", "sentence-similarity")
+_SERVED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "llama-cpp": {**dict.fromkeys(_EMBEDDING, ("--embedding",)), "text-ranking": ("--reranking",)},
+    # Of a chat model's class vLLM finds it out by modules.json alone (_get_default_runner_type in config/model.py), and
+    # SGLang not at all (is_generation_model in configs/model_config.py).
+    "vllm": dict.fromkeys((*_EMBEDDING, "visual-document-retrieval"), ("--runner", "pooling")),
+    "sglang": dict.fromkeys(_EMBEDDING, ("--is-embedding",)),
 }
-"""Without these llama.cpp's server answers no request for vectors or ranks."""
+"""What a server is told for a task, without which it answers no request for vectors or ranks."""
+
+
+def _served_for(slug: str, model: ModelFiles) -> tuple[str, ...]:
+    return _SERVED_FOR[slug].get(model.task, ())
+
+
 _LLAMA_BATCH = 2048
 """The prompt tokens that llama.cpp takes in at once; a micro-batch is no larger."""
 
@@ -491,6 +500,7 @@ def _vllm(start: Start) -> RunLine | str:
         told += ["--kv-cache-dtype", options.kv_type]
     if options.parallel is not None:
         told += ["--max-num-seqs", str(options.parallel)]
+    told += _served_for("vllm", start.model)
     if start.model.quantization in _VLLM_DEPRECATED:
         told.append("--allow-deprecated-quantization")
     # _get_and_verify_max_len in config/model.py stops without it.
@@ -532,6 +542,7 @@ def _sglang(start: Start) -> RunLine | str:
         told += ["--kv-cache-dtype", _sglang_type(options.kv_type, start.accelerator)]
     if options.parallel is not None:
         told += ["--max-running-requests", str(options.parallel)]
+    told += _served_for("sglang", model)
     # is_cpu in srt/utils/common.py: without it, SGLang looks for accelerators alone.
     environment = {} if start.memories else {"SGLANG_USE_CPU_ENGINE": "1"}
     # _derive_context_length in configs/model_config.py stops without it.

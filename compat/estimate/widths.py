@@ -5,12 +5,14 @@ Read in the sources of the versions that the profiles name (28 November 2026): v
 ``fused_moe/oracle/mxfp4.py`` (Hopper's Triton kernels take experts as they are, Marlin and FlashInfer round them up),
 Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
 of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``, TensorRT-LLM's list of
-models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders.
+models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference
+0d124dc ``backends/src/dtype.rs`` (what its builds for processors take) and ``router/src/lib.rs`` (``gemma3_text``).
 """
 
 from dataclasses import dataclass
 
 from compat.engines.hardware import Hardware
+from compat.extraction.variants import is_among
 from compat.shapes.counting import routed_parameters
 from compat.shapes.shape import ModelShape
 
@@ -24,9 +26,10 @@ class Widening:
 
     ``quants`` are the labels of the packing, in lower case (empty: any). On ``vendors`` they are always wide, on
     NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never); ``everywhere``: on any hardware. ``cache``
-    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``pads``: only experts
-    are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs but those of
-    the generations ``spares``.
+    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``all_alike``: the
+    engine reads no weights that it holds otherwise there, so that how wide they are stored does not matter. ``pads``:
+    only experts are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs
+    but those of the generations ``spares``.
     """
 
     engine: str
@@ -38,6 +41,7 @@ class Widening:
     keeps_from: float | None = None
     everywhere: bool = False
     cache: int = 1
+    all_alike: bool = False
     pads: tuple[int, int] | None = None
     spares: frozenset[int] = frozenset()
 
@@ -45,7 +49,7 @@ class Widening:
         """Whether it is about these weights, on whatever hardware."""
         return (
             engine == self.engine
-            and format_ in self.formats
+            and is_among(format_, self.formats)
             and (not self.quants or (quant or "").lower() in self.quants)
             and (not self.types or (shape is not None and self._is_one_of(shape)))
         )
@@ -69,7 +73,7 @@ class Widening:
 
     def padding(self, shape: ModelShape) -> int:
         """Bytes that rounding up the experts adds, of one device that holds them whole."""
-        width, routed = shape.expert_ffn or shape.ffn, routed_parameters(shape)
+        width, routed = shape.expert_width, routed_parameters(shape)
         if self.pads is None or not (shape.hidden and width and routed):
             return 0
         wide = [-(-size // step) * step for size, step in zip((width, shape.hidden), self.pads, strict=True)]
@@ -93,6 +97,8 @@ WIDENINGS = (
         pads=(128, 256),
         spares=frozenset({9}),
     ),
+    Widening("text-embeddings-inference", 32, _PLAIN, types=frozenset({"gemma3_text"}), everywhere=True),
+    Widening("text-embeddings-inference", 32, _PLAIN, vendors=frozenset({"cpu"}), all_alike=True),
     Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),

@@ -7,7 +7,7 @@ parts. Projectors, importance matrices, adapters, drafts and duplicates are file
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
@@ -78,6 +78,11 @@ FORMATS = tuple(_FORMAT_LABELS)
 def format_label(format_: str | None) -> str:
     """A format's name for people."""
     return _FORMAT_LABELS.get(format_ or "", format_ or "unknown format")
+
+
+def is_among(format_: str | None, formats: Container[str]) -> bool:
+    """Whether a format is one of some, whichever of two it is where it may be either."""
+    return all(one in formats for one in (EITHER if format_ == TRANSFORMERS else (format_ or "",)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from compat.architectures import architecture_of
 from compat.engines.gpu_capability import (
+    KIND_LABELS,
     PLATFORM_LABELS,
     VENDOR_LABELS,
     Capability,
@@ -223,14 +224,14 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
         )
         yield advice.for_hardware(hardware)
     elif packing.native and _older(hardware, packing.native):
-        yield _unpacked(f"This GPU is older than {generation_name(packing.native)}, which has", packing)
+        native = generation_name(packing.native)
+        yield _unpacked(f"This GPU is older than {native}, the first with hardware for {packing.name}", packing)
     elif _lacks(hardware, packing.native_gfx):
         yield _on_another_generation(packing)
     elif hardware.vendor == "cpu" and packing.of_processor(mixture=mixture):
         yield _on_some_processors(packing, what, mixture=mixture)
     elif tried is None and packing.native_platforms and not set(hardware.platforms) & set(packing.native_platforms):
-        like = "processor" if hardware.vendor == "cpu" else f"hardware like {VENDOR_LABELS[hardware.vendor]}"
-        yield _unpacked(f"No {like} has", packing)
+        yield _unpacked(f"There is no hardware for {packing.name} in {KIND_LABELS[hardware.vendor]}", packing)
     elif hardware.vendor == "nvidia" and hardware.compute_capability is None and packing.compute_capability:
         yield from _told(packing, profile, mixture=mixture)
 
@@ -251,7 +252,7 @@ def _on_another_generation(packing: Packing) -> Finding:
     if packing.elsewhere:
         text = f"This GPU is not one of AMD's {having}: {packing.elsewhere}."
         return Finding(CODE, Severity.WARNS, text, f"{packing.name} unsure on this GPU", Confidence.LOW)
-    return _unpacked(f"This GPU is not one of AMD's {having}, which have", packing)
+    return _unpacked(f"This GPU is not one of AMD's {having}, which have hardware for {packing.name}", packing)
 
 
 def _unsure_on(hardware: Capability, packing: Packing, there: Iterable[str]) -> Finding:
@@ -283,12 +284,11 @@ def _lacks(hardware: Capability, generations: tuple[str, ...]) -> bool:
     return bool(generations) and hardware.gfx is not None and hardware.gfx not in generations
 
 
-def _unpacked(beginning: str, packing: Packing) -> Finding:
+def _unpacked(why: str, packing: Packing) -> Finding:
     return Finding(
         CODE,
         Severity.WARNS,
-        f"{beginning} {packing.name} built in: the weights are unpacked while computing, which works for most models "
-        "but is slower.",
+        f"{why}: the weights are unpacked while computing, which works for most models but is slower.",
         f"{packing.name} without hardware help",
         Confidence.MEDIUM,
     )

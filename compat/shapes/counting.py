@@ -217,7 +217,7 @@ def _sparse_layers(shape: ModelShape) -> int | None:
 def _routed(shape: ModelShape) -> int | None:
     """Weights of all routed experts together, as the dimensions make them; None where these do not tell."""
     sparse = _sparse_layers(shape)
-    width = shape.expert_ffn or (shape.ffn if shape.dense_layers is None else None)
+    width = shape.expert_width
     if not (sparse and width and shape.hidden and shape.experts):
         return None
     return _matrices(shape) * shape.hidden * width * shape.experts * sparse

@@ -123,6 +123,11 @@ class ModelShape:
         return tuple(Counter(self.caches or ()).items())
 
     @property
+    def expert_width(self) -> int | None:
+        """The width of one expert: that of a layer, where all have experts and the configuration tells one width."""
+        return self.expert_ffn or (self.ffn if self.experts and not self.dense_layers else None)
+
+    @property
     def state_layers(self) -> int:
         """How many layers keep a recurrent state."""
         return sum(count for layer, count in self.layer_counts if layer.kind in (LayerKind.STATE, LayerKind.BOTH))

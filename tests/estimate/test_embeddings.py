@@ -95,6 +95,20 @@ def test_by_its_task_it_is_estimated_and_started_so(task, argument):
     assert not inputs_of_variant(record, RecordVariant(format="gguf", quantization="Q8_0"))[0].embeds
 
 
+@pytest.mark.parametrize(("engine", "told"), [("sglang", ["--is-embedding"]), ("vllm", ["--runner", "pooling"])])
+def test_a_server_that_takes_a_chat_model_s_class_for_one_that_writes_is_told_that_it_embeds(engine, told):
+    def line(task: str) -> str:
+        model = ModelFiles("a/B", "safetensors", "BF16", ("model.safetensors",), task=task)
+        variant = replace(QWEN, format="safetensors", quant="BF16")
+        return " ".join(make_plans(variant, engine, CARD, model=model).plans[0].line.arguments)
+
+    for task in ("feature-extraction", "sentence-similarity"):
+        assert f" {' '.join(told)}" in line(task)
+    # A reranker that answers yes or no writes that.
+    for task in ("text-generation", "text-ranking", ""):
+        assert told[0] not in line(task)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_writes_nothing_and_is_told_by_how_fast_it_reads(engine):
     card = Hardware((next(one for one in accelerators() if one.name == "RTX 4090"),))

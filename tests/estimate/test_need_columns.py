@@ -38,6 +38,7 @@ from tests.samples import GEMMA_3, every_record
 ENGINES = (
     *("llama-cpp", "ollama", "lm-studio", "jan", "koboldcpp", "vllm", "sglang", "tensorrt-llm", "tgi", "transformers"),
     *("mlx-lm", "exllamav3", "rbee", "rbee-worker", "lmdeploy"),
+    "text-embeddings-inference",
 )
 
 

@@ -130,6 +130,94 @@ def test_heads_and_key_heads_are_shared_out_or_repeated():
     ).sizes
 
 
+GLM_FLASH = {
+    "model_type": "glm4_moe_lite",
+    "hidden_size": 2048,
+    "intermediate_size": 10240,
+    "moe_intermediate_size": 1536,
+    "num_hidden_layers": 47,
+    "first_k_dense_replace": 1,
+    "num_attention_heads": 20,
+    "num_key_value_heads": 20,
+    "n_routed_experts": 64,
+    "n_shared_experts": 1,
+    "num_experts_per_tok": 4,
+    "kv_lora_rank": 512,
+    "qk_rope_head_dim": 64,
+    "vocab_size": 154880,
+}
+MINIMAX = {
+    "model_type": "minimax_m2",
+    "quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]},
+    "hidden_size": 3072,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 62,
+    "num_attention_heads": 48,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "num_local_experts": 256,
+    "num_experts_per_tok": 8,
+    "vocab_size": 200064,
+}
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi"])
+def test_experts_of_weights_that_are_not_packed_divide_by_the_devices(engine):
+    assert sizes(GLM_FLASH, engine, None) == (1, 2, 4)
+    assert sizes(changed(GLM_FLASH, moe_intermediate_size=1600), engine, None) == (1, 2, 4, 5, 10)
+    shared = changed(GLM_FLASH, moe_intermediate_size=1600, shared_expert_intermediate_size=1536)
+    assert sizes(shared, engine, None) == (1, 2, 4)
+    untold = {**GLM_FLASH, "moe_intermediate_size": None, "n_shared_experts": None}
+    assert sizes(untold, engine, None) == (1, 2, 4, 5, 10)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "tgi", "lmdeploy"])
+def test_layers_divide_by_the_devices(engine):
+    plain = ModelShape(heads=40, kv_heads=10, ffn=17_920)
+    checked = engine != "lmdeploy"
+    assert (5 in cuts_of(plain, engine, "safetensors", None).sizes) is checked
+    assert 5 not in cuts_of(replace(plain, ffn=17_921), engine, "safetensors", None).sizes
+    assert 5 not in cuts_of(replace(plain, ffn=17_920 - 1), engine, "gguf", None).sizes
+    # Where all layers have experts, and these tell their width, nothing is as wide as a layer.
+    experts = replace(plain, ffn=17_921, experts=8, expert_ffn=1600)
+    assert (5 in cuts_of(experts, engine, "safetensors", None).sizes) is checked
+
+
+def test_a_vocabulary_is_rounded_up_and_then_divides_by_the_devices():
+    plain = ModelShape(heads=20, kv_heads=20)
+    for vocab, five in ((51_866, False), (51_904, False), (51_840, True), (51_839, True), (51_776, False)):
+        for engine in ("vllm", "sglang"):
+            found = cuts_of(replace(plain, vocab=vocab), engine, "safetensors", None)
+            assert (5 in found.sizes) is five, vocab
+            assert 4 in found.sizes
+        assert 5 in cuts_of(replace(plain, vocab=vocab), "tgi", "safetensors", None).sizes
+    held = cuts_of(replace(plain, vocab=51_866), "vllm", "safetensors", None)
+    assert held.why_not(5) == "its vocabulary of 51,866 tokens, held as 51,904, does not divide by 5"
+    whole = cuts_of(replace(plain, vocab=100_352), "vllm", "safetensors", None)
+    assert whole.why_not(5) == "its vocabulary of 100,352 tokens does not divide by 5"
+
+
+def test_what_does_not_divide_is_told_with_the_cards_that_are_used():
+    shape = from_config(GLM_FLASH, 31 * 10**9)
+    found = judge_fit(VariantInputs(shape, 62 * 10**9, quant="BF16", format="safetensors"), "vllm", gpus(8, 80))
+    assert found.estimate.devices == 4
+    assert found.left_out == "Start it on 4 of the 8 GPUs: its 20 attention heads do not divide by 8."
+    five = judge_fit(VariantInputs(shape, 62 * 10**9, quant="BF16", format="safetensors"), "vllm", gpus(5, 80))
+    why = "its 1,536-wide shared expert cannot be cut into 5 equal parts"
+    assert five.left_out == f"Start it on 4 of the 5 GPUs: {why}."
+
+
+def test_blocks_stay_whole_in_experts_that_are_as_wide_as_a_layer_is_said_to_be():
+    assert sizes(MINIMAX, "sglang", "FP8") == (1, 2, 4)
+    assert sizes(MINIMAX, "vllm", "FP8") == (1, 2, 4, 8, 16)
+    assert sizes(MINIMAX, "vllm", "FP8", refines=False) == (1, 2, 4)
+    assert sizes(MINIMAX, "sglang", None) == (1, 2, 4, 8, 16)
+    # Of a mixture with layers that have no experts, one width does not tell that of an expert.
+    mixed = changed(MINIMAX, first_k_dense_replace=1, intermediate_size=2048)
+    assert sizes(mixed, "sglang", "FP8") == (1, 2, 4, 8, 16)
+    assert from_config(mixed).expert_width is None
+
+
 @pytest.mark.parametrize(
     ("model_type", "quant", "used"),
     [

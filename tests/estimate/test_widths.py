@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
-from compat.estimate import LoadOptions, MemoryEstimate, VariantInputs, estimate_memory, from_config, known_shape
+from compat.estimate import (
+    Fit,
+    LoadOptions,
+    MemoryEstimate,
+    VariantInputs,
+    estimate_memory,
+    from_config,
+    judge_fit,
+    known_shape,
+)
 from compat.estimate.memory import Component
 from tests.samples import GEMMA_3
 
@@ -51,8 +60,9 @@ def test_its_cache_is_as_wide_as_its_weights_unless_another_type_is_asked_for():
 
 
 def test_pytorch_files_are_held_as_wide():
-    old = replace(GEMMA, format="pytorch")
-    assert weights(old, "vllm", on("nvidia", 7.5)).bytes == 4 * GEMMA_COUNT
+    for format_ in ("pytorch", "transformers"):
+        old = replace(GEMMA, format=format_)
+        assert weights(old, "vllm", on("nvidia", 7.5)).bytes == 4 * GEMMA_COUNT
 
 
 def test_other_models_engines_and_makers_keep_16_bits():
@@ -104,6 +114,42 @@ def test_transformers_unpacks_fp8_where_it_is_not_computed(hardware, wide):
     assert weights(QWEN_FP8, "transformers", hardware).bytes == (
         2 * QWEN_FP8.parameters if wide else QWEN_FP8.file_bytes
     )
+
+
+@pytest.mark.parametrize(
+    ("hardware", "wide"),
+    [(on("cpu"), True), (on("nvidia", 8.6), False), (on("apple"), False), (on("amd"), False), (None, False)],
+)
+@pytest.mark.parametrize("quant", [None, "BF16", "F16"])
+def test_text_embeddings_inference_takes_32_bits_on_a_processor(hardware, wide, quant):
+    found = weights(replace(LLAMA, quant=quant, embeds=True), "text-embeddings-inference", hardware)
+    assert found.bytes == (4 * LLAMA.parameters if wide else LLAMA.file_bytes)
+
+
+@pytest.mark.parametrize(("engine", "hardware"), [("text-embeddings-inference", on("cpu")), ("rbee", on("apple"))])
+def test_where_all_weights_are_held_alike_it_does_not_matter_that_nothing_tells_their_width(engine, hardware):
+    untold = replace(LLAMA, file_bytes=None, quant="BF16", width_assumed=True, embeds=True)
+    assert weights(untold, engine, hardware).least == 0
+    small = replace(hardware, system_memory=24 * GIB)
+    if not hardware.accelerators:
+        assert judge_fit(untold, engine, small).fit is Fit.TOO_LARGE
+        assert judge_fit(untold, engine, replace(hardware, system_memory=48 * GIB)).fit is not Fit.TOO_LARGE
+
+
+def test_elsewhere_it_does():
+    untold = replace(GEMMA, file_bytes=None, quant="BF16", width_assumed=True)
+    assert weights(untold, "vllm", on("nvidia", 7.5)).least > 0
+    untold = replace(LLAMA, file_bytes=None, quant="BF16", width_assumed=True, embeds=True)
+    assert weights(untold, "text-embeddings-inference", on("nvidia", 8.0)).least > 0
+
+
+def test_it_takes_gemma_3_in_32_bits_anywhere_and_what_is_stored_so_as_it_is():
+    told = {**GEMMA_3["text_config"], "model_type": "gemma3_text"}
+    gemma = VariantInputs(from_config(told, 10**9), 2 * 10**9, 10**9, "BF16", 0, "safetensors", embeds=True)
+    for hardware in (on("cpu"), on("nvidia", 9.0), on("amd"), None):
+        assert weights(gemma, "text-embeddings-inference", hardware).bytes == 4 * 10**9
+    stored = replace(LLAMA, quant="F32", file_bytes=32 * 10**9, embeds=True)
+    assert weights(stored, "text-embeddings-inference", on("cpu")).bytes == 32 * 10**9
 
 
 @pytest.mark.parametrize("engine", ["exllamav3", "mlx-lm"])

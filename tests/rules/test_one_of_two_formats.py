@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from compat.engines import all_profiles
+from compat.engines import Capability, all_profiles
+from compat.engines.known_failures import failures_about
 from compat.extraction.extract import extract
-from compat.extraction.facts import Provenance
+from compat.extraction.facts import Provenance, VariantFacts
 from compat.hub.payloads import HubModel
-from compat.rules import judge
+from compat.rules import judge, known_failures
 
+OLLAMA = all_profiles()["ollama"]
 GPT2 = extract(HubModel(id="gpt2", pipeline_tag="text-generation")).judged[0]
 GPT_J = extract(HubModel(id="EleutherAI/gpt-j-6B", pipeline_tag="text-generation")).judged[0]
 
@@ -75,3 +79,34 @@ def test_what_the_record_tells_of_packed_files_comes_first():
     siblings = [{"rfilename": "pytorch_model.bin", "size": 5_000_000_000}]
     assert packed(siblings=siblings).format == "pytorch"
     assert packed(tags=["pytorch"]).format == "pytorch"
+
+
+@pytest.mark.parametrize(
+    ("engine", "hardware", "fails"),
+    [
+        ("vllm", Capability("amd", gfx="gfx906"), True),
+        ("vllm", Capability("amd", gfx="gfx908"), False),
+        ("sglang", Capability("nvidia", 7.5), True),
+        ("tgi", Capability("nvidia", 7.5), True),
+    ],
+)
+def test_what_fails_for_both_formats_fails_for_whichever_it_is(engine, hardware, fails):
+    """And is told of it as of weights whose format is known."""
+    facts = VariantFacts(architecture="llama", architecture_from=Provenance.CONFIG, format="transformers")
+    profile = all_profiles()[engine]
+    told = {
+        format_: [one.text for one in known_failures.check(replace(facts, format=format_), profile, hardware)]
+        for format_ in ("transformers", "safetensors", "pytorch")
+    }
+    assert told["transformers"] == told["safetensors"] == told["pytorch"]
+    assert bool(told["transformers"]) is fails
+
+
+def test_what_fails_for_one_of_the_formats_is_not_said_of_weights_that_may_be_the_other():
+    told = {
+        format_: [
+            failure.name for failure in failures_about(VariantFacts(architecture="qwen3", format=format_), OLLAMA)
+        ]
+        for format_ in ("transformers", "safetensors")
+    }
+    assert told == {"transformers": [], "safetensors": ["Ollama: MLX without Apple silicon or NVIDIA GPUs"]}

@@ -189,7 +189,7 @@ def test_no_amd_gpu_has_nvfp4_built_in_as_no_nvidia_gpu_before_blackwell_has(pac
     packed = {"scheme": scheme or None}
     on_amd, on_ada = said("vllm", amd("gfx942"), label, **packed), said("vllm", nvidia(8.9), label, **packed)
     assert on_amd.confidence == on_ada.confidence == "medium"
-    assert "No hardware like an AMD GPU has" in " ".join(on_amd.warnings)
+    assert f"There is no hardware for {packing} in AMD GPUs: the weights are unpacked" in " ".join(on_amd.warnings)
     assert said("vllm", nvidia(10.0), label, **packed).confidence == "high"
 
 
