@@ -21,4 +21,8 @@ DATABASE_URL=$postgres pytest -m "database and not browser" --ignore tests/archi
   --ignore tests/api/test_types.py --ignore tests/test_env.py --ignore tests/test_add_card.py --ignore tests/test_commands.py \
   --ignore tests/test_add_engine.py --ignore tests/test_where_do_i_put.py --ignore tests/catalogue/test_add_parameter.py \
   --ignore tests/assistant --ignore tests/test_export_site.py --ignore tests/test_check_model.py \
-  --ignore tests/api/test_posted_back.py --ignore tests/catalogue/test_accuracy.py --ignore tests/pages/test_headers.py
+  --ignore tests/api/test_posted_back.py --ignore tests/catalogue/test_accuracy.py --ignore tests/pages/test_headers.py \
+  --ignore tests/api/test_examples.py --ignore tests/api/test_plans.py --ignore tests/catalogue/test_facets.py \
+  --ignore tests/catalogue/test_ladder.py --ignore tests/catalogue/test_speed.py --ignore tests/catalogue/test_suggesting.py \
+  --ignore tests/deploy/test_slow_clients.py --ignore tests/pages/test_addresses.py --ignore tests/pages/test_machine_field.py \
+  --ignore tests/pages/test_worker_choice.py
