@@ -87,7 +87,7 @@ class Finding:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.asked_for = read_as(index, criteria.asked_for)
         self.names_first, self.models = names_first, models
-        self.singled = singled_rows(index, criteria, models=models)
+        self.singled = _singled_rows(index, criteria, self.asked_for, models=models)
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
@@ -486,14 +486,14 @@ def _position(order: OrderColumns, row: int) -> int:
     return int(np.flatnonzero(order.rows == row)[0])
 
 
-def singled_rows(index: CatalogueIndex, criteria: Question, *, models: bool) -> Column | None:
+def _singled_rows(index: CatalogueIndex, criteria: Question, asked: Asked, *, models: bool) -> Column | None:
     """The rows of the records that search, author, list, model and base single out; None where none of these is asked.
+    ``asked`` is what the search is read as.
 
     Where ``models`` are found, one whose words are searched for in any of its builds is, by all of them, and so is one
     that a list holds in any, or of which any was made from a base. A query for each.
     """
     found = []
-    asked = read_as(index, criteria.asked_for)
     if asked.words:
         found.append(_of_models(index, _searched(index, asked), models=models))
     found += [_owned(index, [one.value]) for one in asked.means if one.parameter == "author"]
