@@ -181,8 +181,8 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     worker = worker_of(criteria, available or workers())
     index, newest = index_now()
     curated = curated_of(criteria)
-    meant = meant_by(index, criteria)
     asked_for = read_as(index, criteria.asked_for)
+    meant = meant_by(index, asked_for)
     dropped = bool(meant) and meant == _named_words(asked_for)
     read = None if meant else read_as_description(index, criteria, worker)
     criteria = criteria.changed(q=meant) if meant else criteria
@@ -221,9 +221,8 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     )
 
 
-def meant_by(index: CatalogueIndex, criteria: Question) -> str:
-    """The words that were probably meant, where no record has those of the question; empty where nothing is near."""
-    asked = read_as(index, criteria.asked_for)
+def meant_by(index: CatalogueIndex, asked: Asked) -> str:
+    """The words that were probably meant, where no record has those of a search; empty where nothing is near."""
     if not asked.words or found_by(index, asked):
         return ""
 

@@ -90,7 +90,7 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     models = models_of(index, part.records)
     since = {pk: model.created for pk, model in models.items()} if found.models else {}
     standings = found.standings(part.rows, since)
-    meant = meant_by(index, criteria)
+    meant = meant_by(index, found.asked_for)
     read = None if meant else read_as_description(index, criteria, worker)
     return Listing(
         criteria=criteria,

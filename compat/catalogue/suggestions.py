@@ -13,6 +13,7 @@ import numpy as np
 
 from compat.catalogue.browse import meant_by
 from compat.catalogue.current import index_now, verdicts_on
+from compat.catalogue.finding import read_as
 from compat.catalogue.index import CatalogueIndex
 from compat.catalogue.index_columns import CAUSE_CODES, RUNS, Verdicts
 from compat.catalogue.membership import best_first
@@ -81,7 +82,8 @@ def suggest(text: str, asked: Question | None = None, available: Mapping[str, Wo
     if not rows and question.apart:
         rows = _rows(index, question.apart, enough=named is not None)
     found = _told(index, worker, rows, named)
-    return Suggestions(text, worker, found, "" if found else meant_by(index, asked.changed(q=text)))
+    meant = "" if found else meant_by(index, read_as(index, asked.changed(q=text).asked_for))
+    return Suggestions(text, worker, found, meant)
 
 
 def _rows(index: CatalogueIndex, words: Sequence[str], *, enough: bool) -> list[int]:
