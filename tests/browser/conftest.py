@@ -104,7 +104,7 @@ def visit(new_context, watch):
 
     def open_page(path="/", width=1280, height=800, **options):
         context = new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(25_000)
+        context.set_default_timeout(60_000)
         context.on("page", watch.on_page)
         page = context.new_page()
         page.goto(path)
