@@ -184,7 +184,7 @@ def browse(criteria: Question, available: Mapping[str, Worker] | None = None) ->
     asked_for = read_as(index, criteria.asked_for)
     meant = meant_by(index, asked_for)
     dropped = bool(meant) and meant == _named_words(asked_for)
-    read = None if meant else read_as_description(index, criteria, worker)
+    read = None if meant else read_as_description(index, asked_for, criteria, worker)
     criteria = criteria.changed(q=meant) if meant else criteria
     found = Finding(index, criteria, worker, models=criteria.unit != "repository")
     pages = max(1, -(-found.total // PAGE_SIZE))
@@ -242,9 +242,8 @@ def meant_by(index: CatalogueIndex, asked: Asked) -> str:
     return " ".join(meant)
 
 
-def read_as_description(index: CatalogueIndex, criteria: Question, worker: Worker) -> ReadAs | None:
-    """What of a search was read as a description of a model; None where all of it is a name."""
-    asked = read_as(index, criteria.asked_for)
+def read_as_description(index: CatalogueIndex, asked: Asked, criteria: Question, worker: Worker) -> ReadAs | None:
+    """What of a question's search was read as a description of a model; None where all of it is a name."""
     if not asked.described:
         return None
     offers = dict.fromkeys(_machines_offered(asked, criteria))

@@ -91,7 +91,7 @@ def list_models(criteria: Question, available: Mapping[str, Worker], limit: int,
     since = {pk: model.created for pk, model in models.items()} if found.models else {}
     standings = found.standings(part.rows, since)
     meant = meant_by(index, found.asked_for)
-    read = None if meant else read_as_description(index, criteria, worker)
+    read = None if meant else read_as_description(index, found.asked_for, criteria, worker)
     return Listing(
         criteria=criteria,
         worker=worker,

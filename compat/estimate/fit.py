@@ -263,11 +263,7 @@ def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bo
 
     ``rooms`` are those of the devices that are used.
     """
-    weights, supposed = estimate.component("weights"), sum(part.supposed for part in estimate.components)
-    if weights.bytes is None or estimate.total is None:
-        return False
-    maybe = (weights.bytes - weights.least if weights.least else 0) + supposed
-    return maybe > 0 and estimate.total - maybe <= sum(rooms) + spill
+    return estimate.total is not None and estimate.floor < estimate.total and estimate.floor <= sum(rooms) + spill
 
 
 def kept_caches(

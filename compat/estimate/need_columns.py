@@ -534,10 +534,8 @@ def _memory_fits(columns: NeedColumns, hardware: Hardware, options: LoadOptions)
     everywhere = found.over_all(devices)
     uneven = (found.ranks < len(rooms)) & (everywhere <= sum(rooms))
     codes[over & uneven] = FIT_CODES[Fit.UNEVEN]
-    narrower = np.where(found.least > 0, found.parts["weights"] - found.least, 0)
-    maybe = narrower + columns.variants["supposed"]
     used_room = np.cumsum(rooms)[found.ranks - 1]
-    assumed = over & (maybe > 0) & (found.total - maybe <= used_room + spill)
+    assumed = over & (found.floor < found.total) & (found.floor <= used_room + spill)
     codes[assumed] = FIT_CODES[Fit.UNKNOWN]
     if spill:
         heads = found.heads_by_device(hardware, columns.engine)
