@@ -338,7 +338,7 @@ class NeedColumns:
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]
         head, experts = variants["head"], variants["experts"]
-        return Needs(parts, known, floor, least, host, ranks, layers, dense, most, head, experts)
+        return Needs(parts, known, floor, host, ranks, layers, dense, most, head, experts)
 
     def _by_batch(
         self, asked: CacheOptions, buffers: BufferOptions, ranks: Column, hardware: Hardware, launch: Launch
@@ -611,15 +611,13 @@ def _speeds(
 class Needs:
     """The parts of many variants' needs on one machine, in bytes over all devices; -1 is not known.
 
-    ``floor`` is the least a need can be, ``least`` that of weights which may be narrower than they are taken to be (0:
-    they may not), ``host`` what stays in system memory, ``ranks`` the devices that are used. ``most`` are the weights
-    of the largest file of those that are not listed.
+    ``floor`` is the least a need can be, ``host`` what stays in system memory, ``ranks`` the devices that are used.
+    ``most`` are the weights of the largest file of those that are not listed.
     """
 
     parts: dict[str, Column]
     known: NDArray[np.bool_]
     floor: Column
-    least: Column
     host: Column
     ranks: Column
     layers: Column
