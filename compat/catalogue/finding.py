@@ -88,10 +88,6 @@ class Finding:
         self.asked_for = read_as(index, criteria.asked_for)
         self.names_first, self.models = names_first, models
         self.singled = _singled_rows(index, criteria, self.asked_for, models=models)
-        self.among: Mask | None = None
-        if self.singled is not None:
-            self.among = np.zeros(len(index), dtype=bool)
-            self.among[self.singled] = True
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
@@ -164,6 +160,15 @@ class Finding:
                 taken[RUNNING[level_of(RUNNING) == level] if level else causes] = True
             asked &= taken
         return asked
+
+    @cached_property
+    def among(self) -> Mask | None:
+        """Of every row whether it is singled out; None where nothing of that is asked."""
+        if self.singled is None:
+            return None
+        among = np.zeros(len(self.index), dtype=bool)
+        among[self.singled] = True
+        return among
 
     @cached_property
     def units(self) -> Units:
