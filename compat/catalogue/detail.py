@@ -30,7 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
-from compat.catalogue.surer import MOST_BUILDS, other_builds, perhaps_of, surer_of
+from compat.catalogue.surer import MOST_BUILDS, Surer, other_builds, perhaps_of, started, surer_of
 from compat.catalogue.uses import Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -300,6 +300,11 @@ class DetailPage:
     def surer(self) -> Row | None:
         """The other build that is surer here than this one, if there is one."""
         return surer_of(self.row, self.builds, self.worker)
+
+    @cached_property
+    def surer_started(self) -> Surer | None:
+        """The same with how to start it. A query, where a machine is told."""
+        return started(self.surer, self.worker)
 
     @property
     def perhaps(self) -> Row | None:

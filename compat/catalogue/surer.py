@@ -32,6 +32,12 @@ class Surer:
     row: Row
     plan: Plan | None
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What starts it, a line a shell; empty where none is known."""
+        line = self.plan.line if self.plan is not None else ""
+        return () if isinstance(line, str) else line.lines
+
 
 def other_builds(index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int) -> list[int]:
     """The keys of so many other repositories that have a record's model, the best on a worker first."""

@@ -17,7 +17,7 @@ from compat.catalogue.membership import ModelOf
 from compat.catalogue.overview import ListPage, WorkerCard
 from compat.catalogue.rows import Row
 from compat.catalogue.suggesting import Standing
-from compat.catalogue.surer import Surer, started
+from compat.catalogue.surer import Surer
 from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import Worker
 from compat.estimate import DeviceNeed, FitResult, Plan, Plans, ReadingEstimate, SpeedEstimate
@@ -371,7 +371,7 @@ def surer(found: Surer | None, address: Callable[[ModelRecord], str] = ModelReco
     """The surer build of the same model, with what it needs there and what to type."""
     if found is None:
         return None
-    row, line = found.row, found.plan.line if found.plan is not None else ""
+    row = found.row
     return {
         "id": row.record.repo_id,
         "url": address(row.record),
@@ -379,7 +379,7 @@ def surer(found: Surer | None, address: Callable[[ModelRecord], str] = ModelReco
         "compatibility": verdict(row.result),
         "fit": fit(row.fit),
         "speed": _speed(row.speed) if row.speed else None,
-        "lines": [] if isinstance(line, str) else list(line.lines),
+        "lines": list(found.lines),
     }
 
 
@@ -431,7 +431,7 @@ def detail(
         "languages": list(extraction.languages),
         "bases": [_related(row) for row in page.bases],
         "oneChange": _one_change(page),
-        "surerBuild": surer(started(page.surer, page.worker), address),
+        "surerBuild": surer(page.surer_started, address),
         "perhapsBuild": perhaps(page.perhaps, address),
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": offered(page, alternatives, address),

@@ -117,6 +117,10 @@ def test_every_door_names_the_build_that_the_page_names(client, capsys, machine)
         assert told["lines"]
         assert told["lines"][0] in tool.text
         assert told["lines"][0] in words
+        text = Page(client.get("/models/microsoft/phi-2/", asked)).text
+        beside = text[text.index("This model runs here as") : text.index("Won't run")]
+        assert row.fit.sentence in beside
+        assert told["lines"][0] in beside
     own = client.get("/api/v1/models/TheBloke/phi-2-GGUF/compatibility", asked).json()
     assert own["surerBuild"] is None
 

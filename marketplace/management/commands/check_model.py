@@ -169,16 +169,14 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
 
 def _surer(page: DetailPage) -> list[tuple[str, Told]]:
     """The build of another repository that is surer here, if there is one, with what it needs and what to type."""
-    from compat.catalogue.surer import started
-
-    found = started(page.surer, page.worker)
+    found = page.surer_started
     if found is None:
         return []
-    row, line = found.row, found.plan.line if found.plan is not None else ""
+    row = found.row
     build = f"{row.record.repo_id} ({row.best.label})" if row.best is not None else row.record.repo_id
     need = f" {row.fit.sentence}" if row.fit is not None else ""
     lines: list[tuple[str, Told]] = [("Surer", f"{build}: {verdict_cell(row.result).text}.{need}")]
-    return lines + ([] if isinstance(line, str) else [("Start", text) for text in line.lines])
+    return lines + [("Start", text) for text in found.lines]
 
 
 def _what_to_take(best: RecordVariant, most: int | None) -> list[tuple[str, Told]]:
