@@ -842,7 +842,7 @@ def _unknown(
                 message = _no_accelerator(value)
             else:
                 listed = parameter.source == "workers"
-                message = _not_among(parameter, value, (*workers, AUTO)) if listed else wrong(parameter, value)
+                message = _no_worker(parameter, value, (*workers, AUTO)) if listed else wrong(parameter, value)
             if message:
                 choices = machines_meant(value) if parameter.source == "accelerators" else ()
                 yield Problem(name, _told(value), message, choices=choices)
@@ -915,7 +915,16 @@ def _not_among(parameter: Parameter, value: str, known: Sequence[str]) -> str:
     if value in known:
         return ""
     what = f" ({parameter.noun})" if parameter.noun else ""
-    return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(known)}."
+    near = did_you_mean(value, known)
+    return f"“{_told(value)}” is not a value of {parameter.name}{what}: use {or_(known)}.{near}"
+
+
+def _no_worker(parameter: Parameter, value: str, known: Sequence[str]) -> str:
+    """What to say of a worker that nobody described, which may be the machine; nothing of one that is known."""
+    message = _not_among(parameter, value, known)
+    if message and read_machine(value).whole:
+        return f"“{_told(value)}” is a machine: give it as accelerator. A worker is what runs there: {or_(known)}."
+    return message
 
 
 def _no_accelerator(name: str) -> str:

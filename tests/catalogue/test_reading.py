@@ -42,6 +42,9 @@ def problems(query, *names):
         ("author=%3Cscript%3E", "use the name of an account"),
         ("list=nothing", "There is no list “nothing”."),
         ("worker=nope", "“nope” is not a value of worker (the worker): use rbee, "),
+        ("worker=olama", "Did you mean ollama"),
+        ("worker=rtx+4070", "“rtx 4070” is a machine: give it as accelerator. A worker is what runs there: rbee, "),
+        ("worker=M3+Max+64GB", "“M3 Max 64GB” is a machine: give it as accelerator."),
         ("accelerator=RTX4091", "Or do you mean RTX 4090"),
     ],
 )
