@@ -72,6 +72,10 @@ class ComparePage:
         """The ids of the others."""
         return [one for one in self.ids if one != repo_id]
 
+    def instead(self, repo_id: str, other: str) -> list[str]:
+        """The ids with another one in the place of one."""
+        return list(dict.fromkeys(other if one == repo_id else one for one in self.ids))
+
 
 def compare(
     asked: Iterable[str],

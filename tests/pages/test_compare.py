@@ -146,3 +146,16 @@ def test_what_is_too_large_shows_the_need_that_is_in_the_way(client):
     assert phi.result.cause == "memory"
     assert phi.memory.fit.sentence in page.text
     assert page.classed("bar")
+
+
+def test_the_surer_build_of_another_repository_is_named_and_takes_its_column(client):
+    address = f"/compare/?m={PHI}&m={QWEN}&worker=llama-cpp&accelerator=RTX+4090"
+    response = client.get(address)
+    page = Page(response)
+    (refused,) = [one for one in response.context["page"].models if one.surer]
+    assert (refused.record.repo_id, refused.surer.record.repo_id) == (PHI, "TheBloke/phi-2-GGUF")
+    assert "Surer as" in page.text
+    (swapped,) = [one for one in page.internal() if one.startswith("/compare/?m=TheBloke/phi-2-GGUF&m=" + QWEN)]
+    other = client.get(swapped)
+    assert other.context["page"].ids == ["TheBloke/phi-2-GGUF", QWEN]
+    assert "Surer as" not in Page(other).text
