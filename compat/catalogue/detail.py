@@ -53,7 +53,7 @@ from compat.estimate import (
 )
 from compat.estimate.ledger import shipped_ledger
 from compat.estimate.memory import MOVABLE, Component
-from compat.estimate.run_line import take_line
+from compat.estimate.run_line import ModelFiles, is_chosen_by_engine, take_line
 from compat.estimate.speed_constants import hardware_class
 from compat.extraction.extract import Extraction, Relation, format_label
 from compat.extraction.facts import VariantFacts, parameters_text, provenance_of
@@ -357,11 +357,18 @@ class DetailPage:
     @property
     def take(self) -> str:
         """The command that gets the best variant; empty where there is none."""
+        return take_line(self.profile.slug, self._files) if self._files is not None else ""
+
+    @property
+    def chosen_by_engine(self) -> bool:
+        """Whether that command leaves it to the engine which of the files it takes: our record lists none."""
+        return bool(self.take) and self._files is not None and is_chosen_by_engine(self._files)
+
+    @cached_property
+    def _files(self) -> ModelFiles | None:
+        """Which files the best variant is; None where there is none."""
         best = self.row.best
-        if best is None:
-            return ""
-        model = files_of_variant(self.record, best, [row.variant for row in self.variants])
-        return take_line(self.profile.slug, model)
+        return files_of_variant(self.record, best, [row.variant for row in self.variants]) if best is not None else None
 
     @property
     def start(self) -> tuple[str, ...]:

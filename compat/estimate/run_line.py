@@ -142,12 +142,24 @@ def run_line(slug: str, start: Start) -> RunLine | str:
 
 
 def take_line(slug: str, model: ModelFiles) -> str:
-    """How to get a variant: as Ollama fetches and runs it by itself, else with the Hub's own command."""
-    if slug == "ollama" and model.format == "gguf" and len(model.files) < 2 and model.repo_id.count("/") == 1:
-        source = _ollama_source(model)
+    """How to get a variant: as Ollama fetches and runs it by itself, else with the Hub's own command.
+
+    Of GGUF files that are not listed the engine takes one: Q4_K_M where there is one (``docs/hub/ollama.md`` of the
+    Hub's documentation; ``find_best_model`` of llama.cpp).
+    """
+    by_itself = model.format == "gguf" and model.repo_id.count("/") == 1
+    if slug == "ollama" and by_itself and len(model.files) < 2:
+        source = "/".join(("hf.co", model.repo_id)) if is_chosen_by_engine(model) else _ollama_source(model)
         if source:
             return shlex.join(("ollama", "run", source))
+    if slug == "llama-cpp" and by_itself and is_chosen_by_engine(model):
+        return shlex.join((*_LLAMA_CPP, "-hf", model.repo_id))
     return hub_line(model)
+
+
+def is_chosen_by_engine(model: ModelFiles) -> bool:
+    """Whether nothing tells the files of a GGUF model, so that an engine that fetches them takes one of its choice."""
+    return model.format == "gguf" and not (model.files or model.others or model.quantization or model.collected)
 
 
 def hub_line(model: ModelFiles) -> str:

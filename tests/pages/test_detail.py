@@ -8,6 +8,7 @@ from compat.catalogue.detail import DetailPage
 from compat.ingest import store as sync
 from compat.models import ModelRecord
 from tests.markup import Page
+from tests.samples import record as sample
 
 pytestmark = pytest.mark.django_db
 
@@ -207,3 +208,13 @@ def test_of_what_writes_nothing_no_speed_is_missed(client):
     assert page.classed("take-facts")
     assert "no number" not in page.text
     assert "No speed" not in page.text
+
+
+def test_of_files_that_are_not_listed_the_engine_takes_one_and_that_is_said(client):
+    files = sample("TheBloke/phi-2-GGUF", tags=["base_model:quantized:microsoft/phi-2", "gguf"], siblings=[])
+    sync.store_raw([("TheBloke/phi-2-GGUF", files)], origin="file")
+    page = Page(client.get("/models/TheBloke/phi-2-GGUF/?worker=ollama&accelerator=RTX+4090"))
+    assert "Our record does not list its files: Ollama takes Q4_K_M where there is one, else another." in page.text
+    assert "ollama run hf.co/TheBloke/phi-2-GGUF" in page.text
+    other = Page(client.get("/models/TheBloke/phi-2-GGUF/?worker=lm-studio&accelerator=RTX+4090"))
+    assert "a command would fetch all that the repository holds" in other.text
