@@ -63,12 +63,15 @@ def surer_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
 
 
 def perhaps_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
-    """The best of the other builds of a refused model, where it might run and nothing tells whether it fits.
+    """The best of the other builds of a model that is refused, or beyond the machine as far as anybody can tell: where
+    it might run and nothing tells whether it fits.
 
     None where so many weights in its packing, or at one bit each, cannot fit.
     """
     best = _best(builds)
-    if best is None or row.result.compatible or not best.result.compatible:
+    if best is None or not best.result.compatible or _is_beyond(best):
+        return None
+    if row.result.compatible and not _is_beyond(row):
         return None
     bits = best.best.bits if best.best is not None else None
     if least_need(row.record.parameters or best.record.parameters, worker.hardware, bits or 1).is_beyond:

@@ -259,8 +259,9 @@ Surer = Annotated[
 Perhaps = Annotated[
     SurerOut | None,
     Field(
-        description="Where this repository does not run: another one with the same model, in a build that might run on "
-        "the worker, and of which nothing tells whether it fits. Never beside a surer one; null where none is."
+        description="Where this repository does not run, or likely needs more than all the memory there is: another "
+        "one with the same model, in a build that might run on the worker, and of which nothing tells whether it fits. "
+        "Never beside a surer one; null where none is."
     ),
 ]
 

@@ -119,3 +119,20 @@ def test_it_does_not_where_the_model_itself_is_known_to_lie_so():
     page, surer, _ = asked(LARGE, itself, build, accelerator="RTX 4070", ram=256)
     assert page.result.brief == "partly in system memory"
     assert surer is None
+
+
+def test_a_build_of_files_that_are_not_listed_is_offered_beside_a_model_likely_beyond_all_memory(client):
+    unlisted = gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9) | {"siblings": []}
+    page, surer, perhaps = asked(LARGE, model(LARGE), unlisted, **CARD)
+    assert page.result.brief == "too large at 16 bits"
+    assert (surer, perhaps) == (None, "bartowski/Llama-3.3-70B-Instruct-GGUF")
+    text = Page(client.get(f"/models/{LARGE}/?worker=ollama&accelerator=RTX%204070&ram=32")).text
+    said, own = (text.index(one) for one in ("This model might run here as bartowski/", "The first to try"))
+    assert said < own
+
+
+@pytest.mark.parametrize("ram", [32, 256])
+def test_no_such_build_is_offered_beside_one_that_is_as_far_beyond_or_fits(ram):
+    alike = model(LARGE) | {"id": "unsloth/Llama-3.3-70B-Instruct", "tags": [f"base_model:quantized:{LARGE}"]}
+    _, *named = asked(LARGE, model(LARGE), alike, accelerator="RTX 4070", ram=ram)
+    assert named == [None, None]
