@@ -197,6 +197,18 @@ def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
 
 
+@pytest.mark.parametrize("scheme", ["NVFP4", "FP8", "blockwise FP8"])
+def test_transformers_unpacks_what_compressed_tensors_packed_anywhere_and_is_not_sure_of_8_bit_floats_on_apple(scheme):
+    for hardware in (nvidia(8.0), nvidia(10.0), amd("gfx942"), Capability("cpu")):
+        result = said("transformers", hardware, "compressed-tensors", scheme=scheme)
+        assert result.confidence == "medium"
+        assert "unpacks the weights to 16 bits" in " ".join(result.reasons)
+    on_mac = said("transformers", Capability("apple"), "compressed-tensors", scheme=scheme)
+    assert on_mac.confidence == "low"
+    assert "PyTorch has on Apple silicon from 2.15 on" in " ".join(on_mac.warnings)
+    assert said("transformers", Capability("apple"), "compressed-tensors", scheme="INT4").confidence == "medium"
+
+
 def test_accelerators_know_their_generation():
     told = {one.name: one.gfx for one in accelerators() if one.vendor == "amd"}
     assert {name: told[name] for name in ("MI300X", "MI250", "RX 7900 XTX", "RX 9070", "Ryzen AI Max+ 395")} == {
