@@ -198,8 +198,6 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif platforms and not there & set(platforms):
         yield _not_on(hardware, platforms, packing, profile)
         yield advice.for_hardware(hardware)
-    elif there & set(packing.unsure):
-        yield _unsure_on(hardware, packing, there)
     elif _lacks(hardware, packing.gfx):
         needed = or_([amd_generation_name(gfx) for gfx in packing.gfx])
         have = amd_generation_name(hardware.gfx or "")
@@ -223,6 +221,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             f"{packing.name} not on {have}",
         )
         yield advice.for_hardware(hardware)
+    elif there & set(packing.unsure):
+        yield _unsure_on(hardware, packing, there)
     elif packing.native and _older(hardware, packing.native):
         native = generation_name(packing.native)
         yield _unpacked(f"This GPU is older than {native}, the first with hardware for {packing.name}", packing)
