@@ -291,6 +291,7 @@ def _unpacked(why: str, packing: Packing) -> Finding:
         f"{why}: the weights are unpacked while computing, which works for most models but is slower.",
         f"{packing.name} without hardware help",
         Confidence.MEDIUM,
+        unaided=True,
     )
 
 

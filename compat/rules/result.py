@@ -31,7 +31,8 @@ class Finding(NamedTuple):
 
     ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
     ``limits`` is the highest confidence a verdict may have with this finding (None: no limit). ``doubts``: it would
-    refuse, were what it rests on no guess, or tells of a failure that somebody reported.
+    refuse, were what it rests on no guess, or tells of a failure that somebody reported. ``unaided``: the hardware has
+    nothing for how the weights are packed.
     """
 
     code: str
@@ -40,6 +41,7 @@ class Finding(NamedTuple):
     brief: str = ""
     limits: Confidence | None = None
     doubts: bool = False
+    unaided: bool = False
 
 
 def sureness_of(level: Confidence, *, doubted: bool) -> int:
@@ -57,7 +59,8 @@ class CompatibilityResult:
     """The original's answer about one model on one engine, with the findings it was made from.
 
     ``cause`` is the code of the first blocking finding, empty when compatible; ``brief`` is the short cause a
-    badge shows. ``doubted``: something speaks against it that is not certain.
+    badge shows. ``doubted``: something speaks against it that is not certain. ``unaided``: the hardware has nothing for
+    how the weights are packed. No verdict on hardware is stored, and so this is not stored either.
     """
 
     compatible: bool
@@ -69,6 +72,7 @@ class CompatibilityResult:
     brief: str = ""
     codes: tuple[str, ...] = ()
     doubted: bool = False
+    unaided: bool = False
 
     @property
     def level(self) -> Confidence:

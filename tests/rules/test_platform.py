@@ -239,6 +239,16 @@ def test_no_amd_gpu_has_nvfp4_built_in_as_no_nvidia_gpu_before_blackwell_has(pac
     assert said("vllm", nvidia(10.0), label, **packed).confidence == "high"
 
 
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_hopper_and_ada_have_hardware_for_fp8_and_none_for_nvfp4(engine):
+    for capability, aided in ((8.0, ()), (8.9, ("FP8",)), (9.0, ("FP8",)), (10.0, ("FP8", "NVFP4"))):
+        for packing in ("FP8", "NVFP4"):
+            scheme = "unblocked FP8" if packing == "FP8" else packing
+            result = said(engine, nvidia(capability), "compressed-tensors", scheme=scheme)
+            assert result.compatible
+            assert result.unaided is (packing not in aided), (capability, packing)
+
+
 def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
 
