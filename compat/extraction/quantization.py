@@ -72,6 +72,8 @@ _NAME_WORDS = {
     **dict.fromkeys(("sinq", "asinq"), "sinq"),
     **dict.fromkeys(("fpquant", "fp_quant"), "fp_quant"),
     "quanto": "quanto",
+    # FastFlowLM's, for AMD's NPUs of the second generation alone: its repositories hold model.q4nx and the NPU's programs.
+    **dict.fromkeys(("npu2", "q4nx"), "Q4NX"),
     "1.58": "BitNet",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from compat.engines import all_profiles
 from compat.extraction.facts import Provenance
+from compat.extraction.original_name import original_name
 from compat.extraction.quantization import ODD_GROUPS, PACKED, UNMARKED, VAGUE, packing_of
 from compat.hub.payloads import HubModel
 
@@ -159,6 +160,13 @@ def _quark(dtype, qscheme):
 def test_what_amds_quark_packed_is_told_by_name_and_owner_with_its_numbers(name, scheme):
     found = _of(name)
     assert (found.label, found.scheme, found.provenance) == ("Quark", scheme, Provenance.NAME)
+
+
+def test_what_fastflowlm_packed_for_amds_npu_is_told_by_its_name():
+    found = _of("FastFlowLM/GPT-OSS-20B-NPU2")
+    assert (found.label, found.provenance) == ("Q4NX", Provenance.NAME)
+    assert original_name("GPT-OSS-20B-NPU2") == "gpt-oss-20b"
+    assert not any(profile.packing("Q4NX") for profile in all_profiles().values())
 
 
 @pytest.mark.parametrize(
