@@ -72,7 +72,7 @@ _NAME_WORDS = {
     **dict.fromkeys(("sinq", "asinq"), "sinq"),
     **dict.fromkeys(("fpquant", "fp_quant"), "fp_quant"),
     "quanto": "quanto",
-    # FastFlowLM's, for AMD's NPUs of the second generation alone: its repositories hold model.q4nx and the NPU's programs.
+    # FastFlowLM's, for AMD's NPUs of the second generation: its repositories hold model.q4nx and the NPU's programs.
     **dict.fromkeys(("npu2", "q4nx"), "Q4NX"),
     "1.58": "BitNet",
     "fp4": "FP4",

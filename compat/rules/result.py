@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -54,6 +55,9 @@ def confidence_of(sureness: Any) -> Any:
     return (sureness + 1) // 2
 
 
+_STARTED = re.compile(r"\bstart \w+ with (--[a-z-]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class CompatibilityResult:
     """The original's answer about one model on one engine, with the findings it was made from.
@@ -83,6 +87,12 @@ class CompatibilityResult:
     def sureness(self) -> int:
         """The same in finer steps: see :func:`sureness_of`."""
         return sureness_of(self.level, doubted=self.doubted)
+
+    @property
+    def started_with(self) -> tuple[str, ...]:
+        """The arguments that its sentences tell to start the engine with: ``start it with --is-embedding``."""
+        told = _STARTED.findall(" ".join((*self.reasons, *self.warnings)))
+        return tuple(dict.fromkeys(told))
 
     def as_json(self) -> dict[str, Any]:
         """The original's object: exactly its five fields."""
