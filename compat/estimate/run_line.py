@@ -34,8 +34,8 @@ class ModelFiles:
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
-    ``collected``: the repository is one of single files, each a model by itself. ``arguments``: what its verdict says to
-    start the engine with.
+    ``collected``: the repository is one of single files, each a model by itself. ``arguments``: those that its verdict
+    says to start the engine with.
     """
 
     repo_id: str

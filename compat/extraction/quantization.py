@@ -315,8 +315,9 @@ def _by_quark(owner: str, words: tuple[str, ...]) -> Packing | None:
     if word is None or not (named or own):
         return None
     scheme = _QUARK_WORDS[word]
-    where = "its name says “QUARK” and" if named else f"published by {owner}, and its name says"
-    return Packing("Quark", Provenance.NAME, f"{where} “{word.upper()}”", scheme, packed_bits(scheme or word))
+    says = f"its name says “QUARK” and “{word.upper()}”"
+    evidence = says if named else f"published by {owner}, and its name says “{word.upper()}”"
+    return Packing("Quark", Provenance.NAME, evidence, scheme, packed_bits(scheme or word))
 
 
 def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Packing:
