@@ -517,7 +517,7 @@ def _variant_rows(
         best = row.best is not None and variant.position == row.best.position
         here = on_machine(result, facts, fit, worker)
         speed = row.speed if best else _speed_at(record, variant, at_its_context(worker, facts), here, fit)
-        rows.append(VariantRow(variant, here, best, fit, speed))
+        rows.append(VariantRow(variant, here, best, fit, speed, record.parameters))
     return rows
 
 

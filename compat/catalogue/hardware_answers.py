@@ -44,7 +44,7 @@ class Judged:
     """Answers on one piece of hardware: by sheet its confidence and cause; the variants accepted, best first.
 
     Those of sheet ``n`` are from ``first[n]`` on: their positions, how sure each is, what they were
-    made for, and whether nothing but their language part runs.
+    made for, whether nothing but their language part runs, and whether the hardware has nothing for their packing.
     """
 
     level: Column
@@ -54,6 +54,7 @@ class Judged:
     sureness: Column
     made_for: Column
     text_only: Mask
+    unaided: Mask
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,9 @@ class HardwareAnswers:
 
     def on(self, profile: EngineProfile, capability: Capability) -> Judged:
         """The answers on given hardware, which the engine runs on at all."""
-        told = [_numbers(bound_on_hardware(one, profile, capability)) for one in self.facts]
-        limits, refusals = np.array(told, dtype=np.int64).reshape(-1, 2)[self.variants["asked"]].T
+        bounds = [bound_on_hardware(one, profile, capability) for one in self.facts]
+        told = np.array([(*_numbers(bound), bound.unaided) for bound in bounds], dtype=np.int64).reshape(-1, 3)
+        limits, refusals, unaided = told[self.variants["asked"]].T
         limit, refused = np.minimum(self.variants["limit"], limits), np.minimum(self.variants["refused"], refusals)
         accepted = refused == _NOT_REFUSED
         # Nothing that was found limits it, and nothing supports it.
@@ -128,6 +130,7 @@ class HardwareAnswers:
             sureness[taken].astype(np.int8),
             self.variants["made_for"][taken],
             self.variants["text_only"][taken].astype(bool),
+            unaided[taken].astype(bool),
         )
 
 

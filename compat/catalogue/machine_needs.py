@@ -39,7 +39,8 @@ class Entries:
     """The variants that the rules accept, sheet after sheet, best first: those of row ``n`` from ``first[n]`` on.
 
     ``level`` and ``cause`` are the rules' verdict on every sheet, ``sureness`` is that of a variant, ``made_for`` the
-    tokens that it was made for, ``text_only`` whether the engine runs nothing but its language part.
+    tokens that it was made for, ``text_only`` whether the engine runs nothing but its language part, ``unaided``
+    whether the hardware has nothing for its packing (of none where no hardware is told).
     """
 
     level: Column
@@ -49,6 +50,7 @@ class Entries:
     sureness: Column
     made_for: Column
     text_only: Mask
+    unaided: Mask
 
     @classmethod
     def of(cls, verdicts: Verdicts, answers: Mapping[int, SheetAnswer]) -> Entries:
@@ -69,18 +71,21 @@ class Entries:
             flat += entries
         told = np.array(flat, dtype=np.int64).reshape(-1, 4)
         first = np.concatenate([[0], np.cumsum(sizes)])
-        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2], told[:, 3].astype(bool))
+        text_only = told[:, 3].astype(bool)
+        aided = np.zeros_like(text_only)
+        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2], text_only, aided)
 
     def at_most(self, limit: Confidence) -> Entries:
         """The same, none surer than a limit. The variants of a sheet stand in the order they have then."""
         sureness = np.minimum(self.sureness, sureness_of(limit, doubted=False))
         return replace(self, level=np.minimum(self.level, int(limit)), sureness=sureness)
 
-    def rows(self, rows: Column) -> tuple[Column, Column, Column, Column, Mask]:
-        """(size, positions, sureness, contexts, whether text only) of the entries of some sheets, sheet after sheet."""
+    def rows(self, rows: Column) -> tuple[Column, ...]:
+        """(size, positions, sureness, contexts, whether text only, whether unaided) of the entries of some sheets."""
         sizes = np.diff(self.first)[rows]
         at = ranges(self.first[rows], sizes)
-        return sizes, self.position[at], self.sureness[at], self.made_for[at], self.text_only[at]
+        told = (self.position, self.sureness, self.made_for, self.text_only, self.unaided)
+        return sizes, *(one[at] for one in told)
 
     def best_made_for(self) -> Column:
         """The tokens that the best variant of every sheet was made for; not read where none is accepted."""
@@ -89,9 +94,9 @@ class Entries:
         found[accepted] = self.made_for[self.first[:-1][accepted]]
         return found
 
-    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column, Mask]:
-        """(need, number of the variant, sureness by the rules, context, whether text only) for each variant, need after
-        need.
+    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column, Mask, Mask]:
+        """(need, number of the variant, sureness by the rules, context, whether text only, whether unaided) for each
+        variant, need after need.
         """
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
@@ -101,7 +106,8 @@ class Entries:
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
         need, position, at = need[there], position[there], at[there]
-        return need, index.need_first[need] + position, self.sureness[at], self.made_for[at], self.text_only[at]
+        told = self.sureness[at], self.made_for[at], self.text_only[at], self.unaided[at]
+        return need, index.need_first[need] + position, *told
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ class EngineNeeds:
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
-        need, variant, sureness, made, _ = entries.of_needs(index)
+        need, variant, sureness, made, _, unaided = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
         best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         # What lists no variants has no need that is known.
@@ -137,7 +143,7 @@ class EngineNeeds:
             sure = _bounded(confidence_of(sureness), doubted)
             pace = self._paces(worker, rows, fits, context, speed)
             trust = trust_in(sureness, doubted, self.columns.variants["weights"][rows] < 0)
-            worth = worths(self.columns.variants["quality"][rows], fits, pace, trust)
+            worth = worths(self.columns.variants["quality"][rows], fits, pace, trust, unaided)
             # The first of those worth most: the entries of a need stand in the order of preference.
             ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
@@ -153,7 +159,7 @@ class EngineNeeds:
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
         assert worker.hardware is not None
-        need, variant, sureness, made, text_only = self._on_hardware(index, worker).of_needs(index)
+        need, variant, sureness, made, text_only, _ = self._on_hardware(index, worker).of_needs(index)
         at = np.flatnonzero(np.isin(need, needs))
         rows, made = np.searchsorted(self.variants, variant[at]), made[at]
         own = replace(self, variants=variant[at], columns=self.columns.taken(rows))
@@ -228,8 +234,8 @@ class EngineNeeds:
             accepted = self.entries.level > 0
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[engine.cause], self.entries.cause)
-            none = level[:0]
-            return Entries(level, cause, np.zeros_like(self.entries.first), none, none, none, none.astype(bool))
+            none, no = level[:0], level[:0].astype(bool)
+            return Entries(level, cause, np.zeros_like(self.entries.first), none, none, none, no, no)
         entries = self.entries
         if len(self.depending.sheets):
             judged = self.depending.on(worker.profile, worker.capability)
@@ -319,7 +325,8 @@ def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, j
     level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
     level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
     first = np.concatenate([[0], np.cumsum(sizes)])
-    other = Entries(level, cause, first, judged.position, judged.sureness, judged.made_for, judged.text_only)
+    told = judged.position, judged.sureness, judged.made_for, judged.text_only, judged.unaided
+    other = Entries(level, cause, first, *told)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
     touched[rows] = True
     return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))
@@ -333,7 +340,7 @@ def _joined(verdicts: Verdicts, touched: Mask, new: Entries, old: Entries, old_r
     sizes[own], sizes[other] = parts[0][0], parts[1][0]
     sheet = np.concatenate([np.repeat(own, parts[0][0]), np.repeat(other, parts[1][0])])
     at = np.argsort(sheet, kind="stable")
-    columns = (np.concatenate([parts[0][part], parts[1][part]])[at] for part in (1, 2, 3, 4))
+    columns = (np.concatenate(both)[at] for both in zip(*(part[1:] for part in parts), strict=True))
     return Entries(verdicts.level, verdicts.cause, np.concatenate([[0], np.cumsum(sizes)]), *columns)
 
 

@@ -307,7 +307,7 @@ def plans_of(
         return Plans()
     projector = bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None
     model = files_of_variant(record, variant, variants, projector=projector)
-    model = replace(model, context=_stated_context(record, needed.shape))
+    model = replace(model, context=_stated_context(record, needed.shape), arguments=result.started_with)
     return make_plans(
         needed,
         worker.profile.slug,

@@ -6,7 +6,8 @@ writes. A build is *good* from four bits on, as :mod:`compat.estimate.quality` h
 ====== =========================================================================================
 class  a build that
 ====== =========================================================================================
-15-13  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
+16-14  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
+13     does as well, and is not nearly lossless, in a packing for which the hardware has nothing
 12     is good and writes fast, with little memory to spare
 11     is good and writes fast, with layers or experts in system memory
 10     is good, fits, and writes about as fast as people read
@@ -19,8 +20,10 @@ class  a build that
 ====== =========================================================================================
 
 So a mixture of experts is taken in four bits with experts in system memory before one in one bit that fits, and no
-build that crawls is taken where a smaller one is of use. Of one class the engine's own preference decides (see
-:func:`compat.rules.judge.order_of`), then, of several repositories, who packed it (:mod:`compat.catalogue.packers`).
+build that crawls is taken where a smaller one is of use. Eight bits that a card computes as they are, and that fit with
+room to spare, are taken before four that it has to unpack, even where the four are surer. Of one class the engine's own
+preference decides (see :func:`compat.rules.judge.order_of`), then, of several repositories, who packed it
+(:mod:`compat.catalogue.packers`).
 
 A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less. One that something
 speaks against, a guess or a reported failure, comes behind all that is of use and that nothing speaks against.
@@ -48,12 +51,13 @@ REFUSED, UNKNOWN_NEED = -1, 1
 """What does not run, and the class of what has a memory need that is not known."""
 LEAST_OF_USE = 6
 """The least class of what is neither poor nor so slow that nobody waits for it."""
-FIT_WELL = frozenset({10, 12, 13, 14, 15})
+FIT_WELL = frozenset({10, 12, 13, 14, 15, 16})
 """The classes of what is good, fits, and writes no slower than people read."""
 CLASS_WORDS = {
-    15: "fits with a tenth of the memory to spare, writes fast, and keeps nearly all of the model",
-    14: "fits with a tenth of the memory to spare, writes fast, and its packing is very good",
-    13: "fits with a tenth of the memory to spare, writes fast, and its packing is good",
+    16: "fits with a tenth of the memory to spare, writes fast, and keeps nearly all of the model",
+    15: "fits with a tenth of the memory to spare, writes fast, and its packing is very good",
+    14: "fits with a tenth of the memory to spare, writes fast, and its packing is good",
+    13: "fits with a tenth of the memory to spare, and writes fast; the hardware has nothing for its packing",
     12: "fits with little memory to spare, and its packing is good",
     11: "partly in system memory, and fast all the same",
     10: "fits, and writes about as fast as people read",
@@ -68,9 +72,10 @@ CLASS_WORDS = {
 }
 """What a class is, in words."""
 WORDS_WITHOUT_SPEED = {
-    15: "fits with a tenth of the memory to spare, and keeps nearly all of the model",
-    14: "fits with a tenth of the memory to spare, and its packing is very good",
-    13: "fits with a tenth of the memory to spare, and its packing is good",
+    16: "fits with a tenth of the memory to spare, and keeps nearly all of the model",
+    15: "fits with a tenth of the memory to spare, and its packing is very good",
+    14: "fits with a tenth of the memory to spare, and its packing is good",
+    13: "fits with a tenth of the memory to spare; the hardware has nothing for its packing",
     11: "partly in system memory, in a packing that is good",
     10: "fits, and its packing is good",
     8: "partly in system memory, in a packing that is good",
@@ -79,7 +84,7 @@ WORDS_WITHOUT_SPEED = {
     3: "likely so slow that nobody waits for it, where memory is as slow as is usual",
 }
 """The same where no number is shown that a word about its speed could be held against; as above for the others."""
-_POINTS = {15: 40, 14: 38, 13: 36, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
+_POINTS = {16: 40, 15: 38, 14: 36, 13: 31, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
 """What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
 DOUBTED, GUESSED, SURE = range(3)
 """How far a verdict is to be trusted: something speaks against it that is not certain; it rests on a guess, or nobody
@@ -107,7 +112,7 @@ WORTHS = len(_RANKED) + 1
 """Worths are below this."""
 
 
-def _class(quality: int, fit: Fit, pace: int) -> int:
+def _class(quality: int, fit: Fit, pace: int, *, unaided: bool) -> int:
     """The class of one kind of build, as the module's docstring has it."""
     whole, spare = fit in (Fit.FITS, Fit.TIGHT), fit is Fit.FITS
     if not whole and fit is not Fit.PARTIAL:
@@ -124,18 +129,21 @@ def _class(quality: int, fit: Fit, pace: int) -> int:
         return 10 if whole else 8
     if not spare:
         return 12 if whole else 11
-    return {NEARLY_LOSSLESS: 15, VERY_GOOD: 14, GOOD: 13}[quality]
+    if unaided and quality < NEARLY_LOSSLESS:
+        return 13
+    return {NEARLY_LOSSLESS: 16, VERY_GOOD: 15, GOOD: 14}[quality]
 
 
+_QUALITIES = (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
 _CLASSES = np.array(
     [
-        [[_class(quality, fit, pace) for pace in range(4)] for fit in FITS]
-        for quality in (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
+        [[[_class(quality, fit, pace, unaided=unaided) for pace in range(4)] for fit in FITS] for quality in _QUALITIES]
+        for unaided in (False, True)
     ],
     dtype=np.int8,
 )
 _WORTH_OF = np.array(
-    [[_CODES.get((kind, trust), UNKNOWN_WORTH) for trust in _OF_TRUST] for kind in range(16)], dtype=np.int8
+    [[_CODES.get((kind, trust), UNKNOWN_WORTH) for trust in _OF_TRUST] for kind in range(17)], dtype=np.int8
 )
 _PARTLY, _WHOLE = FIT_CODES[Fit.PARTIAL], FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
@@ -149,16 +157,16 @@ def trust_in(sureness: Any, doubted: Any, untold: Any = False) -> Any:
     return np.where(sure, SURE, np.where(np.asarray(sureness) % 2, DOUBTED, GUESSED))
 
 
-def worths(quality: Any, fits: Any, speed: Any, trust: Any) -> Any:
+def worths(quality: Any, fits: Any, speed: Any, trust: Any, unaided: Any = False) -> Any:
     """How much each build is worth, from 1 on; negative for what does not run. The more the better.
 
     ``quality`` is as :func:`compat.estimate.quality.quality_code` tells it, ``fits`` a code of
     :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``trust`` how far its
-    verdict is to be trusted. Without a number, what lies in both memories is taken to write as fast as people read,
-    and everything else fast.
+    verdict is to be trusted, ``unaided`` whether the hardware has nothing for its packing. Without a number, what lies
+    in both memories is taken to write as fast as people read, and everything else fast.
     """
     pace = np.where(np.isnan(speed), np.where(fits == _PARTLY, _READS, _FAST), np.searchsorted(_PACES, speed, "right"))
-    kinds = _CLASSES[quality, fits, pace]
+    kinds = _CLASSES[np.asarray(unaided).astype(np.int8), quality, fits, pace]
     return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), trust]).astype(np.int8)
 
 
@@ -181,11 +189,11 @@ UNTOLD_PACE = (CRAWLING + SLOW) / 2
 """Tokens a second that a build is taken to write where memory is as slow as a system's and nobody knows its weights."""
 
 
-def worth(quality: int, fit: Fit, speed: float | None, trust: int) -> int:
+def worth(quality: int, fit: Fit, speed: float | None, trust: int, *, unaided: bool = False) -> int:
     """The same of one build."""
-    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, trust))
+    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, trust, unaided))
 
 
-def most_worth(quality: int, trust: int) -> int:
+def most_worth(quality: int, trust: int, *, unaided: bool = False) -> int:
     """What a build of a quality is worth at the most, wherever it lies."""
-    return int(worths(quality, _WHOLE, np.nan, trust))
+    return int(worths(quality, _WHOLE, np.nan, trust, unaided))

@@ -121,7 +121,7 @@ def outcome_of(
     if worker.hardware is None or not answer.results[first].compatible:
         return Outcome(advise_by_size(answer.results[first], record.parameters, worker.hardware), first)
     taken: _Taken | None = None
-    for most, at, place, quality, sureness in _by_hope(record, variants, answer):
+    for most, at, place, quality, result in _by_hope(record, variants, answer):
         if taken is not None and (most, -at) < (taken.worth, -taken.at):
             continue
         loaded = at_its_context(worker, answer.facts[place])
@@ -130,8 +130,8 @@ def outcome_of(
             continue
         pace = pace_of(record, variants[place], loaded, fit)
         untold = fit.estimate.component("weights").bytes is None
-        trust = int(trust_in(sureness, bool(fit.doubt), untold))
-        found = _Taken(worth(quality, fit.fit, pace, trust), at, place, fit)
+        trust = int(trust_in(result.sureness, bool(fit.doubt), untold))
+        found = _Taken(worth(quality, fit.fit, pace, trust, unaided=result.unaided), at, place, fit)
         if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
             taken = found
     place, fit = (taken.place, taken.fit) if taken is not None else (first, None)
@@ -150,16 +150,17 @@ class _Taken:
 
 def _by_hope(
     record: ModelRecord, variants: Sequence[RecordVariant], answer: SheetAnswer
-) -> list[tuple[int, int, int, int, int]]:
-    """(most that it may be worth, place in the engine's order, position, quality, sureness) of what the rules accept,
+) -> list[tuple[int, int, int, int, CompatibilityResult]]:
+    """(most that it may be worth, place in the engine's order, position, quality, result) of what the rules accept,
     those first that may be worth most: the others need no estimate where one of these is.
     """
     found = []
     for at, place in enumerate(answer.order):
         if answer.results[place].compatible and place < len(variants):
             quality = quality_of_variant(inputs_of_variant(record, variants[place])[0])
-            sureness = answer.results[place].sureness
-            found.append((most_worth(quality, int(trust_in(sureness, doubted=False))), at, place, quality, sureness))
+            result = answer.results[place]
+            trust = int(trust_in(result.sureness, doubted=False))
+            found.append((most_worth(quality, trust, unaided=result.unaided), at, place, quality, result))
     return sorted(found, key=lambda one: (-one[0], one[1]))
 
 

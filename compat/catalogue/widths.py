@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compat.catalogue.rows import Row
 from compat.estimate import FitResult, SpeedEstimate
-from compat.estimate.quality import Quality, quality_of, width_of
+from compat.estimate.quality import Quality, is_plain, quality_of, width_of
 from compat.models import RecordVariant
 from compat.rules import CompatibilityResult
 
@@ -17,13 +17,17 @@ _PLAIN_WIDTH = 16
 
 @dataclass(frozen=True, slots=True)
 class VariantRow:
-    """A variant with its own verdict; ``speed`` is None where the machine is not told or it does not run there."""
+    """A variant with its own verdict; ``speed`` is None where the machine is not told or it does not run there.
+
+    ``parameters`` are its record's, all of the model.
+    """
 
     variant: RecordVariant
     result: CompatibilityResult
     best: bool
     fit: FitResult | None = None
     speed: SpeedEstimate | None = None
+    parameters: int | None = None
 
     @property
     def width(self) -> int | None:
@@ -31,9 +35,16 @@ class VariantRow:
 
         Plain safetensors have sixteen where the record does not tell, as the estimate of their memory assumes.
         """
-        told = width_of(self.variant.quantization, self.variant.bits)
+        size = self.variant.size_bytes
+        average = size * 8 / self.parameters if size and self.parameters else None
+        told = width_of(self.variant.quantization, self.variant.bits, average)
         plain = self.variant.format == "safetensors" and not self.variant.quantization
         return told or (_PLAIN_WIDTH if plain else None)
+
+    @property
+    def as_made(self) -> bool:
+        """Whether nothing of it was packed after it was made."""
+        return is_plain(self.variant.quantization) or (not self.variant.quantization and self.width is not None)
 
     @property
     def quality(self) -> Quality | None:
@@ -88,7 +99,8 @@ def width_steps(variants: Iterable[VariantRow], shown: RecordVariant | None, oth
     for other in others:
         if other.best is None or not other.result.compatible:
             continue
-        row = VariantRow(other.best, other.result, best=False, fit=other.fit, speed=other.speed)
+        told = other.record.parameters
+        row = VariantRow(other.best, other.result, best=False, fit=other.fit, speed=other.speed, parameters=told)
         mine = steps.get(row.width or 0)
         if row.width and (mine is None or not (mine.shown or mine.row.result.compatible)):
             steps[row.width] = WidthStep(row.width, 1, row, shown=False, repo_id=other.record.repo_id)

@@ -90,21 +90,27 @@ def quality_code(label: str | None, bits: float | None = None, *, named: bool = 
     told = quality_of(label, bits)
     if told is not None:
         return _CODES[told.word]
-    plain = _bare(label) in _PLAIN
-    return NEARLY_LOSSLESS if plain or (not label and not named) else GOOD if label else FAIR
+    return NEARLY_LOSSLESS if is_plain(label) or (not label and not named) else GOOD if label else FAIR
 
 
-def width_of(label: str | None, bits: float | None = None) -> int | None:
+def width_of(label: str | None, bits: float | None = None, average: float | None = None) -> int | None:
     """The bits that a weight of this packing has, as people count them: by its name, else rounded; None if unknown.
 
-    Weights that are not packed have as many as their data type.
+    Weights that are not packed have as many as their data type. ``average`` is the size of the files over all weights:
+    where it is not half of that, most of them are packed as they were made, whatever the label says (gpt-oss in F16).
     """
     name = _bare(label)
-    if name in _PLAIN:
-        return 32 if name.endswith("32") else 16
+    if is_plain(name):
+        plain = 32 if name.endswith("32") else 16
+        return plain if average is None or average >= plain / 2 else round(average)
     told = _named_width(name) if name else None
     width = told if told is not None else bits
     return round(width) if width else None
+
+
+def is_plain(label: str | None) -> bool:
+    """Whether a label is that of numbers that nobody packed."""
+    return _bare(label) in _PLAIN
 
 
 def _bare(label: str | None) -> str:

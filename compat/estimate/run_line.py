@@ -34,7 +34,8 @@ class ModelFiles:
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
-    ``collected``: the repository is one of single files, each a model by itself.
+    ``collected``: the repository is one of single files, each a model by itself. ``arguments``: those that its verdict
+    says to start the engine with.
     """
 
     repo_id: str
@@ -46,6 +47,7 @@ class ModelFiles:
     context: int = 0
     task: str = ""
     collected: bool = False
+    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,7 @@ _SERVED_FOR: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def _served_for(slug: str, model: ModelFiles) -> tuple[str, ...]:
-    return _SERVED_FOR[slug].get(model.task, ())
+    return tuple(dict.fromkeys((*_SERVED_FOR[slug].get(model.task, ()), *model.arguments)))
 
 
 _LLAMA_BATCH = 2048

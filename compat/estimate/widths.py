@@ -3,9 +3,11 @@
 Read in the sources of the versions that the profiles name (28 November 2026): vLLM 0.33.0 ``config/model.py``
 (``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``), ``platforms/cuda.py`` (``supported_dtypes``) and
 ``fused_moe/oracle/mxfp4.py`` (Hopper's Triton kernels take experts as they are, Marlin and FlashInfer round them up),
-Transformers 5.23.0 ``quantizers/quantizer_mxfp4.py`` and ``quantizer_finegrained_fp8.py``, mlx-lm 0.32.2 ``sanitize``
-of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``, TensorRT-LLM's list of
-models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference
+Transformers 5.24.0 ``quantizers/quantizer_mxfp4.py``, ``quantizer_finegrained_fp8.py`` and
+``quantizer_compressed_tensors.py``, compressed-tensors 0.20.1 ``model_compressor.py`` (``add_decompress_hook``; tried
+on a processor as well: of a small Llama packed as NVFP4, 51 MB were 182 MB after the first pass), mlx-lm 0.32.2
+``sanitize`` of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``,
+TensorRT-LLM's list of models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference
 0d124dc ``backends/src/dtype.rs`` (what its builds for processors take) and ``router/src/lib.rs`` (``gemma3_text``).
 """
 
@@ -100,6 +102,12 @@ WIDENINGS = (
     Widening("text-embeddings-inference", 32, _PLAIN, types=frozenset({"gemma3_text"}), everywhere=True),
     Widening("text-embeddings-inference", 32, _PLAIN, vendors=frozenset({"cpu"}), all_alike=True),
     Widening("transformers", 16, frozenset(), formats=frozenset({"gguf"}), everywhere=True),
+    Widening(
+        "transformers",
+        16,
+        frozenset({"compressed-tensors", "nvfp4", "w4a16", "w8a16", "w8a8"}),
+        everywhere=True,
+    ),
     Widening("transformers", 16, frozenset({"mxfp4"}), vendors=frozenset({"apple"}), keeps_from=7.5),
     Widening("transformers", 16, frozenset({"fp8", "mxfp8"}), vendors=frozenset({"apple", "cpu"}), keeps_from=8.9),
 )

@@ -6,7 +6,7 @@ import re
 
 _PACKED = (
     r"gguf|ggml|mlx|awq|gptq|exl[23]|bnb|bitsandbytes|nf4|hqq|aqlm|quark|modelopt|auto-?round|eetq|optiq|dwq\d*"
-    r"|jang[a-z]{0,2}\d?|(?:nv|mx)?fp[468](?:-?a16)?|int-?[2-8]|w\d{1,2}a\d{1,2}|[1-9](?:[._]\d{1,2})?-?(?:bits?|bpw)"
+    r"|npu2|q4nx|jang[a-z]{0,2}\d?|(?:nv|mx)?fp[468](?:-?a16)?|int-?[2-8]|w\d{1,2}a\d{1,2}|[1-9](?:[._]\d{1,2})?-?(?:bits?|bpw)"
     r"|(?:ud-)?i?q\d(?:_[a-z0-9]{1,3}){0,3}|oq\d(?:\.\d)?[a-z]?|quantized|quants?"
 )
 """Words that only packed weights are called by."""

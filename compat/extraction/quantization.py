@@ -72,6 +72,8 @@ _NAME_WORDS = {
     **dict.fromkeys(("sinq", "asinq"), "sinq"),
     **dict.fromkeys(("fpquant", "fp_quant"), "fp_quant"),
     "quanto": "quanto",
+    # FastFlowLM's, for AMD's NPUs of the second generation: its repositories hold model.q4nx and the NPU's programs.
+    **dict.fromkeys(("npu2", "q4nx"), "Q4NX"),
     "1.58": "BitNet",
     "fp4": "FP4",
     **{f"int{bits}": f"INT{bits}" for bits in range(2, 9)},
@@ -161,6 +163,12 @@ _METHOD_FILES = ("quantize_config.json", "quant_config.json", "quantization_conf
 """Files at the root in which packers write how they packed; each is written by several methods' packers."""
 _SCHEME_WORDS = ("nvfp4", "mxfp4", "mxfp8", "fp8")
 """Words of a name that say what numbers ModelOpt holds."""
+_QUARK_WORDS = {"mxfp4": "MXFP4", "fp8": "FP8", "int4": "INT4", "w4a16": "INT4", "int8": "INT8", "w8a8": None}
+"""The same of AMD's Quark, of which W8A8 may be integers or FP8."""
+_QUARK_NUMBERS = {"fp8_e4m3": "FP8", "fp4": "MXFP4", "int4": "INT4", "uint4": "INT4", "int8": "INT8"}
+"""What Quark calls them in a configuration."""
+_OWN_PACKERS = {"amd": "mxfp4"}
+"""Owners whose weights in certain numbers are all packed by Quark, which few of their names say."""
 GEMV = "GEMV"
 """AWQ's layout for its GEMV kernels, which packs along the inputs where all other kernels expect the outputs."""
 _GEMV_VERSIONS = frozenset({"gemv", "gemv_fast"})
@@ -297,7 +305,19 @@ def _by_tags_and_name(model: HubModel, tags: tuple[str, ...], words: tuple[str, 
     for tag in tags:
         if tag in _TAG_WORDS:
             return Packing(_TAG_WORDS[tag], Provenance.TAG, f"tagged “{tag}”", bits=_bits(_TAG_WORDS[tag], tags, words))
-    return _by_words(tags, words, "its name says")
+    return _by_quark(model.owner, words) or _by_words(tags, words, "its name says")
+
+
+def _by_quark(owner: str, words: tuple[str, ...]) -> Packing | None:
+    """What the name of weights tells that AMD's Quark packed, by whatever algorithm; None of others."""
+    word = next((word for word in words if word in _QUARK_WORDS), None)
+    named, own = "quark" in words[1:], _OWN_PACKERS.get(owner.lower()) == word
+    if word is None or not (named or own):
+        return None
+    scheme = _QUARK_WORDS[word]
+    says = f"its name says “QUARK” and “{word.upper()}”"
+    evidence = says if named else f"published by {owner}, and its name says “{word.upper()}”"
+    return Packing("Quark", Provenance.NAME, evidence, scheme, packed_bits(scheme or word))
 
 
 def _by_words(tags: tuple[str, ...], words: tuple[str, ...], where: str) -> Packing:
@@ -630,7 +650,7 @@ def _kind_by_method(block: Mapping[str, Any], method: str) -> str | None:
     if method == "bitnet":
         return ONLINE if block.get("quantization_mode") == ONLINE else None
     if method == "quark":
-        return {"fp8_e4m3": "FP8", "fp4": "MXFP4"}.get(str(_quark_weight(block).get("dtype")))
+        return _QUARK_NUMBERS.get(str(_quark_weight(block).get("dtype")))
     return _COMPOUND_SCHEMES.get(str(block.get("quant_algo")).lower())
 
 

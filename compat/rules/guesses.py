@@ -26,13 +26,11 @@ def packing_brief(label: str, brief: str) -> str:
     return "packing method not told" if label == PACKED else brief
 
 
+def unclear_brief(label: str) -> str:
+    """The short text on a packing of which it is not clear whether it is there, or whose it is."""
+    return packing_brief(label, f"{label} packing unclear")
+
+
 def _lowered(finding: Finding, label: str) -> Finding:
     text = f"{finding.text} How the weights are packed is only guessed, though."
-    return Finding(
-        finding.code,
-        Severity.WARNS,
-        text,
-        packing_brief(label, f"{label} packing unclear"),
-        Confidence.LOW,
-        doubts=True,
-    )
+    return Finding(finding.code, Severity.WARNS, text, unclear_brief(label), Confidence.LOW, doubts=True)

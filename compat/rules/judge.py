@@ -66,13 +66,14 @@ def judge(facts: VariantFacts, profile: EngineProfile, capability: Capability | 
 
 
 class Bound(NamedTuple):
-    """What some findings leave of a verdict: the surest it can be (None: no limit), the cause of a refusal, and whether
-    something speaks against it that is not certain.
+    """What some findings leave of a verdict: the surest it can be (None: no limit), the cause of a refusal, whether
+    something speaks against it that is not certain, and whether the hardware has nothing for the packing.
     """
 
     limit: Confidence | None
     cause: str
     doubted: bool
+    unaided: bool
 
 
 def bound_without_hardware(facts: VariantFacts, profile: EngineProfile) -> Bound:
@@ -95,7 +96,8 @@ def _bound(findings: Sequence[Finding]) -> Bound:
     causes = [finding.code for finding in findings if finding.severity is _BLOCKS]
     limit = min((finding.limits for finding in findings if finding.limits is not None), default=None)
     doubted = any(finding.doubts for finding in findings)
-    return Bound(limit, min(causes, key=_CAUSE_RANK.__getitem__, default=""), doubted)
+    unaided = any(finding.unaided for finding in findings)
+    return Bound(limit, min(causes, key=_CAUSE_RANK.__getitem__, default=""), doubted, unaided)
 
 
 def judge_all(
@@ -150,8 +152,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
     warnings: list[str] = []
     advice: list[str] = []
     confidence: Confidence | None = None
-    doubted = False
-    for _, severity, text, _, limits, doubts in findings:
+    doubted = unaided = False
+    for _, severity, text, _, limits, doubts, bare in findings:
         if severity is _SUPPORTS:
             reasons.append(text)
         elif severity is _WARNS:
@@ -161,6 +163,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         if limits is not None and (confidence is None or limits < confidence):
             confidence = limits
         doubted = doubted or doubts
+        unaided = unaided or bare
     if confidence is None:
         confidence = Confidence.LOW
     return CompatibilityResult(
@@ -173,6 +176,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         or next((f.brief for f in findings if f.brief and f.severity is _WARNS), ""),
         codes=_codes(findings),
         doubted=doubted,
+        unaided=unaided,
     )
 
 

@@ -37,7 +37,8 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
     if rule is not None:
         yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        yield from as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
+        found = as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
+        yield from (one._replace(unaided=False) for one in found) if _is_as_made(facts) else found
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
@@ -60,6 +61,14 @@ def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
         scheme=facts.scheme,
         sharded=facts.sharded,
     )
+
+
+_MADE_IN = {"gpt_oss": "MXFP4"}
+"""Architectures whose weights were made in a packing: there is no build of them that keeps more."""
+
+
+def _is_as_made(facts: VariantFacts) -> bool:
+    return facts.quantization is not None and facts.quantization == _MADE_IN.get(facts.architecture or "")
 
 
 def _is_mixture(facts: VariantFacts) -> bool:
@@ -198,8 +207,6 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
     elif platforms and not there & set(platforms):
         yield _not_on(hardware, platforms, packing, profile)
         yield advice.for_hardware(hardware)
-    elif there & set(packing.unsure):
-        yield _unsure_on(hardware, packing, there)
     elif _lacks(hardware, packing.gfx):
         needed = or_([amd_generation_name(gfx) for gfx in packing.gfx])
         have = amd_generation_name(hardware.gfx or "")
@@ -223,6 +230,8 @@ def _packing_on(hardware: Capability, packing: Packing, profile: EngineProfile, 
             f"{packing.name} not on {have}",
         )
         yield advice.for_hardware(hardware)
+    elif there & set(packing.unsure):
+        yield _unsure_on(hardware, packing, there)
     elif packing.native and _older(hardware, packing.native):
         native = generation_name(packing.native)
         yield _unpacked(f"This GPU is older than {native}, the first with hardware for {packing.name}", packing)
@@ -291,6 +300,7 @@ def _unpacked(why: str, packing: Packing) -> Finding:
         f"{why}: the weights are unpacked while computing, which works for most models but is slower.",
         f"{packing.name} without hardware help",
         Confidence.MEDIUM,
+        unaided=True,
     )
 
 

@@ -10,7 +10,7 @@ from compat.engines.profile import EngineProfile, Packing, join_words
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.extraction.quantization import CLOSING, MLX, PACKED, SHARED_NAMES, VAGUE
 from compat.rules import advice
-from compat.rules.guesses import as_far_as_told, packing_brief
+from compat.rules.guesses import as_far_as_told, packing_brief, unclear_brief
 from compat.rules.result import Confidence, Finding, Severity
 
 CODE = "quantization"
@@ -97,7 +97,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"Its name tells of weights packed with {label}, and its config.json, which was read whole, of no packing: "
             f"whether {profile.name} reads them depends on which is right."
         )
-        yield Finding(CODE, Severity.WARNS, text, _unclear_brief(label), Confidence.LOW)
+        yield Finding(CODE, Severity.WARNS, text, unclear_brief(label), Confidence.LOW)
         return
     packing = profile.packing(label, facts.scheme)
     if label == MLX and packing is not None and packing.refused:
@@ -116,7 +116,7 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
         if label in VAGUE and (profile.packings or label == MLX) and not (closes and not _reads_any(profile, makers)):
             # Names that close so are MLX's wherever more was told.
             doubts = not _reads_any(profile, makers[:1] if closes else _OF_INTEGERS)
-            text, brief = _unclear(label, profile), _unclear_brief(label)
+            text, brief = _unclear(label, profile), unclear_brief(label)
             yield Finding(CODE, Severity.WARNS, text, brief, Confidence.LOW, doubts)
             return
         read = dict.fromkeys(packing.name for packing in profile.packings if not packing.refused)
@@ -141,11 +141,11 @@ def _packed(facts: VariantFacts, profile: EngineProfile, label: str) -> Iterator
             f"The weights are told to be packed with {told}, which was not read from the model's own files: if it is "
             f"right, {profile.name} does not load that: {refused}."
         )
-        yield Finding(CODE, Severity.WARNS, text, _unclear_brief(label), Confidence.LOW, doubts=True)
+        yield Finding(CODE, Severity.WARNS, text, unclear_brief(label), Confidence.LOW, doubts=True)
         return
     if refused and guessed:
         text = f"The weights are packed with {told}; if it is {facts.architecture}, {profile.name} does not load that."
-        yield Finding(CODE, Severity.WARNS, text, _unclear_brief(label), Confidence.LOW, doubts=True)
+        yield Finding(CODE, Severity.WARNS, text, unclear_brief(label), Confidence.LOW, doubts=True)
         return
     if refused:
         text = f"The weights are packed with {told}; {profile.name} does not load that: {refused}."
@@ -208,7 +208,7 @@ def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str
             f"The weights are told to be {told} ({facts.quantization_from.label}), as models are called whose weights "
             f"may be plain numbers too: {profile.name} does not read packed ones."
         )
-        return Finding(CODE, Severity.WARNS, text, _unclear_brief(told), Confidence.LOW, doubts=True)
+        return Finding(CODE, Severity.WARNS, text, unclear_brief(told), Confidence.LOW, doubts=True)
     if told in SHARED_NAMES:
         found = {"compressed-tensors": profile.packing("compressed-tensors")}
     else:
@@ -221,15 +221,11 @@ def _by_an_unknown_writer(facts: VariantFacts, profile: EngineProfile, told: str
         f"The weights are told to be {told} ({facts.quantization_from.label}), and not by whom they were packed: "
         f"{profile.name} reads those of {join_words(writers)}."
     )
-    return Finding(CODE, Severity.WARNS, text, _unclear_brief(told), Confidence.LOW)
+    return Finding(CODE, Severity.WARNS, text, unclear_brief(told), Confidence.LOW)
 
 
 def _by(scheme: str | None) -> str:
     return f", by {CLOSING} as names that close so are," if scheme == CLOSING else ""
-
-
-def _unclear_brief(label: str) -> str:
-    return packing_brief(label, f"{label} packing unclear")
 
 
 def _unclear(label: str, profile: EngineProfile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -31,7 +32,8 @@ class Finding(NamedTuple):
 
     ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
     ``limits`` is the highest confidence a verdict may have with this finding (None: no limit). ``doubts``: it would
-    refuse, were what it rests on no guess, or tells of a failure that somebody reported.
+    refuse, were what it rests on no guess, or tells of a failure that somebody reported. ``unaided``: the hardware has
+    nothing for how the weights are packed.
     """
 
     code: str
@@ -40,6 +42,7 @@ class Finding(NamedTuple):
     brief: str = ""
     limits: Confidence | None = None
     doubts: bool = False
+    unaided: bool = False
 
 
 def sureness_of(level: Confidence, *, doubted: bool) -> int:
@@ -52,12 +55,16 @@ def confidence_of(sureness: Any) -> Any:
     return (sureness + 1) // 2
 
 
+_STARTED = re.compile(r"\bstart \w+ with (--[a-z-]+)")
+
+
 @dataclass(frozen=True, slots=True)
 class CompatibilityResult:
     """The original's answer about one model on one engine, with the findings it was made from.
 
     ``cause`` is the code of the first blocking finding, empty when compatible; ``brief`` is the short cause a
-    badge shows. ``doubted``: something speaks against it that is not certain.
+    badge shows. ``doubted``: something speaks against it that is not certain. ``unaided``: the hardware has nothing for
+    how the weights are packed. No verdict on hardware is stored, and so this is not stored either.
     """
 
     compatible: bool
@@ -69,6 +76,7 @@ class CompatibilityResult:
     brief: str = ""
     codes: tuple[str, ...] = ()
     doubted: bool = False
+    unaided: bool = False
 
     @property
     def level(self) -> Confidence:
@@ -79,6 +87,12 @@ class CompatibilityResult:
     def sureness(self) -> int:
         """The same in finer steps: see :func:`sureness_of`."""
         return sureness_of(self.level, doubted=self.doubted)
+
+    @property
+    def started_with(self) -> tuple[str, ...]:
+        """The arguments that its sentences tell to start the engine with: ``start it with --is-embedding``."""
+        told = _STARTED.findall(" ".join((*self.reasons, *self.warnings)))
+        return tuple(dict.fromkeys(told))
 
     def as_json(self) -> dict[str, Any]:
         """The original's object: exactly its five fields."""

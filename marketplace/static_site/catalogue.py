@@ -220,7 +220,9 @@ class Catalogue:
                     source=by_note(one.parsed.model.source or {}),
                     files=files_of(one.parsed.model),
                     variants=[
-                        VariantRow(variant, result, variant.position == found.best[0])
+                        VariantRow(
+                            variant, result, variant.position == found.best[0], parameters=entry.record.parameters
+                        )
                         for variant, result in zip(own, found.results[0], strict=False)
                     ],
                     bases=[

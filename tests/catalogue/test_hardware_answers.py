@@ -56,12 +56,13 @@ def test_every_sheet_is_answered_as_one_by_one(engine):
                 found.sureness[part].tolist(),
                 found.made_for[part].tolist(),
                 found.text_only[part].tolist(),
+                found.unaided[part].tolist(),
                 strict=True,
             )
             assert list(told) == [
-                (at, expected.results[at].sureness, made_for(expected.facts[at]), is_text_only(expected.results[at]))
+                (at, one.sureness, made_for(expected.facts[at]), is_text_only(one), one.unaided)
                 for at in expected.order
-                if expected.results[at].compatible
+                if (one := expected.results[at]).compatible
             ]
 
 

@@ -119,6 +119,14 @@ def test_a_surer_verdict_counts_for_more_than_a_better_packing():
     assert worth(GOOD, Fit.FITS, 90.0, GUESSED) > worth(POOR, Fit.FITS, 90.0, SURE)
 
 
+def test_eight_bits_that_a_card_computes_go_before_four_that_it_has_to_unpack():
+    unpacked = worth(GOOD, Fit.FITS, 60.0, SURE, unaided=True)
+    assert unpacked < worth(NEARLY_LOSSLESS, Fit.FITS, 40.0, GUESSED) < worth(GOOD, Fit.FITS, 60.0, SURE)
+    # Where eight bits fit with little to spare, four go before them all the same.
+    assert worth(NEARLY_LOSSLESS, Fit.TIGHT, 40.0, SURE) < unpacked
+    assert worth(NEARLY_LOSSLESS, Fit.FITS, 40.0, SURE, unaided=True) == worth(NEARLY_LOSSLESS, Fit.FITS, 40.0, SURE)
+
+
 def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
     slow = worth(GOOD, Fit.PARTIAL, 4.0, SURE)
     assert worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, SURE) < worth(NEARLY_LOSSLESS, Fit.FITS, 90.0, DOUBTED) < slow
@@ -127,16 +135,17 @@ def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
 def test_columns_are_worth_what_single_builds_are_and_nothing_more_than_its_quality_allows():
     paces = [math.nan, 0.5, 3.0, 4.9, 5.0, 9.9, 10.0, 200.0]
     cases = [
-        (quality, code, pace, trust)
+        (quality, code, pace, trust, unaided)
         for quality in (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
         for code in range(len(FITS))
         for pace in paces
         for trust in (DOUBTED, GUESSED, SURE)
+        for unaided in (False, True)
     ]
     found = worths(*map(np.array, zip(*cases, strict=True)))
-    for (quality, code, pace, trust), value in zip(cases, found.tolist(), strict=True):
-        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, trust)
-        assert value <= most_worth(quality, trust)
+    for (quality, code, pace, trust, unaided), value in zip(cases, found.tolist(), strict=True):
+        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, trust, unaided=unaided)
+        assert value <= most_worth(quality, trust, unaided=unaided)
 
 
 @pytest.mark.django_db

@@ -36,6 +36,27 @@ def test_a_width_is_what_the_name_counts_else_the_bits(label, bits, width):
     assert width_of(label, bits) == width
 
 
+def test_a_label_of_plain_numbers_does_not_widen_what_its_file_holds_packed():
+    """Files of gpt-oss called F16 hold experts in MXFP4, as they were made."""
+    assert width_of("F16", None, 65_390_877_082 * 8 / 120_412_337_472) == 4
+    assert width_of("F16", None, 15.9) == 16
+    assert width_of("BF16", None, 16.1) == 16
+    # What is packed and what is wider in it are in its label.
+    assert width_of("Q8_0", None, 4.6) == 8
+
+
+def test_gpt_oss_in_f16_is_no_build_of_16_bits_and_all_that_its_maker_gave_out():
+    files = [{"rfilename": "gpt-oss-20b-F16.gguf", "size": 13_792_638_368}]
+    told = {"gguf": {"architecture": "gpt-oss", "total": 20_914_757_184}, "siblings": files}
+    sync.store_raw([("gguf", {"id": "sample/gpt-oss-20b-GGUF", "tags": ["gguf"], **told})], origin="snapshot")
+    (row,) = catalogue.detail("sample/gpt-oss-20b-GGUF", Question(worker="llama-cpp")).variants
+    assert row.variant.quantization == "F16"
+    assert (row.width, row.as_made, row.quality) == (5, True, None)
+    plain = catalogue.detail("microsoft/phi-2", Question(worker="vllm")).variants[0]
+    assert (plain.width, plain.as_made) == (16, True)
+    assert not any(row.as_made for row in catalogue.detail(MANY, ON).variants if row.width == 4)
+
+
 def test_there_is_one_step_a_width_and_the_page_s_build_is_shown():
     page = catalogue.detail(MANY, ON)
     widths = [step.width for step in page.widths]

@@ -109,6 +109,13 @@ def test_a_server_that_takes_a_chat_model_s_class_for_one_that_writes_is_told_th
         assert told[0] not in line(task)
 
 
+@pytest.mark.parametrize("task", ["text-ranking", "feature-extraction", ""])
+def test_what_a_verdict_says_to_start_with_is_told_once(task):
+    model = ModelFiles("a/B", "safetensors", "BF16", ("model.safetensors",), task=task, arguments=("--is-embedding",))
+    plan = make_plans(replace(QWEN, format="safetensors", quant="BF16"), "sglang", CARD, model=model).plans[0]
+    assert plan.line.arguments.count("--is-embedding") == 1
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_writes_nothing_and_is_told_by_how_fast_it_reads(engine):
     card = Hardware((next(one for one in accelerators() if one.name == "RTX 4090"),))

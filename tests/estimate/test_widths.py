@@ -116,6 +116,14 @@ def test_transformers_unpacks_fp8_where_it_is_not_computed(hardware, wide):
     )
 
 
+@pytest.mark.parametrize("hardware", [on("nvidia", 10.0), on("amd"), on("apple"), on("cpu"), None])
+@pytest.mark.parametrize("quant", ["compressed-tensors", "NVFP4", "W4A16", "W8A16", "W8A8"])
+def test_transformers_holds_what_compressed_tensors_packed_in_16_bits(hardware, quant):
+    packed = replace(LLAMA, quant=quant, file_bytes=5_700_000_000)
+    assert weights(packed, "transformers", hardware).bytes == 2 * LLAMA.parameters
+    assert weights(packed, "vllm", on("nvidia", 10.0)).bytes == packed.file_bytes
+
+
 @pytest.mark.parametrize(
     ("hardware", "wide"),
     [(on("cpu"), True), (on("nvidia", 8.6), False), (on("apple"), False), (on("amd"), False), (None, False)],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from compat.engines import all_profiles
 from compat.extraction.facts import Provenance
+from compat.extraction.original_name import original_name
 from compat.extraction.quantization import ODD_GROUPS, PACKED, UNMARKED, VAGUE, packing_of
 from compat.hub.payloads import HubModel
 
@@ -146,6 +147,44 @@ def _quark(dtype, qscheme):
 
 
 @pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("amd/DeepSeek-V4.1-Flash-Quark-MXFP4", "MXFP4"),
+        ("amd/GLM-5.3-Quark-MXFP4-AttnFP8", "MXFP4"),
+        ("amd/Qwen3.8-27B-Quark-AWQ-INT4-W4A16", "INT4"),
+        ("someone/Qwen3.8-27B-Quark-W8A8", None),
+        ("someone/Foo-7B-quark-fp8", "FP8"),
+        ("amd/Qwen3.5-35B-A3B-MXFP4", "MXFP4"),
+    ],
+)
+def test_what_amds_quark_packed_is_told_by_name_and_owner_with_its_numbers(name, scheme):
+    found = _of(name)
+    assert (found.label, found.scheme, found.provenance) == ("Quark", scheme, Provenance.NAME)
+
+
+def test_what_fastflowlm_packed_for_amds_npu_is_told_by_its_name():
+    found = _of("FastFlowLM/GPT-OSS-20B-NPU2")
+    assert (found.label, found.provenance) == ("Q4NX", Provenance.NAME)
+    assert original_name("GPT-OSS-20B-NPU2") == "gpt-oss-20b"
+    assert not any(profile.packing("Q4NX") for profile in all_profiles().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("RedHatAI/Qwen3.8-27B-MXFP4", "MXFP4"),
+        ("amd/DeepSeek-V4-Flash-NVFP4", "NVFP4"),
+        ("amd/Phi-4-mini-instruct-w4a16-llmcompressor", "W4A16"),
+        ("amd/gpt-oss-20b-MXFP4-GGUF", None),
+        ("someone/Foo-7B-Quark", None),
+        ("someone/Quark-7B-FP8", "FP8"),
+    ],
+)
+def test_others_numbers_and_amds_other_packers_are_not_taken_for_quark(name, label):
+    assert _of(name).label == label
+
+
+@pytest.mark.parametrize(
     ("block", "scheme", "bits"),
     [
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "NVFP4", 4.5),
@@ -165,6 +204,8 @@ def _quark(dtype, qscheme):
         (_quark("fp8_e4m3", "per_tensor"), "unblocked FP8", 8 + 32 / 128**2),
         (_quark("fp8_e4m3", "per_block"), "blockwise FP8", 8 + 32 / 128**2),
         (_quark("fp4", "per_group"), "MXFP4", 4.25),
+        (_quark("uint4", "per_group"), "INT4", 4 + 20 / 128),
+        (_quark("int8", "per_channel"), "INT8", 8.0),
         ({"quant_method": "quark"}, None, None),
         ({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "online"}, "online", None),
         ({"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "offline"}, None, None),

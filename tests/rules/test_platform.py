@@ -168,6 +168,52 @@ def test_what_quark_holds_is_told_before_it_is_promised_on_amds_older_generation
     assert said("vllm", amd("gfx90a"), "Quark", scheme="MXFP4").confidence == "medium"
 
 
+def test_vllm_computes_quarks_mxfp4_on_nvidia_and_in_hardware_on_some_generations():
+    for capability in (7.5, 8.0, 8.9, 9.0):
+        result = said("vllm", nvidia(capability), "Quark", scheme="MXFP4")
+        assert (result.confidence, result.brief) == ("medium", "Quark MXFP4 without hardware help")
+    for hardware in (nvidia(10.0), nvidia(12.0), amd("gfx950")):
+        assert said("vllm", hardware, "Quark", scheme="MXFP4").warnings == ()
+    assert "the weights are unpacked" in " ".join(said("vllm", amd("gfx942"), "Quark", scheme="MXFP4").warnings)
+
+
+@pytest.mark.parametrize("model", [{}, MIXTURE])
+def test_sglang_computes_quarks_mxfp4_on_one_of_amds_generations_alone(model):
+    assert said("sglang", amd("gfx950"), "Quark", scheme="MXFP4", **model).compatible
+    for hardware in (*map(nvidia, NVIDIA), amd("gfx942")):
+        assert said("sglang", hardware, "Quark", scheme="MXFP4", **model).cause == "platform"
+
+
+def test_sglang_computes_quarks_fp8_from_ada_on_and_none_of_its_other_numbers():
+    for capability in NVIDIA:
+        assert said("sglang", nvidia(capability), "Quark", scheme="unblocked FP8").compatible is (capability >= 8.9)
+    assert said("sglang", amd("gfx942"), "Quark", scheme="unblocked FP8").compatible
+    for scheme in ("blockwise FP8", "INT4", "INT8", "NVFP4"):
+        assert said("sglang", None, "Quark", scheme=scheme).cause == "quantization"
+    assert said("sglang", nvidia(9.0), "Quark").confidence == "low"
+    assert said("sglang", nvidia(8.6), "Quark").cause == "platform"
+
+
+def test_quark_told_by_a_name_alone_is_doubted_where_it_would_be_refused():
+    facts = VariantFacts(
+        architecture="qwen3_moe",
+        architecture_from=Provenance.CONFIG,
+        hf_class="Qwen3MoeForCausalLM",
+        format="safetensors",
+        format_from=Provenance.CONFIG,
+        quantization="Quark",
+        quantization_from=Provenance.NAME,
+        scheme="MXFP4",
+        context=8192,
+        context_from=Provenance.CONFIG,
+        task="text-generation",
+        task_from=Provenance.CONFIG,
+    )
+    result = judge(facts, all_profiles()["sglang"], nvidia(9.0))
+    assert (result.confidence, result.doubted) == ("low", True)
+    assert not judge(facts, all_profiles()["vllm"], nvidia(9.0)).doubted
+
+
 def test_sglang_reads_mxfp4_on_one_of_amds_generations():
     gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
     assert said("sglang", amd("gfx950"), "MXFP4", **gpt_oss).compatible
@@ -193,8 +239,37 @@ def test_no_amd_gpu_has_nvfp4_built_in_as_no_nvidia_gpu_before_blackwell_has(pac
     assert said("vllm", nvidia(10.0), label, **packed).confidence == "high"
 
 
+@pytest.mark.parametrize("engine", ["vllm", "sglang"])
+def test_hopper_and_ada_have_hardware_for_fp8_and_none_for_nvfp4(engine):
+    for capability, aided in ((8.0, ()), (8.9, ("FP8",)), (9.0, ("FP8",)), (10.0, ("FP8", "NVFP4"))):
+        for packing in ("FP8", "NVFP4"):
+            scheme = "unblocked FP8" if packing == "FP8" else packing
+            result = said(engine, nvidia(capability), "compressed-tensors", scheme=scheme)
+            assert result.compatible
+            assert result.unaided is (packing not in aided), (capability, packing)
+
+
+def test_what_was_made_in_four_bits_counts_no_less_for_being_unpacked():
+    gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
+    result = said("sglang", nvidia(8.9), "MXFP4", **gpt_oss)
+    assert (result.brief, result.unaided) == ("MXFP4 without hardware help", False)
+    assert said("sglang", nvidia(8.9), "MXFP4").unaided
+
+
 def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
+
+
+@pytest.mark.parametrize("scheme", ["NVFP4", "FP8", "blockwise FP8"])
+def test_transformers_unpacks_what_compressed_tensors_packed_anywhere_and_is_not_sure_of_8_bit_floats_on_apple(scheme):
+    for hardware in (nvidia(8.0), nvidia(10.0), amd("gfx942"), Capability("cpu")):
+        result = said("transformers", hardware, "compressed-tensors", scheme=scheme)
+        assert result.confidence == "medium"
+        assert "unpacks the weights to 16 bits" in " ".join(result.reasons)
+    on_mac = said("transformers", Capability("apple"), "compressed-tensors", scheme=scheme)
+    assert on_mac.confidence == "low"
+    assert "PyTorch has on Apple silicon from 2.15 on" in " ".join(on_mac.warnings)
+    assert said("transformers", Capability("apple"), "compressed-tensors", scheme="INT4").confidence == "medium"
 
 
 def test_accelerators_know_their_generation():
