@@ -85,14 +85,14 @@ class Forked:
         self._control.close()
 
 
-PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
-"""The environment in which every interpreter of the tests starts."""
+PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PGOPTIONS") if name in os.environ}
+"""What every process of the tests has of the environment."""
 
 
 def takes(environment: Mapping[str, str]) -> bool:
     """Whether a fork can take an environment: not where a new interpreter would be another one in it."""
     looked_at = [name for name in {**PLAIN, **environment} if name.startswith(("PYTHON", "LANG", "LC_"))]
-    return all(environment.get(name) == PLAIN.get(name) for name in looked_at)
+    return all(environment.get(name) == PLAIN.get(name) for name in looked_at if name != "PYTHONUNBUFFERED")
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def first() -> Forked:
     with its:
         process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(its.fileno())], cwd=ROOT, pass_fds=[its.fileno()],
-            env=PLAIN, stdin=subprocess.DEVNULL,
+            env=PLAIN | {"PYTHONUNBUFFERED": "1"}, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     made = Forked(ours)
     atexit.register(process.wait)

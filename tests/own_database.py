@@ -52,6 +52,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
     """What a process needs; the Hub is at an address where nothing listens, unless told otherwise."""
     return {
         **forked.PLAIN,
+        "PYTHONUNBUFFERED": "1",
         "TEMPLATES_ROOT": str(shared_folder() / "templates"),
         "SECRET_KEY": "only for tests",
         "DATABASE_URL": url,
