@@ -41,7 +41,7 @@ from tests.samples import RECORDS
 ROOT = Path(__file__).resolve().parent.parent
 OLD = ROOT / "tests/data/upgrade"
 """What older versions left behind: records, a list, an account, a worker, and webhooks where they had them."""
-TIMEOUT = 300
+TIMEOUT = 600
 """Seconds; only a process that hangs takes that long."""
 SHARED = "TEST_RUN_FOLDER"
 """The environment variable that names the folder of a test run."""
