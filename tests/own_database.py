@@ -25,8 +25,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,12 +35,13 @@ from urllib.parse import quote
 import psycopg
 from django.conf import settings
 
+from tests import forked
 from tests.samples import RECORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = ROOT / "tests/data/upgrade"
 """What older versions left behind: records, a list, an account, a worker, and webhooks where they had them."""
-TIMEOUT = 300
+TIMEOUT = 600
 """Seconds; only a process that hangs takes that long."""
 SHARED = "TEST_RUN_FOLDER"
 """The environment variable that names the folder of a test run."""
@@ -49,24 +50,30 @@ _numbers = itertools.count()
 
 def environment(url: str, **more: str) -> dict[str, str]:
     """What a process needs; the Hub is at an address where nothing listens, unless told otherwise."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
-        **kept,
+        **forked.PLAIN,
+        "PYTHONUNBUFFERED": "1",
         "TEMPLATES_ROOT": str(shared_folder() / "templates"),
         "SECRET_KEY": "only for tests",
         "DATABASE_URL": url,
         "HF_ENDPOINT": "http://127.0.0.1:9",
-        "PYTHONUNBUFFERED": "1",
         **more,
     }
 
 
-def manage(*arguments: object, env: dict[str, str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py`` to its end."""
-    command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]
+def manage(*arguments: object, env: dict[str, str], said: str = "") -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` to its end; ``said`` is its standard input."""
+    command = _managed(arguments)
+    if forked.takes(env):
+        return forked.first().run(command, said=said, environment=env, timeout=TIMEOUT)
     return subprocess.run(
-        command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False, **options
-    )
+        [sys.executable, *command], env=env, cwd=ROOT, input=said, capture_output=True, text=True, timeout=TIMEOUT,
+        check=False,
+    )  # fmt: skip
+
+
+def _managed(arguments: Iterable[object]) -> list[str]:
+    return [str(ROOT / "manage.py"), *map(str, arguments)]
 
 
 def shared_folder() -> Path:
@@ -113,6 +120,9 @@ class OwnDatabase:
             self.url, **{"STATIC_ROOT": str(self._static), "INDEX_ROOT": str(folder / "index"), **env}
         )
 
+        self._loaded: dict[tuple[tuple[str, str], ...], forked.Forked] = {}
+        self._open = ExitStack()
+
     def __enter__(self) -> Self:
         self._static.mkdir(exist_ok=True)
         if self._made_by:
@@ -134,12 +144,23 @@ class OwnDatabase:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.close()
         if not self._sqlite:
             _on_server(f'DROP DATABASE "{self._name}" WITH (FORCE)')
 
-    def run(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return manage(*arguments, env=self.env, **options)
+    def run(self, *arguments: object, said: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; ``said`` is its standard input."""
+        return self._run(_managed(arguments), said)
+
+    def python(self, code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run code to its end, as ``python -c`` does."""
+        return self._run(["-c", code, *map(str, arguments)])
+
+    def _run(self, command: list[str], said: str = "") -> subprocess.CompletedProcess[str]:
+        environment = tuple(self.env.items())
+        if environment not in self._loaded:
+            self._loaded[environment] = self._open.enter_context(closing(forked.first().within(self.env)))
+        return self._loaded[environment].run(command, said=said, timeout=TIMEOUT)
 
     def fill(self, records: Path) -> None:
         """Load a file of records, and collect what a site serves beside its pages."""
@@ -149,9 +170,13 @@ class OwnDatabase:
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start a command."""
-        command = [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)]
         return subprocess.Popen(
-            command, env=self.env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, *_managed(arguments)],
+            env=self.env,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     @property

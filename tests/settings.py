@@ -4,6 +4,8 @@ import os
 
 os.environ.setdefault("SECRET_KEY", "tests-only")
 os.environ.setdefault("DATABASE_URL", "sqlite:///var/test.sqlite3")
+# Processes are killed here, the server never: it need not wait for its disk, which may be busy.
+os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
 
 from marketplace.settings import *  # noqa: F403 - the environment must be told before it is read
 

@@ -116,7 +116,7 @@ def test_a_whole_database_moves_to_another_one(tmp_path):
     with OwnDatabase(tmp_path / "one", filled=True) as one, OwnDatabase(tmp_path / "two") as two:
         piped = one.run("dump_records", "-")
         assert piped.returncode == 0, piped.stderr
-        loaded = two.run("load_records", "-", input=piped.stdout)
+        loaded = two.run("load_records", "-", said=piped.stdout)
         assert loaded.returncode == 0, loaded.stderr
         assert two.rows("SELECT source, state FROM compat_job") == [("standard input", "done")]
         digests = "SELECT repo_id, digest, popularity FROM compat_modelrecord"

@@ -100,11 +100,7 @@ def snapshot(own):
 
 
 def prepare(own, point=("", 0), signal_name="SIGKILL", options=()):
-    command = [sys.executable, "-c", PREPARE, snapshot(own), *map(str, point), signal_name, *options]
-    environment = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
-    )
+    return own.python(PREPARE, snapshot(own), *point, signal_name, *options)
 
 
 def result(own):

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-
 import pytest
 
-from tests.own_database import ROOT, TIMEOUT, OwnDatabase
+from tests.own_database import OwnDatabase
 from tests.samples import RECORDS, renamed, write_lines
 
 BOUNDED = """
@@ -60,9 +56,7 @@ def is_whole(own):
 
 
 def test_a_full_disk_ends_a_load_with_whole_batches_and_the_next_run_goes_on(own, file):
-    command = [sys.executable, "-c", BOUNDED, "load_records", RECORDS]
-    env = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    done = own.python(BOUNDED, "load_records", RECORDS)
     told(done, "database or disk is full", str(file), "Make room on its disk, then try again")
     is_whole(own)
     again = own.run("load_records", RECORDS)
@@ -71,15 +65,25 @@ def test_a_full_disk_ends_a_load_with_whole_batches_and_the_next_run_goes_on(own
     assert own.value("SELECT count(*) FROM compat_job WHERE state = 'running'") == 0
 
 
+LIMITED = """
+import resource, sys
+from django.core.management import execute_from_command_line
+
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+execute_from_command_line(["manage.py", *sys.argv[2:]])
+"""
+"""A command whose files may grow to so many bytes."""
+
+
 def test_a_disk_that_refuses_to_write_is_named(own, file):
-    most = file.stat().st_size
-    done = own.run("load_records", RECORDS, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    done = own.python(LIMITED, file.stat().st_size, "load_records", RECORDS)
     told(done, "disk I/O error", str(file), "is full or fails")
     is_whole(own)
 
 
 def test_a_backup_that_finds_no_room_leaves_nothing_behind(own, tmp_path):
-    done = own.run("backup", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    done = own.python(LIMITED, 20_000, "backup")
     told(done)
     assert [path for path in (tmp_path / "backups").glob("*") if path.is_file()] == []
 
@@ -104,14 +108,9 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 
 @pytest.mark.parametrize("command", [["reevaluate", "--all"], ["work", "--batch"], ["prepare"]], ids=" ".join)
 def test_a_read_only_database_is_named_and_can_still_be_read(own, command):
-    env = {**own.env, "DJANGO_SETTINGS_MODULE": "marketplace.settings"}
-
-    def run(*command):
-        line = [sys.executable, "-c", READ_ONLY, *command]
-        return subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-
-    told(run(*command), "read", str(own.path) if own.is_sqlite else own.url.rpartition("/")[2], "Let this user write")
-    done = run("find_models", "phi")
+    done = own.python(READ_ONLY, *command)
+    told(done, "read", str(own.path) if own.is_sqlite else own.url.rpartition("/")[2], "Let this user write")
+    done = own.python(READ_ONLY, "find_models", "phi")
     assert done.returncode == 0, done.stderr
 
 

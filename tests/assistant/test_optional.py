@@ -37,7 +37,7 @@ def test_the_site_never_loads_the_server_and_everything_else_works_without_its_p
 def test_a_missing_package_is_told_with_the_command_that_installs_it(tmp_path):
     (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError(\"No module named 'mcp'\", name='mcp')")
     env = environment(f"sqlite:///{tmp_path}/none.sqlite3", PYTHONPATH=str(tmp_path))
-    done = manage("mcp_server", env=env, stdin=subprocess.DEVNULL)
+    done = manage("mcp_server", env=env)
     assert done.returncode == 1
     assert done.stdout == ""
     assert "make setup-mcp" in done.stderr
@@ -45,7 +45,7 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(tmp_path):
 
 
 def test_a_database_without_tables_is_told_before_anything_is_served(tmp_path):
-    done = manage("mcp_server", env=environment(f"sqlite:///{tmp_path}/none.sqlite3"), stdin=subprocess.DEVNULL)
+    done = manage("mcp_server", env=environment(f"sqlite:///{tmp_path}/none.sqlite3"))
     assert done.returncode == 1
     assert done.stdout == ""
     assert "manage.py prepare" in done.stderr

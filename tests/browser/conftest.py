@@ -35,6 +35,7 @@ def base_url(tmp_path_factory):
     """The address of a running site; one for each process that tests, of what the first of them prepared."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(made_once("site", lambda made: prepare(made, "prepare")), folder, dirs_exist_ok=True)
+    rename_index(folder)
     with running_site(environment_in(folder), folder) as site:
         yield site.address
 
@@ -50,7 +51,22 @@ def prepared_site(folder, *first_command, **env):
 
 def environment_in(folder, **env):
     """The environment of a site that has all it needs in a folder, and no Hub unless it is told one."""
-    return environment_of(f"sqlite:///{folder}/site.sqlite3", STATIC_ROOT=f"{folder}/static", **env)
+    roots = {"STATIC_ROOT": f"{folder}/static", "INDEX_ROOT": f"{folder}/index"}
+    return environment_of(f"sqlite:///{folder}/site.sqlite3", **roots, **env)
+
+
+NAME_OF_INDEX = """
+from datetime import UTC, datetime
+from compat.catalogue.index_files import folder_of
+print(folder_of(1, datetime.now(UTC)).parent)
+"""
+
+
+def rename_index(folder):
+    """Let the index that was copied with a database be the one of the copy: it is called by the database's place."""
+    told = manage("shell", "--verbosity", "0", "-c", NAME_OF_INDEX, env=environment_in(folder))
+    (copied,) = (folder / "index").iterdir()
+    copied.rename(told.stdout.strip())
 
 
 def prepare(folder, *first_command, **env):
