@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import RequestFactory
 from django.urls import reverse
 
+from compat.ingest.store import store_raw
 from compat.management.lanes import Lanes
 from compat.models import (
     CuratedList,
@@ -23,6 +24,7 @@ from compat.models import (
 from compat.webhooks import outbox, signing
 from compat.webhooks.hosts import read_hosts
 from marketplace.models import ApiToken
+from tests.samples import record
 from tests.webhook_queue import BACKEND
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +185,20 @@ def test_several_records_with_variants_are_deleted_at_once(client):
     assert "Are you sure" in act(client, "delete_selected", *chosen)
     assert "Successfully deleted 3 model records" in act(client, "delete_selected", *chosen, post="yes")
     assert ModelRecord.objects.count() == before - 3
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_is_named_after_a_deleted_record_is_guessed_no_more(client, at_once):
+    allowed(client, "view_modelrecord", "delete_modelrecord")
+    packed = {"id": "packer/Thing-3B-GGUF", "siblings": [{"rfilename": "m.gguf"}]}
+    store_raw([("1", record(PHI, id="maker/Thing-3B")), ("2", packed)], origin="file")
+    assert ModelRecord.objects.get(repo_id=packed["id"]).architecture == "phi"
+    model = ModelRecord.objects.get(repo_id="maker/Thing-3B")
+    if at_once:
+        act(client, "delete_selected", model, post="yes")
+    else:
+        client.post(reverse("admin:compat_modelrecord_delete", args=[model.pk]), {"post": "yes"})
+    assert ModelRecord.objects.get(repo_id=packed["id"]).architecture == ""
 
 
 def test_pages_do_not_count_a_deleted_record(client):

@@ -9,11 +9,13 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from compat.ingest.changes import raise_catalogue_version
+from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.jobs import want
+from compat.ingest.writing import forget_names
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.search import matching_records, words_of
@@ -114,14 +116,18 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
     def delete_model(self, request: HttpRequest, obj: ModelRecord) -> None:
         """Delete; the record counts in the pages' numbers, which are kept until the catalogue changes."""
         with transaction.atomic():
+            lock_records()
+            repo_id = obj.repo_id
             super().delete_model(request, obj)
-            raise_catalogue_version()
+            _forget([repo_id])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
         """The same for several."""
         with transaction.atomic():
+            lock_records()
+            repo_ids = list(queryset.values_list("repo_id", flat=True))
             super().delete_queryset(request, queryset)
-            raise_catalogue_version()
+            _forget(repo_ids)
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         """Whoever keeps records or lists up to date; to look at records is not enough."""
@@ -138,6 +144,12 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         self.message_user(
             request, f"{asked} of {len(chosen)} are being refreshed; the others were asked for a moment ago."
         )
+
+
+def _forget(repo_ids: Sequence[str]) -> None:
+    """What was guessed from the names of deleted records is guessed no more."""
+    forget_names(repo_ids, timezone.now())
+    raise_catalogue_version()
 
 
 @admin.register(RecordVariant)

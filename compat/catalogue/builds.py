@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from compat.architectures import name_words
-from compat.extraction.original_name import original_name
+from compat.extraction.original_name import original_id, original_name
 from compat.extraction.relatives import CONVERTED, UNLIKE, Relation, names_a_size
 
 
@@ -184,7 +184,7 @@ class _Grouping:
 
     def _made(self, packed: str) -> str:
         """The id of the model whose packer writes its maker before its name."""
-        owner, _, name = packed.partition("_")
+        owner, _, name = (original_id(packed) or "").partition("/")
         return f"{_MOVED.get(owner, owner)}/{name}"
 
     def _lost(self) -> frozenset[str]:

@@ -56,7 +56,7 @@ from compat.shapes.known import namesake
 _AT_ONCE = 5000
 _RANGED = tuple(dict.fromkeys(bound.column for bound in RANGES))
 """The numbers of a record that questions bound."""
-_NEED_COLUMNS = ("owner", "sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes")
+_NEED_COLUMNS = ("owner", "sheet_id", "parameters", "shape_facts", "name", "seeing", "projector_bytes", "packed_model")
 
 
 def build_index() -> CatalogueIndex:
@@ -289,14 +289,14 @@ def _records(words: NameWords) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any
     published = _Published()
     texts: dict[Any, Any] = {}
     trusted = _trusted()
-    for pk, owner, sheet, parameters, facts, name, seeing, projector, *rest in records.values_list(*columns).iterator(
-        _AT_ONCE
-    ):
+    for pk, owner, sheet, parameters, facts, name, seeing, projector, packed, *rest in records.values_list(
+        *columns
+    ).iterator(_AT_ONCE):
         words.add(owner, name)
         facts = texts.setdefault(facts, facts)
         sizes = tuple((*told, is_dynamic(key)) for *told, key in variants.of(pk))
         shape = published.shape_of(facts, parameters, name, sheet)
-        need = (sheet, parameters, facts, shape, seeing, projector, *sizes)
+        need = (sheet, parameters, facts, shape, seeing, projector, bool(packed), *sizes)
         several = (tuple(value for (value,) in rows.of(pk)) for rows in spoken)
         lines = "".join(line for (line,) in tags.of(pk))
         further = _made(made, rest[kept:], lines)

@@ -480,4 +480,6 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
 
 
 _OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "tensors")
-_OF_RECORDS = ("name", "parameters", "parameters_from", "shape_facts", "projector", "projector_bytes")
+_OF_RECORDS = (
+    *("name", "parameters", "parameters_from", "shape_facts", "packed_model", "projector", "projector_bytes"),
+)

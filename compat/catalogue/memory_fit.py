@@ -129,7 +129,9 @@ def _untold(fit: FitResult) -> str:
     """Why it is not known whether something fits."""
     if fit.need is None:
         return "memory need not known"
-    return "size of its projector not known" if fit.supposes_projector else "too large at 16 bits"
+    if fit.supposes_projector:
+        return "size of its projector not known"
+    return "cache only guessed" if fit.supposes_layers else "too large at 16 bits"
 
 
 def _short(fit: FitResult) -> str:

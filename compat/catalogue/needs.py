@@ -151,6 +151,9 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
     untold = leaves_projector_out(record, variant)
     if projector:
         assumed = (*assumed, "loaded with its vision projector")
+    guessed = bool(record.packed_model and record.shape_facts)
+    if guessed:
+        assumed = (*assumed, "layers and heads from the record of the model it is named after")
     return (
         VariantInputs(
             shape=shape.shape,
@@ -165,6 +168,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
             tensors=tensors,
             embeds=record.task in _POOLED,
+            layers_guessed=guessed,
         ),
         (*assumed, *shape.assumed),
     )

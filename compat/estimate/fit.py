@@ -12,6 +12,7 @@ from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, eng
 from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
 from compat.estimate.memory import (
     LEAST_PACKED_BITS,
+    OF_LAYERS,
     MemoryEstimate,
     VariantInputs,
     cache_options,
@@ -79,6 +80,11 @@ class FitResult:
     def supposes_projector(self) -> bool:
         """Whether a vision projector is counted in that may be smaller: nothing tells its size."""
         return self.estimate.component("projector").supposed > 0
+
+    @property
+    def supposes_layers(self) -> bool:
+        """Whether what the layers take is counted in that may be smaller: nothing but a name tells them."""
+        return any(self.estimate.component(name).supposed for name in OF_LAYERS)
 
     @property
     def most(self) -> int:
@@ -225,6 +231,11 @@ def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, ass
         how, untold = "at 16 bits a weight", "How wide its weights are is not told."
         if estimate.component("projector").supposed:
             how, untold = "with a vision projector of the usual size", "How large its own is, nothing tells."
+        elif any(estimate.component(name).supposed for name in OF_LAYERS):
+            how, untold = (
+                "with the layers of the model it is named after",
+                "Whether they are its own, only its name tells.",
+            )
         wanted = f"Would need {_gib(need, room)} {how}, more than the {_gib(room, need)} here."
         if together is not None:
             wanted = f"Would need {_gib(total, there)} {how}, more than the {_gib(there, total)} here."
@@ -259,7 +270,7 @@ def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ..
 
 def _assumed(estimate: MemoryEstimate, rooms: tuple[int, ...], spill: int) -> bool:
     """Whether what does not go in is partly assumed, and might go in without that: weights that may be narrower, a
-    projector that may be smaller.
+    projector that may be smaller, layers that only a name tells.
 
     ``rooms`` are those of the devices that are used.
     """

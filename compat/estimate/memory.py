@@ -48,7 +48,7 @@ class VariantInputs:
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
     usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
     ``tensors`` is what the files list, where their headers were read. ``embeds``: it is served for what it makes of a
-    text, as a vector or a rank, and not to write.
+    text, as a vector or a rank, and not to write. ``layers_guessed``: nothing but its name tells the shape.
     """
 
     shape: ModelShape | None = None
@@ -63,6 +63,7 @@ class VariantInputs:
     tensors: TensorBytes | None = None
     embeds: bool = False
     projector_usual: int = 0
+    layers_guessed: bool = False
 
     @property
     def sized(self) -> bool:
@@ -185,7 +186,7 @@ def estimate_memory(
     device_weights, host = _placed(weights, engine, hardware, gpu=gpu)
     if staged is not None and device_weights is not None:
         device_weights += staged.copies
-    components = (
+    components: tuple[Component, ...] = (
         Component("weights", device_weights, weights.basis, weights.detail, weights.least),
         kv,
         state,
@@ -193,6 +194,8 @@ def estimate_memory(
         _times("overhead", extra, devices),
         _projector(variant, slug),
     )
+    if variant.layers_guessed:
+        components = tuple(_guessed(one) if one.bytes and one.name in OF_LAYERS else one for one in components)
     known = [c.bytes for c in components if c.bytes is not None]
     total = sum(known) if len(known) == len(components) and not untold else None
     shares = staged.shares if staged is not None else device_shares(hardware, engine, devices)
@@ -214,6 +217,10 @@ def estimate_memory(
         stages,
         cards,
     )
+
+
+def _guessed(component: Component) -> Component:
+    return replace(component, basis=Basis.ASSUMED)
 
 
 def _foreseen(variant: VariantInputs, weights: Weights, engine: str, tokens: int) -> tuple[int, int] | None:
@@ -291,6 +298,8 @@ def cache_factor(widening: Widening | None, engine: str, cache: CacheOptions) ->
 
 MOVABLE = ("weights", "kv", "state")
 """Components that come with layers, and so lie wherever those do."""
+OF_LAYERS = ("kv", "state", "compute")
+"""Components whose size the layers alone decide."""
 
 SMALLEST_FILE, LARGEST_FILE = "IQ1_S", "BF16"
 """The quantizations that GGUF repositories usually hold at the one end and at the other."""
@@ -328,6 +337,8 @@ def variant_weights(variant: VariantInputs, engine: str, widening: Widening | No
         return Weights(None, Basis.UNKNOWN, missing=(variant.doubt,))
     if variant.width_assumed and not variant.sized and weights.total is not None:
         weights = replace(weights, basis=Basis.DEFAULT, least=round(weights.total * LEAST_PACKED_BITS / 16))
+    if variant.layers_guessed and not variant.sized and not variant.parameters and weights.total is not None:
+        weights = replace(weights, basis=Basis.DEFAULT, least=1)
     return weights if widening is None else _widened(weights, variant, widening)
 
 

@@ -81,6 +81,7 @@ from compat.estimate.kv import (
 from compat.estimate.launch import Aside, Launch, LoadOptions, for_embeddings, launch_of
 from compat.estimate.memory import (
     MOVABLE,
+    OF_LAYERS,
     VariantInputs,
     as_held,
     cache_factor,
@@ -126,7 +127,7 @@ _VARIANT = np.dtype(
         ("head", "i8"),
         ("experts", "i8"),
         *(("most", "i8"), ("most_on_device", "i8")),
-        *(("quality", "i1"), ("width", "i1"), ("embeds", "?")),
+        *(("quality", "i1"), ("width", "i1"), ("embeds", "?"), ("layers_guessed", "?")),
         *(("widening", "i1"), ("wide", "i8"), ("wide_least", "i8"), ("wide_held", "i8")),
         *(("work", WORK), ("wide_work", WORK)),
     ]
@@ -334,6 +335,8 @@ class NeedColumns:
         known = np.logical_and.reduce([part >= 0 for part in parts.values()])
         floor = sum(np.maximum(part, 0) for part in parts.values()) - variants["supposed"]
         floor += np.where(least > 0, least - np.maximum(weights, 0), 0)
+        of_layers = sum(np.maximum(parts[name], 0) for name in OF_LAYERS)
+        floor -= np.where(variants["layers_guessed"], of_layers, 0)
         host = variants["host"] if placed else np.zeros(len(variants), dtype=np.int64)
         most = variants["most_on_device"] if placed else variants["most"]
         layers, dense = shapes["layers"][of], shapes["dense"][of]
@@ -756,7 +759,7 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str, suppo
         experts = experts_held(variant.shape, weights, engine, variant.quant, label if quant == variant.quant else None)
     placed = (_told(weights.total), on_device, host, weights.least, held)
     told = (*placed, projector, supposed, head, experts, most, most_on_device)
-    row = (*told, quality_of_variant(variant), width_of_variant(variant), variant.embeds)
+    row = (*told, quality_of_variant(variant), width_of_variant(variant), variant.embeds, variant.layers_guessed)
     work = work_row(variant.shape, weights, engine, quant, label)
     if widening is None or everywhere is not None:
         return *row, UNKNOWN, 0, 0, 0, work, work

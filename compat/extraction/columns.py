@@ -9,7 +9,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from compat.extraction.extract import Extraction, extract, needs_relatives, own_shape_facts, witness_of
+from compat.extraction.extract import (
+    Extraction,
+    extract,
+    needs_relatives,
+    own_shape_facts,
+    packed_model,
+    witness_of,
+)
 from compat.extraction.facts import VariantFacts, digest_of
 from compat.extraction.relatives import READ, Witness
 from compat.hub.payloads import HubModel, ParsedRecord
@@ -64,6 +71,7 @@ def parts_of(parsed: ParsedRecord, extraction: Extraction, shape_facts: str) -> 
     """What is kept of a record. ``shape_facts`` shape its memory estimate."""
     model = parsed.model
     judged = extraction.judged
+    packed = packed_model(model, extraction)
     columns = {
         "repo_id": model.id,
         "owner": model.owner,
@@ -90,6 +98,7 @@ def parts_of(parsed: ParsedRecord, extraction: Extraction, shape_facts: str) -> 
         "context": None if extraction.context.provenance.guessed else extraction.context.value,
         "formats": formats_of(judged),
         "shape_facts": shape_facts,
+        "packed_model": packed.lower() if packed else None,
         "projector": bool(extraction.projectors),
         "projector_bytes": extraction.projector_bytes,
         "size_bytes": storable(extraction.repository_size),

@@ -28,10 +28,12 @@ from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
+from compat.extraction.original_name import original_of_gguf
 from compat.extraction.parameters import NEAR_ITS_NAME, parameters_of
 from compat.extraction.quantization import SHARED_NAMES, Packing, packing_in_headers, packing_of
 from compat.extraction.relatives import (
     WEAK,
+    Kin,
     Relation,
     Relative,
     Witness,
@@ -144,7 +146,15 @@ def witness_of(model: HubModel, extraction: Extraction, shape_facts: str = "") -
         task=extraction.task,
         parameters=extraction.parameters,
         shape_facts=shape_facts,
+        packed=packed_model(model, extraction) or "",
     )
+
+
+def packed_model(model: HubModel, extraction: Extraction) -> str | None:
+    """The name of the model that its GGUF files are of, in its packer's letters, where nothing but its own tells it."""
+    architecture = extraction.architecture
+    told = extraction.relations or (architecture.known and not architecture.provenance.guessed)
+    return None if told else original_of_gguf(model.name)
 
 
 def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
@@ -161,7 +171,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
     task = task_of(model, hf_class)
     if architecture.provenance in WEAK:
         architecture = architecture_by(relatives, architecture.value) or architecture
-    alike = of_architecture(relatives, architecture)
+    alike = of_architecture([one for one in relatives if one.kin is not Kin.NAMED], architecture)
     if context.provenance in WEAK:
         published = context.value if context.provenance is Provenance.KNOWN else None
         context = context_by(alike, published) or context

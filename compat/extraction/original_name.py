@@ -26,3 +26,15 @@ def original_name(name: str) -> str | None:
     if tail is None or not tail.start() or not _TELLS.search(tail[0]):
         return None
     return lowered[: tail.start()]
+
+
+def original_of_gguf(name: str) -> str | None:
+    """The same of a name that says GGUF, in its packer's own letters; None of any other."""
+    original = original_name(name)
+    return name[: len(original)] if original and "gguf" in name[len(original) :].lower() else None
+
+
+def original_id(original: str) -> str | None:
+    """The model whose packer writes its maker before its name: ``BAAI_AREX-Turbo`` is ``BAAI/AREX-Turbo``."""
+    owner, line, name = original.partition("_")
+    return f"{owner}/{name}" if line else None

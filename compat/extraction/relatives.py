@@ -3,10 +3,13 @@
 A conversion keeps architecture, context and task of its model, and a copy is the model itself. So what a record leaves
 out, its relatives tell: where all of them that read it say the same. Only what a relative read itself counts, never
 what it has from relatives in turn. How often such facts are right is measured (``compat/engines/evidence.py``).
+
+GGUF files that say nothing of where they are from may be named after a model: that guesses architecture and layers.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +21,9 @@ from typing import Any, TypeVar
 from compat.architectures import model_types_of_gguf, name_words
 from compat.extraction.card import card_texts
 from compat.extraction.facts import Fact, Provenance
+from compat.extraction.original_name import original_id
 from compat.hub.payloads import HubModel
+from compat.shapes.layer_facts import is_whole
 
 T = TypeVar("T", str, int)
 
@@ -69,6 +74,7 @@ class Kin(Enum):
     CONVERSION = "a conversion of it"
     SIBLING = "a conversion of the same model"
     COPY = "of the same name"
+    NAMED = "which it is named after"
 
     @property
     def counts(self) -> bool:
@@ -84,7 +90,8 @@ class Witness:
     """What one record read of itself, and what it says it was made from. What it did not read is empty.
 
     ``architectures`` is each ``model_type`` that it may be: the name in a GGUF header can stand for several.
-    ``shape_facts`` is what its own configuration or header tells of its layers.
+    ``shape_facts`` is what its own configuration or header tells of its layers. ``packed`` is what the model of its
+    GGUF files is called, where nothing but its own name tells it.
     """
 
     repo_id: str
@@ -94,6 +101,7 @@ class Witness:
     task: str | None = None
     parameters: int | None = None
     shape_facts: str = ""
+    packed: str = ""
 
     def __reduce__(self) -> tuple[type[Witness], tuple[Any, ...]]:
         """Pickled as it is made, in a fifth of the time."""
@@ -110,6 +118,7 @@ class Witness:
         task: Fact[str],
         parameters: Fact[int],
         shape_facts: str,
+        packed: str = "",
     ) -> Witness:
         """What of a record's facts it read itself."""
         own = architecture.provenance in READ
@@ -121,6 +130,7 @@ class Witness:
             task.value if task.provenance in READ else None,
             parameters.value if parameters.provenance in READ else None,
             shape_facts if own else "",
+            packed,
         )
 
     @property
@@ -152,6 +162,23 @@ class Witness:
         """Whether its name says which model it is of."""
         return names_a_size(self.name)
 
+    @property
+    def packed_id(self) -> str | None:
+        """The id of the model that it is named after, where its name tells the maker too."""
+        return original_id(self.packed)
+
+    @property
+    def packed_name(self) -> str:
+        """The name that models have which it is named after, as names are compared; empty where many may have it."""
+        name = self.packed.lower()
+        return name if names_a_size(name) else ""
+
+    @property
+    def names_when_packed(self) -> tuple[str, ...]:
+        """What others are called, as names are compared, that are named after this one."""
+        with_maker = self.repo_id.replace("/", "_", 1).lower()
+        return (self.name, with_maker) if self.names_a_size else (with_maker,)
+
 
 def names_a_size(name: str) -> bool:
     """Whether a name in lower case says which model it is of: ``my-model`` is one that many chose."""
@@ -180,7 +207,9 @@ def kin_of(one: Witness, other: Witness) -> Kin | None:
         return Kin.CONVERSION
     if base is not None and one.likely_converted_from == base == other.converted_from:
         return Kin.SIBLING
-    return Kin.COPY if one.name == other.name and one.names_a_size else None
+    if one.name == other.name and one.names_a_size:
+        return Kin.COPY
+    return Kin.NAMED if other.repo_id == one.packed_id or other.name == one.packed_name else None
 
 
 class Witnesses:
@@ -199,7 +228,7 @@ class Witnesses:
                 self._by_original[one.converted_from].append(one)
 
     def relatives_of(self, one: Witness) -> tuple[Relative, ...]:
-        """Those that are related to one, nearest first."""
+        """Those that are related to one, nearest first; what it is named after only where there are no others."""
         base = self._by_id.get(one.made_from or "")
         found = [
             *([base] if base else []),
@@ -207,24 +236,35 @@ class Witnesses:
             *self._by_original.get(one.likely_converted_from or "", ())[:MOST_OF_A_KIND],
             *self._by_name.get(one.name, ())[:MOST_OF_A_KIND],
         ]
-        related = {other.repo_id: Relative(kin, other) for other in found if (kin := kin_of(one, other)) is not None}
-        return tuple(
-            sorted(related.values(), key=lambda relative: (_NEAREST.index(relative.kin), relative.witness.repo_id))
-        )
+        return _related(one, found) or _related(one, self._namesakes_of(one))
+
+    def _namesakes_of(self, one: Witness) -> list[Witness]:
+        by_id = self._by_id.get(one.packed_id or "")
+        return [*([by_id] if by_id else []), *self._by_name.get(one.packed_name, ())[:MOST_OF_A_KIND]]
+
+
+def _related(one: Witness, found: Sequence[Witness]) -> tuple[Relative, ...]:
+    related = {other.repo_id: Relative(kin, other) for other in found if (kin := kin_of(one, other)) is not None}
+    return tuple(
+        sorted(related.values(), key=lambda relative: (_NEAREST.index(relative.kin), relative.witness.repo_id))
+    )
 
 
 def architecture_by(relatives: Sequence[Relative], guess: str | None = None) -> Fact[str] | None:
     """The one architecture that all of them that read theirs may be.
 
     One conversion or copy alone is not believed against the ``guess`` that the model's own id or name allows: packers
-    rewrite models of one architecture as another.
+    rewrite models of one architecture as another. Models that it is only named after are asked where there is no guess.
     """
     telling = [one for one in relatives if one.witness.architectures]
     common = frozenset[str].intersection(*(one.witness.architectures for one in telling)) if telling else ()
     if len(common) != 1:
         return None
     (name,) = common
-    if len(telling) == 1 and telling[0].kin is not Kin.BASE and guess not in (None, name):
+    nearest = telling[0].kin
+    if len(telling) == 1 and nearest is not Kin.BASE and guess not in (None, name):
+        return None
+    if nearest is Kin.NAMED and guess is not None:
         return None
     return _agreed(telling, lambda _: name, "is “{}”", "are “{}”")
 
@@ -261,8 +301,9 @@ def parameters_by(relatives: Sequence[Relative]) -> Fact[int] | None:
 
 
 def shape_facts_by(relatives: Sequence[Relative]) -> str:
-    """What the nearest relative that tells its layers says of them, or empty."""
-    return next((one.witness.shape_facts for one in relatives if one.witness.shape_facts), "")
+    """What the nearest relative that tells its layers says of them; of some that tell none, the nearest's. Or empty."""
+    told = [one.witness.shape_facts for one in relatives if one.witness.shape_facts]
+    return next((one for one in told if is_whole(json.loads(one))), next(iter(told), ""))
 
 
 def _agreed(relatives: Sequence[Relative], told: Callable[[Witness], T | None], one: str, many: str) -> Fact[T] | None:
@@ -271,11 +312,13 @@ def _agreed(relatives: Sequence[Relative], told: Callable[[Witness], T | None], 
     value = values.pop() if len(values) == 1 else None
     if value is None:
         return None
+    guessed = any(relative.kin is Kin.NAMED for relative in telling)
     named = "; ".join(f"{relative.witness.repo_id}, {relative.kin.value}" for relative in telling[:_NAMED])
     if len(telling) == 1:
-        return Fact(value, Provenance.RELATIVE, f"{named}, {one.format(value)}")
+        return Fact(value, Provenance.NAME if guessed else Provenance.RELATIVE, f"{named}, {one.format(value)}")
     more = f"; and {len(telling) - _NAMED} more" if len(telling) > _NAMED else ""
-    return Fact(value, Provenance.RELATIVES, f"{len(telling)} relatives {many.format(value)}: {named}{more}")
+    evidence = f"{len(telling)} relatives {many.format(value)}: {named}{more}"
+    return Fact(value, Provenance.NAME if guessed else Provenance.RELATIVES, evidence)
 
 
 def _model_types(architecture: Fact[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from compat.hub.documents import Kind, Told, told
 from compat.hub.errors import HubDisabled, HubNotFound
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.store import Counts, store_told
+from compat.ingest.writing import forget_names
 from compat.models import FormerName, HubFetch, ListEntry, Measurement, ModelRecord, in_any_case
 from compat.timestamps import iso_timestamp
 
@@ -77,6 +78,7 @@ def note_renamed(old_id: str, found: Told) -> Counts:
         if old is not None:
             found = _moved(old, found)
         counts = store_told([found], origin="hub")
+        forget_names([old_id], now)
         record = ModelRecord.objects.get(repo_id=new_id)
         FormerName.objects.update_or_create(
             lowered=old_id.lower(), defaults={"repo_id": old_id, "record": record, "noticed": now}

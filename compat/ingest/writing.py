@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ from compat.models import (
     payloads_of,
 )
 from compat.models.composed import ComposedQuery
-from compat.models.lineage import ReadRecord, read_with_relatives, waiting_for
+from compat.models.lineage import ReadRecord, named_after, read_with_relatives, waiting_for
 from compat.models.written import Row, write_rows
 
 NEVER: Mapping[str, datetime] = MappingProxyType({})
@@ -49,6 +49,16 @@ def write_records(
         known = _write(read, origin, now, fetched, columns, ahead)
     for keys in batched(waiting_for(read, known), BATCH):
         _read_relatives_again(keys, now)
+
+
+def forget_names(repo_ids: Iterable[str], now: datetime) -> None:
+    """Read records again that are named after repositories which are not there under these ids any more.
+
+    Inside the caller's transaction.
+    """
+    for some in batched(repo_ids, BATCH):
+        for keys in batched(named_after(some), BATCH):
+            _read_relatives_again(keys, now)
 
 
 def _read_relatives_again(keys: Sequence[int], now: datetime) -> None:

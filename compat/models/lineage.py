@@ -123,9 +123,9 @@ def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
     """What the catalogue's records that may be related to some read of themselves. Two queries at most."""
     if not asking:
         return []
-    bases = {one.made_from for one in asking if one.made_from}
+    bases = {base for one in asking for base in (one.made_from, one.packed_id) if base}
     originals = {one.likely_converted_from for one in asking if one.likely_converted_from}
-    names = {one.name for one in asking if one.names_a_size}
+    names = {one.name for one in asking if one.names_a_size}.union(one.packed_name for one in asking if one.packed_name)
     found = _RELATED.rows(sorted(bases), sorted(originals.union(one.repo_id for one in asking)), sorted(names))
     rows = {row[0]: row for row in found}
     if not rows:
@@ -215,20 +215,33 @@ def waiting_for(arrived: Sequence[ReadRecord], known: Container[str]) -> list[in
     originals = {one.converted_from for one in own if one.converted_from}
     names = {one.name for one in own if one.names_a_size}
     made_from = {*telling, *originals}
-    rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names))
+    packed = {name for one in own for name in one.names_when_packed}
+    rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names), sorted(packed))
     return sorted({pk for pk, repo_id in rows if repo_id not in ids})
 
 
+def named_after(repo_ids: Iterable[str]) -> list[int]:
+    """The stored records of which nothing but a name tells that they are of these models, by their keys. One query."""
+    names = {name for repo_id in repo_ids for name in Witness(repo_id).names_when_packed}
+    return [pk for (pk,) in _NAMED_AFTER.rows(sorted(names))]
+
+
+_NAMED_AFTER = ComposedQuery(
+    lambda names: ModelRecord.objects.filter(packed_model__in=names).order_by("pk").values_list("pk")
+)
+
+
 def _waiting(
-    originals: Sequence[str], made_from: Sequence[str], names: Sequence[str]
+    originals: Sequence[str], made_from: Sequence[str], names: Sequence[str], packed: Sequence[str]
 ) -> QuerySet[ModelRecord, tuple[int, str]]:
-    """Records that lack something and are among originals, made from some models, or of some names."""
+    """Records that lack something and are among originals, made from or named after some models, or of some names."""
     waiting = ModelRecord.objects.filter(_LACKING).order_by()
     made = RecordRelation.objects.filter(base__in=made_from).exclude(kind__in=UNLIKE).values("record")
     related = [
         waiting.filter(repo_id__in=originals),
         waiting.filter(pk__in=made),
         waiting.alias(lower=Lower("name")).filter(lower__in=names),
+        waiting.filter(packed_model__in=packed),
     ]
     first, *others = (some.values_list("pk", "repo_id") for some in related)
     return first.union(*others, all=True)

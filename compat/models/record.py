@@ -101,6 +101,12 @@ class ModelRecord(models.Model):
     shape_facts = models.TextField(
         blank=True, help_text="What the configuration tells of layers, heads and widths, as JSON; for memory estimates."
     )
+    packed_model = models.CharField(  # noqa: DJ001 - SQLite copies a large table for a column that cannot be empty
+        max_length=100,
+        null=True,
+        blank=True,
+        help_text="What the model of its GGUF files is called, in lower case, where nothing but its name tells it.",
+    )
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Sum of all files, where all are told.")
     projector = models.BooleanField(default=False, help_text="Whether a vision projector lies beside GGUF files.")
     projector_bytes = models.BigIntegerField(null=True, blank=True, help_text="Its size, where it is told.")
@@ -134,6 +140,9 @@ class ModelRecord(models.Model):
             models.Index(Lower("repo_id"), name="record_by_lowered_id"),
             models.Index(fields=["sheet"], name="record_by_sheet"),
             models.Index(fields=["gone"], condition=~models.Q(gone=""), name="record_gone"),
+            models.Index(
+                fields=["packed_model"], condition=models.Q(packed_model__isnull=False), name="record_by_packed_model"
+            ),
         ]
 
     def __str__(self) -> str:

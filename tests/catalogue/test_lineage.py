@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from django.db import connection
 
 from compat import catalogue as queries
 from compat import check_model_compatibility, check_model_worker_compatibility
 from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
+from compat.engines.confidence import Confidence
 from compat.engines.evidence import sureness
 from compat.extraction.facts import Provenance, VariantFacts
 from compat.hub.payloads import parse_record
@@ -259,6 +263,145 @@ def test_fetching_a_base_later_is_seen_by_the_functions():
     store([base()])
     assert check_model_compatibility(made()).confidence == "low"
     assert check_model_compatibility(ModelRecord.objects.get(repo_id=MADE)).confidence == "low"
+
+
+# --- what a name alone tells -----------------------------------------------------------------------------------
+
+MODEL, PACKED = "maker/Thing-3B", "packer/Thing-3B-GGUF"
+LAYERS = {"model_type": "phi", "num_hidden_layers": 32, "hidden_size": 2560, "num_attention_heads": 32}
+
+
+def packing(**changes):
+    """GGUF files of which nothing but their repository's name tells what they are of."""
+    return {"id": PACKED, "siblings": FILES, "tags": ["gguf"]} | changes
+
+
+def model(**changes):
+    return base(id=MODEL, config=LAYERS) | changes
+
+
+def kept_packing(*batches):
+    for batch in batches:
+        assert not sync.store_raw([(item["id"], item) for item in batch], origin="file").rejected
+    return ModelRecord.objects.get(repo_id=PACKED)
+
+
+def guessed(kept):
+    return kept.architecture, kept.architecture_from, kept.shape_facts
+
+
+NAMED = ("phi", "name", json.dumps(LAYERS, sort_keys=True, separators=(",", ":")))
+UNTOLD = ("", "unknown", "")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_name_guesses_architecture_and_layers_whatever_arrives_first(order):
+    kept = kept_packing(*ORDERS[order](model(), packing()))
+    assert guessed(kept) == NAMED
+    assert (kept.context, kept.task, kept.license, kept.gated) == (None, "", "", "")
+
+
+@pytest.mark.parametrize(
+    ("packer", "maker", "known"),
+    [
+        ("packer/maker_Thing-GGUF", "maker/Thing", True),
+        ("packer/Maker_Thing-GGUF", "Maker/Thing", True),
+        ("packer/Thing-3B-i1-GGUF", "maker/thing-3b", True),
+        ("packer/Thing-GGUF", "maker/Thing", False),
+        ("packer/Thing-3B-Distill-GGUF", "maker/Thing-3B", False),
+        ("packer/Thing-3B-GGUF", "maker/Thing-3B-Instruct", False),
+    ],
+)
+@pytest.mark.parametrize("order", ORDERS)
+def test_which_model_a_name_tells_whatever_arrives_first(packer, maker, known, order):
+    for batch in ORDERS[order](model(id=maker), packing(id=packer)):
+        sync.store_raw([(item["id"], item) for item in batch], origin="file")
+    assert (ModelRecord.objects.get(repo_id=packer).architecture == "phi") is known
+
+
+def test_a_guess_by_name_promises_nothing_and_refuses_nothing():
+    unknown = kept_packing([packing()])
+    refused = {one.profile for one in Verdict.objects.filter(sheet=unknown.sheet_id) if one.cause != "unknown"}
+    kept = kept_packing([model()])
+    for verdict in Verdict.objects.filter(sheet=kept.sheet_id):
+        assert verdict.confidence <= Confidence.LOW, verdict.profile
+        assert verdict.cause in ("", "unknown") or verdict.profile in refused, verdict.profile
+    llama = Verdict.objects.get(sheet=kept.sheet_id, profile="llama-cpp")
+    assert (llama.confidence, llama.result.brief) == (Confidence.LOW, "architecture guessed")
+
+
+def test_the_page_says_that_architecture_and_layers_are_guessed(client):
+    kept_packing([model(), packing()])
+    page = client.get(f"/models/{PACKED}/?worker=llama-cpp&accelerator=RTX+4090").content.decode()
+    assert f"{MODEL}, which it is named after, is “phi”" in page
+    assert "guessed from the name" in page
+    assert "layers and heads from the record of the model it is named after" in page
+
+
+def test_what_goes_in_only_without_the_cache_that_is_guessed_is_not_refused():
+    """Its file of 1.8 GB goes into 3 GB, and not with the cache of 32 layers."""
+    kept_packing([model(), packing()])
+    asked = Question(worker="llama-cpp", accelerator="RTX 4090", memory=3)
+    row = queries.detail(PACKED, asked, workers()).row
+    listed = asked.changed(q="packer thing-3b", unit="repository")
+    assert [one.record.repo_id for one in queries.browse(listed).rows] == [PACKED]
+    assert not queries.browse(listed.changed(memory=1)).rows
+    assert (row.result.compatible, row.result.brief) == (True, "cache only guessed")
+    assert "with the layers of the model it is named after" in " ".join(row.result.warnings)
+    small = queries.detail(PACKED, Question(worker="llama-cpp", accelerator="RTX 4090", memory=1), workers()).row
+    assert small.result.cause == "memory"
+
+
+def test_another_model_of_the_name_that_is_not_alike_takes_the_guess_back():
+    other = model(id="other/Thing-3B", config=LAYERS | {"model_type": "llama"})
+    assert guessed(kept_packing([packing()], [model()], [other])) == UNTOLD
+    sync.store_told([whole(model(id="other/Thing-3B"), "hub")], origin="hub")
+    assert guessed(kept_packing()) == NAMED
+
+
+def test_a_model_that_changes_changes_what_is_guessed():
+    kept = kept_packing([packing(), model()], [model(config=LAYERS | {"num_hidden_layers": 24})])
+    assert '"num_hidden_layers":24' in kept.shape_facts
+    assert guessed(kept_packing([{"id": MODEL, "siblings": FILES}])) == UNTOLD
+
+
+def test_a_record_that_tells_its_own_later_is_guessed_no_more():
+    kept = kept_packing([packing(), model()], [packing(config={"model_type": "llama"})])
+    assert guessed(kept)[:2] == ("llama", "config")
+    assert kept.packed_model is None
+
+
+def test_a_record_that_says_later_what_it_is_made_from_is_guessed_no_more():
+    kept = kept_packing([packing(), model()], [packing(tags=["gguf", "base_model:maker/other"])])
+    assert guessed(kept) == UNTOLD
+
+
+def test_reading_everything_again_fills_what_an_older_version_did_not_know():
+    kept_packing([packing(), model()])
+    ModelRecord.objects.filter(repo_id=PACKED).update(
+        packed_model=None, architecture="", architecture_from="unknown", shape_facts=""
+    )
+    extract_again()
+    kept = kept_packing()
+    assert guessed(kept) == NAMED
+    assert kept.packed_model == "thing-3b"
+
+
+def test_the_functions_see_what_is_guessed():
+    kept_packing([model(), packing()])
+    assert check_model_worker_compatibility(packing(), "llama-cpp").confidence == "low"
+    found = extraction_of(parse_record(packing()).model)
+    assert found.architecture == queries.detail(PACKED, Question(), workers()).extraction.architecture
+
+
+@pytest.mark.parametrize("index", ["record_by_packed_model"])
+def test_whom_an_arrival_concerns_is_looked_up_in_an_index(index):
+    kept_packing([packing()])
+    found = ModelRecord.objects.filter(packed_model__in=["thing-3b", "maker_thing-3b"])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    assert index in found.explain()
 
 
 # --- the functions ---------------------------------------------------------------------------------------------

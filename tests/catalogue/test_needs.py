@@ -245,6 +245,7 @@ def model(config=LLAMA, parameters=None, name="sample"):
         projector=False,
         projector_bytes=None,
         shape_facts=shape_facts(config),
+        packed_model=None,
         parameters=parameters,
         parameters_from="hub",
         name=name,

@@ -11,11 +11,13 @@ import compat
 from compat.engines import all_profiles
 from compat.engines.confidence import Confidence
 from compat.engines.evidence import EvidencePath, evidence, sureness
-from compat.extraction.extract import extract, witness_of
-from compat.extraction.facts import Provenance
-from compat.extraction.relatives import Witnesses
+from compat.extraction.extract import extract, own_shape_facts, witness_of
+from compat.extraction.facts import Fact, Provenance
+from compat.extraction.original_name import original_of_gguf
+from compat.extraction.relatives import Kin, Witness, Witnesses, architecture_by, shape_facts_by
 from compat.hub.payloads import HubModel
 from compat.rules import judge
+from compat.shapes.shape import from_config
 from tools.evaluation.evidence import bundled_models, measure
 
 
@@ -112,6 +114,38 @@ def test_the_documentation_says_how_often_relatives_were_right():
     several, one = paths["relatives"], paths["relative"]
     words = f"right in {several.right} of {several.cases} cases, one alone in {one.right} of {one.cases} (see"
     assert words in " ".join(text.split())
+
+
+def test_the_model_that_gguf_files_are_named_after_is_theirs(models):
+    read = {one.id: witness_of(one, extract(one), own_shape_facts(one)) for one in models.values()}
+    witnesses = Witnesses(read.values())
+    architectures, layers = [], []
+    for one in models.values():
+        original = original_of_gguf(one.name)
+        named = witnesses.relatives_of(Witness(one.id, packed=original)) if original else ()
+        guess = architecture_by([other for other in named if other.kin is Kin.NAMED])
+        told = extract(one, witnesses.relatives_of(read[one.id])).architecture if guess else Fact.unknown()
+        if guess is None or told.provenance not in _TOLD:
+            continue
+        architectures.append(guess.value == told.value)
+        base = read.get(read[one.id].made_from or "")
+        counts = _layers(base.shape_facts if base else ""), _layers(shape_facts_by(named))
+        if all(counts):
+            layers.append(counts[0] == counts[1])
+    assert sum(architectures) >= 0.99 * len(architectures) > 1000
+    assert sum(layers) >= 0.99 * len(layers) > 1000
+    words = (
+        f"The architecture was right in {sum(architectures):,} of {len(architectures):,} cases, the number of layers "
+        f"in {sum(layers):,} of {len(layers):,}."
+    )
+    assert words in " ".join((Path(compat.__file__).parents[1] / "docs" / "verdicts.md").read_text("utf-8").split())
+
+
+_TOLD = (Provenance.CONFIG, Provenance.GGUF_HEADER, Provenance.HUB, Provenance.RELATIVE, Provenance.RELATIVES)
+
+
+def _layers(shape_facts):
+    return from_config(json.loads(shape_facts)).layers if shape_facts else None
 
 
 def test_the_documentation_says_how_often_packed_weights_were_safetensors():

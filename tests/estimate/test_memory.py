@@ -140,6 +140,33 @@ def test_what_is_only_supposed_lowers_a_verdict_and_refuses_nothing():
     assert fit(need - 1_800_000_001).fit is Fit.TOO_LARGE
 
 
+def test_layers_that_are_only_guessed_lower_a_verdict_and_refuse_nothing():
+    """One byte to each side of where it goes in with its cache, and with nothing but its weights."""
+    listed = replace(LLAMA, file_bytes=4_920_000_000, format="gguf")
+    guessed, options = replace(listed, layers_guessed=True), LoadOptions(ubatch=512)
+    found = estimate_memory(guessed, "llama.cpp", machine(24), options)
+    assert found.total == estimate_memory(listed, "llama.cpp", machine(24), options).total
+    least = found.component("weights").bytes + found.component("overhead").bytes
+
+    def fit(usable):
+        alone = Hardware((Accelerator("Any card", "nvidia", "gpu", memory=usable),))
+        return judge_fit(guessed, "llama.cpp", alone, options)
+
+    assert fit(found.total).fit in (Fit.FITS, Fit.TIGHT)
+    assert fit(found.total - 1).fit is Fit.UNKNOWN
+    assert "with the layers of the model it is named after" in fit(found.total - 1).sentence
+    assert fit(least).fit is Fit.UNKNOWN
+    assert fit(least - 1).fit is Fit.TOO_LARGE
+
+
+def test_weights_of_which_nothing_but_guessed_layers_tells_refuse_nothing():
+    untold = VariantInputs(replace(known_shape("Llama-3.1-8B"), parameters=None), quant="Q4_K_M", layers_guessed=True)
+    alone = Hardware((Accelerator("Any card", "nvidia", "gpu", memory=2 * GIB),))
+    assert judge_fit(untold, "llama.cpp", alone).fit is Fit.UNKNOWN
+    assert judge_fit(replace(untold, layers_guessed=False), "llama.cpp", alone).fit is Fit.TOO_LARGE
+    assert judge_fit(replace(untold, parameters=8_030_261_248), "llama.cpp", alone).fit is Fit.TOO_LARGE
+
+
 @pytest.mark.parametrize(
     ("model", "context", "mib"),
     [("Qwen/Qwen3-4B-Instruct-2507", 2176, 3147), ("mistralai/Mistral-7B-Instruct-v0.3", 33898, 8689)],

@@ -140,6 +140,7 @@ def variants():
                     tensors=listed if format_ == "gguf" and chance.random() < 0.5 else None,
                     embeds=(shape is not None and shape.encoder) or chance.random() < 0.1,
                     projector_usual=usual,
+                    layers_guessed=chance.random() < 0.2,
                 )
             )
     return found

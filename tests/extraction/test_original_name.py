@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat.extraction.original_name import original_name
+from compat.extraction.original_name import original_id, original_name, original_of_gguf
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,24 @@ def test_the_words_of_packers_are_left_out(packed, original):
 )
 def test_other_names_are_left_alone(name):
     assert original_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("packed", "original"),
+    [
+        ("Qwen3-8B-GGUF", "Qwen3-8B"),
+        ("Qwen3-8B-Q4_K_M-gguf", "Qwen3-8B"),
+        ("BAAI_AREX-Turbo-GGUF", "BAAI_AREX-Turbo"),
+        ("Qwen3-8B-GGUF-tuned", None),
+        ("Qwen3-8B-AWQ", None),
+        ("Qwen3-8B", None),
+        ("GGUF", None),
+    ],
+)
+def test_of_gguf_the_original_keeps_its_letters(packed, original):
+    assert original_of_gguf(packed) == original
+
+
+@pytest.mark.parametrize(("original", "repo_id"), [("BAAI_AREX_2", "BAAI/AREX_2"), ("Qwen3-8B", None), ("", None)])
+def test_packers_may_write_the_maker_before_the_name(original, repo_id):
+    assert original_id(original) == repo_id

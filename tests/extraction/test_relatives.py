@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from compat.extraction.extract import extract, witness_of
 from compat.extraction.facts import Provenance
-from compat.extraction.relatives import MOST_OF_A_KIND, Kin, Witnesses, kin_of
+from compat.extraction.relatives import MOST_OF_A_KIND, Kin, Witnesses, kin_of, shape_facts_by
 from compat.hub.payloads import HubModel
 
 SAFETENSORS = [{"rfilename": "model.safetensors"}]
@@ -45,6 +47,12 @@ def witness(repo_id, **told):
     return witness_of(one, extract(one))
 
 
+def packed(repo_id, **told):
+    """What a record of GGUF files that names no architecture tells its relatives."""
+    one = model(repo_id, siblings=[{"rfilename": "m-Q4_K_M.gguf"}], **told)
+    return witness_of(one, extract(one))
+
+
 SILENT = model("maker/Thing-1B")
 
 
@@ -60,6 +68,17 @@ SILENT = model("maker/Thing-1B")
         (witness("a/x", made_from="b/y", kind="adapter"), witness("b/y"), None),
         (witness("a/x", made_from="b/y", kind="merge"), witness("b/y"), None),
         (witness("a/x", made_from="b/y"), witness("c/z", made_from="b/y", kind="finetune"), None),
+        (packed("a/Thing-7B-GGUF"), witness("b/thing-7b"), Kin.NAMED),
+        (packed("a/Thing-7B-Q4_K_M-GGUF"), witness("b/Thing-7B"), Kin.NAMED),
+        (packed("a/Maker_Thing-GGUF"), witness("Maker/Thing"), Kin.NAMED),
+        (packed("a/DeepSeek-R1-GGUF"), witness("b/DeepSeek-R1-Distill-Qwen-7B"), None),
+        (packed("a/Thing-7B-Merged-GGUF"), witness("b/Thing-7B"), None),
+        (packed("a/gemma-3n-4B-GGUF"), witness("b/gemma-3-4B"), None),
+        (packed("a/Thing-7B-VL-GGUF"), witness("b/Thing-7B"), None),
+        (packed("a/Thing-7B-AWQ"), witness("b/Thing-7B"), None),
+        (packed("a/my-model-GGUF"), witness("b/my-model"), None),
+        (packed("a/Thing-7B-GGUF", made_from="c/d"), witness("b/Thing-7B"), None),
+        (witness("b/Thing-7B"), packed("a/Thing-7B-GGUF"), None),
         (witness("a/my-model"), witness("b/my-model"), None),
         (witness("a/Thing-7B"), witness("a/Thing-7B"), None),
         (witness("a/x"), witness("b/y"), None),
@@ -189,3 +208,57 @@ def test_layers_are_told_by_who_read_an_architecture():
     read_it = model("a/x", "phi3")
     assert witness_of(read_it, extract(read_it), "{}").shape_facts == "{}"
     assert witness_of(SILENT, extract(SILENT), "{}").shape_facts == ""
+
+
+# --- what its name alone tells ---------------------------------------------------------------------------------
+
+UNTOLD = model("packer/Thing-1B-GGUF", siblings=[{"rfilename": "Thing-1B-Q4_K_M.gguf"}])
+"""GGUF files of which nothing but the repository's name tells what they are of."""
+
+
+def test_a_name_guesses_the_architecture_and_nothing_else():
+    maker = model("maker/Thing-1B", "phi3", context=4096, count=1_100_000_000, pipeline_tag="text-generation")
+    found, alone = read(UNTOLD, maker), read(UNTOLD)
+    assert (found.architecture.value, found.architecture.provenance) == ("phi3", Provenance.NAME)
+    assert found.architecture.evidence == "maker/Thing-1B, which it is named after, is “phi3”"
+    assert (found.context, found.task, found.parameters) == (alone.context, alone.task, alone.parameters)
+    assert found.family == "phi"
+
+
+def test_models_of_one_name_that_are_not_alike_tell_nothing_by_it():
+    makers = model("a/Thing-1B", "phi3"), model("b/Thing-1B", "llama")
+    assert read(UNTOLD, makers[0], model("c/thing-1b", "phi3")).architecture.value == "phi3"
+    assert not read(UNTOLD, *makers).architecture.known
+
+
+def test_what_a_record_says_it_is_made_from_comes_before_its_name():
+    maker = model("maker/Thing-1B", "phi3")
+    made = model(UNTOLD.id, made_from="maker/Other", siblings=[{"rfilename": "m.gguf"}])
+    assert not read(made, maker).architecture.known
+    found = read(made, maker, model("maker/Other", "llama"))
+    assert (found.architecture.value, found.architecture.provenance) == ("llama", Provenance.RELATIVE)
+
+
+def test_what_is_read_of_a_copy_of_the_files_comes_before_their_name():
+    found = read(UNTOLD, model("maker/Thing-1B", "phi3"), gguf("other/Thing-1B-GGUF", "qwen3"))
+    assert (found.architecture.value, found.architecture.provenance) == ("qwen3", Provenance.RELATIVE)
+
+
+def test_a_name_is_not_believed_against_what_its_first_words_or_its_id_tell():
+    files = [{"rfilename": "m-Q4_K_M.gguf"}]
+    named = model("packer/Qwen3-8B-GGUF", siblings=files)
+    other = read(named, model("maker/Qwen3-8B", "llama"))
+    assert (other.architecture.value, other.architecture.provenance) == ("qwen3", Provenance.NAME)
+    assert other.architecture.evidence == "its name begins with “qwen3”"
+
+
+def test_the_layers_are_of_the_nearest_relative_that_tells_any():
+    def of(repo_id, **shape):
+        return witness_of(model(repo_id, "llama"), extract(model(repo_id, "llama")), json.dumps(shape))
+
+    told, untold = of("b/Thing-1B", num_hidden_layers=16), of("a/Thing-1B", model_type="llama")
+    relatives = Witnesses([told, untold]).relatives_of(packed(UNTOLD.id))
+    assert [one.witness.repo_id for one in relatives] == ["a/Thing-1B", "b/Thing-1B"]
+    assert shape_facts_by(relatives) == told.shape_facts
+    assert shape_facts_by(relatives[:1]) == untold.shape_facts
+    assert shape_facts_by(()) == ""

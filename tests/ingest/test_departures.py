@@ -216,6 +216,30 @@ def test_a_renamed_repository_is_one_record_with_all_that_belonged_to_it(client,
     assert get_huggingface_model(PHI) == found
 
 
+@pytest.mark.parametrize("met_before", [False, True])
+def test_what_is_named_after_the_old_name_is_guessed_no_more(known, met_before):
+    names = {"maker/Thing-3B": "sample/Thing-3B-GGUF", "maker/Other-3B": "sample/Other-3B-GGUF"}
+    if met_before:
+        store.store_told([told(Kind.LIST, record(PHI, id="maker/Other-3B", siblings=FILES), NOW)], origin="hub")
+    store.store_told([told(Kind.LIST, record(PHI, id="maker/Thing-3B", siblings=FILES), NOW)], origin="hub")
+    store.store_told(
+        [told(Kind.LIST, {"id": one, "siblings": [{"rfilename": "m.gguf"}]}, NOW) for one in names.values()],
+        origin="hub",
+    )
+    assert kept(names["maker/Thing-3B"]).architecture == "phi"
+    note_renamed("maker/Thing-3B", told(Kind.DETAIL, record(PHI, id="maker/Other-3B", siblings=FILES), NOW))
+    assert kept(names["maker/Thing-3B"]).architecture == ""
+    assert kept(names["maker/Other-3B"]).architecture == "phi"
+
+
+def test_what_is_named_after_a_model_that_is_gone_from_the_hub_still_is(known):
+    store.store_told([told(Kind.LIST, record(PHI, id="maker/Thing-3B", siblings=FILES), NOW)], origin="hub")
+    packed = {"id": "sample/Thing-3B-GGUF", "siblings": [{"rfilename": "m.gguf"}]}
+    store.store_told([told(Kind.LIST, packed, NOW)], origin="hub")
+    note_gone("maker/Thing-3B", "missing")
+    assert (kept(packed["id"]).architecture, kept(packed["id"]).gone) == ("phi", "")
+
+
 def test_two_renames_lead_to_the_last_name(client, known):
     note_renamed(PHI, renamed())
     note_renamed(MOVED, told(Kind.DETAIL, record(PHI, id="third/home", siblings=FILES), NOW + timedelta(minutes=6)))
