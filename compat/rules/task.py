@@ -74,6 +74,10 @@ def check(facts: VariantFacts, profile: EngineProfile) -> Iterator[Finding]:
             f"{made_for}, and marks the answer in a text that it is given, as encoders do; {profile.name} answers by "
             "writing alone."
         )
+    elif task in profile.tasks and group is not None and facts.architecture_from.guessed:
+        text = f"{made_for}, which {profile.name} does not serve with an architecture that is only guessed here."
+        yield Finding("unknown", Severity.BLOCKS, text, "architecture guessed")
+        return
     elif task in profile.tasks and group is not None:
         text = f"{made_for}, which {profile.name} does not serve with this architecture."
     elif len(profile.tasks) > _MANY_TASKS:

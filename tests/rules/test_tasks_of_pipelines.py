@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compat.engines import all_profiles
 from compat.extraction.extract import extract
+from compat.extraction.facts import Provenance
 from compat.hub.payloads import parse_record
 from compat.rules import judge_all
 
@@ -45,6 +48,24 @@ def test_a_model_of_a_pipelines_mapping_runs(task, model_type, hf_class):
 
 def test_a_model_of_another_pipelines_mapping_is_refused():
     assert judged("object-detection", "vit", "ViTForImageClassification").cause == "task"
+
+
+def test_a_guessed_architecture_refuses_no_task():
+    (facts,) = extract(
+        parse_record(
+            {
+                "id": "a/b",
+                "pipeline_tag": "object-detection",
+                "config": {"model_type": "vit"},
+                "siblings": [{"rfilename": "model.safetensors"}],
+            }
+        ).model
+    ).judged
+    profile = all_profiles()["transformers"]
+    assert judge_all((facts,), profile).result.cause == "task"
+    guessed = judge_all((replace(facts, architecture_from=Provenance.NAME),), profile).result
+    assert guessed.cause == "unknown"
+    assert "an architecture that is only guessed here" in " ".join(guessed.reasons)
 
 
 def test_a_model_without_the_layer_that_the_task_needs_might_run():
