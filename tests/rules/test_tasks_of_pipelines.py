@@ -55,8 +55,8 @@ def test_a_guessed_architecture_refuses_no_task():
         parse_record(
             {
                 "id": "a/b",
-                "pipeline_tag": "object-detection",
-                "config": {"model_type": "vit"},
+                "pipeline_tag": "feature-extraction",
+                "config": {"model_type": "qwen3"},
                 "siblings": [{"rfilename": "model.safetensors"}],
             }
         ).model
