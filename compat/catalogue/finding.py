@@ -87,7 +87,11 @@ class Finding:
         self.index, self.criteria, self.worker = index, criteria, worker
         self.asked_for = read_as(index, criteria.asked_for)
         self.names_first, self.models = names_first, models
-        self.singled = _singled_rows(index, criteria, self.asked_for, models=models)
+        self.singled: Column | None = None
+        self.among: Mask | None = None
+        singled = _singled_rows(index, criteria, self.asked_for, models=models)
+        if singled is not None:
+            self._single_out(singled)
         # Speeds first: working them out tells the verdicts as well.
         self.speeds = _speeds(index, criteria, worker)
         self.verdicts = verdicts_on(index, worker)
@@ -127,6 +131,8 @@ class Finding:
 
     def _single_out(self, rows: Column) -> None:
         self.singled = rows if self.singled is None else rows[np.isin(rows, self.singled)]
+        self.among = np.zeros(len(self.index), dtype=bool)
+        self.among[self.singled] = True
 
     def _chosen(self) -> Iterator[tuple[Facet, tuple[str, ...]]]:
         for facet in FACETS:
@@ -160,15 +166,6 @@ class Finding:
                 taken[RUNNING[level_of(RUNNING) == level] if level else causes] = True
             asked &= taken
         return asked
-
-    @cached_property
-    def among(self) -> Mask | None:
-        """Of every row whether it is singled out; None where nothing of that is asked."""
-        if self.singled is None:
-            return None
-        among = np.zeros(len(self.index), dtype=bool)
-        among[self.singled] = True
-        return among
 
     @cached_property
     def units(self) -> Units:
