@@ -127,7 +127,9 @@ def test_a_build_of_files_that_are_not_listed_is_offered_beside_a_model_likely_b
     assert page.result.brief == "too large at 16 bits"
     assert (surer, perhaps) == (None, "bartowski/Llama-3.3-70B-Instruct-GGUF")
     text = Page(client.get(f"/models/{LARGE}/?worker=ollama&accelerator=RTX%204070&ram=32")).text
-    said, own = (text.index(one) for one in ("This model might run here as bartowski/", "The first to try"))
+    said, own = (
+        text.index(one) for one in ("This model might run here as bartowski/", "The first to try of this repository")
+    )
     assert said < own
 
 
