@@ -117,9 +117,8 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         """Delete; the record counts in the pages' numbers, which are kept until the catalogue changes."""
         with transaction.atomic():
             lock_records()
-            repo_id = obj.repo_id
             super().delete_model(request, obj)
-            _forget([repo_id])
+            _forget([obj.repo_id])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
         """The same for several."""
@@ -147,7 +146,7 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
 
 
 def _forget(repo_ids: Sequence[str]) -> None:
-    """What was guessed from the names of deleted records is guessed no more."""
+    """Of deleted records nothing counts any more, nor is anything guessed from their names."""
     forget_names(repo_ids, timezone.now())
     raise_catalogue_version()
 

@@ -296,7 +296,7 @@ class DetailPage:
     descendants: Sequence[Descendants] = ()
     """What says that it was made from this one, but for its other builds."""
 
-    @property
+    @cached_property
     def surer(self) -> Row | None:
         """The other build that is surer here than this one, if there is one."""
         return surer_of(self.row, self.builds, self.worker)
@@ -306,9 +306,11 @@ class DetailPage:
         """The same with how to start it. A query, where a machine is told."""
         return started(self.surer, self.worker)
 
-    @property
+    @cached_property
     def perhaps(self) -> Row | None:
-        """The other build that might run here, whose need is not known, where this one does not run."""
+        """The other build that might run here, whose need is not known, where this one does not run or is likely beyond
+        the machine.
+        """
         return perhaps_of(self.row, self.builds, self.worker)
 
     elsewhere: Sequence[Elsewhere] = ()

@@ -30,6 +30,8 @@ def original_name(name: str) -> str | None:
 
 def original_of_gguf(name: str) -> str | None:
     """The same of a name that says GGUF, in its packer's own letters; None of any other."""
+    if "gguf" not in name.lower():
+        return None
     original = original_name(name)
     return name[: len(original)] if original and "gguf" in name[len(original) :].lower() else None
 
