@@ -12,7 +12,7 @@ from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now
 from compat.catalogue.descendants import Descendants, kinds_of
-from compat.catalogue.elsewhere import OF_THE_ENGINE, Elsewhere, engines_that_run
+from compat.catalogue.elsewhere import Elsewhere, engines_that_run
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
@@ -487,9 +487,7 @@ def detail(
         builds=relatives.builds,
         descendants=relatives.descendants,
         best=best.best if other else None,
-        elsewhere=engines_that_run(record, variants, answer.facts, worker, asked, available)
-        if row.result.cause in OF_THE_ENGINE
-        else (),
+        elsewhere=engines_that_run(row, variants, answer.facts, worker, asked, available),
     )
 
 
