@@ -303,6 +303,16 @@ class FormerName(models.Model):
         return self.repo_id
 
 
+def current_names(repo_ids: Iterable[str]) -> dict[str, str]:
+    """The ids that repositories have now, by those that they had before, in lower case. One query."""
+    return dict(_CURRENT_NAMES.rows(sorted({repo_id.lower() for repo_id in repo_ids})))
+
+
+_CURRENT_NAMES = ComposedQuery(
+    lambda lowered: FormerName.objects.filter(lowered__in=lowered).order_by().values_list("lowered", "record__repo_id")
+)
+
+
 class RecordLanguage(models.Model):
     """A language a record says it speaks, as a lower-case code."""
 
