@@ -43,6 +43,7 @@ from compat.catalogue.taking import (
     SURE,
     TRUSTS,
     UNKNOWN_NEED,
+    UNOPTIMIZED,
     WORDS_WITHOUT_SPEED,
 )
 from compat.catalogue.well_known import is_altered
@@ -417,12 +418,15 @@ NEED_NOT_KNOWN = np.array(
 
 _FITTING = np.array(
     [
-        score >= RUNS and KINDS[worth_of(score)] in FIT_WELL and bool(TRUSTS[worth_of(score)] == SURE)
+        score >= RUNS
+        and KINDS[worth_of(score)] in FIT_WELL
+        and bool(TRUSTS[worth_of(score)] == SURE)
+        and not UNOPTIMIZED[worth_of(score)]
         for score in range(SCORES - 1)
     ]
     + [False]
 )
-"""Whether one of that score fits a machine well, and nothing about it is a guess."""
+"""Whether one of that score fits a machine well, is no slow packing there, and nothing about it is a guess."""
 
 
 def are_of_known_makers(merits: Column, least: int) -> Mask:
@@ -544,6 +548,7 @@ _TRUST_WORDS = {
     DOUBTED: "; something speaks against it, which its page tells",
 }
 """What is said of one that is not to be trusted as far as others."""
+_SLOW_PACKING = "; the engine's own makers say that their code for its packing is slow"
 
 
 _UNTOLD_AGE = ("not told: counted as the oldest that its line allows", "not told")
@@ -559,4 +564,5 @@ def _here(score: int, *, paced: bool) -> str:
         return f"its verdict is {Confidence(int(level_of(score))).word} confidence; no machine is told"
     kind = int(KINDS[worth])
     words = CLASS_WORDS[kind] if paced else WORDS_WITHOUT_SPEED.get(kind, CLASS_WORDS[kind])
-    return words + _TRUST_WORDS.get(int(TRUSTS[worth]), "")
+    slow = _SLOW_PACKING if UNOPTIMIZED[worth] else ""
+    return words + slow + _TRUST_WORDS.get(int(TRUSTS[worth]), "")

@@ -52,9 +52,10 @@ class FitResult:
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
     ``gpu_layers`` is how many layers a partial offload keeps whole on the accelerators, ``host_need`` what it puts into
-    system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine does not use
-    by itself, or cannot for this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
-    ``spread``: the engine is told to take all devices, as it would by itself take one that does not hold all.
+    system memory, where there is ``host_room`` for it, and ``offload`` what lies where. ``left_out`` is a sentence on
+    devices that the engine does not use by itself, or cannot for this model, and ``doubt`` one on why it may not keep
+    the cache as it is asked for. ``spread``: the engine is told to take all devices, as it would by itself take one
+    that does not hold all.
     """
 
     fit: Fit
@@ -64,6 +65,7 @@ class FitResult:
     room: int | None = None
     gpu_layers: int | None = None
     host_need: int | None = None
+    host_room: int | None = None
     left_out: str = ""
     offload: Offload | None = None
     doubt: str = ""
@@ -95,6 +97,11 @@ class FitResult:
     def in_system(self) -> int:
         """Bytes in system memory beside accelerators: what spills over, or what an engine always leaves there."""
         return self.estimate.host if self.host_need is None else self.host_need
+
+    @property
+    def fills_system_memory(self) -> bool:
+        """Whether a partial offload leaves less than a tenth of the room in system memory."""
+        return self.host_need is not None and self.host_room is not None and self.host_need > TIGHT * self.host_room
 
     @property
     def whole_need(self) -> int:
@@ -394,7 +401,7 @@ def _partial(
     if found.experts is not None:
         where = f"all there but the experts of {found.experts} of {layers} layers"
     sentence = f"{wanted}: {where}, {_gib(host)} in system memory, and slower for it."
-    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, found.layers, host, offload=found)
+    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, found.layers, host, spill, offload=found)
 
 
 def _experts_aside(

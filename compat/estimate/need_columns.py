@@ -148,22 +148,24 @@ Column = NDArray[np.int64]
 
 
 class Shares(NamedTuple):
-    """What accelerators read of each variant, whether experts are what is aside, and whether one card is all it lies on
-    of several (:func:`~compat.estimate.foreseen.lone_card`).
+    """What accelerators read of each variant, whether experts are what is aside, whether one card is all it lies on of
+    several (:func:`~compat.estimate.foreseen.lone_card`), and whether it leaves less than a tenth of the room in system
+    memory.
     """
 
     share: NDArray[np.float64]
     experts: NDArray[np.bool_]
     alone: NDArray[np.bool_]
+    crowded: NDArray[np.bool_]
 
     @classmethod
     def whole(cls, count: int) -> Shares:
         """Of so many variants that lie on all accelerators and nowhere else."""
-        return cls(np.ones(count), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
+        return cls(np.ones(count), *(np.zeros(count, dtype=bool) for _ in range(3)))
 
     def of(self, rows: Column) -> Shares:
         """Those of some rows."""
-        return Shares(self.share[rows], self.experts[rows], self.alone[rows])
+        return Shares(*(column[rows] for column in self))
 
     def put(self, rows: Column, others: Shares) -> None:
         """Have those of others at some rows."""
@@ -564,27 +566,35 @@ def _shares_read(columns: NeedColumns, fits: NDArray[np.int8], hardware: Hardwar
         at = np.flatnonzero((fits == FIT_CODES[Fit.PARTIAL]) & (found.alone == one))
         if len(at):
             there = hardware.with_cards((card,) if one and card is not None else None)
-            found.share[at], found.experts[at] = _parts_read(columns.taken(at), there, options)
+            found.share[at], found.experts[at], found.crowded[at] = _parts_read(columns.taken(at), there, options)
     return found
 
 
 def _parts_read(
     columns: NeedColumns, hardware: Hardware, options: LoadOptions
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What accelerators read of variants that lie in both memories, and whether experts are what is aside."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """What accelerators read of variants that lie in both memories, whether experts are what is aside, and whether that
+    leaves less than a tenth of the room there.
+    """
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
     found, spill = columns.needs(hardware, options), spill_room(columns.engine, hardware, rooms)
     devices, heads = found.by_device(hardware, columns.engine), found.heads_by_device(hardware, columns.engine)
     over = np.ones(len(columns), dtype=bool)
-    share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
+    kept = found.layers_kept(over, devices, heads, rooms, spill)
+    share, crowded = kept / np.maximum(found.layers, 1), found.host + found.layers_gone(kept) > TIGHT * spill
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
-        return share, ~over
+        return share, ~over, crowded
     beyond = found.over_all(devices) - sum(rooms)
     gone = found.experts_gone(over, beyond, devices, rooms, spill)
     moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
     left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
-    return np.where(gone > 0, left, share), gone > 0
+    by_experts = gone > 0
+    return (
+        np.where(by_experts, left, share),
+        by_experts,
+        np.where(by_experts, found.host + moved > TIGHT * spill, crowded),
+    )
 
 
 def _speeds(
@@ -708,6 +718,11 @@ class Needs:
         found = np.zeros(len(over), dtype=np.int64)
         found[at] = np.where((there >= 1) & (host <= spill), there, 0)
         return found
+
+    def layers_gone(self, kept: Column) -> Column:
+        """Bytes that come with layers of which accelerators keep so many."""
+        movable = self.movable - self.head
+        return movable - movable * kept // np.maximum(self.layers, 1)
 
     def experts_gone(
         self,
