@@ -38,8 +38,9 @@ class Group:
     surest a verdict can be; ``note`` a sentence shown with it, ``brief`` a few words of it for a badge; ``context`` a
     limit of their own in tokens; ``started_with`` the arguments that the engine needs to run them, which the note tells
     as well; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but does not run them, and
-    ``unknown`` where that depends on what the record does not tell. ``not_packed``: packings that the engine otherwise reads, but not with these. ``derived``: the names follow from others by a rule of the
-    engine, and so are no architectures of their own.
+    ``unknown`` where that depends on what the record does not tell. ``not_packed``: packings that the engine otherwise
+    reads, but not with these. ``derived``: the names follow from others by a rule of the engine, and so are no
+    architectures of their own.
     """
 
     by: str

@@ -165,7 +165,7 @@ class Shares(NamedTuple):
 
     def of(self, rows: Column) -> Shares:
         """Those of some rows."""
-        return Shares(*(column[rows] for column in self))
+        return Shares(self.share[rows], self.experts[rows], self.alone[rows], self.crowded[rows])
 
     def put(self, rows: Column, others: Shares) -> None:
         """Have those of others at some rows."""
