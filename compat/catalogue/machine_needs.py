@@ -480,7 +480,7 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
         )
 
 
-_OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "tensors")
+_OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "as_made", "tensors")
 _OF_RECORDS = (
     *("name", "parameters", "parameters_from", "shape_facts", "packed_model", "projector", "projector_bytes"),
 )

@@ -12,9 +12,9 @@ class  a build that
 13     is good and writes fast, with layers or experts in system memory
 12     is good, fits, and writes about as fast as people read
 11     is fair (three bits), fits, and is not slow
-10     is as 13, and leaves less than a tenth of that system memory
+10     is as 13, and leaves hardly any system memory to anything else
 9, 8   is good, or fair, with layers or experts in system memory, and is not slow
-7      is as one of these two, and leaves less than a tenth of that system memory
+7      is as one of these two, and leaves hardly any system memory to anything else
 6      is good or fair, and slow
 5      is poor (fewer bits), and not slow: only where nothing better is of use
 4, 3   is poor and slow; or crawls, whatever it is

@@ -131,7 +131,7 @@ def outcome_of(
         pace = pace_of(record, variants[place], loaded, fit)
         untold = fit.estimate.component("weights").bytes is None
         trust = int(trust_in(result.sureness, bool(fit.doubt), untold))
-        how = {"unaided": result.unaided, "unoptimized": result.unoptimized, "crowded": fit.fills_system_memory}
+        how = {"unaided": result.unaided, "unoptimized": result.unoptimized, "crowded": fit.crowded}
         found = _Taken(worth(quality, fit.fit, pace, trust, **how), at, place, fit)
         if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
             taken = found

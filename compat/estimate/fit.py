@@ -27,6 +27,8 @@ from compat.wording import or_
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
+LEFT_TO_OTHERS = 8 * GIB
+"""System memory for the system and what else somebody has open: where less is left, it counts as full."""
 
 
 class Fit(StrEnum):
@@ -52,10 +54,10 @@ class FitResult:
     ``need`` is None where it cannot be told, and ``room`` is then that of all devices; None where nobody told it.
 
     ``gpu_layers`` is how many layers a partial offload keeps whole on the accelerators, ``host_need`` what it puts into
-    system memory, where there is ``host_room`` for it, and ``offload`` what lies where. ``left_out`` is a sentence on
-    devices that the engine does not use by itself, or cannot for this model, and ``doubt`` one on why it may not keep
-    the cache as it is asked for. ``spread``: the engine is told to take all devices, as it would by itself take one
-    that does not hold all.
+    system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine does not use
+    by itself, or cannot for this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
+    ``spread``: the engine is told to take all devices, as it would by itself take one that does not hold all.
+    ``crowded``: what lies in system memory leaves hardly any of it.
     """
 
     fit: Fit
@@ -65,7 +67,7 @@ class FitResult:
     room: int | None = None
     gpu_layers: int | None = None
     host_need: int | None = None
-    host_room: int | None = None
+    crowded: bool = False
     left_out: str = ""
     offload: Offload | None = None
     doubt: str = ""
@@ -97,11 +99,6 @@ class FitResult:
     def in_system(self) -> int:
         """Bytes in system memory beside accelerators: what spills over, or what an engine always leaves there."""
         return self.estimate.host if self.host_need is None else self.host_need
-
-    @property
-    def fills_system_memory(self) -> bool:
-        """Whether a partial offload leaves less than a tenth of the room in system memory."""
-        return self.host_need is not None and self.host_room is not None and self.host_need > TIGHT * self.host_room
 
     @property
     def whole_need(self) -> int:
@@ -211,7 +208,7 @@ def _judged(
         return FitResult(Fit.UNEVEN, sentence, estimate, need, room)
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
-        return partial
+        return replace(partial, crowded=partial.in_system > easy_spill(engine, hardware, rooms))
     return _beyond(estimate, rooms, index, assumed=assumed)
 
 
@@ -362,6 +359,13 @@ def spill_room(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
     return max(left - sum(rooms), 0) if hardware.unified else left
 
 
+def easy_spill(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
+    """How many of those bytes may be taken with enough left: a tenth of them, and what other programs need."""
+    spill, memory = spill_room(engine, hardware, rooms), hardware.system_memory or 0
+    kept = memory - round(memory * CPU_FRACTION)
+    return min(int(TIGHT * spill), spill + kept - LEFT_TO_OTHERS)
+
+
 def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float:
     assert estimate.per_device is not None
     return estimate.per_device[index] / max(rooms[index], 1)
@@ -401,7 +405,7 @@ def _partial(
     if found.experts is not None:
         where = f"all there but the experts of {found.experts} of {layers} layers"
     sentence = f"{wanted}: {where}, {_gib(host)} in system memory, and slower for it."
-    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, found.layers, host, spill, offload=found)
+    return FitResult(Fit.PARTIAL, sentence, estimate, need, room, found.layers, host, offload=found)
 
 
 def _experts_aside(

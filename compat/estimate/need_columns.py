@@ -63,7 +63,7 @@ from compat.estimate.engine_names import (
     runtime_of,
     runtimes,
 )
-from compat.estimate.fit import NOWHERE, TIGHT, Fit, rank_of, rooms_of, spill_room, stays_alone
+from compat.estimate.fit import NOWHERE, TIGHT, Fit, easy_spill, rank_of, rooms_of, spill_room, stays_alone
 from compat.estimate.foreseen import foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import (
     WINDOWED,
@@ -149,8 +149,7 @@ Column = NDArray[np.int64]
 
 class Shares(NamedTuple):
     """What accelerators read of each variant, whether experts are what is aside, whether one card is all it lies on of
-    several (:func:`~compat.estimate.foreseen.lone_card`), and whether it leaves less than a tenth of the room in system
-    memory.
+    several (:func:`~compat.estimate.foreseen.lone_card`), and whether it leaves hardly any system memory.
     """
 
     share: NDArray[np.float64]
@@ -574,7 +573,7 @@ def _parts_read(
     columns: NeedColumns, hardware: Hardware, options: LoadOptions
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """What accelerators read of variants that lie in both memories, whether experts are what is aside, and whether that
-    leaves less than a tenth of the room there.
+    leaves hardly any room there.
     """
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
@@ -582,7 +581,8 @@ def _parts_read(
     devices, heads = found.by_device(hardware, columns.engine), found.heads_by_device(hardware, columns.engine)
     over = np.ones(len(columns), dtype=bool)
     kept = found.layers_kept(over, devices, heads, rooms, spill)
-    share, crowded = kept / np.maximum(found.layers, 1), found.host + found.layers_gone(kept) > TIGHT * spill
+    easy = easy_spill(columns.engine, hardware, rooms)
+    share, crowded = kept / np.maximum(found.layers, 1), found.host + found.layers_gone(kept) > easy
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
         return share, ~over, crowded
     beyond = found.over_all(devices) - sum(rooms)
@@ -593,7 +593,7 @@ def _parts_read(
     return (
         np.where(by_experts, left, share),
         by_experts,
-        np.where(by_experts, found.host + moved > TIGHT * spill, crowded),
+        np.where(by_experts, found.host + moved > easy, crowded),
     )
 
 
@@ -785,7 +785,7 @@ def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str, suppo
 
 def quality_of_variant(variant: VariantInputs) -> int:
     """How much of the model a variant keeps, as :func:`~compat.estimate.quality.quality_code` tells it."""
-    return quality_code(variant.quant, variant.bits, named=variant.format == "gguf")
+    return quality_code(variant.quant, variant.bits, named=variant.format == "gguf", as_made=variant.as_made)
 
 
 def width_of_variant(variant: VariantInputs) -> int:

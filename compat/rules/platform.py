@@ -37,8 +37,7 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
     if rule is not None:
         yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        found = as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
-        yield from (one._replace(unaided=False) for one in found) if _is_as_made(facts) else found
+        yield from as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
@@ -61,14 +60,6 @@ def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
         scheme=facts.scheme,
         sharded=facts.sharded,
     )
-
-
-_MADE_IN = {"gpt_oss": "MXFP4"}
-"""Architectures whose weights were made in a packing: there is no build of them that keeps more."""
-
-
-def _is_as_made(facts: VariantFacts) -> bool:
-    return facts.quantization is not None and facts.quantization == _MADE_IN.get(facts.architecture or "")
 
 
 def _is_mixture(facts: VariantFacts) -> bool:

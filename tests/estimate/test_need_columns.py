@@ -316,7 +316,7 @@ def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
         bounds = columns.speeds(fits, read, machine, options.kv_type, at_most=True)
         for variant, speed, bound, full in zip(some, found.tolist(), bounds.tolist(), read.crowded, strict=True):
             fit = judge_fit(variant, engine, machine, options)
-            assert full == fit.fills_system_memory, (variant, fit.sentence)
+            assert full == fit.crowded, (variant, fit.sentence)
             expected = estimate_speed(variant, engine, machine, fit, kv_type=options.kv_type).tokens_per_second
             assert (None if np.isnan(speed) else speed) == expected, (variant, fit.sentence)
             most = most_speed(variant, engine, machine, fit, kv_type=options.kv_type)

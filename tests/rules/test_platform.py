@@ -249,13 +249,6 @@ def test_hopper_and_ada_have_hardware_for_fp8_and_none_for_nvfp4(engine):
             assert result.unaided is (packing not in aided), (capability, packing)
 
 
-def test_what_was_made_in_four_bits_counts_no_less_for_being_unpacked():
-    gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
-    result = said("sglang", nvidia(8.9), "MXFP4", **gpt_oss)
-    assert (result.brief, result.unaided) == ("MXFP4 without hardware help", False)
-    assert said("sglang", nvidia(8.9), "MXFP4").unaided
-
-
 def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
 
