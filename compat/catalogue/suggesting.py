@@ -109,7 +109,7 @@ _COPIED = re.compile(r"[-_.](?:unquantized|hf|\d+-?bits?)$|(?<=mlx)-bf16$")
 """The end of the name of weights that were only written in another way."""
 _PACKED = frozenset({
     *("awq", "gptq", "int4", "int8", "nvfp4", "mxfp4", "mlx", "gguf", "exl2", "exl3", "w4a16", "w8a8", "w8a16"),
-    *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized"),
+    *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized", "comfy", "comfyui", "repackaged"),
 })  # fmt: skip
 """And words that stand anywhere in it."""
 _TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo"})

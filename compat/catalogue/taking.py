@@ -8,13 +8,13 @@ class  a build that
 ====== =========================================================================================
 18-16  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
 15     does as well, and is not nearly lossless, in a packing for which the hardware has nothing
-14     is good and writes fast, with little memory to spare
+14     is good and writes fast, with little memory to spare; or on a processor, and leaves hardly any to anything else
 13     is good and writes fast, with layers or experts in system memory
 12     is good, fits, and writes about as fast as people read
 11     is fair (three bits), fits, and is not slow
-10     is as 13, and leaves hardly any system memory to anything else
+10     is as 13, or as 14 on a processor, and leaves hardly any system memory to anything else
 9, 8   is good, or fair, with layers or experts in system memory, and is not slow
-7      is as one of these two, and leaves hardly any system memory to anything else
+7      is as one of these two, or as 12 or 11 with little to spare, and leaves hardly any to anything else
 6      is good or fair, and slow
 5      is poor (fewer bits), and not slow: only where nothing better is of use
 4, 3   is poor and slow; or crawls, whatever it is
@@ -69,7 +69,7 @@ CLASS_WORDS = {
     10: "fast, with hardly any system memory left beside it",
     9: "partly in system memory, and writes about as fast as people read",
     8: "partly in system memory, in a packing that is fair",
-    7: "partly in system memory, of which it leaves hardly any",
+    7: "no slower than people read, with hardly any system memory left beside it",
     6: "slower than people read",
     5: "its packing is poor",
     4: "slow, and its packing is poor",
@@ -84,8 +84,9 @@ WORDS_WITHOUT_SPEED = {
     15: "fits with a tenth of the memory to spare; the hardware has nothing for its packing",
     13: "partly in system memory, in a packing that is good",
     12: "fits, and its packing is good",
-    10: "partly in system memory, of which it leaves hardly any",
+    10: "with hardly any system memory left beside it, in a packing that is good",
     9: "partly in system memory, in a packing that is good",
+    7: "with hardly any system memory left beside it",
     6: "likely slower than people read, where memory is as slow as is usual",
     4: "likely slow, where memory is as slow as is usual, and its packing is poor",
     3: "likely so slow that nobody waits for it, where memory is as slow as is usual",
@@ -154,11 +155,13 @@ def _class(quality: int, fit: Fit, pace: int, *, unaided: bool, crowded: bool) -
     if not whole:
         usual, full = (8, 7) if quality == FAIR else (9, 7) if pace == _READS else (13, 10)
         return full if crowded else usual
+    if crowded and not spare:
+        return 7 if quality == FAIR or pace == _READS else 10
     if quality == FAIR:
         return 11
     if pace == _READS:
         return 12
-    if not spare:
+    if crowded or not spare:
         return 14
     if unaided and quality < NEARLY_LOSSLESS:
         return 15

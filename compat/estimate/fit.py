@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.amounts import Amount
@@ -199,7 +200,8 @@ def _judged(
         where = f" on one of the {among} GPUs" if chosen else where
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
-        return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
+        full = need > easy_memory(hardware)
+        return FitResult(fit, sentence, estimate, need, room, crowded=full, left_out=_left_out(estimate, count))
     if not assumed and used < count and sum(estimate.per_device) <= sum(rooms):
         sentence = (
             f"{_needed(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
@@ -357,6 +359,13 @@ def spill_room(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
         return 0
     left = round((hardware.system_memory or 0) * CPU_FRACTION)
     return max(left - sum(rooms), 0) if hardware.unified else left
+
+
+def easy_memory(hardware: Hardware) -> float:
+    """How many bytes may be taken where nothing is told to lie in system memory beside accelerators: of a processor's,
+    all but what other programs need.
+    """
+    return inf if hardware.accelerators else (hardware.system_memory or 0) - LEFT_TO_OTHERS
 
 
 def easy_spill(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:

@@ -63,7 +63,18 @@ from compat.estimate.engine_names import (
     runtime_of,
     runtimes,
 )
-from compat.estimate.fit import NOWHERE, TIGHT, Fit, easy_spill, rank_of, rooms_of, spill_room, stays_alone
+from compat.estimate.fit import (
+    NOWHERE,
+    TIGHT,
+    WHOLE,
+    Fit,
+    easy_memory,
+    easy_spill,
+    rank_of,
+    rooms_of,
+    spill_room,
+    stays_alone,
+)
 from compat.estimate.foreseen import foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import (
     WINDOWED,
@@ -393,8 +404,9 @@ class NeedColumns:
         return codes
 
     def lie_apart(self, fits: NDArray[np.int8], hardware: Hardware) -> NDArray[np.bool_]:
-        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts."""
+        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts; without any, all."""
         chosen = any(lone_card(engine_name(slug), hardware) is not None for slug in runtimes(self.slug))
+        chosen = chosen or not hardware.accelerators
         found: NDArray[np.bool_] = np.isin(fits, _THERE) if chosen else fits == FIT_CODES[Fit.PARTIAL]
         return found
 
@@ -566,7 +578,21 @@ def _shares_read(columns: NeedColumns, fits: NDArray[np.int8], hardware: Hardwar
         if len(at):
             there = hardware.with_cards((card,) if one and card is not None else None)
             found.share[at], found.experts[at], found.crowded[at] = _parts_read(columns.taken(at), there, options)
+    if not hardware.accelerators:
+        at = np.flatnonzero(_RANKS[fits] == WHOLE)
+        found.crowded[at] = _largest_needs(columns.taken(at), hardware, options) > easy_memory(hardware)
     return found
+
+
+def _largest_needs(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> Column:
+    """Bytes on the fullest device, of files that are not listed with the largest; of variants that fit."""
+    rooms = rooms_of(hardware, columns.engine, options)
+    assert rooms is not None
+    found = columns.needs(hardware, options)
+    told, most = (
+        one.on_fullest(one.by_device(hardware, columns.engine), rooms)[0] for one in (found, found.with_largest_files())
+    )
+    return np.where(found.known, told, most)
 
 
 def _parts_read(

@@ -67,6 +67,9 @@ def taken(repo_id, machine, engine="llama-cpp"):
         (QWEN_9B, PROCESSOR, "Q4_K_S", Fit.FITS),
         (QWEN_4B, PROCESSOR, "Q5_K_M", Fit.FITS),
         (GEMMA_E2B, PROCESSOR, "Q5_K_M", Fit.FITS),
+        # Of 32 GB something is left for whatever else is open.
+        (QWEN_A3B, PROCESSOR, "Q5_K_S", Fit.FITS),
+        (GEMMA_A4B, PROCESSOR, "Q5_K_M", Fit.FITS),
     ],
 )
 def test_a_practitioner_takes(repo_id, machine, build, fit):
@@ -144,6 +147,14 @@ def test_what_fills_nearly_all_the_system_memory_goes_behind_what_leaves_room():
         assert full < worth(quality, Fit.PARTIAL, pace, SURE)
         assert full > worth(quality, Fit.PARTIAL, 4.0, SURE)
     assert worth(GOOD, Fit.PARTIAL, 30.0, SURE, crowded=True) > worth(GOOD, Fit.PARTIAL, 7.0, SURE)
+
+
+def test_on_a_processor_what_leaves_room_to_other_programs_goes_before_what_does_not():
+    for fit in (Fit.FITS, Fit.TIGHT):
+        assert worth(NEARLY_LOSSLESS, fit, 30.0, SURE, crowded=True) < worth(NEARLY_LOSSLESS, fit, 30.0, SURE)
+    assert worth(GOOD, Fit.TIGHT, 7.0, SURE, crowded=True) < worth(GOOD, Fit.TIGHT, 7.0, SURE)
+    assert in_order((GOOD, Fit.FITS, 30.0), (NEARLY_LOSSLESS, Fit.TIGHT, 30.0))
+    assert worth(NEARLY_LOSSLESS, Fit.FITS, 30.0, SURE, crowded=True) < worth(GOOD, Fit.FITS, 30.0, SURE)
 
 
 def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
