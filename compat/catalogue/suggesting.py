@@ -76,7 +76,7 @@ _TRIAL = frozenset({
 _PARTIAL = frozenset({
     *("draft", "eagle", "eagle2", "eagle3", "mtp", "speculator", "medusa", "dflash", "lora", "adapter", "qlora"),
     *("delta", "reward", "prm", "orm", "guard", "safeguard", "safety", "controlnet", "vae", "mmproj"),
-    *("encoder", "decoder"),
+    *("encoder", "decoder", "comfy", "comfyui"),
 })  # fmt: skip
 """And of what is no model to work with by itself."""
 _MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|aggressive|jang\w*")
@@ -109,7 +109,7 @@ _COPIED = re.compile(r"[-_.](?:unquantized|hf|\d+-?bits?)$|(?<=mlx)-bf16$")
 """The end of the name of weights that were only written in another way."""
 _PACKED = frozenset({
     *("awq", "gptq", "int4", "int8", "nvfp4", "mxfp4", "mlx", "gguf", "exl2", "exl3", "w4a16", "w8a8", "w8a16"),
-    *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized", "comfy", "comfyui", "repackaged"),
+    *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized"),
 })  # fmt: skip
 """And words that stand anywhere in it."""
 _TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo"})
