@@ -112,7 +112,9 @@ _PACKED = frozenset({
     *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized"),
 })  # fmt: skip
 """And words that stand anywhere in it."""
-_TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo"})
+_TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo", "saferl"})
+_FROM_NOTHING = frozenset({"rl", "zero"})
+"""Words of which the first kind says how a model was taught further, and all of the second that it shows a way to."""
 _TRIERS = frozenset({"hf-internal-testing", "peft-internal-testing", "trl-internal-testing", "hmellor"})
 """Owners of what programs are tried with."""
 
@@ -364,7 +366,9 @@ def kind_points(one: Known, others: Others) -> int:
         _ALTERED: altered,
         BASE: others.is_base(one),
         _COPY: bool(_COPIED.search(one.name.lower())) or not _PACKED.isdisjoint(words),
-        _TUNED: _is_tuned(one, others.lines, owner, other) or not _TAUGHT_ONE_THING.isdisjoint(words),
+        _TUNED: _is_tuned(one, others.lines, owner, other)
+        or not _TAUGHT_ONE_THING.isdisjoint(words)
+        or words >= _FROM_NOTHING,
         _UNTAUGHT: one.uses == ("vision",),
     }
     return next((points for points, told in speaks.items() if told), 0)
@@ -507,7 +511,7 @@ _KINDS = {
     _ALTERED: "somebody altered another model's weights",
     BASE: "a base model, of which its maker has one that was taught to talk",
     _COPY: "another model's weights, written in another way",
-    _TUNED: "a fine-tune of another maker's model",
+    _TUNED: "a fine-tune of another maker's model, or one that shows a way of teaching",
     _UNTAUGHT: "nothing tells that it was taught to talk",
 }
 

@@ -72,6 +72,10 @@ ODD = {
     ),
     "a draft model": Known("nvidia/gpt-oss-20b-Eagle3", 900_000_000, 50_000, LAST, True, CHAT, False),
     "a judge": Known("meta-llama/Llama-Guard-3-8B", 8_030_261_248, 400_000, None, True, CHAT, False),
+    "one taught to be safe": Known("Qwen/Qwen3-8B-SafeRL", 8_190_735_360, 4_000, QWEN_8B.created, True, CHAT, False),
+    "one that shows a way of teaching": Known(
+        "allenai/Olmo-3.1-7B-RL-Zero-Code", 7_298_011_136, None, datetime(2026, 3, 31, tzinfo=UTC), True, CHAT, False
+    ),
     "parts for another program": Known("Comfy/Qwen3-8B_ComfyUI", 8_190_735_360, 4_000_000, LAST, True, CHAT, False),
     "one that is gone": Known("Qwen/Qwen3.5-9B-Old", 9_653_104_368, 400_000, None, True, CHAT, True),
 }
