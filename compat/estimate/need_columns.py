@@ -404,7 +404,7 @@ class NeedColumns:
         return codes
 
     def lie_apart(self, fits: NDArray[np.int8], hardware: Hardware) -> NDArray[np.bool_]:
-        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts; without any, all."""
+        """Which variants may lie elsewhere than on all accelerators alone, or crowded, by their verdicts."""
         chosen = any(lone_card(engine_name(slug), hardware) is not None for slug in runtimes(self.slug))
         chosen = chosen or not hardware.accelerators
         found: NDArray[np.bool_] = np.isin(fits, _THERE) if chosen else fits == FIT_CODES[Fit.PARTIAL]
