@@ -179,6 +179,7 @@ def _judged(read: ReadRecord, worker: Worker) -> Item:
             quantization=variant.facts.quantization or "",
             size_bytes=variant.size_bytes,
             bits=variant.bits,
+            as_made=variant.as_made,
             tensors=variant.tensors.as_text() if variant.tensors else None,
             files=list(variant.files),
             missing_shards=variant.missing_shards,

@@ -379,6 +379,11 @@ class RecordVariant(models.Model):
     quantization = models.CharField(max_length=40, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Empty unless every file's size is told.")
     bits = models.FloatField(null=True, blank=True, help_text="Bits a packed weight takes; empty where not told.")
+    as_made = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Whether its packed weights are the model's own release, so that no build of it keeps more.",
+    )
     tensors = models.CharField(  # noqa: DJ001 - SQLite copies a large table for a column that cannot be empty
         max_length=120,
         null=True,
