@@ -31,7 +31,7 @@ from compat.catalogue.needs import (
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
 from compat.catalogue.surer import MOST_BUILDS, Surer, other_builds, perhaps_of, started, surer_of
-from compat.catalogue.uses import Use, uses_of
+from compat.catalogue.uses import SENSING, Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
 from compat.catalogue.workers import Worker, workers
@@ -66,6 +66,7 @@ from compat.models.composed import ComposedQuery
 from compat.models.lineage import Bases, bases_of, extraction_of
 from compat.rules import CompatibilityResult
 from compat.rules.judge import rules_version
+from compat.rules.modality import is_text_only
 
 PART_WORDS = {
     "weights": "Weights",
@@ -467,7 +468,8 @@ def detail(
     heard = any(provenance_of(one).heard for one in (record.architecture_from, record.parameters_from))
     bases = bases_of(parsed.model)
     extraction = extraction_of(parsed.model, bases.relations, heard=heard)
-    relatives = relatives_of(record, bases, worker)
+    uses = uses_of_record(record, parsed.model)
+    relatives = relatives_of(record, bases, worker, senses=not SENSING.isdisjoint(use.name for use in uses))
     return DetailPage(
         row=row,
         worker=worker,
@@ -478,7 +480,7 @@ def detail(
         bases=relatives.bases,
         alternatives=relatives.instead,
         larger=_larger(row, worker),
-        uses=uses_of_record(record, parsed.model),
+        uses=uses,
         reasons=relatives.reasons,
         rules=rules_version(worker.profile),
         fetch=HubFetch.of(record.repo_id),
@@ -629,8 +631,11 @@ class Relatives:
     descendants: list[Descendants]
 
 
-def relatives_of(record: ModelRecord, bases: Bases, worker: Worker) -> Relatives:
-    """What is related to a record. Seven queries, seldom more."""
+def relatives_of(record: ModelRecord, bases: Bases, worker: Worker, *, senses: bool) -> Relatives:
+    """What is related to a record. Seven queries, seldom more.
+
+    In place of one that ``senses``, so sees or hears, nothing is offered of which the language part alone runs.
+    """
     index, newest = index_now()
     builds = other_builds(index, record, worker, MOST_BUILDS)
     kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
@@ -641,7 +646,9 @@ def relatives_of(record: ModelRecord, bases: Bases, worker: Worker) -> Relatives
     def running() -> Iterator[tuple[Alternative, Row]]:
         for one in offered:
             row = row_of_id(one.record)
-            if row is not None and row.result.compatible:
+            if row is None or not row.result.compatible:
+                continue
+            if not (senses and one.kind != "build" and is_text_only(row.result)):
                 yield one, row
 
     found = list(islice(running(), MOST_ALTERNATIVES))

@@ -10,7 +10,7 @@ from compat.catalogue.finding import Finding
 from compat.catalogue.ladder import ENGINES_FOR, told_machine
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row
-from compat.catalogue.suited_engine import engines_on
+from compat.catalogue.suited_engine import best_known_on, engines_on
 from compat.catalogue.verdict import accepted_answer, outcome_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import VariantFacts
@@ -19,7 +19,7 @@ from compat.models.composed import ComposedQuery
 from compat.rules import CompatibilityResult
 
 MOST = 4
-"""So many are named."""
+"""So many lists are named."""
 _OF_THE_ENGINE = frozenset({"architecture", "task", "format", "quantization", "context"})
 """Causes that another engine may not have; a memory that is too small is so on all."""
 
@@ -41,7 +41,10 @@ def engines_that_run(
     asked: Question,
     available: Mapping[str, Worker],
 ) -> list[Elsewhere]:
-    """The engines that run on a worker's machine what its own does not take, the surest first. One query at most."""
+    """The engines that run on a worker's machine what its own does not take, the surest and best known first.
+
+    One query at most.
+    """
     if row.result.cause not in _OF_THE_ENGINE:
         return []
     record = row.record
@@ -59,7 +62,8 @@ def engines_that_run(
         if result.compatible:
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
             found.append(Elsewhere(there, question, result))
-    return sorted(found, key=lambda one: -one.result.level)[:MOST]
+    place = {slug: number for number, slug in enumerate(best_known_on(worker.machine))}
+    return sorted(found, key=lambda one: (-one.result.level, place.get(one.worker.slug, len(place))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
-from compat.catalogue.uses import USES, Use, tasks_of_use, uses_of
+from compat.catalogue.uses import SENSING, USES, Use, tasks_of_use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import AUTO, Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
@@ -84,8 +84,6 @@ ENGINES_FOR = {
     "speech": ("transformers", "mlx-audio", "vllm"),
 }
 """For uses that the engine to begin with is not made for: what a newcomer would take for them alone, in order."""
-_SENSING = ("vision", "speech")
-"""The uses for which the language part alone is of no use."""
 _WRITING = ("chat", "code", "reasoning", "vision")
 """The uses in which somebody waits for each word."""
 
@@ -379,7 +377,7 @@ class _Machine:
 
     def serving(self, use: str) -> Mask:
         """The builds of which the engine runs what a use needs."""
-        return ~self.builds.text_only if use in _SENSING else np.ones(len(self.good), dtype=bool)
+        return ~self.builds.text_only if use in SENSING else np.ones(len(self.good), dtype=bool)
 
     def is_text_only(self, use: str) -> bool:
         """Whether nothing but the text part runs of what would be a rung of a use."""
@@ -532,7 +530,7 @@ class _Reader:
         if record is None or pick.position >= len(variants):
             return None
         variant, answer = variants[pick.position], self.answers[record.sheet_id]
-        if NARROW.match(variant.quantization) or (use in _SENSING and leaves_projector_out(record, variant)):
+        if NARROW.match(variant.quantization) or (use in SENSING and leaves_projector_out(record, variant)):
             return None
         facts = answer.facts[pick.position]
         asked = self.asked.changed(context=pick.context) if pick.context else self.asked

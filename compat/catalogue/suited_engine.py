@@ -6,7 +6,7 @@ so that it is chosen anew for another machine, and never in place of an engine t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compat.catalogue.verdict import runs_nothing
@@ -59,6 +59,17 @@ def engines_on(machine: Machine, available: Mapping[str, Worker]) -> Mapping[str
     """The engines that a machine may be asked about, each on it, by slug."""
     found = ((slug, engine_on(slug, machine, available)) for slug in available)
     return {slug: one for slug, one in found if one is not None}
+
+
+def best_known_on(machine: Machine) -> Sequence[str]:
+    """Engines in the order in which most people think of them: those that suit a machine, then the widely used."""
+    return tuple(dict.fromkeys([*(slug for slug, _ in _in_order(machine)), *_WIDELY_USED]))
+
+
+_WIDELY_USED = (
+    *("ollama", "llama-cpp", "lm-studio", "vllm", "sglang", "transformers", "tgi"),
+    *("tensorrt-llm", "mlx-lm"),
+)
 
 
 def suited_engine(machine: Machine, available: Mapping[str, Worker], options: Options | None = None) -> SuitedEngine:

@@ -25,6 +25,9 @@ USES = {
 }
 """What models are used for, in the order in which pages name it, with what people call it."""
 
+SENSING = frozenset({"vision", "speech"})
+"""The uses for which the language part alone is of no use."""
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

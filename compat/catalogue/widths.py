@@ -80,8 +80,8 @@ class WidthStep:
 
 
 def width_steps(variants: Iterable[VariantRow], shown: RecordVariant | None, others: Sequence[Row]) -> list[WidthStep]:
-    """The steps of a model, fewest bits first: of its own ``variants``, and of the best of ``others`` where it has
-    none of a width that runs. Variants whose width nobody tells are left out.
+    """The steps of a model, fewest bits first: of its own ``variants``, and of the surest of ``others``, the best
+    first, where it has none of a width that runs. Variants whose width nobody tells are left out.
     """
     own = defaultdict[int, list[VariantRow]](list)
     for row in variants:
@@ -97,7 +97,7 @@ def width_steps(variants: Iterable[VariantRow], shown: RecordVariant | None, oth
         first = max(rows, key=rank)
         is_shown = shown is not None and first.variant.position == shown.position
         steps[width] = WidthStep(width, len(rows), first, is_shown)
-    for other in others:
+    for other in sorted(others, key=lambda one: -one.result.level):
         if other.best is None or not other.result.compatible:
             continue
         told = other.record.parameters

@@ -219,7 +219,7 @@ def shipped_alone(tmp_path_factory):
 
 def told_there(folder, *arguments):
     command = [sys.executable, "manage.py", "accuracy", *arguments]
-    env = environment("sqlite:///:memory:")
+    env = environment(f"sqlite:///{folder}/none.sqlite3")
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
 

@@ -7,7 +7,14 @@ import pytest
 from compat.catalogue.ladder import what_runs
 from compat.catalogue.question import DictQuery, Question
 from compat.catalogue.rows import worker_of
-from compat.catalogue.suited_engine import Options, engine_meant, engines_on, named_there, suited_engine
+from compat.catalogue.suited_engine import (
+    Options,
+    best_known_on,
+    engine_meant,
+    engines_on,
+    named_there,
+    suited_engine,
+)
 from compat.catalogue.verdict import runs_nothing
 from compat.catalogue.workers import AUTO, Machine, workers
 from compat.models import SiteWorker
@@ -15,6 +22,12 @@ from compat.models import SiteWorker
 pytestmark = pytest.mark.django_db
 
 MAC = Machine("Apple M3 Max", memory=64.0)
+
+
+def test_the_best_known_engines_begin_with_what_suits_the_machine_and_are_all_of_this_site():
+    assert best_known_on(MAC)[0] == "mlx-lm"
+    assert best_known_on(Machine("RTX 4070"))[:2] == ("ollama", "llama-cpp")
+    assert set(best_known_on(MAC)) <= set(workers())
 
 
 def test_a_machine_may_be_asked_about_what_runs_anything_there_and_about_no_worker_of_the_operator():

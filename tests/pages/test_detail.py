@@ -8,6 +8,7 @@ from django.core.management import call_command
 from compat.catalogue.detail import DetailPage
 from compat.ingest import store as sync
 from compat.models import ModelRecord
+from compat.rules.modality import is_text_only
 from marketplace.assistant.tools import call_tool
 from tests.markup import Page
 from tests.samples import record as sample
@@ -239,3 +240,17 @@ def test_of_files_that_are_not_listed_the_engine_takes_one_and_that_is_said(clie
     assert "ollama run hf.co/TheBloke/phi-2-GGUF" in page.text
     other = Page(client.get("/models/TheBloke/phi-2-GGUF/?worker=lm-studio&accelerator=RTX+4090"))
     assert "a command would fetch all that the repository holds" in other.text
+
+
+def test_in_place_of_what_hears_nothing_is_offered_that_only_reads(client):
+    name = "packer/qwen3-asr-0.6b-GGUF"
+    files = {"id": name, "pipeline_tag": "automatic-speech-recognition", "siblings": [{"rfilename": "asr-q4_k.gguf"}]}
+    original = {"id": "Qwen/Qwen3-ASR-0.6B", "config": {"model_type": "qwen3_asr"}, "tags": ["safetensors"]}
+    assert sync.store_raw([("", original), ("", files)], origin="file").new == 2
+    asked = {"worker": "ollama", "memory": "12"}
+    packed = client.get(f"/models/{name}/", asked).context["page"]
+    assert packed.result.compatible
+    assert is_text_only(packed.result)
+    page = client.get("/models/openai/whisper-large-v3/", asked).context["page"]
+    assert not page.result.compatible
+    assert name not in {row.record.repo_id for row in page.alternatives}
