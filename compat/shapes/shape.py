@@ -358,13 +358,23 @@ def _shares_index(text: Mapping[str, Any], layers: int) -> list[bool]:
     if isinstance(pattern, str):
         return [pattern[layer : layer + 1] == "S" for layer in range(layers)]
     every = _int(text, "index_topk_freq")
+    told = text.get("index_skip_topk_offset")
     if every is None:
         types = text.get("indexer_types")
-        listed = isinstance(types, Sequence) and not isinstance(types, str) and len(types) == layers
-        return [word == "shared" for word in types] if listed and types is not None else [False] * layers
-    told = text.get("index_skip_topk_offset")
+        if isinstance(types, Sequence) and not isinstance(types, str) and len(types) == layers:
+            return [word == "shared" for word in types]
+        if not _is_glm_5_2(text):
+            return [False] * layers
+        every, told = 4, 3
     offset = told if isinstance(told, int) and 0 <= told <= _MOST_LAYERS else 2
     return [max(layer - offset + 1, 0) % every != 0 for layer in range(layers)]
+
+
+def _is_glm_5_2(text: Mapping[str, Any]) -> bool:
+    """Whether it is a GLM of the generation whose layers share what they chose, as llama.cpp's ``glm-dsa.cpp`` tells it
+    where a file does not say which of them do.
+    """
+    return text.get("model_type") == "glm_moe_dsa" and (_int(text, "max_position_embeddings") or 0) >= 1_048_576
 
 
 def _caches(shape: ModelShape, text: Mapping[str, Any], structure: LayerStructure) -> tuple[LayerCache, ...] | None:
