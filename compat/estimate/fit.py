@@ -162,8 +162,9 @@ def _judged(
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     largest = with_largest_file(variant)
-    if estimate.per_device is None:
-        if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
+    beyond = estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms)
+    if estimate.per_device is None or (variant.width_assumed and beyond and estimate.component("weights").least):
+        if beyond:
             weights = estimate.component("weights")
             bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
             at_least = " even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight"

@@ -384,6 +384,18 @@ def test_a_width_that_is_only_assumed_refuses_nothing_where_the_layers_are_not_k
     assert 16 * 10**9 <= result.need < 18 * 10**9
 
 
+def test_a_refusal_of_a_width_that_is_only_assumed_tells_what_it_rests_on():
+    """Weights of which nothing tells a width are refused by what four bits of each take, not by sixteen."""
+    told = VariantInputs(known_shape("Qwen/Qwen3-32B"), quant="BF16", format="safetensors")
+    assumed = replace(told, width_assumed=True)
+    result = judge_fit(assumed, "vllm", machine(16))
+    assert result.fit is Fit.TOO_LARGE
+    assert result.sentence.startswith("Needs at least 19.5 GiB")
+    assert "even at 4 bits a weight" in result.sentence
+    assert judge_fit(assumed, "vllm", machine(24)).fit is Fit.UNKNOWN
+    assert judge_fit(told, "vllm", machine(16)).sentence.startswith("Needs 64.")
+
+
 def test_weights_that_are_not_counted_have_no_least():
     variant = VariantInputs(None, quant="Q4_K_M", projector_bytes=200 * GIB)
     result = judge_fit(variant, "vllm", machine(24))
