@@ -139,11 +139,13 @@ def _short(fit: FitResult) -> str:
         return "too large for its memory"
     each = fit.estimate.per_device or ()
     wanted, there = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
+    assumed = bool(each) and fit.estimate.floor < sum(each)
+    wanted = fit.estimate.floor if assumed else wanted
     if wanted <= 1.05 * there:
         return "just too large for its memory"
     need, room = wanted / GIB, there / GIB
     digits = int(f"{need:.0f}" == f"{room:.0f}")
     if len(each) > 1 and fit.together is None:
         return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
-    least = "" if each else "at least "
+    least = "at least " if assumed or not each else ""
     return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"

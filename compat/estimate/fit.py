@@ -8,7 +8,7 @@ from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.amounts import Amount
 from compat.estimate.cache_limits import attention_of, cache_bar
 from compat.estimate.cache_types import cache_types
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name
 from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
 from compat.estimate.memory import (
     LEAST_PACKED_BITS,
@@ -109,7 +109,7 @@ class FitResult:
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for, with the cache asked for."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     estimate = estimate_memory(variant, slug, hardware, options)
     cache = cache_options(options, launch_of(slug, options))
     bar = cache_bar(attention_of(variant.shape, slug), slug, hardware, cache)
@@ -163,22 +163,10 @@ def _judged(
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     largest = with_largest_file(variant)
     beyond = estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms)
-    if estimate.per_device is None or (variant.width_assumed and beyond and estimate.component("weights").least):
+    if estimate.per_device is None:
         if beyond:
-            weights = estimate.component("weights")
-            bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
-            at_least = " even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight"
-            narrowest = at_least if weights.least else ""
-            if largest is not None and narrowest:
-                narrowest = " with the smallest file that such a repository usually has"
-            return FitResult(
-                Fit.TOO_LARGE,
-                f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
-                f"the worker has {_gib(sum(rooms), estimate.floor)}.",
-                estimate,
-                estimate.floor,
-                sum(rooms),
-            )
+            sentence = _at_least(estimate, rooms, "" if largest is None else _SMALLEST)
+            return FitResult(Fit.TOO_LARGE, sentence, estimate, estimate.floor, sum(rooms))
         spanned = None if largest is None else _by_files(judge_fit(largest, slug, hardware, options), estimate, rooms)
         if spanned is not None:
             return spanned
@@ -206,7 +194,24 @@ def _judged(
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return partial
-    return _beyond(estimate, rooms, index, assumed=assumed)
+    result = _beyond(estimate, rooms, index, assumed=assumed)
+    only_assumed = variant.width_assumed and estimate.component("weights").least
+    return replace(result, sentence=_at_least(estimate, rooms)) if beyond and only_assumed else result
+
+
+_SMALLEST = " with the smallest file that such a repository usually has"
+
+
+def _at_least(estimate: MemoryEstimate, rooms: tuple[int, ...], how: str = "") -> str:
+    """That not even the least the weights can take goes in; ``how``: what takes it, where that is not their bits."""
+    weights = estimate.component("weights")
+    bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
+    narrowest = how or (" even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight")
+    narrowest = narrowest if weights.least else ""
+    return (
+        f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
+        f"the worker has {_gib(sum(rooms), estimate.floor)}."
+    )
 
 
 def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardware: Hardware) -> str:
@@ -282,7 +287,7 @@ def kept_caches(
     variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None
 ) -> tuple[str, ...]:
     """The types of cache, of those that the engine has, that it does not stop at for this variant on this machine."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     attention, launch = attention_of(variant.shape, slug), launch_of(slug, options)
     found = []
     for name in cache_types(engine).names:

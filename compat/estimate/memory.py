@@ -70,6 +70,10 @@ class VariantInputs:
         """Whether the files tell how large the weights are."""
         return self.file_bytes is not None or self.tensors is not None
 
+    def runtime(self, engine: str) -> str:
+        """What of an engine loads such files, as the slug of an engine; both by their slugs."""
+        return runtime_of(engine, self.format, self.quant, self.shape.model_type if self.shape is not None else None)
+
 
 @dataclass(frozen=True)
 class Component:
@@ -144,7 +148,7 @@ def estimate_memory(
     variant: VariantInputs, engine: str, hardware: Hardware | None = None, options: LoadOptions | None = None
 ) -> MemoryEstimate:
     """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     launch, engine = launch_of(slug, options), engine_name(slug)
     if variant.embeds:
         launch = for_embeddings(launch, engine, options)

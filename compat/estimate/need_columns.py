@@ -60,7 +60,6 @@ from compat.estimate.engine_names import (
     PAGED,
     TENSOR_PARALLEL,
     engine_name,
-    runtime_of,
     runtimes,
 )
 from compat.estimate.fit import NOWHERE, TIGHT, Fit, rank_of, rooms_of, spill_room, stays_alone
@@ -203,7 +202,7 @@ class NeedColumns:
         weights = {engine: _WeightsOnce(engine) for engine in engines}
         rows = []
         for variant in variants:
-            number, runtime = UNKNOWN, runtime_of(slug, variant.format)
+            number, runtime = UNKNOWN, variant.runtime(slug)
             engine = engine_name(runtime)
             if variant.shape is not None:
                 # How it is packed decides by how many devices an engine can cut it.

@@ -13,7 +13,7 @@ from math import ceil
 
 from compat.architectures import LayerKind
 from compat.engines.hardware import Accelerator, Hardware
-from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name
 from compat.estimate.fit import FitResult
 from compat.estimate.memory import VariantInputs
 from compat.estimate.placement import Placement, Way
@@ -69,7 +69,7 @@ def estimate_reading(
     kv_type: str = "f16",
 ) -> ReadingEstimate:
     """Seconds until the first word, for a prompt of so many tokens in an empty conversation."""
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):
         return ReadingEstimate(prompt, None, reason=placement)

@@ -18,7 +18,7 @@ import numpy as np
 
 from compat.engines.hardware import Hardware
 from compat.estimate.amounts import Amount, largest, rounded, smallest
-from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
 from compat.estimate.placement import Placement, Portion, Way, no_runs_on, no_runs_over, place
@@ -77,7 +77,7 @@ def estimate_speed(
     """
     if variant.embeds:
         return SpeedEstimate(None, reason=WRITES_NOTHING)
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):
         return SpeedEstimate(None, reason=placement)
@@ -91,7 +91,7 @@ def most_speed(
     variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult, *, kv_type: str = "f16"
 ) -> float | None:
     """Tokens a second that no engine exceeds there, as its weights are read for each. None where it is not told."""
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     work = work_of(variant, engine, hardware, USUAL_DEPTH, kv_type)
     return None if isinstance(placement, str) or isinstance(work, str) else float(1 / least_seconds(work, placement))

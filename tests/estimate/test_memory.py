@@ -99,6 +99,26 @@ def test_a_projector_is_loaded_whole_on_the_first_card_with_what_computes_images
         assert more == [held] + [0] * (len(cards) - 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "quant"), [("Llama-3.1-8B", "MLX 4-bit"), ("Llama-3.1-8B", "NVFP4"), ("Qwen3-8B", "BF16")]
+)
+def test_ollama_moves_nothing_aside_of_what_its_mlx_loads(name, quant):
+    variant = VariantInputs(known_shape(name), 17 * GIB, quant=quant, format="safetensors")
+    found = judge_fit(variant, "ollama", machine(16))
+    assert found.fit is Fit.TOO_LARGE
+    assert found.offload is None
+    assert found.need == judge_fit(variant, "mlx-lm", machine(16)).need
+    # It takes the first GPU alone.
+    assert judge_fit(variant, "ollama", machine(16, 16)).estimate.devices == 1
+
+
+@pytest.mark.parametrize(("quant", "format_"), [("BF16", "safetensors"), ("Q8_0", "gguf")])
+def test_ollama_offloads_what_it_converts_and_gguf(quant, format_):
+    variant = VariantInputs(known_shape("Llama-3.1-8B"), 17 * GIB, quant=quant, format=format_)
+    assert judge_fit(variant, "ollama", machine(16)).fit is Fit.PARTIAL
+    assert judge_fit(replace(variant, quant="MLX 4-bit"), "llama-cpp", machine(16)).fit is Fit.PARTIAL
+
+
 SEEING = VariantInputs(
     known_shape("gemma-3-4b"), 2_490_000_000, quant="Q4_K_M", format="gguf", projector_usual=1_200_000_000
 )
@@ -393,7 +413,7 @@ def test_a_refusal_of_a_width_that_is_only_assumed_tells_what_it_rests_on():
     assert result.sentence.startswith("Needs at least 19.5 GiB")
     assert "even at 4 bits a weight" in result.sentence
     assert judge_fit(assumed, "vllm", machine(24)).fit is Fit.UNKNOWN
-    assert judge_fit(told, "vllm", machine(16)).sentence.startswith("Needs 64.")
+    assert judge_fit(told, "vllm", machine(16)).sentence.startswith("Needs 65.3 GiB, the worker has")
 
 
 def test_weights_that_are_not_counted_have_no_least():
