@@ -131,7 +131,7 @@ def _untold(fit: FitResult) -> str:
         return "memory need not known"
     if fit.supposes_projector:
         return "size of its projector not known"
-    return "cache only guessed" if fit.supposes_layers else "too large at 16 bits"
+    return "cache only guessed" if fit.supposes_layers else f"too large at {fit.width:.0f} bits"
 
 
 def _short(fit: FitResult) -> str:

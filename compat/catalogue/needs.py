@@ -147,6 +147,8 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
         width_assumed = variant.bits not in _OF_BITS
         if variant.bits == _FP8:
             assumed = ("files of 8 bits a weight, as its authors published them: the record tells no data type",)
+    elif format_ in ("safetensors", TRANSFORMERS) and not quantization and variant.bits == 32:
+        quantization = "F32"  # which some engines hold in half
     if width_assumed:
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)

@@ -23,10 +23,15 @@ from compat.estimate.memory import (
 from compat.estimate.offload import Offload, experts_aside, layers_aside
 from compat.estimate.token_work import experts_held
 from compat.estimate.weights import LEAST_BITS
+from compat.estimate.widths import widening_of
 from compat.wording import or_
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
+
+
+ASSUMED_BITS = 16.0
+"""How wide weights are taken to be of which nothing tells it."""
 
 
 class Fit(StrEnum):
@@ -70,6 +75,8 @@ class FitResult:
     spread: bool = False
     together: int | None = None
     """The room of all devices in bytes, where what all of them are to hold is more than that."""
+    width: float = ASSUMED_BITS
+    """Bits of a weight as the engine holds it, where how wide it is stored is assumed."""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -194,7 +201,9 @@ def _judged(
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return partial
-    result = _beyond(estimate, rooms, index, assumed=assumed)
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    width = widening.bits if widening is not None and widening.happens_on(hardware) else ASSUMED_BITS
+    result = _beyond(estimate, rooms, index, assumed=assumed, width=width)
     only_assumed = variant.width_assumed and estimate.component("weights").least
     return replace(result, sentence=_at_least(estimate, rooms)) if beyond and only_assumed else result
 
@@ -225,16 +234,17 @@ def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardw
     return f" on the fullest device ({own}) {beside} ({other})"
 
 
-def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
+def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool, width: float) -> FitResult:
     """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
 
-    ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be.
+    ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be, as weights
+    of ``width`` bits may.
     """
     each = estimate.per_device or ()
     need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
     together = there if len(each) > 1 and total > there else None
     if assumed:
-        how, untold = "at 16 bits a weight", "How wide its weights are is not told."
+        how, untold = f"at {width:.0f} bits a weight", "How wide its weights are is not told."
         if estimate.component("projector").supposed:
             how, untold = "with a vision projector of the usual size", "How large its own is, nothing tells."
         elif any(estimate.component(name).supposed for name in OF_LAYERS):
@@ -248,7 +258,7 @@ def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, ass
         elif len(each) > 1:
             wanted = f"Would need {_gib(need, room)} {how}, more than the fullest device's {_gib(room, need)}."
         sentence = f"{wanted} {untold}"
-        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together)
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together, width=width)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
     if together is not None:
         sentence = f"Needs {_gib(total, there)} in all, the accelerators have {_gib(there, total)} together."

@@ -277,6 +277,12 @@ def test_eight_bits_of_a_published_model_are_taken_and_said():
     assert assumed == ("files of 8 bits a weight, as its authors published them: the record tells no data type",)
 
 
+@pytest.mark.parametrize(("bits", "quant"), [(32, "F32"), (16, None), (None, None)])
+def test_files_of_32_bits_are_told_as_such_with_their_size(bits, quant):
+    needed, assumed = inputs_of_variant(model(), variant(bits=bits, size=10**9))
+    assert (needed.quant, needed.file_bytes, assumed) == (quant, 10**9, ())
+
+
 @pytest.mark.parametrize("told", [{"quantization": "GPTQ"}, {"size": 10**9}])
 def test_a_packing_or_a_size_that_is_told_leaves_nothing_of_eight_bits_to_assume(told):
     assert inputs_of_variant(model(), variant(bits=8.0, **told))[1] == ()
