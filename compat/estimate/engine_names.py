@@ -80,6 +80,15 @@ def loads_projector(slug: str) -> bool:
     return bool(LOADS_WHAT_LIES_BESIDE & {slug.strip().lower(), engine_name(slug)})
 
 
+_TEXT_ALONE = frozenset({"mlx", "mlx-lm", "mlx_lm", "mlxlm"})
+"""Engines that leave the vision tower of a model out, by their slugs (``sanitize`` of mlx-lm's modules)."""
+
+
+def loads_tower(slug: str) -> bool:
+    """Whether an engine loads the vision tower in a model's own files."""
+    return slug.strip().lower() not in _TEXT_ALONE
+
+
 ENGINE_WORDS: dict[str, str] = {
     "llama.cpp": "llama.cpp",
     "ollama": "Ollama",

@@ -23,6 +23,7 @@ from compat.estimate import (
 )
 from compat.estimate.buffers import BufferOptions, batch_sizes, compute_buffer
 from compat.estimate.kv import CacheOptions
+from tests.samples import GEMMA_3
 
 
 def card(gib, vendor="nvidia"):
@@ -117,6 +118,56 @@ def test_ollama_offloads_what_it_converts_and_gguf(quant, format_):
     variant = VariantInputs(known_shape("Llama-3.1-8B"), 17 * GIB, quant=quant, format=format_)
     assert judge_fit(variant, "ollama", machine(16)).fit is Fit.PARTIAL
     assert judge_fit(replace(variant, quant="MLX 4-bit"), "llama-cpp", machine(16)).fit is Fit.PARTIAL
+
+
+SIGLIP = {
+    "model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27,
+}  # fmt: skip
+TOWER = 27 * (4 * 1152**2 + 2 * 1152 * 4304)
+
+
+def packed_gemma(vision=None, **facts):
+    config = {**GEMMA_3, "vision_config": vision or {"hidden_size": 1152}}
+    return VariantInputs(from_config(config), quant="MLX 4-bit", format="safetensors", **facts)
+
+
+@pytest.mark.parametrize(("engine", "held"), [("mlx-vlm", 2 * TOWER), ("vllm", 2 * TOWER), ("mlx-lm", 0)])
+def test_a_tower_that_the_number_of_weights_leaves_out_is_loaded_in_16_bits(engine, held):
+    found = estimate_memory(packed_gemma(SIGLIP), engine, machine(24)).component("projector")
+    assert (found.bytes, found.supposed) == (held, 0)
+    assert 0.97 < TOWER / (4_300_079_472 - 3_880_099_328) < 1  # of what the Hub counts beside the text model
+
+
+def test_a_tower_of_untold_sizes_is_supposed_and_said_so():
+    found = estimate_memory(packed_gemma(), "mlx-vlm", machine(24))
+    part = found.component("projector")
+    assert (part.bytes, part.supposed) == (2 * TOWER, 2 * TOWER)
+    assert "a vision tower as such models usually have: its sizes are not told" in found.assumptions
+    assert not estimate_memory(packed_gemma(), "mlx-lm", machine(24)).component("projector").bytes
+    # What is only supposed refuses nothing: 4.7 GiB are needed with it, 3.9 without.
+    assert judge_fit(packed_gemma(), "mlx-vlm", Hardware((card(4.3),))).fit is Fit.UNKNOWN
+    assert judge_fit(packed_gemma(SIGLIP), "mlx-vlm", Hardware((card(4.3),))).fit is Fit.TOO_LARGE
+
+
+@pytest.mark.parametrize("counted", [{"parameters": 4_300_079_472}, {"file_bytes": 3_400_000_000}])
+def test_a_tower_that_is_counted_or_in_the_files_is_not_added(counted):
+    found = estimate_memory(packed_gemma(SIGLIP, **counted), "mlx-vlm", machine(24))
+    assert not found.component("projector").bytes
+
+
+@pytest.mark.parametrize(
+    ("config", "tower"),
+    [
+        ({"model_type": "gemma4"}, 27 * (4 * 1152**2 + 3 * 1152 * 4304)),
+        ({"model_type": "gemma4", "hidden_size_per_layer_input": 256}, 16 * (4 * 768**2 + 3 * 768 * 3072)),
+        ({"model_type": "gemma3"}, TOWER),
+        ({"model_type": "gemma3_text"}, None),
+        ({"model_type": "gemma4_text"}, None),
+        ({"model_type": "qwen3"}, None),
+    ],
+)
+def test_models_of_a_kind_have_the_tower_of_their_kind(config, tower):
+    assert from_config(config).usual_tower == tower
 
 
 SEEING = VariantInputs(
