@@ -30,6 +30,7 @@ from compat.estimate.speed_constants import (
     calibration,
     class_words,
     kernels_of,
+    measured_pair,
 )
 from compat.estimate.token_work import Work, token_work
 from compat.estimate.widths import widening_of
@@ -151,11 +152,11 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
         return f"No measured runs of {words} with a mixture of experts, so a number would have no basis."
     shared = found.shared.get(kernels, {})
     for portion in placement.portions:
-        if f"{kernels}|{portion.hardware}" not in found.classes:
+        if measured_pair(engine, portion.hardware) not in found.classes:
             return no_runs_on(engine, class_words(portion.hardware))
-    own = [found.classes[f"{kernels}|{portion.hardware}"] for portion in placement.portions]
+    own = [found.classes[measured_pair(engine, portion.hardware)] for portion in placement.portions]
     if placement.way is Way.TOGETHER:
-        common = found.together.get(f"{kernels}|{placement.portions[0].hardware}")
+        common = found.together.get(measured_pair(engine, placement.portions[0].hardware))
         if common is None:
             return f"No measured runs of {words} on several such devices, so a number would have no basis."
         return together_seconds(work, placement.portions, own[0], common, shared)
@@ -251,7 +252,7 @@ def beside_of(work: Work, engine: str, placement: Placement, found: Calibration)
 
 def spread_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Spread:
     """How far off measured runs of this kind were; it must be one that ``seconds_of`` knows."""
-    pair = f"{kernels_of(engine)}|{placement.portions[0].hardware}"
+    pair = measured_pair(engine, placement.portions[0].hardware)
     if placement.way is Way.ONE:
         return found.classes[pair]
     beside = found.together[pair] if placement.way is Way.TOGETHER else beside_of(work, engine, placement, found)
