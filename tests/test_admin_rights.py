@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import RequestFactory
 from django.urls import reverse
 
+from compat.ingest.reading import extract_again
 from compat.ingest.store import store_raw
 from compat.management.lanes import Lanes
 from compat.models import (
@@ -198,6 +199,19 @@ def test_what_is_named_after_a_deleted_record_is_guessed_no_more(client, at_once
         act(client, "delete_selected", model, post="yes")
     else:
         client.post(reverse("admin:compat_modelrecord_delete", args=[model.pk]), {"post": "yes"})
+    assert ModelRecord.objects.get(repo_id=packed["id"]).architecture == ""
+
+
+def test_what_a_deleted_record_told_of_another_is_forgotten(client):
+    allowed(client, "view_modelrecord", "delete_modelrecord")
+    packed = {"id": "packer/phi-GGUF", "tags": [f"base_model:quantized:{PHI}"], "siblings": [{"rfilename": "m.gguf"}]}
+    store_raw([("1", packed)], origin="file")
+    told = ModelRecord.objects.get(repo_id=packed["id"])
+    assert (told.architecture, told.architecture_from) == ("phi", "relative")
+    act(client, "delete_selected", phi(), post="yes")
+    deleted = ModelRecord.objects.get(repo_id=packed["id"])
+    assert deleted.architecture == ""
+    extract_again()
     assert ModelRecord.objects.get(repo_id=packed["id"]).architecture == ""
 
 

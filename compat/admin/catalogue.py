@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.jobs import want
-from compat.ingest.writing import forget_names
+from compat.ingest.writing import concerned_by, read_again
 from compat.models import ModelRecord, RecordVariant, Verdict
 from compat.models.engines import engines
 from compat.models.search import matching_records, words_of
@@ -115,18 +116,13 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
 
     def delete_model(self, request: HttpRequest, obj: ModelRecord) -> None:
         """Delete; the record counts in the pages' numbers, which are kept until the catalogue changes."""
-        with transaction.atomic():
-            lock_records()
+        with _forgetting([obj.repo_id]):
             super().delete_model(request, obj)
-            _forget([obj.repo_id])
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ModelRecord]) -> None:
         """The same for several."""
-        with transaction.atomic():
-            lock_records()
-            repo_ids = list(queryset.values_list("repo_id", flat=True))
+        with _forgetting(list(queryset.values_list("repo_id", flat=True))):
             super().delete_queryset(request, queryset)
-            _forget(repo_ids)
 
     def has_refresh_permission(self, request: HttpRequest) -> bool:
         """Whoever keeps records or lists up to date; to look at records is not enough."""
@@ -145,10 +141,15 @@ class ModelRecordAdmin(ReadOnly, admin.ModelAdmin[ModelRecord]):
         )
 
 
-def _forget(repo_ids: Sequence[str]) -> None:
-    """Of deleted records nothing counts any more, nor is anything guessed from their names."""
-    forget_names(repo_ids, timezone.now())
-    raise_catalogue_version()
+@contextmanager
+def _forgetting(repo_ids: Sequence[str]) -> Iterator[None]:
+    """Around the deletion of records, of which nothing counts any more then, nor what they told of others."""
+    with transaction.atomic():
+        lock_records()
+        concerned = concerned_by(repo_ids)
+        yield
+        read_again(concerned, timezone.now())
+        raise_catalogue_version()
 
 
 @admin.register(RecordVariant)

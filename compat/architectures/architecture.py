@@ -69,7 +69,8 @@ class Architecture:
     (``qwen`` for ``qwen3_moe``), ``label`` is the family's name for people, ``kind`` a key of :data:`KIND_WORDS`.
     ``gguf_name`` is the ``general.architecture`` that converters write for it, where its own entry says so.
     ``layers`` is None where the structure is not known; ``mixture``: a mixture of experts; ``dense``: surely none;
-    ``plain_attention``: every layer has four plain attention matrices; ``reads_more_than_text``: its models take images
+    ``plain_attention``: every layer has four plain attention matrices; ``made_in``: the packing that its weights are
+    made in, empty where they are plain; ``reads_more_than_text``: its models take images
     or sound beside text.
     Classes and all GGUF names depend on more than the architecture: :meth:`classes_for`, :meth:`gguf_names`.
     """
@@ -83,6 +84,7 @@ class Architecture:
     mixture: bool = False
     dense: bool = False
     plain_attention: bool = False
+    made_in: str = ""
     reads_more_than_text: bool = False
 
     @property
@@ -204,6 +206,7 @@ def _joined(model_type: str) -> Architecture:
         mixture=entry.experts or place.kind == "moe",
         dense=entry.dense or (place.kind == "text" and not entry.experts),
         plain_attention=entry.plain_attention,
+        made_in=entry.made_in,
         reads_more_than_text=place.kind in ("vision", "audio")
         or any(model_type in tables.classes[use] for use in ("vision", "multimodal", "speech")),
     )

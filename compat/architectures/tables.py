@@ -30,6 +30,7 @@ class Entry(StrictTable):
     experts: bool = False
     dense: bool = False
     plain_attention: bool = False
+    made_in: str = ""
     name_begins: list[Name] = []
     name_begins_with_experts: list[Name] = []
 

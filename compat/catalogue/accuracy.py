@@ -1,8 +1,24 @@
-"""Records of the catalogue, for comparing what pages show with measurements of models that only a site knows."""
+"""How good the estimates are: what was compared for this release, beside what this site measured itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compat.catalogue.measurements import EngineMeasured, measured_by_engine
+from compat.estimate.ledger import Ledger, accuracy_of, shipped_ledger
 from compat.models import ModelRecord
+from compat.timestamps import Json
+
+
+def accuracy_here(ledger: Ledger | None = None) -> Json:
+    """A comparison for programs, the one of this release unless told, with what was measured here. One query."""
+    return with_measured(accuracy_of(ledger or shipped_ledger()), measured_by_engine())
+
+
+def with_measured(told: Mapping[str, Any], measured: Iterable[EngineMeasured] | None) -> Json:
+    """The same with ``measuredHere``, by engine; None where it is not known."""
+    return {**told, "measuredHere": None if measured is None else [one.as_json() for one in measured]}
 
 
 def find_record(model_id: str) -> ModelRecord | None:

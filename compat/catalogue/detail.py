@@ -12,7 +12,7 @@ from compat.architectures import family_label
 from compat.catalogue.alternatives import MOST_ALTERNATIVES, Alternative, alternatives_to
 from compat.catalogue.current import index_now
 from compat.catalogue.descendants import Descendants, kinds_of
-from compat.catalogue.elsewhere import OF_THE_ENGINE, Elsewhere, engines_that_run
+from compat.catalogue.elsewhere import Elsewhere, engines_that_run
 from compat.catalogue.ladder import larger_machines
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.measurements import measured_here
@@ -63,7 +63,7 @@ from compat.hub.documents import kept_record
 from compat.hub.payloads import HubModel
 from compat.models import HubFetch, Measurement, ModelRecord, RecordVariant
 from compat.models.composed import ComposedQuery
-from compat.models.lineage import extraction_of
+from compat.models.lineage import Bases, bases_of, extraction_of
 from compat.rules import CompatibilityResult
 from compat.rules.judge import rules_version
 
@@ -465,8 +465,9 @@ def detail(
     row = row_of_build(record, variants, answer, worker, build or 0, fit_at) if other else best
     parsed = kept_record(record.payload)
     heard = any(provenance_of(one).heard for one in (record.architecture_from, record.parameters_from))
-    extraction = extraction_of(parsed.model, heard=heard)
-    relatives = relatives_of(record, [relation.repo_id for relation in extraction.relations], worker)
+    bases = bases_of(parsed.model)
+    extraction = extraction_of(parsed.model, bases.relations, heard=heard)
+    relatives = relatives_of(record, bases, worker)
     return DetailPage(
         row=row,
         worker=worker,
@@ -474,7 +475,7 @@ def detail(
         source=by_note(parsed.model.source or {}),
         files=files_of(parsed.model),
         variants=_variant_rows(record, variants, answer, best, worker, fit_at),
-        bases=[RelatedRow(relation, relatives.bases.get(relation.repo_id)) for relation in extraction.relations],
+        bases=relatives.bases,
         alternatives=relatives.instead,
         larger=_larger(row, worker),
         uses=uses_of_record(record, parsed.model),
@@ -487,9 +488,7 @@ def detail(
         builds=relatives.builds,
         descendants=relatives.descendants,
         best=best.best if other else None,
-        elsewhere=engines_that_run(record, variants, answer.facts, worker, asked, available)
-        if row.result.cause in OF_THE_ENGINE
-        else (),
+        elsewhere=engines_that_run(row, variants, answer.facts, worker, asked, available),
     )
 
 
@@ -618,11 +617,11 @@ def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Relatives:
-    """The rows of the models that a record is made from, by id, of those to take ``instead`` of it with the ``reasons``
-    of each by its key, of the other ``builds`` of its ``model``, and of what was made from it.
+    """The models that a record is made from, the rows of those to take ``instead`` of it with the ``reasons`` of each
+    by its key, of the other ``builds`` of its ``model``, and of what was made from it.
     """
 
-    bases: Mapping[str, Row]
+    bases: list[RelatedRow]
     instead: list[Row]
     reasons: Mapping[int, Alternative]
     model: ModelOf | None
@@ -630,14 +629,13 @@ class Relatives:
     descendants: list[Descendants]
 
 
-def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> Relatives:
-    """What is related to a record. Eight queries, seldom more."""
+def relatives_of(record: ModelRecord, bases: Bases, worker: Worker) -> Relatives:
+    """What is related to a record. Seven queries, seldom more."""
     index, newest = index_now()
     builds = other_builds(index, record, worker, MOST_BUILDS)
     kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
-    known = dict(_BASES.rows(bases)) if bases else {}
     offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)
-    wanted = [*known.values(), *builds, *kinds.ids, *(one.record for one in offered)]
+    wanted = [*bases.known.values(), *builds, *kinds.ids, *(one.record for one in offered)]
     row_of_id = index.rows.reading(wanted, worker, newest=newest)
 
     def running() -> Iterator[tuple[Alternative, Row]]:
@@ -648,15 +646,13 @@ def relatives_of(record: ModelRecord, bases: Sequence[str], worker: Worker) -> R
 
     found = list(islice(running(), MOST_ALTERNATIVES))
     return Relatives(
-        bases={repo_id: row for repo_id, pk in known.items() if (row := row_of_id(pk)) is not None},
+        bases=[
+            RelatedRow(one, row_of_id(bases.known[one.repo_id]) if one.repo_id in bases.known else None)
+            for one in bases.relations
+        ],
         instead=[row for _, row in found],
         reasons={row.record.pk: one for one, row in found},
         model=models_of(index, [record]).get(record.pk),
         builds=[row for pk in builds if (row := row_of_id(pk)) is not None],
         descendants=kinds.told(row_of_id),
     )
-
-
-_BASES = ComposedQuery(
-    lambda bases: ModelRecord.objects.filter(repo_id__in=bases).order_by().values_list("repo_id", "pk")
-)

@@ -9,17 +9,18 @@ from compat.catalogue.current import current_index
 from compat.catalogue.finding import Finding
 from compat.catalogue.ladder import ENGINES_FOR, told_machine
 from compat.catalogue.question import Question
+from compat.catalogue.rows import Row
 from compat.catalogue.suited_engine import engines_on
 from compat.catalogue.verdict import accepted_answer, outcome_of
 from compat.catalogue.workers import Worker
 from compat.extraction.facts import VariantFacts
-from compat.models import ModelRecord, RecordVariant, Verdict
+from compat.models import RecordVariant, Verdict
 from compat.models.composed import ComposedQuery
 from compat.rules import CompatibilityResult
 
 MOST = 4
 """So many are named."""
-OF_THE_ENGINE = frozenset({"architecture", "task", "format", "quantization", "context"})
+_OF_THE_ENGINE = frozenset({"architecture", "task", "format", "quantization", "context"})
 """Causes that another engine may not have; a memory that is too small is so on all."""
 
 
@@ -33,14 +34,17 @@ class Elsewhere:
 
 
 def engines_that_run(
-    record: ModelRecord,
+    row: Row,
     variants: Sequence[RecordVariant],
     facts: tuple[VariantFacts, ...],
     worker: Worker,
     asked: Question,
     available: Mapping[str, Worker],
 ) -> list[Elsewhere]:
-    """The engines that run a model on a worker's machine, the surest first. One query."""
+    """The engines that run on a worker's machine what its own does not take, the surest first. One query at most."""
+    if row.result.cause not in _OF_THE_ENGINE:
+        return []
+    record = row.record
     taken = {slug: (results, best) for slug, results, best in _TAKEN.rows(record.sheet_id)}
     found = []
     for slug, one in engines_on(worker.machine, available).items():

@@ -22,6 +22,7 @@ from compat.catalogue.index_columns import (
     INDEX_CAUSES,
     RUNNING,
     SCORES,
+    Bits,
     Column,
     Mask,
     OrderColumns,
@@ -127,7 +128,7 @@ class Finding:
 
     def only_tagged(self, tag: str) -> None:
         """Find only records with a tag. Call before reading any result; a query, unless it was asked a moment ago."""
-        self._single_out(_remembered(self.index, tag, lambda: RecordTags.ids_with(tag)))
+        self._single_out(_rows_of_bits(self.index, _remembered(self.index, tag, lambda: RecordTags.ids_with(tag))))
 
     def _single_out(self, rows: Column) -> None:
         self.singled = rows if self.singled is None else rows[np.isin(rows, self.singled)]
@@ -541,6 +542,8 @@ def _model_named(criteria: Question) -> ModelRecord:
 
 def found_by(index: CatalogueIndex, asked: Asked) -> int:
     """How many records a search finds, whatever runs. One query or two, unless it was asked for a moment ago."""
+    if not (asked.widths or asked.means):
+        return int(np.bitwise_count(_bits_of(index, asked)).sum()) if asked.words else len(index)
     rows = _searched(index, asked) if asked.words else np.arange(len(index))
     return int(_described(index, asked)[index.columns.group[rows]].sum())
 
@@ -584,18 +587,25 @@ def holds_many(words: tuple[str, ...], least: int) -> bool:
 
 
 def _searched(index: CatalogueIndex, asked: Asked) -> Column:
-    """The rows whose search text holds the words that are asked for, or, where none does, each of them apart.
-
-    One query or two, unless the same was asked for a moment ago.
-    """
-    rows = _remembered(index, asked.words, partial(matching_ids, asked.words))
-    return (
-        _remembered(index, asked.apart, partial(matching_ids, asked.apart)) if asked.apart and not len(rows) else rows
-    )
+    """The rows whose search text holds the words that are asked for, or, where none does, each of them apart."""
+    return _rows_of_bits(index, _bits_of(index, asked))
 
 
-def _remembered(index: CatalogueIndex, asked: tuple[str, ...] | str, find: Callable[[], list[int]]) -> Column:
-    """The rows of what is found, or was found a moment ago."""
+def _bits_of(index: CatalogueIndex, asked: Asked) -> Bits:
+    """The same as a bit for each row. One query or two, unless the same was asked for a moment ago."""
+    bits = _remembered(index, asked.words, partial(matching_ids, asked.words))
+    if asked.apart and not bits.any():
+        return _remembered(index, asked.apart, partial(matching_ids, asked.apart))
+    return bits
+
+
+def _rows_of_bits(index: CatalogueIndex, bits: Bits) -> Column:
+    found: Column = np.flatnonzero(np.unpackbits(bits, count=len(index)))
+    return found
+
+
+def _remembered(index: CatalogueIndex, asked: tuple[str, ...] | str, find: Callable[[], list[int]]) -> Bits:
+    """A bit for each row, set for what is found, or was found a moment ago."""
     with index.lock:
         known = index.searches.pop(asked, None)
         if known is None:
@@ -606,8 +616,7 @@ def _remembered(index: CatalogueIndex, asked: tuple[str, ...] | str, find: Calla
         index.searches[asked] = known
         if len(index.searches) > _MOST_SEARCHES:
             index.searches.pop(next(iter(index.searches)))
-    found: Column = np.flatnonzero(np.unpackbits(known, count=len(index)))
-    return found
+    return known
 
 
 _MOST_SEARCHES = 64

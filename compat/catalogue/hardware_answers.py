@@ -35,7 +35,9 @@ from compat.rules.result import CAUSES, confidence_of, sureness_of
 
 _NO_LIMIT, _NOT_REFUSED = 127, len(CAUSES)
 _NOTHING_TOLD = sureness_of(Confidence.LOW, doubted=False)
-_VARIANT = np.dtype([(name, "i8") for name in ("limit", "refused", "place", "made_for", "text_only", "asked")])
+_VARIANT = np.dtype(
+    [(name, "i8") for name in ("limit", "refused", "place", "made_for", "text_only", "unoptimized", "asked")]
+)
 _CODES = np.array([*(CAUSE_CODES[cause] for cause in CAUSES), CAUSE_CODES[""]], dtype=np.int8)
 
 
@@ -44,7 +46,8 @@ class Judged:
     """Answers on one piece of hardware: by sheet its confidence and cause; the variants accepted, best first.
 
     Those of sheet ``n`` are from ``first[n]`` on: their positions, how sure each is, what they were
-    made for, whether nothing but their language part runs, and whether the hardware has nothing for their packing.
+    made for, whether nothing but their language part runs, whether the hardware has nothing for their packing, and
+    whether the engine's code for it is slow.
     """
 
     level: Column
@@ -55,6 +58,7 @@ class Judged:
     made_for: Column
     text_only: Mask
     unaided: Mask
+    unoptimized: Mask
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ class HardwareAnswers:
             for position, one in enumerate(answer.facts):
                 limit, refused = _numbers(bound_without_hardware(one, profile))
                 asked = facts.setdefault(facts_for_hardware(one), len(facts))
-                text_only = is_text_only(answer.results[position])
-                rows.append((limit, refused, order.index(position), made_for(one), text_only, asked))
+                result = answer.results[position]
+                how = is_text_only(result), result.unoptimized
+                rows.append((limit, refused, order.index(position), made_for(one), *how, asked))
             first.append(len(rows))
         sheets = np.array(sorted(answers), dtype=np.int64)
         return cls(sheets, np.array(first, dtype=np.int64), np.array(rows, dtype=_VARIANT), tuple(facts))
@@ -131,6 +136,7 @@ class HardwareAnswers:
             self.variants["made_for"][taken],
             self.variants["text_only"][taken].astype(bool),
             unaided[taken].astype(bool),
+            self.variants["unoptimized"][taken].astype(bool),
         )
 
 

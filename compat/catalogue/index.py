@@ -33,6 +33,7 @@ import numpy as np
 from compat.catalogue.columns import Facet
 from compat.catalogue.index_columns import (
     UNJUDGED,
+    Bits,
     Column,
     IndexColumns,
     OrderColumns,
@@ -67,7 +68,7 @@ class CatalogueIndex:
     machines: dict[Hashable, Verdicts] = field(default_factory=dict)
     speeds: dict[Hashable, Speeds] = field(default_factory=dict)
     suggested: dict[Hashable, Suggested] = field(default_factory=dict)
-    searches: dict[tuple[str, ...] | str, Column] = field(default_factory=dict)
+    searches: dict[tuple[str, ...] | str, Bits] = field(default_factory=dict)
     rows: KeptRows = field(default_factory=KeptRows)
     lock: RLock = field(default_factory=RLock)
     _facets: dict[str, Values] = field(default_factory=dict)

@@ -83,8 +83,8 @@ def _snapshot() -> Iterator[None]:
             cursor.execute("COMMIT")
 
 
-_WEIGHED = ("record_id", "size_bytes", "bits", "tensors", "key")
-"""What of a variant beside its facts decides how large its weights are."""
+_WEIGHED = ("record_id", "size_bytes", "bits", "as_made", "tensors", "key")
+"""What of a variant beside its facts decides how large its weights are, and how much they keep."""
 
 
 class _Numbers(dict[Any, int]):

@@ -23,6 +23,8 @@ from compat.rules import Confidence
 
 Column = NDArray[Any]
 Mask = NDArray[np.bool_]
+Bits = NDArray[np.uint8]
+"""One bit for each row."""
 
 INDEXED = tuple(facet for facet in FACETS if not isinstance(facet.column, VerdictColumn))
 """The facets that groups have a column of."""

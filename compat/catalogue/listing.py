@@ -12,6 +12,7 @@ from datetime import datetime
 from compat.catalogue.browse import curated_of, meant_by, read_as_description
 from compat.catalogue.current import index_now
 from compat.catalogue.cursor import part_of
+from compat.catalogue.elsewhere import Elsewhere, engines_that_run
 from compat.catalogue.finding import Finding
 from compat.catalogue.made_for import at_its_context
 from compat.catalogue.membership import ModelOf, models_of
@@ -77,7 +78,7 @@ class Listing:
 
 
 def list_models(criteria: Question, available: Mapping[str, Worker], limit: int, cursor: str = "") -> Listing:
-    """So many models of a question from a cursor on. At most eleven queries, whatever the limit and the worker,
+    """So many models of a question from a cursor on. At most twelve queries, whatever the limit and the worker,
     and a few more where no record has the words.
 
     Raises :class:`~compat.catalogue.question.QuestionError` for an unknown list or a cursor of another question.
@@ -123,8 +124,8 @@ def _metadata_of(row: Row, parameters: str) -> ModelMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """The answer for one model on a worker, the ways to run it there, and the builds of other repositories that are
-    surer, or might run where this one does not, if there are any.
+    """The answer for one model on a worker, the ways to run it there, the builds of other repositories that are surer,
+    or might run where this one does not, if there are any, and the engines that run what this one does not take.
     """
 
     worker: Worker
@@ -132,6 +133,7 @@ class ModelAnswer:
     plans: Plans
     surer: Surer | None
     perhaps: Row | None
+    elsewhere: Sequence[Elsewhere]
 
 
 def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Worker]) -> ModelAnswer:
@@ -143,7 +145,8 @@ def answer_for_model(repo_id: str, asked: Question, available: Mapping[str, Work
     row = row_of(record, variants, answer, worker)
     loaded = at_its_context(worker, row.judged)
     plans = plans_of(record, row.best, loaded, row.result, variants, fit=row.fit, speed=row.speed)
-    return ModelAnswer(worker, item_of(row), plans, *builds_beside(row, worker))
+    others = engines_that_run(row, variants, answer.facts, worker, asked, available)
+    return ModelAnswer(worker, item_of(row), plans, *builds_beside(row, worker), others)
 
 
 # --- models that are not in the catalogue ----------------------------------------------------------------------
@@ -176,6 +179,7 @@ def _judged(read: ReadRecord, worker: Worker) -> Item:
             quantization=variant.facts.quantization or "",
             size_bytes=variant.size_bytes,
             bits=variant.bits,
+            as_made=variant.as_made,
             tensors=variant.tensors.as_text() if variant.tensors else None,
             files=list(variant.files),
             missing_shards=variant.missing_shards,

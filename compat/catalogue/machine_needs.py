@@ -40,7 +40,8 @@ class Entries:
 
     ``level`` and ``cause`` are the rules' verdict on every sheet, ``sureness`` is that of a variant, ``made_for`` the
     tokens that it was made for, ``text_only`` whether the engine runs nothing but its language part, ``unaided``
-    whether the hardware has nothing for its packing (of none where no hardware is told).
+    whether the hardware has nothing for its packing (of none where no hardware is told), ``unoptimized`` whether the
+    engine's code for it is slow.
     """
 
     level: Column
@@ -51,29 +52,29 @@ class Entries:
     made_for: Column
     text_only: Mask
     unaided: Mask
+    unoptimized: Mask
 
     @classmethod
     def of(cls, verdicts: Verdicts, answers: Mapping[int, SheetAnswer]) -> Entries:
         """The entries of some sheets' answers, by the sheet's row; the verdicts of all others stay as they are."""
         level, cause = verdicts.level.copy(), verdicts.cause.copy()
         sizes = np.zeros(len(level), dtype=np.int64)
-        flat: list[tuple[int, int, int, bool]] = []
+        flat: list[tuple[int, int, int, bool, bool]] = []
         for row in sorted(answers):
             answer = answers[row]
             best = answer.results[answer.order[0]]
             level[row], cause[row] = int(best.level), CAUSE_CODES[best.cause]
+            taken = [(at, answer.results[at]) for at in answer.order if answer.results[at].compatible]
             entries = [
-                (at, answer.results[at].sureness, made_for(answer.facts[at]), is_text_only(answer.results[at]))
-                for at in answer.order
-                if answer.results[at].compatible
+                (at, one.sureness, made_for(answer.facts[at]), is_text_only(one), one.unoptimized) for at, one in taken
             ]
             sizes[row] = len(entries)
             flat += entries
-        told = np.array(flat, dtype=np.int64).reshape(-1, 4)
+        told = np.array(flat, dtype=np.int64).reshape(-1, 5)
         first = np.concatenate([[0], np.cumsum(sizes)])
-        text_only = told[:, 3].astype(bool)
-        aided = np.zeros_like(text_only)
-        return cls(level, cause, first, told[:, 0], told[:, 1].astype(np.int8), told[:, 2], text_only, aided)
+        text_only, unoptimized = told[:, 3:].astype(bool).T
+        told_of = told[:, 0], told[:, 1].astype(np.int8), told[:, 2], text_only, np.zeros_like(text_only), unoptimized
+        return cls(level, cause, first, *told_of)
 
     def at_most(self, limit: Confidence) -> Entries:
         """The same, none surer than a limit. The variants of a sheet stand in the order they have then."""
@@ -81,10 +82,10 @@ class Entries:
         return replace(self, level=np.minimum(self.level, int(limit)), sureness=sureness)
 
     def rows(self, rows: Column) -> tuple[Column, ...]:
-        """(size, positions, sureness, contexts, whether text only, whether unaided) of the entries of some sheets."""
+        """(size, positions, sureness, contexts, whether text only, unaided, unoptimized) of some sheets' entries."""
         sizes = np.diff(self.first)[rows]
         at = ranges(self.first[rows], sizes)
-        told = (self.position, self.sureness, self.made_for, self.text_only, self.unaided)
+        told = (self.position, self.sureness, self.made_for, self.text_only, self.unaided, self.unoptimized)
         return sizes, *(one[at] for one in told)
 
     def best_made_for(self) -> Column:
@@ -94,9 +95,9 @@ class Entries:
         found[accepted] = self.made_for[self.first[:-1][accepted]]
         return found
 
-    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column, Mask, Mask]:
-        """(need, number of the variant, sureness by the rules, context, whether text only, whether unaided) for each
-        variant, need after need.
+    def of_needs(self, index: IndexColumns) -> tuple[Column, Column, Column, Column, Mask, Mask, Mask]:
+        """(need, number of the variant, sureness by the rules, context, whether text only, unaided, unoptimized) for
+        each variant, need after need.
         """
         sheet = index.need_sheet
         sizes = np.diff(self.first)[sheet]
@@ -106,8 +107,8 @@ class Entries:
         # A record without variants is judged once, as it is, and loads nothing.
         there = position < np.diff(index.need_first)[need]
         need, position, at = need[there], position[there], at[there]
-        told = self.sureness[at], self.made_for[at], self.text_only[at], self.unaided[at]
-        return need, index.need_first[need] + position, *told
+        how = self.text_only[at], self.unaided[at], self.unoptimized[at]
+        return need, index.need_first[need] + position, self.sureness[at], self.made_for[at], *how
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class EngineNeeds:
         level, cause = entries.level[index.need_sheet], entries.cause[index.need_sheet]
         # What lists no variants is judged as it is, whatever memory it needs.
         level = _at_context(level, entries.best_made_for()[index.need_sheet], worker)
-        need, variant, sureness, made, _, unaided = entries.of_needs(index)
+        need, variant, sureness, made, _, unaided, unoptimized = entries.of_needs(index)
         rows, fits, context = np.searchsorted(self.variants, variant), np.zeros(0, dtype=np.int8), made
         best, starts, speed = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         # What lists no variants has no need that is known.
@@ -138,12 +139,14 @@ class EngineNeeds:
         if len(need):
             context = _loaded(worker, made)
             fits = self._fits(worker, rows, context)
-            speed = self._speeds(worker.hardware, worker, rows, fits, context)
+            shares = self._shares(worker.hardware, worker, rows, fits, context)
+            speed = self.columns.taken(rows).speeds(fits, shares, worker.hardware, worker.kv)
             doubted = self.columns.bars(worker.hardware, worker.options)[rows] == DOUBTED
             sure = _bounded(confidence_of(sureness), doubted)
-            pace = self._paces(worker, rows, fits, context, speed)
+            pace = self._paces(worker, rows, fits, shares, speed)
             trust = trust_in(sureness, doubted, self.columns.variants["weights"][rows] < 0)
-            worth = worths(self.columns.variants["quality"][rows], fits, pace, trust, unaided)
+            quality = self.columns.variants["quality"][rows]
+            worth = worths(quality, fits, pace, trust, unaided, unoptimized, shares.crowded)
             # The first of those worth most: the entries of a need stand in the order of preference.
             ranked = (WORTHS - worth.astype(np.int64)) * len(fits) + np.arange(len(fits), dtype=np.int64)
             starts = np.flatnonzero(np.diff(need, prepend=-1))
@@ -159,7 +162,7 @@ class EngineNeeds:
     def builds(self, index: IndexColumns, worker: Worker, needs: Column) -> Builds:
         """What each build of some memory needs comes to on the worker's machine, as verdicts and speeds say of one."""
         assert worker.hardware is not None
-        need, variant, sureness, made, text_only, _ = self._on_hardware(index, worker).of_needs(index)
+        need, variant, sureness, made, text_only, *_ = self._on_hardware(index, worker).of_needs(index)
         at = np.flatnonzero(np.isin(need, needs))
         rows, made = np.searchsorted(self.variants, variant[at]), made[at]
         own = replace(self, variants=variant[at], columns=self.columns.taken(rows))
@@ -170,7 +173,8 @@ class EngineNeeds:
         # Only what lies on the accelerators whole is asked for its speed here.
         whole = np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]])
         there = np.where(whole, fits, FIT_CODES[Fit.UNKNOWN])
-        speed = own._speeds(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001 - of the same class
+        shares = own._shares(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001 - of the same class
+        speed = own.columns.speeds(there, shares, worker.hardware, worker.kv)
         return Builds(
             need[at],
             variant[at] - index.need_first[need[at]],
@@ -193,21 +197,17 @@ class EngineNeeds:
                 fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
 
-    def _speeds(
-        self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column, *, at_most: bool = False
-    ) -> Column:
-        """Tokens a second of some rows of the columns, each at its context, or what they are ``at_most``; NaN where
-        there is no number.
-        """
+    def _shares(self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column) -> Shares:
+        """What of some rows of the columns lies where, each at its context."""
         shares = Shares.whole(len(rows))
         apart = np.flatnonzero(self.columns.lie_apart(fits, hardware))
         for options, at in _by_context(worker, context[apart]):
             some = apart[at]
             shares.put(some, self.columns.taken(rows[some]).shares_read(fits[some], hardware, options))
-        return self.columns.taken(rows).speeds(fits, shares, hardware, worker.kv, at_most=at_most)
+        return shares
 
-    def _paces(self, worker: Worker, rows: Column, fits: Column, context: Column, speed: Column) -> Column:
-        """The same by which they are told apart: see :func:`~compat.catalogue.taking.paced_on`."""
+    def _paces(self, worker: Worker, rows: Column, fits: Column, shares: Shares, speed: Column) -> Column:
+        """The speeds by which they are told apart: see :func:`~compat.catalogue.taking.paced_on`."""
         assert worker.hardware is not None
         found, paced = speed.copy(), paced_on(worker.hardware)
         by_memory = is_paced_by_memory(fits, worker.hardware)
@@ -215,7 +215,8 @@ class EngineNeeds:
         for at_most in (False, True):
             at = np.flatnonzero(np.isnan(found) & by_memory)
             if len(at):
-                found[at] = self._speeds(paced, worker, rows[at], fits[at], context[at], at_most=at_most)
+                some = self.columns.taken(rows[at])
+                found[at] = some.speeds(fits[at], shares.of(at), paced, worker.kv, at_most=at_most)
         return found
 
     def speeds(self, index: IndexColumns, verdicts: Verdicts, best: Best) -> Column:
@@ -235,7 +236,7 @@ class EngineNeeds:
             level = np.where(accepted, int(Confidence.NONE), self.entries.level)
             cause = np.where(accepted, CAUSE_CODES[engine.cause], self.entries.cause)
             none, no = level[:0], level[:0].astype(bool)
-            return Entries(level, cause, np.zeros_like(self.entries.first), none, none, none, no, no)
+            return Entries(level, cause, np.zeros_like(self.entries.first), none, none, none, no, no, no)
         entries = self.entries
         if len(self.depending.sheets):
             judged = self.depending.on(worker.profile, worker.capability)
@@ -325,8 +326,8 @@ def _replaced(entries: Entries, index: IndexColumns, answers: HardwareAnswers, j
     level, cause, sizes = entries.level.copy(), entries.cause.copy(), np.zeros(len(index.sheet_ids), dtype=np.int64)
     level[rows], cause[rows], sizes[rows] = judged.level, judged.cause, np.diff(judged.first)
     first = np.concatenate([[0], np.cumsum(sizes)])
-    told = judged.position, judged.sureness, judged.made_for, judged.text_only, judged.unaided
-    other = Entries(level, cause, first, *told)
+    how = judged.text_only, judged.unaided, judged.unoptimized
+    other = Entries(level, cause, first, judged.position, judged.sureness, judged.made_for, *how)
     touched = np.zeros(len(index.sheet_ids), dtype=bool)
     touched[rows] = True
     return _joined(Verdicts(level, cause), touched, other, entries, np.arange(len(touched)))
@@ -479,7 +480,7 @@ def _inputs(index: IndexColumns, variants: Column) -> Iterator[tuple[Column, lis
         )
 
 
-_OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "tensors")
+_OF_VARIANTS = ("record_id", "position", "key", "format", "quantization", "size_bytes", "bits", "as_made", "tensors")
 _OF_RECORDS = (
     *("name", "parameters", "parameters_from", "shape_facts", "packed_model", "projector", "projector_bytes"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from statistics import median
 
@@ -11,6 +11,7 @@ from compat.engines import all_profiles
 from compat.engines.accelerator_names import read_name
 from compat.models import Measurement
 from compat.models.composed import ComposedQuery
+from compat.timestamps import Json
 
 
 def measured_here(repo_id: str, worker: Worker, most: int = 5) -> list[Measurement]:
@@ -51,6 +52,10 @@ class EngineMeasured:
     memory: float | None
     speeds: int
     speed: float | None
+
+    def as_json(self) -> Json:
+        """For programs; errors as fractions of what was measured."""
+        return asdict(self)
 
 
 MOST_COUNTED = 20_000

@@ -169,6 +169,7 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
             projector_usual=usual_projector(record.parameters) if untold else 0,
             format=format_ or None,
             bits=variant.bits if packed else None,
+            as_made=bool(variant.as_made),
             width_assumed=width_assumed,
             doubt=_DOUBT if record.parameters_from == Provenance.CONTRADICTED else "",
             tensors=tensors,

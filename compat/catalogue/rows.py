@@ -189,7 +189,7 @@ def _row(
 
 _COLUMNS = (
     *("id", "record_id", "position", "key", "label", "format", "quantization", "size_bytes", "bits", "missing_shards"),
-    "tensors",
+    *("tensors", "as_made"),
 )
 _RECORD, _QUANTIZATION, _SIZE = (_COLUMNS.index(name) for name in ("record_id", "quantization", "size_bytes"))
 _VARIANTS = ComposedQuery(lambda records: RecordVariant.objects.filter(record__id__in=records).values_list(*_COLUMNS))

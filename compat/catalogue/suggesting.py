@@ -43,6 +43,7 @@ from compat.catalogue.taking import (
     SURE,
     TRUSTS,
     UNKNOWN_NEED,
+    UNOPTIMIZED,
     WORDS_WITHOUT_SPEED,
 )
 from compat.catalogue.well_known import is_altered
@@ -75,7 +76,7 @@ _TRIAL = frozenset({
 _PARTIAL = frozenset({
     *("draft", "eagle", "eagle2", "eagle3", "mtp", "speculator", "medusa", "dflash", "lora", "adapter", "qlora"),
     *("delta", "reward", "prm", "orm", "guard", "safeguard", "safety", "controlnet", "vae", "mmproj"),
-    *("encoder", "decoder"),
+    *("encoder", "decoder", "comfy", "comfyui"),
 })  # fmt: skip
 """And of what is no model to work with by itself."""
 _MADE_OF_ANOTHER = re.compile(r"\w*opus\w*|claude|gpt[45]|gemini|fable|erotic|aggressive|jang\w*")
@@ -111,7 +112,9 @@ _PACKED = frozenset({
     *("quark", "bnb", "autoround", "nf4", "4bit", "8bit", "quantized"),
 })  # fmt: skip
 """And words that stand anywhere in it."""
-_TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo"})
+_TAUGHT_ONE_THING = frozenset({"sft", "dpo", "gsm8k", "grpo", "ppo", "rlhf", "orpo", "saferl"})
+_FROM_NOTHING = frozenset({"rl", "zero"})
+"""Words of which the first kind says how a model was taught further, and all of the second that it shows a way to."""
 _TRIERS = frozenset({"hf-internal-testing", "peft-internal-testing", "trl-internal-testing", "hmellor"})
 """Owners of what programs are tried with."""
 
@@ -363,7 +366,9 @@ def kind_points(one: Known, others: Others) -> int:
         _ALTERED: altered,
         BASE: others.is_base(one),
         _COPY: bool(_COPIED.search(one.name.lower())) or not _PACKED.isdisjoint(words),
-        _TUNED: _is_tuned(one, others.lines, owner, other) or not _TAUGHT_ONE_THING.isdisjoint(words),
+        _TUNED: _is_tuned(one, others.lines, owner, other)
+        or not _TAUGHT_ONE_THING.isdisjoint(words)
+        or words >= _FROM_NOTHING,
         _UNTAUGHT: one.uses == ("vision",),
     }
     return next((points for points, told in speaks.items() if told), 0)
@@ -417,12 +422,15 @@ NEED_NOT_KNOWN = np.array(
 
 _FITTING = np.array(
     [
-        score >= RUNS and KINDS[worth_of(score)] in FIT_WELL and bool(TRUSTS[worth_of(score)] == SURE)
+        score >= RUNS
+        and KINDS[worth_of(score)] in FIT_WELL
+        and bool(TRUSTS[worth_of(score)] == SURE)
+        and not UNOPTIMIZED[worth_of(score)]
         for score in range(SCORES - 1)
     ]
     + [False]
 )
-"""Whether one of that score fits a machine well, and nothing about it is a guess."""
+"""Whether one of that score fits a machine well, is no slow packing there, and nothing about it is a guess."""
 
 
 def are_of_known_makers(merits: Column, least: int) -> Mask:
@@ -503,7 +511,7 @@ _KINDS = {
     _ALTERED: "somebody altered another model's weights",
     BASE: "a base model, of which its maker has one that was taught to talk",
     _COPY: "another model's weights, written in another way",
-    _TUNED: "a fine-tune of another maker's model",
+    _TUNED: "a fine-tune of another maker's model, or one that shows a way of teaching",
     _UNTAUGHT: "nothing tells that it was taught to talk",
 }
 
@@ -544,6 +552,7 @@ _TRUST_WORDS = {
     DOUBTED: "; something speaks against it, which its page tells",
 }
 """What is said of one that is not to be trusted as far as others."""
+_SLOW_PACKING = "; the engine's own makers say that their code for its packing is slow"
 
 
 _UNTOLD_AGE = ("not told: counted as the oldest that its line allows", "not told")
@@ -559,4 +568,5 @@ def _here(score: int, *, paced: bool) -> str:
         return f"its verdict is {Confidence(int(level_of(score))).word} confidence; no machine is told"
     kind = int(KINDS[worth])
     words = CLASS_WORDS[kind] if paced else WORDS_WITHOUT_SPEED.get(kind, CLASS_WORDS[kind])
-    return words + _TRUST_WORDS.get(int(TRUSTS[worth]), "")
+    slow = _SLOW_PACKING if UNOPTIMIZED[worth] else ""
+    return words + slow + _TRUST_WORDS.get(int(TRUSTS[worth]), "")

@@ -6,13 +6,15 @@ writes. A build is *good* from four bits on, as :mod:`compat.estimate.quality` h
 ====== =========================================================================================
 class  a build that
 ====== =========================================================================================
-16-14  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
-13     does as well, and is not nearly lossless, in a packing for which the hardware has nothing
-12     is good and writes fast, with little memory to spare
-11     is good and writes fast, with layers or experts in system memory
-10     is good, fits, and writes about as fast as people read
-9      is fair (three bits), fits, and is not slow
-8, 7   is good, or fair, with layers or experts in system memory, and is not slow
+18-16  fits with a tenth of the memory to spare and writes fast: nearly lossless, very good, good
+15     does as well, and is not nearly lossless, in a packing for which the hardware has nothing
+14     is good and writes fast, with little memory to spare; or on a processor, and leaves hardly any to anything else
+13     is good and writes fast, with layers or experts in system memory
+12     is good, fits, and writes about as fast as people read
+11     is fair (three bits), fits, and is not slow
+10     is as 13, or as 14 on a processor, and leaves hardly any system memory to anything else
+9, 8   is good, or fair, with layers or experts in system memory, and is not slow
+7      is as one of these two, or as 12 or 11 with little to spare, and leaves hardly any to anything else
 6      is good or fair, and slow
 5      is poor (fewer bits), and not slow: only where nothing better is of use
 4, 3   is poor and slow; or crawls, whatever it is
@@ -25,8 +27,10 @@ room to spare, are taken before four that it has to unpack, even where the four 
 preference decides (see :func:`compat.rules.judge.order_of`), then, of several repositories, who packed it
 (:mod:`compat.catalogue.packers`).
 
-A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less. One that something
-speaks against, a guess or a reported failure, comes behind all that is of use and that nothing speaks against.
+A build whose verdict rests on a guess, or whose packer nobody knows, counts for some classes less, and so does one in a
+packing of which the engine's own makers say that their code for it is slow: where another fits as well, that one is
+taken, even as a guess. One that something speaks against, a guess or a reported failure, comes behind all that is of
+use and that nothing speaks against.
 
 The same table decides for one record and for the columns of a whole catalogue.
 """
@@ -51,19 +55,21 @@ REFUSED, UNKNOWN_NEED = -1, 1
 """What does not run, and the class of what has a memory need that is not known."""
 LEAST_OF_USE = 6
 """The least class of what is neither poor nor so slow that nobody waits for it."""
-FIT_WELL = frozenset({10, 12, 13, 14, 15, 16})
+FIT_WELL = frozenset({12, 14, 15, 16, 17, 18})
 """The classes of what is good, fits, and writes no slower than people read."""
 CLASS_WORDS = {
-    16: "fits with a tenth of the memory to spare, writes fast, and keeps nearly all of the model",
-    15: "fits with a tenth of the memory to spare, writes fast, and its packing is very good",
-    14: "fits with a tenth of the memory to spare, writes fast, and its packing is good",
-    13: "fits with a tenth of the memory to spare, and writes fast; the hardware has nothing for its packing",
-    12: "fits with little memory to spare, and its packing is good",
-    11: "partly in system memory, and fast all the same",
-    10: "fits, and writes about as fast as people read",
-    9: "fits, in a packing that is fair",
-    8: "partly in system memory, and writes about as fast as people read",
-    7: "partly in system memory, in a packing that is fair",
+    18: "fits with a tenth of the memory to spare, writes fast, and keeps nearly all of the model",
+    17: "fits with a tenth of the memory to spare, writes fast, and its packing is very good",
+    16: "fits with a tenth of the memory to spare, writes fast, and its packing is good",
+    15: "fits with a tenth of the memory to spare, and writes fast; the hardware has nothing for its packing",
+    14: "fits with little memory to spare, and its packing is good",
+    13: "partly in system memory, and fast all the same",
+    12: "fits, and writes about as fast as people read",
+    11: "fits, in a packing that is fair",
+    10: "fast, with hardly any system memory left beside it",
+    9: "partly in system memory, and writes about as fast as people read",
+    8: "partly in system memory, in a packing that is fair",
+    7: "no slower than people read, with hardly any system memory left beside it",
     6: "slower than people read",
     5: "its packing is poor",
     4: "slow, and its packing is poor",
@@ -72,19 +78,38 @@ CLASS_WORDS = {
 }
 """What a class is, in words."""
 WORDS_WITHOUT_SPEED = {
-    16: "fits with a tenth of the memory to spare, and keeps nearly all of the model",
-    15: "fits with a tenth of the memory to spare, and its packing is very good",
-    14: "fits with a tenth of the memory to spare, and its packing is good",
-    13: "fits with a tenth of the memory to spare; the hardware has nothing for its packing",
-    11: "partly in system memory, in a packing that is good",
-    10: "fits, and its packing is good",
-    8: "partly in system memory, in a packing that is good",
+    18: "fits with a tenth of the memory to spare, and keeps nearly all of the model",
+    17: "fits with a tenth of the memory to spare, and its packing is very good",
+    16: "fits with a tenth of the memory to spare, and its packing is good",
+    15: "fits with a tenth of the memory to spare; the hardware has nothing for its packing",
+    13: "partly in system memory, in a packing that is good",
+    12: "fits, and its packing is good",
+    10: "with hardly any system memory left beside it, in a packing that is good",
+    9: "partly in system memory, in a packing that is good",
+    7: "with hardly any system memory left beside it",
     6: "likely slower than people read, where memory is as slow as is usual",
     4: "likely slow, where memory is as slow as is usual, and its packing is poor",
     3: "likely so slow that nobody waits for it, where memory is as slow as is usual",
 }
 """The same where no number is shown that a word about its speed could be held against; as above for the others."""
-_POINTS = {16: 40, 15: 38, 14: 36, 13: 31, 12: 30, 11: 28, 10: 24, 9: 18, 8: 14, 7: 8, 6: -4, 5: -10, 4: -25, 3: -30}
+_POINTS = {
+    18: 40,
+    17: 38,
+    16: 36,
+    15: 31,
+    14: 30,
+    13: 28,
+    12: 24,
+    11: 18,
+    10: 16,
+    9: 14,
+    8: 8,
+    7: 4,
+    6: -4,
+    5: -10,
+    4: -25,
+    3: -30,
+}
 """What a build of each class counts in the suggested order: see :mod:`compat.catalogue.suggesting`."""
 DOUBTED, GUESSED, SURE = range(3)
 """How far a verdict is to be trusted: something speaks against it that is not certain; it rests on a guess, or nobody
@@ -92,27 +117,31 @@ knows the packer; neither.
 """
 _OF_TRUST = {DOUBTED: -45, GUESSED: -8, SURE: 0}
 """What is added for each."""
+_UNOPTIMIZED = -13
+"""What is added where the engine's code for the packing is slow: a guess of another packing goes before it."""
 BEHIND = -1000
 """What a need that is not known counts: more than all else together."""
 _RANKED = sorted(
-    (points + added, trust, kind)
+    (points + added + _UNOPTIMIZED * slow, trust, kind, slow)
     for kind, points in (*_POINTS.items(), (UNKNOWN_NEED, BEHIND))
     for trust, added in _OF_TRUST.items()
+    for slow in (False, True)
 )
-_CODES = {(kind, trust): code for code, (_, trust, kind) in enumerate(_RANKED, 1)}
-POINTS = np.array([0, *(points for points, _, _ in _RANKED)], dtype=np.int16)
+_CODES = {(trust, kind, slow): code for code, (_, trust, kind, slow) in enumerate(_RANKED, 1)}
+POINTS = np.array([0, *(points for points, _, _, _ in _RANKED)], dtype=np.int16)
 """The points of builds, by what they are worth."""
-KINDS = np.array([0, *(kind for _, _, kind in _RANKED)], dtype=np.int8)
-TRUSTS = np.array([DOUBTED, *(trust for _, trust, _ in _RANKED)], dtype=np.int8)
-"""Their class, and how far each is to be trusted."""
-UNSURE = np.array([0, *(_CODES[kind, min(trust, GUESSED)] for _, trust, kind in _RANKED)], dtype=np.int8)
+KINDS = np.array([0, *(kind for _, _, kind, _ in _RANKED)], dtype=np.int8)
+TRUSTS = np.array([DOUBTED, *(trust for _, trust, _, _ in _RANKED)], dtype=np.int8)
+UNOPTIMIZED = np.array([False, *(slow for _, _, _, slow in _RANKED)])
+"""Their class, how far each is to be trusted, and whether the engine's code for the packing is slow."""
+UNSURE = np.array([0, *(_CODES[min(trust, GUESSED), kind, slow] for _, trust, kind, slow in _RANKED)], dtype=np.int8)
 """What they are worth where something is."""
-UNKNOWN_WORTH = _CODES[UNKNOWN_NEED, SURE]
+UNKNOWN_WORTH = _CODES[SURE, UNKNOWN_NEED, False]
 WORTHS = len(_RANKED) + 1
 """Worths are below this."""
 
 
-def _class(quality: int, fit: Fit, pace: int, *, unaided: bool) -> int:
+def _class(quality: int, fit: Fit, pace: int, *, unaided: bool, crowded: bool) -> int:
     """The class of one kind of build, as the module's docstring has it."""
     whole, spare = fit in (Fit.FITS, Fit.TIGHT), fit is Fit.FITS
     if not whole and fit is not Fit.PARTIAL:
@@ -123,27 +152,40 @@ def _class(quality: int, fit: Fit, pace: int, *, unaided: bool) -> int:
         return 4 if pace == _SLOW else 5
     if pace == _SLOW:
         return 6
+    if not whole:
+        usual, full = (8, 7) if quality == FAIR else (9, 7) if pace == _READS else (13, 10)
+        return full if crowded else usual
+    if crowded and not spare:
+        return 7 if quality == FAIR or pace == _READS else 10
     if quality == FAIR:
-        return 9 if whole else 7
+        return 11
     if pace == _READS:
-        return 10 if whole else 8
-    if not spare:
-        return 12 if whole else 11
+        return 12
+    if crowded or not spare:
+        return 14
     if unaided and quality < NEARLY_LOSSLESS:
-        return 13
-    return {NEARLY_LOSSLESS: 16, VERY_GOOD: 15, GOOD: 14}[quality]
+        return 15
+    return {NEARLY_LOSSLESS: 18, VERY_GOOD: 17, GOOD: 16}[quality]
 
 
 _QUALITIES = (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
 _CLASSES = np.array(
     [
-        [[[_class(quality, fit, pace, unaided=unaided) for pace in range(4)] for fit in FITS] for quality in _QUALITIES]
+        _class(quality, fit, pace, unaided=unaided, crowded=crowded)
         for unaided in (False, True)
+        for crowded in (False, True)
+        for quality in _QUALITIES
+        for fit in FITS
+        for pace in range(4)
     ],
     dtype=np.int8,
-)
+).reshape(2, 2, len(_QUALITIES), len(FITS), 4)
 _WORTH_OF = np.array(
-    [[_CODES.get((kind, trust), UNKNOWN_WORTH) for trust in _OF_TRUST] for kind in range(17)], dtype=np.int8
+    [
+        [[_CODES.get((trust, kind, slow), UNKNOWN_WORTH) for slow in (False, True)] for trust in _OF_TRUST]
+        for kind in range(max(_POINTS) + 1)
+    ],
+    dtype=np.int8,
 )
 _PARTLY, _WHOLE = FIT_CODES[Fit.PARTIAL], FIT_CODES[Fit.FITS]
 _PACES = np.array([CRAWLING, SLOW, FAST])
@@ -157,17 +199,27 @@ def trust_in(sureness: Any, doubted: Any, untold: Any = False) -> Any:
     return np.where(sure, SURE, np.where(np.asarray(sureness) % 2, DOUBTED, GUESSED))
 
 
-def worths(quality: Any, fits: Any, speed: Any, trust: Any, unaided: Any = False) -> Any:
+def worths(
+    quality: Any,
+    fits: Any,
+    speed: Any,
+    trust: Any,
+    unaided: Any = False,
+    unoptimized: Any = False,
+    crowded: Any = False,
+) -> Any:
     """How much each build is worth, from 1 on; negative for what does not run. The more the better.
 
     ``quality`` is as :func:`compat.estimate.quality.quality_code` tells it, ``fits`` a code of
     :data:`~compat.estimate.need_columns.FITS`, ``speed`` tokens a second (NaN: no number), ``trust`` how far its
-    verdict is to be trusted, ``unaided`` whether the hardware has nothing for its packing. Without a number, what lies
-    in both memories is taken to write as fast as people read, and everything else fast.
+    verdict is to be trusted, ``unaided`` whether the hardware has nothing for its packing, ``unoptimized`` whether the
+    engine's code for that is slow, ``crowded`` whether what lies in system memory leaves hardly any. Without a number,
+    what lies in both memories is taken to write as fast as people read, and everything else fast.
     """
     pace = np.where(np.isnan(speed), np.where(fits == _PARTLY, _READS, _FAST), np.searchsorted(_PACES, speed, "right"))
-    kinds = _CLASSES[np.asarray(unaided).astype(np.int8), quality, fits, pace]
-    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), trust]).astype(np.int8)
+    bare, full, slow = (np.asarray(told).astype(np.int8) for told in (unaided, crowded, unoptimized))
+    kinds = _CLASSES[bare, full, quality, fits, pace]
+    return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), trust, slow]).astype(np.int8)
 
 
 def paced_on(hardware: Hardware) -> Hardware:
@@ -189,11 +241,21 @@ UNTOLD_PACE = (CRAWLING + SLOW) / 2
 """Tokens a second that a build is taken to write where memory is as slow as a system's and nobody knows its weights."""
 
 
-def worth(quality: int, fit: Fit, speed: float | None, trust: int, *, unaided: bool = False) -> int:
+def worth(
+    quality: int,
+    fit: Fit,
+    speed: float | None,
+    trust: int,
+    *,
+    unaided: bool = False,
+    unoptimized: bool = False,
+    crowded: bool = False,
+) -> int:
     """The same of one build."""
-    return int(worths(quality, FIT_CODES[fit], np.nan if speed is None else speed, trust, unaided))
+    pace = np.nan if speed is None else speed
+    return int(worths(quality, FIT_CODES[fit], pace, trust, unaided, unoptimized, crowded))
 
 
-def most_worth(quality: int, trust: int, *, unaided: bool = False) -> int:
+def most_worth(quality: int, trust: int, *, unaided: bool = False, unoptimized: bool = False) -> int:
     """What a build of a quality is worth at the most, wherever it lies."""
-    return int(worths(quality, _WHOLE, np.nan, trust, unaided))
+    return int(worths(quality, _WHOLE, np.nan, trust, unaided, unoptimized))

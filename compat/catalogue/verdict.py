@@ -131,7 +131,8 @@ def outcome_of(
         pace = pace_of(record, variants[place], loaded, fit)
         untold = fit.estimate.component("weights").bytes is None
         trust = int(trust_in(result.sureness, bool(fit.doubt), untold))
-        found = _Taken(worth(quality, fit.fit, pace, trust, unaided=result.unaided), at, place, fit)
+        how = {"unaided": result.unaided, "unoptimized": result.unoptimized, "crowded": fit.crowded}
+        found = _Taken(worth(quality, fit.fit, pace, trust, **how), at, place, fit)
         if taken is None or (found.worth, -found.at) > (taken.worth, -taken.at):
             taken = found
     place, fit = (taken.place, taken.fit) if taken is not None else (first, None)
@@ -160,7 +161,8 @@ def _by_hope(
             quality = quality_of_variant(inputs_of_variant(record, variants[place])[0])
             result = answer.results[place]
             trust = int(trust_in(result.sureness, doubted=False))
-            found.append((most_worth(quality, trust, unaided=result.unaided), at, place, quality, result))
+            most = most_worth(quality, trust, unaided=result.unaided, unoptimized=result.unoptimized)
+            found.append((most, at, place, quality, result))
     return sorted(found, key=lambda one: (-one[0], one[1]))
 
 

@@ -44,12 +44,13 @@ class VariantRow:
     @property
     def as_made(self) -> bool:
         """Whether nothing of it was packed after it was made."""
-        return is_plain(self.variant.quantization) or (not self.variant.quantization and self.width is not None)
+        plain = not self.variant.quantization and self.width is not None
+        return plain or is_plain(self.variant.quantization) or bool(self.variant.as_made)
 
     @property
     def quality(self) -> Quality | None:
         """How much of the model is left in it."""
-        return quality_of(self.variant.quantization, self.variant.bits)
+        return quality_of(self.variant.quantization, self.variant.bits, as_made=bool(self.variant.as_made))
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class _GroupTable(StrictTable):
     note: str = ""
     brief: str = ""
     context: int | None = None
+    started_with: Names = []
     refused: Annotated[str, one_of("architecture", "task", "unknown")] = ""
     not_packed: Names = []
     endings: Names = []
@@ -122,6 +123,8 @@ class _GroupTable(StrictTable):
             raise ValueError("serves is missing")
         if self.confidence and not self.note:
             raise ValueError("note is missing: say why the confidence is limited")
+        if self.started_with and not (self.confidence and all(told in self.note for told in self.started_with)):
+            raise ValueError("started_with goes with confidence, and with a note that tells it")
         if bool(self.endings) != bool(self.become):
             raise ValueError("endings and become go together: which endings of the names become which others?")
         return self
@@ -139,6 +142,7 @@ class _FormatTable(StrictTable):
     layouts: list[_Layout] = []
     opens: list[_FileNames] | None = None
     layout_note: str = ""
+    unoptimized: bool = False
 
 
 class _QuantizationTable(StrictTable):
@@ -167,6 +171,7 @@ class _QuantizationTable(StrictTable):
     processor: str = ""
     processor_experts: str = ""
     experimental: bool = False
+    unoptimized: bool = False
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -332,6 +337,7 @@ class _Reading:
             note=row.note,
             brief=row.brief,
             context=row.context,
+            started_with=tuple(row.started_with),
             refused=row.refused,
             not_packed=frozenset(row.not_packed),
             derived=bool(row.become),
@@ -408,6 +414,7 @@ def _format(row: _FormatTable) -> FormatRule:
         tuple(row.layouts),
         None if row.opens is None else frozenset(row.opens),
         row.layout_note,
+        row.unoptimized,
     )
 
 
@@ -452,6 +459,7 @@ def _packings(row: _QuantizationTable, listed: frozenset[str]) -> list[Packing]:
             processor_experts=row.processor_experts,
             brief=row.brief,
             experimental=row.experimental,
+            unoptimized=row.unoptimized,
         )
         for name in row.names
     ]

@@ -36,10 +36,11 @@ class Group:
     ``by`` is the name space of ``names``; ``tasks`` are those it serves with them; ``reads`` is ``text``, ``images``
     (pictures or sound too) or ``text part`` (only the language part of a model that could do more); ``limit`` the
     surest a verdict can be; ``note`` a sentence shown with it, ``brief`` a few words of it for a badge; ``context`` a
-    limit of their own in tokens; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but
-    does not run them, and ``unknown`` where that depends on what the record does not tell. ``not_packed``: packings
-    that the engine otherwise reads, but not with these. ``derived``: the names follow from others by a rule of the
-    engine, and so are no architectures of their own.
+    limit of their own in tokens; ``started_with`` the arguments that the engine needs to run them, which the note tells
+    as well; ``refused`` the cause (``architecture`` or ``task``) where the engine knows them but does not run them, and
+    ``unknown`` where that depends on what the record does not tell. ``not_packed``: packings that the engine otherwise
+    reads, but not with these. ``derived``: the names follow from others by a rule of the engine, and so are no
+    architectures of their own.
     """
 
     by: str
@@ -51,6 +52,7 @@ class Group:
     note: str = ""
     brief: str = ""
     context: int | None = None
+    started_with: tuple[str, ...] = ()
     refused: str = ""
     not_packed: frozenset[str] = frozenset()
     derived: bool = False
@@ -63,7 +65,7 @@ class FormatRule:
     ``loader`` is what of the engine reads it, where that knows fewer architectures than the engine (``converter``).
     Empty ``platforms`` means all of the engine's. ``layouts`` are those it reads beside Transformers' own, ``opens``
     the names of files that it takes for weights beside Transformers' own (of :data:`FILE_NAMES`); None: nobody looked.
-    ``layout_note`` says what another layout takes, where it is not read as surely.
+    ``layout_note`` says what another layout takes, where it is not read as surely. ``unoptimized``: as of a packing.
     """
 
     name: str
@@ -77,6 +79,7 @@ class FormatRule:
     layouts: tuple[str, ...] = ()
     opens: frozenset[str] | None = None
     layout_note: str = ""
+    unoptimized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Packing:
     ``experts_alone``: for nothing else.
     ``architectures`` are the only ones it is read for, by ``model_type``, ``excepted`` those that it is not read for;
     ``refused`` says why the engine knows it and does not load it. ``brief`` is a few words of ``note`` for a badge.
-    ``experimental``: the engine's makers call it so, and what they do not is taken before it.
+    ``experimental``: the engine's makers call it so, and what they do not is taken before it. ``unoptimized``: they say
+    that their code for it is slow, and what they do not say it of is taken before it.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Packing:
     processor_experts: str = ""
     brief: str = ""
     experimental: bool = False
+    unoptimized: bool = False
 
     def runs_on(self, *, mixture: bool) -> tuple[str, ...]:
         """The platforms that compute it, for a mixture of experts or not; empty: all of the engine's."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.amounts import Amount
@@ -28,6 +29,8 @@ from compat.wording import or_
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
+LEFT_TO_OTHERS = 8 * GIB
+"""System memory for the system and what else somebody has open: where less is left, it counts as full."""
 
 
 ASSUMED_BITS = 16.0
@@ -60,6 +63,7 @@ class FitResult:
     system memory, and ``offload`` what lies where. ``left_out`` is a sentence on devices that the engine does not use
     by itself, or cannot for this model, and ``doubt`` one on why it may not keep the cache as it is asked for.
     ``spread``: the engine is told to take all devices, as it would by itself take one that does not hold all.
+    ``crowded``: what lies in system memory leaves hardly any of it.
     """
 
     fit: Fit
@@ -69,6 +73,7 @@ class FitResult:
     room: int | None = None
     gpu_layers: int | None = None
     host_need: int | None = None
+    crowded: bool = False
     left_out: str = ""
     offload: Offload | None = None
     doubt: str = ""
@@ -191,7 +196,8 @@ def _judged(
         where = f" on one of the {among} GPUs" if chosen else where
         sentence = f"Needs {_gib(need, room)} of {_gib(room, need)}{where} at {options.context:,} tokens"
         sentence += "." if fit is Fit.FITS else ": little to spare."
-        return FitResult(fit, sentence, estimate, need, room, left_out=_left_out(estimate, count))
+        full = need > easy_memory(hardware)
+        return FitResult(fit, sentence, estimate, need, room, crowded=full, left_out=_left_out(estimate, count))
     if not assumed and used < count and sum(estimate.per_device) <= sum(rooms):
         sentence = (
             f"{_needed(estimate.cuts.sizes)}: {estimate.cuts.why_not(count)}. On {used} of the {count} here it "
@@ -200,7 +206,7 @@ def _judged(
         return FitResult(Fit.UNEVEN, sentence, estimate, need, room)
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
-        return partial
+        return replace(partial, crowded=partial.in_system > easy_spill(engine, hardware, rooms))
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     width = widening.bits if widening is not None and widening.happens_on(hardware) else ASSUMED_BITS
     result = _beyond(estimate, rooms, index, assumed=assumed, width=width)
@@ -369,6 +375,20 @@ def spill_room(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
         return 0
     left = round((hardware.system_memory or 0) * CPU_FRACTION)
     return max(left - sum(rooms), 0) if hardware.unified else left
+
+
+def easy_memory(hardware: Hardware) -> float:
+    """How many bytes may be taken where nothing is told to lie in system memory beside accelerators: of a processor's,
+    all but what other programs need.
+    """
+    return inf if hardware.accelerators else (hardware.system_memory or 0) - LEFT_TO_OTHERS
+
+
+def easy_spill(engine: str, hardware: Hardware, rooms: tuple[int, ...]) -> int:
+    """How many of those bytes may be taken with enough left: a tenth of them, and what other programs need."""
+    spill, memory = spill_room(engine, hardware, rooms), hardware.system_memory or 0
+    kept = memory - round(memory * CPU_FRACTION)
+    return min(int(TIGHT * spill), spill + kept - LEFT_TO_OTHERS)
 
 
 def _load(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int) -> float:

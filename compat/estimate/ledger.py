@@ -247,11 +247,6 @@ def proofs(ledger: Ledger) -> tuple[Proof, ...]:
     return tuple(sorted(found, key=lambda one: (-(one.memory + one.speed), one.name.lower())))
 
 
-def shipped_accuracy() -> dict[str, Any]:
-    """All that is known of how good the answers are: the ledger, and how often roundabout facts were right."""
-    return accuracy_of(shipped_ledger())
-
-
 def accuracy_of(ledger: Ledger) -> dict[str, Any]:
     """A comparison for programs, with how much was measured on each engine."""
     engines = [proof.as_json() for proof in proofs(ledger)]

@@ -50,7 +50,8 @@ class VariantInputs:
     what a packed weight takes where ``quant`` does not say it. ``width_assumed``: ``quant`` is what such weights
     usually are, and nothing tells it. ``doubt`` says what makes the number of weights no ground for an estimate.
     ``tensors`` is what the files list, where their headers were read. ``embeds``: it is served for what it makes of a
-    text, as a vector or a rank, and not to write. ``layers_guessed``: nothing but its name tells the shape.
+    text, as a vector or a rank, and not to write. ``as_made``: packed as its maker gave it out. ``layers_guessed``:
+    nothing but its name tells the shape.
     """
 
     shape: ModelShape | None = None
@@ -64,6 +65,7 @@ class VariantInputs:
     doubt: str = ""
     tensors: TensorBytes | None = None
     embeds: bool = False
+    as_made: bool = False
     projector_usual: int = 0
     layers_guessed: bool = False
 

@@ -62,7 +62,18 @@ from compat.estimate.engine_names import (
     engine_name,
     runtimes,
 )
-from compat.estimate.fit import NOWHERE, TIGHT, Fit, rank_of, rooms_of, spill_room, stays_alone
+from compat.estimate.fit import (
+    NOWHERE,
+    TIGHT,
+    WHOLE,
+    Fit,
+    easy_memory,
+    easy_spill,
+    rank_of,
+    rooms_of,
+    spill_room,
+    stays_alone,
+)
 from compat.estimate.foreseen import foreseen_cache, goes_alone, lone_card
 from compat.estimate.kv import (
     WINDOWED,
@@ -148,22 +159,23 @@ Column = NDArray[np.int64]
 
 
 class Shares(NamedTuple):
-    """What accelerators read of each variant, whether experts are what is aside, and whether one card is all it lies on
-    of several (:func:`~compat.estimate.foreseen.lone_card`).
+    """What accelerators read of each variant, whether experts are what is aside, whether one card is all it lies on of
+    several (:func:`~compat.estimate.foreseen.lone_card`), and whether it leaves hardly any system memory.
     """
 
     share: NDArray[np.float64]
     experts: NDArray[np.bool_]
     alone: NDArray[np.bool_]
+    crowded: NDArray[np.bool_]
 
     @classmethod
     def whole(cls, count: int) -> Shares:
         """Of so many variants that lie on all accelerators and nowhere else."""
-        return cls(np.ones(count), np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
+        return cls(np.ones(count), *(np.zeros(count, dtype=bool) for _ in range(3)))
 
     def of(self, rows: Column) -> Shares:
         """Those of some rows."""
-        return Shares(self.share[rows], self.experts[rows], self.alone[rows])
+        return Shares(self.share[rows], self.experts[rows], self.alone[rows], self.crowded[rows])
 
     def put(self, rows: Column, others: Shares) -> None:
         """Have those of others at some rows."""
@@ -393,8 +405,9 @@ class NeedColumns:
         return codes
 
     def lie_apart(self, fits: NDArray[np.int8], hardware: Hardware) -> NDArray[np.bool_]:
-        """Which variants may lie elsewhere than on all accelerators alone, by their verdicts."""
+        """Which variants may lie elsewhere than on all accelerators alone, or crowded, by their verdicts."""
         chosen = any(lone_card(engine_name(slug), hardware) is not None for slug in runtimes(self.slug))
+        chosen = chosen or not hardware.accelerators
         found: NDArray[np.bool_] = np.isin(fits, _THERE) if chosen else fits == FIT_CODES[Fit.PARTIAL]
         return found
 
@@ -565,27 +578,50 @@ def _shares_read(columns: NeedColumns, fits: NDArray[np.int8], hardware: Hardwar
         at = np.flatnonzero((fits == FIT_CODES[Fit.PARTIAL]) & (found.alone == one))
         if len(at):
             there = hardware.with_cards((card,) if one and card is not None else None)
-            found.share[at], found.experts[at] = _parts_read(columns.taken(at), there, options)
+            found.share[at], found.experts[at], found.crowded[at] = _parts_read(columns.taken(at), there, options)
+    if not hardware.accelerators:
+        at = np.flatnonzero(_RANKS[fits] == WHOLE)
+        found.crowded[at] = _largest_needs(columns.taken(at), hardware, options) > easy_memory(hardware)
     return found
+
+
+def _largest_needs(columns: NeedColumns, hardware: Hardware, options: LoadOptions) -> Column:
+    """Bytes on the fullest device, of files that are not listed with the largest; of variants that fit."""
+    rooms = rooms_of(hardware, columns.engine, options)
+    assert rooms is not None
+    found = columns.needs(hardware, options)
+    told, most = (
+        one.on_fullest(one.by_device(hardware, columns.engine), rooms)[0] for one in (found, found.with_largest_files())
+    )
+    return np.where(found.known, told, most)
 
 
 def _parts_read(
     columns: NeedColumns, hardware: Hardware, options: LoadOptions
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What accelerators read of variants that lie in both memories, and whether experts are what is aside."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """What accelerators read of variants that lie in both memories, whether experts are what is aside, and whether that
+    leaves hardly any room there.
+    """
     rooms = rooms_of(hardware, columns.engine, options)
     assert rooms is not None
     found, spill = columns.needs(hardware, options), spill_room(columns.engine, hardware, rooms)
     devices, heads = found.by_device(hardware, columns.engine), found.heads_by_device(hardware, columns.engine)
     over = np.ones(len(columns), dtype=bool)
-    share = found.layers_kept(over, devices, heads, rooms, spill) / np.maximum(found.layers, 1)
+    kept = found.layers_kept(over, devices, heads, rooms, spill)
+    easy = easy_spill(columns.engine, hardware, rooms)
+    share, crowded = kept / np.maximum(found.layers, 1), found.host + found.layers_gone(kept) > easy
     if columns.engine not in EXPERTS_FIRST or options.aside is Aside.LAYERS:
-        return share, ~over
+        return share, ~over, crowded
     beyond = found.over_all(devices) - sum(rooms)
     gone = found.experts_gone(over, beyond, devices, rooms, spill)
     moved = found.experts * gone // np.maximum(found.layers - found.dense, 1)
     left = 1 - moved / np.maximum(found.parts["weights"] + found.host, 1)
-    return np.where(gone > 0, left, share), gone > 0
+    by_experts = gone > 0
+    return (
+        np.where(by_experts, left, share),
+        by_experts,
+        np.where(by_experts, found.host + moved > easy, crowded),
+    )
 
 
 def _speeds(
@@ -710,6 +746,11 @@ class Needs:
         found[at] = np.where((there >= 1) & (host <= spill), there, 0)
         return found
 
+    def layers_gone(self, kept: Column) -> Column:
+        """Bytes that come with layers of which accelerators keep so many."""
+        movable = self.movable - self.head
+        return movable - movable * kept // np.maximum(self.layers, 1)
+
     def experts_gone(
         self,
         over: NDArray[np.bool_],
@@ -773,7 +814,7 @@ def _variant_row(
 
 def quality_of_variant(variant: VariantInputs) -> int:
     """How much of the model a variant keeps, as :func:`~compat.estimate.quality.quality_code` tells it."""
-    return quality_code(variant.quant, variant.bits, named=variant.format == "gguf")
+    return quality_code(variant.quant, variant.bits, named=variant.format == "gguf", as_made=variant.as_made)
 
 
 def width_of_variant(variant: VariantInputs) -> int:

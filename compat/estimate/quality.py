@@ -47,7 +47,14 @@ _WIDTH = re.compile(
 _PLAIN = frozenset({"BF16", "F16", "FP16", "F32", "FP32"})
 POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS = range(5)
 """The words as numbers, the worst first."""
-_CODES = {"poor": POOR, "fair": FAIR, "good": GOOD, "very good": VERY_GOOD, "nearly lossless": NEARLY_LOSSLESS}
+_CODES = {
+    "as made": NEARLY_LOSSLESS,
+    "poor": POOR,
+    "fair": FAIR,
+    "good": GOOD,
+    "very good": VERY_GOOD,
+    "nearly lossless": NEARLY_LOSSLESS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,17 @@ class Quality:
 
 
 @lru_cache(maxsize=4096)
-def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
+def quality_of(label: str | None, bits: float | None = None, *, as_made: bool = False) -> Quality | None:
     """The quality of weights packed in this way; None where nothing is packed, or neither label nor bits tell a width.
 
-    ``bits`` is what a packed weight takes with its scales, where that is known.
+    ``bits`` is what a packed weight takes with its scales, where that is known. ``as_made``: they are the model's own
+    release.
     """
     name = _bare(label)
     if not name or name in _PLAIN:
         return None
+    if as_made:
+        return Quality("as made", "The model was published in this packing: no build of it keeps more.")
     rise = MEASURED.get(_AS_MUCH.get(name, name))
     if rise is not None:
         word = next(word for most, word in _WORDS if rise <= most)
@@ -83,11 +93,11 @@ def quality_of(label: str | None, bits: float | None = None) -> Quality | None:
 
 
 @lru_cache(maxsize=4096)
-def quality_code(label: str | None, bits: float | None = None, *, named: bool = False) -> int:
+def quality_code(label: str | None, bits: float | None = None, *, named: bool = False, as_made: bool = False) -> int:
     """The same as a number that builds are told apart by: what is not packed loses nothing, and of what is packed in a
     way that tells no width most is of four bits. A file that is to be ``named`` by its packing, and is not, may be any.
     """
-    told = quality_of(label, bits)
+    told = quality_of(label, bits, as_made=as_made)
     if told is not None:
         return _CODES[told.word]
     return NEARLY_LOSSLESS if is_plain(label) or (not label and not named) else GOOD if label else FAIR

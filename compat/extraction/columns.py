@@ -115,6 +115,7 @@ def parts_of(parsed: ParsedRecord, extraction: Extraction, shape_facts: str) -> 
             "quantization": (variant.facts.quantization or "")[:40],
             "size_bytes": storable(variant.size_bytes),
             "bits": variant.bits,
+            "as_made": variant.as_made or None,
             "tensors": variant.tensors.as_text() if variant.tensors else None,
             "files": list(variant.files),
             "missing_shards": variant.missing_shards,

@@ -24,6 +24,7 @@ from compat.architectures import (
     published_context,
     types_of_class,
 )
+from compat.extraction.as_made import is_made_so, is_own_release
 from compat.extraction.card import card_texts
 from compat.extraction.facts import DEFAULT_CONTEXT, Fact, Provenance, VariantFacts, parameters_text
 from compat.extraction.filenames import FileName, opens_no_safetensors, read_name, without_components
@@ -218,7 +219,12 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         partial=part and task.value != DRAFT,
         no_weights=_lists_no_weights(model, names),
     )
-    found = tuple(variants_of(model, names, common, packing, counted))
+    relations = relations_of(model)
+    own = is_own_release(model, relations, packing)
+    found = tuple(
+        replace(one, as_made=is_made_so(one.facts) or (own and one.facts.quantization == packing.label))
+        for one in variants_of(model, names, common, packing, counted)
+    )
     alone = any(name.role == "projector" for name in names)
     variants = found or (Variant("unknown", "Files unknown", replace(common, projector=alone)),)
     best_context = Fact(variants[0].facts.context, variants[0].facts.context_from, context.evidence)
@@ -232,7 +238,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         task=task,
         license=_license(model),
         languages=_languages(model),
-        relations=relations_of(model),
+        relations=relations,
         variants=variants,
         projectors=tuple(name.path for name in names if name.role == "projector"),
         projector_bytes=_projector_bytes(model, names),

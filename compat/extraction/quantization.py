@@ -272,6 +272,11 @@ def packing_of(model: HubModel, config: Mapping[str, Any]) -> Packing:
     return (_by_method_file(paths) or _by_weight_files(paths)) if paths else by_words
 
 
+def named_packing(name: str) -> Packing:
+    """The packing that the words of a repository's name tell."""
+    return _by_words((), name_words(_NUMBER_LAST.sub("-", name.lower())), "its name says")
+
+
 def packing_in_headers(told: Packing, header: SafetensorsFileHeaders | None) -> Packing:
     """What the tensors of the weights add to what is ``told``: engines go by config.json, else by what is there.
 

@@ -92,7 +92,8 @@ class Variant:
     ``key`` is stable within the record, ``label`` is for people, ``size_bytes`` is None unless every file's
     size is told, ``missing_shards`` counts parts of a split file that the record does not list. ``bits`` is what a
     weight takes where the packing or the configuration's data type tells it; None for GGUF files, whose label does.
-    ``tensors`` is what its files list, None unless all of them were read.
+    ``tensors`` is what its files list, None unless all of them were read. ``as_made``: packed, and the model's own
+    release, so that no build of it keeps more.
     """
 
     key: str
@@ -103,6 +104,7 @@ class Variant:
     missing_shards: int = 0
     bits: float | None = None
     tensors: TensorBytes | None = None
+    as_made: bool = False
 
 
 def variants_of(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -13,8 +14,8 @@ from compat.hub.documents import Kind, Told, told
 from compat.hub.errors import HubDisabled, HubNotFound
 from compat.ingest.changes import lock_records, raise_catalogue_version
 from compat.ingest.store import Counts, store_told
-from compat.ingest.writing import forget_names
-from compat.models import FormerName, HubFetch, ListEntry, Measurement, ModelRecord, in_any_case
+from compat.ingest.writing import concerned_by, read_again
+from compat.models import FormerName, HubFetch, ListEntry, Measurement, ModelRecord, RecordRelation, in_any_case
 from compat.timestamps import iso_timestamp
 
 
@@ -75,14 +76,16 @@ def note_renamed(old_id: str, found: Told) -> Counts:
     with transaction.atomic():
         lock_records()
         old = in_any_case([old_id]).first()
+        concerned = concerned_by([] if old is None else [old.repo_id])
         if old is not None:
             found = _moved(old, found)
         counts = store_told([found], origin="hub")
-        forget_names([old_id], now)
         record = ModelRecord.objects.get(repo_id=new_id)
         FormerName.objects.update_or_create(
             lowered=old_id.lower(), defaults={"repo_id": old_id, "record": record, "noticed": now}
         )
+        _move_relations(old_id, new_id)
+        read_again(concerned | concerned_by([new_id]), now)
         HubFetch.objects.filter(repo_id=old_id).delete()
         raise_catalogue_version(now)
         if old is not None:
@@ -107,6 +110,14 @@ def _moved(old: ModelRecord, found: Told) -> Told:
     others = [one for one in kept if one.kind not in told_now and one.kind is not Kind.REFUSAL]
     old.delete()
     return replace(found, documents=(*found.documents, *others))
+
+
+def _move_relations(old_id: str, new_id: str) -> None:
+    """Have what was made from a repository go on as made from it."""
+    made_from = RecordRelation.objects.filter(base=old_id)
+    both = RecordRelation.objects.filter(base=new_id).values("record")
+    made_from.filter(Q(record__in=both) | Q(record__repo_id=new_id)).delete()
+    made_from.update(base=new_id)
 
 
 def _move_measurements(old_id: str, new_id: str) -> None:

@@ -23,7 +23,7 @@ from compat.models import (
     payloads_of,
 )
 from compat.models.composed import ComposedQuery
-from compat.models.lineage import ReadRecord, named_after, read_with_relatives, waiting_for
+from compat.models.lineage import ReadRecord, read_with_relatives, waiting_for
 from compat.models.written import Row, write_rows
 
 NEVER: Mapping[str, datetime] = MappingProxyType({})
@@ -47,22 +47,33 @@ def write_records(
     with records_written.around([parsed.id for parsed in batch]):
         read = read_with_relatives(batch, ahead.read)
         known = _write(read, origin, now, fetched, columns, ahead)
-    for keys in batched(waiting_for(read, known), BATCH):
-        _read_relatives_again(keys, now)
+    read_again(waiting_for(read, known), now)
 
 
-def forget_names(repo_ids: Iterable[str], now: datetime) -> None:
-    """Read records again that are named after repositories which are not there under these ids any more.
+def concerned_by(repo_ids: Iterable[str]) -> set[int]:
+    """The keys of the records that some stored ones told something, or may tell it. A few queries for each ``BATCH``.
+
+    Asked before records go or change their names, they are to be read again after it: :func:`read_again`.
+    """
+    found: set[int] = set()
+    for some in batched(repo_ids, BATCH):
+        keys = keys_of(some)
+        told = read_with_relatives([kept_record(payload) for payload in payloads_of(keys.values()).values()])
+        found.update(waiting_for(told, keys))
+    return found
+
+
+def read_again(keys: Iterable[int], now: datetime) -> None:
+    """Read what is kept of some records again, of those that are still there, and write those that it changed.
 
     Inside the caller's transaction.
     """
-    for some in batched(repo_ids, BATCH):
-        for keys in batched(named_after(some), BATCH):
-            _read_relatives_again(keys, now)
+    for some in batched(sorted(keys), BATCH):
+        _read_relatives_again(some, now)
 
 
 def _read_relatives_again(keys: Sequence[int], now: datetime) -> None:
-    """Read stored records again of which a relative has arrived or changed, and write those that learned from it."""
+    """Read stored records again of which a relative has arrived, changed or gone, and write those that it changed."""
     read = read_with_relatives([kept_record(payload) for payload in payloads_of(keys).values()])
     stored = {row[0]: row[1:] for row in _STORED.rows(keys)}
     learned = [one for one in read if _heard(one.parts, one) != stored[one.parsed.id]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Window
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value, Window
 from django.db.models.functions import Lower, RowNumber
 
 from compat.extraction.columns import Parts, Prepared, parts_of
@@ -30,19 +31,22 @@ from compat.extraction.relatives import (
 )
 from compat.hub.payloads import HubModel, ParsedRecord
 from compat.models.composed import ComposedQuery
-from compat.models.record import ModelRecord, RecordRelation
+from compat.models.record import FormerName, ModelRecord, RecordRelation, current_names
 
 NOTHING: Mapping[str, Prepared] = MappingProxyType({})
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class ReadRecord:
     """A record with its facts, and with what shapes its memory estimate.
 
-    What was ``prepared`` of it elsewhere is taken from there; what that leaves out is read where it is asked for.
+    What was ``prepared`` of it elsewhere is taken from there; what that leaves out is read where it is asked for. What
+    it was made from goes by the id that it has now, where it was ``renamed``: ids by former ones in lower case.
     """
 
     def __init__(self, parsed: ParsedRecord, prepared: Prepared | None = None) -> None:
         self.parsed = parsed
+        self.renamed: Mapping[str, str] = NO_NAMES
         self._prepared = prepared
 
     @cached_property
@@ -58,11 +62,19 @@ class ReadRecord:
         return own_shape_facts(self.parsed.model)
 
     @cached_property
-    def witness(self) -> Witness:
-        """What it tells its relatives."""
+    def witness_as_told(self) -> Witness:
+        """What it tells its relatives, which go by the names that it tells."""
         if self._prepared:
             return self._prepared.witness
         return witness_of(self.parsed.model, self.extraction, self.shape_facts)
+
+    @cached_property
+    def witness(self) -> Witness:
+        """What it tells its relatives."""
+        told = self.witness_as_told
+        return (
+            replace(told, relations=under_names(told.repo_id, told.relations, self.renamed)) if self.renamed else told
+        )
 
     @property
     def asks(self) -> bool:
@@ -72,9 +84,12 @@ class ReadRecord:
     @cached_property
     def parts(self) -> Parts:
         """What of it is kept in columns."""
-        if self._prepared:
-            return self._prepared.parts
-        return parts_of(self.parsed, self.extraction, self.shape_facts)
+        found = self._prepared.parts if self._prepared else parts_of(self.parsed, self.extraction, self.shape_facts)
+        if not self.renamed:
+            return found
+        told = (Relation(*one) for one in found.relations)
+        relations = under_names(self.parsed.id, told, self.renamed)
+        return found._replace(relations=[(one.repo_id, one.kind) for one in relations])
 
     def judged(self) -> tuple[VariantFacts, ...]:
         """The facts the rules judge, one entry a variant."""
@@ -85,6 +100,7 @@ class ReadRecord:
         if not relatives:
             return self
         told = ReadRecord(self.parsed)
+        told.renamed = self.renamed
         told.extraction = extract(self.parsed.model, relatives)
         read_itself = self._prepared.read_itself if self._prepared else self.extraction.architecture.provenance in READ
         own = self.shape_facts or read_itself
@@ -93,12 +109,21 @@ class ReadRecord:
         return told
 
 
+def under_names(repo_id: str, relations: Iterable[Relation], renamed: Mapping[str, str]) -> tuple[Relation, ...]:
+    """What a repository was made from, each once, under the ids that these have now."""
+    now = ((renamed.get(one.repo_id.lower(), one.repo_id), one.kind) for one in relations)
+    return tuple(Relation(base, kind) for base, kind in dict(now).items() if base != repo_id)
+
+
 def read_with_relatives(batch: Sequence[ParsedRecord], prepared: Mapping[str, Prepared] = NOTHING) -> list[ReadRecord]:
-    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Two queries.
+    """Every record as the catalogue stores it, with what its relatives, of the batch or stored, tell. Three queries.
 
     ``prepared`` is what some records tell by themselves, by their digests.
     """
     alone = [ReadRecord(parsed, prepared.get(parsed.digest)) for parsed in batch]
+    if renamed := _renamed(base for one in alone for base in one.witness_as_told.relations):
+        for one in alone:
+            one.renamed = renamed
     own = [one.witness for one in alone]
     asking = [one.witness for one in alone if one.asks]
     ids = {one.repo_id for one in own}
@@ -107,16 +132,61 @@ def read_with_relatives(batch: Sequence[ParsedRecord], prepared: Mapping[str, Pr
     return [one.after(heard.get(one.parsed.id, ())) for one in alone]
 
 
-def extraction_of(model: HubModel, *, heard: bool = False) -> Extraction:
-    """The extraction of one record as the catalogue would store it, its relatives' records included. Two queries.
+class Bases(NamedTuple):
+    """What a record says it was made from, under the ids that these have now; ``known`` are keys of those there are."""
 
-    Where relatives told something of it when it was stored (``heard``), it is not read without them first.
+    relations: tuple[Relation, ...]
+    known: Mapping[str, int]
+
+
+def bases_of(model: HubModel) -> Bases:
+    """What a record says it was made from. One query at most."""
+    told = relations_of(model)
+    if not told:
+        return Bases((), {})
+    ids = [one.repo_id for one in told]
+    rows = _BASES.rows(ids, sorted({repo_id.lower() for repo_id in ids}))
+    renamed = {former: repo_id for repo_id, _, former in rows if former}
+    return Bases(under_names(model.id, told, renamed), {repo_id: pk for repo_id, pk, _ in rows})
+
+
+_BASES = ComposedQuery(
+    lambda ids, lowered: (
+        ModelRecord.objects.filter(repo_id__in=ids)
+        .order_by()
+        .values_list("repo_id", "pk", Value(""))
+        .union(
+            FormerName.objects.filter(lowered__in=lowered)
+            .order_by()
+            .values_list("record__repo_id", "record_id", "lowered"),
+            all=True,
+        )
+    )
+)
+
+
+def extraction_of(model: HubModel, relations: Sequence[Relation] | None = None, *, heard: bool = False) -> Extraction:
+    """The extraction of one record as the catalogue would store it, its relatives' records included. Three queries.
+
+    ``relations`` are its bases where :func:`bases_of` told them before, which spares a query. Where relatives told
+    something of it when it was stored (``heard``), it is not read without them first.
     """
+    bases = tuple(bases_of(model).relations if relations is None else relations)
+    asking = Witness(model.id, bases)
     if not heard:
-        return read_with_relatives([ParsedRecord(model, {}, "")])[0].extraction
-    asking = Witness(model.id, relations_of(model))
+        alone = extract(model)
+        if not needs_relatives(alone):
+            return alone
+        asking = replace(witness_of(model, alone, own_shape_facts(model)), relations=bases)
     told = (one for one in _stored_witnesses([asking]) if one.repo_id != model.id)
-    return extract(model, Witnesses(told).relatives_of(asking))
+    relatives = Witnesses(told).relatives_of(asking)
+    return extract(model, relatives) if relatives or heard else alone
+
+
+def _renamed(relations: Iterable[Relation]) -> Mapping[str, str]:
+    """The ids that bases have now, of those renamed, by their former ones in lower case. One query at most."""
+    bases = {one.repo_id for one in relations}
+    return current_names(bases) if bases else NO_NAMES
 
 
 def _stored_witnesses(asking: Sequence[Witness]) -> list[Witness]:
@@ -218,17 +288,6 @@ def waiting_for(arrived: Sequence[ReadRecord], known: Container[str]) -> list[in
     packed = {name for one in own for name in one.names_when_packed}
     rows = _WAITING.rows(sorted(originals), sorted(made_from), sorted(names), sorted(packed))
     return sorted({pk for pk, repo_id in rows if repo_id not in ids})
-
-
-def named_after(repo_ids: Iterable[str]) -> list[int]:
-    """The stored records of which nothing but a name tells that they are of these models, by their keys. One query."""
-    names = {name for repo_id in repo_ids for name in Witness(repo_id).names_when_packed}
-    return [pk for (pk,) in _NAMED_AFTER.rows(sorted(names))]
-
-
-_NAMED_AFTER = ComposedQuery(
-    lambda names: ModelRecord.objects.filter(packed_model__in=names).order_by("pk").values_list("pk")
-)
 
 
 def _waiting(

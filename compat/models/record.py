@@ -303,6 +303,16 @@ class FormerName(models.Model):
         return self.repo_id
 
 
+def current_names(repo_ids: Iterable[str]) -> dict[str, str]:
+    """The ids that repositories have now, by those that they had before, in lower case. One query."""
+    return dict(_CURRENT_NAMES.rows(sorted({repo_id.lower() for repo_id in repo_ids})))
+
+
+_CURRENT_NAMES = ComposedQuery(
+    lambda lowered: FormerName.objects.filter(lowered__in=lowered).order_by().values_list("lowered", "record__repo_id")
+)
+
+
 class RecordLanguage(models.Model):
     """A language a record says it speaks, as a lower-case code."""
 
@@ -369,6 +379,11 @@ class RecordVariant(models.Model):
     quantization = models.CharField(max_length=40, blank=True)
     size_bytes = models.BigIntegerField(null=True, blank=True, help_text="Empty unless every file's size is told.")
     bits = models.FloatField(null=True, blank=True, help_text="Bits a packed weight takes; empty where not told.")
+    as_made = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Whether its packed weights are the model's own release, so that no build of it keeps more.",
+    )
     tensors = models.CharField(  # noqa: DJ001 - SQLite copies a large table for a column that cannot be empty
         max_length=120,
         null=True,

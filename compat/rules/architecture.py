@@ -169,7 +169,8 @@ def _acceptance(where: ArchitectureMatch, facts: VariantFacts, profile: EnginePr
         yield Finding(
             CODE, Severity.SUPPORTS, f"{profile.name} knows “{where.name}” ({facts.architecture_from.label})."
         )
-        yield Finding(CODE, Severity.WARNS, f"{group.note}.", group.brief, group.limit)
+        text = f"{group.note}."
+        yield Finding(CODE, Severity.WARNS, text, group.brief, group.limit, started_with=group.started_with)
     if facts.format != "gguf":
         yield from as_far_as_told(_unpacked_only(group, facts, profile), facts)
     if facts.format is not None and profile.format(facts.format) is None and runs_as_gguf(facts, profile):

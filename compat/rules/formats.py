@@ -114,7 +114,8 @@ def _check(profile: EngineProfile, files: _Files) -> Iterator[Finding]:
         return
     label = format_label(format_)
     note = f" ({rule.note})" if rule.note else ""
-    yield Finding(CODE, Severity.SUPPORTS, f"{profile.name} loads {label} files{note}.", rule.brief, rule.confidence)
+    text = f"{profile.name} loads {label} files{note}."
+    yield Finding(CODE, Severity.SUPPORTS, text, rule.brief, rule.confidence, unoptimized=rule.unoptimized)
     best = max(profile.formats, key=lambda other: other.confidence)
     if rule.confidence < best.confidence:
         yield Finding(

@@ -152,8 +152,9 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
     warnings: list[str] = []
     advice: list[str] = []
     confidence: Confidence | None = None
-    doubted = unaided = False
-    for _, severity, text, _, limits, doubts, bare in findings:
+    started: list[str] = []
+    doubted = unaided = unoptimized = False
+    for _, severity, text, _, limits, doubts, bare, slow, arguments in findings:
         if severity is _SUPPORTS:
             reasons.append(text)
         elif severity is _WARNS:
@@ -164,6 +165,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
             confidence = limits
         doubted = doubted or doubts
         unaided = unaided or bare
+        unoptimized = unoptimized or slow
+        started += arguments
     if confidence is None:
         confidence = Confidence.LOW
     return CompatibilityResult(
@@ -177,6 +180,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         codes=_codes(findings),
         doubted=doubted,
         unaided=unaided,
+        unoptimized=unoptimized,
+        started_with=tuple(dict.fromkeys(started)),
     )
 
 

@@ -37,8 +37,9 @@ def check(facts: VariantFacts, profile: EngineProfile, hardware: Capability | No
     if rule is not None:
         yield from _format_on(hardware, rule, profile)
     if packing is not None:
-        found = as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
-        yield from (one._replace(unaided=False) for one in found) if _is_as_made(facts) else found
+        yield from as_far_as_told(_packing_on(hardware, packing, profile, mixture=_is_mixture(facts)), facts)
+    if _is_packed(facts) and (packing is None or not packing.platforms) and _is_unexplored(hardware, profile):
+        yield _untold_there(hardware, facts.quantization or "", profile)
 
 
 def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
@@ -46,6 +47,7 @@ def depends_on_hardware(facts: VariantFacts, profile: EngineProfile) -> bool:
     return (
         _packing_of(facts, profile) is not None
         or _bound_format_of(facts, profile) is not None
+        or (profile.experimental is not None and not profile.experimental.like and _is_packed(facts))
         or known_failures.depends_on_hardware(facts, profile)
     )
 
@@ -63,14 +65,6 @@ def facts_for_hardware(facts: VariantFacts) -> VariantFacts:
     )
 
 
-_MADE_IN = {"gpt_oss": "MXFP4"}
-"""Architectures whose weights were made in a packing: there is no build of them that keeps more."""
-
-
-def _is_as_made(facts: VariantFacts) -> bool:
-    return facts.quantization is not None and facts.quantization == _MADE_IN.get(facts.architecture or "")
-
-
 def _is_mixture(facts: VariantFacts) -> bool:
     return architecture_of(facts.architecture or "").mixture
 
@@ -83,10 +77,15 @@ def _bound_format_of(facts: VariantFacts, profile: EngineProfile) -> FormatRule 
 
 def _packing_of(facts: VariantFacts, profile: EngineProfile) -> Packing | None:
     """How weights are packed, as far as an engine's profile knows it; None for plain weights and GGUF files."""
-    contradicted = facts.quantization_from is Provenance.CONTRADICTED
-    if facts.quantization and facts.format != "gguf" and not profile.criteria and not contradicted:
-        return profile.packing(facts.quantization, facts.scheme)
+    if _is_packed(facts) and not profile.criteria:
+        return profile.packing(facts.quantization or "", facts.scheme)
     return None
+
+
+def _is_packed(facts: VariantFacts) -> bool:
+    """Whether weights are told to be packed, other than in a GGUF file."""
+    contradicted = facts.quantization_from is Provenance.CONTRADICTED
+    return bool(facts.quantization) and facts.format != "gguf" and not contradicted
 
 
 def _named(platforms: Iterable[str]) -> str:
@@ -158,6 +157,17 @@ def _experimental_on(hardware: Capability, profile: EngineProfile) -> Experiment
     tried = profile.experimental
     own = set(hardware.platforms) & set(profile.platforms)
     return tried if tried is not None and not own and tried.platform in hardware.platforms else None
+
+
+def _is_unexplored(hardware: Capability, profile: EngineProfile) -> bool:
+    """Whether the engine might run on this hardware, and nothing tells with which of its own platforms' code."""
+    tried = _experimental_on(hardware, profile)
+    return tried is not None and not tried.like
+
+
+def _untold_there(hardware: Capability, label: str, profile: EngineProfile) -> Finding:
+    text = f"That {profile.name} reads weights packed as {label} on {VENDOR_LABELS[hardware.vendor]}, nothing tells."
+    return Finding(CODE, Severity.WARNS, text, f"{label} unsure there", Confidence.LOW, doubts=True)
 
 
 def _engine_on(hardware: Capability, profile: EngineProfile) -> Iterator[Finding]:

@@ -170,7 +170,8 @@ def _reads(facts: VariantFacts, profile: EngineProfile, packing: Packing, told: 
         brief = f"{label} told by {_TOLD_BY[facts.quantization_from]} alone" if sure is Confidence.LOW else brief
     note = f" ({packing.note})" if packing.note else ""
     text = f"{profile.name} reads weights packed with {told}{note}."
-    return Finding(CODE, Severity.SUPPORTS, text, brief, limit, doubts=packing.experimental)
+    experimental, slow = packing.experimental, packing.unoptimized
+    return Finding(CODE, Severity.SUPPORTS, text, brief, limit, doubts=experimental, unoptimized=slow)
 
 
 def _reads_any(profile: EngineProfile, methods: Sequence[str]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -33,7 +32,8 @@ class Finding(NamedTuple):
     ``code`` names the rule, ``text`` is a sentence for a person, ``brief`` a few words for a badge.
     ``limits`` is the highest confidence a verdict may have with this finding (None: no limit). ``doubts``: it would
     refuse, were what it rests on no guess, or tells of a failure that somebody reported. ``unaided``: the hardware has
-    nothing for how the weights are packed.
+    nothing for how the weights are packed. ``unoptimized``: the engine's makers say that their code for them is slow.
+    ``started_with`` are arguments that the engine needs to run it.
     """
 
     code: str
@@ -43,6 +43,8 @@ class Finding(NamedTuple):
     limits: Confidence | None = None
     doubts: bool = False
     unaided: bool = False
+    unoptimized: bool = False
+    started_with: tuple[str, ...] = ()
 
 
 def sureness_of(level: Confidence, *, doubted: bool) -> int:
@@ -55,16 +57,14 @@ def confidence_of(sureness: Any) -> Any:
     return (sureness + 1) // 2
 
 
-_STARTED = re.compile(r"\bstart \w+ with (--[a-z-]+)")
-
-
 @dataclass(frozen=True, slots=True)
 class CompatibilityResult:
     """The original's answer about one model on one engine, with the findings it was made from.
 
     ``cause`` is the code of the first blocking finding, empty when compatible; ``brief`` is the short cause a
     badge shows. ``doubted``: something speaks against it that is not certain. ``unaided``: the hardware has nothing for
-    how the weights are packed. No verdict on hardware is stored, and so this is not stored either.
+    how the weights are packed. No verdict on hardware is stored, and so this is not stored either. ``unoptimized``: the
+    engine's makers say that their code for them is slow. ``started_with`` are the arguments that the engine needs.
     """
 
     compatible: bool
@@ -77,6 +77,8 @@ class CompatibilityResult:
     codes: tuple[str, ...] = ()
     doubted: bool = False
     unaided: bool = False
+    unoptimized: bool = False
+    started_with: tuple[str, ...] = ()
 
     @property
     def level(self) -> Confidence:
@@ -87,12 +89,6 @@ class CompatibilityResult:
     def sureness(self) -> int:
         """The same in finer steps: see :func:`sureness_of`."""
         return sureness_of(self.level, doubted=self.doubted)
-
-    @property
-    def started_with(self) -> tuple[str, ...]:
-        """The arguments that its sentences tell to start the engine with: ``start it with --is-embedding``."""
-        told = _STARTED.findall(" ".join((*self.reasons, *self.warnings)))
-        return tuple(dict.fromkeys(told))
 
     def as_json(self) -> dict[str, Any]:
         """The original's object: exactly its five fields."""
@@ -107,7 +103,8 @@ class CompatibilityResult:
     def as_stored(self) -> dict[str, Any]:
         """All fields, for the database."""
         told = {"cause": self.cause, "brief": self.brief, "codes": list(self.codes), "doubted": self.doubted}
-        return self.as_json() | told
+        how = {"unoptimized": self.unoptimized, "started_with": list(self.started_with)}
+        return self.as_json() | told | how
 
     @classmethod
     def from_stored(cls, data: dict[str, Any]) -> CompatibilityResult:

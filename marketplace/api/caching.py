@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -15,7 +16,6 @@ from django.utils.http import http_date, parse_etags
 
 from compat.catalogue import catalogue_state
 from compat.catalogue.workers import Worker
-from compat.models import ModelRecord
 from compat.rules import rules_version
 from marketplace import VERSION
 from marketplace.page_cache import may_be_kept
@@ -23,24 +23,24 @@ from marketplace.page_cache import may_be_kept
 from .parameters import available_workers
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
-_FETCHED = "_api_fetched"
+_MADE_OF = "_api_made_of"
 
 
-def made_of(request: HttpRequest, record: ModelRecord) -> None:
-    """Note that the answer tells when this record was fetched, which changes without the catalogue's version.
+def made_of(request: HttpRequest, *parts: object) -> None:
+    """Note what else the answer is made of that changes without the catalogue's version, times among it.
 
     Its tag is then one that only the view can make: the client's is compared after it.
     """
-    setattr(request, _FETCHED, (record.fetched,))
+    setattr(request, _MADE_OF, parts)
 
 
 def _tag(request: HttpRequest, version: int, changed: object, workers: Mapping[str, Worker]) -> str:
     known = [(one.slug, one.name, rules_version(one.profile), one.machine, one.options) for one in workers.values()]
     # A tag does not outlive a record's freshness, so that a client which always asks for changes finds stale ones.
     period = int(time.time()) // max(1, settings.RECORD_TTL // 4)
-    fetched = getattr(request, _FETCHED, ())
+    more = getattr(request, _MADE_OF, ())
     asked = (request.get_full_path(), request.get_host())
-    parts = repr((VERSION, version, changed, fetched, period, *asked, known))
+    parts = repr((VERSION, version, changed, more, period, *asked, known))
     return f'"{hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()}"'
 
 
@@ -56,9 +56,10 @@ def answer_conditionally(view: Callable[..., HttpResponse]) -> Callable[..., Htt
             # Only good answers carry a tag, so this question was a good one.
             return _labelled(HttpResponseNotModified(), tag, changed)
         response = view(request, *args, **kwargs)
-        if hasattr(request, _FETCHED):
+        if hasattr(request, _MADE_OF):
             tag = _tag(request, version, changed, available_workers(request))
-            changed = max(filter(None, (changed, *getattr(request, _FETCHED))), default=None)
+            times = [part for part in getattr(request, _MADE_OF) if isinstance(part, datetime)]
+            changed = max(filter(None, (changed, *times)), default=None)
         if response.status_code != 200:
             response.headers.setdefault("Cache-Control", "no-store")
             return response

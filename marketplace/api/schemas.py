@@ -266,6 +266,23 @@ Perhaps = Annotated[
 ]
 
 
+class OtherEngine(Shape):
+    """Another engine that runs a model on the worker's machine."""
+
+    slug: str = Field(description="What `worker` takes to ask for it.")
+    name: str
+    compatibility: Verdict
+
+
+OtherEngines = Annotated[
+    list[OtherEngine],
+    Field(
+        description="Where the worker's engine does not take the model: others that run it on that machine, the surest "
+        "first."
+    ),
+]
+
+
 class ModelOfOut(Shape):
     """The model that a repository is a build of: the weights as their author made them, whoever packed them."""
 
@@ -465,6 +482,7 @@ class ModelCompatibility(Compatibility, PlansOut):
 
     surer_build: Surer
     perhaps_build: Perhaps
+    other_engines: OtherEngines
 
 
 class UseOut(Shape):
@@ -638,6 +656,7 @@ class ModelDetail(ModelItem):
     )
     surer_build: Surer
     perhaps_build: Perhaps
+    other_engines: OtherEngines
     builds: list[ModelItem] = Field(description="Other repositories with the same model, the best here first.")
     alternatives: list[AlternativeItem]
     files: list[FileOut]
@@ -940,3 +959,7 @@ class Accuracy(Shape):
     speed: dict[str, Any]
     engines: list[dict[str, Any]] = Field(description="How much was measured on each engine that has a profile.")
     evidence: list[dict[str, Any]] = Field(description="How often facts were right that were reached in another way.")
+    measured_here: list[dict[str, Any]] | None = Field(
+        description="By engine, how many loads and speeds people of this site kept, and the median error of the "
+        "estimates of that day, as a fraction; null where none was compared."
+    )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from pydantic.alias_generators import to_camel
 
 from compat.catalogue.detail import DetailPage, RelatedRow
+from compat.catalogue.elsewhere import Elsewhere
 from compat.catalogue.ladder import Ladder, MachinePage, Rung
 from compat.catalogue.listing import Item, Listing, item_of
 from compat.catalogue.measured import ComparedPart, ComparedSpeed, Comparison
@@ -362,6 +363,11 @@ def _memory(page: DetailPage) -> Json | None:
     }
 
 
+def other_engine(one: Elsewhere) -> Json:
+    """Another engine that runs the model on the worker's machine."""
+    return {"slug": one.worker.slug, "name": one.worker.name, "compatibility": verdict(one.result)}
+
+
 def perhaps(row: Row | None, address: Callable[[ModelRecord], str] = ModelRecord.get_absolute_url) -> Json | None:
     """The build of the same model that might run, of which nothing tells whether it fits."""
     return surer(None if row is None else Surer(row, None), address)
@@ -433,6 +439,7 @@ def detail(
         "oneChange": _one_change(page),
         "surerBuild": surer(page.surer_started, address),
         "perhapsBuild": perhaps(page.perhaps, address),
+        "otherEngines": [other_engine(one) for one in page.elsewhere],
         "builds": [model(item_of(row), address) for row in page.builds],
         "alternatives": offered(page, alternatives, address),
         "files": [{"path": file.path, "what": file.what, "sizeBytes": file.size} for file in page.files],

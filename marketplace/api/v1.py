@@ -16,10 +16,10 @@ from pydantic import ValidationError as Invalid
 
 from compat import catalogue
 from compat.catalogue import ladder, listing
+from compat.catalogue.accuracy import accuracy_here
 from compat.catalogue.measured import compare
 from compat.catalogue.question import WORKER, QuestionError
 from compat.catalogue.workers import Worker
-from compat.estimate.ledger import shipped_accuracy
 from compat.extraction.facts import VariantFacts
 from compat.extraction.metadata import JudgedVariant, ModelMetadata
 from compat.hub.errors import HubBadPayload
@@ -146,6 +146,7 @@ def _compatibility(request: HttpRequest, repo_id: str) -> Json:
         **serialise.plans(found.plans),
         "surerBuild": serialise.surer(found.surer),
         "perhapsBuild": serialise.perhaps(found.perhaps),
+        "otherEngines": [serialise.other_engine(one) for one in found.elsewhere],
     }
 
 
@@ -209,7 +210,7 @@ def _model(request: HttpRequest, repo_id: str) -> Json | HttpResponse:
         address = request.path.removesuffix(repo_id) + page.record.repo_id
         query = request.GET.urlencode()
         return HttpResponsePermanentRedirect(with_query(address, query))
-    made_of(request, page.record)
+    made_of(request, page.record.fetched)
     refresh_if_stale(request, page.record, page.fetch)
     return serialise.detail(page, listing.items_of(page.alternatives))
 
@@ -378,6 +379,8 @@ def report(request: HttpRequest) -> Any:
 )  # fmt: skip
 @decorate_view(answer_conditionally)
 def accuracy(request: HttpRequest) -> Any:
-    """Memory and speed estimates compared with published measurements."""
+    """Memory and speed estimates compared with published measurements, and with what this site measured."""
     parameters.read_api_question(request, ())
-    return shipped_accuracy()
+    found = accuracy_here()
+    made_of(request, found["measuredHere"])
+    return found

@@ -40,7 +40,8 @@ def does_it_run(given: a.OneModel, available: Available) -> Json:
     best = page.row.best
     return {
         **told["result"],
-        **{name: told[name] for name in ("url", "task", "license", "gated", "surerBuild", "perhapsBuild")},
+        **{name: told[name] for name in ("url", "task", "license", "gated")},
+        **{name: told[name] for name in ("surerBuild", "perhapsBuild", "otherEngines")},
         **{name: told[name] for name in ("memory", "measured", "facts", "origin", "asOf", "updatedAt", "rules")},
         "take": {
             **told["variant"],

@@ -25,6 +25,7 @@ class Verdict(api_schemas.Compatibility):
     take: Take | None = Field(description="Null where it does not run.")
     surer_build: api_schemas.Surer
     perhaps_build: api_schemas.Perhaps
+    other_engines: api_schemas.OtherEngines
     memory: api_schemas.Memory | None = Field(description="Null where the worker's machine is not told.")
     measured: api_schemas.Measured
     facts: dict[str, api_schemas.FactOut] = Field(description="Each fact with the place where it was read.")

@@ -97,6 +97,8 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
         lines.append(_surer(told["surerBuild"], told["compatible"]))
     if told["perhapsBuild"]:
         lines.append(_perhaps(told["perhapsBuild"]))
+    if told["otherEngines"]:
+        lines.append(f"Another engine takes it: {'; '.join(map(_engine, told['otherEngines']))}.")
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
@@ -107,6 +109,10 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     dated = f"until {line(day(told['asOf']))}" if told["asOf"] else f"on a date {_NOT_TOLD}"
     lines.append(f"Record: facts recorded {dated}, {_ORIGINS[told['origin']]}.")
     return "\n".join(lines)
+
+
+def _engine(one: Json) -> str:
+    return f"{one['name']} (worker {one['slug']}): {_verdict(one['compatibility'])}"
 
 
 def _perhaps(one: Json) -> str:

@@ -11,11 +11,12 @@ from functools import cache
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from compat.catalogue.accuracy import accuracy_here
 from compat.catalogue.measured_points import memory_lines, speed_lines
 from compat.catalogue.measurements import MOST_COUNTED, measured_by_engine
 from compat.engines import all_profiles
 from compat.engines.evidence import evidence
-from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_accuracy, shipped_ledger
+from compat.estimate.ledger import LEAST_POINTS, Ledger, Margin, Proof, Row, proofs, shipped_ledger
 from compat.models import Measurement
 from compat.timestamps import Json
 
@@ -149,7 +150,7 @@ def accuracy(request: HtmxHttpRequest) -> HttpResponse:
     """``/accuracy/``; ``?format=json`` gives the same as data, and ``measured`` what was measured here, as points."""
     wanted = request.GET.get("format", "")
     if wanted == "json":
-        return JsonResponse(shipped_accuracy())
+        return JsonResponse(accuracy_here())
     if wanted in MEASURED:
         return _points(wanted)
     found = shipped_ledger()

@@ -22,6 +22,7 @@ from compat.catalogue.current import current_index
 from compat.catalogue.detail import RelatedRow, by_note, files_of, uses_of_record
 from compat.catalogue.widths import VariantRow
 from compat.catalogue.workers import workers
+from compat.extraction.relatives import Relation
 from compat.hub.documents import kept_record
 from compat.models import ModelRecord, RecordRelation, RecordVariant, Verdict, payloads_of
 from compat.models.lineage import read_with_relatives
@@ -225,9 +226,7 @@ class Catalogue:
                         )
                         for variant, result in zip(own, found.results[0], strict=False)
                     ],
-                    bases=[
-                        RelatedRow(made_from, self._row_of(made_from.repo_id)) for made_from in one.extraction.relations
-                    ],
+                    bases=[RelatedRow(Relation(base, kind), self._row_of(base)) for base, kind in entry.relations],
                     alternatives=self.rows(alternatives),
                     uses=uses_of_record(entry.record, one.parsed.model),
                     rules=rules_version(self.workers[0].profile),

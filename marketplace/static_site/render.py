@@ -214,7 +214,10 @@ class Renderer:
         return _json({"version": VERSION, "codes": CODES, "workers": workers, "models": models})
 
 
-_NOT_EXPORTED = (*("alternatives", "measured", "model", "builds", "oneChange", "surerBuild", "perhapsBuild"),)
+_NOT_EXPORTED = (
+    *("alternatives", "measured", "model", "builds", "oneChange"),
+    *("surerBuild", "perhapsBuild", "otherEngines"),
+)
 """What the API tells of a model that changes with every day's downloads, or needs a machine."""
 
 

@@ -104,6 +104,7 @@ def test_a_verdict_is_the_one_of_the_api(client, machine):
             "task",
             "surerBuild",
             "perhapsBuild",
+            "otherEngines",
             "memory",
             "measured",
             "facts",

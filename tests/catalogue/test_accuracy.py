@@ -14,7 +14,7 @@ from compat import catalogue
 from compat.catalogue.accuracy import find_record
 from compat.catalogue.question import Question
 from compat.engines import all_profiles
-from compat.estimate.ledger import LEAST_POINTS, Row, proofs, shipped_accuracy, shipped_ledger
+from compat.estimate.ledger import LEAST_POINTS, Row, accuracy_of, proofs, shipped_ledger
 from compat.models import ModelRecord
 from tests.own_database import ROOT, TIMEOUT, environment
 from tools.evaluation.accuracy import memory_accuracy
@@ -166,10 +166,11 @@ def test_both_tables_are_printed(capsys, shipped):
 
 def test_json_is_the_same(capsys, shipped):
     found = json.loads(told(capsys, "--json"))
-    evidence, engines = found.pop("evidence"), found.pop("engines")
+    evidence, engines, measured = (found.pop(name) for name in ("evidence", "engines", "measuredHere"))
     assert found == json.loads(json.dumps(shipped.as_json()))
     assert {"fact", "from", "words", "right", "cases", "atBest"} == set(evidence[0])
     assert [one["slug"] for one in engines] == [one.slug for one in proofs(shipped)]
+    assert measured == []
     assert set(found["memory"]["rows"][0]) == set(Row.__dataclass_fields__)
 
 
@@ -225,7 +226,7 @@ def told_there(folder, *arguments):
 def test_what_was_compared_is_shown_where_the_points_are_not(shipped_alone, shipped):
     done = told_there(shipped_alone, "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == json.loads(json.dumps(shipped_accuracy()))
+    assert json.loads(done.stdout) == json.loads(json.dumps({**accuracy_of(shipped), "measuredHere": None}))
 
 
 @pytest.mark.parametrize("asked", [("--live",), ("--memory-points", "any.jsonl"), ("--speed-points", "any.jsonl")])

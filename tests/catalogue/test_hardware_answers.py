@@ -57,10 +57,11 @@ def test_every_sheet_is_answered_as_one_by_one(engine):
                 found.made_for[part].tolist(),
                 found.text_only[part].tolist(),
                 found.unaided[part].tolist(),
+                found.unoptimized[part].tolist(),
                 strict=True,
             )
             assert list(told) == [
-                (at, one.sureness, made_for(expected.facts[at]), is_text_only(one), one.unaided)
+                (at, one.sureness, made_for(expected.facts[at]), is_text_only(one), one.unaided, one.unoptimized)
                 for at in expected.order
                 if (one := expected.results[at]).compatible
             ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
+from django.core.management import call_command
 
 from compat.catalogue.detail import detail
 from compat.catalogue.measured import compare, kept_fields
@@ -300,6 +302,28 @@ def test_errors_are_counted_by_engine():
     assert ollama.memory == pytest.approx(one.error)
     assert (llama.engine, llama.loads, llama.speeds) == ("llama-cpp", 0, 1)
     assert llama.speed == pytest.approx(43.21 / 37.75 - 1, abs=0.01)
+
+
+def test_what_was_measured_here_is_told_alike_by_page_api_and_command(client, capsys):
+    kept()
+    kept(log("llama-bench"), "unsloth/Qwen3.5-9B-GGUF")
+    llama, ollama = measured_by_engine()
+    call_command("accuracy", "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["measuredHere"] == [llama.as_json(), ollama.as_json()]
+    assert client.get("/api/v1/accuracy").json() == client.get("/accuracy/?format=json").json() == found
+    call_command("accuracy")
+    told = capsys.readouterr().out
+    assert f"  Ollama: memory 1, {100 * ollama.memory:.1f} %; speed 0\n" in told
+    assert f"  llama.cpp: memory 0; speed 1, {100 * llama.speed:.1f} %\n" in told
+
+
+def test_an_answer_kept_from_before_a_measurement_is_asked_for_again(client):
+    before = client.get("/api/v1/accuracy")
+    assert client.get("/api/v1/accuracy", headers={"If-None-Match": before["ETag"]}).status_code == 304
+    kept()
+    after = client.get("/api/v1/accuracy", headers={"If-None-Match": before["ETag"]})
+    assert (after.status_code, after["ETag"] == before["ETag"]) == (200, False)
 
 
 def test_exported_lines_are_points_that_the_accuracy_command_takes():

@@ -237,7 +237,8 @@ def test_of_nothing_nothing_is_known():
 
 
 def variant(format_="safetensors", quantization="", size=None, bits=None, key=""):
-    return SimpleNamespace(format=format_, quantization=quantization, size_bytes=size, bits=bits, tensors=None, key=key)
+    told = {"format": format_, "quantization": quantization, "size_bytes": size, "bits": bits, "key": key}
+    return SimpleNamespace(**told, as_made=None, tensors=None)
 
 
 def model(config=LLAMA, parameters=None, name="sample"):

@@ -24,6 +24,7 @@ from compat.catalogue.suggesting import (
 from compat.catalogue.workers import workers
 from compat.estimate import Fit
 from compat.extraction.relatives import Relation
+from compat.ingest import store
 
 MACHINES = {
     "8 GB": {"accelerator": "RTX 4060", "ram": 32},
@@ -71,6 +72,11 @@ ODD = {
     ),
     "a draft model": Known("nvidia/gpt-oss-20b-Eagle3", 900_000_000, 50_000, LAST, True, CHAT, False),
     "a judge": Known("meta-llama/Llama-Guard-3-8B", 8_030_261_248, 400_000, None, True, CHAT, False),
+    "one taught to be safe": Known("Qwen/Qwen3-8B-SafeRL", 8_190_735_360, 4_000, QWEN_8B.created, True, CHAT, False),
+    "one that shows a way of teaching": Known(
+        "allenai/Olmo-3.1-7B-RL-Zero-Code", 7_298_011_136, None, datetime(2026, 3, 31, tzinfo=UTC), True, CHAT, False
+    ),
+    "parts for another program": Known("Comfy/Qwen3-8B_ComfyUI", 8_190_735_360, 4_000_000, LAST, True, CHAT, False),
     "one that is gone": Known("Qwen/Qwen3.5-9B-Old", 9_653_104_368, 400_000, None, True, CHAT, True),
 }
 
@@ -252,3 +258,55 @@ def test_a_word_about_speed_stands_beside_a_number_alone(machine):
     paced = {pk for pk, words in why.items() if re.search("fast|people read", words) and "likely" not in words}
     assert paced <= {pk for pk, known in told.items() if known}
     assert bool(paced) is any(told.values())
+
+
+SHAPE = {"hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36, "num_attention_heads": 32}
+CONFIG = {
+    **SHAPE,
+    "model_type": "qwen3",
+    "architectures": ["Qwen3ForCausalLM"],
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+}
+BITSANDBYTES = {"quant_method": "bitsandbytes", "load_in_4bit": True, "_load_in_4bit": True}
+
+
+def built(repo_id, size, config=None, file="model.safetensors", **told):
+    """One build of a model of eight billion weights that its maker calls Alder."""
+    tags = ["base_model:oaks/Alder-8B", "base_model:quantized:oaks/Alder-8B"] if not repo_id.startswith("oaks/") else []
+    files = [{"rfilename": "config.json"}, {"rfilename": file, "size": size}]
+    own = {"pipeline_tag": "text-generation", "config": CONFIG | (config or {}), "tags": tags, "siblings": files}
+    return repo_id, {"id": repo_id, **own, **told}
+
+
+ALDER = [
+    built("oaks/Alder-8B", 16_400_000_000, safetensors={"total": 8_190_735_360, "parameters": {"BF16": 8_190_735_360}}),
+    built("unsloth/Alder-8B-GGUF", 5_850_000_000, file="Alder-8B-Q5_K_M.gguf", gguf={"architecture": "qwen3"}),
+    built("unsloth/Alder-8B-bnb-4bit", 6_100_000_000, {"quantization_config": BITSANDBYTES}),
+    built("unsloth/Alder-8B-AWQ", 6_100_000_000),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("engine", "first"),
+    [("sglang", "unsloth/Alder-8B-AWQ"), ("llama-cpp", "unsloth/Alder-8B-GGUF")],
+)
+def test_of_a_model_the_build_is_shown_that_the_engine_computes_well_even_where_only_its_name_tells_the_packing(
+    engine, first
+):
+    store.store_raw(ALDER, origin="snapshot")
+    page = browse(Question(worker=engine, unit="model", q="Alder-8B", **MACHINES["12 GB"]))
+    assert [row.record.repo_id for row in page.rows] == [first]
+
+
+@pytest.mark.django_db
+def test_a_packing_that_an_engine_is_slow_with_says_so():
+    store.store_raw(ALDER, origin="snapshot")
+    page = browse(Question(worker="sglang", unit="repository", model="oaks/Alder-8B", **MACHINES["24 GB"]))
+    why = {row.record.repo_id: page.standings[row.record.pk].parts[0].why for row in page.rows}
+    slow = {"unsloth/Alder-8B-bnb-4bit", "unsloth/Alder-8B-GGUF"}
+    assert {name for name, words in why.items() if "their code for its packing is slow" in words} == slow
+    assert why.keys() - slow == {"oaks/Alder-8B", "unsloth/Alder-8B-AWQ"}

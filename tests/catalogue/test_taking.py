@@ -67,6 +67,9 @@ def taken(repo_id, machine, engine="llama-cpp"):
         (QWEN_9B, PROCESSOR, "Q4_K_S", Fit.FITS),
         (QWEN_4B, PROCESSOR, "Q5_K_M", Fit.FITS),
         (GEMMA_E2B, PROCESSOR, "Q5_K_M", Fit.FITS),
+        # Of 32 GB something is left for whatever else is open.
+        (QWEN_A3B, PROCESSOR, "Q5_K_S", Fit.FITS),
+        (GEMMA_A4B, PROCESSOR, "Q5_K_M", Fit.FITS),
     ],
 )
 def test_a_practitioner_takes(repo_id, machine, build, fit):
@@ -127,6 +130,33 @@ def test_eight_bits_that_a_card_computes_go_before_four_that_it_has_to_unpack():
     assert worth(NEARLY_LOSSLESS, Fit.FITS, 40.0, SURE, unaided=True) == worth(NEARLY_LOSSLESS, Fit.FITS, 40.0, SURE)
 
 
+def test_a_packing_that_an_engine_is_slow_with_goes_behind_any_other_that_fits_with_room_even_a_guess():
+    slow = worth(NEARLY_LOSSLESS, Fit.FITS, 60.0, SURE, unoptimized=True)
+    for quality in (GOOD, VERY_GOOD, NEARLY_LOSSLESS):
+        assert slow < worth(quality, Fit.FITS, 60.0, GUESSED)
+    assert worth(GOOD, Fit.FITS, 7.0, SURE, unoptimized=True) < worth(GOOD, Fit.FITS, 7.0, GUESSED)
+    # It stays before what has no need that is known, and what something speaks against.
+    assert slow > worth(NEARLY_LOSSLESS, Fit.FITS, 60.0, DOUBTED)
+    least = worth(POOR, Fit.FITS, 0.5, GUESSED, unoptimized=True)
+    assert least > worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, SURE)
+
+
+def test_what_fills_nearly_all_the_system_memory_goes_behind_what_leaves_room():
+    for quality, pace in ((NEARLY_LOSSLESS, 30.0), (GOOD, 30.0), (GOOD, 7.0), (FAIR, 30.0)):
+        full = worth(quality, Fit.PARTIAL, pace, SURE, crowded=True)
+        assert full < worth(quality, Fit.PARTIAL, pace, SURE)
+        assert full > worth(quality, Fit.PARTIAL, 4.0, SURE)
+    assert worth(GOOD, Fit.PARTIAL, 30.0, SURE, crowded=True) > worth(GOOD, Fit.PARTIAL, 7.0, SURE)
+
+
+def test_on_a_processor_what_leaves_room_to_other_programs_goes_before_what_does_not():
+    for fit in (Fit.FITS, Fit.TIGHT):
+        assert worth(NEARLY_LOSSLESS, fit, 30.0, SURE, crowded=True) < worth(NEARLY_LOSSLESS, fit, 30.0, SURE)
+    assert worth(GOOD, Fit.TIGHT, 7.0, SURE, crowded=True) < worth(GOOD, Fit.TIGHT, 7.0, SURE)
+    assert in_order((GOOD, Fit.FITS, 30.0), (NEARLY_LOSSLESS, Fit.TIGHT, 30.0))
+    assert worth(NEARLY_LOSSLESS, Fit.FITS, 30.0, SURE, crowded=True) < worth(GOOD, Fit.FITS, 30.0, SURE)
+
+
 def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
     slow = worth(GOOD, Fit.PARTIAL, 4.0, SURE)
     assert worth(NEARLY_LOSSLESS, Fit.UNKNOWN, None, SURE) < worth(NEARLY_LOSSLESS, Fit.FITS, 90.0, DOUBTED) < slow
@@ -135,17 +165,21 @@ def test_what_something_speaks_against_comes_behind_all_that_is_of_use():
 def test_columns_are_worth_what_single_builds_are_and_nothing_more_than_its_quality_allows():
     paces = [math.nan, 0.5, 3.0, 4.9, 5.0, 9.9, 10.0, 200.0]
     cases = [
-        (quality, code, pace, trust, unaided)
+        (quality, code, pace, trust, unaided, unoptimized, crowded)
         for quality in (POOR, FAIR, GOOD, VERY_GOOD, NEARLY_LOSSLESS)
         for code in range(len(FITS))
         for pace in paces
         for trust in (DOUBTED, GUESSED, SURE)
         for unaided in (False, True)
+        for unoptimized in (False, True)
+        for crowded in (False, True)
     ]
     found = worths(*map(np.array, zip(*cases, strict=True)))
-    for (quality, code, pace, trust, unaided), value in zip(cases, found.tolist(), strict=True):
-        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, trust, unaided=unaided)
-        assert value <= most_worth(quality, trust, unaided=unaided)
+    for (quality, code, pace, trust, *told), value in zip(cases, found.tolist(), strict=True):
+        how = dict(zip(("unaided", "unoptimized", "crowded"), told, strict=True))
+        assert value == worth(quality, FITS[code], None if math.isnan(pace) else pace, trust, **how)
+        how.pop("crowded")
+        assert value <= most_worth(quality, trust, **how)
 
 
 @pytest.mark.django_db

@@ -187,6 +187,11 @@ WRONG = [
         GOOD.replace('confidence = "high"', 'confidence = "high"\nplatforms = ["abacus"]'),
         r"formats 1 \(safetensors\): platforms 1 should be one of cuda",
     ),
+    (
+        "an argument that no note tells",
+        GOOD.replace('by = "', 'confidence = "low"\nnote = "as it is"\nstarted_with = ["--this"]\nby = "', 1),
+        "started_with goes with confidence, and with a note that tells it",
+    ),
     ("advice that is no sentence", GOOD + "[advice]\ngguf = 3\n", "advice: gguf should be str, not 3"),
     (
         "groups as a table",

@@ -417,6 +417,22 @@ def test_a_partial_offload_says_how_many_layers():
     assert result.need <= 24 * GIB
 
 
+@pytest.mark.parametrize(("ram", "full"), [(40, True), (42, True), (43, False), (64, False)])
+def test_what_lies_in_system_memory_has_to_leave_some_of_it(ram, full):
+    found = judge_fit(BIG, "llama.cpp", machine(8, ram=ram))
+    assert found.fit is Fit.PARTIAL
+    left = ram * GIB - found.in_system
+    assert (left < 8 * GIB) is full is found.crowded
+
+
+def test_of_much_system_memory_a_tenth_has_to_be_left():
+    wide = replace(BIG, quant="F16")
+    easy, full = (judge_fit(wide, "llama.cpp", machine(24, ram=ram)) for ram in (180, 130))
+    assert (easy.fit, full.fit) == (Fit.PARTIAL, Fit.PARTIAL)
+    assert (easy.crowded, full.crowded) == (False, True)
+    assert 130 * GIB - full.in_system > 16 * GIB
+
+
 def test_vllm_does_not_offload_and_keeps_its_share():
     assert judge_fit(BIG, "vllm", machine(24)).fit is Fit.TOO_LARGE
     result = judge_fit(VariantInputs(known_shape("Qwen/Qwen3-8B"), quant="bf16"), "vllm", machine(24))

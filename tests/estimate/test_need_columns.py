@@ -314,8 +314,9 @@ def test_columns_have_the_very_speeds_that_are_told_one_by_one(engine, machine):
         read = columns.shares_read(fits, machine, options)
         found = columns.speeds(fits, read, machine, options.kv_type)
         bounds = columns.speeds(fits, read, machine, options.kv_type, at_most=True)
-        for variant, speed, bound in zip(some, found.tolist(), bounds.tolist(), strict=True):
+        for variant, speed, bound, full in zip(some, found.tolist(), bounds.tolist(), read.crowded, strict=True):
             fit = judge_fit(variant, engine, machine, options)
+            assert full == fit.crowded, (variant, fit.sentence)
             expected = estimate_speed(variant, engine, machine, fit, kv_type=options.kv_type).tokens_per_second
             assert (None if np.isnan(speed) else speed) == expected, (variant, fit.sentence)
             most = most_speed(variant, engine, machine, fit, kv_type=options.kv_type)
@@ -329,7 +330,11 @@ def test_speeds_are_told_of_every_way_to_lie_on_a_machine():
     for engine, name in (("llama-cpp", "a small card and system memory"), ("ollama", "two cards and system memory")):
         columns, machine = NeedColumns.of(variants(), engine), SPEEDY[name]
         fits = columns.fits(machine)
-        share, experts, _ = read = columns.shares_read(fits, machine)
+        read = columns.shares_read(fits, machine)
         told = ~np.isnan(columns.speeds(fits, read, machine))
-        seen |= set(zip((share[told] < 1).tolist(), experts[told].tolist(), strict=True))
-    assert seen == {(False, False), (True, False), (True, True)}
+        apart, full = read.share[told] < 1, read.crowded[told]
+        seen |= set(zip(apart.tolist(), read.experts[told].tolist(), full.tolist(), strict=True))
+    ways = {(False, False), (True, False), (True, True)}
+    assert {one[:2] for one in seen} == ways
+    assert {full for apart, _, full in seen if apart} == {False, True}
+    assert not any(full for apart, _, full in seen if not apart)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compat.estimate.quality import MEASURED, quality_of
+from compat.estimate.quality import GOOD, MEASURED, NEARLY_LOSSLESS, quality_code, quality_of
 
 ORDER = ["nearly lossless", "very good", "good", "fair", "poor"]
 
@@ -76,3 +76,10 @@ def test_more_bits_told_never_have_the_lesser_word(bits, label):
 def test_what_was_measured_as_worse_never_has_the_better_word():
     words = [ORDER.index(quality_of(label).word) for label in sorted(MEASURED, key=MEASURED.__getitem__)]
     assert words == sorted(words)
+
+
+def test_what_was_published_packed_loses_nothing():
+    assert quality_of("MXFP4", 4.25).word == "good"
+    assert quality_of("MXFP4", 4.25, as_made=True).word == "as made"
+    assert quality_code("MXFP4", 4.25) == GOOD
+    assert quality_code("MXFP4", 4.25, as_made=True) == NEARLY_LOSSLESS == quality_code("BF16")

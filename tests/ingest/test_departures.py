@@ -14,6 +14,7 @@ from compat.hub import HubNotFound, HubUnauthorized
 from compat.hub.documents import Kind, told
 from compat.ingest import store
 from compat.ingest.departures import note_gone, note_renamed
+from compat.ingest.reading import extract_again
 from compat.models import (
     CuratedList,
     FormerName,
@@ -21,6 +22,7 @@ from compat.models import (
     Measurement,
     ModelRecord,
     RecordDocument,
+    RecordRelation,
     Webhook,
     WebhookDelivery,
 )
@@ -238,6 +240,60 @@ def test_what_is_named_after_a_model_that_is_gone_from_the_hub_still_is(known):
     store.store_told([told(Kind.LIST, packed, NOW)], origin="hub")
     note_gone("maker/Thing-3B", "missing")
     assert (kept(packed["id"]).architecture, kept(packed["id"]).gone) == ("phi", "")
+
+
+PACKED = "packer/phi-GGUF"
+
+
+def packing(of, name=PACKED, minutes=0):
+    payload = {"id": name, "sha": "f" * 40, "tags": ["gguf", f"base_model:quantized:{of}"], "siblings": FILES_OF_GGUF}
+    return told(Kind.LIST, payload, NOW + timedelta(minutes=minutes))
+
+
+FILES_OF_GGUF = [{"rfilename": "model.Q4_K_M.gguf", "size": 1_789_239_136}]
+
+
+def is_a_build_of(client, base):
+    page = client.get(f"/models/{PACKED}/").context["page"]
+    (above,) = page.bases
+    assert (above.relation.repo_id, above.row.record.repo_id) == (base, base)
+    assert (page.model.name, page.model.known) == (base, True)
+    assert [one["id"] for one in client.get(f"/api/v1/models/{base}").json()["builds"]] == [PACKED]
+    assert [one["id"] for one in client.get(f"/api/v1/models/{PACKED}").json()["bases"]] == [base]
+    record_ = kept(PACKED)
+    assert (record_.architecture, record_.architecture_from) == ("phi", "relative")
+    return record_
+
+
+@pytest.mark.parametrize("met_before", [False, True])
+def test_what_was_made_from_a_renamed_model_still_is_whenever_it_is_read(client, known, met_before):
+    if met_before:
+        store.store_told([told(Kind.LIST, record(PHI, id=MOVED, siblings=FILES), NOW)], origin="hub")
+    store.store_told([packing(PHI)], origin="hub")
+    is_a_build_of(client, PHI)
+    note_renamed(PHI, renamed())
+    before = is_a_build_of(client, MOVED)
+    extract_again()
+    assert is_a_build_of(client, MOVED) == before
+    assert MOVED in client.get(f"/models/{PACKED}/").content.decode()
+
+
+def test_what_arrives_after_its_model_was_renamed_is_made_from_the_one_it_is_now(client, known):
+    note_renamed(PHI, renamed())
+    store.store_told([packing(PHI), packing(PHI, "packer/phi-other-GGUF")], origin="hub")
+    store.store_told([packing(PHI, minutes=9)], origin="hub")
+    assert kept(PACKED).architecture == "phi"
+    assert set(RecordRelation.objects.values_list("base", flat=True)) == {MOVED}
+
+
+def test_one_that_names_its_model_under_both_names_is_made_from_it_once(client, known):
+    both = packing(PHI)
+    tags = [*both.record.payload["tags"], f"base_model:quantized:{MOVED}"]
+    store.store_told([told(Kind.LIST, {**both.record.payload, "tags": tags}, NOW)], origin="hub")
+    note_renamed(PHI, renamed())
+    is_a_build_of(client, MOVED)
+    extract_again()
+    is_a_build_of(client, MOVED)
 
 
 def test_two_renames_lead_to_the_last_name(client, known):

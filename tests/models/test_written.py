@@ -37,6 +37,7 @@ def test_every_kind_of_value_comes_back_as_it_was(record):
         "quantization": "",
         "size_bytes": None,
         "bits": 4,
+        "as_made": True,
         "tensors": None,
         "files": ["a b", "c"],
         "missing_shards": 0,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 
 from compat.catalogue.detail import DetailPage
 from compat.ingest import store as sync
 from compat.models import ModelRecord
+from marketplace.assistant.tools import call_tool
 from tests.markup import Page
 from tests.samples import record as sample
 
@@ -182,7 +184,26 @@ def test_a_model_that_the_engine_does_not_take_names_those_that_do_on_the_same_m
     there = client.get(link).context["page"]
     assert there.result.compatible
     assert there.result == told.result
-    assert there.elsewhere == ()
+    assert there.elsewhere == []
+
+
+def test_every_door_names_the_engines_that_take_it(client, capsys):
+    asked = {"worker": "ollama", "accelerator": "RTX 4090"}
+    name = PAINTER.removeprefix("/models/").rstrip("/")
+    (shown,) = client.get(PAINTER, asked).context["page"].elsewhere
+    detail = client.get(f"/api/v1/models/{name}", asked).json()
+    answer = client.get(f"/api/v1/models/{name}/compatibility", asked).json()
+    tool = call_tool("does_it_run", {"model": name, **asked})
+    (told,) = detail["otherEngines"]
+    assert [told] == answer["otherEngines"] == tool.structured["otherEngines"]
+    assert (told["slug"], told["name"]) == ("diffusers", "Diffusers")
+    assert told["compatibility"]["confidence"] == shown.result.confidence
+    assert "Another engine takes it: Diffusers (worker diffusers): " in tool.text
+    call_command("check_model", name, "--worker", "ollama", "--accelerator", "RTX 4090")
+    assert "Engines: Another engine takes it: Diffusers (" in capsys.readouterr().out
+    there = client.get(f"/api/v1/models/{name}", {**asked, "worker": told["slug"]}).json()
+    assert there["compatibility"] == told["compatibility"]
+    assert there["otherEngines"] == []
 
 
 def test_a_build_that_only_might_fit_is_not_called_the_one_to_take(client):

@@ -249,13 +249,6 @@ def test_hopper_and_ada_have_hardware_for_fp8_and_none_for_nvfp4(engine):
             assert result.unaided is (packing not in aided), (capability, packing)
 
 
-def test_what_was_made_in_four_bits_counts_no_less_for_being_unpacked():
-    gpt_oss = {"architecture": "gpt_oss", "hf_class": "GptOssForCausalLM"}
-    result = said("sglang", nvidia(8.9), "MXFP4", **gpt_oss)
-    assert (result.brief, result.unaided) == ("MXFP4 without hardware help", False)
-    assert said("sglang", nvidia(8.9), "MXFP4").unaided
-
-
 def test_vllm_reads_modelopt_on_intel():
     assert said("vllm", Capability("intel"), "ModelOpt").compatible
 
@@ -397,6 +390,48 @@ def test_packed_weights_run_there_as_on_the_platform_that_the_engine_takes_it_fo
     for packing in ("FP8", "NVFP4"):
         assert said("vllm", mac, packing).cause == "platform"
     assert said("sglang", mac, "AWQ").cause == "platform"
+
+
+@pytest.mark.parametrize("packing", ["W4A16", "W8A8", "INT8"])
+def test_a_packing_that_nothing_tells_of_is_doubted_where_the_engine_runs_other_code(packing):
+    on_mac, on_nvidia = said("sglang", Capability("apple"), packing), said("sglang", nvidia(9.0), packing)
+    assert (on_mac.compatible, on_mac.doubted) == (True, True)
+    assert any(f"packed as {packing} on Apple silicon, nothing tells" in text for text in on_mac.warnings)
+    assert not any("nothing tells" in text for text in on_nvidia.warnings)
+    assert not said("sglang", Capability("apple")).doubted
+
+
+@pytest.mark.parametrize("hardware", [Capability("apple"), Capability("cpu"), amd("gfx942")])
+def test_sglang_computes_gguf_files_on_nvidia_alone(hardware):
+    told = {"format_": "gguf", "hf_class": None}
+    assert said("sglang", hardware, "Q4_K_M", **told).cause == "platform"
+    assert said("sglang", nvidia(8.9), "Q4_K_M", **told).compatible
+
+
+# --- packings that an engine is slow with ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("engine", "packing", "architecture"),
+    [
+        ("sglang", "bitsandbytes", "llama"),
+        ("sglang", "blockwise_int8", "llama"),
+        ("tgi", "bitsandbytes", "olmo2"),
+    ],
+)
+def test_what_an_engine_says_that_it_is_slow_with_counts_so_and_is_told(engine, packing, architecture):
+    hf_class = {"llama": "LlamaForCausalLM", "olmo2": "Olmo2ForCausalLM"}[architecture]
+    result = said(engine, nvidia(9.0), packing, architecture=architecture, hf_class=hf_class)
+    assert (result.compatible, result.unoptimized) == (True, True)
+    assert any("it says itself that" in text for text in result.reasons)
+
+
+def test_what_it_does_not_say_that_of_does_not_count_so():
+    assert said("sglang", nvidia(9.0), "Q4_K_M", format_="gguf", hf_class=None).unoptimized
+    for packing in ("AWQ", "GPTQ", "FP8", "compressed-tensors", None):
+        assert not said("sglang", nvidia(9.0), packing).unoptimized
+    assert not said("transformers", nvidia(9.0), "bitsandbytes").unoptimized
+    assert not said("llama-cpp", nvidia(9.0), "Q4_K_M", format_="gguf", hf_class=None).unoptimized
 
 
 @pytest.mark.parametrize(("engine", "who"), [("vllm", "vLLM-Metal"), ("sglang", "MLX-LM")])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
 
 from compat.estimate.ledger import LEAST_POINTS, Accuracy, Ledger, Margin, accuracy_of, proofs, shipped_ledger
 from compat.management.command import Answer, CatalogueCommand
 from compat.management.console import Cell, Column, PlainScreen, Screen
+
+if TYPE_CHECKING:
+    from compat.catalogue.measurements import EngineMeasured
 
 
 class Command(CatalogueCommand):
@@ -46,12 +50,16 @@ class Command(CatalogueCommand):
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Both tables."""
+        from compat.catalogue.accuracy import with_measured
+
         memory, speed = options["memory_points"], options["speed_points"]
         notes: tuple[str, ...] = ()
         if not (options["live"] or memory or speed):
             found = shipped_ledger()
         else:
             found, notes = compare_now(memory, speed)
+
+        measured = _measured_here()
 
         def show(screen: Screen) -> None:
             for note in notes:
@@ -60,8 +68,9 @@ class Command(CatalogueCommand):
                 _show(f"{title}: error against measurement", table, screen)
                 screen.line("")
             _show_engines(found, screen)
+            _show_measured(measured or (), screen)
 
-        data = accuracy_of(found)
+        data = with_measured(accuracy_of(found), measured)
         return Answer({**data, "notes": list(notes)} if notes else data, show)
 
 
@@ -152,3 +161,25 @@ def _show_engines(ledger: Ledger, screen: Screen) -> None:
             )
         )
         screen.line(f"  {proof.name}: {memory}; {speed}")
+
+
+def _measured_here() -> list[EngineMeasured] | None:
+    """What people of this site kept; None where there is no database, of which the rest needs nothing."""
+    from compat.catalogue.measurements import measured_by_engine
+
+    try:
+        return measured_by_engine()
+    except DatabaseError:
+        return None
+
+
+def _show_measured(measured: Iterable[EngineMeasured], screen: Screen) -> None:
+    """What people of this site kept, and how far off the estimates were on that day."""
+    for at, one in enumerate(measured):
+        if not at:
+            screen.line("Measured here, and the median error of the estimates of that day")
+        told = [
+            f"{what} {count:,}" + ("" if error is None else f", {100 * error:.1f} %")
+            for what, count, error in (("memory", one.loads, one.memory), ("speed", one.speeds, one.speed))
+        ]
+        screen.line(f"  {one.name}: {'; '.join(told)}")

@@ -129,6 +129,7 @@ def _document(one: Checked) -> Json:
         "memory": whole["memory"],
         "surerBuild": whole["surerBuild"],
         "perhapsBuild": whole["perhapsBuild"],
+        "otherEngines": whole["otherEngines"],
         **serialise.plans(one.page.memory.plans if one.page.memory else Plans()),
         "alternatives": whole["alternatives"],
     }
@@ -155,6 +156,9 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
     lines += _surer(page)
+    if page.elsewhere:
+        others = ", ".join(f"{one.worker.name} ({verdict_cell(one.result).text})" for one in page.elsewhere)
+        lines.append(("Engines", f"Another engine takes it: {others}"))
     if page.memory is not None and page.is_up_to_memory:
         lines += _memory(page.memory, page.memory.context)
     if not result.compatible:
