@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult, Hardware
+from compat.estimate.fit import ASSUMED_BITS
 from compat.rules import CompatibilityResult, Confidence
 
 _OTHER_CUT = (
@@ -131,7 +132,10 @@ def _untold(fit: FitResult) -> str:
         return "memory need not known"
     if fit.supposes_projector:
         return "size of its projector not known"
-    return "cache only guessed" if fit.supposes_layers else f"too large at {fit.width:.0f} bits"
+    if fit.supposes_layers:
+        return "cache only guessed"
+    width = fit.width or ASSUMED_BITS
+    return f"too large at {width:.0f} bits"
 
 
 def _short(fit: FitResult) -> str:

@@ -80,8 +80,8 @@ class FitResult:
     spread: bool = False
     together: int | None = None
     """The room of all devices in bytes, where what all of them are to hold is more than that."""
-    width: float = ASSUMED_BITS
-    """Bits of a weight as the engine holds it, where how wide it is stored is assumed."""
+    width: float | None = None
+    """Bits of a weight as the engine holds it, where the verdict rests on how wide it is assumed to be stored."""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -91,12 +91,12 @@ class FitResult:
     @property
     def supposes_projector(self) -> bool:
         """Whether a vision projector is counted in that may be smaller: nothing tells its size."""
-        return self.estimate.component("projector").supposed > 0
+        return self.width is None and self.estimate.component("projector").supposed > 0
 
     @property
     def supposes_layers(self) -> bool:
         """Whether what the layers take is counted in that may be smaller: nothing but a name tells them."""
-        return any(self.estimate.component(name).supposed for name in OF_LAYERS)
+        return self.width is None and any(self.estimate.component(name).supposed for name in OF_LAYERS)
 
     @property
     def most(self) -> int:
@@ -209,9 +209,9 @@ def _judged(
         return replace(partial, crowded=partial.in_system > easy_spill(engine, hardware, rooms))
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     width = widening.bits if widening is not None and widening.happens_on(hardware) else ASSUMED_BITS
-    result = _beyond(estimate, rooms, index, assumed=assumed, width=width)
-    only_assumed = variant.width_assumed and estimate.component("weights").least
-    return replace(result, sentence=_at_least(estimate, rooms)) if beyond and only_assumed else result
+    wide = width if variant.width_assumed and estimate.component("weights").least else None
+    result = _beyond(estimate, rooms, index, assumed=assumed, width=wide)
+    return replace(result, sentence=_at_least(estimate, rooms)) if beyond and wide is not None else result
 
 
 _SMALLEST = " with the smallest file that such a repository usually has"
@@ -240,20 +240,24 @@ def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardw
     return f" on the fullest device ({own}) {beside} ({other})"
 
 
-def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool, width: float) -> FitResult:
+def _beyond(
+    estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool, width: float | None
+) -> FitResult:
     """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
 
     ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be, as weights
-    of ``width`` bits may.
+    of ``width`` bits may; None where that is told.
     """
     each = estimate.per_device or ()
     need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
     together = there if len(each) > 1 and total > there else None
     if assumed:
+        told = width is None
+        width = width or ASSUMED_BITS
         how, untold = f"at {width:.0f} bits a weight", "How wide its weights are is not told."
-        if estimate.component("projector").supposed:
+        if told and estimate.component("projector").supposed:
             how, untold = "with a vision projector of the usual size", "How large its own is, nothing tells."
-        elif any(estimate.component(name).supposed for name in OF_LAYERS):
+        elif told and any(estimate.component(name).supposed for name in OF_LAYERS):
             how, untold = (
                 "with the layers of the model it is named after",
                 "Whether they are its own, only its name tells.",
@@ -264,7 +268,7 @@ def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, ass
         elif len(each) > 1:
             wanted = f"Would need {_gib(need, room)} {how}, more than the fullest device's {_gib(room, need)}."
         sentence = f"{wanted} {untold}"
-        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together, width=width)
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together, width=None if told else width)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
     if together is not None:
         sentence = f"Needs {_gib(total, there)} in all, the accelerators have {_gib(there, total)} together."
