@@ -91,6 +91,7 @@ class KnownModel(StrictTable):
     model_type: Name = Field(alias="type")
     context: Annotated[int, Field(ge=1)] | None = None
     weights: Literal["transformers", "safetensors", "pytorch", "adapter"] | None = None
+    bits: Literal[8] | None = None
 
 
 class _KnownModels(StrictTable):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from compat.engines.hardware import GIB
 from compat.estimate import Fit, FitResult, Hardware
+from compat.estimate.fit import ASSUMED_BITS
 from compat.rules import CompatibilityResult, Confidence
 
 _OTHER_CUT = (
@@ -131,7 +132,10 @@ def _untold(fit: FitResult) -> str:
         return "memory need not known"
     if fit.supposes_projector:
         return "size of its projector not known"
-    return "cache only guessed" if fit.supposes_layers else "too large at 16 bits"
+    if fit.supposes_layers:
+        return "cache only guessed"
+    width = fit.width or ASSUMED_BITS
+    return f"too large at {width:.0f} bits"
 
 
 def _short(fit: FitResult) -> str:
@@ -139,11 +143,13 @@ def _short(fit: FitResult) -> str:
         return "too large for its memory"
     each = fit.estimate.per_device or ()
     wanted, there = (fit.need, fit.room) if fit.together is None else (sum(each), fit.together)
+    assumed = bool(each) and fit.estimate.floor < sum(each)
+    wanted = fit.estimate.floor if assumed else wanted
     if wanted <= 1.05 * there:
         return "just too large for its memory"
     need, room = wanted / GIB, there / GIB
     digits = int(f"{need:.0f}" == f"{room:.0f}")
     if len(each) > 1 and fit.together is None:
         return f"needs {need:,.{digits}f} GiB on a card of {room:,.{digits}f} GiB"
-    least = "" if each else "at least "
+    least = "at least " if assumed or not each else ""
     return f"needs {least}{need:,.{digits}f} GiB, {room:,.{digits}f} GiB here"

@@ -119,8 +119,9 @@ _FILLED = (
 )
 
 
-_OF_BITS = {16.0: "BF16", 32.0: "F32"}
-"""What weights that are not packed are held in, by the bits that their data type has."""
+_FP8 = 8.0
+_OF_BITS = {_FP8: "FP8", 16.0: "BF16", 32.0: "F32"}
+"""What weights are held in of which no packing is told, by the bits that one has."""
 
 
 _POOLED = frozenset({"feature-extraction", "sentence-similarity", "text-ranking"})
@@ -144,6 +145,10 @@ def inputs_of_variant(record: ModelRecord, variant: RecordVariant | Variant) -> 
     if format_ in ("safetensors", TRANSFORMERS) and not quantization and size is None:
         quantization = _OF_BITS.get(variant.bits or 0.0, "BF16")
         width_assumed = variant.bits not in _OF_BITS
+        if variant.bits == _FP8:
+            assumed = ("files of 8 bits a weight, as its authors published them: the record tells no data type",)
+    elif format_ in ("safetensors", TRANSFORMERS) and not quantization and variant.bits == 32:
+        quantization = "F32"  # which some engines hold in half
     if width_assumed:
         assumed = ("files of 16 bits a weight, as unquantized models usually have: the record tells no data type",)
     shape = shape_of_record(record.shape_facts, record.parameters, record.name)

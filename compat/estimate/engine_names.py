@@ -40,18 +40,33 @@ ENGINES = frozenset({*_SPELLINGS.values(), *LLAMA_FAMILY, *TENSOR_PARALLEL, *FUL
 """Every engine that the estimates know."""
 
 
-_RUNTIMES = {("lmstudio", "safetensors"): "mlx-lm"}
-"""What loads a format in place of the engine that is asked: LM Studio has llama.cpp in it, and for these MLX."""
+_MLX_INSIDE = frozenset({"lmstudio", "ollama"})
+"""Engines of llama.cpp's family that have MLX in them as well, and load some safetensors with it."""
+_PACKED_FOR_MLX = ("mlx", "nvfp4", "modelopt")
+_MLX_ALONE = frozenset(
+    (
+        *("cohere2_moe", "gemma4_unified", "gemma4_unified_text", "muse_glimmer", "qwen3"),
+        *("qwen3_5_text", "qwen3_5_moe_text"),
+    )
+)
+"""What of safetensors Ollama loads with MLX and does not convert: packings, by how their labels begin, and model types
+(fb30760, ``IsMLX`` in ``server/images.go``, ``x/create`` and ``x/models``)."""
 
 
 def runtimes(slug: str) -> tuple[str, ...]:
     """The engines whose estimates are those of an engine's formats: itself, then what it has for some."""
-    return (slug, *(runtime for (name, _), runtime in _RUNTIMES.items() if name == engine_name(slug)))
+    return (slug, "mlx-lm") if engine_name(slug) in _MLX_INSIDE else (slug,)
 
 
-def runtime_of(slug: str, format_: str | None) -> str:
-    """The engine, by its slug, that loads a format where ``slug`` is asked to."""
-    return _RUNTIMES.get((engine_name(slug), format_ or ""), slug)
+def runtime_of(slug: str, format_: str | None, quant: str | None = None, model_type: str | None = None) -> str:
+    """The engine, by its slug, that loads such files where ``slug`` is asked to: of one that converts what it can to
+    GGUF, by how they are packed (``quant``) and by the model.
+    """
+    name = engine_name(slug)
+    if format_ != "safetensors" or name not in _MLX_INSIDE:
+        return slug
+    converted = name == "ollama" and not (quant or "").lower().startswith(_PACKED_FOR_MLX)
+    return slug if converted and model_type not in _MLX_ALONE else "mlx-lm"
 
 
 def engine_name(slug: str) -> str:
@@ -63,6 +78,15 @@ def engine_name(slug: str) -> str:
 def loads_projector(slug: str) -> bool:
     """Whether an engine loads a vision projector that lies beside a model's file without being asked."""
     return bool(LOADS_WHAT_LIES_BESIDE & {slug.strip().lower(), engine_name(slug)})
+
+
+_TEXT_ALONE = frozenset({"mlx", "mlx-lm", "mlx_lm", "mlxlm"})
+"""Engines that leave the vision tower of a model out, by their slugs (``sanitize`` of mlx-lm's modules)."""
+
+
+def loads_tower(slug: str) -> bool:
+    """Whether an engine loads the vision tower in a model's own files."""
+    return slug.strip().lower() not in _TEXT_ALONE
 
 
 ENGINE_WORDS: dict[str, str] = {

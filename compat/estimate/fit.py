@@ -9,7 +9,7 @@ from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.amounts import Amount
 from compat.estimate.cache_limits import attention_of, cache_bar
 from compat.estimate.cache_types import cache_types
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name, runtime_of
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, PAGED, engine_name
 from compat.estimate.launch import Aside, LoadOptions, launch_of, memory_share
 from compat.estimate.memory import (
     LEAST_PACKED_BITS,
@@ -24,12 +24,17 @@ from compat.estimate.memory import (
 from compat.estimate.offload import Offload, experts_aside, layers_aside
 from compat.estimate.token_work import experts_held
 from compat.estimate.weights import LEAST_BITS
+from compat.estimate.widths import widening_of
 from compat.wording import or_
 
 TIGHT = 0.9
 """Above nine tenths of a device the margin is smaller than the estimate's own error."""
 LEFT_TO_OTHERS = 8 * GIB
 """System memory for the system and what else somebody has open: where less is left, it counts as full."""
+
+
+ASSUMED_BITS = 16.0
+"""How wide weights are taken to be of which nothing tells it."""
 
 
 class Fit(StrEnum):
@@ -75,6 +80,8 @@ class FitResult:
     spread: bool = False
     together: int | None = None
     """The room of all devices in bytes, where what all of them are to hold is more than that."""
+    width: float | None = None
+    """Bits of a weight as the engine holds it, where the verdict rests on how wide it is assumed to be stored."""
 
     @property
     def devices(self) -> tuple[Mapping[str, int], ...]:
@@ -84,12 +91,12 @@ class FitResult:
     @property
     def supposes_projector(self) -> bool:
         """Whether a vision projector is counted in that may be smaller: nothing tells its size."""
-        return self.estimate.component("projector").supposed > 0
+        return self.width is None and self.estimate.component("projector").supposed > 0
 
     @property
     def supposes_layers(self) -> bool:
         """Whether what the layers take is counted in that may be smaller: nothing but a name tells them."""
-        return any(self.estimate.component(name).supposed for name in OF_LAYERS)
+        return self.width is None and any(self.estimate.component(name).supposed for name in OF_LAYERS)
 
     @property
     def most(self) -> int:
@@ -114,7 +121,7 @@ class FitResult:
 
 def judge_fit(variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None) -> FitResult:
     """Whether the variant fits the machine at the context asked for, with the cache asked for."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     estimate = estimate_memory(variant, slug, hardware, options)
     cache = cache_options(options, launch_of(slug, options))
     bar = cache_bar(attention_of(variant.shape, slug), slug, hardware, cache)
@@ -167,22 +174,11 @@ def _judged(
     if rooms is None:
         return FitResult(Fit.UNKNOWN, "The worker's memory is not known.", estimate)
     largest = with_largest_file(variant)
+    beyond = estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms)
     if estimate.per_device is None:
-        if estimate.floor > sum(rooms) + spill_room(engine, hardware, rooms):
-            weights = estimate.component("weights")
-            bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
-            at_least = " even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight"
-            narrowest = at_least if weights.least else ""
-            if largest is not None and narrowest:
-                narrowest = " with the smallest file that such a repository usually has"
-            return FitResult(
-                Fit.TOO_LARGE,
-                f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
-                f"the worker has {_gib(sum(rooms), estimate.floor)}.",
-                estimate,
-                estimate.floor,
-                sum(rooms),
-            )
+        if beyond:
+            sentence = _at_least(estimate, rooms, "" if largest is None else _SMALLEST)
+            return FitResult(Fit.TOO_LARGE, sentence, estimate, estimate.floor, sum(rooms))
         spanned = None if largest is None else _by_files(judge_fit(largest, slug, hardware, options), estimate, rooms)
         if spanned is not None:
             return spanned
@@ -211,7 +207,26 @@ def _judged(
     partial = _partial(variant, engine, estimate, rooms, spill_room(engine, hardware, rooms), options.aside)
     if partial is not None:
         return replace(partial, crowded=partial.in_system > easy_spill(engine, hardware, rooms))
-    return _beyond(estimate, rooms, index, assumed=assumed)
+    widening = widening_of(engine, variant.format, variant.quant, variant.shape)
+    width = widening.bits if widening is not None and widening.happens_on(hardware) else ASSUMED_BITS
+    wide = width if variant.width_assumed and estimate.component("weights").least else None
+    result = _beyond(estimate, rooms, index, assumed=assumed, width=wide)
+    return replace(result, sentence=_at_least(estimate, rooms)) if beyond and wide is not None else result
+
+
+_SMALLEST = " with the smallest file that such a repository usually has"
+
+
+def _at_least(estimate: MemoryEstimate, rooms: tuple[int, ...], how: str = "") -> str:
+    """That not even the least the weights can take goes in; ``how``: what takes it, where that is not their bits."""
+    weights = estimate.component("weights")
+    bits = LEAST_BITS if weights.bytes is None else LEAST_PACKED_BITS
+    narrowest = how or (" even at 1 bit a weight" if bits == 1 else f" even at {bits} bits a weight")
+    narrowest = narrowest if weights.least else ""
+    return (
+        f"Needs at least {_gib(estimate.floor, sum(rooms))}{narrowest}, "
+        f"the worker has {_gib(sum(rooms), estimate.floor)}."
+    )
 
 
 def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardware: Hardware) -> str:
@@ -225,19 +240,24 @@ def _on_fullest(each: tuple[int, ...], rooms: tuple[int, ...], index: int, hardw
     return f" on the fullest device ({own}) {beside} ({other})"
 
 
-def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool) -> FitResult:
+def _beyond(
+    estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, assumed: bool, width: float | None
+) -> FitResult:
     """The verdict on what goes in nowhere: the whole against all devices, or a part against the device it is for.
 
-    ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be.
+    ``index`` is that of the fullest device, and ``assumed`` whether it might be less than it is taken to be, as weights
+    of ``width`` bits may; None where that is told.
     """
     each = estimate.per_device or ()
     need, room, total, there = each[index], rooms[index], sum(each), sum(rooms)
     together = there if len(each) > 1 and total > there else None
     if assumed:
-        how, untold = "at 16 bits a weight", "How wide its weights are is not told."
-        if estimate.component("projector").supposed:
+        told = width is None
+        width = width or ASSUMED_BITS
+        how, untold = f"at {width:.0f} bits a weight", "How wide its weights are is not told."
+        if told and estimate.component("projector").supposed:
             how, untold = "with a vision projector of the usual size", "How large its own is, nothing tells."
-        elif any(estimate.component(name).supposed for name in OF_LAYERS):
+        elif told and any(estimate.component(name).supposed for name in OF_LAYERS):
             how, untold = (
                 "with the layers of the model it is named after",
                 "Whether they are its own, only its name tells.",
@@ -248,7 +268,7 @@ def _beyond(estimate: MemoryEstimate, rooms: tuple[int, ...], index: int, *, ass
         elif len(each) > 1:
             wanted = f"Would need {_gib(need, room)} {how}, more than the fullest device's {_gib(room, need)}."
         sentence = f"{wanted} {untold}"
-        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together)
+        return FitResult(Fit.UNKNOWN, sentence, estimate, need, room, together=together, width=None if told else width)
     sentence = f"Needs {_gib(need, room)}, the worker has {_gib(room, need)}."
     if together is not None:
         sentence = f"Needs {_gib(total, there)} in all, the accelerators have {_gib(there, total)} together."
@@ -287,7 +307,7 @@ def kept_caches(
     variant: VariantInputs, engine: str, hardware: Hardware, options: LoadOptions | None = None
 ) -> tuple[str, ...]:
     """The types of cache, of those that the engine has, that it does not stop at for this variant on this machine."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     attention, launch = attention_of(variant.shape, slug), launch_of(slug, options)
     found = []
     for name in cache_types(engine).names:

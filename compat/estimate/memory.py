@@ -17,6 +17,7 @@ from compat.estimate.engine_names import (
     TENSOR_PARALLEL,
     engine_name,
     loads_projector,
+    loads_tower,
     runtime_of,
 )
 from compat.estimate.foreseen import LOOKS_AHEAD, foreseen_cache, goes_alone, lone_card
@@ -35,6 +36,7 @@ from compat.estimate.parallel import (
 from compat.estimate.torch_peak import TorchRun, torch_peak
 from compat.estimate.weights import Basis, Weights, estimate_weights, output_head
 from compat.estimate.widths import Widening, widening_of
+from compat.shapes.counting import split_by_dimensions
 from compat.shapes.shape import ModelShape
 from compat.shapes.tensor_bytes import TensorBytes
 
@@ -71,6 +73,24 @@ class VariantInputs:
     def sized(self) -> bool:
         """Whether the files tell how large the weights are."""
         return self.file_bytes is not None or self.tensors is not None
+
+    @property
+    def uncounted_tower(self) -> int:
+        """Bytes of a vision tower in its files that the number of weights leaves out; 0 where there is none.
+
+        Packers leave towers in 16 bits (``skip_multimodal_module`` in mlx-vlm 0.6.15).
+        """
+        shape = self.shape
+        tower = (shape.tower or shape.usual_tower) if shape is not None and not self.sized else None
+        counted = split_by_dimensions(shape) if shape is not None and tower else None
+        if shape is None or tower is None or counted is None or self.format != "safetensors":
+            return 0
+        told = self.parameters or shape.parameters or 0
+        return 0 if told > counted.total + tower / 2 else 2 * tower
+
+    def runtime(self, engine: str) -> str:
+        """What of an engine loads such files, as the slug of an engine; both by their slugs."""
+        return runtime_of(engine, self.format, self.quant, self.shape.model_type if self.shape is not None else None)
 
 
 @dataclass(frozen=True)
@@ -146,7 +166,7 @@ def estimate_memory(
     variant: VariantInputs, engine: str, hardware: Hardware | None = None, options: LoadOptions | None = None
 ) -> MemoryEstimate:
     """What loading ``variant`` takes on ``engine``. Without ``hardware``: one GPU of unknown make."""
-    options, slug = options or LoadOptions(), runtime_of(engine, variant.format)
+    options, slug = options or LoadOptions(), variant.runtime(engine)
     launch, engine = launch_of(slug, options), engine_name(slug)
     if variant.embeds:
         launch = for_embeddings(launch, engine, options)
@@ -263,6 +283,8 @@ def _with_batch(
 
 def _assumptions(variant: VariantInputs, slug: str) -> tuple[str, ...]:
     told = variant.shape.assumptions if variant.shape is not None else ()
+    if _tower(variant, slug, told=False):
+        return ("a vision tower as such models usually have: its sizes are not told", *told)
     if not variant.projector_usual:
         return told
     if supposed_projector(variant, slug):
@@ -271,14 +293,28 @@ def _assumptions(variant: VariantInputs, slug: str) -> tuple[str, ...]:
 
 
 def supposed_projector(variant: VariantInputs, slug: str) -> int:
-    """Bytes that the file of a projector is taken to have on an engine that loads it, where nothing tells its size."""
-    return variant.projector_usual if variant.projector_bytes == 0 and loads_projector(slug) else 0
+    """Bytes that a projector or a tower is taken to have on an engine that loads it, where nothing tells its size."""
+    if variant.projector_bytes != 0:
+        return 0
+    return (variant.projector_usual if loads_projector(slug) else 0) or _tower(variant, slug, told=False)
+
+
+def told_tower(variant: VariantInputs, slug: str) -> int:
+    """Bytes of a vision tower of told sizes that an engine loads beside the weights that are counted."""
+    return _tower(variant, slug, told=True)
+
+
+def _tower(variant: VariantInputs, slug: str, *, told: bool) -> int:
+    known = variant.shape is not None and variant.shape.tower is not None
+    return variant.uncounted_tower if known is told and loads_tower(slug) else 0
 
 
 def _projector(variant: VariantInputs, slug: str) -> Component:
     size, engine = variant.projector_bytes, engine_name(slug)
+    if not size and (tower := told_tower(variant, slug)):
+        return Component("projector", tower, Basis.DEFAULT, "its tower in 16 bits, by its sizes")
     if usual := supposed_projector(variant, slug):
-        detail = "as large as such files usually are: its size is not told"
+        detail = "as large as such usually are: its size is not told"
         return Component("projector", projector_need(usual, engine), Basis.ASSUMED, detail)
     if not size:
         return Component("projector", size, Basis.FORMULA)

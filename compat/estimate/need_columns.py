@@ -60,7 +60,6 @@ from compat.estimate.engine_names import (
     PAGED,
     TENSOR_PARALLEL,
     engine_name,
-    runtime_of,
     runtimes,
 )
 from compat.estimate.fit import (
@@ -100,6 +99,7 @@ from compat.estimate.memory import (
     device_shares,
     place_weights,
     supposed_projector,
+    told_tower,
     variant_weights,
     with_largest_file,
 )
@@ -215,7 +215,7 @@ class NeedColumns:
         weights = {engine: _WeightsOnce(engine) for engine in engines}
         rows = []
         for variant in variants:
-            number, runtime = UNKNOWN, runtime_of(slug, variant.format)
+            number, runtime = UNKNOWN, variant.runtime(slug)
             engine = engine_name(runtime)
             if variant.shape is not None:
                 # How it is packed decides by how many devices an engine can cut it.
@@ -224,7 +224,8 @@ class NeedColumns:
                 if number == len(shapes):
                     shapes.append((variant.shape, packing, engine))
             supposed = projector_need(supposed_projector(variant, runtime), engine)
-            rows.append((number, engines.index(engine), *_variant_row(variant, weights[engine], engine, supposed)))
+            row = _variant_row(variant, weights[engine], engine, supposed, told_tower(variant, runtime))
+            rows.append((number, engines.index(engine), *row))
         caches = [
             (number, *row) for number, (shape, _, engine) in enumerate(shapes) for row in _cache_rows(shape, engine)
         ]
@@ -784,13 +785,15 @@ def _share(hardware: Hardware, engine: str, device: int, rank: int) -> float:
     return device_shares(hardware, engine, rank)[device] if device < rank else 0.0
 
 
-def _variant_row(variant: VariantInputs, known: _WeightsOnce, engine: str, supposed: int) -> tuple[int | WorkRow, ...]:
+def _variant_row(
+    variant: VariantInputs, known: _WeightsOnce, engine: str, supposed: int, tower: int
+) -> tuple[int | WorkRow, ...]:
     widening = widening_of(engine, variant.format, variant.quant, variant.shape)
     everywhere = widening if widening is not None and widening.everywhere else None
     weights, held = _as_held(variant, everywhere, known, engine)
     on_device, host = place_weights(weights) if weights.total is not None else (UNKNOWN, 0)
     size = variant.projector_bytes
-    projector = (UNKNOWN if size is None else projector_need(size, engine)) + supposed
+    projector = (UNKNOWN if size is None else projector_need(size, engine) or tower) + supposed
     most, most_on_device = _largest(variant, known, engine) if weights.total is None else (UNKNOWN, UNKNOWN)
     head = min(output_head(weights), max(on_device, 0))
     quant = as_held(variant, everywhere).quant

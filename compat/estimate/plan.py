@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from compat.engines.hardware import CPU_FRACTION, GIB, Hardware
 from compat.estimate.cache_types import SIXTEEN_BITS, cache_types
-from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, TENSOR_PARALLEL, engine_name, runtime_of
+from compat.estimate.engine_names import EXPERTS_FIRST, LLAMA_FAMILY, TENSOR_PARALLEL, engine_name
 from compat.estimate.fit import Fit, FitResult, judge_fit, largest_context, rooms_of, spill_room
 from compat.estimate.launch import Aside, LoadOptions, launch_of
 from compat.estimate.memory import VariantInputs
@@ -175,7 +175,7 @@ class _Asked:
     @property
     def runtime(self) -> str:
         """What of the engine loads such files."""
-        return runtime_of(self.engine, self.variant.format)
+        return self.variant.runtime(self.engine)
 
     def judged(self, options: LoadOptions, hardware: Hardware | None = None) -> FitResult:
         return judge_fit(self.variant, self.engine, hardware or self.hardware, options)
@@ -392,7 +392,7 @@ def lacking(variant: VariantInputs, engine: str, hardware: Hardware, options: Lo
 
     ``fit`` is the verdict on it; empty where more memory of any of these would not do.
     """
-    engine = runtime_of(engine, variant.format)
+    engine = variant.runtime(engine)
     rooms = rooms_of(hardware, engine, options)
     if rooms is None or fit.estimate.per_device is None:
         return ""

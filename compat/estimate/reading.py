@@ -13,12 +13,20 @@ from math import ceil
 
 from compat.architectures import LayerKind
 from compat.engines.hardware import Accelerator, Hardware
-from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name
 from compat.estimate.fit import FitResult
 from compat.estimate.memory import VariantInputs
 from compat.estimate.placement import Placement, Way
 from compat.estimate.speed import backend_words, placement_for, work_of
-from compat.estimate.speed_constants import Calibration, Constants, Reading, calibration, class_words, kernels_of
+from compat.estimate.speed_constants import (
+    Calibration,
+    Constants,
+    Reading,
+    calibration,
+    class_words,
+    kernels_of,
+    measured_pair,
+)
 from compat.estimate.token_work import Work
 from compat.shapes.counting import active_parameters
 from compat.shapes.shape import ModelShape
@@ -69,7 +77,7 @@ def estimate_reading(
     kv_type: str = "f16",
 ) -> ReadingEstimate:
     """Seconds until the first word, for a prompt of so many tokens in an empty conversation."""
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):
         return ReadingEstimate(prompt, None, reason=placement)
@@ -109,13 +117,14 @@ def estimate_prompt(
     """Seconds for such a prompt; ``found`` is another calibration than the one that ships."""
     found = found or calibration()
     kernels, first = kernels_of(engine), placement.portions[0]
-    pair = f"{kernels}|{first.hardware}"
+    pair = measured_pair(engine, first.hardware)
     own, constants = found.reading.get(pair), found.classes.get(pair)
     words, kind = ENGINE_WORDS.get(kernels, kernels), class_words(first.hardware)
     if placement.way is not Way.ONE:
         reason = "How fast several devices, or accelerator and processor, read a prompt together was not measured."
         return ReadingEstimate(prompt, None, reason=reason)
     if own is None or constants is None:
+        words = words if pair.startswith(f"{kernels}|") else ENGINE_WORDS.get(engine, engine)
         reason = f"No measured runs of {words} that read prompts on {kind}, so a number would have no basis."
         return ReadingEstimate(prompt, None, reason=reason)
     if tflops is None:

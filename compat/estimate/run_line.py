@@ -327,7 +327,7 @@ def _label_is_clear(model: ModelFiles) -> bool:
 def _ollama(start: Start) -> RunLine | str:
     model, options = start.model, start.options
     if model.format != "gguf":
-        return "No command: Ollama takes such files from a folder, after a conversion of its own."
+        return "No command: Ollama takes such files from a folder alone, by “ollama create”."
     if len(model.files) > 1:
         return "No command: Ollama does not load a file in several parts from the Hub. Join the parts first."
     source = _ollama_source(model)

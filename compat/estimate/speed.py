@@ -18,7 +18,7 @@ import numpy as np
 
 from compat.engines.hardware import Hardware
 from compat.estimate.amounts import Amount, largest, rounded, smallest
-from compat.estimate.engine_names import ENGINE_WORDS, engine_name, runtime_of
+from compat.estimate.engine_names import ENGINE_WORDS, engine_name
 from compat.estimate.fit import Fit, FitResult
 from compat.estimate.memory import VariantInputs, as_held, variant_weights
 from compat.estimate.placement import Placement, Portion, Way, no_runs_on, no_runs_over, place
@@ -30,6 +30,7 @@ from compat.estimate.speed_constants import (
     calibration,
     class_words,
     kernels_of,
+    measured_pair,
 )
 from compat.estimate.token_work import Work, token_work
 from compat.estimate.widths import widening_of
@@ -77,7 +78,7 @@ def estimate_speed(
     """
     if variant.embeds:
         return SpeedEstimate(None, reason=WRITES_NOTHING)
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     if isinstance(placement, str):
         return SpeedEstimate(None, reason=placement)
@@ -91,7 +92,7 @@ def most_speed(
     variant: VariantInputs, engine: str, hardware: Hardware, fit: FitResult, *, kv_type: str = "f16"
 ) -> float | None:
     """Tokens a second that no engine exceeds there, as its weights are read for each. None where it is not told."""
-    engine = engine_name(runtime_of(engine, variant.format))
+    engine = engine_name(variant.runtime(engine))
     placement = placement_for(variant, engine, hardware, fit)
     work = work_of(variant, engine, hardware, USUAL_DEPTH, kv_type)
     return None if isinstance(placement, str) or isinstance(work, str) else float(1 / least_seconds(work, placement))
@@ -151,11 +152,11 @@ def seconds_of(work: Work, engine: str, placement: Placement, found: Calibration
         return f"No measured runs of {words} with a mixture of experts, so a number would have no basis."
     shared = found.shared.get(kernels, {})
     for portion in placement.portions:
-        if f"{kernels}|{portion.hardware}" not in found.classes:
+        if measured_pair(engine, portion.hardware) not in found.classes:
             return no_runs_on(engine, class_words(portion.hardware))
-    own = [found.classes[f"{kernels}|{portion.hardware}"] for portion in placement.portions]
+    own = [found.classes[measured_pair(engine, portion.hardware)] for portion in placement.portions]
     if placement.way is Way.TOGETHER:
-        common = found.together.get(f"{kernels}|{placement.portions[0].hardware}")
+        common = found.together.get(measured_pair(engine, placement.portions[0].hardware))
         if common is None:
             return f"No measured runs of {words} on several such devices, so a number would have no basis."
         return together_seconds(work, placement.portions, own[0], common, shared)
@@ -251,7 +252,7 @@ def beside_of(work: Work, engine: str, placement: Placement, found: Calibration)
 
 def spread_of(work: Work, engine: str, placement: Placement, found: Calibration) -> Spread:
     """How far off measured runs of this kind were; it must be one that ``seconds_of`` knows."""
-    pair = f"{kernels_of(engine)}|{placement.portions[0].hardware}"
+    pair = measured_pair(engine, placement.portions[0].hardware)
     if placement.way is Way.ONE:
         return found.classes[pair]
     beside = found.together[pair] if placement.way is Way.TOGETHER else beside_of(work, engine, placement, found)

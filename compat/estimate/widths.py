@@ -1,4 +1,4 @@
-"""Weights that an engine holds wider in memory than they are stored, and on which hardware.
+"""Weights that an engine holds wider in memory than they are stored, or narrower, and on which hardware.
 
 Read in the sources of the versions that the profiles name (28 November 2026): vLLM 0.33.0 ``config/model.py``
 (``_resolve_auto_dtype``, ``_FLOAT16_NOT_SUPPORTED_MODELS``), ``platforms/cuda.py`` (``supported_dtypes``) and
@@ -6,9 +6,10 @@ Read in the sources of the versions that the profiles name (28 November 2026): v
 Transformers 5.24.0 ``quantizers/quantizer_mxfp4.py``, ``quantizer_finegrained_fp8.py`` and
 ``quantizer_compressed_tensors.py``, compressed-tensors 0.20.1 ``model_compressor.py`` (``add_decompress_hook``; tried
 on a processor as well: of a small Llama packed as NVFP4, 51 MB were 182 MB after the first pass), mlx-lm 0.32.2
-``sanitize`` of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go``,
-TensorRT-LLM's list of models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference
-0d124dc ``backends/src/dtype.rs`` (what its builds for processors take) and ``router/src/lib.rs`` (``gemma3_text``).
+``sanitize`` of the modules that know ``weight_scale_inv``, Ollama fb30760 ``convert/reader_safetensors.go`` and
+``convert/reader.go`` (``Kind``), SGLang 0.5.23 ``configs/model_config.py`` (``_get_and_verify_dtype``), TensorRT-LLM's
+list of models, ExLlamaV3 1.6.5 ``modules/linear.py``, rbee's loaders, Text Embeddings Inference 0d124dc
+``backends/src/dtype.rs`` (what its builds for processors take) and ``router/src/lib.rs`` (``gemma3_text``).
 """
 
 from dataclasses import dataclass
@@ -19,19 +20,20 @@ from compat.shapes.counting import routed_parameters
 from compat.shapes.shape import ModelShape
 
 _PLAIN = frozenset({"", "bf16", "f16"})
+_WIDE = frozenset({"f32"})
 _NO_FLOAT16 = frozenset({"gemma2", "gemma3", "gemma3_text", "glm4"})
 
 
 @dataclass(frozen=True)
 class Widening:
-    """Weights that ``engine`` holds in ``bits`` where the hardware does not compute them as they are.
+    """Weights that ``engine`` holds in ``bits`` where it does not compute them as they are.
 
     ``quants`` are the labels of the packing, in lower case (empty: any). On ``vendors`` they are always wide, on
-    NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never); ``everywhere``: on any hardware. ``cache``
-    is how much wider the cache becomes with them, where it is kept in the model's own 16 bits. ``all_alike``: the
-    engine reads no weights that it holds otherwise there, so that how wide they are stored does not matter. ``pads``:
-    only experts are, whose (own width, width of the model) are rounded up to multiples of these, on all NVIDIA's GPUs
-    but those of the generations ``spares``.
+    NVIDIA's GPUs below the compute capability ``keeps_from`` (None: never), and on those from ``comes_from`` on;
+    ``everywhere``: on any hardware. ``cache`` is how much wider the cache becomes with them, where it is kept in the
+    model's own 16 bits. ``all_alike``: the engine reads no weights that it holds otherwise there, so that how wide they
+    are stored does not matter. ``pads``: only experts are, whose (own width, width of the model) are rounded up to
+    multiples of these, on all NVIDIA's GPUs but those of the generations ``spares``.
     """
 
     engine: str
@@ -41,6 +43,7 @@ class Widening:
     types: frozenset[str] = frozenset()
     vendors: frozenset[str] = frozenset()
     keeps_from: float | None = None
+    comes_from: float | None = None
     everywhere: bool = False
     cache: int = 1
     all_alike: bool = False
@@ -68,10 +71,12 @@ class Widening:
             return "cpu" in self.vendors
         first = hardware.accelerators[0]
         known = first.compute_capability
-        older = self.keeps_from is not None and known is not None and known < self.keeps_from
+        happens = self.keeps_from is not None and known is not None and known < self.keeps_from
+        if self.comes_from is not None and known is not None:
+            happens = known >= self.comes_from
         if self.pads is not None and known is not None:
-            older = int(known) not in self.spares
-        return first.vendor in self.vendors or (first.vendor == "nvidia" and older)
+            happens = int(known) not in self.spares
+        return first.vendor in self.vendors or (first.vendor == "nvidia" and happens)
 
     def padding(self, shape: ModelShape) -> int:
         """Bytes that rounding up the experts adds, of one device that holds them whole."""
@@ -90,6 +95,11 @@ WIDENINGS = (
     Widening("ollama", 16, frozenset({"fp8"}), everywhere=True),
     Widening("tensorrt-llm", 16, frozenset({"mxfp8"}), everywhere=True),
     Widening("vllm", 32, _PLAIN, types=_NO_FLOAT16, keeps_from=8.0, cache=2),
+    # Of 32 bits it makes what the hardware computes in best, which of these models is 32 where bfloat16 is not.
+    Widening("vllm", 16, _WIDE, types=_NO_FLOAT16, vendors=frozenset({"amd", "intel", "cpu"}), comes_from=8.0),
+    Widening("vllm", 16, _WIDE, everywhere=True),
+    Widening("sglang", 16, _WIDE, everywhere=True),
+    Widening("ollama", 16, _WIDE, everywhere=True),
     Widening(
         "vllm",
         4.25,

@@ -199,7 +199,7 @@ def extract(model: HubModel, relatives: Sequence[Relative] = ()) -> Extraction:
         and is_whole(config)
     ):
         packing = replace(packing, provenance=Provenance.CONTRADICTED)  # packers write what they did there
-    plain_bits = None if packing.label else bits_of_type(config)
+    plain_bits = None if packing.label else _published_bits(model, config) or bits_of_type(config)
     if plain_bits:
         packing = replace(packing, bits=plain_bits)
     common = VariantFacts(
@@ -320,6 +320,14 @@ def told_by_a_list(model: HubModel) -> bool:
     """Whether a record's configuration is from somebody's list of models, and not from the repository."""
     told = (model.source or {}).get("config")
     return told is not None and _WHOLE_CONFIGURATIONS not in str(told)
+
+
+def _published_bits(model: HubModel, config: Mapping[str, Any]) -> float | None:
+    """What a weight takes in the files of a well-known model, where its own config.json was not read."""
+    known = known_model(model.id)
+    if known is None or (is_whole(config) and not told_by_a_list(model)):
+        return None
+    return known.bits
 
 
 def goes_by_its_name(model: HubModel, packing: Packing) -> bool:

@@ -45,21 +45,42 @@ def config_from_gguf(metadata: Mapping[str, Any], model_type: str | None) -> dic
         value = config.get(scalar)
         if isinstance(value, Sequence):
             config[scalar] = max(value, default=0)
-    _kv_heads(config, key("attention.head_count_kv"), recurrent=key("ssm.inner_size") is not None)
-    _windows(config, key("attention.sliding_window_pattern"), key("attention.key_length_swa"))
+    config["num_hidden_layers"] = layers = _trunk(config.get("num_hidden_layers"), key("nextn_predict_layers"))
+    _kv_heads(config, _up_to(layers, key("attention.head_count_kv")), recurrent=key("ssm.inner_size") is not None)
+    _windows(config, _up_to(layers, key("attention.sliding_window_pattern")), key("attention.key_length_swa"))
     _recurrence(config, key)
     if config.get("kv_lora_rank"):
         config["qk_rope_head_dim"] = key("rope.dimension_count")
         # Files written before the latent form was described store every head's keys and values.
         config["full_heads"] = key("attention.key_length_mla") is None
-    _index_layers(config, arch, key("attention.indexer.types"))
+    types = _up_to(layers, key("attention.indexer.types"))
+    if _is_list(types):
+        config["indexer_types"] = ["full" if one else "shared" for one in types]
     if key("attention.value_length") != key("attention.key_length"):
         config["value_head_dim"] = key("attention.value_length")
     return config
 
 
+def _trunk(blocks: Any, ahead: Any) -> Any:
+    """The layers of the model itself: those that guess ahead are blocks of the file too, and come last.
+
+    llama.cpp gives them no place in the cache of a conversation (``n_layer`` in ``llama-hparams.h``).
+    """
+    told = isinstance(blocks, int) and isinstance(ahead, int)
+    return blocks - ahead if told and 0 < ahead < blocks else blocks
+
+
+def _up_to(layers: Any, told: Any) -> Any:
+    """What a list tells of the model's own layers; anything but a list as it is."""
+    return told[:layers] if _is_list(told) and isinstance(layers, int) else told
+
+
+def _is_list(told: Any) -> bool:
+    return isinstance(told, Sequence) and not isinstance(told, str)
+
+
 def _kv_heads(config: dict[str, Any], value: Any, *, recurrent: bool) -> None:
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if _is_list(value):
         heads = [int(v) for v in value]
         config["num_key_value_heads"] = max(heads, default=0)
         config["kv_heads_per_layer"] = heads
@@ -71,24 +92,12 @@ def _kv_heads(config: dict[str, Any], value: Any, *, recurrent: bool) -> None:
 
 
 def _windows(config: dict[str, Any], swa: Any, narrow: Any) -> None:
-    if isinstance(swa, Sequence) and not isinstance(swa, str):
+    if _is_list(swa):
         config["layer_types"] = ["sliding_attention" if s else "full_attention" for s in swa]
     elif isinstance(swa, int) and swa > 0:
         config["sliding_window_pattern"] = swa
     if isinstance(narrow, int) and "head_dim" in config:
         config["global_head_dim"], config["head_dim"] = config["head_dim"], narrow
-
-
-def _index_layers(config: dict[str, Any], arch: Any, types: Any) -> None:
-    """Which layers choose tokens for sparse attention themselves; GLM 5.2 has one pattern where none is told."""
-    if isinstance(types, Sequence) and not isinstance(types, str):
-        config["indexer_types"] = ["full" if one else "shared" for one in types]
-    elif arch == "glm-dsa" and (config.get("max_position_embeddings") or 0) >= _GLM_5_2:
-        config |= {"index_topk_freq": 4, "index_skip_topk_offset": 3}
-
-
-_GLM_5_2 = 1_048_576
-"""From so many tokens on llama.cpp takes a file for one of GLM 5.2 (``glm-dsa.cpp``)."""
 
 
 def _recurrence(config: dict[str, Any], key: Any) -> None:

@@ -79,6 +79,8 @@ class ModelShape:
     out of it. ``encoder``: it reads a text at once and keeps no keys and values of it. ``assumptions`` lists what was
     taken from the architecture's structure instead of the file.
 
+    ``tower`` counts the weights of what reads images, beside all of this; None where its sizes are not told.
+
     Of a model that hears, all of this is the decoder's; ``hears`` is how many tokens its ``encoder_layers`` make of a
     recording, of which every layer keeps keys and values beside its own, and ``mels`` the bands of sound they take in.
     """
@@ -115,6 +117,7 @@ class ModelShape:
     hears: int | None = None
     encoder_layers: int | None = None
     mels: int | None = None
+    tower: int | None = None
     assumptions: tuple[str, ...] = field(default=())
 
     @cached_property
@@ -131,6 +134,22 @@ class ModelShape:
     def state_layers(self) -> int:
         """How many layers keep a recurrent state."""
         return sum(count for layer, count in self.layer_counts if layer.kind in (LayerKind.STATE, LayerKind.BOTH))
+
+    @property
+    def usual_tower(self) -> int | None:
+        """What the tower weighs that models of this kind have; None of other kinds, and where their own is told.
+
+        Gemma 3 has SigLIP's in all sizes (the Hub counts 420 to 423 million weights beside the text model), Gemma 4 a
+        small one with tables by layer and a large one without.
+        """
+        if self.tower is not None:
+            return None
+        kind = str(self.model_type).removesuffix("_text" if self.vision else "")
+        if kind == "gemma3":
+            return _transformer(27, 1152, 4304, 2)
+        if kind != "gemma4":
+            return None
+        return _transformer(16, 768, 3072, 3) if self.per_layer_embed else _transformer(27, 1152, 4304, 3)
 
     def with_facts(self, **facts: Any) -> "ModelShape":
         """The same shape with ``facts`` put in where this one knows nothing."""
@@ -197,6 +216,7 @@ def from_config(config: Mapping[str, Any], parameters: int | None = None) -> Mod
         hears=structure.hears and (_int(text, "max_source_positions") or structure.hears),
         encoder_layers=_int(text, "encoder_layers") if structure.hears else None,
         mels=_int(text, "num_mel_bins") if structure.hears else None,
+        tower=_tower(config.get("vision_config")),
         assumptions=tuple(assumed),
     )
     return replace(shape, caches=_caches(shape, text, structure))
@@ -207,6 +227,23 @@ def from_gguf(metadata: Mapping[str, Any]) -> ModelShape:
     arch = _string(metadata.get("general.architecture"))
     config = config_from_gguf(metadata, architecture_of_gguf(arch).name if arch else None)
     return from_config(config, _int(metadata, "general.parameter_count"))
+
+
+_TOWER_MATRICES = {"siglip_vision_model": 2, "gemma4_vision": 3}
+"""How many matrices feed forward in one layer of a tower."""
+
+
+def _tower(config: object) -> int | None:
+    """What a vision tower weighs by its own configuration; None where that does not tell it."""
+    if not isinstance(config, Mapping):
+        return None
+    matrices = _TOWER_MATRICES.get(str(config.get("model_type")))
+    layers, hidden, ffn = (_int(config, key) for key in ("num_hidden_layers", "hidden_size", "intermediate_size"))
+    return _transformer(layers, hidden, ffn, matrices) if matrices and layers and hidden and ffn else None
+
+
+def _transformer(layers: int, hidden: int, ffn: int, matrices: int) -> int:
+    return layers * (4 * hidden * hidden + matrices * hidden * ffn)
 
 
 def _text(config: Mapping[str, Any], depth: int = 0) -> Mapping[str, Any]:
@@ -358,13 +395,23 @@ def _shares_index(text: Mapping[str, Any], layers: int) -> list[bool]:
     if isinstance(pattern, str):
         return [pattern[layer : layer + 1] == "S" for layer in range(layers)]
     every = _int(text, "index_topk_freq")
+    told = text.get("index_skip_topk_offset")
     if every is None:
         types = text.get("indexer_types")
-        listed = isinstance(types, Sequence) and not isinstance(types, str) and len(types) == layers
-        return [word == "shared" for word in types] if listed and types is not None else [False] * layers
-    told = text.get("index_skip_topk_offset")
+        if isinstance(types, Sequence) and not isinstance(types, str) and len(types) == layers:
+            return [word == "shared" for word in types]
+        if not _is_glm_5_2(text):
+            return [False] * layers
+        every, told = 4, 3
     offset = told if isinstance(told, int) and 0 <= told <= _MOST_LAYERS else 2
     return [max(layer - offset + 1, 0) % every != 0 for layer in range(layers)]
+
+
+def _is_glm_5_2(text: Mapping[str, Any]) -> bool:
+    """Whether it is a GLM of the generation whose layers share what they chose, as llama.cpp's ``glm-dsa.cpp`` tells it
+    where a file does not say which of them do.
+    """
+    return text.get("model_type") == "glm_moe_dsa" and (_int(text, "max_position_embeddings") or 0) >= 1_048_576
 
 
 def _caches(shape: ModelShape, text: Mapping[str, Any], structure: LayerStructure) -> tuple[LayerCache, ...] | None:

@@ -271,6 +271,24 @@ def test_sixteen_bits_are_assumed_only_where_nothing_tells_and_said():
         assert needed.quant == (told.quantization or None)
 
 
+def test_eight_bits_of_a_published_model_are_taken_and_said():
+    needed, assumed = inputs_of_variant(model(), variant(bits=8.0))
+    assert needed.quant == "FP8"
+    assert not needed.width_assumed
+    assert assumed == ("files of 8 bits a weight, as its authors published them: the record tells no data type",)
+
+
+@pytest.mark.parametrize(("bits", "quant"), [(32, "F32"), (16, None), (None, None)])
+def test_files_of_32_bits_are_told_as_such_with_their_size(bits, quant):
+    needed, assumed = inputs_of_variant(model(), variant(bits=bits, size=10**9))
+    assert (needed.quant, needed.file_bytes, assumed) == (quant, 10**9, ())
+
+
+@pytest.mark.parametrize("told", [{"quantization": "GPTQ"}, {"size": 10**9}])
+def test_a_packing_or_a_size_that_is_told_leaves_nothing_of_eight_bits_to_assume(told):
+    assert inputs_of_variant(model(), variant(bits=8.0, **told))[1] == ()
+
+
 def test_published_facts_are_named_as_assumed():
     _, assumed = inputs_of_variant(model({}, name=KNOWN), variant(size=16 * GIB))
     assert assumed == (f"layers and heads {FROM}",)

@@ -270,6 +270,7 @@ def test_an_indexers_keys_are_kept_as_each_engine_keeps_them(engine, kv_type, ea
         {"index_topk_freq": 4, "index_skip_topk_offset": 3},
         {"index_topk_pattern": "FFF" + "SSSF" * 18 + "SSS"},
         {"indexer_types": ["full"] * 3 + ["shared", "shared", "shared", "full"] * 18 + ["shared"] * 3},
+        {"max_position_embeddings": 1_048_576},
     ],
 )
 def test_layers_that_take_what_another_chose_keep_no_keys_for_it(config):
@@ -293,6 +294,43 @@ def test_a_gguf_header_tells_which_layers_have_an_indexer(context, own):
     assert sum(not layer.index_shared for layer in from_gguf(header).caches) == own
     types = {"glm-dsa.attention.indexer.types": (True, False) * 39}
     assert sum(not layer.index_shared for layer in from_gguf({**header, **types}).caches) == 39
+
+
+@pytest.mark.parametrize(
+    "config", [{**GLM_5_2, "max_position_embeddings": 202_752}, {**V32, "max_position_embeddings": 1_048_576}]
+)
+def test_every_layer_chooses_its_own_tokens_before_glm_5_2_and_in_others_of_its_kind(config):
+    assert not any(layer.index_shared for layer in from_config(config).caches)
+
+
+def test_blocks_of_a_gguf_file_that_guess_ahead_keep_nothing_of_a_conversation():
+    told = {
+        "block_count": 79, "nextn_predict_layers": 1, "context_length": 1_048_576, "embedding_length": 6144,
+        "attention.head_count": 64, "attention.head_count_kv": 1, "attention.kv_lora_rank": 512,
+        "rope.dimension_count": 64, "attention.key_length_mla": 256, "attention.indexer.key_length": 128,
+        "attention.indexer.types": (True,) * 3 + (False, False, False, True) * 18 + (False,) * 3,
+    }  # fmt: skip
+    shape = from_gguf({"general.architecture": "glm-dsa", **{f"glm-dsa.{key}": value for key, value in told.items()}})
+    assert shape.layers == 78
+    assert sum(not layer.index_shared for layer in shape.caches) == 21
+
+
+def test_lists_of_a_gguf_header_end_with_the_models_own_layers():
+    told = {
+        "block_count": 6, "nextn_predict_layers": 2, "embedding_length": 512, "attention.head_count": 8,
+        "attention.key_length": 64, "attention.value_length": 64, "attention.sliding_window": 128,
+        "attention.head_count_kv": (2, 4, 2, 4, 1, 1),
+        "attention.sliding_window_pattern": (True, False, True, False, False, False),
+    }  # fmt: skip
+    shape = from_gguf({"general.architecture": "step35", **{f"step35.{key}": value for key, value in told.items()}})
+    assert [layer.k_width for layer in shape.caches] == [128, 256, 128, 256]
+    assert [layer.window for layer in shape.caches] == [128, None, 128, None]
+
+
+@pytest.mark.parametrize("ahead", [None, 0, 4, "1"])
+def test_every_block_is_a_layer_where_none_or_all_guess_ahead(ahead):
+    header = {"general.architecture": "llama", "llama.block_count": 4, "llama.nextn_predict_layers": ahead}
+    assert from_gguf(header).layers == 4
 
 
 @pytest.mark.parametrize("model_type", ["deepseek_v2", "deepseek_v3"])

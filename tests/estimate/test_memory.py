@@ -23,6 +23,7 @@ from compat.estimate import (
 )
 from compat.estimate.buffers import BufferOptions, batch_sizes, compute_buffer
 from compat.estimate.kv import CacheOptions
+from tests.samples import GEMMA_3
 
 
 def card(gib, vendor="nvidia"):
@@ -97,6 +98,76 @@ def test_a_projector_is_loaded_whole_on_the_first_card_with_what_computes_images
         assert with_it.total - without.total == held
         more = [one - other for one, other in zip(with_it.per_device, without.per_device, strict=True)]
         assert more == [held] + [0] * (len(cards) - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "quant"), [("Llama-3.1-8B", "MLX 4-bit"), ("Llama-3.1-8B", "NVFP4"), ("Qwen3-8B", "BF16")]
+)
+def test_ollama_moves_nothing_aside_of_what_its_mlx_loads(name, quant):
+    variant = VariantInputs(known_shape(name), 17 * GIB, quant=quant, format="safetensors")
+    found = judge_fit(variant, "ollama", machine(16))
+    assert found.fit is Fit.TOO_LARGE
+    assert found.offload is None
+    assert found.need == judge_fit(variant, "mlx-lm", machine(16)).need
+    # It takes the first GPU alone.
+    assert judge_fit(variant, "ollama", machine(16, 16)).estimate.devices == 1
+
+
+@pytest.mark.parametrize(("quant", "format_"), [("BF16", "safetensors"), ("Q8_0", "gguf")])
+def test_ollama_offloads_what_it_converts_and_gguf(quant, format_):
+    variant = VariantInputs(known_shape("Llama-3.1-8B"), 17 * GIB, quant=quant, format=format_)
+    assert judge_fit(variant, "ollama", machine(16)).fit is Fit.PARTIAL
+    assert judge_fit(replace(variant, quant="MLX 4-bit"), "llama-cpp", machine(16)).fit is Fit.PARTIAL
+
+
+SIGLIP = {
+    "model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27,
+}  # fmt: skip
+TOWER = 27 * (4 * 1152**2 + 2 * 1152 * 4304)
+
+
+def packed_gemma(vision=None, **facts):
+    config = {**GEMMA_3, "vision_config": vision or {"hidden_size": 1152}}
+    return VariantInputs(from_config(config), quant="MLX 4-bit", format="safetensors", **facts)
+
+
+@pytest.mark.parametrize(("engine", "held"), [("mlx-vlm", 2 * TOWER), ("vllm", 2 * TOWER), ("mlx-lm", 0)])
+def test_a_tower_that_the_number_of_weights_leaves_out_is_loaded_in_16_bits(engine, held):
+    found = estimate_memory(packed_gemma(SIGLIP), engine, machine(24)).component("projector")
+    assert (found.bytes, found.supposed) == (held, 0)
+    assert 0.97 < TOWER / (4_300_079_472 - 3_880_099_328) < 1  # of what the Hub counts beside the text model
+
+
+def test_a_tower_of_untold_sizes_is_supposed_and_said_so():
+    found = estimate_memory(packed_gemma(), "mlx-vlm", machine(24))
+    part = found.component("projector")
+    assert (part.bytes, part.supposed) == (2 * TOWER, 2 * TOWER)
+    assert "a vision tower as such models usually have: its sizes are not told" in found.assumptions
+    assert not estimate_memory(packed_gemma(), "mlx-lm", machine(24)).component("projector").bytes
+    # What is only supposed refuses nothing: 4.7 GiB are needed with it, 3.9 without.
+    assert judge_fit(packed_gemma(), "mlx-vlm", Hardware((card(4.3),))).fit is Fit.UNKNOWN
+    assert judge_fit(packed_gemma(SIGLIP), "mlx-vlm", Hardware((card(4.3),))).fit is Fit.TOO_LARGE
+
+
+@pytest.mark.parametrize("counted", [{"parameters": 4_300_079_472}, {"file_bytes": 3_400_000_000}])
+def test_a_tower_that_is_counted_or_in_the_files_is_not_added(counted):
+    found = estimate_memory(packed_gemma(SIGLIP, **counted), "mlx-vlm", machine(24))
+    assert not found.component("projector").bytes
+
+
+@pytest.mark.parametrize(
+    ("config", "tower"),
+    [
+        ({"model_type": "gemma4"}, 27 * (4 * 1152**2 + 3 * 1152 * 4304)),
+        ({"model_type": "gemma4", "hidden_size_per_layer_input": 256}, 16 * (4 * 768**2 + 3 * 768 * 3072)),
+        ({"model_type": "gemma3"}, TOWER),
+        ({"model_type": "gemma3_text"}, None),
+        ({"model_type": "gemma4_text"}, None),
+        ({"model_type": "qwen3"}, None),
+    ],
+)
+def test_models_of_a_kind_have_the_tower_of_their_kind(config, tower):
+    assert from_config(config).usual_tower == tower
 
 
 SEEING = VariantInputs(
@@ -398,6 +469,18 @@ def test_a_width_that_is_only_assumed_refuses_nothing_where_the_layers_are_not_k
     assert result.sentence.startswith("Needs at least ")
     assert "even at 4 bits a weight" in result.sentence
     assert 16 * 10**9 <= result.need < 18 * 10**9
+
+
+def test_a_refusal_of_a_width_that_is_only_assumed_tells_what_it_rests_on():
+    """Weights of which nothing tells a width are refused by what four bits of each take, not by sixteen."""
+    told = VariantInputs(known_shape("Qwen/Qwen3-32B"), quant="BF16", format="safetensors")
+    assumed = replace(told, width_assumed=True)
+    result = judge_fit(assumed, "vllm", machine(16))
+    assert result.fit is Fit.TOO_LARGE
+    assert result.sentence.startswith("Needs at least 19.5 GiB")
+    assert "even at 4 bits a weight" in result.sentence
+    assert judge_fit(assumed, "vllm", machine(24)).fit is Fit.UNKNOWN
+    assert judge_fit(told, "vllm", machine(16)).sentence.startswith("Needs 65.3 GiB, the worker has")
 
 
 def test_weights_that_are_not_counted_have_no_least():

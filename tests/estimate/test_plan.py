@@ -498,7 +498,7 @@ def test_llama_cpp_is_told_the_one_file(files, others, source):
     [
         (TEXT, "vllm", {}, "GGUF"),
         (HALVES, "llama-cpp", {}, "GGUF"),
-        (HALVES, "ollama", {}, "conversion"),
+        (HALVES, "ollama", {}, "folder"),
         (TEXT, "ollama", {"files": ("a-00001-of-00002.gguf", "a-00002-of-00002.gguf")}, "several parts"),
         (TEXT, "ollama", {"files": ("in/folder.gguf",)}, "one word"),
         (TEXT, "llama-cpp", {"quantization": ""}, "which file"),

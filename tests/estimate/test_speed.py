@@ -316,7 +316,24 @@ def test_cards_older_than_pascal_were_not_measured_and_that_is_said():
     assert speed("Llama-3.1-8B", on=Hardware((find_accelerator("P4"),))).tokens_per_second > 10
 
 
+@pytest.mark.parametrize(
+    ("name", "gb", "measured"), [("Arc Pro B70", 32, True), ("Arc B580", 12, True), ("Arc A770", 16, False)]
+)
+def test_of_intels_cards_those_from_battlemage_on_have_a_speed_with_llama_cpp(name, gb, measured):
+    machine = Hardware((find_accelerator(name, gb),))
+    found = speed("Llama-3.1-8B", on=machine)
+    assert (found.tokens_per_second is not None) is measured
+    assert "Intel graphics cards" in (found.basis if measured else found.reason)
+    for engine in ("ollama", "lm-studio"):  # by Vulkan, which writes half as fast there
+        other = speed("Llama-3.1-8B", on=machine, engine=engine)
+        assert other.tokens_per_second is None
+        assert "Intel graphics cards" in other.reason
+
+
 def test_classes_of_hardware():
+    assert hardware_class(find_accelerator("Arc Pro B60", 24)) == "intel"
+    assert hardware_class(find_accelerator("Arc A380")) == "intel-before-xe2"
+    assert hardware_class(find_accelerator("Data Center GPU Max 1100")) == "intel-before-xe2"
     assert hardware_class(find_accelerator("GTX 1050 Ti")) == "nvidia-before-7.0"
     assert hardware_class(find_accelerator("GTX 980 Ti")) == "nvidia-before-6.0"
     assert hardware_class(find_accelerator("Apple M1 Max")) == "apple-unified"

@@ -1,4 +1,4 @@
-"""Weights that are held wider than they are stored, one step to each side of where that begins."""
+"""Weights that are held otherwise than they are stored, one step to each side of where that begins."""
 
 from __future__ import annotations
 
@@ -158,6 +158,35 @@ def test_it_takes_gemma_3_in_32_bits_anywhere_and_what_is_stored_so_as_it_is():
         assert weights(gemma, "text-embeddings-inference", hardware).bytes == 4 * 10**9
     stored = replace(LLAMA, quant="F32", file_bytes=32 * 10**9, embeds=True)
     assert weights(stored, "text-embeddings-inference", on("cpu")).bytes == 32 * 10**9
+
+
+IN_32 = replace(LLAMA, file_bytes=2 * LLAMA.file_bytes, quant="F32")
+
+
+@pytest.mark.parametrize("hardware", [on("nvidia", 7.5), on("nvidia", 9.0), on("amd"), on("cpu"), None])
+@pytest.mark.parametrize(
+    ("engine", "held"), [("vllm", 2), ("sglang", 2), ("ollama", 2), ("transformers", 4), ("mlx-lm", 4), ("rbee", 4)]
+)
+def test_what_is_stored_in_32_bits_is_held_in_half_where_the_engine_computes_so(engine, held, hardware):
+    share = weights(IN_32, engine, hardware).bytes / LLAMA.parameters
+    # Of a converted file the embedding stays in system memory.
+    assert held - 0.3 < share < held + 0.01
+
+
+@pytest.mark.parametrize(("capability", "held"), [(7.5, 4), (8.0, 2), (9.0, 2)])
+def test_vllm_halves_a_gemma_of_32_bits_where_there_is_bfloat16_alone(capability, held):
+    gemma = replace(GEMMA, file_bytes=4 * GEMMA_COUNT, quant="F32")
+    assert weights(gemma, "vllm", on("nvidia", capability)).bytes == held * GEMMA_COUNT
+
+
+@pytest.mark.parametrize(("capability", "bits"), [(7.5, 32), (8.0, 16)])
+def test_a_need_that_rests_on_an_assumed_width_tells_in_which_it_is_held(capability, bits):
+    gemma = VariantInputs(known_shape("gemma-3-12b"), quant="BF16", format="safetensors", width_assumed=True)
+    card = Accelerator("card", "nvidia", "gpu", 16 * GIB, compute_capability=capability)
+    result = judge_fit(gemma, "vllm", Hardware((card,)))
+    assert result.fit is Fit.UNKNOWN
+    assert result.width == bits
+    assert f"at {bits} bits a weight" in result.sentence
 
 
 @pytest.mark.parametrize("engine", ["exllamav3", "mlx-lm"])

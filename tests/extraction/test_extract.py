@@ -243,6 +243,27 @@ def test_a_name_or_a_well_known_id_contradicts_what_is_told_for_a_family():
     assert (known.architecture.value, known.architecture.provenance) == ("gpt2", Provenance.KNOWN)
 
 
+@pytest.mark.parametrize(
+    ("repo_id", "listed", "bits"),
+    [
+        ("deepseek-ai/DeepSeek-V3.1", True, 8),
+        ("deepseek-ai/DeepSeek-V3.1", False, 16),  # its own file, read whole, would tell of FP8
+        ("someone/DeepSeek-V3.1", True, 16),
+    ],
+)
+def test_a_well_known_model_has_the_width_that_its_authors_published_where_only_a_list_tells(repo_id, listed, bits):
+    config = {"model_type": "deepseek_v3", "hidden_size": 7168, "torch_dtype": "bfloat16"}
+    source = {"config": "a list of models"} if listed else None
+    model = HubModel(id=repo_id, config=config, source=source, safetensors={"total": 684_531_386_000})
+    (found,) = extract(model).variants
+    assert (found.facts.quantization, found.bits) == (None, bits)
+
+
+def test_a_packing_that_is_told_comes_before_what_is_known_of_a_model():
+    told = _of(id="deepseek-ai/DeepSeek-V3.1", tags=["fp8"], safetensors={"total": 684_531_386_000}).variants[0]
+    assert told.facts.quantization == "FP8"
+
+
 def test_a_base_models_own_record_comes_before_what_is_told_for_a_family():
     base = HubModel(id="acme/Base", config={"model_type": "llama"})
     told = {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]}

@@ -191,7 +191,7 @@ def test_the_backend_that_pages_name_is_that_of_the_measured_runs():
         if run.point.backend is not None and run.placement.way is Way.ONE:
             seen.setdefault(run.placement.portions[0].hardware, set()).add(run.point.backend)
     assert seen.keys() >= {"nvidia", "amd", "amd-unified", "apple-unified", "cpu"}
-    words = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "cpu": "CPU"}
+    words = {"cuda": "CUDA", "rocm": "ROCm", "sycl": "SYCL", "vulkan": "Vulkan", "metal": "Metal", "cpu": "CPU"}
     for hardware, backends in seen.items():
         assert set(BACKENDS[hardware].split(" or ")) == {words[one] for one in backends}, hardware
 

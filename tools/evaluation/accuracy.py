@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from compat.engines.hardware import GIB, Hardware
 from compat.estimate import MemoryEstimate, estimate_memory
-from compat.estimate.engine_names import TENSOR_PARALLEL
+from compat.estimate.engine_names import LLAMA_FAMILY, TENSOR_PARALLEL
 from tools.evaluation.asked import Asked, Records, asked
 from tools.evaluation.point_rows import MemoryPoint
 from tools.evaluation.points import name_of, repeated
@@ -120,7 +120,10 @@ def _estimated(point: MemoryPoint, question: Asked, quantity: str) -> tuple[floa
     each = estimate.devices if quantity == "compute" else 1
     if point.per_rank and question.engine in TENSOR_PARALLEL and quantity in ("weights", "kv", "state"):
         each = point.tensor_parallel or 1
-    return part.bytes / each / MIB, str(part.basis)
+    held = part.bytes
+    if quantity == "weights" and question.engine not in LLAMA_FAMILY:
+        held += estimate.component("projector").bytes or 0  # a tower in the model's own files is one of its weights
+    return held / each / MIB, str(part.basis)
 
 
 _PLANNED = frozenset({"vllm", "sglang", "tensorrt-llm"})

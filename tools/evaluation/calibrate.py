@@ -241,8 +241,10 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
         return
     tables = {name: _Table.of(some) for name, some in groups.items()}
     variations = _VARIATIONS.get(engine, {})
-    found = [_descent(tables, groups, variations, start) for start in (_STARTS if variations else _STARTS[:1])]
+    led = {name: table for name, table in tables.items() if name not in _LED} or tables
+    found = [_descent(led, groups, variations, start) for start in (_STARTS if variations else _STARTS[:1])]
     _, common, own = min(found, key=lambda one: one[0])
+    own |= {name: _own(table, common) for name, table in tables.items() if name not in own}
     fitted["shared"][engine] = common
     for name, (efficiency, launch) in sorted(own.items()):
         for hardware in sorted(one for one, shared in shares.items() if shared == name):
@@ -251,6 +253,8 @@ def _fit_alone(engine: str, members: Sequence[Run], fitted: Fitted) -> None:
 
 _KINDRED = {"nvidia-compute": "nvidia"}
 """Classes that differ by little, and the ones they are like."""
+_LED = frozenset({"intel", "intel-before-xe2", "intel-unified"})
+"""Classes that take what all have in common from the others: which packings have kernels there differs by the month."""
 _ENOUGH = 20
 """Runs from which on a class tells more by itself than together with its like."""
 
@@ -280,15 +284,19 @@ def _descent(
     own: dict[str, tuple[float, float]] = {}
     for _ in range(_ROUNDS):
         before = dict(common)
-        for name, table in tables.items():
-            losses = table.losses(_EFFICIENCY, _LAUNCH, common) + _pull(table, common)[:, None]
-            at = divmod(int(np.argmin(losses.round(9))), len(_LAUNCH))
-            own[name] = _EFFICIENCY[at[0]], _LAUNCH[at[1]]
+        own = {name: _own(table, common) for name, table in tables.items()}
         for variation, grid in variations.items():
             common[variation] = min(grid, key=_trial(variation, common, tables, groups, own))
         if common == before:
             break
     return _trial("", common, tables, groups, own)(0.0), common, own
+
+
+def _own(table: _Table, common: Mapping[str, float]) -> tuple[float, float]:
+    """The constants of a class that lose least beside what all have in common."""
+    losses = table.losses(_EFFICIENCY, _LAUNCH, common) + _pull(table, common)[:, None]
+    at = divmod(int(np.argmin(losses.round(9))), len(_LAUNCH))
+    return _EFFICIENCY[at[0]], _LAUNCH[at[1]]
 
 
 def _trial(

@@ -12,7 +12,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from compat.strict_data import Name, StrictTable, check_table, one_of
 
-BACKENDS = {"cuda": "CUDA", "rocm": "ROCm", "vulkan": "Vulkan", "metal": "Metal", "cpu": "processors"}
+BACKENDS = {
+    "cuda": "CUDA",
+    "rocm": "ROCm",
+    "sycl": "SYCL",
+    "vulkan": "Vulkan",
+    "metal": "Metal",
+    "cpu": "processors",
+}
 """What an engine computes on, as columns say it and as people do."""
 
 _Count = Annotated[int, Field(gt=0)]
