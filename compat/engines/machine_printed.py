@@ -1,4 +1,4 @@
-"""A machine out of what programs print: ``nvidia-smi``, ``rocm-smi``, ``lspci``, ``system_profiler``, ``neofetch``..."""
+"""A machine out of what programs print: ``nvidia-smi``, ``rocm-smi``, ``lspci``, ``free``, ``neofetch``..."""
 
 from __future__ import annotations
 
@@ -102,17 +102,17 @@ def _lspci(text: str, told: Told) -> None:
     _take_listed(found, told)
 
 
-def _take_listed(names: list[str], told: Told) -> None:
+def _take_listed(found: list[str], told: Told) -> None:
     """Take the accelerators of the list among what lspci's database calls them; the others are told as left out."""
     left = []
-    for name in names:
-        label = _least_of(name)
+    for names in found:
+        label = _least_of(names)
         if not label:
-            left.append(name)
+            left.append(names)
             continue
         told.devices.append(Device(label))
-        if "/" in name:
-            told.said.append(f"lspci names several at once ({name}): {label} is taken, the least of them.")
+        if "/" in names:
+            told.said.append(f"lspci names several at once ({names}): {label} is taken, the least of them.")
     if left:
         told.said.append(f"Left out, as no accelerator of the list: {', '.join(dict.fromkeys(left))}.")
 

@@ -97,7 +97,7 @@ _SAYING_NOTHING = frozenset((
     *("gpu", "gpus", "card", "cards", "accelerator", "graphics", "laptop", "notebook", "desktop", "pc", "computer"),
     *("machine", "server", "workstation", "mac", "macbook", "imac", "mini", "studio", "air", "pro", "linux"),
     *("windows", "cpu", "processor", "core", "cores", "ram", "memory", "vram", "system", "nvidia", "amd", "apple"),
-    *("intel", "geforce", "radeon", "with", "and", "unified", "silicon", "shared", "x", "only", "just", "no", "not", "without"),
+    *("intel", "geforce", "radeon", "with", "and", "unified", "shared", "x", "only", "just", "no", "not", "without"),
     *("any", "integrated", "onboard", "nothing", "but", "nur", "ohne", "kein", "keine", "und", "mit", "ich", "habe"),
     *("hab", "ein", "eine", "einen", "mein", "meine", "im", "grafikkarte", "grafikkarten", "karte", "rechner"),
     *("prozessor", "gaming", "gamer", "rig", "build", "setup", "box", "home", "homelab", "old", "new", "used", "egpu"),
@@ -107,7 +107,7 @@ _SAYING_NOTHING = frozenset((
     *("lite", "hash", "rate", "lhr", "stück", "alt", "alter", "altes", "alten", "surface", "geforce", "dell", "hp"),
     *("lenovo", "acer", "microsoft", "legion", "ideapad", "yoga", "omen", "pavilion", "inspiron", "xps", "alienware"),
     *("razer", "zenbook", "vivobook", "zephyrus", "nitro", "predator", "aspire", "latitude", "precision", "elitebook"),
-    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba"),
+    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba", "silicon"),
 ))  # fmt: skip
 _MOST_WORDS = 40
 _LONGEST_NAME = 7

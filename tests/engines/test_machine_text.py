@@ -202,7 +202,7 @@ PRINTED = [
     (INTEL_MAC, {"ram": "32"}),
     (SYSCTL, {"accelerator": "Apple M1 Ultra", "memory": "64"}),
     (LSPCI, {"accelerator": "RTX 4070"}),
-    (LSPCI_SLOWED, {"accelerator": "RTX 3060"}),
+    (LSPCI_SLOWED, {"accelerator": "RTX 3060 8 GB"}),
     (LSPCI_LAPTOP, {"accelerator": "RTX 4060 Max-Q"}),
     (LSPCI_SERVER, {"accelerator": "A100 80 GB", "count": "2"}),
     (LSPCI + FREE_H, {"accelerator": "RTX 4070", "ram": "62"}),
