@@ -33,7 +33,7 @@ _MEMINFO = re.compile(r"\bMemTotal: *(\d{1,15}) *kB")
 _FREE = re.compile(r"\bMem: +(\d{1,15}(?:\.\d{1,2})?)([KMGT])?i?B?\b")
 _CPU = re.compile(r"\b(?:Model name|model name|Processor Name) *: *([^\n]{1,80})")
 _FETCH_MEMORY = re.compile(r"\bMemory: *\d{1,8}(?:\.\d{1,2})? *[KMG]iB */ *(\d{1,8}(?:\.\d{1,2})?) *([MGT])iB\b")
-_FETCH_NAME = r": *([^\n:@\[]{1,100}?)(?= *(?:\(\d|@|\[|\n|$| (?:GPU(?: \d{1,2})?|Memory):))"
+_FETCH_NAME = r": *(\w[^\n:@\[]{0,99}?)(?= *(?:\(\d|@|\[|\n|$| (?:GPU(?: \d{1,2})?|Memory):))"
 _FETCH_CPU = re.compile(rf"\bCPU{_FETCH_NAME}")
 _FETCH_GPU = re.compile(rf"\bGPU(?: \d{{1,2}})?{_FETCH_NAME}")
 _WINDOWS = re.compile(
@@ -119,7 +119,7 @@ def _take_listed(found: list[str], told: Told) -> None:
 
 def _least_of(names: str) -> str:
     """The least of the accelerators that lspci's database gives one number: ``Radeon RX 7900 XT/7900 XTX/7900 GRE``."""
-    first, *others = [one.strip() for one in re.split(r" ?/ ?", names) if one.strip()]
+    first, *others = [one.strip() for one in re.split(r" ?/ ?", names) if one.strip()] or [""]
     begin = first.split()[:-1]
     spelled = [first, *others, *(" ".join([*begin, one]) for one in others)]
     labels = [read.label for read in map(read_name, spelled) if read.label]
@@ -160,15 +160,15 @@ def _fetch(text: str, told: Told) -> None:
         return
     total = float(memory[1]) * GB_OF[memory[2].lower()]
     chip = read_name(cpu[1]).label if cpu else ""
-    if chip:
-        told.devices = told.devices or [Device(chip, total)]
-        return
-    told.ram = total
-    if cpu:
-        told.processor = told.processor or cpu[1].strip()
-    if not told.devices:
-        # It has the names of cards from where lspci has them.
-        _take_listed([name.strip() for name in cards], told)
+    named = bool(told.devices)
+    if not chip:
+        told.ram = total
+        told.processor = told.processor or (cpu[1].strip() if cpu else "")
+    elif not named:
+        told.devices.append(Device(chip, total))
+    if not named:
+        # They have the names of cards from where lspci has them.
+        _take_listed([name for name in map(str.strip, cards) if not chip or read_name(name).label != chip], told)
 
 
 def _dxdiag(text: str, told: Told) -> None:

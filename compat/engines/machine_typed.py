@@ -431,6 +431,8 @@ def _give_sizes(told: Told, sizes: Sequence[_Size], *, cards: bool) -> None:
         elif size.kind == "system" or (device is None and told.alone and not taken and not system):
             told.ram = (told.ram or 0) + whole
             taken = taken or not size.kind
+            if size.count > 1 and not size.kind:
+                told.said.append(f"{whole:g} GB is taken as system memory.")
         elif device is None and bare is not None:
             told.unread.append(size.text)
         elif device is None and cards and 1 < size.count <= MOST_ACCELERATORS:

@@ -210,8 +210,11 @@ PRINTED = [
     (MEMINFO + LSCPU, {"ram": "62.6"}),
     ("Mem:  64199  5228  20722", {"ram": "62.6"}),
     (NEOFETCH, {"accelerator": "RTX 3090", "ram": "31.2"}),
+    (" ".join(NEOFETCH.split("\n")), {"accelerator": "RTX 3090", "ram": "31.2"}),
     (FASTFETCH, {"accelerator": "RTX 4090", "ram": "31.3"}),
     (FASTFETCH_MAC, {"accelerator": "Apple M3 Pro", "memory": "18"}),
+    (" ".join(FASTFETCH_MAC.split("\n")), {"accelerator": "Apple M3 Pro", "memory": "18"}),
+    (NEOFETCH + NVIDIA_CSV, {"accelerator": "RTX 3090", "count": "2", "ram": "31.2"}),
     (
         "GPU: AMD ATI Radeon RX 6800/6800 XT / 6900 XT\nMemory: 900MiB / 15.5GiB",
         {"accelerator": "RX 6800", "ram": "15.5"},
@@ -347,6 +350,7 @@ def test_a_text_that_is_too_long_is_read_as_far_as_it_goes():
 HOSTILE = (
     "| 0 A", "GPU[0] : Card ", " ", "1x", "[", "Mem: ", "a b ", "1 gb ", "xeon-", "ryzen pro ", "MIG 1g.", ",", "x ",
     "9" * 50, "\u0661 gb ", "rtx ", "GPU 0: ", "| 0 NVIDIA ", "Chip: Apple M", "((((", "\u202e", "and ", "-L ", "GB/s ",
+    "Memory: 1MiB / 2MiB GPU: a ", "VGA compatible controller: [/] ", "1 k ", "max context ",
 )  # fmt: skip
 
 

@@ -251,6 +251,8 @@ def test_a_size_that_is_counted_is_said_to_be_taken_as_cards():
     taken = "2 x 24 GB is taken as 2 accelerators with 24 GB each: write RAM behind it if it is system memory."
     assert taken in read_machine("2x24GB").said
     assert not read_machine("2x24GB VRAM").said
+    assert "32 GB is taken as system memory." in read_machine("CPU 2x16GB").said
+    assert not read_machine("CPU 32GB").said
 
 
 def test_what_tells_an_engine_or_a_context_is_said_to_be_left_out():
