@@ -44,6 +44,7 @@ _SPLITS = (
     # How many lanes a slot has is no number of cards.
     (re.compile(r"\b(pcie?)(?: ?(?:gen ?)?[1-6](?:\.0)?)? ?x ?(?:1|2|4|8|16)\b"), r"\1"),
     (re.compile(r"\bmobile\b"), "laptop"),
+    (re.compile(r"(?<=\d)( ti)? (?:lite hash rate|lhr)\b"), r"\1"),
     # Turned round: no older card of these numbers is a Pro.
     (re.compile(r"\b(?:rtx )?(2000|4000|4500|5000|6000) pro\b"), r"rtx pro \1"),
     # AMD's numbers that only a Pro has.

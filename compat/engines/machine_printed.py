@@ -1,4 +1,4 @@
-"""A machine out of what programs print: ``nvidia-smi``, ``rocm-smi``, ``lspci``, ``system_profiler``, ``free``..."""
+"""A machine out of what programs print: ``nvidia-smi``, ``rocm-smi``, ``lspci``, ``free``, ``neofetch``..."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ _BRACKETS = re.compile(r"\[([^\]]{1,120})\]")
 _MEMINFO = re.compile(r"\bMemTotal: *(\d{1,15}) *kB")
 _FREE = re.compile(r"\bMem: +(\d{1,15}(?:\.\d{1,2})?)([KMGT])?i?B?\b")
 _CPU = re.compile(r"\b(?:Model name|model name|Processor Name) *: *([^\n]{1,80})")
+_FETCH_MEMORY = re.compile(r"\bMemory: *\d{1,8}(?:\.\d{1,2})? *[KMG]iB */ *(\d{1,8}(?:\.\d{1,2})?) *([MGT])iB\b")
+_FETCH_NAME = r": *(\w[^\n:@\[]{0,99}?)(?= *(?:\(\d|@|\[|\n|$| (?:GPU(?: \d{1,2})?|Memory):))"
+_FETCH_CPU = re.compile(rf"\bCPU{_FETCH_NAME}")
+_FETCH_GPU = re.compile(rf"\bGPU(?: \d{{1,2}})?{_FETCH_NAME}")
 _WINDOWS = re.compile(
     r"\bCard name: *([^\n]{1,80}?)(?= {2}| *(?:$|/ | (?:Manufacturer|Chip type|DAC type|Dedicated Memory|Memory):))",
     re.MULTILINE,
@@ -43,7 +47,7 @@ _WINDOWS_MEMORY = re.compile(r"(?:(?<!\w )|(?<=MB ))\bMemory: *(\d{3,8}) ?MB RAM
 def read_printed(text: str) -> Told | None:
     """What a program printed; None where the text is no program's."""
     told = Told()
-    for read in (_nvidia_smi, _rocm_smi, _lspci, _mac, _system):
+    for read in (_nvidia_smi, _rocm_smi, _lspci, _mac, _system, _fetch):
         read(text, told)
     anything = told.devices or told.ram is not None or told.processor or told.said
     return told if anything else None
@@ -91,23 +95,31 @@ def _rocm_smi(text: str, told: Told) -> None:
 
 def _lspci(text: str, told: Told) -> None:
     """``lspci``, with or without ``-nn``."""
-    left: list[str] = []
+    found: list[str] = []
     for line in _LSPCI.findall(_SLOT.sub("\n", text)):
         names = [one for one in _BRACKETS.findall(line) if not _NO_NAME.fullmatch(one)]
-        label = _least_of(names[-1]) if names else ""
-        if label:
-            told.devices.append(Device(label))
-            if "/" in names[-1]:
-                told.said.append(f"lspci names several at once ({names[-1]}): {label} is taken, the least of them.")
-        else:
-            left.append(names[-1] if names else " ".join(line.split()[:6]))
+        found.append(names[-1] if names else " ".join(line.split()[:6]))
+    _take_listed(found, told)
+
+
+def _take_listed(found: list[str], told: Told) -> None:
+    """Take the accelerators of the list among what lspci's database calls them; the others are told as left out."""
+    left = []
+    for names in found:
+        label = _least_of(names)
+        if not label:
+            left.append(names)
+            continue
+        told.devices.append(Device(label))
+        if "/" in names:
+            told.said.append(f"lspci names several at once ({names}): {label} is taken, the least of them.")
     if left:
         told.said.append(f"Left out, as no accelerator of the list: {', '.join(dict.fromkeys(left))}.")
 
 
 def _least_of(names: str) -> str:
     """The least of the accelerators that lspci's database gives one number: ``Radeon RX 7900 XT/7900 XTX/7900 GRE``."""
-    first, *others = [one.strip() for one in re.split(r" ?/ ?", names) if one.strip()]
+    first, *others = [one.strip() for one in re.split(r" ?/ ?", names) if one.strip()] or [""]
     begin = first.split()[:-1]
     spelled = [first, *others, *(" ".join([*begin, one]) for one in others)]
     labels = [read.label for read in map(read_name, spelled) if read.label]
@@ -139,6 +151,24 @@ def _system(text: str, told: Told) -> None:
     if cpu and not read_name(cpu[1]).label:
         told.processor = _first(cpu[1])
     _dxdiag(text, told)
+
+
+def _fetch(text: str, told: Told) -> None:
+    """``neofetch`` and ``fastfetch``, which print how much memory is used before how much there is."""
+    memory, cpu, cards = _FETCH_MEMORY.search(text), _FETCH_CPU.search(text), _FETCH_GPU.findall(text)
+    if memory is None or not (cpu or cards):
+        return
+    total = float(memory[1]) * GB_OF[memory[2].lower()]
+    chip = read_name(cpu[1]).label if cpu else ""
+    named = bool(told.devices)
+    if not chip:
+        told.ram = total
+        told.processor = told.processor or (cpu[1].strip() if cpu else "")
+    elif not named:
+        told.devices.append(Device(chip, total))
+    if not named:
+        # They have the names of cards from where lspci has them.
+        _take_listed([name for name in map(str.strip, cards) if not chip or read_name(name).label != chip], told)
 
 
 def _dxdiag(text: str, told: Told) -> None:

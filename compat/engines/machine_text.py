@@ -18,7 +18,7 @@ from compat.engines.hosted_machines import hosted_machines
 from compat.engines.machine_printed import read_printed
 from compat.engines.machine_told import Device, Told
 from compat.engines.machine_typed import PARTED, SIZE_LAST, read_typed
-from compat.engines.macs import chips_sold, mac_named
+from compat.engines.macs import chips_sold, mac_named, sizes_sold
 from compat.engines.system_memory import processor_bandwidth
 from compat.wording import and_, or_, plain_characters
 
@@ -118,7 +118,7 @@ def _typed(text: str) -> MachineText:
     if len(several) > 1 and all(one.accelerator and one.whole for one in several):
         return MachineText(apart=tuple(several), said=("These are several machines: choose one.",))
     found = _machine(read_typed(text))
-    if not found.accelerator and not found.apart and not found.unread and not found.processor:
+    if not (found.accelerator or found.memory or found.apart or found.unread or found.processor):
         found = _which_mac(text, found)
     anything = found.told or found.apart or found.unread
     return found if anything or not hosted_machines(text) else replace(found, unread=(text,))
@@ -155,6 +155,9 @@ def _machine(told: Told) -> MachineText:
         if label or memory is not None:
             kinds[label, memory] += device.count
     said += [_board_words(label, count) for (label, _), count in kinds.items() if _is_part_of_board(label)]
+    said += [
+        _unsold_words(label, memory) for label, memory in kinds if memory is not None and _is_unsold(label, memory)
+    ]
     ram = told.ram
     for kind in [kind for kind in kinds if _ONE_CHIP.get(kind[0]) in {name for name, _ in kinds}]:
         del kinds[kind]
@@ -197,6 +200,18 @@ def _board_words(label: str, count: int) -> str:
     each, of_all = (known.memory or 0) / GIB if known else 0, known.on_board if known else 1
     taken = "1 is taken" if count == 1 else f"{count} are taken"
     return f"One board holds {of_all} {label}, each with {each:g} GB, and engines see each by itself: {taken}."
+
+
+def _is_unsold(label: str, memory: float) -> bool:
+    """Whether a Mac's chip was sold with other sizes of memory alone, by all that is known of it."""
+    known, sizes = accelerator_named(label), sizes_sold(label)
+    options = {size / GIB for size in known.memory_options} if known else set()
+    return bool(sizes) and round(memory, 1) not in {*sizes, *options}
+
+
+def _unsold_words(label: str, memory: float) -> str:
+    sizes = or_([str(size) for size in sizes_sold(label)])
+    return f"No {label} was sold with {memory:g} GB, but with {sizes} GB: {memory:g} GB is taken all the same."
 
 
 _Kind = tuple[str, float | None]

@@ -2,7 +2,8 @@
 
 What may mean two things is not taken for one of them: it is named as not understood, with what would be. The exceptions
 are said: a size beside a card is the system's, a small one right behind its name or one in parentheses there is the
-card's own, and a number behind a Mac's chip that it is sold with are its GB.
+card's own, a number behind a Mac's chip that it is sold with are its GB, and a size that is counted (``2x24GB``) is
+that of so many cards where neither a card nor what takes none is named.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from compat.engines.accelerator_names import (
 from compat.engines.hardware import GIB, MOST_ACCELERATORS
 from compat.engines.machine_told import GB_OF, Device, Told
 from compat.engines.processor_names import INTEGRATED, PROCESSOR
-from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks
+from compat.engines.typed_words import memory_told, plain_words, without_bodywork, without_disks, without_engine
 from compat.wording import or_
 
 _MOST_GB = 16_384.0
@@ -67,6 +68,10 @@ _NO_CARD = re.compile(
     r"|\b(?:only|just|nur)\s+(?:a |die |der )?(?:cpu|processor|prozessor)\b|\b(?:integrated|onboard)\b",
     re.IGNORECASE,
 )
+_PROCESSOR_NAMED = re.compile(r"\b(?:cpu|processor|prozessor)\b", re.IGNORECASE)
+_CARD_NAMED = re.compile(r"\b(?:e?gpus?|graphics|cards?|grafik\w*)\b", re.IGNORECASE)
+_TAKES_NO_CARD = re.compile(r"\b(?:laptop|notebook|thinkpad|ultrabook|mac(?:book)?|imac|mbp|mba)s?\b", re.IGNORECASE)
+"""Of a computer that takes none so many of a size are modules of its memory."""
 _MODULES = re.compile(r"\b(?:lp)?ddr\d?x?\b", re.IGNORECASE)
 """What only the system's memory is called."""
 _BEHIND = re.compile(
@@ -102,7 +107,7 @@ _SAYING_NOTHING = frozenset((
     *("lite", "hash", "rate", "lhr", "stück", "alt", "alter", "altes", "alten", "surface", "geforce", "dell", "hp"),
     *("lenovo", "acer", "microsoft", "legion", "ideapad", "yoga", "omen", "pavilion", "inspiron", "xps", "alienware"),
     *("razer", "zenbook", "vivobook", "zephyrus", "nitro", "predator", "aspire", "latitude", "precision", "elitebook"),
-    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba"),
+    *("colab", "kaggle", "cloud", "thinkpad", "ultrabook", "gen", "cpu-only", "mbp", "mba", "silicon"),
 ))  # fmt: skip
 _MOST_WORDS = 40
 _LONGEST_NAME = 7
@@ -129,21 +134,27 @@ def read_typed(text: str) -> Told:
     if whole.label:
         return Told(devices=[Device(whole.label, whole.memory, whole.count)])
     told, sizes = Told(), list[_Size]()
-    text = _without_wrong_counts(plain_words(text), told)
+    text = _without_wrong_counts(without_engine(plain_words(text), told.said), told)
     text = without_bodywork(without_disks(text, told.said))
     size = _FRAMEWORK_SIZE.search(text) if _FRAMEWORK.search(text) else None
     if size:
         told.said.append(f"The Framework Desktop with {size[1]} GB has a Ryzen AI Max+ 395.")
         text = _FRAMEWORK.sub("Ryzen AI Max+ 395", text)
-    told.alone = _NO_CARD.search(text) is not None or _MODULES.search(text) is not None
+    told.alone = _is_without_card(text) or _MODULES.search(text) is not None
     text, told.bandwidth = memory_told(text, told)
     between, laptop = "", _is_laptop(text)
     for part, after in _parts(" ".join(text.split())):
         sizes += _read_part(part, between, told, laptop=laptop)
         between = after
     _put_into_laptop(text, told)
-    _give_sizes(told, sizes)
+    _give_sizes(told, sizes, cards=_TAKES_NO_CARD.search(text) is None)
     return told
+
+
+def _is_without_card(text: str) -> bool:
+    """Whether a text says that there is no card, or names a processor and no card."""
+    named = _PROCESSOR_NAMED.search(text) is not None and _CARD_NAMED.search(text) is None
+    return named or _NO_CARD.search(text) is not None
 
 
 def _read_part(part: str, between: str, told: Told, *, laptop: bool) -> list[_Size]:
@@ -403,8 +414,8 @@ def _put_into_laptop(text: str, told: Told) -> None:
             )
 
 
-def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
-    """Let each size find what it is the size of."""
+def _give_sizes(told: Told, sizes: Sequence[_Size], *, cards: bool) -> None:
+    """Let each size find what it is the size of; ``cards`` says that so many of a size may be cards."""
     device = told.devices[0] if told.devices else None
     known = accelerator_named(device.name) if device else None
     shared = known is not None and known.unified and known.memory is None
@@ -420,10 +431,19 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
         elif size.kind == "system" or (device is None and told.alone and not taken and not system):
             told.ram = (told.ram or 0) + whole
             taken = taken or not size.kind
+            if size.count > 1 and not size.kind:
+                told.said.append(f"{whole:g} GB is taken as system memory.")
         elif device is None and bare is not None:
             told.unread.append(size.text)
+        elif device is None and cards and 1 < size.count <= MOST_ACCELERATORS:
+            device = Device("", size.gb, size.count)
+            told.devices.append(device)
+            told.said.append(
+                f"{size.count} x {size.gb:g} GB is taken as {size.count} accelerators with {size.gb:g} GB each: "
+                "write RAM behind it if it is system memory."
+            )
         elif device is None:
-            bare, told.devices = size.gb, [Device("", None, size.count)] if size.count > 1 else []
+            bare = size.gb
         elif _may_be_its_own(device, size) and (size.with_ or not size.beside):
             device.memory = size.gb
         elif shared or ((taken or system) and size.count == 1):
@@ -434,8 +454,6 @@ def _give_sizes(told: Told, sizes: Sequence[_Size]) -> None:
             told.ram = (told.ram or 0) + whole
             taken = True
             told.said.append(f"{whole:g} GB is taken as system memory.")
-    if bare is not None:
-        told.devices = []
     told.bare = bare
 
 

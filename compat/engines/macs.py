@@ -27,16 +27,40 @@ MAC_CHIPS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     "Mac Pro": {"M2 Ultra": (64, 128, 192)},
 }  # fmt: skip
 """The GB that each chip was sold with in each computer."""
-_NAMES = {name: re.compile(rf"\b{name.replace(' ', ' ?')}\b", re.IGNORECASE) for name in MAC_CHIPS}
+_SHORT = {"MacBook Air": "mba", "MacBook Pro": "mbp"}
+_NAMES = {
+    name: re.compile(rf"\b(?:{name.replace(' ', ' ?')}|{_SHORT.get(name, name)})\b", re.IGNORECASE)
+    for name in MAC_CHIPS
+}
+_LINES = {
+    "MacBook": re.compile(r"\bmacbook\b", re.IGNORECASE),
+    "Mac": re.compile(r"\bmac\b|\bapple silicon\b", re.IGNORECASE),
+}
+"""What leaves open which computer it is as well."""
 _INTEL = re.compile(r"\b(?:20(?:0\d|1\d)|intel)\b", re.IGNORECASE)
 
 
 def mac_named(text: str) -> str:
     """The computer that a text names; empty where it names none, or one from before Apple's own chips."""
     named = [name for name, spelled in _NAMES.items() if spelled.search(text)]
+    named = named or [name for name, spelled in _LINES.items() if spelled.search(text)][:1]
     return named[0] if len(named) == 1 and not _INTEL.search(text) else ""
 
 
 def chips_sold(name: str, size: float) -> list[str]:
-    """The labels of the chips that a computer was sold with together with so many GB."""
-    return [f"Apple {chip}" for chip, sizes in MAC_CHIPS.get(name, {}).items() if size in sizes]
+    """The labels of the chips that a computer, or one of a line, was sold with together with so many GB."""
+    names = [one for one in MAC_CHIPS if name == one or (name in _LINES and one.startswith(name))]
+    names = list(MAC_CHIPS) if name == "Mac" else names
+    chips = {chip for one in names for chip, sizes in MAC_CHIPS[one].items() if size in sizes}
+    return [f"Apple {chip}" for chip in sorted(chips, key=_generation_and_tier)]
+
+
+def sizes_sold(label: str) -> tuple[int, ...]:
+    """The GB that a chip was sold with in any computer, the least first; none for what is no chip of a Mac."""
+    chip = label.removeprefix("Apple ")
+    return tuple(sorted({size for chips in MAC_CHIPS.values() for size in chips.get(chip, ())}))
+
+
+def _generation_and_tier(chip: str) -> tuple[int, int]:
+    number, _, tier = chip.partition(" ")
+    return int(number[1:]), ("", "Pro", "Max", "Ultra").index(tier)

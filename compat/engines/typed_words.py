@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 from compat.engines.accelerator_names import read_name
+from compat.engines.loader import all_profiles
 from compat.engines.machine_told import Told
 from compat.engines.system_memory import memory_bandwidth
 
@@ -43,6 +45,11 @@ _QUOTES = re.compile(r"(?<!\b\d\d)\"|`")
 _ENDS = re.compile(r"[.!?…]+(?=\s|[\"',;)]|$)")
 _DECIMAL = re.compile(r"(?<![\w.,])(\d{1,2}),(\d)(?= ?[tg]i?b)", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<![\w.,])(\d),(\d{3})(?= ?[gm]i?b)", re.IGNORECASE)
+_USED = re.compile(
+    r"\b(memory: ?)\d{1,8}(?:\.\d{1,2})? ?[kmg]ib ?/ ?(\d{1,8}(?:\.\d{1,2})? ?[mgt]ib)\b(?: ?\(\d{1,3}%\))?",
+    re.IGNORECASE,
+)
+"""As neofetch and fastfetch print it: what is used of all there is."""
 
 
 def plain_words(text: str) -> str:
@@ -53,7 +60,7 @@ def plain_words(text: str) -> str:
     text = _MAX_Q.sub(r"\1", _WITH.sub("with ", _MARKS.sub(" ", text)))
     text = _PIECES.sub(_times, _PAIR.sub("2x", text))
     text = _FRENCH_SIZE.sub(r"\1 \2B", text)
-    text = _QUOTES.sub(" ", _ENDS.sub(" ", text))
+    text = _QUOTES.sub(" ", _ENDS.sub(" ", _USED.sub(r"\1\2", text)))
     text = _THOUSANDS.sub(r"\1\2", _DECIMAL.sub(r"\1.\2", text))
     return " ".join(text.split())
 
@@ -124,6 +131,39 @@ def without_disks(text: str, said: list[str]) -> str:
     if disks:
         said.append(f"Disks hold no model that runs: {', '.join(disks)} is left out.")
     return _DISK.sub(" ", text)
+
+
+_TOKENS = r"(?:\d{1,4}(?:\.\d)? ?k|\d{1,2} ?m|\d{1,3},\d{3}|\d{5,7}|1024|2048|4096|8192)"
+"""No other number of four digits: a card may be called that."""
+_CONTEXT_WORDS = r"(?:(?:num_)?ctx|(?:max )?context)(?:[- ](?:length|window|size))?"
+_CONTEXT = (
+    rf"{_TOKENS}[- ]?(?:tokens? )?(?:of )?(?:{_CONTEXT_WORDS}|tokens?)(?! ?(?:of |[:=] ?)?\d)"
+    rf"|{_CONTEXT_WORDS}(?: of |[:= ] ?){_TOKENS}"
+)
+
+
+@cache
+def _engine_or_context() -> re.Pattern[str]:
+    """Names of engines, however their words are parted, and numbers of tokens."""
+    names = {"mlx", *(name for one in all_profiles().values() for name in (one.name, one.slug))}
+    spelled = {r"[-. ]?".join(map(re.escape, re.split(r"[-. ]", name))) for name in names}
+    engines = "|".join(sorted(spelled, key=len, reverse=True))
+    return re.compile(
+        rf"(?:\b(?:using|via|under|mit|with) )?(?<![\w.-])((?:{engines})|{_CONTEXT})(?![\w-])", re.IGNORECASE
+    )
+
+
+def without_engine(text: str, said: list[str]) -> str:
+    """The text without engines and contexts, which are no machine; ``said`` gets a sentence on them.
+
+    A text that tells nothing else stays as it is.
+    """
+    told = [found[1].strip() for found in _engine_or_context().finditer(text)]
+    rest = _engine_or_context().sub(" ", text)
+    if not told or not re.search(r"\w", rest):
+        return text
+    said.append(f"Engine and context are told beside a machine: {', '.join(told)} is left out.")
+    return rest
 
 
 def without_bodywork(text: str) -> str:

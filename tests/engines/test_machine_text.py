@@ -104,6 +104,9 @@ LSPCI_AMD = (
     "[Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M] [1002:744c] (rev c8)\n"
 )
 LSPCI_LAPTOP = "01:00.0 3D controller: NVIDIA Corporation AD107M [GeForce RTX 4060 Max-Q / Mobile] (rev a1)\n"
+LSPCI_SLOWED = (
+    "01:00.0 VGA compatible controller: NVIDIA Corporation GA106 [GeForce RTX 3060 Lite Hash Rate] (rev a1)\n"
+)
 LSPCI_SERVER = (
     "05:00.0 VGA compatible controller: ASPEED Technology, Inc. ASPEED Graphics Family (rev 41)\n"
     "17:00.0 3D controller: NVIDIA Corporation GA100 [A100 SXM4 80GB] (rev a1)\n"
@@ -117,6 +120,33 @@ Swap:          8.0Gi          0B       8.0Gi
 FREE = "               total        used        free\nMem:        65739884     5353780    21220216\nSwap: 0 0 0\n"
 MEMINFO = "MemTotal:       65739884 kB\nMemFree:        21220216 kB\nMemAvailable:   58000000 kB\n"
 DXDIAG = "Card name: RTX 4080\nDedicated Memory: 16048 MB\nMemory: 32768MB RAM"
+NEOFETCH = """\
+OS: Ubuntu 22.04.3 LTS x86_64
+Host: MS-7C91 1.0
+Uptime: 3 hours, 12 mins
+Shell: bash 5.1.16
+Resolution: 2560x1440
+CPU: AMD Ryzen 9 5900X (24) @ 3.700GHz
+GPU: NVIDIA GeForce RTX 3090
+Memory: 8123MiB / 32051MiB
+"""
+FASTFETCH = """\
+OS: Ubuntu 24.04 x86_64
+Display (DELL U2720Q): 3840x2160 @ 60 Hz in 27" [External]
+CPU: AMD Ryzen 9 7950X (32) @ 5.88 GHz
+GPU 1: NVIDIA GeForce RTX 4090 [Discrete]
+GPU 2: AMD Raphael [Integrated]
+Memory: 7.93 GiB / 31.30 GiB (25%)
+Swap: 0 B / 2.00 GiB (0%)
+Disk (/): 100.00 GiB / 900.00 GiB (11%) - ext4
+"""
+FASTFETCH_MAC = """\
+OS: macOS Sequoia 15.1 arm64
+Host: MacBook Pro (14-inch, Nov 2023)
+CPU: Apple M3 Pro (12) @ 4.06 GHz
+GPU: Apple M3 Pro (18) @ 1.38 GHz [Integrated]
+Memory: 12.52 GiB / 18.00 GiB (70%)
+"""
 LSCPU = "Architecture:  x86_64\nModel name:                           AMD Ryzen 9 7950X 16-Core Processor\n"
 
 TYPED = [
@@ -172,12 +202,25 @@ PRINTED = [
     (INTEL_MAC, {"ram": "32"}),
     (SYSCTL, {"accelerator": "Apple M1 Ultra", "memory": "64"}),
     (LSPCI, {"accelerator": "RTX 4070"}),
+    (LSPCI_SLOWED, {"accelerator": "RTX 3060 8 GB"}),
     (LSPCI_LAPTOP, {"accelerator": "RTX 4060 Max-Q"}),
     (LSPCI_SERVER, {"accelerator": "A100 80 GB", "count": "2"}),
     (LSPCI + FREE_H, {"accelerator": "RTX 4070", "ram": "62"}),
     (FREE, {"ram": "62.6"}),
     (MEMINFO + LSCPU, {"ram": "62.6"}),
     ("Mem:  64199  5228  20722", {"ram": "62.6"}),
+    (NEOFETCH, {"accelerator": "RTX 3090", "ram": "31.2"}),
+    (" ".join(NEOFETCH.split("\n")), {"accelerator": "RTX 3090", "ram": "31.2"}),
+    (FASTFETCH, {"accelerator": "RTX 4090", "ram": "31.3"}),
+    (FASTFETCH_MAC, {"accelerator": "Apple M3 Pro", "memory": "18"}),
+    (" ".join(FASTFETCH_MAC.split("\n")), {"accelerator": "Apple M3 Pro", "memory": "18"}),
+    (NEOFETCH + NVIDIA_CSV, {"accelerator": "RTX 3090", "count": "2", "ram": "31.2"}),
+    (
+        "GPU: AMD ATI Radeon RX 6800/6800 XT / 6900 XT\nMemory: 900MiB / 15.5GiB",
+        {"accelerator": "RX 6800", "ram": "15.5"},
+    ),
+    ("Memory: 8123MiB / 32051MiB", {"ram": "31.2"}),
+    ("RTX 3090, Memory: 7.93 GiB / 31.30 GiB (25%)", {"accelerator": "RTX 3090", "ram": "31.3"}),
     (DXDIAG, {"accelerator": "RTX 4080", "ram": "32"}),
     (" ".join(DXDIAG.split("\n")), {"accelerator": "RTX 4080", "ram": "32"}),
     (DXDIAG.replace("\n", " / "), {"accelerator": "RTX 4080", "ram": "32"}),
@@ -307,6 +350,7 @@ def test_a_text_that_is_too_long_is_read_as_far_as_it_goes():
 HOSTILE = (
     "| 0 A", "GPU[0] : Card ", " ", "1x", "[", "Mem: ", "a b ", "1 gb ", "xeon-", "ryzen pro ", "MIG 1g.", ",", "x ",
     "9" * 50, "\u0661 gb ", "rtx ", "GPU 0: ", "| 0 NVIDIA ", "Chip: Apple M", "((((", "\u202e", "and ", "-L ", "GB/s ",
+    "Memory: 1MiB / 2MiB GPU: a ", "VGA compatible controller: [/] ", "1 k ", "max context ",
 )  # fmt: skip
 
 

@@ -66,6 +66,14 @@ READ = [
     ("CPU-only mini PC 16 GB", {"ram": "16"}),
     ("N100 mini pc 16gb", {"ram": "16"}),
     ("Intel Celeron N5105, 8GB", {"ram": "8"}),
+    ("CPU with 32 GB", {"ram": "32"}),
+    ("CPU 32GB", {"ram": "32"}),
+    ("32 GB CPU", {"ram": "32"}),
+    ("cpu only, 32 GB", {"ram": "32"}),
+    ("nur ein Prozessor, 32 GB", {"ram": "32"}),
+    ("CPU 2x16GB", {"ram": "32"}),
+    ("CPU and 24 GB VRAM", {"memory": "24"}),
+    ("CPU and RTX 3090, 32 GB", {"accelerator": "RTX 3090", "ram": "32"}),
     ("mba m2 8gb", {"accelerator": "Apple M2", "memory": "8"}),
     ("AI Max+ 395 128GB", {"accelerator": "Ryzen AI Max+ 395", "memory": "128"}),
     ("RTX 3060 12 Go, 32 Go de RAM", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
@@ -96,6 +104,23 @@ READ = [
     ("RTX 3090 PCIe x16", {"accelerator": "RTX 3090"}),
     ("RTX 3090 PCIe 4.0 x16, 64 GB RAM", {"accelerator": "RTX 3090", "ram": "64"}),
     ("2x rtx 3060 8gb, 1x 3090, 64gb", {"accelerator": "RTX 3090", "beside": "2x RTX 3060 8 GB", "ram": "64"}),
+    # how many of a size
+    ("2x24GB", {"count": "2", "memory": "24"}),
+    ("8 x 80GB", {"count": "8", "memory": "80"}),
+    ("8x80GB, 512 GB RAM", {"count": "8", "memory": "80", "ram": "512"}),
+    ("2x24GB and 64 GB", {"count": "2", "memory": "24", "ram": "64"}),
+    ("2x16GB DDR5", {"ram": "32"}),
+    ("RTX 3090, 2x16GB", {"accelerator": "RTX 3090", "ram": "32"}),
+    # what runs there, and how much of it
+    ("4x H100, 64k context, vLLM", {"accelerator": "H100", "count": "4"}),
+    ("RTX 3090 with llama.cpp", {"accelerator": "RTX 3090"}),
+    ("RTX 3090 llamacpp 16384 ctx", {"accelerator": "RTX 3090"}),
+    ("RTX 3090, context length of 32k, 64 GB RAM", {"accelerator": "RTX 3090", "ram": "64"}),
+    ("RTX 4090 using LM Studio and num_ctx 8192", {"accelerator": "RTX 4090"}),
+    ("RTX 4090 context 32,768", {"accelerator": "RTX 4090"}),
+    ("Radeon 780M context 32k, 32 GB", {"accelerator": "Radeon 780M", "memory": "32"}),
+    ("context 8k RTX 4090 1m tokens", {"accelerator": "RTX 4090"}),
+    ("M3 Max 64GB mlx", {"accelerator": "Apple M3 Max", "memory": "64"}),
     # other languages
     ("Ich habe eine RTX 3060 mit 12 GB und 32 GB Arbeitsspeicher", {"accelerator": "RTX 3060 12 GB", "ram": "32"}),
     ("8 GB Grafikspeicher", {"memory": "8"}),
@@ -215,6 +240,50 @@ def test_a_size_that_unlike_cards_cannot_have_is_given_to_none_of_them():
     assert read.unread == ("40GB VRAM",)
 
 
+@pytest.mark.parametrize("text", ["laptop 2x16GB", "24x 64GB", "CPU 32GB, GPU 24GB"])
+def test_sizes_that_may_be_of_cards_or_of_the_system_are_asked_about(text):
+    read = read_machine(text)
+    assert read.bare is not None
+    assert not read.whole
+
+
+def test_a_size_that_is_counted_is_said_to_be_taken_as_cards():
+    taken = "2 x 24 GB is taken as 2 accelerators with 24 GB each: write RAM behind it if it is system memory."
+    assert taken in read_machine("2x24GB").said
+    assert not read_machine("2x24GB VRAM").said
+    assert "32 GB is taken as system memory." in read_machine("CPU 2x16GB").said
+    assert not read_machine("CPU 32GB").said
+
+
+def test_what_tells_an_engine_or_a_context_is_said_to_be_left_out():
+    left = "Engine and context are told beside a machine: 64k context, vLLM is left out."
+    assert left in read_machine("4x H100, 64k context, vLLM").said
+    assert not read_machine("4x H100").said
+
+
+@pytest.mark.parametrize("text", ["vLLM", "64k context", "ollama, 8k ctx"])
+def test_an_engine_or_a_context_alone_is_no_machine(text):
+    read = read_machine(text)
+    assert not read.told
+    assert read.unread
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("M3 64GB", "No Apple M3 was sold with 64 GB, but with 8, 16 or 24 GB: 64 GB is taken all the same."),
+        ("M2 Pro 64GB", "No Apple M2 Pro was sold with 64 GB, but with 16 or 32 GB: 64 GB is taken all the same."),
+    ],
+)
+def test_a_size_that_a_chip_was_not_sold_with_is_said(text, said):
+    assert said in read_machine(text).said
+
+
+@pytest.mark.parametrize("text", ["M3 24GB", "M3 Max 64GB", "M3", "M1 Max 64 GB RAM", "Radeon 780M 24GB"])
+def test_a_size_that_a_chip_was_sold_with_needs_no_words(text):
+    assert not read_machine(text).said
+
+
 def test_a_size_that_is_taken_as_a_cards_is_said():
     assert "4 GB is taken as the memory of the RTX 3050." in read_machine("RTX 3050 4GB").said
 
@@ -328,6 +397,7 @@ APART = [
 ]  # fmt: skip
 
 
+_WITH_64 = ["M1 Max", "M1 Ultra", "M2 Max", "M2 Ultra", "M3 Max", "M4 Pro", "M4 Max", "M5 Pro", "M5 Max"]
 MACS = [
     ("Mac mini 16GB", "Mac mini", 16, ["M1", "M2", "M2 Pro", "M4"]),
     ("MacBook Air 8GB", "MacBook Air", 8, ["M1", "M2", "M3"]),
@@ -337,6 +407,14 @@ MACS = [
     ("iMac 24 24GB", "iMac", 24, ["M3", "M4"]),
     ("Apple MacBook Pro 18GB", "MacBook Pro", 18, ["M3 Pro"]),
     ("Mac Pro 192 GB", "Mac Pro", 192, ["M2 Ultra"]),
+    ("64 GB Mac", "Mac", 64, _WITH_64),
+    ("Mac 64 GB", "Mac", 64, _WITH_64),
+    ("my mac has 64GB of unified memory", "Mac", 64, _WITH_64),
+    ("apple silicon 64gb", "Mac", 64, _WITH_64),
+    ("MacBook 64GB", "MacBook", 64, ["M1 Max", "M2 Max", "M3 Max", "M4 Max", "M5 Pro", "M5 Max"]),
+    ("MacBook 8GB", "MacBook", 8, ["M1", "M2", "M3"]),
+    ("mbp 18gb", "MacBook Pro", 18, ["M3 Pro"]),
+    ("mba 8gb", "MacBook Air", 8, ["M1", "M2", "M3"]),
 ]
 
 
@@ -352,7 +430,10 @@ def test_of_a_mac_without_its_chip_those_with_that_memory_are_offered(text, name
     ]
 
 
-@pytest.mark.parametrize("text", ["Mac mini 256GB", "MacBook Pro 2015 16GB", "Macintosh 16GB", "Mac mini 16GB 512GB"])
+@pytest.mark.parametrize(
+    "text",
+    ["Mac mini 256GB", "Mac 20GB", "mac 2015 16gb", "MacBook Pro 2015 16GB", "Macintosh 16GB", "Mac mini 16GB 512GB"],
+)
 def test_nothing_is_offered_for_a_mac_that_was_not_sold_so(text):
     read = read_machine(text)
     assert not read.whole
