@@ -351,9 +351,11 @@ def _ollama(start: Start) -> RunLine | str:
         environment["OLLAMA_SCHED_SPREAD"] = "1"
     name = _local_name(model.repo_id, options.context)
     steps = [(Command(("ollama", "serve"), environment),)] if environment else []
+    # Of its own name, so that no Modelfile that lies there is written over.
+    told_in = f"{name}.Modelfile"
     made = (
-        Command(("printf", r"%s\n", *told), into="Modelfile"),
-        Command(("ollama", "create", name, "-f", "Modelfile")),
+        Command(("printf", r"%s\n", *told), into=told_in),
+        Command(("ollama", "create", name, "-f", told_in)),
         Command(("ollama", "run", name)),
     )
     return RunLine((*steps, made), " ".join(_ollama_notes(start, served=bool(steps))))
