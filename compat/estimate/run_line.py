@@ -547,6 +547,9 @@ def _sglang(start: Start) -> RunLine | str:
         # resolve_hf_gguf_reference in utils/hf_transformers/common.py.
         path += f"/{model.files[0]}"
     told = ["python", "-m", "sglang.launch_server", "--model-path", path]
+    if model.format != "gguf" and model.quantization.lower() == "bitsandbytes":
+        # handle_load_format in arg_groups/model_path_hook.py finds GGUF and Mistral's layout out, and not these.
+        told += ["--load-format", "bitsandbytes"]
     told += ["--context-length", str(options.context)]
     if devices > start.stages:
         told += ["--tp-size", str(devices // start.stages)]

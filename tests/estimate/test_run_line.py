@@ -200,6 +200,26 @@ def test_vllm_is_told_to_load_deprecated_packings(packing, told):
 
 
 @pytest.mark.parametrize(
+    ("packing", "told", "used"), [("bitsandbytes", ["bitsandbytes"], None), ("FP8", None, ["2"])]
+)
+def test_sglang_is_told_what_bitsandbytes_packed_and_to_load_it_onto_one_card(packing, told, used):
+    model = replace(STRANGE, format="safetensors", quantization=packing)
+    variant = replace(HALVES, quant=packing, file_bytes=6 * GIB)
+    (plan, *_) = make_plans(variant, "sglang", cards(24, 24, ram=64), LoadOptions(), model=model).plans
+    (typed,) = read(plan.line.lines[0])
+    assert (typed.options.get("--load-format"), typed.options.get("--tp-size")) == (told, used)
+
+
+def test_sglang_has_no_plan_for_what_bitsandbytes_packed_beyond_one_card():
+    packed = replace(LARGE, quant="bitsandbytes", format="safetensors", file_bytes=40 * GIB)
+    model = replace(STRANGE, format="safetensors", quantization="bitsandbytes", files=())
+    machine = cards(24, 24, 24, 24, ram=64)
+    assert make_plans(packed, "vllm", machine, LoadOptions(), model=model).plans
+    assert not make_plans(packed, "sglang", machine, LoadOptions(), model=model).plans
+    assert "bitsandbytes packed" in judge_fit(packed, "sglang", machine).sentence
+
+
+@pytest.mark.parametrize(
     ("engine", "option", "default", "before"),
     [
         ("lmdeploy", "--cache-max-entry-count", 0.8, ("weights", "overhead", "projector")),
