@@ -312,7 +312,9 @@ def plans_of(
         return Plans()
     projector = bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None
     model = files_of_variant(record, variant, variants, projector=projector)
-    model = replace(model, context=_stated_context(record, needed.shape), arguments=result.started_with)
+    model = replace(
+        model, context=_stated_context(record, needed.shape), arguments=result.started_with, unread=result.unread
+    )
     return make_plans(
         needed,
         worker.profile.slug,

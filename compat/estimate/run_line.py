@@ -35,7 +35,7 @@ class ModelFiles:
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
     ``collected``: the repository is one of single files, each a model by itself. ``arguments``: those that its verdict
-    says to start the engine with.
+    says to start the engine with. ``unread``: the engine does not read the packing that it is guessed to have.
     """
 
     repo_id: str
@@ -48,6 +48,7 @@ class ModelFiles:
     task: str = ""
     collected: bool = False
     arguments: tuple[str, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,8 @@ def run_line(slug: str, start: Start) -> RunLine | str:
         return "The options of this engine's own program are not known here: set the values that stand above in it."
     if start.model.repo_id.count("/") != 1:
         return "No command for a model whose id has no owner."
+    if start.model.unread:
+        return "No command: as the weights seem to be packed, this engine does not read them."
     return make(start)
 
 
@@ -149,7 +152,7 @@ def take_line(slug: str, model: ModelFiles) -> str:
     Of GGUF files that are not listed the engine takes one: Q4_K_M where there is one (``docs/hub/ollama.md`` of the
     Hub's documentation; ``find_best_model`` of llama.cpp).
     """
-    by_itself = model.format == "gguf" and model.repo_id.count("/") == 1
+    by_itself = model.format == "gguf" and model.repo_id.count("/") == 1 and not model.unread
     if slug == "ollama" and by_itself and len(model.files) < 2:
         source = "/".join(("hf.co", model.repo_id)) if is_chosen_by_engine(model) else _ollama_source(model)
         if source:

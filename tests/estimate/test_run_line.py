@@ -199,9 +199,7 @@ def test_vllm_is_told_to_load_deprecated_packings(packing, told):
     assert ("--allow-deprecated-quantization" in plan.line.arguments) is told
 
 
-@pytest.mark.parametrize(
-    ("packing", "told", "used"), [("bitsandbytes", ["bitsandbytes"], None), ("FP8", None, ["2"])]
-)
+@pytest.mark.parametrize(("packing", "told", "used"), [("bitsandbytes", ["bitsandbytes"], None), ("FP8", None, ["2"])])
 def test_sglang_is_told_what_bitsandbytes_packed_and_to_load_it_onto_one_card(packing, told, used):
     model = replace(STRANGE, format="safetensors", quantization=packing)
     variant = replace(HALVES, quant=packing, file_bytes=6 * GIB)
@@ -477,6 +475,26 @@ def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
     words = shlex.split(line)
     for word, before in zip(words[1:], words, strict=False):
         assert "*" not in word or before in {"--include", "--exclude"}, "the Hub's command takes it as a file's name"
+
+
+@pytest.mark.parametrize("engine", ["ollama", "llama-cpp", "vllm", "sglang", "mlx-lm"])
+def test_what_is_guessed_to_be_packed_as_the_engine_does_not_read_has_no_line(engine):
+    variant, format_ = (TEXT, "gguf") if engine in ("ollama", "llama-cpp") else (HALVES, "safetensors")
+    model = replace(STRANGE, format=format_, quantization="EXL3")
+    machine = unified(64 * GIB) if engine == "mlx-lm" else cards(24, ram=64)
+    plans = [
+        make_plans(variant, engine, machine, LoadOptions(), model=replace(model, unread=unread)).plans[0]
+        for unread in (False, True)
+    ]
+    assert isinstance(plans[1].line, str) and not isinstance(plans[0].line, str)
+    assert plans[0].fit == plans[1].fit
+
+
+@pytest.mark.parametrize(("slug", "unread"), [("ollama", "ollama run"), ("llama-cpp", "llama-server -hf")])
+def test_what_the_engine_does_not_read_is_fetched_and_not_started(slug, unread):
+    model = ModelFiles("a/B-GGUF", "gguf", "EXL3" if slug == "ollama" else "")
+    assert take_line(slug, model).startswith(unread)
+    assert not take_line(slug, replace(model, unread=True)).startswith(unread)
 
 
 @pytest.mark.parametrize("format_", sorted(FORMATS))
