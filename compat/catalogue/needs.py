@@ -270,6 +270,10 @@ def speed_told(
 DOES_NOT_RUN = "It does not run here."
 
 
+_OF_MODEL_INDEX = frozenset({Provenance.CONFIG, Provenance.HUB, Provenance.TAG})
+"""What tells a pipeline's class as its model_index.json has it, which lists the folders of its models."""
+
+
 def files_of_variant(
     record: ModelRecord, variant: RecordVariant, variants: Iterable[RecordVariant], *, projector: bool | None = None
 ) -> ModelFiles:
@@ -285,6 +289,7 @@ def files_of_variant(
         projector,
         task=record.task,
         collected=record.architecture == SINGLE_FILE,
+        pipeline=record.architecture.endswith("Pipeline") and record.architecture_from in _OF_MODEL_INDEX,
     )
 
 

@@ -34,7 +34,8 @@ class ModelFiles:
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
-    ``collected``: the repository is one of single files, each a model by itself. ``arguments``: those that its verdict
+    ``collected``: the repository is one of single files, each a model by itself. ``pipeline``: it is one of models in
+    folders, which Diffusers loads from there. ``arguments``: those that its verdict
     says to start the engine with. ``unread``: the engine does not read the packing that it is guessed to have.
     """
 
@@ -47,6 +48,7 @@ class ModelFiles:
     context: int = 0
     task: str = ""
     collected: bool = False
+    pipeline: bool = False
     arguments: tuple[str, ...] = ()
     unread: bool = False
 
@@ -159,7 +161,7 @@ def take_line(slug: str, model: ModelFiles) -> str:
             return shlex.join(("ollama", "run", source))
     if slug == "llama-cpp" and by_itself and is_chosen_by_engine(model):
         return shlex.join((*_LLAMA_CPP, "-hf", model.repo_id))
-    return hub_line(model)
+    return hub_line(model, slug)
 
 
 def is_chosen_by_engine(model: ModelFiles) -> bool:
@@ -167,8 +169,10 @@ def is_chosen_by_engine(model: ModelFiles) -> bool:
     return model.format == "gguf" and not (model.files or model.others or model.quantization or model.collected)
 
 
-def hub_line(model: ModelFiles) -> str:
+def hub_line(model: ModelFiles, slug: str = "") -> str:
     """How to get a variant with the Hub's own command: its files, and the small ones that are read with them.
+
+    ``slug``: the engine that loads it, where one is told.
 
     Never all that a repository holds, which may be the same weights in five formats, or in twenty widths: empty where
     nothing tells which of its files they are. The Hub's command takes ``*`` for anything, folders included.
@@ -181,9 +185,12 @@ def hub_line(model: ModelFiles) -> str:
     if model.collected and not model.files:
         return ""
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
-    left = () if model.files or model.format not in _LOADED_FROM_ITS_TOP else _BESIDE_THE_MODEL
+    whole = not model.files and model.format in _LOADED_WHOLE
+    left = (*_BESIDE_THE_MODEL, *(() if slug in _TAKES_MISTRAL_S else _IN_MISTRAL_S_LAYOUT)) if whole else ()
     if not weights or len(weights) > _MOST_NAMED:
         weights = _WEIGHTS.get(model.format) or tuple(dict.fromkeys(f"*{PurePath(name).suffix}" for name in weights))
+    if whole and model.pipeline:
+        weights = tuple(f"*/{pattern}" for pattern in weights)
     return shlex.join((*take, *_each("--include", (*weights, *_BESIDE)), *_each("--exclude", left))) if weights else ""
 
 
@@ -196,11 +203,14 @@ _PART = re.compile(r"\d+-of-")
 _MOST_NAMED = 6
 _BESIDE = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 """Configurations, tokenizers, chat templates, and code of a model's own."""
-_LOADED_FROM_ITS_TOP = frozenset({"safetensors", "pytorch", "transformers"})
+_LOADED_WHOLE = frozenset({"safetensors", "pytorch", "transformers"})
 _BESIDE_THE_MODEL = ("original/*", "metal/*", "*.fp16*", "*.fp32*")
 """The same weights again, for other programs and in other widths: no engine loads them unasked. Told where it is not
 known which files there are.
 """
+_IN_MISTRAL_S_LAYOUT = ("consolidated*",)
+_TAKES_MISTRAL_S = frozenset({"vllm"})
+"""Engines that load these, by their slug, and not the same weights in the layout of Transformers beside them."""
 _WEIGHTS = {
     "safetensors": ("*.safetensors",),
     "pytorch": ("*.bin", "*.pt", "*.pth"),

@@ -424,6 +424,7 @@ BESIDE = " ".join(
     f"--include '{pattern}'" for pattern in ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 )
 LEFT = " ".join(f"--exclude '{pattern}'" for pattern in ("original/*", "metal/*", "*.fp16*", "*.fp32*"))
+IN_MISTRAL_S_LAYOUT = "--exclude 'consolidated*'"
 
 
 @pytest.mark.parametrize(
@@ -448,6 +449,21 @@ LEFT = " ".join(f"--exclude '{pattern}'" for pattern in ("original/*", "metal/*"
             "vllm",
             ModelFiles("a/B", "safetensors", "", tuple(f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3))),
             f"hf download a/B --include 'model-*-of-00003.safetensors' {BESIDE}",
+        ),
+        (
+            "sglang",
+            ModelFiles("a/B", "safetensors"),
+            f"hf download a/B --include '*.safetensors' {BESIDE} {LEFT} {IN_MISTRAL_S_LAYOUT}",
+        ),
+        (
+            "diffusers",
+            ModelFiles("a/B", "safetensors", pipeline=True),
+            f"hf download a/B --include '*/*.safetensors' {BESIDE} {LEFT} {IN_MISTRAL_S_LAYOUT}",
+        ),
+        (
+            "diffusers",
+            ModelFiles("a/B", "safetensors", "", ("x.safetensors",), pipeline=True),
+            f"hf download a/B --include x.safetensors {BESIDE}",
         ),
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf"), "llama-server -hf a/B-GGUF"),
         ("ollama", ModelFiles("a/B-GGUF", "gguf"), "ollama run hf.co/a/B-GGUF"),
@@ -486,7 +502,7 @@ def test_what_is_guessed_to_be_packed_as_the_engine_does_not_read_has_no_line(en
         make_plans(variant, engine, machine, LoadOptions(), model=replace(model, unread=unread)).plans[0]
         for unread in (False, True)
     ]
-    assert isinstance(plans[1].line, str) and not isinstance(plans[0].line, str)
+    assert [isinstance(plan.line, str) for plan in plans] == [False, True]
     assert plans[0].fit == plans[1].fit
 
 
