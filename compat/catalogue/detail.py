@@ -371,7 +371,10 @@ class DetailPage:
     def _files(self) -> ModelFiles | None:
         """Which files the best variant is; None where there is none."""
         best = self.row.best
-        return files_of_variant(self.record, best, [row.variant for row in self.variants]) if best is not None else None
+        if best is None:
+            return None
+        files = files_of_variant(self.record, best, [row.variant for row in self.variants])
+        return replace(files, unread=self.result.unread)
 
     @property
     def start(self) -> tuple[str, ...]:

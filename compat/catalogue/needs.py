@@ -275,6 +275,10 @@ def speed_told(
 DOES_NOT_RUN = "It does not run here."
 
 
+_OF_MODEL_INDEX = frozenset({Provenance.CONFIG, Provenance.HUB, Provenance.TAG})
+"""What tells a pipeline's class as its model_index.json has it, which lists the folders of its models."""
+
+
 def files_of_variant(
     record: ModelRecord, variant: RecordVariant, variants: Iterable[RecordVariant], *, projector: bool | None = None
 ) -> ModelFiles:
@@ -290,6 +294,7 @@ def files_of_variant(
         projector,
         task=record.task,
         collected=record.architecture == SINGLE_FILE,
+        pipeline=record.architecture.endswith("Pipeline") and record.architecture_from in _OF_MODEL_INDEX,
     )
 
 
@@ -317,7 +322,9 @@ def plans_of(
         return Plans()
     projector = bool(needed.projector_bytes) if record.projector and variant.format == "gguf" else None
     model = files_of_variant(record, variant, variants, projector=projector)
-    model = replace(model, context=_stated_context(record, needed.shape), arguments=result.started_with)
+    model = replace(
+        model, context=_stated_context(record, needed.shape), arguments=result.started_with, unread=result.unread
+    )
     return make_plans(
         needed,
         worker.profile.slug,

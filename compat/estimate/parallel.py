@@ -9,7 +9,8 @@ rounded up before), ``FusedMoE`` (``intermediate_size % tp_size == 0``),
 ``verify_group_size_divides_partition`` and the AWQ and GPTQ linear methods (groups), ``validate_fp8_block_shape`` and
 ``refine_fp8_moe_block_shape`` of vLLM, ``validate_block_quant_shapes`` and ``Fp8MoEMethod`` of SGLang (blocks). In TGI
 at db931fc: ``get_sharded``, by which the loaders of all weights cut them, scales and zero points too; its embedding
-and output head are cut unevenly or not at all. In LMDeploy at
+and output head are cut unevenly or not at all. ``BitsAndBytesModelLoader`` of SGLang, which cuts nothing that
+bitsandbytes packed, and names stages instead, where it stops at the first weight of another stage. In LMDeploy at
 1263d5c: ``unified_attention_layer.cc`` and ``ModelConfig.get_num_qkv_head_by_tp`` (heads, key heads), and
 ``--tp``, which "should be 2^n". Stages: ``get_pp_indices`` in ``vllm/distributed/utils.py`` and
 ``sglang/srt/distributed/utils.py``, and of the models ``llama.py``, ``mixtral.py``, ``qwen2.py``, ``qwen3.py`` and
@@ -50,6 +51,9 @@ class Cut:
 
 _WHOLE = Cut(1, "MLX loads a model onto one of them, not over {count}")
 _UNCUT_BY_TGI = Cut(1, "Text Generation Inference does not cut this model, and cannot start it on {count}")
+_UNCUT_BITSANDBYTES = Cut(
+    1, "SGLang does not share out what bitsandbytes packed, in parts or in stages, and cannot start it on {count}"
+)
 _UNCUT = frozenset(
     (
         "aria_text", "bamba", "bart", "bert-generation", "bigbird_pegasus", "biogpt", "blenderbot",
@@ -108,6 +112,8 @@ def cuts_of(
     if engine not in _CHECKED:
         return Cuts((*heads, _DOUBLED) if heads else (), key_heads)
     label = "" if format_ == "gguf" else (quant or "").lower()
+    if engine == "sglang" and label == "bitsandbytes":
+        return Cuts((_UNCUT_BITSANDBYTES,))
     packed = tuple(_packed(shape, engine, label, refines=refines))
     return Cuts((*heads, *packed, *_widths(shape, engine)), key_heads)
 
@@ -219,7 +225,7 @@ def stage_layers(engine: str, layers: int, stages: int) -> tuple[int, ...]:
 
 def stage_counts(cuts: Cuts, engine: str, layers: int, count: int) -> tuple[int, ...]:
     """In how many stages ``count`` devices can hold a model, the fewest first: what is left cuts each layer."""
-    if engine not in STAGED:
+    if engine not in STAGED or _UNCUT_BITSANDBYTES in cuts.cuts:
         return ()
     sizes = (stages for stages in range(2, min(count, layers) + 1) if count % stages == 0)
     return tuple(stages for stages in sizes if _works(count // stages, cuts.unit, cuts.key_heads))

@@ -34,8 +34,9 @@ class ModelFiles:
     ``files`` are those of the variant in their order, ``others`` those of all variants, empty where they are not known.
     ``projector``: whether the estimate has the repository's vision projector loaded; None where it has none.
     ``context``: the tokens that its configuration says it is made for; 0 where it does not. ``task`` is the Hub's.
-    ``collected``: the repository is one of single files, each a model by itself. ``arguments``: those that its verdict
-    says to start the engine with.
+    ``collected``: the repository is one of single files, each a model by itself. ``pipeline``: it is one of models in
+    folders, which Diffusers loads from there. ``arguments``: those that its verdict
+    says to start the engine with. ``unread``: the engine does not read the packing that it is guessed to have.
     """
 
     repo_id: str
@@ -47,7 +48,9 @@ class ModelFiles:
     context: int = 0
     task: str = ""
     collected: bool = False
+    pipeline: bool = False
     arguments: tuple[str, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ def run_line(slug: str, start: Start) -> RunLine | str:
         return "The options of this engine's own program are not known here: set the values that stand above in it."
     if start.model.repo_id.count("/") != 1:
         return "No command for a model whose id has no owner."
+    if start.model.unread:
+        return "No command: as the weights seem to be packed, this engine does not read them."
     return make(start)
 
 
@@ -149,14 +154,14 @@ def take_line(slug: str, model: ModelFiles) -> str:
     Of GGUF files that are not listed the engine takes one: Q4_K_M where there is one (``docs/hub/ollama.md`` of the
     Hub's documentation; ``find_best_model`` of llama.cpp).
     """
-    by_itself = model.format == "gguf" and model.repo_id.count("/") == 1
+    by_itself = model.format == "gguf" and model.repo_id.count("/") == 1 and not model.unread
     if slug == "ollama" and by_itself and len(model.files) < 2:
         source = "/".join(("hf.co", model.repo_id)) if is_chosen_by_engine(model) else _ollama_source(model)
         if source:
             return shlex.join(("ollama", "run", source))
     if slug == "llama-cpp" and by_itself and is_chosen_by_engine(model):
         return shlex.join((*_LLAMA_CPP, "-hf", model.repo_id))
-    return hub_line(model)
+    return hub_line(model, slug)
 
 
 def is_chosen_by_engine(model: ModelFiles) -> bool:
@@ -164,8 +169,10 @@ def is_chosen_by_engine(model: ModelFiles) -> bool:
     return model.format == "gguf" and not (model.files or model.others or model.quantization or model.collected)
 
 
-def hub_line(model: ModelFiles) -> str:
+def hub_line(model: ModelFiles, slug: str = "") -> str:
     """How to get a variant with the Hub's own command: its files, and the small ones that are read with them.
+
+    ``slug``: the engine that loads it, where one is told.
 
     Never all that a repository holds, which may be the same weights in five formats, or in twenty widths: empty where
     nothing tells which of its files they are. The Hub's command takes ``*`` for anything, folders included.
@@ -178,9 +185,12 @@ def hub_line(model: ModelFiles) -> str:
     if model.collected and not model.files:
         return ""
     weights = tuple(dict.fromkeys(_PART.sub("*-of-", name) for name in model.files))
-    left = () if model.files or model.format not in _LOADED_FROM_ITS_TOP else _BESIDE_THE_MODEL
+    whole = not model.files and model.format in _LOADED_WHOLE
+    left = (*_BESIDE_THE_MODEL, *(() if slug in _TAKES_MISTRAL_S else _IN_MISTRAL_S_LAYOUT)) if whole else ()
     if not weights or len(weights) > _MOST_NAMED:
         weights = _WEIGHTS.get(model.format) or tuple(dict.fromkeys(f"*{PurePath(name).suffix}" for name in weights))
+    if whole and model.pipeline:
+        weights = tuple(f"*/{pattern}" for pattern in weights)
     return shlex.join((*take, *_each("--include", (*weights, *_BESIDE)), *_each("--exclude", left))) if weights else ""
 
 
@@ -193,11 +203,14 @@ _PART = re.compile(r"\d+-of-")
 _MOST_NAMED = 6
 _BESIDE = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 """Configurations, tokenizers, chat templates, and code of a model's own."""
-_LOADED_FROM_ITS_TOP = frozenset({"safetensors", "pytorch", "transformers"})
+_LOADED_WHOLE = frozenset({"safetensors", "pytorch", "transformers"})
 _BESIDE_THE_MODEL = ("original/*", "metal/*", "*.fp16*", "*.fp32*")
 """The same weights again, for other programs and in other widths: no engine loads them unasked. Told where it is not
 known which files there are.
 """
+_IN_MISTRAL_S_LAYOUT = ("consolidated*",)
+_TAKES_MISTRAL_S = frozenset({"vllm"})
+"""Engines that load these, by their slug, and not the same weights in the layout of Transformers beside them."""
 _WEIGHTS = {
     "safetensors": ("*.safetensors",),
     "pytorch": ("*.bin", "*.pt", "*.pth"),
@@ -351,9 +364,11 @@ def _ollama(start: Start) -> RunLine | str:
         environment["OLLAMA_SCHED_SPREAD"] = "1"
     name = _local_name(model.repo_id, options.context)
     steps = [(Command(("ollama", "serve"), environment),)] if environment else []
+    # Of its own name, so that no Modelfile that lies there is written over.
+    told_in = f"{name}.Modelfile"
     made = (
-        Command(("printf", r"%s\n", *told), into="Modelfile"),
-        Command(("ollama", "create", name, "-f", "Modelfile")),
+        Command(("printf", r"%s\n", *told), into=told_in),
+        Command(("ollama", "create", name, "-f", told_in)),
         Command(("ollama", "run", name)),
     )
     return RunLine((*steps, made), " ".join(_ollama_notes(start, served=bool(steps))))
@@ -545,6 +560,9 @@ def _sglang(start: Start) -> RunLine | str:
         # resolve_hf_gguf_reference in utils/hf_transformers/common.py.
         path += f"/{model.files[0]}"
     told = ["python", "-m", "sglang.launch_server", "--model-path", path]
+    if model.format != "gguf" and model.quantization.lower() == "bitsandbytes":
+        # handle_load_format in arg_groups/model_path_hook.py finds GGUF and Mistral's layout out, and not these.
+        told += ["--load-format", "bitsandbytes"]
     told += ["--context-length", str(options.context)]
     if devices > start.stages:
         told += ["--tp-size", str(devices // start.stages)]

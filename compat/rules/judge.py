@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from compat.engines.gpu_capability import Capability
 from compat.engines.profile import EngineProfile
 from compat.extraction.facts import VariantFacts
-from compat.rules import known_failures, platform
+from compat.rules import known_failures, platform, quantization
 from compat.rules.order import RULES
 from compat.rules.result import CAUSES, CompatibilityResult, Confidence, Finding, Severity
 from compat.source_digest import digest_sources
@@ -182,6 +182,7 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         unaided=unaided,
         unoptimized=unoptimized,
         started_with=tuple(dict.fromkeys(started)),
+        unread=any(f.doubts and f.severity is _WARNS and f.code == quantization.CODE for f in findings),
     )
 
 

@@ -65,6 +65,8 @@ class CompatibilityResult:
     badge shows. ``doubted``: something speaks against it that is not certain. ``unaided``: the hardware has nothing for
     how the weights are packed. No verdict on hardware is stored, and so this is not stored either. ``unoptimized``: the
     engine's makers say that their code for them is slow. ``started_with`` are the arguments that the engine needs.
+    ``unread``: the engine does not read the packing that the weights are guessed to have, so that nothing known starts
+    it.
     """
 
     compatible: bool
@@ -79,6 +81,7 @@ class CompatibilityResult:
     unaided: bool = False
     unoptimized: bool = False
     started_with: tuple[str, ...] = ()
+    unread: bool = False
 
     @property
     def level(self) -> Confidence:
@@ -103,7 +106,7 @@ class CompatibilityResult:
     def as_stored(self) -> dict[str, Any]:
         """All fields, for the database."""
         told = {"cause": self.cause, "brief": self.brief, "codes": list(self.codes), "doubted": self.doubted}
-        how = {"unoptimized": self.unoptimized, "started_with": list(self.started_with)}
+        how = {"unoptimized": self.unoptimized, "started_with": list(self.started_with), "unread": self.unread}
         return self.as_json() | told | how
 
     @classmethod

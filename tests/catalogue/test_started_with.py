@@ -60,3 +60,35 @@ def test_the_command_has_it():
     sync.store_raw([("albert", {"id": "sample/albert-sorts", **told})], origin="snapshot")
     page = catalogue.detail("sample/albert-sorts", Question(worker="sglang", accelerator="RTX 4090", ram=32))
     assert page.memory.plans.plans[0].line.arguments.count("--is-embedding") == 1
+
+
+def stored(repo_id: str, **told) -> None:
+    sync.store_raw([("told", {"id": repo_id, **told})], origin="snapshot")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("worker", "starts"), [("vllm", False), ("sglang", False), ("exllamav3", False), ("sglang", True)]
+)
+def test_what_is_named_as_packed_so_that_the_engine_does_not_read_it_has_no_line(worker, starts):
+    sizes = {"hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8}
+    config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 128_000, **sizes}
+    name = "sample/Tale-1B" if starts else "sample/Tale-1B-EXL3-4.0bpw"
+    stored(name, pipeline_tag="text-generation", config={**config, "intermediate_size": 8192}, tags=["safetensors"])
+    page = catalogue.detail(name, Question(worker=worker, accelerator="RTX 4090", ram=32))
+    assert page.result.compatible
+    assert bool(page.start) is starts
+    assert page.result.unread is (not starts and worker != "exllamav3")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        (["diffusers", "diffusers:FluxPipeline", "safetensors"], "'*/*.safetensors'"),
+        (["transformers", "llama", "safetensors"], "'*.safetensors'"),
+    ],
+)
+def test_of_a_pipeline_the_models_in_its_folders_are_fetched(tags, named):
+    stored("sample/Painter", tags=tags)
+    assert f" --include {named} " in catalogue.detail("sample/Painter", Question(worker="diffusers")).take

@@ -8,7 +8,7 @@ import pytest
 
 from compat.engines.hardware import GIB, Accelerator, Hardware
 from compat.estimate import Fit, ModelShape, VariantInputs, estimate_memory, from_config, judge_fit, known_shape
-from compat.estimate.parallel import cuts_of
+from compat.estimate.parallel import cuts_of, stage_counts
 from compat.shapes.layer_facts import packing_facts
 
 INTERN_78B = {
@@ -319,3 +319,17 @@ def test_mlx_loads_a_model_onto_one_device_however_many_there_are(room, fit):
     assert found.need == need
     assert found.estimate.devices == 1
     assert "MLX loads a model onto one of them, not over 3" in found.sentence + found.left_out
+
+
+@pytest.mark.parametrize(
+    ("engine", "format_", "quant", "counts"),
+    [
+        ("sglang", "safetensors", "bitsandbytes", ((1,), ())),
+        ("vllm", "safetensors", "bitsandbytes", ((1, 2, 4), (2, 4))),
+        ("sglang", "safetensors", None, ((1, 2, 4), (2, 4))),
+        ("sglang", "gguf", "bitsandbytes", ((1, 2, 4), (2, 4))),
+    ],
+)
+def test_sglang_shares_out_nothing_that_bitsandbytes_packed(engine, format_, quant, counts):
+    cuts = cuts_of(ModelShape(heads=4, kv_heads=4, model_type="llama"), engine, format_, quant)
+    assert (cuts.sizes, stage_counts(cuts, engine, 32, 4)) == counts

@@ -454,8 +454,8 @@ def line(variant, engine, hardware, options=None, **told):
         ),
         (
             TEXT, "ollama", cards(24), None,
-            (r"printf '%s\n' 'FROM hf.co/org/name:Q4_K_M' 'PARAMETER num_ctx 8192' > Modelfile && "
-            "ollama create name-8192 -f Modelfile && ollama run name-8192"),
+            (r"printf '%s\n' 'FROM hf.co/org/name:Q4_K_M' 'PARAMETER num_ctx 8192' > name-8192.Modelfile && "
+            "ollama create name-8192 -f name-8192.Modelfile && ollama run name-8192"),
         ),
     ],
 )  # fmt: skip

@@ -199,6 +199,24 @@ def test_vllm_is_told_to_load_deprecated_packings(packing, told):
     assert ("--allow-deprecated-quantization" in plan.line.arguments) is told
 
 
+@pytest.mark.parametrize(("packing", "told", "used"), [("bitsandbytes", ["bitsandbytes"], None), ("FP8", None, ["2"])])
+def test_sglang_is_told_what_bitsandbytes_packed_and_to_load_it_onto_one_card(packing, told, used):
+    model = replace(STRANGE, format="safetensors", quantization=packing)
+    variant = replace(HALVES, quant=packing, file_bytes=6 * GIB)
+    (plan, *_) = make_plans(variant, "sglang", cards(24, 24, ram=64), LoadOptions(), model=model).plans
+    (typed,) = read(plan.line.lines[0])
+    assert (typed.options.get("--load-format"), typed.options.get("--tp-size")) == (told, used)
+
+
+def test_sglang_has_no_plan_for_what_bitsandbytes_packed_beyond_one_card():
+    packed = replace(LARGE, quant="bitsandbytes", format="safetensors", file_bytes=40 * GIB)
+    model = replace(STRANGE, format="safetensors", quantization="bitsandbytes", files=())
+    machine = cards(24, 24, 24, 24, ram=64)
+    assert make_plans(packed, "vllm", machine, LoadOptions(), model=model).plans
+    assert not make_plans(packed, "sglang", machine, LoadOptions(), model=model).plans
+    assert "bitsandbytes packed" in judge_fit(packed, "sglang", machine).sentence
+
+
 @pytest.mark.parametrize(
     ("engine", "option", "default", "before"),
     [
@@ -406,6 +424,7 @@ BESIDE = " ".join(
     f"--include '{pattern}'" for pattern in ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja", "*.py")
 )
 LEFT = " ".join(f"--exclude '{pattern}'" for pattern in ("original/*", "metal/*", "*.fp16*", "*.fp32*"))
+IN_MISTRAL_S_LAYOUT = "--exclude 'consolidated*'"
 
 
 @pytest.mark.parametrize(
@@ -430,6 +449,21 @@ LEFT = " ".join(f"--exclude '{pattern}'" for pattern in ("original/*", "metal/*"
             "vllm",
             ModelFiles("a/B", "safetensors", "", tuple(f"model-0000{n}-of-00003.safetensors" for n in (1, 2, 3))),
             f"hf download a/B --include 'model-*-of-00003.safetensors' {BESIDE}",
+        ),
+        (
+            "sglang",
+            ModelFiles("a/B", "safetensors"),
+            f"hf download a/B --include '*.safetensors' {BESIDE} {LEFT} {IN_MISTRAL_S_LAYOUT}",
+        ),
+        (
+            "diffusers",
+            ModelFiles("a/B", "safetensors", pipeline=True),
+            f"hf download a/B --include '*/*.safetensors' {BESIDE} {LEFT} {IN_MISTRAL_S_LAYOUT}",
+        ),
+        (
+            "diffusers",
+            ModelFiles("a/B", "safetensors", "", ("x.safetensors",), pipeline=True),
+            f"hf download a/B --include x.safetensors {BESIDE}",
         ),
         ("llama-cpp", ModelFiles("a/B-GGUF", "gguf"), "llama-server -hf a/B-GGUF"),
         ("ollama", ModelFiles("a/B-GGUF", "gguf"), "ollama run hf.co/a/B-GGUF"),
@@ -457,6 +491,26 @@ def test_a_variant_is_got_as_its_engine_gets_it(slug, model, line):
     words = shlex.split(line)
     for word, before in zip(words[1:], words, strict=False):
         assert "*" not in word or before in {"--include", "--exclude"}, "the Hub's command takes it as a file's name"
+
+
+@pytest.mark.parametrize("engine", ["ollama", "llama-cpp", "vllm", "sglang", "mlx-lm"])
+def test_what_is_guessed_to_be_packed_as_the_engine_does_not_read_has_no_line(engine):
+    variant, format_ = (TEXT, "gguf") if engine in ("ollama", "llama-cpp") else (HALVES, "safetensors")
+    model = replace(STRANGE, format=format_, quantization="EXL3")
+    machine = unified(64 * GIB) if engine == "mlx-lm" else cards(24, ram=64)
+    plans = [
+        make_plans(variant, engine, machine, LoadOptions(), model=replace(model, unread=unread)).plans[0]
+        for unread in (False, True)
+    ]
+    assert [isinstance(plan.line, str) for plan in plans] == [False, True]
+    assert plans[0].fit == plans[1].fit
+
+
+@pytest.mark.parametrize(("slug", "unread"), [("ollama", "ollama run"), ("llama-cpp", "llama-server -hf")])
+def test_what_the_engine_does_not_read_is_fetched_and_not_started(slug, unread):
+    model = ModelFiles("a/B-GGUF", "gguf", "EXL3" if slug == "ollama" else "")
+    assert take_line(slug, model).startswith(unread)
+    assert not take_line(slug, replace(model, unread=True)).startswith(unread)
 
 
 @pytest.mark.parametrize("format_", sorted(FORMATS))
