@@ -153,12 +153,13 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
     advice: list[str] = []
     confidence: Confidence | None = None
     started: list[str] = []
-    doubted = unaided = unoptimized = False
-    for _, severity, text, _, limits, doubts, bare, slow, arguments in findings:
+    doubted = unaided = unoptimized = unread = False
+    for code, severity, text, _, limits, doubts, bare, slow, arguments in findings:
         if severity is _SUPPORTS:
             reasons.append(text)
         elif severity is _WARNS:
             warnings.append(text)
+            unread = unread or (doubts and code == quantization.CODE)
         else:
             advice.append(text)
         if limits is not None and (confidence is None or limits < confidence):
@@ -166,7 +167,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         doubted = doubted or doubts
         unaided = unaided or bare
         unoptimized = unoptimized or slow
-        started += arguments
+        if arguments:
+            started += arguments
     if confidence is None:
         confidence = Confidence.LOW
     return CompatibilityResult(
@@ -181,8 +183,8 @@ def _result(findings: Sequence[Finding]) -> CompatibilityResult:
         doubted=doubted,
         unaided=unaided,
         unoptimized=unoptimized,
-        started_with=tuple(dict.fromkeys(started)),
-        unread=any(f.doubts and f.severity is _WARNS and f.code == quantization.CODE for f in findings),
+        started_with=tuple(dict.fromkeys(started)) if started else (),
+        unread=unread,
     )
 
 
