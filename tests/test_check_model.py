@@ -52,6 +52,13 @@ def test_json_begins_with_the_originals_five_fields(capsys):
     assert answer["warnings"] == []
 
 
+@pytest.mark.parametrize(
+    "told", ["https://huggingface.co/microsoft/phi-2", "hf.co/microsoft/phi-2", "hf download microsoft/phi-2"]
+)
+def test_a_link_or_a_pasted_command_means_the_model_it_names(told, capsys):
+    assert check(told, capsys=capsys) == check("microsoft/phi-2", capsys=capsys)
+
+
 def test_words_name_model_engine_verdict_and_reasons(capsys):
     out = check("microsoft/phi-2", capsys=capsys)
     assert out.startswith("microsoft/phi-2 on rbee: Runs (confidence high)\n")

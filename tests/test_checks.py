@@ -61,6 +61,13 @@ def test_the_project_itself_passes(copy, env):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_setting_that_is_missing_is_named_in_a_sentence(copy, env):
+    done = run_in_copy(copy, {name: value for name, value in env.items() if name != "SECRET_KEY"}, "manage.py", "check")
+    assert done.returncode == 1
+    assert done.stderr.startswith("SECRET_KEY ")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("broken", MISTAKES, ids=["vendor", "card", "speed", "profile"], indirect=True)
 def test_check_names_the_mistake_and_fails(broken, env):
     copy, sentence = broken

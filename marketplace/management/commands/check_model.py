@@ -58,21 +58,15 @@ class Command(CatalogueCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """The models and the worker."""
-        parser.add_argument("id", nargs="+", help="a model's id, such as microsoft/phi-2")
+        parser.add_argument("id", nargs="+", help="a model's id, such as microsoft/phi-2, or a link to it")
         add_worker(parser)
 
     def answer(self, options: Mapping[str, Any]) -> Answer:
         """Ask for each model by itself: what is wrong with one does not keep the others from being answered."""
-        from compat.hub.payloads import is_repo_id
-
         criteria, available = question_of_options(options)
-        for repo_id in options["id"]:
-            if not is_repo_id(repo_id):
-                raise CommandError(
-                    f"“{repo_id[:120]}” is not the id of a model; ids look like author/name.", returncode=Exit.USAGE
-                )
+        repo_ids = dict.fromkeys(map(_id_of, options["id"]))
         with _failures_told_here():
-            found = [_checked(repo_id, criteria, available) for repo_id in dict.fromkeys(options["id"])]
+            found = [_checked(repo_id, criteria, available) for repo_id in repo_ids]
         code = next((code for code in _SERIOUS if any(one.code is code for one in found)), Exit.DONE)
         problems = " ".join(one.problem for one in found if one.problem)
         if len(found) == 1 and found[0].page is None:
@@ -83,6 +77,19 @@ class Command(CatalogueCommand):
 
 
 _SERIOUS = (Exit.FAILED, Exit.NO_ANSWER, Exit.NO)
+
+
+def _id_of(told: str) -> str:
+    """The id that is told, or that a link to the Hub or a pasted command names."""
+    from compat.hub.payloads import is_repo_id
+    from compat.models.asked import read_search
+
+    repo_id = told if is_repo_id(told) else read_search(told).repo_id
+    if not is_repo_id(repo_id):
+        raise CommandError(
+            f"“{told[:120]}” is not the id of a model; ids look like author/name.", returncode=Exit.USAGE
+        )
+    return repo_id
 
 
 @contextmanager
