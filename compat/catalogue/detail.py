@@ -321,9 +321,13 @@ class DetailPage:
 
     @property
     def recommended(self) -> bool:
-        """Whether the best build may be called the one to take: not where its memory need is guessed or unknown."""
-        fit = next((row.fit for row in self.variants if row.best), None)
-        return fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None
+        """Whether the best build may be called the one to take: not where its memory need is guessed or unknown, or
+        where the engine does not read it as it seems to be packed.
+        """
+        best = next((row for row in self.variants if row.best), None)
+        fit = best.fit if best is not None else None
+        read = best is None or not best.result.unread
+        return read and (fit is None or fit.fit is not Fit.UNKNOWN or fit.room is None)
 
     @property
     def is_up_to_memory(self) -> bool:

@@ -254,3 +254,14 @@ def test_in_place_of_what_hears_nothing_is_offered_that_only_reads(client):
     page = client.get("/models/openai/whisper-large-v3/", asked).context["page"]
     assert not page.result.compatible
     assert name not in {row.record.repo_id for row in page.alternatives}
+
+
+def test_what_the_engine_does_not_read_as_it_seems_to_be_packed_is_not_called_the_one_to_take(client):
+    packed = sample("microsoft/phi-2", id="packer/phi-2-EXL3", cardData=None, tags=None)
+    assert sync.store_raw([("", packed)], origin="file").new == 1
+    response = client.get("/models/packer/phi-2-EXL3/", {"worker": "vllm", "memory": "24"})
+    page, shown = Page(response), response.context["page"]
+    assert (shown.result.compatible, shown.result.unread) == (True, True)
+    assert "The first to try" in page.text
+    assert "Take this" not in page.text
+    assert "Take this" in Page(client.get(PHI, {"worker": "vllm", "memory": "24"})).text
