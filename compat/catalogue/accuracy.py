@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compat.catalogue.measurements import EngineMeasured, measured_by_engine
-from compat.estimate.ledger import Ledger, accuracy_of, shipped_ledger
+from compat.estimate.ledger import accuracy_of, shipped_ledger
 from compat.models import ModelRecord
 from compat.timestamps import Json
 
 
-def accuracy_here(ledger: Ledger | None = None) -> Json:
-    """A comparison for programs, the one of this release unless told, with what was measured here. One query."""
-    return with_measured(accuracy_of(ledger or shipped_ledger()), measured_by_engine())
+def accuracy_here() -> Json:
+    """What was compared for this release, for programs, with what was measured here. One query."""
+    return with_measured(accuracy_of(shipped_ledger()), measured_by_engine())
 
 
 def with_measured(told: Mapping[str, Any], measured: Iterable[EngineMeasured] | None) -> Json:

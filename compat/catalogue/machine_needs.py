@@ -20,7 +20,7 @@ from compat.catalogue.taking import UNKNOWN_WORTH, UNTOLD_PACE, WORTHS, is_paced
 from compat.catalogue.verdict import SheetAnswer, accepted_answers
 from compat.catalogue.workers import Worker
 from compat.engines import EngineProfile
-from compat.estimate import Fit, Hardware, LoadOptions, VariantInputs
+from compat.estimate import Fit, LoadOptions, VariantInputs
 from compat.estimate.amounts import distinct
 from compat.estimate.launch import CUTS_CONTEXT
 from compat.estimate.need_columns import DOUBTED, FIT_CODES, NeedColumns, Shares
@@ -139,7 +139,7 @@ class EngineNeeds:
         if len(need):
             context = _loaded(worker, made)
             fits = self._fits(worker, rows, context)
-            shares = self._shares(worker.hardware, worker, rows, fits, context)
+            shares = self._shares(worker, rows, fits, context)
             speed = self.columns.taken(rows).speeds(fits, shares, worker.hardware, worker.kv)
             doubted = self.columns.bars(worker.hardware, worker.options)[rows] == DOUBTED
             sure = _bounded(confidence_of(sureness), doubted)
@@ -173,7 +173,7 @@ class EngineNeeds:
         # Only what lies on the accelerators whole is asked for its speed here.
         whole = np.isin(fits, [FIT_CODES[Fit.FITS], FIT_CODES[Fit.TIGHT]])
         there = np.where(whole, fits, FIT_CODES[Fit.UNKNOWN])
-        shares = own._shares(worker.hardware, worker, np.arange(len(at)), there, context)  # noqa: SLF001 - of the same class
+        shares = self._shares(worker, rows, there, context)
         speed = own.columns.speeds(there, shares, worker.hardware, worker.kv)
         return Builds(
             need[at],
@@ -197,13 +197,14 @@ class EngineNeeds:
                 fits[at] = self.columns.taken(rows[at]).fits(worker.hardware, options)
         return fits
 
-    def _shares(self, hardware: Hardware, worker: Worker, rows: Column, fits: Column, context: Column) -> Shares:
+    def _shares(self, worker: Worker, rows: Column, fits: Column, context: Column) -> Shares:
         """What of some rows of the columns lies where, each at its context."""
+        assert worker.hardware is not None
         shares = Shares.whole(len(rows))
-        apart = np.flatnonzero(self.columns.lie_apart(fits, hardware))
+        apart = np.flatnonzero(self.columns.lie_apart(fits, worker.hardware))
         for options, at in _by_context(worker, context[apart]):
             some = apart[at]
-            shares.put(some, self.columns.taken(rows[some]).shares_read(fits[some], hardware, options))
+            shares.put(some, self.columns.taken(rows[some]).shares_read(fits[some], worker.hardware, options))
         return shares
 
     def _paces(self, worker: Worker, rows: Column, fits: Column, shares: Shares, speed: Column) -> Column:

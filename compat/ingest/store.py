@@ -30,11 +30,11 @@ from compat.models import (
     FormerName,
     ModelRecord,
     RecordDocument,
+    current_names,
     keys_of,
     read_documents,
     records_in_any_case,
 )
-from compat.models.composed import ComposedQuery
 from compat.models.written import write_rows
 
 _MAX_PROBLEMS = 50
@@ -173,21 +173,14 @@ def store_told(batch: Sequence[Told], *, origin: str, ahead: Ahead = NOTHING) ->
 
 def _settle_former_names(latest: dict[str, Told], origin: str) -> None:
     """A name that the Hub uses again is nobody's former one; what a file tells of one is of the record that had it."""
-    former = _FORMER.rows(sorted(latest))
+    former = current_names(latest)
     if origin == "hub":
         if former:
-            FormerName.objects.filter(lowered__in=[key for key, _ in former]).delete()
+            FormerName.objects.filter(lowered__in=list(former)).delete()
         return
-    for key, repo_id in former:
+    for key, repo_id in former.items():
         told = latest.pop(key)
         latest.setdefault(repo_id.lower(), _under(repo_id, told))
-
-
-_FORMER = ComposedQuery(
-    lambda lowered: (
-        FormerName.objects.filter(lowered__in=lowered).order_by("lowered").values_list("lowered", "record__repo_id")
-    )
-)
 
 
 def _under(repo_id: str, told: Told) -> Told:

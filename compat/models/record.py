@@ -304,12 +304,14 @@ class FormerName(models.Model):
 
 
 def current_names(repo_ids: Iterable[str]) -> dict[str, str]:
-    """The ids that repositories have now, by those that they had before, in lower case. One query."""
+    """The ids that repositories have now, by their former ones, in lower case and in the order of these. One query."""
     return dict(_CURRENT_NAMES.rows(sorted({repo_id.lower() for repo_id in repo_ids})))
 
 
 _CURRENT_NAMES = ComposedQuery(
-    lambda lowered: FormerName.objects.filter(lowered__in=lowered).order_by().values_list("lowered", "record__repo_id")
+    lambda lowered: (
+        FormerName.objects.filter(lowered__in=lowered).order_by("lowered").values_list("lowered", "record__repo_id")
+    )
 )
 
 
