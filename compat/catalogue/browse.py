@@ -58,18 +58,20 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
-    """What of a search is no name: words as they were typed with what each is read as, words that are left out, and
-    the questions that may be meant instead.
+    """What of a search is no name: words as they were typed with what each is read as, words that are left out, the
+    questions that may be meant instead, and that a pasted address leads to no model, where it does not.
     """
 
     means: tuple[tuple[str, str], ...]
     left: tuple[str, ...]
     offers: tuple[Chip, ...]
+    other: str = ""
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """How the words were read, for programs."""
-        said = [f"“{typed}” is read as {meant}." for typed, meant in self.means]
+        said = [self.other] if self.other else []
+        said += [f"“{typed}” is read as {meant}." for typed, meant in self.means]
         if self.left:
             said.append(f"Left out, as no part of a name: {', '.join(self.left)}.")
         return tuple(said)
@@ -234,7 +236,7 @@ def meant_by(index: CatalogueIndex, asked: Asked) -> str:
     if asked.wider and finds(asked.wider):
         return " ".join(asked.wider)
     # Who pastes the address of one repository means no other.
-    if asked.pasted:
+    if asked.pasted or asked.other:
         return ""
     meant = meant_words(tuple(map(without_signs, asked.words)), index.words, finds)
     if not meant and len(asked.apart or asked.words) > 1:
@@ -244,12 +246,24 @@ def meant_by(index: CatalogueIndex, asked: Asked) -> str:
 
 def read_as_description(index: CatalogueIndex, asked: Asked, criteria: Question, worker: Worker) -> ReadAs | None:
     """What of a question's search was read as a description of a model; None where all of it is a name."""
+    if asked.other:
+        return ReadAs((), (), (), _LEADS_TO[asked.other])
     if not asked.described:
         return None
     offers = dict.fromkeys(_machines_offered(asked, criteria))
     offers |= dict.fromkeys(offer for word in asked.left for offer in _offered(word, criteria, worker))
     offers |= dict.fromkeys(_names_offered(index, criteria))
     return ReadAs(tuple((one.typed, _label(one)) for one in asked.means), asked.left, tuple(offers))
+
+
+_LEADS_TO = {
+    "blog": "That is the address of an article: this catalogue has models alone.",
+    "collections": "That is the address of a collection: this catalogue has models alone.",
+    "datasets": "That is the address of a dataset: this catalogue has models alone.",
+    "docs": "That is the address of a documentation: this catalogue has models alone.",
+    "papers": "That is the address of a paper: this catalogue has models alone.",
+    "spaces": "That is the address of a Space: this catalogue has models alone.",
+}
 
 
 def _names_offered(index: CatalogueIndex, criteria: Question) -> Iterator[Chip]:

@@ -332,7 +332,16 @@ class DetailPage:
     @property
     def is_up_to_memory(self) -> bool:
         """Whether it runs here but for its need of memory: what is refused otherwise needs nothing."""
-        return self.result.compatible or self.result.cause == "memory"
+        return self.result.compatible or self.row.fit is not None
+
+    @cached_property
+    def said(self) -> CompatibilityResult:
+        """The verdict as it is shown: without the advice to look for another packing where one is known here that the
+        engine takes, whether it fits the machine or not.
+        """
+        packed = not self.result.compatible and self.result.cause in ("format", "quantization")
+        taken = any(one.result.compatible or one.fit is not None for one in self.builds)
+        return replace(self.result, recommendations=()) if packed and taken else self.result
 
     @property
     def one_plan(self) -> Plan | None:

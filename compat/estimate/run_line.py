@@ -7,8 +7,10 @@ Options are those of the engines' argument readers, read on 29 November 2026: ll
 (``server.py``), KoboldCpp 000115d (``koboldcpp.py``), llamafile 0.10 (``docs/cli_arguments.md`` and
 ``running_llamafile.md``), LM Studio's ``lms`` 07b7252 (``subcommands/get.ts`` and ``load.ts``), TGI db931fc
 (``launcher/src/main.rs``), LMDeploy 0.18.0 (``cli/serve.py``, ``cli/utils.py``), TensorRT-LLM 00209af
-(``commands/serve.py``) and Transformers 5.24.0 (``cli/serve.py``). Of other engines no line is given: they have no
-command, or their options were not read. The names are pinned in ``tests/estimate/engine_arguments.toml``.
+(``commands/serve.py``), Transformers 5.24.0 (``cli/serve.py``), MLX-VLM 9b13f522 (``server/cli.py``), MLX-Audio
+ebf44dfc (``stt/generate.py``, ``tts/generate.py``) and Text Embeddings Inference 0d124dc (``router/src/main.rs``). Of
+other engines no line is given: they have no command, or their options were not read. The names are pinned in
+``tests/estimate/engine_arguments.toml``.
 """
 
 from __future__ import annotations
@@ -609,6 +611,27 @@ def _mlx(start: Start) -> RunLine | str:
     return RunLine(((Command(tuple(told)),),), note)
 
 
+def _mlx_vlm(start: Start) -> RunLine | str:
+    told = ["mlx_vlm.server", "--model", start.model.repo_id]
+    if start.options.parallel is not None:
+        told += ["--max-num-seqs", str(start.options.parallel)]
+    return RunLine(
+        ((Command(tuple(told)),),),
+        f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens.",
+    )
+
+
+def _mlx_audio(start: Start) -> RunLine | str:
+    model = start.model
+    if model.task == "automatic-speech-recognition":
+        hears = ("mlx_audio.stt.generate", "--model", model.repo_id, "--audio", "audio.wav", "--output-path", "audio")
+        return RunLine(((Command(hears),),), "It writes what is said in a file: put your recording for audio.wav.")
+    if model.task in ("text-to-speech", "text-to-audio"):
+        speaks = ("mlx_audio.tts.generate", "--model", model.repo_id, "--text", "Hello.")
+        return RunLine(((Command(speaks),),), "It writes a file with the text spoken. Some models need --voice too.")
+    return "No command: MLX-Audio has one for speech to text and one for text to speech, and our record tells neither."
+
+
 _MLX_BITS = {"8bit": "8", "4bit": "4"}
 _MLX_PROMPTS = 8
 """Prompts that its server reads at once unless it is told otherwise."""
@@ -707,6 +730,22 @@ def _transformers(start: Start) -> RunLine | str:
     return RunLine(((Command(told),),), note)
 
 
+def _text_embeddings_inference(start: Start) -> RunLine | str:
+    if start.model.format == "gguf":
+        return "No command: Text Embeddings Inference does not load GGUF files."
+    told = ["text-embeddings-router", "--model-id", start.model.repo_id]
+    if start.options.context > _TEI_BATCH:
+        told += ["--max-batch-tokens", str(start.options.context)]
+    return RunLine(
+        ((Command(tuple(told)),),),
+        "With one of its container images, what follows the first word goes behind the image's name.",
+    )
+
+
+_TEI_BATCH = 16_384
+"""Tokens of a batch unless it is told otherwise: no text is longer."""
+
+
 def _exllamav3(start: Start) -> str:
     cards = f", over {len(start.used)} cards" if len(start.used) > 1 else ""
     return (
@@ -721,6 +760,8 @@ _LINES: Mapping[str, Callable[[Start], RunLine | str]] = {
     "vllm": _vllm,
     "sglang": _sglang,
     "mlx-lm": _mlx,
+    "mlx-vlm": _mlx_vlm,
+    "mlx-audio": _mlx_audio,
     "koboldcpp": _koboldcpp,
     "llamafile": _llamafile,
     "lm-studio": _lm_studio,
@@ -730,6 +771,7 @@ _LINES: Mapping[str, Callable[[Start], RunLine | str]] = {
     "tensorrt-llm": _tensorrt_llm,
     "transformers": _transformers,
     "exllamav3": _exllamav3,
+    "text-embeddings-inference": _text_embeddings_inference,
 }
 """Engines whose options were read, by their slug."""
 

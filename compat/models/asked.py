@@ -126,6 +126,7 @@ class Asked:
     ``apart`` are the words as they were typed where a number was taken together with the name before it (``qwen 3``),
     or those of a name of Ollama's library: to look for where the others find nothing, each number as a whole.
     ``means`` is what other words ask for, and ``left`` are those that say nothing a catalogue could know.
+    ``other`` is what a pasted address of the Hub leads to where that is no model: ``datasets``.
     ``otherwise`` is what is asked for if words that may be part of a name are none: to ask where no name has them.
     """
 
@@ -137,6 +138,7 @@ class Asked:
     apart: tuple[str, ...] = ()
     means: tuple[Meaning, ...] = ()
     left: tuple[str, ...] = ()
+    other: str = ""
     otherwise: Asked | None = None
 
     @property
@@ -271,8 +273,9 @@ def _address(plain: str) -> Asked | None:
         if listed:
             return _of_list(parse_qsl(listed[1] or ""))
         repo_id = _repository(hub[1])
-        if "/" not in repo_id or repo_id.split("/")[0] in _NO_MODELS:
-            return Asked((repo_id.lower(),) if repo_id else ())
+        other = next((one for one in _NO_MODELS if repo_id.startswith(f"{one}/")), "")
+        if other or "/" not in repo_id:
+            return Asked((repo_id.lower(),) if repo_id else (), other=other)
         return _of_id(repo_id)
     ollama = _OLLAMA.search(plain)
     if ollama:

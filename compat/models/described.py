@@ -72,12 +72,12 @@ _MEANINGS: dict[tuple[str, str], str] = {
 }  # fmt: skip
 """What people call the values of parameters."""
 _NOTHING = (
-    "can i run|can i use|do i need|i have|i want|i need|"
+    "can i run|can i use|do i need|i have|i want|i need|something|anything|some|any|a|an|fit|fits|works|please|"
     "best|better|good|great|top|the|for|with|to|of|on|and|or|in|that|which|what|is|are|can|my|me|run|runs|running|use|"
     "using|recommended|recommendation|recommend|ai|model|models|llm|llms|slm|slms|language model|language models|lm|"
     "large language model|large language models|small language model|small language models|local|locally|offline|"
     "free|open source|opensource|open weight|open weights|cheap|under|about|use case|"
-    "ich brauche|ich habe|"
+    "ich brauche|ich habe|etwas|irgendein|passt|läuft|"
     "bestes|beste|bester|besten|gutes|gute|guter|modell|modelle|sprachmodell|sprachmodelle|ki|für|fuer|zum|zur|mit|"
     "texte|texten|auf|das|die|der|ein|eine|welches|lokal|kostenlos|und|von|im|"
     "最好的|最好|最佳|好的|推荐|模型|大模型|大语言模型|语言模型|本地|开源|免费|什么|哪个|的|用于|适合|用|和|量化版|量化"

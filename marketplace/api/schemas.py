@@ -556,7 +556,7 @@ class MachineLadders(Shape):
 
 
 class Memory(PlansOut):
-    """The memory need of the best variant on the worker's machine."""
+    """The memory need of the best variant on the worker's machine, as if its engine took it where ``fit`` is null."""
 
     parts: list[MemoryPartOut] = Field(description="Every part, with what of it lies in which memory.")
     places: list[MemoryPlaceOut] = Field(

@@ -102,7 +102,8 @@ def does_it_run(told: Json, _given: a.OneModel) -> str:
     if not told["compatible"]:
         lines.append("What runs instead: ask alternatives.")
     lines.append(f"Access: {_ACCESS[told['gated']]}.")
-    lines.append(_memory(told["memory"]))
+    if told["fit"] is not None or told["memory"] is None:
+        lines.append(_memory(told["memory"]))
     lines += [_measured(one) for one in told["measured"]]
     read = (f"{name} {fact['value']} ({_read(fact)})" for name, fact in told["facts"].items() if fact["value"])
     lines.append(f"Facts: {'; '.join(read) or 'none known'}.")

@@ -138,3 +138,28 @@ def test_no_such_build_is_offered_beside_one_that_is_as_far_beyond_or_fits(ram):
     alike = model(LARGE) | {"id": "unsloth/Llama-3.3-70B-Instruct", "tags": [f"base_model:quantized:{LARGE}"]}
     _, *named = asked(LARGE, model(LARGE), alike, accelerator="RTX 4070", ram=ram)
     assert named == [None, None]
+
+
+@pytest.mark.parametrize("machine", [CARD, {"accelerator": "RTX 3050", "ram": 8}], ids=["fits", "too large"])
+def test_no_page_says_to_look_for_a_packing_of_which_it_names_a_build(client, machine):
+    advice = "Look for a GGUF version of this model"
+    listed = model(SMALL)
+    address = f"/models/{SMALL}/?worker=llama-cpp&accelerator={machine['accelerator']}&ram={machine['ram']}"
+    page, *_ = asked(SMALL, listed, worker="llama-cpp", **machine)
+    assert page.result.cause == "format"
+    assert advice in Page(client.get(address)).text
+    page, *_ = asked(SMALL, gguf("bartowski/Llama-9-8B-Instruct-GGUF", SMALL, 34e9), worker="llama-cpp", **machine)
+    assert advice in page.result.recommendations[0]
+    assert advice not in Page(client.get(address)).text
+
+
+def test_a_comparison_says_how_the_surer_build_is_started_and_which_engines_take_what_this_one_does_not(client):
+    asked(SMALL, model(SMALL), gguf("bartowski/Llama-9-8B-Instruct-GGUF", SMALL, 4.9e9), worker="llama-cpp", **CARD)
+    response = client.get(f"/compare/?m={SMALL}&worker=llama-cpp&accelerator=RTX+4070&ram=32")
+    (column,) = response.context["page"].models
+    text = Page(response).text
+    (line,) = column.surer_started.lines
+    assert line in text
+    assert column.surer.fit.sentence in text
+    assert column.elsewhere
+    assert f"Other engines {column.elsewhere[0].worker.name}" in text

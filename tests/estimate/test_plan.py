@@ -413,6 +413,16 @@ def line(variant, engine, hardware, options=None, **told):
     ("variant", "engine", "hardware", "options", "expected"),
     [
         (TEXT, "llama-cpp", cards(24), None, "llama-server -hf org/name:Q4_K_M -c 8192 -ngl 33"),
+        (HALVES, "mlx-vlm", unified(64 * GIB), None, "mlx_vlm.server --model org/name"),
+        (
+            HALVES, "mlx-vlm", unified(64 * GIB), LoadOptions(parallel=2),
+            "mlx_vlm.server --model org/name --max-num-seqs 2",
+        ),
+        (HALVES, "text-embeddings-inference", cards(24), None, "text-embeddings-router --model-id org/name"),
+        (
+            HALVES, "text-embeddings-inference", cards(48), LoadOptions(context=20_000),
+            "text-embeddings-router --model-id org/name --max-batch-tokens 20000",
+        ),
         (TEXT, "llama-cpp", Hardware((), 32 * GIB), None, "llama-server -hf org/name:Q4_K_M -c 8192 -ngl 0"),
         (
             EXPERTS, "llama-cpp", cards(12, ram=64), None,
@@ -471,6 +481,13 @@ def test_ollama_is_told_of_its_server_before_the_model():
     assert f"'PARAMETER num_gpu {kept + 1}'" in model
 
 
+def test_mlx_audio_has_a_command_for_listening_and_one_for_speaking():
+    listens = line(HALVES, "mlx-audio", unified(64 * GIB), task="automatic-speech-recognition")
+    speaks = line(HALVES, "mlx-audio", unified(64 * GIB), task="text-to-speech")
+    assert listens == ("mlx_audio.stt.generate --model org/name --audio audio.wav --output-path audio",)
+    assert speaks == ("mlx_audio.tts.generate --model org/name --text Hello.",)
+
+
 @pytest.mark.parametrize(
     ("files", "others", "source"),
     [
@@ -502,6 +519,8 @@ def test_llama_cpp_is_told_the_one_file(files, others, source):
         (TEXT, "ollama", {"files": ("a-00001-of-00002.gguf", "a-00002-of-00002.gguf")}, "several parts"),
         (TEXT, "ollama", {"files": ("in/folder.gguf",)}, "one word"),
         (TEXT, "llama-cpp", {"quantization": ""}, "which file"),
+        (TEXT, "text-embeddings-inference", {}, "GGUF"),
+        (HALVES, "mlx-audio", {"task": "voice-activity-detection"}, "speech to text"),
     ],
 )
 def test_where_no_line_is_right_there_is_a_reason(variant, engine, told, why):

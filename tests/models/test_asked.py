@@ -272,3 +272,19 @@ def test_a_dash_before_the_number_is_no_matter():
     assert "qwen-2.5-vl" in spellings_of("qwen2.5vl")
     assert "phi3mini" in spellings_of("phi-3-mini")
     assert spellings_of("mixtral-8x7b") == ("mixtral-8x7b", "mixtral8x7b")
+
+
+@pytest.mark.parametrize(
+    ("address", "other"),
+    [
+        ("https://huggingface.co/datasets/rajpurkar/squad", "datasets"),
+        ("https://huggingface.co/spaces/stabilityai/stable-diffusion", "spaces"),
+        ("hf.co/papers/2407.21783", "papers"),
+        ("https://huggingface.co/collections/Qwen/qwen3-67dd247413f0e2e4f653967f", "collections"),
+        ("https://huggingface.co/docs", ""),
+        ("https://huggingface.co/microsoft/phi-2", ""),
+        ("https://huggingface.co/", ""),
+    ],
+)
+def test_an_address_of_the_hub_that_is_no_model_is_known_for_what_it_is(address, other):
+    assert read_search(address).other == other

@@ -111,7 +111,8 @@ def test_the_page_of_a_model_says_how_far_off_each_part_may_be(client):
         return client.get(f"/api/v1/models/{repo_id}?worker=llama-cpp&accelerator=RTX+3090").json()["memory"]
 
     refused, runs = "microsoft/phi-2", "unsloth/gemma-4-26B-A4B-it-GGUF"
-    assert f"formula, {margin_share(margin)}" in page(refused)
+    assert f"formula, {margin_share(margin)}" in page(runs)
+    assert "so there is no need of memory and no speed to tell here" in page(refused)
     kv = next(part for part in memory(refused)["parts"] if part["name"] == "KV cache")
     assert kv["margin"] == margin
     assert memory(refused)["speedMargin"] is memory(refused)["tokensPerSecond"] is None

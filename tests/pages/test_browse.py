@@ -91,6 +91,13 @@ def test_what_of_a_search_is_no_name_is_said_with_what_it_was_read_as(client):
     assert "Nothing of that name is also “coding”: this list is for" in page.text
 
 
+def test_the_address_of_a_dataset_is_called_so(client):
+    said = "That is the address of a dataset: this catalogue has models alone."
+    address = "https://huggingface.co/datasets/rajpurkar/squad"
+    assert said in Page(client.get("/models/", {"q": address})).text
+    assert said in client.get("/api/v1/models", {"q": address}).json()["read"]
+
+
 def test_what_is_left_out_is_said_with_links_that_show_it(client):
     page = Page(get(client))
     assert "Not shown:" in page.text

@@ -20,6 +20,7 @@ LLAMA = "NousResearch/Meta-Llama-3.1-8B-Instruct"
 LARGER = "meta-llama/Llama-3.1-8B"
 PHI = "microsoft/phi-2"
 QWEN = "Qwen/Qwen2.5-3B-Instruct"
+GGUF = "unsloth/gemma-4-26B-A4B-it-GGUF"
 OFFERED = [slug for slug, profile in all_profiles().items() if profile.offered]
 
 
@@ -227,7 +228,7 @@ def test_a_senseless_machine_is_refused_in_words_and_not_remembered(client, quer
 
 def test_how_an_engine_is_started_changes_what_a_model_needs(client):
     def need(query):
-        response = client.get(f"/models/{QWEN}/?worker=llama-cpp&memory=24&context=32768&{query}")
+        response = client.get(f"/models/{GGUF}/?worker=llama-cpp&memory=48&context=32768&{query}")
         assert response.status_code == 200
         return response.context["page"].memory.fit.need
 
@@ -236,7 +237,7 @@ def test_how_an_engine_is_started_changes_what_a_model_needs(client):
     assert need("kv_values=q8_0") < usual
     assert need("kv=q8_0&kv_values=f16") == need("kv_values=q8_0")
     assert need("ubatch=4096") > usual
-    response = client.get(f"/models/{QWEN}/?worker=llama-cpp&memory=24&slots=2&kv=q8_0&kv_values=q5_1&ubatch=256")
+    response = client.get(f"/models/{GGUF}/?worker=llama-cpp&memory=24&slots=2&kv=q8_0&kv_values=q5_1&ubatch=256")
     page = Page(response)
     form = next(form for form in page.forms if "ubatch" in form.fields and "context" in form.fields)
     assert (form.fields["slots"], form.fields["ubatch"]) == ("2", "256")

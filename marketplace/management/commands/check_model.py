@@ -159,7 +159,7 @@ def _lines(page: DetailPage, *, whole: bool) -> list[tuple[str, Told]]:
     result = page.result
     lines: list[tuple[str, Told]] = [("Why", text) for text in result.reasons]
     lines += [("Mind", text) for text in (*result.warnings, *page.worker.remarks)]
-    lines += [("Advice", text) for text in result.recommendations]
+    lines += [("Advice", text) for text in page.said.recommendations]
     if result.compatible and page.row.best is not None:
         lines += _what_to_take(page.row.best, None if whole else _MOST_FILES)
     lines += _surer(page)
