@@ -23,7 +23,7 @@ from compat.extraction.card import card_texts
 from compat.extraction.facts import Fact, Provenance
 from compat.extraction.original_name import original_id
 from compat.hub.payloads import HubModel
-from compat.shapes.layer_facts import is_whole
+from compat.shapes.layer_facts import is_whole, shape_facts
 
 T = TypeVar("T", str, int)
 
@@ -304,6 +304,18 @@ def shape_facts_by(relatives: Sequence[Relative]) -> str:
     """What the nearest relative that tells its layers says of them; of some that tell none, the nearest's. Or empty."""
     told = [one.witness.shape_facts for one in relatives if one.witness.shape_facts]
     return next((one for one in told if is_whole(json.loads(one))), next(iter(told), ""))
+
+
+def completed_by(relatives: Sequence[Relative], own: str) -> str:
+    """What a conversion tells of its layers, by a relative of the same weights where it tells none itself: how
+    it is packed is its own.
+    """
+    kept = json.loads(own) if own else {}
+    if is_whole(kept):
+        return own
+    theirs = json.loads(shape_facts_by(relatives) or "{}")
+    theirs.pop("quantization_config", None)
+    return shape_facts({**theirs, **kept})
 
 
 def _agreed(relatives: Sequence[Relative], told: Callable[[Witness], T | None], one: str, many: str) -> Fact[T] | None:

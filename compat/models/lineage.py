@@ -25,6 +25,7 @@ from compat.extraction.relatives import (
     Relative,
     Witness,
     Witnesses,
+    completed_by,
     of_architecture,
     relations_of,
     shape_facts_by,
@@ -105,7 +106,10 @@ class ReadRecord:
         read_itself = self._prepared.read_itself if self._prepared else self.extraction.architecture.provenance in READ
         own = self.shape_facts or read_itself
         alike = of_architecture(relatives, told.extraction.architecture)
-        told.shape_facts = self.shape_facts if own else shape_facts_by(alike)
+        if self.witness.likely_converted_from:
+            told.shape_facts = completed_by(alike, self.shape_facts)
+        else:
+            told.shape_facts = self.shape_facts if own else shape_facts_by(alike)
         return told
 
 

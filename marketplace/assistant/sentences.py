@@ -122,7 +122,8 @@ def _perhaps(one: Json) -> str:
 
 
 def _surer(one: Json, runs: bool) -> str:
-    words = "Surer here is another build of the same model" if runs else "The same model runs here in another build"
+    verb = "might run" if one["compatibility"]["confidence"] == "low" else "runs"
+    words = "Surer here is another build of the same model" if runs else f"The same model {verb} here in another build"
     build = ", ".join(filter(None, (one["id"], (one["variant"] or {}).get("label"))))
     fit = f" {one['fit']['sentence']}" if one["fit"] else ""
     typed = f" Start it with: {' ; then: '.join(one['lines'])}" if one["lines"] else ""

@@ -212,6 +212,27 @@ def test_a_base_that_has_its_context_from_relatives_still_tells_its_layers():
     assert ModelRecord.objects.get(repo_id=MADE).shape_facts == ModelRecord.objects.get(repo_id=BASE).shape_facts != ""
 
 
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_conversion_of_which_the_hub_tells_the_kind_alone_has_the_layers_of_its_base(order):
+    """The Hub's own answers have no dimensions in ``config``; how the weights are packed is its own."""
+    packing = {"quant_method": "awq", "bits": 4, "group_size": 64}
+    told = {"architectures": ["PhiForCausalLM"], "model_type": "phi", "quantization_config": packing}
+    files = [{"rfilename": "model.safetensors"}]
+    kept = store(*ORDERS[order](base(), made(config=told, siblings=files, tags=["safetensors", *made()["tags"][1:]])))
+    facts, of_base = json.loads(kept.shape_facts), json.loads(ModelRecord.objects.get(repo_id=BASE).shape_facts)
+    assert facts.pop("quantization_config") == {"group_size": 64}
+    assert of_base.pop("quantization_config", None) is None
+    assert facts == of_base
+    assert facts["num_hidden_layers"] == 32
+
+
+def test_a_tune_that_tells_its_kind_alone_is_not_given_layers():
+    """What was stretched out of copies of layers is called so too."""
+    told = {"architectures": ["PhiForCausalLM"], "model_type": "phi"}
+    kept = store([base(), made("finetune", config=told)])
+    assert json.loads(kept.shape_facts) == {"model_type": "phi"}
+
+
 def test_other_conversions_of_its_model_speak_for_one_whose_base_is_not_here():
     tags = conversion(3)["tags"]
     silent = {"id": "sample/silent-3B-GGUF", "siblings": FILES, "tags": ["gguf", *tags]}

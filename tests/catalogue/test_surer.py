@@ -9,6 +9,7 @@ from compat.catalogue.listing import answer_for_model
 from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.ingest import store
+from marketplace.assistant.tools import call_tool
 from tests.catalogue.test_alternatives import plain
 from tests.markup import Page
 
@@ -163,3 +164,14 @@ def test_a_comparison_says_how_the_surer_build_is_started_and_which_engines_take
     assert column.surer.fit.sentence in text
     assert column.elsewhere
     assert f"Other engines {column.elsewhere[0].worker.name}" in text
+
+
+def test_what_only_might_run_is_not_said_to(client):
+    itself = model(LARGE) | {"siblings": [{"rfilename": "model.safetensors", "size": int(141e9)}]}
+    page, *_ = asked(LARGE, itself, gguf("bartowski/Llama-3.3-70B-Instruct-GGUF", LARGE, 34e9), **CARD)
+    assert not page.result.compatible
+    assert page.surer.result.confidence == "low"
+    address = f"/models/{LARGE}/?worker=ollama&accelerator=RTX%204070&ram=32"
+    assert "This model might run here as bartowski/" in Page(client.get(address)).text
+    tool = call_tool("does_it_run", {"model": LARGE, "worker": "ollama", "accelerator": "RTX 4070", "ram": 32})
+    assert "The same model might run here in another build: bartowski/" in tool.text
