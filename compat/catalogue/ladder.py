@@ -9,9 +9,8 @@ What a rung is taken for rests on these, and on nothing else:
 - A build keeps enough of its model from :data:`ENOUGH_BITS` bits a weight on. Of Llama 3 8B the llama.cpp project
   measured how far the probabilities of the next word move (root mean square): by 2.3 % at 6.6 bits, by 5.5 % at 4.9,
   and by 15.5 % at 3.6.
-- It loses little where its packing is very good at least, as :mod:`compat.estimate.quality` has it. Of one size the
-  better packing is better; but five bits raise the perplexity of Llama 3 8B by 0.9 % and six by 0.3 %, which the weights
-  of a model twice as large outweigh many times.
+- It loses little where its packing is very good at least, as :mod:`compat.estimate.quality` has it: five bits raise the
+  perplexity of Llama 3 8B by 0.9 % and six by 0.3 %, which twice the weights outweigh.
 - :data:`COMFORTABLE` tokens a second are about as fast as people read.
 """
 
@@ -35,12 +34,12 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
+from compat.catalogue.taking import SLOWEST_MEMORY, is_in_system_memory
 from compat.catalogue.uses import SENSING, USES, Use, tasks_of_use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import AUTO, Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB, MOST_ACCELERATORS
-from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
 from compat.estimate.amounts import distinct
 from compat.estimate.quality import VERY_GOOD
@@ -94,7 +93,8 @@ class Rung:
     """A build on the ladder, for one or several of :data:`KINDS`, each with why it is the one.
 
     ``worker`` is as it loads the build, and ``question`` asks the model's own page for the same. ``bits`` are those a
-    weight takes, ``model`` is the number of its model in the index. ``plan`` is the best way to start it; None where none is known.
+    weight takes, ``model`` is the number of its model in the index. ``plan`` is the best way to start it; None where
+    none is known.
     """
 
     why: Mapping[str, str]
@@ -313,10 +313,9 @@ class _Machine:
         """What the index tells of well-known models on a worker's machine, which must be told."""
         columns = index.columns
         rows, groups = columns.well_known, columns.group[columns.well_known]
-        assumed = None
-        if worker.hardware is not None and not worker.hardware.accelerators and worker.machine.ram_bandwidth is None:
-            assumed = min(USUAL_MEMORY.values())
-            worker = replace(worker, machine=replace(worker.machine, ram_bandwidth=assumed))
+        hardware = worker.hardware
+        untold = hardware is not None and hardware.system_bandwidth is None and is_in_system_memory(hardware)
+        assumed = SLOWEST_MEMORY if untold else None
         needs = distinct(columns.need[groups])
         builds = engine_needs(index, [worker])[worker.profile.slug].builds(columns, worker, needs)
         of_need = np.full(len(columns.need_sheet), -1, dtype=np.int64)
@@ -351,7 +350,7 @@ class _Machine:
     @cached_property
     def comfortable(self) -> Mask:
         """Those that are not known to be slower than people read."""
-        found: Mask = self.good & ~(self.builds.speed < COMFORTABLE)
+        found: Mask = self.good & ~(self.builds.pace < COMFORTABLE)
         return found
 
     @cached_property
@@ -381,7 +380,7 @@ class _Machine:
     def might_run(self, use: str) -> Column:
         """The models of which a build that keeps enough might run here already for a use, and not known to be slow."""
         found = (self.builds.level >= Confidence.LOW) & self.builds.whole & self.kept & self.serving(use)
-        found &= ~(self.builds.speed < COMFORTABLE)
+        found &= ~(self.builds.pace < COMFORTABLE)
         rows = np.isin(self.index.columns.need[self.groups], distinct(self.builds.need[found]))
         found_models: Column = distinct(self.index.columns.model[self.rows[rows]])
         return found_models
@@ -444,7 +443,7 @@ class _Machine:
         little = every & (self.quality >= VERY_GOOD)
         why = "Among the most weights in a packing that is very good or better, so that little is lost."
         yield "quality", self._most(little, self.parameters, places, why, kind="quality")
-        if use != "embedding" and self.assumed_rate is None:
+        if use != "embedding":
             why = "Writes fastest of those with a quarter of the biggest one's weights or more."
             told = able & (self.parameters >= _OF_THE_BIGGEST * biggest) & ~np.isnan(self.builds.speed)
             yield "fastest", self._most(told, self.builds.speed, places, why, kind="fastest")
@@ -463,8 +462,8 @@ class _Machine:
         self, among: Mask, numbers: Column, places: Column, why: str, *, kind: str = "", context: int = 0
     ) -> list[_Pick]:
         """Of the builds that come near to the most of something, those of the models first that lists suggest first; of
-        one model the build that lists take, where it is among them. For quality a better packing counts beside that. What
-        is called the fastest is nothing less.
+        one model the build that lists take, where it is among them. For quality a better packing counts beside that.
+        What is called the fastest is nothing less.
         """
         at = np.flatnonzero(among)
         if not len(at):

@@ -291,9 +291,12 @@ def test_what_might_run_already_is_not_brought_by_more():
     assert seen
 
 
-def test_where_nobody_told_how_fast_memory_is_nothing_slow_is_called_comfortable():
-    page = what_runs(MACHINES["processor"])
-    slow = what_runs(Question(worker="llama-cpp", ram=64, ram_bandwidth=page.assumed_rate))
+@pytest.mark.parametrize("accelerator", ["", "Snapdragon X Elite", "Radeon 780M"])
+def test_where_nobody_told_how_fast_memory_is_nothing_slow_is_called_comfortable(accelerator):
+    asked = Question(worker="llama-cpp", ram=64, accelerator=accelerator)
+    page = what_runs(asked)
+    slow = what_runs(asked.changed(ram_bandwidth=page.assumed_rate))
+    assert slow.assumed_rate is None
     assert page.assumed_rate < 50
     for kind in ("biggest", "quality"):
         told, assumed = (
