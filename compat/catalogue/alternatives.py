@@ -1,8 +1,9 @@
 """What to take in place of a model: the same in another build, its family's next size, then others for the same use.
 
 All of it runs on the worker. The same model comes first, as nothing but its packing changes. Then models of the same
-maker and line that are for the same (a coder for a coder, one that sees for one that sees), the nearest in name and
-generation first and of those the largest, up to the model's own size. Then the first of the suggested order that are
+maker and line that are for the same (a coder for a coder, one that sees for one that sees), the nearest in name
+first, none of an older generation before one of its own or a newer, and of those the largest, up to the model's own
+size. Then the first of the suggested order that are
 for the same, of makers that are known, at most two of a line. What a model is for is its narrowest use: one that writes
 code also chats. Where nothing tells it, it is taken to be for what most of its architecture are for, and that is said.
 
@@ -320,10 +321,13 @@ def _newest(models: Sequence[_Told]) -> list[_Told]:
 
 
 def _distance(own: _Told, one: _Told) -> tuple[int, int, int]:
-    """How far one of a family is from another: in its words, then in its generation; then the largest."""
-    lines = line_of(own.name), line_of(one.name)
-    apart = abs(int(lines[0][1]) - int(lines[1][1])) if lines[0] and lines[1] else 0
-    return len((_words(own.name) ^ _words(one.name)) - _TAUGHT_ANOTHER), apart, -(one.parameters or 0)
+    """How far one of a family is from another: in its words, then in how many generations it is older, then in size.
+
+    One that tells no generation is taken to be of the one before.
+    """
+    mine, other = line_of(own.name), line_of(one.name)
+    older = max(0, int(mine[1]) - int(other[1])) if mine and other else int(mine is not None)
+    return len((_words(own.name) ^ _words(one.name)) - _TAUGHT_ANOTHER), older, -(one.parameters or 0)
 
 
 def _changes(own: _Told, one: _Told) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from compat.catalogue.needs import (
 )
 from compat.catalogue.question import Question
 from compat.catalogue.rows import Row, find_record, row_of, row_of_build, worker_of
-from compat.catalogue.surer import MOST_BUILDS, Surer, other_builds, perhaps_of, started, surer_of
+from compat.catalogue.surer import Surer, other_builds, perhaps_of, started, surer_of
 from compat.catalogue.uses import SENSING, Use, uses_of
 from compat.catalogue.verdict import FitAt, SheetAnswer, on_machine, sheet_answers
 from compat.catalogue.widths import VariantRow, WidthStep, width_steps
@@ -294,13 +294,20 @@ class DetailPage:
     """The model that it is a build of; None until the index knows it."""
     builds: Sequence[Row] = ()
     """The other repositories that have the same model, the best here first."""
+    listed: int | None = None
+    """The key of the repository that lists show for the model here."""
     descendants: Sequence[Descendants] = ()
     """What says that it was made from this one, but for its other builds."""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether lists show this repository for its model here."""
+        return self.listed in (None, self.record.pk)
 
     @cached_property
     def surer(self) -> Row | None:
         """The other build that is surer here than this one, if there is one."""
-        return surer_of(self.row, self.builds, self.worker)
+        return surer_of(self.row, self.builds, self.listed, self.worker)
 
     @cached_property
     def surer_started(self) -> Surer | None:
@@ -504,6 +511,7 @@ def detail(
         measured=measured_here(record.repo_id, worker),
         model=relatives.model,
         builds=relatives.builds,
+        listed=relatives.listed,
         descendants=relatives.descendants,
         best=best.best if other else None,
         elsewhere=engines_that_run(row, variants, answer.facts, worker, asked, available),
@@ -636,7 +644,8 @@ def by_note(source: Mapping[str, Any]) -> dict[str, list[str]]:
 @dataclass(frozen=True, slots=True)
 class Relatives:
     """The models that a record is made from, the rows of those to take ``instead`` of it with the ``reasons`` of each
-    by its key, of the other ``builds`` of its ``model``, and of what was made from it.
+    by its key, of the other ``builds`` of its ``model``, of all of which lists show the one with the key ``listed``,
+    and of what was made from it.
     """
 
     bases: list[RelatedRow]
@@ -644,6 +653,7 @@ class Relatives:
     reasons: Mapping[int, Alternative]
     model: ModelOf | None
     builds: list[Row]
+    listed: int | None
     descendants: list[Descendants]
 
 
@@ -653,10 +663,10 @@ def relatives_of(record: ModelRecord, bases: Bases, worker: Worker, *, senses: b
     In place of one that ``senses``, so sees or hears, nothing is offered of which the language part alone runs.
     """
     index, newest = index_now()
-    builds = other_builds(index, record, worker, MOST_BUILDS)
+    beside = other_builds(index, record, worker)
     kinds = kinds_of(index, record.repo_id, without=rows_of_model(index, record))
     offered = alternatives_to(index, record, worker, 2 * MOST_ALTERNATIVES)
-    wanted = [*bases.known.values(), *builds, *kinds.ids, *(one.record for one in offered)]
+    wanted = [*bases.known.values(), *beside.others, *kinds.ids, *(one.record for one in offered)]
     row_of_id = index.rows.reading(wanted, worker, newest=newest)
 
     def running() -> Iterator[tuple[Alternative, Row]]:
@@ -676,6 +686,7 @@ def relatives_of(record: ModelRecord, bases: Bases, worker: Worker, *, senses: b
         instead=[row for _, row in found],
         reasons={row.record.pk: one for one, row in found},
         model=models_of(index, [record]).get(record.pk),
-        builds=[row for pk in builds if (row := row_of_id(pk)) is not None],
+        builds=[row for pk in beside.others if (row := row_of_id(pk)) is not None],
+        listed=beside.listed,
         descendants=kinds.told(row_of_id),
     )

@@ -9,7 +9,8 @@ What a rung is taken for rests on these, and on nothing else:
 - A build keeps enough of its model from :data:`ENOUGH_BITS` bits a weight on. Of Llama 3 8B the llama.cpp project
   measured how far the probabilities of the next word move (root mean square): by 2.3 % at 6.6 bits, by 5.5 % at 4.9,
   and by 15.5 % at 3.6.
-- From :data:`NEARLY_ALL_BITS` on it keeps nearly all.
+- It loses little where its packing is very good at least, as :mod:`compat.estimate.quality` has it: five bits raise the
+  perplexity of Llama 3 8B by 0.9 % and six by 0.3 %, which twice the weights outweigh.
 - :data:`COMFORTABLE` tokens a second are about as fast as people read.
 """
 
@@ -33,12 +34,12 @@ from compat.catalogue.question import Question
 from compat.catalogue.rows import records_by_id, worker_of
 from compat.catalogue.suggesting import BASE, KIND
 from compat.catalogue.suited_engine import SuitedEngine, engines_on, named_there, suited_engine
+from compat.catalogue.taking import SLOWEST_MEMORY, is_in_system_memory
 from compat.catalogue.uses import SENSING, USES, Use, tasks_of_use, uses_of
 from compat.catalogue.verdict import SheetAnswer, on_machine, runs_nothing, sheet_answers
 from compat.catalogue.workers import AUTO, Machine, Worker, workers
 from compat.engines.accelerator_names import accelerator_named
 from compat.engines.hardware import GIB, MOST_ACCELERATORS
-from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, FitResult, Plan, SpeedEstimate
 from compat.estimate.amounts import distinct
 from compat.estimate.quality import VERY_GOOD
@@ -47,12 +48,12 @@ from compat.rules import CompatibilityResult, Confidence
 
 ENOUGH_BITS = 4.2
 """Bits a weight from which on a build keeps enough of its model: all layers in four bits or more."""
-NEARLY_ALL_BITS = 6.0
-"""Bits a weight from which on it keeps nearly all."""
 COMFORTABLE = 5.0
 """Tokens a second that a person waits for without getting bored."""
 AS_LARGE = 0.75
 """The share of the most weights that counts as as much: of those the one is taken whose model lists suggest first."""
+_BETTER_PACKING = 2
+"""Points of the suggested order that each better word for a packing counts where quality is asked for."""
 _OF_THE_BIGGEST = 0.25
 """A model with less than so much of the biggest one's weights is no rung for being fast or reading far."""
 _MORE = 1.25
@@ -72,11 +73,10 @@ KINDS = {
     "longest": "Longest context",
 }
 """The rungs of a ladder, in order, with what people call them."""
-_NOT_LISTED = {
-    "fastest": " Lists take another build of it.",
-    "longest": " Lists take another build of it, which is not sure to read as far.",
-}
-"""Said of what is the fastest or reads the most where it is not the build that lists show."""
+_NOT_LISTED = {"longest": " Lists take another build of it, which is not sure to read as far."}
+"""Said of what reads the most where it is not the build that lists show."""
+_SAME_MODEL = " The model stands above already."
+"""Said of another build of a model that is on the ladder, or of the same one for a longer context."""
 _FASTEST_HERE = "Writes fastest of those here."
 ENGINES_FOR = {
     "vision": ("ollama", "llama-cpp", "transformers"),
@@ -93,7 +93,8 @@ class Rung:
     """A build on the ladder, for one or several of :data:`KINDS`, each with why it is the one.
 
     ``worker`` is as it loads the build, and ``question`` asks the model's own page for the same. ``bits`` are those a
-    weight takes. ``plan`` is the best way to start it; None where none is known.
+    weight takes, ``model`` is the number of its model in the index. ``plan`` is the best way to start it; None where
+    none is known.
     """
 
     why: Mapping[str, str]
@@ -108,6 +109,7 @@ class Rung:
     plan: Plan | None
     longest: int | None
     bits: float
+    model: int
 
     @property
     def query(self) -> str:
@@ -282,9 +284,12 @@ def told_machine(machine: Machine) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class _Pick:
-    """A build that may be a rung: its record's key, the variant's position, and the context it is taken at."""
+    """A build that may be a rung: its record's key, its model's number, the variant's position, and the context it is
+    taken at.
+    """
 
     record: int
+    model: int
     position: int
     bits: float
     context: int
@@ -308,10 +313,9 @@ class _Machine:
         """What the index tells of well-known models on a worker's machine, which must be told."""
         columns = index.columns
         rows, groups = columns.well_known, columns.group[columns.well_known]
-        assumed = None
-        if worker.hardware is not None and not worker.hardware.accelerators and worker.machine.ram_bandwidth is None:
-            assumed = min(USUAL_MEMORY.values())
-            worker = replace(worker, machine=replace(worker.machine, ram_bandwidth=assumed))
+        hardware = worker.hardware
+        untold = hardware is not None and hardware.system_bandwidth is None and is_in_system_memory(hardware)
+        assumed = SLOWEST_MEMORY if untold else None
         needs = distinct(columns.need[groups])
         builds = engine_needs(index, [worker])[worker.profile.slug].builds(columns, worker, needs)
         of_need = np.full(len(columns.need_sheet), -1, dtype=np.int64)
@@ -337,10 +341,16 @@ class _Machine:
         found: Mask = (self.bits >= ENOUGH_BITS) & ((width == 0) | (width >= _LEAST_WIDTH))
         return found
 
+    @property
+    def quality(self) -> Column:
+        """How much of its model each build keeps, as :func:`~compat.estimate.quality.quality_code` tells it."""
+        found: Column = self.builds.columns.variants["quality"]
+        return found
+
     @cached_property
     def comfortable(self) -> Mask:
         """Those that are not known to be slower than people read."""
-        found: Mask = self.good & ~(self.builds.speed < COMFORTABLE)
+        found: Mask = self.good & ~(self.builds.pace < COMFORTABLE)
         return found
 
     @cached_property
@@ -370,7 +380,7 @@ class _Machine:
     def might_run(self, use: str) -> Column:
         """The models of which a build that keeps enough might run here already for a use, and not known to be slow."""
         found = (self.builds.level >= Confidence.LOW) & self.builds.whole & self.kept & self.serving(use)
-        found &= ~(self.builds.speed < COMFORTABLE)
+        found &= ~(self.builds.pace < COMFORTABLE)
         rows = np.isin(self.index.columns.need[self.groups], distinct(self.builds.need[found]))
         found_models: Column = distinct(self.index.columns.model[self.rows[rows]])
         return found_models
@@ -430,15 +440,12 @@ class _Machine:
                 able, self.parameters, places, "Among the most weights that fit with a tenth of the memory to spare."
             ),
         )
-        # Five bits with much beside them left wide are six by their size, and lose what five bits lose.
-        variants = self.builds.columns.variants
-        plain = (variants["width"] == 0) & (variants["quality"] >= VERY_GOOD)
-        near = every & (self.bits >= NEARLY_ALL_BITS) & (plain | (variants["width"] >= NEARLY_ALL_BITS))
-        why = f"Among the most weights in {NEARLY_ALL_BITS:g} bits or more, which loses next to nothing."
-        yield "quality", self._most(near, self.parameters, places, why)
-        if use != "embedding" and self.assumed_rate is None:
+        little = every & (self.quality >= VERY_GOOD)
+        why = "Among the most weights in a packing that is very good or better, so that little is lost."
+        yield "quality", self._most(little, self.parameters, places, why, kind="quality")
+        if use != "embedding":
             why = "Writes fastest of those with a quarter of the biggest one's weights or more."
-            told = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & ~np.isnan(self.builds.speed)
+            told = able & (self.parameters >= _OF_THE_BIGGEST * biggest) & ~np.isnan(self.builds.speed)
             yield "fastest", self._most(told, self.builds.speed, places, why, kind="fastest")
         if writes:
             far = every & (self.parameters >= _OF_THE_BIGGEST * biggest) & (self.reach > self.worker.context)
@@ -455,7 +462,8 @@ class _Machine:
         self, among: Mask, numbers: Column, places: Column, why: str, *, kind: str = "", context: int = 0
     ) -> list[_Pick]:
         """Of the builds that come near to the most of something, those of the models first that lists suggest first; of
-        one model the build that lists take, where it is among them. What is called the fastest is nothing less.
+        one model the build that lists take, where it is among them. For quality a better packing counts beside that.
+        What is called the fastest is nothing less.
         """
         at = np.flatnonzero(among)
         if not len(at):
@@ -469,14 +477,24 @@ class _Machine:
         points = np.full(len(models), np.iinfo(np.int16).min)
         np.maximum.at(points, of_model, self.points[rows])
         listed = self.taken(places)[at]
-        by = (~listed, first[of_model], -points[of_model])
+        suggested = points[of_model].astype(np.int64)
+        if kind == "quality":
+            suggested += _BETTER_PACKING * self.quality[at]
+        by = (~listed, first[of_model], -suggested)
         order = np.lexsort((*by, -numbers[at]) if fastest else by)[:_LOOKED_AT]
-        at, listed = at[order], listed[order]
+        at, listed, models = at[order], listed[order], models[of_model][order].tolist()
         keys = self.index.ids_at(self.rows[places[at]])
         others = _NOT_LISTED.get(kind, "")
         return [
-            _Pick(key, int(self.builds.position[one]), float(self.bits[one]), context, why if shown else why + others)
-            for key, one, shown in zip(keys, at, listed, strict=True)
+            _Pick(
+                key,
+                model,
+                int(self.builds.position[one]),
+                float(self.bits[one]),
+                context,
+                why if shown else why + others,
+            )
+            for key, model, one, shown in zip(keys, models, at, listed, strict=True)
         ]
 
     def left_out(self, use: str) -> LeftOut:
@@ -549,13 +567,22 @@ class _Reader:
         longest = context_room(record, variant, worker)
         plan = plans[0] if plans else None
         return Rung(
-            {kind: pick.why}, found, record, variant, worker, asked, result, fit, speed, plan, longest, pick.bits
+            {kind: pick.why},
+            *(found, record, variant, worker, asked, result, fit, speed, plan, longest),
+            pick.bits,
+            pick.model,
         )
 
 
 def _ladder(use: str, picks: Mapping[str, Sequence[_Pick]], reader: _Reader, here: _Machine) -> Ladder:
-    """The rungs of a use; a build that is on it for several reasons stands there once."""
-    chosen = {kind: reader.first(use, kind, picks.get(kind, ())) for kind in KINDS}
+    """The rungs of a use; a build that is on it for several reasons stands there once.
+
+    Of those that read as far, one goes first whose model is not on it yet; a model that stands there twice says so.
+    """
+    chosen = {kind: reader.first(use, kind, picks.get(kind, ())) for kind in KINDS if kind != "longest"}
+    there = {rung.model for rung in chosen.values() if rung is not None}
+    far = sorted(picks.get("longest", ()), key=lambda one: one.model in there)
+    chosen["longest"] = reader.first(use, "longest", far)
     chosen["fastest"] = _fastest([rung for rung in chosen.values() if rung is not None], chosen["fastest"])
     found: dict[tuple[int, int, int], Rung] = {}
     for rung in chosen.values():
@@ -563,7 +590,17 @@ def _ladder(use: str, picks: Mapping[str, Sequence[_Pick]], reader: _Reader, her
             key = (rung.record.pk, rung.variant.position, rung.worker.context)
             same = found.get(key)
             found[key] = rung if same is None else replace(same, why={**same.why, **rung.why})
-    return Ladder(use, tuple(found.values()), here.left_out(use), text_only=not found and here.is_text_only(use))
+    rungs = tuple(_said_twice(list(found.values())))
+    return Ladder(use, rungs, here.left_out(use), text_only=not found and here.is_text_only(use))
+
+
+def _said_twice(rungs: Sequence[Rung]) -> Iterator[Rung]:
+    """Some rungs, of which those say so whose model stands above already."""
+    above = set[int]()
+    for rung in rungs:
+        more = _SAME_MODEL if rung.model in above else ""
+        above.add(rung.model)
+        yield replace(rung, why={kind: why + more for kind, why in rung.why.items()})
 
 
 def _fastest(shown: Sequence[Rung], chosen: Rung | None) -> Rung | None:

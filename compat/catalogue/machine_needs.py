@@ -182,6 +182,7 @@ class EngineNeeds:
             whole,
             fits == FIT_CODES[Fit.FITS],
             speed,
+            own._paces(worker, np.arange(len(at)), there, shares, speed),  # noqa: SLF001 - of the same class
             own.columns.variants["weights"],
             made,
             text_only[at],
@@ -250,7 +251,8 @@ class Builds:
     """Builds of some memory needs on one machine, need after need, of each the one that an engine prefers first.
 
     ``position`` is the variant's in its record, ``level`` its verdict, ``whole`` whether it fits on the accelerators,
-    ``spare`` whether with room to spare, ``speed`` tokens a second (NaN: no number), ``weights`` its bytes (-1: not
+    ``spare`` whether with room to spare, ``speed`` tokens a second (NaN: no number), ``pace`` those by which builds are
+    told apart where there are none (see :func:`~compat.catalogue.taking.paced_on`), ``weights`` its bytes (-1: not
     known), ``made_for`` the tokens that it was made for (0: not read), ``text_only`` whether nothing but its language
     part runs. ``columns`` has a row for each.
     """
@@ -261,6 +263,7 @@ class Builds:
     whole: Mask
     spare: Mask
     speed: Column
+    pace: Column
     weights: Column
     made_for: Column
     text_only: Mask

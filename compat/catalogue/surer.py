@@ -1,12 +1,14 @@
 """The build of a model to take instead of the repository that was asked for: decided once, for pages and programs.
 
-Whoever asks for a model by its own repository's id means the model. Where another repository has the same weights in a
-build that is surer on the worker, every answer names that one beside the verdict on the repository itself.
+Whoever asks for a model by its own repository's id means the model. Where the repository that lists show for it has a
+build that is surer on the worker, every answer names that one beside the verdict on the repository itself. No other is
+named: what lists show is never called less sure than something else, and nothing that is called surer leads on to a
+third.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from compat.catalogue.current import index_now, verdicts_on
@@ -39,22 +41,35 @@ class Surer:
         return () if isinstance(line, str) else line.lines
 
 
-def other_builds(index: CatalogueIndex, record: ModelRecord, worker: Worker, most: int) -> list[int]:
-    """The keys of so many other repositories that have a record's model, the best on a worker first."""
+@dataclass(frozen=True, slots=True)
+class OtherBuilds:
+    """The keys of ``others``, the repositories beside one that have its model, the best on a worker first.
+
+    ``listed``: the key of the one of all that lists show; None for a record that came after the index was made.
+    """
+
+    others: Sequence[int]
+    listed: int | None
+
+
+def other_builds(index: CatalogueIndex, record: ModelRecord, worker: Worker) -> OtherBuilds:
+    """What other repositories have a record's model; so many at the most as a page shows."""
     rows = rows_of_model(index, record)
-    rows = rows[index.columns.ids[rows] != record.pk]
     scores = verdicts_on(index, worker).at(index.columns.group[rows], index.columns.trusted)
-    return index.ids_at(best_first(index, rows, scores)[:most])
+    rows = best_first(index, rows, scores)[: MOST_BUILDS + 1]
+    keys = index.ids_at(rows)
+    return OtherBuilds([key for key in keys if key != record.pk][:MOST_BUILDS], keys[0] if keys else None)
 
 
-def surer_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
-    """The best of the other builds of a row's model, where it is surer; on a machine, only if it is known to fit.
+def surer_of(row: Row, builds: Iterable[Row], listed: int | None, worker: Worker) -> Row | None:
+    """The build that lists show of a row's model, ``listed`` by its record's key, where it is surer; on a machine, only
+    if it is known to fit.
 
     Of equally sure ones that is the one whose need is known, where the row's own is beyond the whole machine as far as
     anybody can tell: nobody loads that much in order to try.
     """
     best = _best(builds)
-    if best is None:
+    if best is None or best.record.pk != listed:
         return None
     if worker.hardware is None:
         return best if best.level > row.level else None
@@ -92,11 +107,11 @@ def _is_beyond(row: Row) -> bool:
 def builds_beside(row: Row, worker: Worker) -> tuple[Surer | None, Row | None]:
     """The surer build of a row's model with how to start it, and the one that might run. Nine queries at most."""
     index, newest = index_now()
-    keys = other_builds(index, row.record, worker, MOST_BUILDS)
-    read = index.rows.reading(keys, worker, newest=newest, first=1)
-    best = _best(found for pk in keys if (found := read(pk)) is not None)
+    beside = other_builds(index, row.record, worker)
+    read = index.rows.reading(beside.others, worker, newest=newest, first=1)
+    best = _best(found for pk in beside.others if (found := read(pk)) is not None)
     builds = [best] if best is not None else []
-    return started(surer_of(row, builds, worker), worker), perhaps_of(row, builds, worker)
+    return started(surer_of(row, builds, beside.listed, worker), worker), perhaps_of(row, builds, worker)
 
 
 def started(row: Row | None, worker: Worker) -> Surer | None:

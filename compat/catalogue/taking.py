@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 
+from compat.engines.hardware import Accelerator
 from compat.engines.system_memory import USUAL_MEMORY
 from compat.estimate import Fit, Hardware
 from compat.estimate.need_columns import FIT_CODES, FITS
@@ -222,19 +223,33 @@ def worths(
     return np.where(kinds == REFUSED, REFUSED, _WORTH_OF[np.maximum(kinds, 0), trust, slow]).astype(np.int8)
 
 
+SLOWEST_MEMORY = min(USUAL_MEMORY.values())
+"""GB a second of the slowest system memory that is usual."""
+
+
 def paced_on(hardware: Hardware) -> Hardware:
     """The machine by which builds that lie in system memory and have no speed are told apart: where nobody said how
-    fast that memory is, with the slowest that is usual. What was not measured there writes as fast as it can be read
-    at the most. No number that is shown rests on either.
+    fast that memory is, with the slowest that is usual. A chip that shares it, and of which no table tells how fast it
+    reads, reads it as fast. What was not measured there writes as fast as it can be read at the most. No number that is
+    shown rests on any of these.
     """
-    if hardware.system_bandwidth is not None:
-        return hardware
-    return replace(hardware, system_bandwidth=min(USUAL_MEMORY.values()) * 1e9)
+    rate = hardware.system_bandwidth or SLOWEST_MEMORY * 1e9
+    sharing = (replace(one, bandwidth=rate) if _is_untold(one) else one for one in hardware.accelerators)
+    return replace(hardware, system_bandwidth=rate, accelerators=tuple(sharing))
+
+
+def is_in_system_memory(hardware: Hardware) -> bool:
+    """Whether everything lies in a machine's system memory, as far as is told how fast anything is read."""
+    return all(map(_is_untold, hardware.accelerators))
+
+
+def _is_untold(accelerator: Accelerator) -> bool:
+    return accelerator.unified and accelerator.bandwidth is None
 
 
 def is_paced_by_memory(fits: Any, hardware: Hardware) -> Any:
     """Whether builds that fit so are as fast as system memory, by codes of :data:`FITS`."""
-    return (fits == _PARTLY) | (not hardware.accelerators)
+    return (fits == _PARTLY) | is_in_system_memory(hardware)
 
 
 UNTOLD_PACE = (CRAWLING + SLOW) / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compat.catalogue.alternatives import KINDS, coverage_of
+from compat.catalogue.alternatives import KINDS, _distance, _Told, coverage_of
 from compat.catalogue.detail import detail
 from compat.catalogue.question import Question
 from compat.catalogue.rows import worker_of
@@ -196,6 +196,19 @@ def test_the_largest_distillation_comes_first_whatever_its_name_leaves_out(catal
     sync.store_raw([(item["id"], item)], origin="file")
     _, told = offered("deepseek-ai/DeepSeek-R1", "vllm", **HUGE)
     assert told[0] == ("family", "deepseek-ai/DeepSeek-R1-Distill-Qwen-32B")
+
+
+def test_the_successor_of_the_same_size_goes_before_the_smaller_of_its_own_generation():
+    """What tells no generation at all was as near as what is of the same."""
+    sizes = {"gemma-2-27b-it": 27.2, "gemma-7b-it": 8.5, "gemma-2-9b-it": 9.2, "gemma-3-27b-it": 27.4}
+    own, *others = (
+        _Told(pk, f"google/{name}", "google", name, int(billions * 1e9), "", "")
+        for pk, (name, billions) in enumerate(sizes.items())
+    )
+    near = sorted(others, key=lambda one: _distance(own, one))
+    assert [one.name for one in near] == ["gemma-3-27b-it", "gemma-2-9b-it", "gemma-7b-it"]
+    # Of what is older there is no successor.
+    assert _distance(near[0], own) > _distance(near[0], near[0])
 
 
 def test_one_that_reads_pages_is_never_taken_for_one_that_reasons(catalogue):

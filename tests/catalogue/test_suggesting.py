@@ -25,6 +25,7 @@ from compat.catalogue.workers import workers
 from compat.estimate import Fit
 from compat.extraction.relatives import Relation
 from compat.ingest import store
+from tests import samples
 
 MACHINES = {
     "8 GB": {"accelerator": "RTX 4060", "ram": 32},
@@ -300,6 +301,21 @@ def test_of_a_model_the_build_is_shown_that_the_engine_computes_well_even_where_
     store.store_raw(ALDER, origin="snapshot")
     page = browse(Question(worker=engine, unit="model", q="Alder-8B", **MACHINES["12 GB"]))
     assert [row.record.repo_id for row in page.rows] == [first]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("accelerator", ["", "Snapdragon X Elite"])
+def test_what_reads_all_its_weights_for_each_word_is_slow_where_memory_is_of_a_system(accelerator):
+    """A dense model of 31 billion was the first on laptops that read as slowly as a processor does."""
+    dense = built("unsloth/Alder-8B-GGUF", 16_400_000_000, file="Alder-8B-BF16.gguf", gguf={"architecture": "qwen3"})
+    file = {"rfilename": "Qwen3.5-35B-A3B-Q4_K_M.gguf", "size": 22_000_000_000}
+    sparse = samples.record("unsloth/Qwen3.5-35B-A3B-GGUF", siblings=[file])
+    store.store_raw([ALDER[0], dense, (sparse["id"], sparse)], origin="snapshot")
+    asked = Question(worker="llama-cpp", accelerator=accelerator, ram=64)
+    pages = [browse(asked.changed(q=name)) for name in (dense[0], sparse["id"])]
+    slow, fast = (page.standings[page.rows[0].record.pk].parts[0] for page in pages)
+    assert slow.points < 0 < 30 < fast.points
+    assert slow.why.startswith("likely so slow")
 
 
 @pytest.mark.django_db

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from compat.catalogue.browse import browse
 from compat.catalogue.detail import detail
 from compat.catalogue.listing import answer_for_model
 from compat.catalogue.question import Question
 from compat.catalogue.workers import workers
 from compat.ingest import store
 from marketplace.assistant.tools import call_tool
-from tests.catalogue.test_alternatives import plain
+from tests.catalogue.test_alternatives import CHAT, plain
 from tests.markup import Page
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +176,33 @@ def test_what_only_might_run_is_not_said_to(client):
     assert "This model might run here as bartowski/" in Page(client.get(address)).text
     tool = call_tool("does_it_run", {"model": LARGE, "worker": "ollama", "accelerator": "RTX 4070", "ram": 32})
     assert "The same model might run here in another build: bartowski/" in tool.text
+
+
+TIGHT = {"accelerator": "RTX 4060", "worker": "vllm"}
+
+
+def of_two_billion():
+    """A model whose own weights fit 8 GB with little to spare, in eight bits with much, and in four: the two are told
+    by their names alone.
+    """
+    itself = plain("Qwen/Qwen3-2B", "qwen3", 2.3, CHAT, "mit")
+    guesses = (itself | {"id": f"{name}", "tags": ["base_model:quantized:Qwen/Qwen3-2B"]} for name in GUESSED)
+    return itself, *(one | {"config": None, "safetensors": None, "siblings": []} for one in guesses)
+
+
+GUESSED = ("Qwen/Qwen3-2B-FP8", "RedHatAI/Qwen3-2B-quantized.w4a16")
+
+
+def test_what_lists_show_is_never_called_less_sure_than_another_build():
+    """A page called the build surer that lists had put behind its own, and that one's page a third."""
+    items = of_two_billion()
+    asked(items[0]["id"], *items, **TIGHT)
+    listed = browse(Question(unit="model", q="Qwen3-2B", **TIGHT), workers()).rows[0]
+    assert listed.record.repo_id in GUESSED
+    pages = [detail(one["id"], Question(**TIGHT), workers()) for one in items]
+    assert max(page.row.level for page in pages) > listed.level
+    for page in pages:
+        assert page.listed == listed.record.pk
+        assert page.is_listed == (page.record == listed.record)
+        assert page.surer is None or page.surer.record == listed.record
+    assert next(page for page in pages if page.is_listed).surer is None
