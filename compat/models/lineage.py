@@ -106,7 +106,7 @@ class ReadRecord:
         read_itself = self._prepared.read_itself if self._prepared else self.extraction.architecture.provenance in READ
         own = self.shape_facts or read_itself
         alike = of_architecture(relatives, told.extraction.architecture)
-        if self.witness.likely_converted_from:
+        if self.witness.converted_from:
             told.shape_facts = completed_by(alike, self.shape_facts)
         else:
             told.shape_facts = self.shape_facts if own else shape_facts_by(alike)

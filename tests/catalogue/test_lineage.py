@@ -226,10 +226,11 @@ def test_a_conversion_of_which_the_hub_tells_the_kind_alone_has_the_layers_of_it
     assert facts["num_hidden_layers"] == 32
 
 
-def test_a_tune_that_tells_its_kind_alone_is_not_given_layers():
+@pytest.mark.parametrize("kind", ["finetune", "base"])
+def test_what_may_be_a_tune_and_tells_its_kind_alone_is_not_given_layers(kind):
     """What was stretched out of copies of layers is called so too."""
     told = {"architectures": ["PhiForCausalLM"], "model_type": "phi"}
-    kept = store([base(), made("finetune", config=told)])
+    kept = store([base(id="sample/made"), made(kind, of=("sample/made",), config=told)])
     assert json.loads(kept.shape_facts) == {"model_type": "phi"}
 
 
