@@ -120,7 +120,9 @@ def gib(number: int | None) -> str:
 
 
 def need_words(fit: FitResult) -> str:
-    """A need in few words: ``4.4 GiB``, of several cards on which of them that is."""
+    """A need in few words: ``4.4 GiB``, of several cards on which of them that is, of files not listed the most."""
+    if fit.is_at_most:
+        return gettext("up to %(size)s") % {"size": gib(fit.whole_need)}
     return f"{gib(fit.whole_need)} {fullest_words(fit)}".rstrip()
 
 

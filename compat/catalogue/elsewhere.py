@@ -41,7 +41,8 @@ def engines_that_run(
     asked: Question,
     available: Mapping[str, Worker],
 ) -> list[Elsewhere]:
-    """The engines that run on a worker's machine what its own does not take, the surest and best known first.
+    """The engines that run on a worker's machine what its own does not take, the surest and best known first; none on
+    which it likely needs more than the whole machine has.
 
     One query at most.
     """
@@ -56,10 +57,11 @@ def engines_that_run(
         there = replace(worker, slug=slug, name=one.name, profile=one.profile, kv=one.kv, kv_values="", ubatch=None)
         results, best = taken[slug]
         if worker.hardware is None:
-            result = CompatibilityResult.from_stored(results[best])
+            result, beyond = CompatibilityResult.from_stored(results[best]), False
         else:
-            result = outcome_of(record, variants, accepted_answer(results, facts, there), there).result
-        if result.compatible:
+            outcome = outcome_of(record, variants, accepted_answer(results, facts, there), there)
+            result, beyond = outcome.result, outcome.fit is not None and outcome.fit.is_likely_beyond
+        if result.compatible and not beyond:
             question = asked.changed(worker=slug, kv="", kv_values="", ubatch=None, **told_machine(worker.machine))
             found.append(Elsewhere(there, question, result))
     place = {slug: number for number, slug in enumerate(best_known_on(worker.machine))}

@@ -24,7 +24,8 @@ from compat.models import ModelRecord
 
 MOST_BUILDS = 12
 """Other builds of a model that its page shows; a list shows all."""
-_HOLDS = (Fit.FITS, Fit.TIGHT, Fit.PARTIAL)
+_HOLDS_WHOLE = (Fit.FITS, Fit.TIGHT)
+_HOLDS = (*_HOLDS_WHOLE, Fit.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,18 @@ def surer_of(row: Row, builds: Iterable[Row], listed: int | None, worker: Worker
     if it is known to fit.
 
     Of equally sure ones that is the one whose need is known, where the row's own is beyond the whole machine as far as
-    anybody can tell: nobody loads that much in order to try.
+    anybody can tell: nobody loads that much in order to try. And the one that fits whole, where the row's own lies in
+    system memory in part.
     """
     best = _best(builds)
     if best is None or best.record.pk != listed:
         return None
     if worker.hardware is None:
         return best if best.level > row.level else None
-    fits = best.fit is not None and best.fit.fit in _HOLDS
-    return best if fits and (best.level > row.level or (best.level == row.level and _is_beyond(row))) else None
+    fits = best.fit.fit if best.fit is not None else Fit.UNKNOWN
+    own = row.fit.fit if row.fit is not None else Fit.UNKNOWN
+    better = _is_beyond(row) or (own is Fit.PARTIAL and fits in _HOLDS_WHOLE)
+    return best if fits in _HOLDS and (best.level > row.level or (best.level == row.level and better)) else None
 
 
 def perhaps_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
@@ -100,8 +104,7 @@ def _best(builds: Iterable[Row]) -> Row | None:
 
 
 def _is_beyond(row: Row) -> bool:
-    """Whether what is taken of a row needs more than the whole machine has, unless something assumed of it is less."""
-    return row.fit is not None and row.fit.fit is Fit.UNKNOWN and row.fit.need is not None
+    return row.fit is not None and row.fit.is_likely_beyond
 
 
 def builds_beside(row: Row, worker: Worker) -> tuple[Surer | None, Row | None]:

@@ -114,6 +114,16 @@ class FitResult:
         return (self.need or 0) + (self.host_need or 0)
 
     @property
+    def is_likely_beyond(self) -> bool:
+        """Whether it needs more than the whole machine has, unless something that is assumed of it is less."""
+        return self.fit is Fit.UNKNOWN and self.need is not None
+
+    @property
+    def is_at_most(self) -> bool:
+        """Whether the need is that of the largest file there usually is, over all devices: its files are not listed."""
+        return self.need is not None and self.estimate.per_device is None
+
+    @property
     def is_of_one(self) -> bool:
         """Whether the need is that of one of several devices, the fullest, and the others hold a part as well."""
         return self.estimate.per_device is not None and self.estimate.devices > 1 and self.offload is None
@@ -290,7 +300,8 @@ def _by_files(largest: FitResult, estimate: MemoryEstimate, rooms: tuple[int, ..
     least, most, room = estimate.floor / GIB, sum(largest.estimate.per_device), sum(rooms)
     span = f"Needs {least:.1f} to {_gib(most, room)}, by the file that is taken: its files are not listed"
     if largest.fit in (Fit.FITS, Fit.TIGHT):
-        return replace(largest, sentence=f"{span}. {_gib(room, most)} are there.", estimate=estimate)
+        sentence = f"{span}. {_gib(room, most)} are there."
+        return replace(largest, sentence=sentence, estimate=estimate, need=most, room=room)
     return FitResult(Fit.UNKNOWN, f"{span}; {_gib(room, most)} are there.", estimate, room=room)
 
 

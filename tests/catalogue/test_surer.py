@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from compat.catalogue.browse import browse
 from compat.catalogue.detail import detail
 from compat.catalogue.listing import answer_for_model
 from compat.catalogue.question import Question
+from compat.catalogue.surer import surer_of
 from compat.catalogue.workers import workers
+from compat.estimate import Fit
 from compat.ingest import store
 from marketplace.assistant.tools import call_tool
 from tests.catalogue.test_alternatives import CHAT, plain
@@ -206,3 +210,24 @@ def test_what_lists_show_is_never_called_less_sure_than_another_build():
         assert page.is_listed == (page.record == listed.record)
         assert page.surer is None or page.surer.record == listed.record
     assert next(page for page in pages if page.is_listed).surer is None
+
+
+def test_of_builds_as_sure_one_that_fits_goes_before_one_that_lies_in_system_memory_in_part():
+    itself = model(SMALL) | {"siblings": [{"rfilename": "model.safetensors", "size": int(16.1e9)}]}
+    build = gguf("bartowski/Llama-9-8B-Instruct-GGUF", SMALL, 4.9e9)
+    page, *_ = asked(SMALL, itself, build, accelerator="RTX 4070", ram=64)
+    (other,) = page.builds
+    as_sure = replace(other, result=replace(other.result, confidence=page.result.confidence))
+    assert (page.row.fit.fit, other.fit.fit) == (Fit.PARTIAL, Fit.FITS)
+    assert surer_of(page.row, [as_sure], page.listed, page.worker) is as_sure
+    fitting = replace(page.row, fit=other.fit)
+    assert surer_of(fitting, [as_sure], page.listed, page.worker) is None
+    assert surer_of(page.row, [replace(as_sure, fit=page.row.fit)], page.listed, page.worker) is None
+
+
+def test_no_engine_is_offered_on_which_a_model_likely_needs_more_than_the_machine_has():
+    page, *_ = asked(LARGE, model(LARGE), worker="llama-cpp", accelerator="RTX 4070", ram=8)
+    assert page.result.cause == "format"
+    assert page.elsewhere == []
+    page, *_ = asked(LARGE, worker="llama-cpp", accelerator="H100 SXM", count=4, ram=8)
+    assert "vllm" in [one.worker.slug for one in page.elsewhere]

@@ -517,7 +517,13 @@ def test_of_files_that_are_not_listed_nothing_is_hoped():
     )
     assert some.sentence.startswith(f"Needs {smallest.need / GIB:.1f} to {largest.need / GIB:.1f} GiB")
     assert any_of_them.need == largest.need
+    assert any_of_them.is_at_most
+    assert not largest.is_at_most
     assert any_of_them.estimate.total is None
+    two = Hardware((machine(24).accelerators[0],) * 2)
+    shared, whole = judge_fit(files, "llama.cpp", two), judge_fit(replace(files, quant="BF16"), "llama.cpp", two)
+    assert (shared.need, shared.room) == (sum(whole.estimate.per_device), 48 * GIB)
+    assert f" to {shared.need / GIB:.1f} GiB, by the file" in shared.sentence
     listed = judge_fit(replace(files, file_bytes=5_000_000_000), "llama.cpp", machine(12))
     assert listed.fit is Fit.FITS
 
