@@ -72,7 +72,7 @@ _MEANINGS: dict[tuple[str, str], str] = {
 }  # fmt: skip
 """What people call the values of parameters."""
 _NOTHING = (
-    "can i run|can i use|do i need|i have|i want|i need|something|anything|some|any|a|an|fit|fits|works|please|"
+    "can i run|can i use|do i need|i have|i want|i need|something|anything|some|any|fit|fits|works|please|"
     "best|better|good|great|top|the|for|with|to|of|on|and|or|in|that|which|what|is|are|can|my|me|run|runs|running|use|"
     "using|recommended|recommendation|recommend|ai|model|models|llm|llms|slm|slms|language model|language models|lm|"
     "large language model|large language models|small language model|small language models|local|locally|offline|"
