@@ -6,8 +6,7 @@ export PYTHONUNBUFFERED=1
 # Compiled once: the tests start hundreds of processes, and rewriting the asserts of all tests takes longer than many.
 unset PYTHONDONTWRITEBYTECODE
 postgres=${TEST_POSTGRES_URL:-postgresql://postgres@127.0.0.1:5432/runshere}
-# One more than the cores of a small machine: many tests wait, for a process, a quota or a clock.
-pytest() { python -m pytest -n 3 --dist loadfile "$@"; }
+pytest() { python -m pytest -n 2 --dist loadfile "$@"; }
 # Its fixtures are set up for every test, whether it has a page or not.
 without_browser() { pytest -p no:playwright "$@"; }
 
