@@ -3,9 +3,9 @@
 All of it runs on the worker. The same model comes first, as nothing but its packing changes. Then models of the same
 maker and line that are for the same (a coder for a coder, one that sees for one that sees), the nearest in name
 first, none of an older generation before one of its own or a newer, and of those the largest, up to the model's own
-size. Then the first of the suggested order that are
-for the same, of makers that are known, at most two of a line. What a model is for is its narrowest use: one that writes
-code also chats. Where nothing tells it, it is taken to be for what most of its architecture are for, and that is said.
+size. Then the first of the suggested order that are for the same, of makers that are known, at most two of a line. What
+a model is for is its narrowest use: one that writes code also chats. Where nothing tells it, it is taken to be
+for what most of its architecture are for, and that is said.
 
 An example: of DeepSeek-R1 on eight H100, its NVFP4 build, then what is of its line, then other models that reason; on
 four, which hold the build in part alone, the largest distillations that fit; never DeepSeek-OCR, which reads pages.

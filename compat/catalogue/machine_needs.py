@@ -182,7 +182,7 @@ class EngineNeeds:
             whole,
             fits == FIT_CODES[Fit.FITS],
             speed,
-            own._paces(worker, np.arange(len(at)), there, shares, speed),  # noqa: SLF001 - of the same class
+            self._paces(worker, rows, there, shares, speed),
             own.columns.variants["weights"],
             made,
             text_only[at],

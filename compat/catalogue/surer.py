@@ -20,12 +20,11 @@ from compat.catalogue.needs import plans_of
 from compat.catalogue.rows import Row
 from compat.catalogue.workers import Worker
 from compat.estimate import Fit, Plan
+from compat.estimate.fit import IN_PART, NOWHERE, rank_of
 from compat.models import ModelRecord
 
 MOST_BUILDS = 12
 """Other builds of a model that its page shows; a list shows all."""
-_HOLDS_WHOLE = (Fit.FITS, Fit.TIGHT)
-_HOLDS = (*_HOLDS_WHOLE, Fit.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,9 @@ def surer_of(row: Row, builds: Iterable[Row], listed: int | None, worker: Worker
         return None
     if worker.hardware is None:
         return best if best.level > row.level else None
-    fits = best.fit.fit if best.fit is not None else Fit.UNKNOWN
-    own = row.fit.fit if row.fit is not None else Fit.UNKNOWN
-    better = _is_beyond(row) or (own is Fit.PARTIAL and fits in _HOLDS_WHOLE)
-    return best if fits in _HOLDS and (best.level > row.level or (best.level == row.level and better)) else None
+    there, own = _rank(best), _rank(row)
+    better = _is_beyond(row) or there < own == IN_PART
+    return best if there < NOWHERE and (best.level > row.level or (best.level == row.level and better)) else None
 
 
 def perhaps_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
@@ -101,6 +99,10 @@ def perhaps_of(row: Row, builds: Iterable[Row], worker: Worker) -> Row | None:
 def _best(builds: Iterable[Row]) -> Row | None:
     """The first of some builds against which nothing speaks, a packing that may not be loaded above all."""
     return next((one for one in builds if not one.result.doubted), None)
+
+
+def _rank(row: Row) -> int:
+    return NOWHERE if row.fit is None else rank_of(row.fit.fit)
 
 
 def _is_beyond(row: Row) -> bool:

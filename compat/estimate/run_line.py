@@ -597,9 +597,13 @@ def _sglang_type(kv_type: str, accelerator: Accelerator | None) -> str:
     return "fp8_e5m2" if untold or (known is not None and known < 8.9) else "fp8_e4m3"
 
 
+def _keep_within(start: Start) -> str:
+    return f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens."
+
+
 def _mlx(start: Start) -> RunLine | str:
     told = ["mlx_lm.server", "--model", start.model.repo_id]
-    note = f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens."
+    note = _keep_within(start)
     if start.options.kv_type in _MLX_BITS:
         # Without the second its first 5,000 tokens stay in 16 bits.
         told += ["--kv-bits", _MLX_BITS[start.options.kv_type], "--quantized-kv-start", "0"]
@@ -615,10 +619,7 @@ def _mlx_vlm(start: Start) -> RunLine | str:
     told = ["mlx_vlm.server", "--model", start.model.repo_id]
     if start.options.parallel is not None:
         told += ["--max-num-seqs", str(start.options.parallel)]
-    return RunLine(
-        ((Command(tuple(told)),),),
-        f"Its server has no option for the context: keep conversations within {start.options.context:,} tokens.",
-    )
+    return RunLine(((Command(tuple(told)),),), _keep_within(start))
 
 
 def _mlx_audio(start: Start) -> RunLine | str:
